@@ -1,0 +1,1 @@
+"""Operator's toolkit and local runtime for Amazon SageMaker multi-model endpoints."""
