@@ -1,0 +1,52 @@
+"""Which instance of a variant answers a request.
+
+AWS: a request goes to an instance that already holds the model, and a busy model spills to a
+second one (developer guide, "multi-model-endpoints"). How busy is busy, nobody publishes:
+``spill_at`` is our assumption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """What routing may know of one instance.
+
+    Attributes:
+        index: its place in the variant, from 0.
+        holds: it has the model loaded or on its way in.
+        model_in_flight: requests for this model that it is answering now.
+        in_flight: requests for any model that it is answering now.
+        free: bytes of its budget that nothing is booked on; may be negative.
+    """
+
+    index: int
+    holds: bool
+    model_in_flight: int
+    in_flight: int
+    free: int
+
+
+def choose_instance(instances: Sequence[InstanceView], *, spill_at: int = 8) -> int:
+    """Pick the instance for one request; returns its ``index``.
+
+    A holder wins while it answers fewer than ``spill_at`` requests for the model; then the model
+    spills to the emptiest instance that does not hold it, or, where all hold it, to the least busy.
+
+    Raises:
+        ValueError: there is no instance, or ``spill_at`` is below 1.
+    """
+    if not instances:
+        raise ValueError("a variant has at least one instance")
+    if spill_at < 1:
+        raise ValueError(f"spill_at must be at least 1, got {spill_at}")
+    holders = [view for view in instances if view.holds]
+    others = [view for view in instances if not view.holds]
+    if holders:
+        best = min(holders, key=lambda view: (view.model_in_flight, view.in_flight, view.index))
+        if best.model_in_flight < spill_at or not others:
+            return best.index
+    return min(others, key=lambda view: (-view.free, view.in_flight, view.index)).index

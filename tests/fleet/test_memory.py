@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from mme.fleet import Admission, ModelMemory, ModelState, NoRoomError, TooLargeError
+
+
+def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
+    """Admit, let the chosen ones leave, and finish the load, as an instance does."""
+    admission = memory.admit(model, weight)
+    for name in admission.evicted:
+        memory.unloaded(name)
+    memory.loaded(model)
+    return admission.evicted
+
+
+def test_a_model_that_fits_evicts_nobody() -> None:
+    memory = ModelMemory(100)
+    assert load(memory, "a", 40) == ()
+    assert load(memory, "b", 60) == ()
+    assert memory.used == 100
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    memory = ModelMemory(100)
+    load(memory, "a", 50)
+    load(memory, "b", 50)
+    assert memory.acquire("a")
+    memory.release("a")
+    assert load(memory, "c", 50) == ("b",)
+    assert set(memory.models) == {"a", "c"}
+
+
+def test_as_many_leave_as_needed_and_no_more() -> None:
+    memory = ModelMemory(100)
+    for name in "abcd":
+        load(memory, name, 25)
+    assert memory.admit("big", 50) == Admission("big", ("a", "b"))
+    assert memory.state("c") is ModelState.READY
+
+
+def test_a_model_in_use_never_leaves() -> None:
+    memory = ModelMemory(100)
+    load(memory, "a", 60)
+    memory.acquire("a")
+    with pytest.raises(NoRoomError, match="no room for b"):
+        memory.admit("b", 60)
+    assert memory.state("a") is ModelState.READY
+    assert memory.state("b") is None
+    memory.release("a")
+    assert load(memory, "b", 60) == ("a",)
+
+
+def test_a_model_on_its_way_out_cannot_be_used() -> None:
+    memory = ModelMemory(100)
+    load(memory, "a", 60)
+    memory.admit("b", 60)
+    assert not memory.acquire("a")
+    assert not memory.acquire("b")
+
+
+def test_a_model_larger_than_the_budget_is_refused_and_evicts_nobody() -> None:
+    memory = ModelMemory(100)
+    load(memory, "a", 60)
+    with pytest.raises(TooLargeError, match="b weighs 101 bytes") as caught:
+        memory.admit("b", 101)
+    assert (caught.value.weight, caught.value.budget) == (101, 100)
+    assert memory.models == ("a",)
+
+
+def test_a_failed_load_gives_its_room_back() -> None:
+    memory = ModelMemory(100)
+    memory.admit("a", 100)
+    memory.load_failed("a")
+    assert memory.used == 0
+    assert load(memory, "a", 100) == ()
+
+
+def test_507_evicts_one_idle_model_sparing_the_one_that_asked() -> None:
+    memory = ModelMemory(100)
+    load(memory, "a", 10)
+    load(memory, "b", 10)
+    assert memory.evict_one(sparing="a") == "b"
+    assert memory.evict_one(sparing="a") is None
+    assert memory.state("b") is ModelState.UNLOADING
+
+
+def test_no_second_load_of_the_same_model() -> None:
+    memory = ModelMemory(100)
+    memory.admit("a", 10)
+    with pytest.raises(ValueError, match="held already"):
+        memory.admit("a", 10)
+
+
+@pytest.mark.parametrize("budget", [0, -1])
+def test_a_budget_is_at_least_one_byte(budget: int) -> None:
+    with pytest.raises(ValueError, match="at least 1 byte"):
+        ModelMemory(budget)
+
+
+class InstanceMachine(RuleBasedStateMachine):
+    """Random traffic against one ledger; a plain dict beside it says what must hold."""
+
+    names = st.sampled_from([f"m{i}" for i in range(8)])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = ModelMemory(100)
+        self.users: dict[str, int] = {}
+
+    @rule(model=names, weight=st.integers(0, 120))
+    def load_model(self, model: str, weight: int) -> None:
+        if self.memory.state(model) is not None:
+            return
+        before = {name: self.memory.state(name) for name in self.memory.models}
+        try:
+            admission = self.memory.admit(model, weight)
+        except (TooLargeError, NoRoomError):
+            assert before == {name: self.memory.state(name) for name in self.memory.models}
+            return
+        for name in admission.evicted:
+            assert not self.users.get(name), "evicted a model in use"
+
+    @rule(model=names, well=st.booleans())
+    def finish_load(self, model: str, well: bool) -> None:
+        if self.memory.state(model) is ModelState.LOADING:
+            (self.memory.loaded if well else self.memory.load_failed)(model)
+
+    @rule(model=names)
+    def finish_unload(self, model: str) -> None:
+        if self.memory.state(model) is ModelState.UNLOADING:
+            self.memory.unloaded(model)
+
+    @rule(model=names)
+    def use(self, model: str) -> None:
+        if self.memory.acquire(model):
+            self.users[model] = self.users.get(model, 0) + 1
+
+    @rule(model=names)
+    def stop_using(self, model: str) -> None:
+        if self.users.get(model):
+            self.memory.release(model)
+            self.users[model] -= 1
+
+    @invariant()
+    def never_over_budget(self) -> None:
+        staying = [m for m in self.memory.models if self.memory.state(m) is not ModelState.UNLOADING]
+        assert sum(self.memory.weight(m) for m in staying) <= self.memory.budget
+
+    @invariant()
+    def models_in_use_are_ready(self) -> None:
+        for name, count in self.users.items():
+            if count:
+                assert self.memory.state(name) is ModelState.READY
+                assert self.memory.users(name) == count
+
+
+TestInstanceMachine = InstanceMachine.TestCase
