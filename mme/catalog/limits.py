@@ -1,0 +1,51 @@
+"""What Amazon SageMaker allows: each limit once, with where it was read.
+
+Sizes are bytes, times are seconds, lengths are characters.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TARGET_MODEL_MAX_CHARS: Final = 1024
+"""Longest `TargetModel`. Source: SageMaker API reference, InvokeEndpoint; botocore checks only the minimum."""
+
+MODEL_DATA_URL_MAX_CHARS: Final = 1024
+"""Longest `ModelDataUrl`, the S3 prefix of all models. Source: botocore sagemaker service-2, shape `Url`."""
+
+PAYLOAD_WARN_BYTES: Final = 6 * 1024 * 1024
+"""Largest request body in botocore's own shape (`BodyBlob`, 6291456): above it, warn."""
+
+PAYLOAD_MAX_BYTES: Final = 25 * 1000 * 1000
+"""Largest real-time request body. Source: SageMaker AI FAQ, "real-time inference", 25 MB: above it, refuse."""
+
+INVOKE_TIMEOUT_SECONDS: Final = 60
+"""`InvokeEndpoint` answers within this time. Source: SageMaker API reference, InvokeEndpoint."""
+
+CLIENT_READ_TIMEOUT_SECONDS: Final = 70
+"""Read timeout a caller should set: above the 60 s of the service. Source: the same page's advice."""
+
+LOAD_TIMEOUT_SECONDS: Final = 360
+"""A model's download and load may take this long. Source: SageMaker AI guide, `multi-model-endpoints`."""
+
+CONTAINER_TIMEOUT_RANGE_SECONDS: Final = (60, 3600)
+"""Allowed model download and container start timeouts.
+
+Source: botocore sagemaker service-2, shapes `ProductionVariantModelDataDownloadTimeoutInSeconds` and
+`ProductionVariantContainerStartupHealthCheckTimeoutInSeconds`.
+"""
+
+ENDPOINT_NAME_MAX_CHARS: Final = 63
+"""Longest endpoint name. Source: botocore sagemaker service-2, shape `EndpointName`."""
+
+ENDPOINT_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+"""What an endpoint may be called. Source: botocore sagemaker service-2, shape `EndpointName`."""
+
+ENVIRONMENT_MAX_ENTRIES: Final = 100
+"""Most environment variables of a container. Source: botocore sagemaker service-2, shape `EnvironmentMap`."""
+
+VARIANT_MIN_INSTANCES: Final = 1
+"""Fewest instances of an MME variant. Source: SageMaker AI guide, `endpoint-auto-scaling-prerequisites`."""
+
+SAFETY_FACTOR: Final = 0.5
+"""Share of the measured peak load to scale on. Source: SageMaker AI guide, `endpoint-scaling-loadtest`."""
