@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 TARGET_MODEL_MAX_CHARS: Final = 1024
-"""Longest `TargetModel`. Source: SageMaker API reference, InvokeEndpoint; botocore checks only the minimum."""
+"""Longest `TargetModel`. Source: botocore sagemaker-runtime service-2, shape `TargetModelHeader`."""
 
 MODEL_DATA_URL_MAX_CHARS: Final = 1024
 """Longest `ModelDataUrl`, the S3 prefix of all models. Source: botocore sagemaker service-2, shape `Url`."""
@@ -17,7 +17,7 @@ PAYLOAD_WARN_BYTES: Final = 6 * 1024 * 1024
 """Largest request body in botocore's own shape (`BodyBlob`, 6291456): above it, warn."""
 
 PAYLOAD_MAX_BYTES: Final = 25 * 1000 * 1000
-"""Largest real-time request body. Source: SageMaker AI FAQ, "real-time inference", 25 MB: above it, refuse."""
+"""Largest real-time request body: above it, refuse. Source: SageMaker AI FAQ, real-time inference, 25 MB."""
 
 INVOKE_TIMEOUT_SECONDS: Final = 60
 """`InvokeEndpoint` answers within this time. Source: SageMaker API reference, InvokeEndpoint."""

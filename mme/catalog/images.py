@@ -1,0 +1,179 @@
+"""AWS's multi-model serving images: versions, tags, and the account that holds them in each region."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from mme.catalog.frameworks import Framework, framework_of_repository, frameworks
+from mme.catalog.records import record
+from mme.errors import MmeError
+
+
+class Processor(Enum):
+    """What an image is built for."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTraits:
+    """What is known of an image before it runs; None = not known, so nothing is held against it.
+
+    Attributes:
+        name: how messages call the image.
+        framework: the serving framework in it.
+        version: the framework's version, such as `26.05`.
+        processor: what it is built for.
+        arch: `x86_64` or `arm64`.
+    """
+
+    name: str
+    framework: Framework | None = None
+    version: str | None = None
+    processor: Processor | None = None
+    arch: str | None = None
+
+    @property
+    def minimum_compute_capability(self) -> float | None:
+        """The least NVIDIA compute capability it runs on; None where it needs no GPU or nobody says."""
+        if self.framework is None or self.version is None or self.processor is Processor.CPU:
+            return None
+        steps = record("images")["images"].get(self.framework.name, {}).get("minimum_compute_capability", [])
+        reached = [step["value"] for step in steps if version_key(step["from"]) <= version_key(self.version)]
+        return reached[-1] if reached else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogImage:
+    """One framework's images as AWS publishes them.
+
+    Attributes:
+        framework: what is in them.
+        versions: published versions, oldest first.
+        accounts: the AWS account that holds the repository, by region.
+    """
+
+    framework: Framework
+    versions: tuple[str, ...]
+    accounts: dict[str, str]
+    _spec: dict[str, Any]
+
+    def traits(self, version: str, processor: Processor) -> ImageTraits:
+        """What is known of this version.
+
+        Raises:
+            MmeError: a version that AWS doesn't publish.
+        """
+        if version not in self.versions:
+            raise MmeError(
+                f"{self.framework.title} {version} is not a SageMaker image in this catalog: "
+                f"use one of {', '.join(self.versions)}, or give a full image uri"
+            )
+        return ImageTraits(
+            name=f"{self.framework.title} {version} ({processor.name} build)",
+            framework=self.framework,
+            version=version,
+            processor=processor,
+            arch=self._spec["arch"],
+        )
+
+    def tag(self, version: str, processor: Processor) -> str:
+        """The image tag, such as `26.05-py3-cpu`."""
+        template: str = self._spec["tags"][processor.value]
+        return template.format(version=version)
+
+    def regions(self, version: str) -> list[str]:
+        """The regions that have this version, sorted."""
+        last = self._spec.get("last_version_by_region", {})
+        return sorted(
+            region
+            for region in self.accounts
+            if region not in last or version_key(version) <= version_key(last[region])
+        )
+
+    def require_region(self, version: str, region: str) -> None:
+        """Do nothing where the region has this version.
+
+        Raises:
+            MmeError: a region without the image, or without this version of it.
+        """
+        if region in self.regions(version):
+            return
+        if region in self.accounts:
+            last = self._spec["last_version_by_region"][region]
+            raise MmeError(f"{self.framework.title} {version} is not in {region}: {last} is the newest there")
+        raise MmeError(
+            f"AWS has no {self.framework.title} image in {region}: copy one to a repository of your own "
+            "and give that, or use another region"
+        )
+
+
+@cache
+def catalog_image(framework: str) -> CatalogImage:
+    """The published images of a framework, such as `triton`. Source: `data/images.json`."""
+    spec = record("images")["images"][framework]
+    return CatalogImage(
+        framework=frameworks()[framework],
+        versions=tuple(spec["versions"]),
+        accounts=spec["accounts"],
+        _spec=spec,
+    )
+
+
+def domain_suffix(region: str) -> str:
+    """The DNS suffix of a region's registries: `amazonaws.com`, elsewhere in China."""
+    suffix: str = record("images")["domain_suffixes"].get(region, "amazonaws.com")
+    return suffix
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Order for versions such as `25.03`: the numbers in them."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+_URI = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.]+)"
+    r"/(?P<repository>[a-z0-9._/-]+?)(?::(?P<tag>[\w.-]+))?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcrImage:
+    """The parts of an ECR image uri. An untagged uri has an empty tag."""
+
+    account: str
+    region: str
+    repository: str
+    tag: str
+
+
+def parse_ecr_uri(uri: str) -> EcrImage | None:
+    """The parts of `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`; None for any other text."""
+    match = _URI.fullmatch(uri)
+    if match is None:
+        return None
+    return EcrImage(
+        account=match["account"],
+        region=match["region"],
+        repository=match["repository"],
+        tag=match["tag"] or "",
+    )
+
+
+def traits_of(repository: str, tag: str, *, name: str) -> ImageTraits:
+    """What a repository's name and a tag tell about an image: much for AWS's own, nothing for others."""
+    framework = framework_of_repository(repository)
+    if framework is None:
+        return ImageTraits(name=name)
+    number = re.match(r"\d+(\.\d+)*", tag)
+    return ImageTraits(
+        name=name,
+        framework=framework,
+        version=number[0] if number else None,
+        processor=Processor.GPU if framework.gpu and "cpu" not in tag else Processor.CPU,
+    )

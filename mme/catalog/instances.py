@@ -1,0 +1,66 @@
+"""What an instance type has: processors, memory, GPUs, local disks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from mme.catalog.records import record
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceType:
+    """One hosting instance type, such as `ml.g5.xlarge`.
+
+    Attributes:
+        name: as SageMaker writes it, with `ml.`.
+        vcpus: virtual processors.
+        memory_gib: main memory, GiB.
+        arch: `x86_64` or `arm64`.
+        nvme_gb: local NVMe storage in GB; 0 = none, the instance hosts from an EBS volume.
+        gpus: how many GPUs.
+        gpu: the GPU's model, such as `A10G`; empty = none.
+        gpu_memory_gib: memory of each GPU, GiB.
+        compute_capability: NVIDIA's figure for the GPU, such as 8.6; 0 = no GPU.
+        accelerator: what it has that is neither CPU nor GPU, such as `Inferentia2`; empty = nothing.
+        mme_listed: whether AWS's guide lists this GPU type for multi-model endpoints.
+    """
+
+    name: str
+    vcpus: int
+    memory_gib: float
+    arch: str
+    nvme_gb: int = 0
+    gpus: int = 0
+    gpu: str = ""
+    gpu_memory_gib: int = 0
+    compute_capability: float = 0.0
+    accelerator: str = ""
+    mme_listed: bool = False
+
+    @property
+    def family(self) -> str:
+        """`ml.g5` of `ml.g5.xlarge`."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def has_local_storage(self) -> bool:
+        """Such a type takes neither a volume size nor a volume key on its endpoint config."""
+        return self.nvme_gb > 0
+
+
+@cache
+def instance_types() -> dict[str, InstanceType]:
+    """Every type that the catalog describes, by name. Source: `data/instances.json`."""
+    return {name: InstanceType(name=name, **spec) for name, spec in record("instances")["types"].items()}
+
+
+def instance_type(name: str) -> InstanceType | None:
+    """The type's description; None where the catalog has none (see `hosting_types` for validity)."""
+    return instance_types().get(name)
+
+
+def largest_single_gpu(family: str) -> InstanceType | None:
+    """The family's type with one GPU and the most vCPUs; None where each of its types has more GPUs."""
+    candidates = [kind for kind in instance_types().values() if kind.family == family and kind.gpus == 1]
+    return max(candidates, key=lambda kind: kind.vcpus, default=None)

@@ -1,0 +1,124 @@
+"""Is this instance type valid for a multi-model endpoint with this image? If not: why, and what instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mme.catalog.hosting_types import hosting_types
+from mme.catalog.images import ImageTraits, Processor
+from mme.catalog.instances import InstanceType, instance_type, instance_types, largest_single_gpu
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a check found, in sentences for the user: lower-case, no full stop, each with the way out.
+
+    Attributes:
+        errors: why it cannot work.
+        warnings: what may not work, or wastes money.
+    """
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing stands against it; warnings don't."""
+        return not self.errors
+
+
+def check_instance(name: str, image: ImageTraits) -> Verdict:
+    """Whether an endpoint of this image may run on the instance type `name`, such as `ml.g5.xlarge`.
+
+    Sources of the rules: SageMaker AI developer guide, `multi-model-support` (GPU types: single-GPU ones
+    with the Triton container only; CPU: every hosting type; no Inferentia), and the catalog's data files.
+    """
+    if name not in hosting_types():
+        return Verdict(errors=(_unknown(name),))
+    kind = instance_type(name)
+    if kind is None:
+        return Verdict(
+            warnings=(
+                f"{name} is newer than this catalog, so its GPUs were not checked: "
+                "a multi-model endpoint needs a CPU type or one GPU",
+            )
+        )
+    if kind.accelerator:
+        return Verdict(
+            errors=(
+                f"{name} computes on {kind.accelerator}; a multi-model endpoint runs on CPU types and "
+                "single-GPU types only: use ml.m5.xlarge or ml.g5.xlarge, say",
+            )
+        )
+    errors = [*_architecture_faults(kind, image)]
+    warnings: list[str] = []
+    if kind.gpus:
+        errors += _gpu_faults(kind, image)
+        if not errors and not kind.mme_listed:
+            warnings.append(
+                f"{name} is a single-GPU type that AWS does not list for multi-model endpoints: "
+                "try it before you rely on it, or use a g4dn or g5 type"
+            )
+    elif image.processor is Processor.GPU:
+        warnings.append(f"{name} has no GPU; {image.name} is larger than it need be: use the CPU build")
+    return Verdict(errors=tuple(errors), warnings=tuple(warnings))
+
+
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, hosting_types(), n=3, cutoff=0.6)
+    if name.removeprefix("ml.") == name and f"ml.{name}" in hosting_types():
+        near = [f"ml.{name}"]
+    way_out = f"did you mean {' or '.join(near)}" if near else "use ml.m5.xlarge or ml.g5.xlarge, say"
+    return f"{name} is not a SageMaker hosting instance type: {way_out}"
+
+
+def _architecture_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
+    if image.arch is None or image.arch == kind.arch:
+        return []
+    return [
+        f"{kind.name} is {kind.arch}, {image.name} is built for {image.arch}: "
+        f"use an {image.arch} type such as ml.m5.xlarge, or an image of your own built for {kind.arch}"
+    ]
+
+
+def _gpu_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
+    faults = []
+    if kind.gpus > 1:
+        faults.append(
+            f"{kind.name} has {kind.gpus} GPUs; a multi-model endpoint needs a single-GPU type: "
+            + _single_gpu_advice(kind)
+        )
+    if image.framework is not None and not image.framework.gpu:
+        faults.append(
+            f"{kind.name} is a GPU type; {image.framework.title} serves many models on CPUs only: "
+            "use a CPU type such as ml.m5.xlarge, or the Triton image"
+        )
+    elif image.processor is Processor.CPU:
+        faults.append(
+            f"{kind.name} is a GPU type; {image.name} cannot use its GPU: "
+            "use the GPU build, or a CPU type such as ml.m5.xlarge"
+        )
+    needed = image.minimum_compute_capability
+    if needed is not None and kind.compute_capability < needed:
+        able = _able_types(needed)
+        faults.append(
+            f"{kind.name} has a {kind.gpu} GPU of compute capability {kind.compute_capability}; "
+            f"{image.name} needs {needed} or more: use {able}"
+        )
+    return faults
+
+
+def _single_gpu_advice(kind: InstanceType) -> str:
+    largest = largest_single_gpu(kind.family)
+    if largest is not None:
+        return f"{largest.name} is the largest of this family"
+    return "this family has none; ml.g5.16xlarge is the largest that AWS lists for it"
+
+
+def _able_types(needed: float) -> str:
+    smallest = min(
+        (kind for kind in instance_types().values() if kind.mme_listed and kind.compute_capability >= needed),
+        key=lambda kind: (kind.vcpus, kind.name),
+    )
+    return f"{smallest.name} or a larger one of its family"
