@@ -1,0 +1,174 @@
+"""``mme local``: the endpoint on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.local.settings import LocalSettings
+    from mme.local.state import RuntimeState
+
+app = typer.Typer(
+    name="local",
+    help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
+    no_args_is_help=True,
+)
+
+_Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Localhost port; 0 takes a free one. Default 4747.", show_default=False),
+]
+
+
+@app.command()
+def up(
+    port: _Port = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
+    memory_mib: Annotated[
+        float | None, typer.Option("--memory-mib", help="Memory of each instance for models, in MiB.")
+    ] = None,
+    weight_factor: Annotated[
+        float | None,
+        typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Start embedded AWS and Triton on one localhost port.
+
+    Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
+    """
+    settings = _settings(port=port, memory_mib=memory_mib, weight_factor=weight_factor)
+    if detach:
+        from rich.console import Console
+
+        from mme.local.launcher import start_detached
+
+        with Console(stderr=True).status("starting the local runtime"):
+            here = start_detached(settings)
+        _announce(here, as_json)
+        return
+    import asyncio
+    import logging
+
+    from mme.local.runtime import run
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(run(settings, lambda here: _announce(here, as_json, foreground=True)))
+    if not as_json:
+        typer.echo("stopped; nothing is left behind", err=True)
+
+
+@app.command()
+def down(
+    port: _Port = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Stop a runtime and delete all it has: processes, files, the deployed stacks.
+
+    Example: mme local down --port 4747
+    """
+    from rich.console import Console
+
+    from mme.local.launcher import stop
+
+    chosen = _settings(port=port).port
+    with Console(stderr=True).status("stopping the local runtime"):
+        here = stop(chosen)
+    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}")
+
+
+@app.command()
+def status(
+    port: _Port = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Show what runs here: endpoints, instances, models in memory.
+
+    Example: mme local status --json
+    """
+    from mme.local.launcher import ask_status, running
+
+    known = [here for here in running() if here.ready and port in (None, here.port)]
+    found = [ask_status(here) | {"port": here.port} for here in known]
+    if as_json:
+        typer.echo(json.dumps({"runtimes": found}, indent=2))
+        return
+    if not found:
+        where = f" on port {port}" if port is not None else ""
+        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        return
+    from rich.console import Console
+
+    console = Console()
+    for runtime in found:
+        console.print(
+            f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {', '.join(runtime['backends'])}"
+        )
+        if not runtime["endpoints"]:
+            console.print("  no endpoint is deployed: cdk deploy 'local/*'")
+        for endpoint in runtime["endpoints"]:
+            console.print(_endpoint_table(endpoint))
+
+
+def _endpoint_table(endpoint: dict[str, Any]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"{endpoint['name']} · {endpoint['instance_type']} · {endpoint['requests']} requests",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    for heading, justify in (
+        ("instance", "left"),
+        ("model", "left"),
+        ("state", "left"),
+        ("MiB", "right"),
+        ("hits", "right"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for index, instance in enumerate(endpoint["instances"]):
+        used = f"{_mib(instance['memory_used_bytes'])} of {_mib(instance['memory_bytes'])} MiB"
+        table.add_row(f"{index}", f"[dim]memory {used}[/]", "", "", "")
+        for model in instance["models"]:
+            table.add_row("", model["name"], model["state"], _mib(model["weight_bytes"]), str(model["hits"]))
+    return table
+
+
+def _mib(count: int) -> str:
+    return f"{count / 1024 / 1024:.1f}"
+
+
+def _settings(**given: float | None) -> LocalSettings:
+    from pydantic import ValidationError
+
+    from mme.errors import MmeError
+    from mme.local.settings import LocalSettings
+
+    try:
+        return LocalSettings.model_validate(
+            LocalSettings().model_dump() | {name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise MmeError(
+            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
+            hint=f"Set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}.",
+        ) from None
+
+
+def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:
+    stop = "Ctrl-C stops it" if foreground else f"stop it: mme local down --port {here.port}"
+    _print(
+        {"url": here.url, "port": here.port, "pid": here.pid},
+        as_json,
+        f"embedded AWS and Triton at {here.url} ({stop})\n  export AWS_ENDPOINT_URL={here.url}",
+    )
+
+
+def _print(facts: dict[str, Any], as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(facts) if as_json else text)

@@ -1,0 +1,114 @@
+"""The one address: ``InvokeEndpoint`` to the data plane, everything else to embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+
+from aiohttp import web
+
+from mme.local import outcome
+from mme.local.dataplane import DEFAULT_REGION, DataPlane
+from mme.local.wsgi import WsgiApplication, serve_wsgi
+
+STATUS_PATH = "/_mme/status"
+_TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
+_PASSED_ON = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
+_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/sagemaker/")
+"""The region in a Signature Version 4 credential scope for SageMaker."""
+
+
+def build_gateway(
+    data_plane: DataPlane,
+    control_plane: WsgiApplication,
+    executor: Executor,
+    status: Callable[[], dict[str, object]],
+) -> web.Application:
+    """The aiohttp application of a runtime.
+
+    Args:
+        data_plane: answers ``POST /endpoints/{name}/invocations``.
+        control_plane: embedded AWS, for every other path.
+        executor: threads for the control plane.
+        status: what ``GET /_mme/status`` tells.
+    """
+
+    async def invoke(request: web.Request) -> web.StreamResponse:
+        return await _invoke(data_plane, request)
+
+    async def unsupported(request: web.Request) -> web.StreamResponse:
+        return _error(
+            outcome.validation_error(
+                f"{request.match_info['verb']} does not take a TargetModel, so a multi-model endpoint "
+                "can't answer it; use InvokeEndpoint"
+            ),
+            str(uuid.uuid4()),
+        )
+
+    async def show_status(_: web.Request) -> web.StreamResponse:
+        return web.json_response(status())
+
+    async def aws(request: web.Request) -> web.StreamResponse:
+        return await serve_wsgi(control_plane, executor, request)
+
+    application = web.Application(client_max_size=0, middlewares=[last_resort])
+    application.router.add_post("/endpoints/{name}/invocations", invoke)
+    application.router.add_post(
+        "/endpoints/{name}/{verb:async-invocations|invocations-response-stream}", unsupported
+    )
+    application.router.add_get(STATUS_PATH, show_status)
+    application.router.add_route("*", "/{path:.*}", aws)
+    return application
+
+
+async def _invoke(data_plane: DataPlane, request: web.Request) -> web.StreamResponse:
+    request_id = str(uuid.uuid4())
+    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    passed_on = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+    try:
+        answered = await data_plane.invoke(
+            request.match_info["name"],
+            request.headers.get(_TARGET_MODEL),
+            await request.read(),
+            passed_on,
+            region=scope.group(1) if scope else DEFAULT_REGION,
+        )
+    except outcome.InvocationError as error:
+        return _error(error, request_id)
+    return web.Response(
+        body=answered.reply.body,
+        headers={
+            "Content-Type": answered.reply.content_type,
+            "x-Amzn-Invoked-Production-Variant": answered.variant,
+            "x-amzn-RequestId": request_id,
+        },
+    )
+
+
+def _error(error: outcome.InvocationError, request_id: str) -> web.Response:
+    return web.Response(
+        status=error.status,
+        body=json.dumps({"ErrorCode": error.code, "Message": error.message, **error.fields}).encode(),
+        headers={
+            "Content-Type": "application/json",
+            "x-amzn-ErrorType": error.code,
+            "x-amzn-RequestId": request_id,
+        },
+    )
+
+
+@web.middleware
+async def last_resort(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer an unforeseen failure of ours as AWS would, and let the log have the trace."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        request.app.logger.exception("failed to answer %s %s", request.method, request.path)
+        return _error(outcome.internal_failure(f"{type(error).__name__}: {error}"), str(uuid.uuid4()))

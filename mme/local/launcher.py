@@ -1,0 +1,125 @@
+"""Runtimes from the outside: start one in the background, ask it, stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.error import URLError
+
+from mme.errors import MmeError
+from mme.local import state
+from mme.local.settings import LocalSettings
+
+_POLL_SECONDS = 0.05
+_STOP_SECONDS = 30.0
+_STATUS_SECONDS = 5.0
+_LOG_LINES = 15
+
+
+def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.RuntimeState:
+    """Start a runtime in the background and wait until it answers.
+
+    Raises:
+        MmeError: it did not come up; the message holds what it said.
+    """
+    from mme.local.runtime import listening_socket
+
+    state.sweep(settings.port)
+    with listening_socket(settings.port) as probe:  # the same clear error as in the foreground
+        port = int(probe.getsockname()[1])
+    folder = state.state_root() / str(port)
+    folder.mkdir(parents=True, exist_ok=True)
+    log_path = folder / "runtime.log"
+    variables = {f"MME_LOCAL_{name.upper()}": str(value) for name, value in settings.model_dump().items()} | {
+        "MME_LOCAL_PORT": str(port)
+    }
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mme.local"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | variables,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            here = state.read_state(port)
+            if here and here.ready and here.pid == process.pid:
+                return here
+            if process.poll() is not None:
+                break
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+    said = log_path.read_text(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    state.forget(port)
+    raise MmeError("the local runtime did not come up" + (":\n" + "\n".join(said) if said else ""))
+
+
+def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.RuntimeState:
+    """Stop the runtime on a port and return once it is gone.
+
+    Raises:
+        MmeError: none runs there, or it does not stop.
+    """
+    here = state.read_state(port)
+    if here is None or not here.alive():
+        state.sweep(port)
+        others = ", ".join(str(other.port) for other in state.all_states() if other.alive())
+        raise MmeError(
+            f"no local runtime runs on port {port}",
+            hint=f"Running: port {others}." if others else "Start one: mme local up",
+        )
+    os.kill(here.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while here.alive():
+        if time.monotonic() > deadline:
+            raise MmeError(
+                f"the runtime on port {port} (process {here.pid}) did not stop within {_STOP_SECONDS:g} s"
+            )
+        if waiting:
+            waiting()
+        time.sleep(_POLL_SECONDS)
+    here.remove()
+    return here
+
+
+def ask_status(here: state.RuntimeState) -> dict[str, Any]:
+    """What a running runtime tells of itself.
+
+    Raises:
+        MmeError: it does not answer.
+    """
+    try:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{here.port}/_mme/status", timeout=_STATUS_SECONDS
+        ) as reply:
+            answer: dict[str, Any] = json.load(reply)
+            return answer
+    except (URLError, OSError, ValueError) as error:
+        raise MmeError(f"the runtime on port {here.port} does not answer: {error}") from None
+
+
+def running() -> list[state.RuntimeState]:
+    """All runtimes of this user that are alive; what dead ones left is removed."""
+    alive = []
+    for here in state.all_states():
+        if here.alive():
+            alive.append(here)
+        else:
+            here.remove()
+    return alive

@@ -1,0 +1,141 @@
+"""A runtime from start to stop: bind the port, serve, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from aiohttp import web
+
+from mme.errors import MmeError
+from mme.local import state
+from mme.local.cloud import application
+from mme.local.container import ServingContainer
+from mme.local.dataplane import DataPlane
+from mme.local.gateway import build_gateway
+from mme.local.settings import LocalSettings
+from mme.local.triton.installation import TritonInstallation
+from mme.local.triton.process import TritonProcess
+
+log = logging.getLogger(__name__)
+
+_CONTROL_PLANE_THREADS = 8
+_RECONCILE_SECONDS = 0.5
+
+
+async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], None]) -> None:
+    """Serve until SIGINT or SIGTERM; everything that was started is stopped on the way out.
+
+    Args:
+        settings: port, budgets, time limits.
+        ready: called once, when the address answers.
+
+    Raises:
+        MmeError: the port is in use, or Triton can't run here.
+    """
+    state.sweep(settings.port)
+    with listening_socket(settings.port) as listener:
+        port = int(listener.getsockname()[1])
+        workdir = Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
+        here = state.own_state(port, workdir)
+        here.write()
+        try:
+            await _serve(settings, listener, here, ready)
+        finally:
+            here.remove()
+
+
+async def _serve(
+    settings: LocalSettings,
+    listener: socket.socket,
+    here: state.RuntimeState,
+    ready: Callable[[state.RuntimeState], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    workdir = Path(here.workdir)
+    installation = TritonInstallation.create(workdir / "triton")
+
+    def new_container(environment: Mapping[str, str], folder: Path) -> ServingContainer:
+        return TritonProcess(installation, folder, environment, start_seconds=settings.start_seconds)
+
+    data_plane = DataPlane(new_container, workdir / "instances", settings)
+
+    def describe() -> dict[str, object]:
+        return {
+            "url": here.url,
+            "pid": here.pid,
+            "backends": list(installation.backend_names),
+            "endpoints": data_plane.describe(),
+            "assumptions": {
+                "memory_mib": settings.memory_mib,
+                "weight_factor": settings.weight_factor,
+                "eviction": "least recently used first",
+            },
+        }
+
+    with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
+        gateway = build_gateway(data_plane, application(), executor, describe)
+        runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        reconciler = asyncio.create_task(_reconcile(data_plane))
+        try:
+            replace(here, ready=True).write()
+            ready(here)
+            await stop.wait()
+        finally:
+            reconciler.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reconciler
+            await data_plane.stop()
+            await runner.cleanup()
+
+
+async def _reconcile(data_plane: DataPlane) -> None:
+    while True:
+        try:
+            await data_plane.reconcile()
+        except Exception:
+            log.exception("the data plane could not follow the control plane")
+        await asyncio.sleep(_RECONCILE_SECONDS)
+
+
+def listening_socket(port: int) -> socket.socket:
+    """A socket on 127.0.0.1.
+
+    Raises:
+        MmeError: the port is in use, or may not be taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            other = state.read_state(port)
+            if other and other.alive():
+                raise MmeError(
+                    f"port {port} is in use by a local runtime (process {other.pid})",
+                    hint=f"Use that one, stop it with `mme local down --port {port}`, "
+                    "or take another port with --port.",
+                ) from None
+            raise MmeError(
+                f"port {port} is in use by another program", hint="Take another port: mme local up --port N"
+            ) from None
+        raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,116 @@
+"""The few bytes of NVIDIA's binaries that a private copy must have otherwise.
+
+Three facts of Triton 2.51 make an unchanged binary unfit for a laptop (each was tried):
+
+* its SageMaker port listens on every network interface, has no address flag, and ignores
+  ``--http-restricted-api``, so anybody on the network could load code into it;
+* it takes models under ``/opt/ml/models`` only, which needs root and one runtime a machine;
+* its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
+  while numpy 1 has no wheel for Python 3.13.
+
+We change a copy in the runtime's own folder, never the installed wheel. Each change keeps the
+file's length, and each is refused unless the original bytes stand where they are expected.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from mme.errors import MmeError
+
+LOOPBACK = b"127.0.1"
+"""inet_addr(3) reads it as 127.0.0.1, and it is as long as ``0.0.0.0``."""
+
+_ADDRESS_HEAD = re.compile(rb"\xc7\x83(....)0\.0\.", re.DOTALL)  # movl $"0.0.", disp(%rbx)
+_ADDRESS_REACH = 96
+_ADDRESS_SITES = 4  # HTTP, SageMaker, Vertex AI and metrics defaults
+
+_MODEL_ROOT = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
+_ANY_ROOT = rb"(\/(?:.+.)\/models\/[0-9A-Za-z._]+)\/(model)"
+
+_NUMPY1_ITEMSIZE = b"\x48\x63\x40\x20"  # movslq 0x20(%rax), %rax: PyArray_Descr.elsize of numpy 1
+_NUMPY2_ITEMSIZE = b"\x48\x63\x40\x28"
+_ITEMSIZE_SITES = 4
+
+
+def listen_on_loopback(server: bytes) -> bytes:
+    """The server with 127.0.0.1 as every default listening address.
+
+    Raises:
+        MmeError: the binary is not the one these changes were made for.
+    """
+    changed = bytearray(server)
+    sites = list(_ADDRESS_HEAD.finditer(server))
+    if len(sites) != _ADDRESS_SITES:
+        raise _unexpected(f"{len(sites)} listening addresses instead of {_ADDRESS_SITES}")
+    for site in sites:
+        (displacement,) = struct.unpack("<i", site.group(1))
+        last = b"\xc6\x83" + struct.pack("<i", displacement + 6) + b"0"  # movb $'0', disp+6(%rbx)
+        end = site.end()
+        at = server.find(last, end, end + _ADDRESS_REACH)
+        if at < 0:
+            raise _unexpected("a listening address with another ending")
+        changed[end - 4 : end] = LOOPBACK[:4]
+        changed[at + len(last) - 1] = LOOPBACK[6]
+    return bytes(changed)
+
+
+def accept_any_model_root(server: bytes) -> bytes:
+    """The server taking ``ANY/models/HASH/model`` where it asks for ``/opt/ml/models/HASH/model``.
+
+    Raises:
+        MmeError: the binary is not the one this change was made for.
+    """
+    if server.count(_MODEL_ROOT) != 1:
+        raise _unexpected("no single rule for the models' folder")
+    return server.replace(_MODEL_ROOT, _ANY_ROOT)
+
+
+def read_numpy2_arrays(stub: bytes) -> bytes:
+    """The python stub reading the item size of an array where numpy 2 keeps it.
+
+    Raises:
+        MmeError: the binary is not the one this change was made for.
+    """
+    if stub.count(_NUMPY1_ITEMSIZE) != _ITEMSIZE_SITES:
+        raise _unexpected("an unknown python stub")
+    return stub.replace(_NUMPY1_ITEMSIZE, _NUMPY2_ITEMSIZE)
+
+
+NUMPY2_SHIM = '''
+
+# Appended by sagemaker-mme: the stub was built for numpy 1 and gives its arrays strides of 0.
+import c_python_backend_utils as _stub
+
+_stub_as_numpy = _stub.Tensor.as_numpy
+_stub_deserialize = deserialize_bytes_tensor
+
+
+def _contiguous(array):
+    strides, step = [], array.itemsize
+    for size in reversed(array.shape):
+        strides.append(step)
+        step *= size
+    return np.lib.stride_tricks.as_strided(array, strides=strides[::-1])
+
+
+def _as_numpy(self):
+    """Gives the tensor as a numpy array without a copy."""
+    return _contiguous(_stub_as_numpy(self))
+
+
+def deserialize_bytes_tensor(encoded_tensor):
+    return _stub_deserialize(_contiguous(np.asarray(encoded_tensor)))
+
+
+_stub.Tensor.as_numpy = _as_numpy
+'''
+"""Python to add to ``triton_python_backend_utils.py``, so that inputs are read right with numpy 2."""
+
+
+def _unexpected(what: str) -> MmeError:
+    return MmeError(
+        f"this nvidia-pytriton is not the one the local runtime was made for: it has {what}",
+        hint='Install the pinned version: pip install "sagemaker-mme[local]"',
+    )

@@ -1,0 +1,115 @@
+"""A WSGI application behind an aiohttp server: each request runs in a thread of a small pool."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import IO, Any, cast
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import web
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_SPOOL_BYTES = 8 * 1024 * 1024
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+
+@dataclass(slots=True)
+class _Answer:
+    status: int = 500
+    reason: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+async def serve_wsgi(
+    application: WsgiApplication, executor: Executor, request: web.Request
+) -> web.StreamResponse:
+    """Answer an aiohttp request by a WSGI application.
+
+    The request's body is spooled (to disk above 8 MiB); the answer's is held in memory.
+    """
+    with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as body:
+        length = 0
+        async for piece in request.content.iter_any():
+            body.write(piece)
+            length += len(piece)
+        body.seek(0)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(executor, _run, application, environ(request, body, length))
+    response = web.StreamResponse(status=answer.status, reason=answer.reason)
+    for name, value in answer.headers:
+        if name.lower() not in _HOP_BY_HOP:
+            response.headers.add(name, value)
+    if request.method != "HEAD":
+        response.content_length = len(answer.body)
+    await response.prepare(request)
+    if request.method != "HEAD" and answer.body:
+        await response.write(answer.body)
+    await response.write_eof()
+    return response
+
+
+def environ(request: web.Request, body: IO[bytes], length: int) -> dict[str, Any]:
+    """The request as PEP 3333 wants it."""
+    raw_path, _, query = request.raw_path.partition("?")
+    host, _, port = request.host.partition(":")
+    variables: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": request.raw_path,
+        "REQUEST_URI": request.raw_path,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": request.remote or "127.0.0.1",
+        "CONTENT_LENGTH": str(length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": cast(BufferedIOBase, body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        key = name.upper().replace("-", "_")
+        if key == "CONTENT_TYPE":
+            variables[key] = value
+        elif key not in {"CONTENT_LENGTH", "TRANSFER_ENCODING"}:
+            variable = f"HTTP_{key}"
+            variables[variable] = f"{variables[variable]},{value}" if variable in variables else value
+    return variables
+
+
+def _run(application: WsgiApplication, variables: dict[str, Any]) -> _Answer:
+    answer = _Answer()
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], None]:
+        code, _, reason = status.partition(" ")
+        answer.status, answer.reason, answer.headers = int(code), reason, headers
+        return pieces.append
+
+    pieces: list[bytes] = []
+    result = application(variables, start_response)
+    try:
+        pieces.extend(result)
+    finally:
+        close = getattr(result, "close", None)
+        if close:
+            close()
+    answer.body = b"".join(pieces)
+    return answer
