@@ -1,0 +1,28 @@
+"""What is inside a model.tar.gz: layout, Triton's configuration, packing."""
+
+from mme.archives.findings import ArchiveError, Finding
+from mme.archives.model_directory import Member, ModelDirectory, scan_directory
+from mme.archives.packing import PackedArchive, digest_directory, pack_directory, tar_size, write_archive
+from mme.archives.signature import TensorSignature, TensorSpec
+from mme.archives.triton_config import TritonConfig, parse_config
+from mme.archives.triton_layout import MODEL_FILE_MISSING, TritonModel, check_model
+
+__all__ = [
+    "MODEL_FILE_MISSING",
+    "ArchiveError",
+    "Finding",
+    "Member",
+    "ModelDirectory",
+    "PackedArchive",
+    "TensorSignature",
+    "TensorSpec",
+    "TritonConfig",
+    "TritonModel",
+    "check_model",
+    "digest_directory",
+    "pack_directory",
+    "parse_config",
+    "scan_directory",
+    "tar_size",
+    "write_archive",
+]

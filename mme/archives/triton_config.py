@@ -1,0 +1,155 @@
+"""config.pbtxt, parsed as Triton parses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mme.archives.findings import Finding
+from mme.archives.signature import TensorSignature, TensorSpec
+from mme.archives.triton_schema import load_schema
+
+CONFIG_FILE: Final = "config.pbtxt"
+
+DEFAULT_MODEL_FILES: Final = {
+    "dali": "model.dali",
+    "onnxruntime": "model.onnx",
+    "openvino": "model.xml",
+    "python": "model.py",
+    "pytorch": "model.pt",
+    "tensorrt": "model.plan",
+}
+"""What a version directory must hold, by backend. Source: Triton user guide, "Model Repository".
+
+TensorFlow's name depends on the platform, and backends that are not listed look for nothing fixed."""
+
+PLATFORM_BACKENDS: Final = {
+    "onnxruntime_onnx": "onnxruntime",
+    "pytorch_libtorch": "pytorch",
+    "tensorflow_graphdef": "tensorflow",
+    "tensorflow_savedmodel": "tensorflow",
+    "tensorrt_plan": "tensorrt",
+}
+"""Source: Triton's backend repository, "Backend platform names"."""
+
+_TENSORFLOW_FILES: Final = {
+    "tensorflow_graphdef": "model.graphdef",
+    "tensorflow_savedmodel": "model.savedmodel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TritonConfig:
+    """A parsed config.pbtxt.
+
+    Attributes:
+        message: the protobuf message itself, `inference.ModelConfig`.
+        signature: its tensors.
+    """
+
+    message: Any
+    signature: TensorSignature
+
+    @property
+    def backend(self) -> str:
+        """The backend's name, from the platform where only that is given; empty where Triton shall guess."""
+        return str(self.message.backend) or PLATFORM_BACKENDS.get(str(self.message.platform), "")
+
+    @property
+    def is_ensemble(self) -> bool:
+        """True where the model is a pipeline of other models and has no file of its own."""
+        return str(self.message.platform) == "ensemble" or bool(self.message.HasField("ensemble_scheduling"))
+
+    @property
+    def model_file(self) -> str | None:
+        """The entry a version directory must hold, or None where nothing fixed is expected."""
+        # `runtime` and per-GPU names change what the backend opens.
+        if self.is_ensemble or self.message.runtime or self.message.cc_model_filenames:
+            return None
+        if self.message.default_model_filename:
+            return str(self.message.default_model_filename)
+        return _TENSORFLOW_FILES.get(str(self.message.platform)) or DEFAULT_MODEL_FILES.get(self.backend)
+
+    def served_versions(self, present: list[int]) -> list[int]:
+        """The versions Triton would load of those present, by `version_policy` (default: the highest)."""
+        policy = self.message.version_policy
+        choice = policy.WhichOneof("policy_choice")
+        if choice == "all":
+            return sorted(present)
+        if choice == "specific":
+            return sorted(int(version) for version in policy.specific.versions)
+        count = int(policy.latest.num_versions) if choice == "latest" else 1
+        return sorted(present)[-max(count, 1) :]
+
+
+def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Finding:
+    """Parses a config.pbtxt.
+
+    Args:
+        content: the file's bytes.
+        source: its name in messages.
+
+    Returns:
+        the config, or what is wrong with it.
+    """
+    from google.protobuf import text_format
+
+    message = load_schema().ModelConfig()
+    try:
+        text_format.Parse(content.decode("utf-8"), message)
+    except UnicodeDecodeError as error:
+        return Finding(
+            "config-encoding",
+            f"{source} is not UTF-8 text (byte {error.start})",
+            "it must be a protobuf text file, not a binary one",
+        )
+    except text_format.ParseError as error:
+        return Finding(
+            "config-syntax",
+            f"{source} is not a Triton model configuration: {_parse_reason(error)}",
+            "compare it with Triton's user guide, page Model Configuration",
+        )
+    nameless = next(
+        (kind for kind in ("input", "output") if any(not tensor.name for tensor in getattr(message, kind))),
+        None,
+    )
+    if nameless:
+        return Finding(
+            "config-tensor-name",
+            f"an {nameless} in {source} has no name: Triton says \"model {nameless} must specify 'name'\"",
+            f"give every {nameless} a name",
+        )
+    if message.max_batch_size < 0:
+        return Finding(
+            "config-batch-size",
+            f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative",
+            "0 means that the model takes no batch dimension",
+        )
+    return TritonConfig(message, _signature(message))
+
+
+def _parse_reason(error: Exception) -> str:
+    """protobuf says `3:5 : Message type "inference.ModelConfig" has no field named "x".`."""
+    text = str(error).rstrip(".")
+    position, colon, reason = text.partition(" : ")
+    line, _, column = position.partition(":")
+    if colon and line.isdigit() and column.isdigit():
+        return f"line {line}, column {column}: {reason}"
+    return text
+
+
+def _signature(message: Any) -> TensorSignature:
+    return TensorSignature(
+        inputs=tuple(_tensor(tensor) for tensor in message.input),
+        outputs=tuple(_tensor(tensor) for tensor in message.output),
+        max_batch_size=int(message.max_batch_size),
+        platform=str(message.platform or message.backend),
+    )
+
+
+def _tensor(tensor: Any) -> TensorSpec:
+    # Triton's config says TYPE_STRING where the wire (KServe v2) says BYTES; all other names agree.
+    name = load_schema().DataType.Name(tensor.data_type).removeprefix("TYPE_")
+    return TensorSpec(
+        str(tensor.name), "BYTES" if name == "STRING" else name, tuple(int(dim) for dim in tensor.dims)
+    )

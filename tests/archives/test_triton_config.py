@@ -1,0 +1,112 @@
+"""config.pbtxt through Triton's schema, and the signature that travels with the archive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mme.archives import Finding, TensorSignature, TensorSpec, TritonConfig, parse_config
+from mme.archives.signature import SIGNATURE_MAX_BYTES
+
+
+def parsed(text: str) -> TritonConfig:
+    config = parse_config(text.encode())
+    assert isinstance(config, TritonConfig)
+    return config
+
+
+def test_signature_names_kserve_types() -> None:
+    config = parsed(
+        """
+        platform: "onnxruntime_onnx"  # comments and both list forms are fine
+        max_batch_size: 8
+        input [ { name: "text" data_type: TYPE_STRING dims: [ -1 ] } ]
+        input { name: "half" data_type: TYPE_BF16 dims: 2 dims: 3 }
+        output [ { name: "ok" data_type: TYPE_BOOL dims: [ 1 ] } ]
+        """
+    )
+    assert config.signature == TensorSignature(
+        inputs=(TensorSpec("text", "BYTES", (-1,)), TensorSpec("half", "BF16", (2, 3))),
+        outputs=(TensorSpec("ok", "BOOL", (1,)),),
+        max_batch_size=8,
+        platform="onnxruntime_onnx",
+    )
+    assert config.backend == "onnxruntime"
+    assert config.model_file == "model.onnx"
+    assert config.signature.request_shape(config.signature.inputs[1]) == (-1, 2, 3)
+
+
+def test_backend_stands_in_for_a_missing_platform() -> None:
+    assert parsed('backend: "python"').signature.platform == "python"
+
+
+def test_own_runtime_or_file_names_switch_the_file_check_off() -> None:
+    assert parsed('backend: "pytorch" runtime: "model.py"').model_file is None
+    assert parsed('backend: "python" default_model_filename: "m.py"').model_file == "m.py"
+
+
+def test_version_policies() -> None:
+    assert parsed("").served_versions([1, 2, 10]) == [10]
+    assert parsed("version_policy { all {} }").served_versions([2, 1]) == [1, 2]
+    assert parsed("version_policy { latest { num_versions: 2 } }").served_versions([1, 2, 3]) == [2, 3]
+
+
+def test_errors_point_at_the_line() -> None:
+    fault = parse_config(b'name: "x"\nbackend "python"\n')
+    assert isinstance(fault, Finding)
+    assert "line 2" in fault.message
+
+
+def test_schema_needs_no_grpc() -> None:
+    script = (
+        "import sys; from mme.archives import parse_config; parse_config(b'');"
+        "sys.exit('grpc' in sys.modules or 'tritonclient.grpc' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+specs = st.builds(
+    TensorSpec,
+    st.text(max_size=20),
+    st.sampled_from(["FP32", "BYTES", "INT64"]),
+    st.lists(st.integers(-1, 10_000), max_size=4).map(tuple),
+)
+signatures = st.builds(
+    TensorSignature,
+    st.lists(specs, max_size=3).map(tuple),
+    st.lists(specs, max_size=3).map(tuple),
+    st.integers(0, 1000),
+    st.text(max_size=20),
+)
+
+
+@given(signatures)
+def test_metadata_round_trip(signature: TensorSignature) -> None:
+    text = signature.to_metadata()
+    if text is not None:
+        text.encode("ascii")  # S3 takes nothing else in a header
+        assert TensorSignature.from_metadata(text) == signature
+
+
+@given(st.text() | st.from_regex(r'\{"in":.*\}'))
+def test_foreign_metadata_is_no_signature(text: str) -> None:
+    assert TensorSignature.from_metadata(text) is None or text.startswith("{")
+
+
+def test_contract_form() -> None:
+    signature = parsed(
+        'backend: "python" input { name: "INPUT0" data_type: TYPE_FP32 dims: 4 }'
+        ' output { name: "OUTPUT0" data_type: TYPE_FP32 dims: 4 }'
+    ).signature
+    assert signature.to_metadata() == (
+        '{"in":[["INPUT0","FP32",[4]]],"out":[["OUTPUT0","FP32",[4]]],"batch":0,"platform":"python"}'
+    )
+
+
+def test_long_signature_is_left_out() -> None:
+    many = tuple(TensorSpec(f"input_{number}", "FP32", (1, 2, 3)) for number in range(100))
+    assert TensorSignature(inputs=many).to_metadata() is None
+    assert SIGNATURE_MAX_BYTES == 1500

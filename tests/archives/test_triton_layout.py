@@ -1,0 +1,206 @@
+"""Each broken directory gets its own fault, and models that Triton can load get none."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mme.archives import ArchiveError, check_model
+from mme.errors import MmeError
+
+CONFIG = """
+backend: "python"
+input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
+output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
+"""
+
+BROKEN = {
+    "empty": ({}, "empty-directory", "the directory is empty"),
+    "only junk": ({"__pycache__/x.pyc": "", ".DS_Store": ""}, "empty-directory", "is empty"),
+    "no config": ({"1/model.py": "x"}, "config-missing", "config.pbtxt is missing"),
+    "misnamed config": (
+        {"config.pbtxt.txt": "", "1/model.py": ""},
+        "config-misnamed",
+        "config.pbtxt.txt must",
+    ),
+    "upper case config": ({"Config.pbtxt": "", "1/model.py": ""}, "config-misnamed", "Config.pbtxt must be"),
+    "wrapper": (
+        {"inner/config.pbtxt": CONFIG, "inner/1/model.py": ""},
+        "wrapper-directory",
+        "one level too deep, in the wrapper directory inner/",
+    ),
+    "registry": (
+        {"a/config.pbtxt": CONFIG, "b/config.pbtxt": CONFIG},
+        "several-models",
+        "holds 2 models: a, b",
+    ),
+    "syntax": ({"config.pbtxt": "input [", "1/model.py": ""}, "config-syntax", "line 1, column"),
+    "unknown field": ({"config.pbtxt": "bakend: 'x'", "1/m": ""}, "config-syntax", '"bakend"'),
+    "unknown type": (
+        {"config.pbtxt": "input { name: 'X' data_type: FP32 }", "1/m": ""},
+        "config-syntax",
+        "FP32",
+    ),
+    "binary": ({"config.pbtxt": b"\xff\xfe\x00", "1/m": ""}, "config-encoding", "not UTF-8"),
+    "nameless input": ({"config.pbtxt": "input { dims: [1] }", "1/m": ""}, "config-tensor-name", "no name"),
+    "negative batch": ({"config.pbtxt": "max_batch_size: -1", "1/m": ""}, "config-batch-size", "-1"),
+    "no version": ({"config.pbtxt": "backend: 'fil'", "x": ""}, "version-missing", "no version directory"),
+    "flat file": ({"config.pbtxt": CONFIG, "model.py": ""}, "version-missing", "beside config.pbtxt"),
+    "v1": ({"config.pbtxt": CONFIG, "v1/model.py": ""}, "version-name", "v1/ is no version"),
+    "version 0": ({"config.pbtxt": CONFIG, "0/model.py": ""}, "version-name", "0/ is no version"),
+    "not built": ({"config.pbtxt": CONFIG}, "model-file-missing", "1/model.py is missing"),
+    "other file": ({"config.pbtxt": CONFIG, "1/main.py": ""}, "model-file-missing", "1/model.py is missing"),
+    "newest incomplete": (
+        {"config.pbtxt": CONFIG, "1/model.py": "", "10/x": "", "9/model.py": ""},
+        "model-file-missing",
+        "10/model.py is missing",
+    ),
+    "onnx": (
+        {"config.pbtxt": "platform: 'onnxruntime_onnx'", "1/net.onnx": ""},
+        "model-file-missing",
+        "1/model.onnx is missing, which onnxruntime_onnx loads",
+    ),
+    "empty version": ({"config.pbtxt": "backend: 'fil'", "1": None}, "version-empty", "1/ is empty"),
+    "policy": (
+        {"config.pbtxt": CONFIG + "version_policy { specific { versions: [3] } }", "1/model.py": ""},
+        "version-missing",
+        "asks for version 3, but there are only: 1",
+    ),
+}
+
+GOOD = {
+    "default file name": {"config.pbtxt": CONFIG, "1/model.py": ""},
+    "own file name": {"config.pbtxt": CONFIG + "default_model_filename: 'net.py'", "1/net.py": ""},
+    "highest version counts": {"config.pbtxt": CONFIG, "1/old": "", "2/model.py": ""},
+    "ensemble's empty version": {"config.pbtxt": "platform: 'ensemble' ensemble_scheduling {}", "1": None},
+    "saved model is a directory": {
+        "config.pbtxt": "platform: 'tensorflow_savedmodel'",
+        "1/model.savedmodel/saved_model.pb": "",
+    },
+    "unknown backend": {"config.pbtxt": "backend: 'mine'", "1/weights.bin": ""},
+    "tensors left to Triton": {"config.pbtxt": "platform: 'onnxruntime_onnx'", "1/model.onnx": ""},
+    "policy latest 2": {
+        "config.pbtxt": CONFIG + "version_policy { latest { num_versions: 2 } }",
+        "1/model.py": "",
+        "2/model.py": "",
+    },
+}
+
+
+@pytest.mark.parametrize(("files", "code", "words"), BROKEN.values(), ids=BROKEN)
+def test_broken_directory_gets_its_own_fault(make_model, files, code, words) -> None:
+    path = make_model(files)
+    with pytest.raises(ArchiveError) as caught:
+        check_model(path)
+    assert caught.value.codes == (code,)
+    assert words in caught.value.message
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("files", GOOD.values(), ids=GOOD)
+def test_loadable_directory_passes(make_model, files) -> None:
+    assert check_model(make_model(files)).directory.name == "doubler"
+
+
+def test_missing_directory(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="no such directory"):
+        check_model(tmp_path / "absent")
+
+
+def test_archive_instead_of_directory(tmp_path: Path) -> None:
+    archive = tmp_path / "x_v0.tar.gz"
+    archive.write_bytes(b"")
+    with pytest.raises(ArchiveError, match="packed for you"):
+        check_model(archive)
+
+
+def test_symbolic_links_are_named(good_model: Path) -> None:
+    (good_model / "1" / "weights").symlink_to("/etc/hosts")
+    (good_model / "shared").symlink_to(good_model.parent, target_is_directory=True)
+    with pytest.raises(ArchiveError) as caught:
+        check_model(good_model)
+    assert caught.value.codes == ("symlink", "symlink")
+    assert "1/weights is a symbolic link to /etc/hosts" in str(caught.value)
+    assert "2 faults" in caught.value.message
+
+
+def test_special_files_are_named(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(good_model / "1" / "pipe")
+    # A socket's path may have 100-odd characters at most: bind it from within.
+    monkeypatch.chdir(good_model)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("sock")
+        with pytest.raises(ArchiveError) as caught:
+            check_model(good_model)
+    assert caught.value.codes == ("special-file", "special-file")
+    assert "1/pipe is a named pipe" in str(caught.value)
+    assert "sock is a socket" in str(caught.value)
+
+
+def test_a_name_that_is_not_utf8(good_model: Path) -> None:
+    try:
+        (Path(os.fsdecode(os.fsencode(good_model) + b"/bad\xff"))).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(ArchiveError) as caught:
+        check_model(good_model)
+    assert caught.value.codes == ("name-encoding",)
+    str(caught.value).encode()  # the message itself can be printed
+
+
+@pytest.fixture
+def as_ordinary_user() -> Iterator[Path]:
+    """A folder of a user for whom permissions count: root may read everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        if os.geteuid() != 0:
+            yield Path(folder)
+            return
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
+
+
+def test_unreadable_file_and_directory(as_ordinary_user: Path) -> None:
+    root = as_ordinary_user / "m"
+    (root / "1" / "data").mkdir(parents=True)
+    (root / "config.pbtxt").write_text(CONFIG)
+    (root / "1" / "model.py").write_text("x")
+    (root / "1" / "model.py").chmod(0)
+    (root / "1" / "data").chmod(0)
+    try:
+        with pytest.raises(ArchiveError) as caught:
+            check_model(root)
+    finally:
+        (root / "1" / "data").chmod(0o755)
+    assert caught.value.codes == ("unreadable", "unreadable")
+    assert "1/model.py can't be read: permission denied" in str(caught.value)
+
+
+def test_several_faults_are_told_at_once(make_model) -> None:
+    path = make_model({"config.pbtxt": "nonsense!", "v1/model.py": ""})
+    with pytest.raises(ArchiveError) as caught:
+        check_model(path)
+    assert caught.value.codes == ("config-syntax", "version-name")
+    assert isinstance(caught.value, MmeError)
+
+
+def test_link_to_a_model_keeps_the_links_name(good_model: Path) -> None:
+    link = good_model.parent / "current"
+    link.symlink_to(good_model, target_is_directory=True)
+    assert check_model(link).directory.name == "current"
+
+
+def test_trailing_slash_and_dots_change_nothing(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(good_model)
+    for path in (str(good_model), f"{good_model}/", ".", "./", f"{good_model}/1/.."):
+        assert check_model(path).directory.name == "doubler"
