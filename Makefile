@@ -1,0 +1,71 @@
+# Two commands do everything: `make demo` and `make test`. Each installs what it needs into the
+# checkout (.venv and node_modules) and nothing anywhere else.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+# Node comes from the wheel in .venv; a supported one matters to the CDK.
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+ENVIRONMENTS := local dev staging prod
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 pyproject.toml
+
+.PHONY: help install demo test lint typecheck test-fast test-slow snapshots synth lock clean
+
+help:  ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed node_modules/.installed  ## Install all that development needs into this checkout
+
+$(VENV)/.installed: requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; install one or set PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "installing Python packages into .venv"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@tools/install_locked.sh $(BIN)/python
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json $(VENV)/.installed
+	@echo "installing the CDK CLI into node_modules"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
+	@python -m tools.demo
+
+test: install lint typecheck  ## Run every check and every test, the slow real ones too
+	@$(MAKE) test-fast test-slow
+
+lint: $(VENV)/.installed  ## Check style and layers
+	@ruff check .
+	@ruff format --check --quiet . || { echo "error: run 'ruff format .'" >&2; exit 1; }
+	@lint-imports --no-timing | tail -n 3
+
+typecheck: $(VENV)/.installed  ## Check types (mypy strict)
+	@mypy
+
+test-fast: install  ## Run the fast tests, in parallel
+	@pytest -q -n 2 --dist worksteal -m "not slow"
+
+test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
+	@pytest -q -m slow
+
+snapshots: install  ## Renew the committed snapshots after a wanted change
+	@pytest -q -n 2 -m "not slow" tests/stacks --snapshot-update
+
+synth: install  ## Synthesize every environment
+	@for environment in $(ENVIRONMENTS); do echo "synthesizing $$environment"; \
+		cdk synth --quiet -c env=$$environment --output cdk.out/$$environment; done
+
+lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
+	@$(COMPILE) --extra cdk --extra local --group dev --output-file requirements-dev.txt
+	@$(COMPILE) --extra cdk --constraints requirements-dev.txt --output-file requirements.txt
+
+clean:  ## Delete what make installed and what tools left
+	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,80 @@
+"""The hashed locks are in step with pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+INPUTS = {
+    "requirements.txt": PROJECT["project"]["dependencies"] + EXTRAS["cdk"],
+    "requirements-dev.txt": PROJECT["project"]["dependencies"]
+    + EXTRAS["cdk"]
+    + EXTRAS["local"]
+    + PROJECT["dependency-groups"]["dev"],
+}
+OVERRIDDEN = {Requirement(line).name for line in PROJECT["tool"]["uv"]["override-dependencies"]}
+
+
+def entries(lock: str) -> list[tuple[Requirement, str]]:
+    """Each pin with the text of its entry, hashes and origins included."""
+    text = (ROOT / lock).read_text()
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
+    return [(Requirement(block.split(" \\")[0].splitlines()[0]), block) for block in blocks if block.strip()]
+
+
+@pytest.mark.parametrize("lock", INPUTS)
+def test_every_requirement_is_pinned_to_a_version_it_accepts(lock: str) -> None:
+    pins = entries(lock)
+    for text in INPUTS[lock]:
+        wanted = Requirement(text)
+        name = canonicalize_name(wanted.name)
+        found = [pin for pin, _ in pins if canonicalize_name(pin.name) == name]
+        assert found, f"{lock} lacks {text}: run make lock"
+        for pin in found:
+            version = Version(next(iter(pin.specifier)).version)
+            assert version in wanted.specifier, (
+                f"{lock} pins {pin}, pyproject.toml says {text}: run make lock"
+            )
+
+
+@pytest.mark.parametrize("lock", INPUTS)
+def test_nothing_is_pinned_for_a_requirement_that_is_gone(lock: str) -> None:
+    direct = {
+        canonicalize_name(pin.name)
+        for pin, block in entries(lock)
+        if re.search(r"# +(via )?sagemaker-mme \(pyproject\.toml", block)
+    }
+    wanted = {canonicalize_name(Requirement(text).name) for text in INPUTS[lock]}
+    assert direct - OVERRIDDEN <= wanted, "run make lock"
+    assert wanted <= direct | OVERRIDDEN, "run make lock"
+
+
+@pytest.mark.parametrize("lock", INPUTS)
+def test_every_pin_is_exact_and_hashed(lock: str) -> None:
+    for pin, block in entries(lock):
+        assert [spec.operator for spec in pin.specifier] == ["=="], str(pin)
+        assert "--hash=sha256:" in block, str(pin)
+
+
+@pytest.mark.parametrize("lock", INPUTS)
+def test_the_lock_names_no_host(lock: str) -> None:
+    assert "://" not in (ROOT / lock).read_text()
+
+
+def test_the_deployment_lock_agrees_with_the_full_one() -> None:
+    full = {str(pin) for pin, _ in entries("requirements-dev.txt")}
+    names = {canonicalize_name(pin.name) for pin, _ in entries("requirements-dev.txt")}
+    for pin, _ in entries("requirements.txt"):
+        if pin.name in OVERRIDDEN:
+            continue
+        assert canonicalize_name(pin.name) in names
+        assert str(pin) in full, f"{pin} differs: run make lock"
