@@ -1,0 +1,40 @@
+"""AWS::CloudWatch::Alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mme.local.cloud.cloudformation.resource import Physical, Properties, Request, ResourceType
+
+_LONGEST_NAME = 255
+
+
+class Alarm:
+    """A metric alarm. Ref is its name."""
+
+    name_property = "AlarmName"
+
+    def replaces(self, before: Properties, after: Properties) -> bool:
+        """Only a change of the name."""
+        return before.get("AlarmName") != after.get("AlarmName")
+
+    def create(self, request: Request, properties: Properties) -> Physical:
+        """PutMetricAlarm, whose parameters are the template's properties."""
+        name = properties.get("AlarmName") or request.generated_name(_LONGEST_NAME)
+        return self._put(request, name, properties)
+
+    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:  # noqa: ARG002
+        """PutMetricAlarm of the same name, which replaces its content."""
+        return self._put(request, physical.id, after)
+
+    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+        """DeleteAlarms."""
+        request.aws.call("cloudwatch", "delete_alarms", {"AlarmNames": [physical.id]})
+
+    def _put(self, request: Request, name: str, properties: Properties) -> Physical:
+        request.aws.call("cloudwatch", "put_metric_alarm", {**properties, "AlarmName": name})
+        described = request.aws.call("cloudwatch", "describe_alarms", {"AlarmNames": [name]})
+        return Physical(name, {"Arn": described["MetricAlarms"][0]["AlarmArn"]})
+
+
+TYPES: dict[str, Callable[[], ResourceType]] = {"AWS::CloudWatch::Alarm": Alarm}
