@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from mme.errors import MmeError
 from mme.fleet import choose_instance
 from mme.local import outcome
 from mme.local.artifact import Artifact, BadArchiveError, unpack
+from mme.local.cloud.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme.local.cloud.control_plane import (
-    ContainerDefinition,
+    DeployedContainer,
     DeployedEndpoint,
     DeployedVariant,
     ObjectMissing,
@@ -35,10 +36,6 @@ from mme.local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
 
-ACCOUNT = "123456789012"
-"""The account of embedded AWS."""
-DEFAULT_REGION = "us-east-1"
-
 ContainerFactory = Callable[[Mapping[str, str], Path], ServingContainer]
 """Makes the container of one instance, given its environment and a folder of its own."""
 
@@ -49,9 +46,17 @@ class _Serving:
 
     endpoint: DeployedEndpoint
     variant: DeployedVariant
-    container: ContainerDefinition
+    container: DeployedContainer
     instances: list[Instance] = field(default_factory=list)
     requests: int = 0
+
+    def serves(self, endpoint: DeployedEndpoint) -> bool:
+        """Whether these instances are what the endpoint is to have now."""
+        return self.endpoint.revision == endpoint.revision and all(
+            variant.instance_count in (0, len(self.instances))
+            for variant in endpoint.variants
+            if variant.name == self.variant.name
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class DataPlane:
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
+        self._regions = {DEFAULT_REGION}
 
     async def invoke(
         self,
@@ -109,9 +115,10 @@ class DataPlane:
         Raises:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
-        endpoint = resolve_endpoint(endpoint_name, account=ACCOUNT, region=region)
+        endpoint = resolve_endpoint(endpoint_name, region=region)
+        self._regions.add(region)
         if endpoint is None:
-            raise outcome.unknown_endpoint(endpoint_name, ACCOUNT)
+            raise outcome.unknown_endpoint(endpoint_name, DEFAULT_ACCOUNT)
         if len(body) > limits.PAYLOAD_MAX_BYTES:
             raise outcome.validation_error(
                 f"the payload of {len(body):,} bytes is over the limit of {limits.PAYLOAD_MAX_BYTES:,} bytes"
@@ -152,12 +159,16 @@ class DataPlane:
 
     async def reconcile(self) -> None:
         """Start what was deployed since, stop what is gone."""
-        deployed = {(endpoint.region, endpoint.name): endpoint for endpoint in list_endpoints()}
+        deployed = {
+            (region, endpoint.name): endpoint
+            for region in sorted(self._regions)
+            for endpoint in list_endpoints(region=region)
+        }
         for key in [key for key in self._serving if key not in deployed]:
             async with self._lock(key):
                 gone = self._serving.pop(key, None)
                 if gone:
-                    self._retire(gone)
+                    self._retire(gone.instances)
         for (region, _), endpoint in deployed.items():
             try:
                 await self._current(endpoint, region)
@@ -195,29 +206,45 @@ class DataPlane:
         """The instances of the endpoint as it is deployed now, started where they are not."""
         key = (region, endpoint.name)
         known = self._serving.get(key)
-        if known and known.endpoint.revision == endpoint.revision:
+        if known and known.serves(endpoint):
             return known
         async with self._lock(key):
             known = self._serving.get(key)
             if known and known.endpoint.revision == endpoint.revision:
+                await self._scale(known, endpoint)
                 return known
             fresh = await self._start(endpoint)
             self._serving[key] = fresh
             if known:
-                self._retire(known)
+                self._retire(known.instances)
             return fresh
+
+    async def _scale(self, serving: _Serving, endpoint: DeployedEndpoint) -> None:
+        """Add or drain instances until there are as many as the variant has now."""
+        variant, _ = _multi_model_container(endpoint)
+        wanted = max(1, variant.instance_count)
+        leaving = serving.instances[wanted:]
+        del serving.instances[wanted:]
+        self._retire(leaving)
+        serving.instances += await self._start_instances(serving, range(len(serving.instances), wanted))
+        serving.endpoint, serving.variant = endpoint, variant
 
     async def _start(self, endpoint: DeployedEndpoint) -> _Serving:
         variant, container = _multi_model_container(endpoint)
         serving = _Serving(endpoint, variant, container)
+        serving.instances = await self._start_instances(serving, range(max(1, variant.instance_count)))
+        return serving
+
+    async def _start_instances(self, serving: _Serving, indices: Iterable[int]) -> list[Instance]:
+        container = serving.container
         fetch = _fetcher(container.model_data_url, self._settings.disk_bytes)
-        for index in range(max(1, variant.instance_count)):
+        instances: list[Instance] = []
+        for index in indices:
             folder = self._folder / f"{next(self._numbers)}"
             folder.mkdir(parents=True)
-            name = f"{endpoint.name}/{variant.name}/{index}"
-            serving.instances.append(
+            instances.append(
                 Instance(
-                    name,
+                    f"{serving.endpoint.name}/{serving.variant.name}/{index}",
                     self._new_container(container.environment, folder),
                     fetch,
                     folder,
@@ -226,17 +253,18 @@ class DataPlane:
                 )
             )
         try:
-            await asyncio.gather(*(instance.start() for instance in serving.instances))
+            await asyncio.gather(*(instance.start() for instance in instances))
         except MmeError as error:
-            await asyncio.gather(*(instance.stop() for instance in serving.instances), return_exceptions=True)
-            log.warning("%s: %s", endpoint.name, error)
-            raise outcome.service_unavailable(
-                f"the container of {endpoint.name} does not start: {error}"
-            ) from None
-        return serving
+            await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
+            name = serving.endpoint.name
+            log.warning("%s: %s", name, error)
+            raise outcome.service_unavailable(f"the container of {name} does not start: {error}") from None
+        return instances
 
-    def _retire(self, serving: _Serving) -> None:
-        task = asyncio.create_task(_drain_and_stop(serving, self._settings.invoke_seconds))
+    def _retire(self, instances: list[Instance]) -> None:
+        if not instances:
+            return
+        task = asyncio.create_task(_drain_and_stop(instances, self._settings.invoke_seconds))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -244,15 +272,15 @@ class DataPlane:
         return self._locks.setdefault(key, asyncio.Lock())
 
 
-async def _drain_and_stop(serving: _Serving, seconds: float) -> None:
+async def _drain_and_stop(instances: list[Instance], seconds: float) -> None:
     """Let the instances finish what they have, then stop them."""
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for instance in serving.instances:
+                for instance in instances:
                     await instance.drained()
     finally:
-        await asyncio.gather(*(instance.stop() for instance in serving.instances), return_exceptions=True)
+        await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
 
 
 def _checked_target(endpoint: str, target_model: str | None) -> str:
@@ -268,7 +296,7 @@ def _checked_target(endpoint: str, target_model: str | None) -> str:
     return target_model
 
 
-def _multi_model_container(endpoint: DeployedEndpoint) -> tuple[DeployedVariant, ContainerDefinition]:
+def _multi_model_container(endpoint: DeployedEndpoint) -> tuple[DeployedVariant, DeployedContainer]:
     """The variant and its one multi-model container. InvocationError where there is none."""
     for variant in endpoint.variants:
         for container in variant.containers:
@@ -291,7 +319,8 @@ def _fetcher(model_data_url: str, most_bytes: int) -> Callable[[str, Path], asyn
     def download(target_model: str, folder: Path) -> Artifact:
         key = prefix + target_model
         try:
-            return unpack(open_object(bucket, key), folder, most_bytes=most_bytes)
+            with open_object(bucket, key) as archive:
+                return unpack(archive.body, folder, most_bytes=most_bytes)
         except ObjectMissing:
             raise outcome.artifact_unavailable(bucket, key) from None
 

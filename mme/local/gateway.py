@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from aiohttp import web
 
 from mme.local import outcome
-from mme.local.dataplane import DEFAULT_REGION, DataPlane
+from mme.local.cloud.account import DEFAULT_REGION
+from mme.local.dataplane import DataPlane
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
 STATUS_PATH = "/_mme/status"
