@@ -12,7 +12,7 @@ import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final, Protocol
 
 from mme.archives.findings import ArchiveError, Finding
 from mme.archives.model_directory import Member, ModelDirectory
@@ -47,6 +47,16 @@ class PackedArchive:
     tar_bytes: int
 
 
+class ByteSink(Protocol):
+    """Where an archive goes: a file, a socket, an upload."""
+
+    def write(self, data: bytes, /) -> object:
+        """Takes all of the bytes."""
+
+    def flush(self) -> None:
+        """Passes on what it holds back, if anything."""
+
+
 OnBytes = Callable[[int], None]
 """Called with the number of tar bytes just handled. What it raises stops the packing."""
 
@@ -67,13 +77,13 @@ def digest_directory(directory: ModelDirectory, on_bytes: OnBytes | None = None)
 
 
 def write_archive(
-    directory: ModelDirectory, out: IO[bytes], *, on_bytes: OnBytes | None = None, threads: int | None = None
+    directory: ModelDirectory, out: ByteSink, *, on_bytes: OnBytes | None = None, threads: int | None = None
 ) -> PackedArchive:
     """Streams a directory's tar.gz into `out`, flat: config.pbtxt lies at the archive's root.
 
     Args:
         directory: what to pack.
-        out: anything with `write`; it is neither closed nor asked to seek, and little is held in memory.
+        out: it is neither closed nor asked to seek, and little is held in memory.
         on_bytes: hears of progress, in bytes of the uncompressed tar.
         threads: of compression; they change the speed, not one byte. Default: the cores, at most 4.
 

@@ -1,0 +1,22 @@
+"""Models in S3: publish and list."""
+
+from mme.registry.batch import PublishListener, publish_all
+from mme.registry.candidates import Candidates, Skipped, find_models
+from mme.registry.model_store import ModelRecord, ModelStore
+from mme.registry.names import ModelName, check_name, object_key
+from mme.registry.publication import Published, publish
+
+__all__ = [
+    "Candidates",
+    "ModelName",
+    "ModelRecord",
+    "ModelStore",
+    "PublishListener",
+    "Published",
+    "Skipped",
+    "check_name",
+    "find_models",
+    "object_key",
+    "publish",
+    "publish_all",
+]

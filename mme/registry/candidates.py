@@ -1,0 +1,151 @@
+"""Which models a path stands for: one model's directory, or a registry of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mme.archives import MODEL_FILE_MISSING, ArchiveError, TritonModel, check_model
+from mme.archives.model_directory import is_junk
+from mme.archives.triton_config import CONFIG_FILE
+from mme.errors import MmeError
+from mme.registry.names import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A directory of a registry that is left out.
+
+    Attributes:
+        name: the directory's name.
+        reason: why, and what to do about it.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is to be published.
+
+    Attributes:
+        models: checked and ready.
+        skipped: left out, with the reason.
+    """
+
+    models: tuple[TritonModel, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+def find_models(paths: Iterable[str | Path]) -> Candidates:
+    """Checks every model that the paths name, before anything is uploaded.
+
+    A directory with config.pbtxt is a model. A directory without one that holds several directories, at least
+    one of them a model, is a registry: its models lacking nothing but a file that must be built are skipped,
+    and so are directories that look nothing like a model.
+
+    Raises:
+        MmeError: any model has a fault, two have one name, or there is none; all faults at once.
+    """
+    models: list[TritonModel] = []
+    skipped: list[Skipped] = []
+    faults: list[MmeError] = []
+    for path in paths:
+        inner = _registry(Path(path))
+        for folder in inner or [Path(path)]:
+            try:
+                model = check_model(folder)
+                check_name(model.directory.name)
+                models.append(model)
+            except ArchiveError as error:
+                explained = _with_build_step(folder, error)
+                if inner and error.codes == (MODEL_FILE_MISSING,):
+                    skipped.append(Skipped(folder.name, _skip_reason(explained)))
+                elif inner and error.codes[0] in ("config-missing", "empty-directory") and _foreign(folder):
+                    skipped.append(Skipped(folder.name, f"not a model: no {CONFIG_FILE}"))
+                else:
+                    faults.append(explained)
+            except MmeError as error:
+                faults.append(error)
+    faults += _same_names(models)
+    if faults:
+        raise _combined(faults)
+    return Candidates(tuple(models), tuple(skipped))
+
+
+def build_script(model: Path) -> Path:
+    """Where the script that makes a model's file may lie: `build_NAME.py` beside the model's directory."""
+    name = Path(model).absolute().name
+    return Path(model).parent / f"build_{name.replace('-', '_')}.py"
+
+
+def _registry(path: Path) -> list[Path]:
+    """The directories of a registry, or nothing if the path is no registry."""
+    if (path / CONFIG_FILE).exists() or not path.is_dir():
+        return []
+    try:
+        folders = sorted(
+            folder
+            for folder in path.iterdir()
+            if folder.is_dir() and not is_junk(folder.name) and not folder.name.startswith(".")
+        )
+    except PermissionError:
+        return []  # check_model says so better
+    holds_models = any((folder / CONFIG_FILE).is_file() for folder in folders)
+    # One directory alone is a wrapper around a model: the model itself is what to publish.
+    return folders if holds_models and len(folders) > 1 else []
+
+
+def _foreign(folder: Path) -> bool:
+    """True for a directory with neither a version directory nor anything like a config: docs, scripts."""
+    return not any(
+        (entry.is_dir() and entry.name.isdecimal()) or entry.name.lower().startswith("config.pb")
+        for entry in folder.iterdir()
+    )
+
+
+def _with_build_step(folder: Path, error: ArchiveError) -> ArchiveError:
+    script = build_script(folder)
+    if not script.is_file():
+        return error
+    return ArchiveError(
+        error.subject,
+        [
+            replace(finding, hint=f"run: python {script}") if finding.code == MODEL_FILE_MISSING else finding
+            for finding in error.findings
+        ],
+    )
+
+
+def _skip_reason(error: ArchiveError) -> str:
+    finding = error.findings[0]
+    file = finding.message.partition(" is missing")[0].rpartition("/")[2]
+    return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
+
+
+def _same_names(models: Sequence[TritonModel]) -> list[MmeError]:
+    first: dict[str, TritonModel] = {}
+    faults = []
+    for model in models:
+        other = first.setdefault(model.directory.name, model)
+        if other.directory.root != model.directory.root:
+            faults.append(
+                MmeError(
+                    f"two models are called {model.directory.name}: {other.directory.subject} and "
+                    f"{model.directory.subject}",
+                    hint="publish one of them alone with --name",
+                )
+            )
+    return faults
+
+
+def _combined(faults: Sequence[MmeError]) -> MmeError:
+    if len(faults) == 1:
+        return faults[0]
+    lines = [
+        f"{fault.message}; {fault.hint}" if fault.hint and "\n" not in fault.hint else str(fault)
+        for fault in faults
+    ]
+    return MmeError(f"{len(faults)} models can't be published, so none was", hint="\n".join(lines))

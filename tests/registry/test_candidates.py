@@ -1,0 +1,102 @@
+"""One model, a registry of many, and what is skipped or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mme.archives import ArchiveError
+from mme.errors import MmeError
+from mme.registry import find_models
+
+
+def found(*paths: Path | str) -> list[str]:
+    return [model.directory.name for model in find_models(paths).models]
+
+
+def test_one_model(make_directory) -> None:
+    assert found(make_directory()) == ["doubler"]
+
+
+def test_registry_with_what_lies_around_in_one(make_directory) -> None:
+    root = make_directory("a").parent
+    make_directory("b")
+    (root / "README.md").write_text("hello")
+    (root / "__pycache__").mkdir()
+    (root / ".git").mkdir()
+    (root / "docs").mkdir()
+    (root / "docs" / "page.md").write_text("x")
+    candidates = find_models([f"{root}/"])
+    assert [model.directory.name for model in candidates.models] == ["a", "b"]
+    assert [(skipped.name, skipped.reason) for skipped in candidates.skipped] == [
+        ("docs", "not a model: no config.pbtxt")
+    ]
+
+
+def unbuilt(root: Path) -> Path:
+    (root / "net-pt").mkdir()
+    (root / "net-pt" / "config.pbtxt").write_text('platform: "pytorch_libtorch"')
+    return root / "net-pt"
+
+
+def test_unbuilt_model_is_skipped_in_a_registry(make_directory) -> None:
+    root = make_directory("a").parent
+    unbuilt(root)
+    script = root / "build_net_pt.py"
+    script.write_text("")
+    candidates = find_models([root])
+    assert [model.directory.name for model in candidates.models] == ["a"]
+    assert candidates.skipped[0].reason == f"model.pt missing, run python {script}"
+
+
+def test_unbuilt_model_asked_for_by_name_is_an_error(make_directory) -> None:
+    root = make_directory("a").parent
+    model = unbuilt(root)
+    with pytest.raises(ArchiveError, match=r"1/model\.pt") as caught:
+        find_models([model])
+    assert "put the model's file at" in str(caught.value.hint)
+    (root / "build_net_pt.py").write_text("")
+    with pytest.raises(ArchiveError) as caught:
+        find_models([model])
+    assert caught.value.hint == f"run: python {root / 'build_net_pt.py'}"
+
+
+def test_any_other_fault_refuses_the_whole_registry(make_directory) -> None:
+    root = make_directory("a").parent
+    (make_directory("b") / "config.pbtxt").write_text("nonsense!")
+    (make_directory("c") / "config.pbtxt").unlink()
+    with pytest.raises(MmeError) as caught:
+        find_models([root])
+    assert caught.value.message == "2 models can't be published, so none was"
+    assert "config.pbtxt is not a Triton model configuration" in str(caught.value)
+    assert "config.pbtxt is missing" in str(caught.value)
+
+
+def test_wrapper_directory_is_refused(make_directory) -> None:
+    inner = make_directory()
+    with pytest.raises(ArchiveError) as caught:
+        find_models([inner.parent])
+    assert caught.value.codes == ("wrapper-directory",)
+    assert str(inner) in str(caught.value.hint)
+
+
+def test_two_models_of_one_name(make_directory) -> None:
+    first, second = make_directory("x", under="r1"), make_directory("x", under="r2")
+    with pytest.raises(MmeError, match="two models are called x"):
+        find_models([first, second])
+
+
+def test_name_that_no_key_can_have(make_directory) -> None:
+    with pytest.raises(MmeError, match="'my model' can't be"):
+        find_models([make_directory("my model")])
+
+
+def test_the_project_s_own_registry(tmp_path: Path) -> None:
+    candidates = find_models([Path(__file__).parents[2] / "model_registry"])
+    names = {model.directory.name for model in candidates.models}
+    assert {"add_sub", "digits"} <= names
+    if "triton-serve-pt" not in names:
+        (skipped,) = candidates.skipped
+        assert skipped.reason.startswith("model.pt missing, run python ")
+        assert skipped.reason.endswith("build_triton_serve_pt.py")
