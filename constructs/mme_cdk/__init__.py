@@ -1,0 +1,32 @@
+"""AWS CDK constructs for Amazon SageMaker multi-model endpoints."""
+
+from mme.catalog.images import Processor
+from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
+from mme_cdk.endpoint import Endpoint, EndpointBase
+from mme_cdk.endpoint_config import EndpointConfig
+from mme_cdk.execution_role import ExecutionRole
+from mme_cdk.model_bucket import ModelBucket
+from mme_cdk.model_store import ModelStore
+from mme_cdk.multi_model import MultiModel
+from mme_cdk.multi_model_endpoint import MultiModelEndpoint
+from mme_cdk.scaling import ScalableInstanceCount
+from mme_cdk.serving_image import ServingImage, ServingImageConfig
+from mme_cdk.validation import PropsError
+
+__all__ = [
+    "Endpoint",
+    "EndpointBase",
+    "EndpointConfig",
+    "ExecutionRole",
+    "ModelBucket",
+    "ModelStore",
+    "MultiModel",
+    "MultiModelEndpoint",
+    "Processor",
+    "PropsError",
+    "ScalableInstanceCount",
+    "ServingImage",
+    "ServingImageConfig",
+    "acknowledge",
+    "acknowledge_wildcards",
+]

@@ -1,0 +1,94 @@
+"""Exceptions from cdk-nag's AwsSolutions pack, each with its reason, at the construct that causes it.
+
+cdk-nag 3 accepts an exception by the finding's exact id, which holds the resource as the template will show
+it. What a reference to another stack becomes there (an export's name, or a stack output) CDK decides only
+during synthesis. So ids with references in them are worked out then: after CDK has resolved them, and
+before the checks run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, cast
+
+import jsii
+from aws_cdk import Acknowledgment, Stack, Token, Validations, aws_iam
+from constructs import Construct, IConstruct, IValidation
+
+
+def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
+    """Accept the finding of a rule without details, such as `S1`, on `scope` and everything below it."""
+    Validations.of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+
+
+def acknowledge_wildcards(
+    scope: IConstruct, reason: str, *, resources: Iterable[str] = (), actions: Iterable[str] = ()
+) -> None:
+    """Accept IAM5 for these resources and actions only, on `scope` and every policy below it.
+
+    Args:
+        scope: the role or policy that gets the statement.
+        reason: why no narrower statement can do.
+        resources: the statement's resource ARNs; those without `*` need no exception and are passed over.
+        actions: actions with `*` in them.
+    """
+    findings = [f"Action::{action}" for action in actions if "*" in action]
+    late = []
+    for resource in resources:
+        if Token.is_unresolved(resource):
+            late.append(resource)
+        elif "*" in resource:
+            findings.append(f"Resource::{resource}")
+    _acknowledge_findings(scope, findings, reason)
+    if late:
+        scope.node.add_validation(_LateAcknowledgement(scope, late, reason))
+
+
+def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
+    """Accept the wildcards of a grant on the role that got it; what is no construct has no policy here."""
+    principal = grantee.grant_principal
+    if Construct.is_construct(principal):
+        acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)
+
+
+@jsii.implements(IValidation)
+class _LateAcknowledgement:
+    """Called by CDK when references are resolved; it finds no fault, it only adds the acknowledgements."""
+
+    def __init__(self, scope: IConstruct, resources: list[str], reason: str) -> None:
+        self._scope = scope
+        self._resources = resources
+        self._reason = reason
+
+    def validate(self) -> list[str]:
+        stack = Stack.of(self._scope)
+        flat = [_flat(node) for node in stack.resolve(self._resources)]
+        findings = [f"Resource::{resource}" for resource in flat if "*" in resource]
+        _acknowledge_findings(self._scope, findings, self._reason)
+        return []
+
+
+def _acknowledge_findings(scope: IConstruct, findings: list[str], reason: str) -> None:
+    if findings:
+        Validations.of(scope).acknowledge(
+            *(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason) for finding in findings)
+        )
+
+
+def _flat(node: Any) -> str:
+    """A resolved value as cdk-nag writes it in a finding's id: references in angle brackets."""
+    if isinstance(node, str):
+        return node.replace("${", "<").replace("}", ">")
+    match node:
+        case {"Fn::Join": [delimiter, parts]}:
+            return str(delimiter).join(_flat(part) for part in parts)
+        case {"Fn::GetAtt": [resource, attribute]}:
+            return f"<{_flat(resource)}.{_flat(attribute)}>"
+        case {"Fn::ImportValue": inner} | {"Fn::Sub": inner}:
+            return _flat(inner)
+        case {"Ref": name}:
+            return f"<{_flat(name)}>"
+        case _:
+            # Like cdk-nag's JSON.stringify.
+            return json.dumps(node, separators=(",", ":"), ensure_ascii=False)

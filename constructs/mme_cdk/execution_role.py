@@ -1,0 +1,91 @@
+"""The role that the endpoint's containers run with."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack, aws_iam
+from constructs import Construct
+
+from mme_cdk.acknowledgements import acknowledge_wildcards
+
+METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
+
+
+class ExecutionRole(aws_iam.Role):
+    """A role that SageMaker of this account and region may assume, with logs and metrics and nothing else.
+
+    Models and images are added by what needs them: `ModelStore.grant_read` and `ServingImage.bind`.
+    A python-backend model is code that runs with this role.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None = None,
+        description: str | None = None,
+        permissions_boundary: aws_iam.IManagedPolicy | None = None,
+    ) -> None:
+        """Define the role.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint_name: the one endpoint whose log group it may write. Default: every endpoint's.
+            description: shown in the console. Default: says what the role is for.
+            permissions_boundary: an upper bound that the account asks for. Default: none.
+        """
+        stack = Stack.of(scope)
+        # Without these conditions SageMaker could be led to use the role for another account's resource.
+        # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.
+        source = stack.format_arn(service="sagemaker", resource="*")
+        super().__init__(
+            scope,
+            id,
+            assumed_by=aws_iam.ServicePrincipal(
+                "sagemaker.amazonaws.com",
+                conditions={
+                    "ArnLike": {"aws:SourceArn": source},
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                },
+            ),
+            description=description or "Runs the containers of a SageMaker multi-model endpoint",
+            permissions_boundary=permissions_boundary,
+        )
+        self._allow_logs(stack, endpoint_name or "*")
+        self._allow_metrics()
+
+    def _allow_logs(self, stack: Stack, endpoint_name: str) -> None:
+        groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+        group = f"{stack.format_arn(service='logs', resource='log-group')}:{groups}"
+        resources = [group, f"{group}:log-stream:*"]
+        self.add_to_policy(
+            aws_iam.PolicyStatement(
+                sid="WriteEndpointLogs",
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
+                resources=resources,
+            )
+        )
+        acknowledge_wildcards(
+            self, "SageMaker names the log streams after instances that do not exist yet", resources=resources
+        )
+
+    def _allow_metrics(self) -> None:
+        self.add_to_policy(
+            aws_iam.PolicyStatement(
+                sid="PublishEndpointMetrics",
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": list(METRIC_NAMESPACES)}},
+            )
+        )
+        acknowledge_wildcards(
+            self,
+            "cloudwatch:PutMetricData takes no resource; a condition binds it to SageMaker's namespaces",
+            resources=["*"],
+        )

@@ -1,0 +1,109 @@
+"""The whole endpoint in one construct: role, model, config, endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_iam, aws_kms
+from constructs import Construct
+
+from mme_cdk.endpoint import Endpoint, EndpointBase, default_endpoint_name
+from mme_cdk.endpoint_config import EndpointConfig
+from mme_cdk.execution_role import ExecutionRole
+from mme_cdk.model_store import ModelStore
+from mme_cdk.multi_model import MultiModel
+from mme_cdk.scaling import ScalableInstanceCount
+from mme_cdk.serving_image import ServingImage
+
+
+class MultiModelEndpoint(EndpointBase):
+    """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
+
+    Attributes:
+        role: the containers' role. A python-backend model is code that runs with it.
+        models: where the archives lie.
+        model: the model resource.
+        config: what the endpoint runs on.
+        endpoint: the endpoint itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        image: ServingImage,
+        models: ModelStore,
+        instance_type: str,
+        initial_instance_count: int = 1,
+        endpoint_name: str | None = None,
+        role: aws_iam.IRole | None = None,
+        cache_models: bool = True,
+        environment: Mapping[str, str] | None = None,
+        variant_name: str = "AllTraffic",
+        encryption_key: aws_kms.IKey | None = None,
+        detailed_observability: bool = False,
+    ) -> None:
+        """Define the endpoint and all it needs.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            image: the container image with a multi-model server.
+            models: where the archives lie.
+            instance_type: a CPU type, or a single-GPU type with the Triton image.
+            initial_instance_count: instances to start with; AWS advises two or more. Default: 1.
+            endpoint_name: its name, fixed at synth. Default: derived from the path.
+            role: the containers' role. Default: a new one with least privilege.
+            cache_models: whether a model stays in memory after its call. Default: True.
+            environment: container variables. Default: for Triton a quiet log.
+            variant_name: the variant's name. Default: `AllTraffic`.
+            encryption_key: encrypts the instances' volumes. Default: AWS's own encryption.
+            detailed_observability: further metrics, which cost. Default: False.
+
+        Raises:
+            PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
+        """
+        super().__init__(scope, id)
+        name = endpoint_name or default_endpoint_name(self)
+        self.models = models
+        self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=name)
+        self.model = MultiModel(
+            self,
+            "Model",
+            image=image,
+            models=models,
+            role=self.role,
+            cache_models=cache_models,
+            environment=environment,
+        )
+        self.config = EndpointConfig(
+            self,
+            "Config",
+            model=self.model,
+            instance_type=instance_type,
+            initial_instance_count=initial_instance_count,
+            variant_name=variant_name,
+            encryption_key=encryption_key,
+            detailed_observability=detailed_observability,
+        )
+        self.endpoint = Endpoint(self, "Endpoint", config=self.config, endpoint_name=name)
+        self.node.default_child = self.endpoint.node.default_child
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name, as `InvokeEndpoint` takes it."""
+        return self.endpoint.endpoint_name
+
+    def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
+        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
+        return self.endpoint.auto_scale_instance_count(min_capacity=min_capacity, max_capacity=max_capacity)
+
+    def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it publish and retire models; see `ModelStore.grant_publish`, and mind its warning.
+
+        Args:
+            grantee: who.
+            prefix: a tenant's own part of the store, such as `tenant-a/`. Default: the whole store.
+        """
+        return self.models.grant_publish(grantee, prefix=prefix)

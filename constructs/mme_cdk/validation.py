@@ -1,0 +1,45 @@
+"""Faults in a construct's props: all of them collected, raised once, naming the user's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aws_cdk import Token
+
+
+class PropsError(ValueError):
+    """Props that cannot work.
+
+    Attributes:
+        faults: one sentence each, lower-case and without full stop, with the way out.
+        path: the construct's path; empty where there is no construct yet.
+    """
+
+    def __init__(self, faults: Iterable[str], *, path: str = "") -> None:
+        self.faults = tuple(faults)
+        self.path = path
+        super().__init__(f"{path}: {'; '.join(self.faults)}" if path else "; ".join(self.faults))
+
+
+def require(*faults: str | None, path: str = "") -> None:
+    """Do nothing where every fault is None.
+
+    Raises:
+        PropsError: holding all faults given.
+    """
+    found = [fault for fault in faults if fault]
+    if found:
+        raise PropsError(found, path=path)
+
+
+def known(value: object) -> bool:
+    """Whether the value is there at synth: not None and no token, whose value only deployment knows."""
+    return value is not None and not Token.is_unresolved(value)
+
+
+def outside(name: str, value: float | None, low: float, high: float | None = None) -> str | None:
+    """The fault of a number outside `low`..`high` (inclusive; None = no upper bound); None = no fault."""
+    if value is None or not known(value) or (value >= low and (high is None or value <= high)):
+        return None
+    bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+    return f"{name} is {value}; it must be {bounds}"

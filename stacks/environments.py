@@ -1,0 +1,123 @@
+"""The environments: this is the file a team edits.
+
+Each one is deployed by `cdk deploy '<name>/*'`. Account and region are left out where the credentials that
+deploy decide them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aws_cdk import RemovalPolicy
+
+from mme.errors import MmeError
+from mme_cdk import Processor, ServingImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One environment's decisions.
+
+    Attributes:
+        name: stage id, and part of every stack's and endpoint's name.
+        image: the serving image.
+        instance_type: a CPU type, or a single-GPU type with the Triton image.
+        instance_count: instances that the endpoint starts with.
+        min_instances: fewest instances, at least 1.
+        max_instances: most instances.
+        peak_requests_per_second: what one instance bears; the endpoint scales at half of it.
+        account: 12-digit AWS account. Default: that of the deploying credentials.
+        region: AWS region. Default: that of the deploying credentials.
+        models_prefix: key prefix of the models, ends in `/`.
+        removal_policy: what becomes of the models when the stack is deleted.
+        access_logs: whether the bucket's access is logged.
+        termination_protection: whether CloudFormation refuses to delete the stacks.
+        container_environment: variables of the serving container.
+        tags: put on every resource.
+    """
+
+    name: str
+    image: ServingImage
+    instance_type: str
+    instance_count: int
+    min_instances: int
+    max_instances: int
+    peak_requests_per_second: float
+    account: str | None = None
+    region: str | None = None
+    models_prefix: str = "models/"
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
+    access_logs: bool = True
+    termination_protection: bool = False
+    container_environment: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+ENVIRONMENTS: tuple[Environment, ...] = (
+    # Runs on a laptop: embedded AWS, which knows one account, and real Triton on the CPU.
+    Environment(
+        name="local",
+        account="123456789012",
+        region="us-east-1",
+        image=ServingImage.triton("26.05", processor=Processor.CPU),
+        instance_type="ml.m5.xlarge",
+        instance_count=1,
+        min_instances=1,
+        max_instances=2,
+        peak_requests_per_second=20,
+        removal_policy=RemovalPolicy.DESTROY,
+        # A log bucket fills by itself, and a bucket with objects in it cannot be deleted again.
+        access_logs=False,
+        tags={"environment": "local"},
+    ),
+    Environment(
+        name="dev",
+        image=ServingImage.triton("26.05", processor=Processor.CPU),
+        instance_type="ml.m5.xlarge",
+        instance_count=1,
+        min_instances=1,
+        max_instances=2,
+        peak_requests_per_second=20,
+        removal_policy=RemovalPolicy.DESTROY,
+        tags={"environment": "dev"},
+    ),
+    Environment(
+        name="staging",
+        image=ServingImage.triton("26.05"),
+        instance_type="ml.g5.xlarge",
+        instance_count=2,
+        min_instances=2,
+        max_instances=4,
+        peak_requests_per_second=50,
+        tags={"environment": "staging"},
+    ),
+    Environment(
+        name="prod",
+        image=ServingImage.triton("26.05"),
+        instance_type="ml.g5.2xlarge",
+        instance_count=2,
+        min_instances=2,
+        max_instances=8,
+        peak_requests_per_second=50,
+        termination_protection=True,
+        tags={"environment": "prod"},
+    ),
+)
+
+
+def selected(
+    name: str | None, environments: tuple[Environment, ...] = ENVIRONMENTS
+) -> tuple[Environment, ...]:
+    """The environment of this name alone, or every one where no name is given.
+
+    Raises:
+        MmeError: no environment has that name.
+    """
+    if name is None:
+        return environments
+    found = tuple(environment for environment in environments if environment.name == name)
+    if not found:
+        names = ", ".join(environment.name for environment in environments)
+        raise MmeError(f"environment {name!r} does not exist: choose one of {names}")
+    return found

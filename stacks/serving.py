@@ -1,0 +1,53 @@
+"""The stateless stack: the endpoint, which can be deleted and made again from its models."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from mme_cdk import ModelStore, MultiModelEndpoint
+from stacks.environments import Environment
+
+
+class ServingStack(Stack):
+    """Serves the models of a store.
+
+    Attributes:
+        endpoint: the multi-model endpoint.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, models: ModelStore) -> None:
+        """Define the stack as `environment` says.
+
+        Raises:
+            PropsError: settings that no endpoint can have.
+        """
+        super().__init__(
+            scope,
+            id,
+            stack_name=f"mme-{environment.name}-serving",
+            description=f"The {environment.name} multi-model endpoint",
+            termination_protection=environment.termination_protection,
+        )
+        self.endpoint = MultiModelEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=f"mme-{environment.name}",
+            image=environment.image,
+            models=models,
+            instance_type=environment.instance_type,
+            initial_instance_count=environment.instance_count,
+            environment=environment.container_environment,
+        )
+        scaling = self.endpoint.auto_scale_instance_count(
+            min_capacity=environment.min_instances, max_capacity=environment.max_instances
+        )
+        scaling.scale_on_invocations(
+            "Invocations", max_requests_per_second=environment.peak_requests_per_second
+        )
+        # The toolkit finds an endpoint and its models by these outputs: their keys are a contract.
+        CfnOutput(self, "EndpointName", value=self.endpoint.endpoint_name, description="Endpoint to invoke")
+        CfnOutput(
+            self, "ModelBucketName", value=models.bucket.bucket_name, description="Bucket of the models"
+        )
+        CfnOutput(self, "ModelPrefix", value=models.prefix, description="Key prefix of the models")
