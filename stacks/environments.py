@@ -6,6 +6,7 @@ deploy decide them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,6 +36,9 @@ class Environment:
         termination_protection: whether CloudFormation refuses to delete the stacks.
         container_environment: variables of the serving container.
         tags: put on every resource.
+
+    Raises:
+        MmeError: a name or an account that AWS would not take. The rest is checked by the constructs.
     """
 
     name: str
@@ -52,6 +56,18 @@ class Environment:
     termination_protection: bool = False
     container_environment: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
+            raise MmeError(
+                f"environment name {self.name!r} is not valid: use at most 31 lower-case letters, digits and "
+                "hyphens, a letter first"
+            )
+        if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
+            raise MmeError(
+                f"account {self.account!r} of environment {self.name} is not valid: "
+                "an AWS account has 12 digits"
+            )
 
 
 ENVIRONMENTS: tuple[Environment, ...] = (

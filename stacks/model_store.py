@@ -32,5 +32,8 @@ class ModelStoreStack(Stack):
             access_logs=environment.access_logs,
         )
         self.models = ModelStore.from_bucket(bucket, prefix=environment.models_prefix)
+        # Exported for good: an export that vanishes while the serving stack still imports it blocks both.
+        self.export_value(bucket.bucket_arn)
+        self.export_value(bucket.bucket_name)
         CfnOutput(self, "ModelBucketName", value=bucket.bucket_name, description="Bucket of the models")
         CfnOutput(self, "ModelPrefix", value=self.models.prefix, description="Key prefix of the models")

@@ -14,12 +14,17 @@ from mme_cdk.validation import PropsError, known, require
 
 
 class EndpointBase(Construct):
-    """What an endpoint offers, whoever owns it: rights for its callers."""
+    """What an endpoint offers, whoever defines it: its name, its ARN, rights for its callers."""
+
+    def __init__(self, scope: Construct, id: str, *, endpoint_name: str | None = None) -> None:
+        super().__init__(scope, id)
+        self._endpoint_name = endpoint_name or _default_name(self)
+        require(_name_fault(self._endpoint_name), path=self.node.path)
 
     @property
     def endpoint_name(self) -> str:
         """The endpoint's name, as `InvokeEndpoint` takes it."""
-        raise NotImplementedError
+        return self._endpoint_name
 
     @property
     def endpoint_arn(self) -> str:
@@ -92,22 +97,15 @@ class Endpoint(EndpointBase):
         Raises:
             PropsError: a name that SageMaker does not take.
         """
-        super().__init__(scope, id)
-        self._endpoint_name = endpoint_name or default_endpoint_name(self)
-        require(_name_fault(self._endpoint_name), path=self.node.path)
+        super().__init__(scope, id, endpoint_name=endpoint_name)
         self.config = config
         self._scaling: ScalableInstanceCount | None = None
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
             "Resource",
-            endpoint_name=self._endpoint_name,
+            endpoint_name=self.endpoint_name,
             endpoint_config_name=config.endpoint_config_name,
         )
-
-    @property
-    def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
-        return self._endpoint_name
 
     def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
         """Let the instance count follow the load; say by what on the object returned.
@@ -134,7 +132,7 @@ class Endpoint(EndpointBase):
         return self._scaling
 
 
-def default_endpoint_name(scope: IConstruct) -> str:
+def _default_name(scope: IConstruct) -> str:
     """The name that an endpoint gets from its path: stable, unique in the app, valid, in lower case."""
     return Names.unique_resource_name(scope, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-").lower()
 

@@ -58,7 +58,7 @@ class ExecutionRole(aws_iam.Role):
     def _allow_logs(self, stack: Stack, endpoint_name: str) -> None:
         groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"
         group = f"{stack.format_arn(service='logs', resource='log-group')}:{groups}"
-        resources = [group, f"{group}:log-stream:*"]
+        resources = [group, f"{group}:*"]
         self.add_to_policy(
             aws_iam.PolicyStatement(
                 sid="WriteEndpointLogs",

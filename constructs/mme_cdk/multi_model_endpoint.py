@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import aws_iam, aws_kms
 from constructs import Construct
 
-from mme_cdk.endpoint import Endpoint, EndpointBase, default_endpoint_name
+from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
@@ -64,10 +64,9 @@ class MultiModelEndpoint(EndpointBase):
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
-        super().__init__(scope, id)
-        name = endpoint_name or default_endpoint_name(self)
+        super().__init__(scope, id, endpoint_name=endpoint_name)
         self.models = models
-        self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=name)
+        self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
         self.model = MultiModel(
             self,
             "Model",
@@ -87,13 +86,8 @@ class MultiModelEndpoint(EndpointBase):
             encryption_key=encryption_key,
             detailed_observability=detailed_observability,
         )
-        self.endpoint = Endpoint(self, "Endpoint", config=self.config, endpoint_name=name)
+        self.endpoint = Endpoint(self, "Endpoint", config=self.config, endpoint_name=self.endpoint_name)
         self.node.default_child = self.endpoint.node.default_child
-
-    @property
-    def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
-        return self.endpoint.endpoint_name
 
     def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
         """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from aws_cdk.region_info import RegionInfo
+
+from mme.catalog.frameworks import framework_of_repository, frameworks
+from mme.catalog.images import Processor, catalog_image, domain_suffix, parse_ecr_uri, traits_of
+from mme.errors import MmeError
+
+TRITON = catalog_image("triton")
+
+
+def test_tags() -> None:
+    assert TRITON.tag("26.05", Processor.GPU) == "26.05-py3"
+    assert TRITON.tag("26.05", Processor.CPU) == "26.05-py3-cpu"
+
+
+def test_versions_are_the_published_ones() -> None:
+    assert TRITON.versions == ("23.12", "24.01", "24.03", "24.05", "24.09", "25.04", "25.09", "26.05")
+
+
+def test_accounts_agree_with_cdks_region_facts_where_it_has_them() -> None:
+    compared = 0
+    for region, account in TRITON.accounts.items():
+        fact = RegionInfo.get(region).dlc_repository_account
+        if fact is not None:
+            assert fact == account, region
+            compared += 1
+    assert compared >= 25
+
+
+def test_china_has_its_own_suffix_and_stops_at_an_older_version() -> None:
+    assert domain_suffix("cn-north-1") == "amazonaws.com.cn"
+    assert domain_suffix("eu-west-1") == "amazonaws.com"
+    assert "cn-north-1" in TRITON.regions("25.04")
+    assert "cn-north-1" not in TRITON.regions("25.09")
+    with pytest.raises(MmeError, match=r"26\.05 is not in cn-north-1: 25\.04 is the newest there"):
+        TRITON.require_region("26.05", "cn-north-1")
+
+
+def test_a_region_without_the_image() -> None:
+    with pytest.raises(MmeError, match=r"no Triton Inference Server image in us-gov-west-1: copy one"):
+        TRITON.require_region("26.05", "us-gov-west-1")
+    TRITON.require_region("26.05", "us-east-1")
+
+
+@pytest.mark.parametrize("version", ["22.07", "26.5", ""])
+def test_an_unpublished_version_names_the_published_ones(version: str) -> None:
+    with pytest.raises(MmeError, match=rf"{re.escape(version)} is not a SageMaker image.*23\.12.*26\.05"):
+        TRITON.traits(version, Processor.GPU)
+
+
+@pytest.mark.parametrize(
+    ("version", "processor", "needed"),
+    [
+        ("24.09", Processor.GPU, 6.0),
+        ("25.04", Processor.GPU, 7.5),
+        ("26.05", Processor.GPU, 7.5),
+        ("26.05", Processor.CPU, None),
+    ],
+)
+def test_compute_capability(version: str, processor: Processor, needed: float | None) -> None:
+    assert TRITON.traits(version, processor).minimum_compute_capability == needed
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts"),
+    [
+        (
+            "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:26.05-py3",
+            ("763104351884", "us-east-1", "sagemaker-tritonserver", "26.05-py3"),
+        ),
+        (
+            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/server",
+            ("123456789012", "cn-north-1", "team/server", ""),
+        ),
+        (
+            f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/server@sha256:{'a' * 64}",
+            ("123456789012", "eu-west-1", "server", ""),
+        ),
+    ],
+)
+def test_parse_ecr_uri(uri: str, parts: tuple[str, str, str, str]) -> None:
+    image = parse_ecr_uri(uri)
+    assert image is not None
+    assert (image.account, image.region, image.repository, image.tag) == parts
+
+
+@pytest.mark.parametrize("uri", ["nvcr.io/nvidia/triton:26.05", "triton", "", "1.dkr.ecr.x/y"])
+def test_parse_ecr_uri_refuses_the_rest(uri: str) -> None:
+    assert parse_ecr_uri(uri) is None
+
+
+def test_traits_of_a_repository() -> None:
+    triton = traits_of("sagemaker-tritonserver", "25.03-py3", name="t")
+    assert triton.framework == frameworks()["triton"]
+    assert (triton.version, triton.processor) == ("25.03", Processor.GPU)
+    assert traits_of("sagemaker-tritonserver", "25.03-py3-cpu", name="t").processor is Processor.CPU
+    xgboost = traits_of("sagemaker-xgboost", "3.2-0", name="x")
+    assert (xgboost.framework, xgboost.processor) == (frameworks()["xgboost"], Processor.CPU)
+    own = traits_of("team/server", "1", name="o")
+    assert (own.framework, own.processor, own.version) == (None, None, None)
+
+
+def test_only_triton_takes_gpus() -> None:
+    assert [name for name, framework in frameworks().items() if framework.gpu] == ["triton"]
+    assert framework_of_repository("nobody") is None

@@ -1,0 +1,51 @@
+"""The limits agree with botocore's service models wherever those state them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+
+from mme.catalog import limits
+
+
+@pytest.fixture(scope="module")
+def shapes() -> dict[str, Any]:
+    loader = Loader()
+    return {
+        **loader.load_service_model("sagemaker-runtime", "service-2")["shapes"],
+        **loader.load_service_model("sagemaker", "service-2")["shapes"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("limit", "shape", "bound"),
+    [
+        (limits.TARGET_MODEL_MAX_CHARS, "TargetModelHeader", "max"),
+        (limits.MODEL_DATA_URL_MAX_CHARS, "Url", "max"),
+        (limits.PAYLOAD_WARN_BYTES, "BodyBlob", "max"),
+        (limits.ENDPOINT_NAME_MAX_CHARS, "EndpointName", "max"),
+        (limits.ENDPOINT_NAME_PATTERN, "EndpointName", "pattern"),
+        (limits.ENVIRONMENT_MAX_ENTRIES, "EnvironmentMap", "max"),
+        (limits.VARIANT_MIN_INSTANCES, "InitialTaskCount", "min"),
+    ],
+)
+def test_limit_is_botocores(shapes: dict[str, Any], limit: object, shape: str, bound: str) -> None:
+    assert shapes[shape][bound] == limit
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "ProductionVariantModelDataDownloadTimeoutInSeconds",
+        "ProductionVariantContainerStartupHealthCheckTimeoutInSeconds",
+    ],
+)
+def test_container_timeouts_are_botocores(shapes: dict[str, Any], shape: str) -> None:
+    assert (shapes[shape]["min"], shapes[shape]["max"]) == limits.CONTAINER_TIMEOUT_RANGE_SECONDS
+
+
+def test_a_client_waits_longer_than_the_service_takes() -> None:
+    assert limits.INVOKE_TIMEOUT_SECONDS < limits.CLIENT_READ_TIMEOUT_SECONDS < limits.LOAD_TIMEOUT_SECONDS
+    assert limits.PAYLOAD_WARN_BYTES < limits.PAYLOAD_MAX_BYTES
