@@ -5,7 +5,11 @@ Whatever can be done by subclassing moto or by standing beside it is done that w
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from typing import Any
+
+_EVERYBODY = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
 
 @cache
@@ -16,6 +20,9 @@ def apply() -> None:
         RuntimeError: moto no longer has what a change relies on.
     """
     _serve_our_sagemaker()
+    _know_aws_managed_policies()
+    _judge_bucket_policies_without_conditions()
+    _answer_lookup_events()
 
 
 def _serve_our_sagemaker() -> None:
@@ -31,3 +38,51 @@ def _serve_our_sagemaker() -> None:
     if getattr(sagemaker_backends, "backend", None) is not SageMakerModelBackend:
         raise RuntimeError("this release of moto keeps SageMaker's backend class elsewhere")
     sagemaker_backends.backend = EmbeddedSageMaker
+
+
+def _know_aws_managed_policies() -> None:
+    """Load AWS's own managed policies, which `cdk bootstrap` attaches to its roles.
+
+    moto leaves them out to save 15 MB; this is its own setting, made for the whole process.
+    """
+    from moto.core.config import default_user_config
+
+    default_user_config["iam"]["load_aws_managed_policies"] = True
+
+
+def _judge_bucket_policies_without_conditions() -> None:
+    """Keep a TLS-only bucket policy from denying everything.
+
+    moto judges object requests by the bucket's policy, whoever asks, and takes an unmet condition of a Deny
+    for a Deny. `aws:SecureTransport` is the usual one, and a port on localhost is never TLS. Only statements
+    about everybody and without conditions are judged here; the policy is stored and described as it was put.
+    """
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    if not hasattr(FakeBucket, "get_permission"):
+        raise RuntimeError("this release of moto judges bucket policies elsewhere")
+
+    def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        statements = json.loads(self.policy).get("Statement", [])
+        judged = [
+            statement
+            for statement in ([statements] if isinstance(statements, dict) else statements)
+            if not statement.get("Condition") and statement.get("Principal") in _EVERYBODY
+        ]
+        return IAMPolicy(json.dumps({"Statement": judged})).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
+
+
+def _answer_lookup_events() -> None:
+    """Answer CloudTrail's LookupEvents with no events, where moto has no such operation.
+
+    The CDK CLI asks it for the cause of every failed deployment, and takes a server error for a reason to retry.
+    """
+    from moto.cloudtrail.responses import CloudTrailResponse
+
+    if not hasattr(CloudTrailResponse, "lookup_events"):
+        CloudTrailResponse.lookup_events = lambda _: json.dumps({"Events": []})

@@ -59,7 +59,8 @@ class ResourceFault(Exception):  # noqa: N818 - AWS says fault
 
 def handler_message(message: str, code: str = "GeneralServiceException") -> str:
     """The sentence in which AWS's resource handlers wrap what went wrong."""
-    return f'Resource handler returned message: "{message}" (RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code})'
+    token = f"RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code}"
+    return f'Resource handler returned message: "{message}" ({token})'
 
 
 def reason_of(fault: Exception, type_name: str) -> str:

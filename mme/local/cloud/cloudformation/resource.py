@@ -63,7 +63,7 @@ class Physical:
 
 
 class ResourceType(Protocol):
-    """What embedded CloudFormation can do with one type; any exception fails the resource and so the stack."""
+    """What embedded CloudFormation can do with one type; any exception fails the resource, so the stack."""
 
     @property
     def name_property(self) -> str | None:

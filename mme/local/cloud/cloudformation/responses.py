@@ -140,9 +140,15 @@ class CloudFormationResponse(BaseResponse):
     # --- change sets
 
     def create_change_set(self) -> ActionResult:
-        """CreateChangeSet."""
-        if self._get_param("ResourcesToImport") or self._get_param("ImportExistingResources"):
+        """CreateChangeSet.
+
+        `ImportExistingResources`, which `cdk bootstrap` sets, is taken and does nothing: a resource that
+        exists already makes the deployment fail by name.
+        """
+        if self._get_param("ResourcesToImport") or self._get_param("ChangeSetType") == "IMPORT":
             raise ValidationFault("Embedded CloudFormation does not import resources")
+        if self._get_param("DeploymentMode"):
+            raise ValidationFault("Embedded CloudFormation does not look for drift; leave out DeploymentMode")
         change_set = self._service.create_change_set(
             self._get_param("StackName"),
             self._get_param("ChangeSetName"),

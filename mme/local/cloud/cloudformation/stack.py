@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.utils import utcnow
@@ -25,8 +25,8 @@ class Event:
     type_name: str
     status: str
     reason: str | None
+    timestamp: datetime
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    timestamp: datetime = field(default_factory=utcnow)
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,19 @@ class Stack:
     def move_to(self, status: str, reason: str | None = None) -> None:
         """Change the stack's status, and say so in its events."""
         self.status, self.status_reason = status, reason
-        self.events.append(Event(self.name, self.id, STACK_TYPE, status, reason))
+        self.note(self.name, self.id, STACK_TYPE, status, reason)
 
     def note(
         self, logical_id: str, physical_id: str, type_name: str, status: str, reason: str | None
     ) -> None:
-        """Record what happened to a resource."""
-        self.events.append(Event(logical_id, physical_id, type_name, status, reason))
+        """Record what happened, a millisecond after what was recorded before.
+
+        That is as fine as clients read the times, and they sort by them.
+        """
+        now = utcnow()
+        if self.events:
+            now = max(now, self.events[-1].timestamp + timedelta(milliseconds=1))
+        self.events.append(Event(logical_id, physical_id, type_name, status, reason, now))
 
 
 @dataclass(frozen=True)
