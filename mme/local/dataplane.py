@@ -31,7 +31,8 @@ from mme.local.container import (
     ContainerTimeoutError,
     ServingContainer,
 )
-from mme.local.instance import Instance, LoadFailedError, NotReadyError
+from mme.local.instance import Instance
+from mme.local.load import LoadFailedError, NotReadyError
 from mme.local.settings import LocalSettings
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme.fleet import Admission, InstanceView, ModelMemory, ModelState, NoRoomError, TooLargeError
-from mme.local.artifact import BadArchiveError
 from mme.local.container import (
     ContainerDiedError,
     ContainerReply,
     ContainerTimeoutError,
     ServingContainer,
 )
+from mme.local.in_flight import InFlight
+from mme.local.load import Load, LoadFailedError, NotReadyError
 from mme.local.settings import LocalSettings
 from mme.local.shelf import ArtifactShelf, Fetch
 
@@ -25,35 +26,10 @@ log = logging.getLogger(__name__)
 
 INSUFFICIENT_STORAGE = 507
 _RESTART_PAUSE_SECONDS = 0.5
+_NEVER_READ_SECONDS = 0.5
+"""A request that fails this soon after it was sent may have met a container already dying: a dead
+process closes its connections some milliseconds before anybody can see that it is dead."""
 _NO_MODEL = 404
-
-
-class LoadFailedError(Exception):
-    """The container would not load the model.
-
-    Args:
-        status: the container's HTTP status; 0 where it gave none.
-        message: what it said.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class NotReadyError(Exception):
-    """The model is still loading after the time that one request may wait."""
-
-
-class _Load:
-    """One load on its way and the requests that wait for it."""
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None]
-        self.waiting = 0
-        self.handed_on: ModelMemory | None = None
-        """Set once the model is ready: the ledger on which each waiting request has a use."""
 
 
 class Instance:
@@ -87,12 +63,12 @@ class Instance:
         self._settings = settings
         self._keep_loaded = keep_loaded
         self._memory = ModelMemory(settings.memory_bytes)
-        self._loads: dict[str, _Load] = {}
+        self._loads: dict[str, Load] = {}
         self._unloads: set[asyncio.Task[None]] = set()
         self._shelf = ArtifactShelf(folder / "models", fetch, settings.disk_bytes)
         self._changed = asyncio.Condition()
         self._up = asyncio.Event()
-        self._in_flight = 0
+        self._in_flight = InFlight()
         self._sitter: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -123,15 +99,14 @@ class Instance:
 
     async def drained(self) -> None:
         """Return once no request is in flight."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._in_flight)
+        await self._in_flight.none()
 
     def view(self, target_model: str) -> InstanceView:
         """What routing may know of this instance for one model. The index is the caller's to set."""
         state = self._memory.state(target_model)
         holds = state in (ModelState.LOADING, ModelState.READY)
         users = self._memory.users(target_model) if holds else 0
-        return InstanceView(0, holds, users, self._in_flight, self._memory.budget - self._memory.used)
+        return InstanceView(0, holds, users, self._in_flight.count, self._memory.budget - self._memory.used)
 
     def holds(self, target_model: str) -> bool:
         """Whether the model is loaded or on its way in."""
@@ -143,6 +118,8 @@ class Instance:
             "name": self.name,
             "pid": self.pid,
             "restarts": self.restarts,
+            "in_flight": self._in_flight.count,
+            "longest_in_flight_seconds": round(self._in_flight.longest, 3),
             "memory_bytes": self._memory.budget,
             "memory_used_bytes": self._memory.used,
             "models": [
@@ -160,6 +137,8 @@ class Instance:
     async def invoke(self, target_model: str, body: bytes, headers: Mapping[str, str]) -> ContainerReply:
         """Answer one request, loading the model first where it is not in memory.
 
+        A request that a dying container never read is sent once more, to the new one.
+
         Raises:
             NotReadyError: it is still loading; the load goes on.
             LoadFailedError: it can't be loaded.
@@ -167,15 +146,23 @@ class Instance:
             ContainerDiedError: the container ended under this request.
             ContainerTimeoutError: the container did not answer in time.
         """
-        self._in_flight += 1
-        try:
-            deadline = asyncio.get_running_loop().time() + self._settings.invoke_seconds
+        with self._in_flight.one():
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + self._settings.invoke_seconds
+            tries = 0
             while True:
                 memory = await self._use(target_model, deadline)
+                sent = loop.time()
+                tries += 1
                 try:
                     reply = await self._container.invoke(
                         _handle(target_model), target_model, body, headers, self._settings.invoke_seconds
                     )
+                except ContainerDiedError:
+                    if tries > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
+                        raise
+                    await self._death_seen(memory)
+                    continue
                 finally:
                     self._release(memory, target_model)
                     await self._tell()
@@ -185,9 +172,6 @@ class Instance:
                         await self._unload(victim)
                         continue
                 return reply
-        finally:
-            self._in_flight -= 1
-            await self._tell()
 
     async def _use(self, model: str, deadline: float) -> ModelMemory:
         """Start to use the model, loading it where it is not READY; gives the ledger to release it on."""
@@ -216,7 +200,13 @@ class Instance:
                 return load.handed_on
         return self._memory
 
-    def _leave(self, load: _Load, model: str) -> None:
+    async def _death_seen(self, memory: ModelMemory) -> None:
+        """Return once the watch has noticed that the container of this ledger is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_NEVER_READ_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: self._memory is not memory)
+
+    def _leave(self, load: Load, model: str) -> None:
         """A request gives up on a load: it waits no more, or lets go of the use it was handed."""
         if load.handed_on is None:
             load.waiting -= 1
@@ -230,8 +220,8 @@ class Instance:
         if not self._keep_loaded and memory.evict(model):
             self._start_unload(model)
 
-    def _start_load(self, model: str) -> _Load:
-        load = _Load()
+    def _start_load(self, model: str) -> Load:
+        load = Load()
         self._loads[model] = load
         load.task = asyncio.create_task(self._load(model, load), name=f"load {model}")
         load.task.add_done_callback(functools.partial(self._load_done, model))
@@ -243,7 +233,7 @@ class Instance:
         if not task.cancelled():
             task.exception()  # fetched: waiters may all have gone
 
-    async def _load(self, model: str, load: _Load) -> None:
+    async def _load(self, model: str, load: Load) -> None:
         """Download, make room, load. The time limit is for all three."""
         try:
             async with asyncio.timeout(self._settings.load_seconds):
@@ -255,7 +245,7 @@ class Instance:
                 0, f"the model did not load within {self._settings.load_seconds:g} s"
             ) from None
 
-    async def _load_in_time(self, model: str, load: _Load) -> None:
+    async def _load_in_time(self, model: str, load: Load) -> None:
         await self._leaving(model)
         artifact = await self._shelf.get(model, _handle(model), sparing=self._in_memory())
         weight = self._settings.weigh(artifact.unpacked_bytes)
@@ -364,6 +354,7 @@ class Instance:
             for task in loads:
                 task.cancel()
             self._memory = ModelMemory(self._settings.memory_bytes)
+            await self._tell()
             await asyncio.gather(*loads, return_exceptions=True)
             await self._container.stop()
             while True:
@@ -396,6 +387,3 @@ def _handle(target_model: str) -> str:
 
 def _container_message(reply: ContainerReply) -> str:
     return reply.text or f"the container answered {reply.status} without a text"
-
-
-__all__ = ["BadArchiveError", "Instance", "LoadFailedError", "NotReadyError"]

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fake_container import FakeContainer
-
+from mme.local import instance as instances
 from mme.local.artifact import Artifact
 from mme.local.container import ContainerDiedError, ContainerReply
-from mme.local.instance import Instance, LoadFailedError, NotReadyError
+from mme.local.instance import Instance
+from mme.local.load import LoadFailedError, NotReadyError
 from mme.local.settings import LocalSettings
+from tests.local.fake_container import FakeContainer
 
 MIB = 1024 * 1024
 
@@ -164,7 +163,9 @@ def test_a_failed_load_says_what_the_container_said_and_can_be_tried_again(tmp_p
     asyncio.run(story())
 
 
-def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(tmp_path: Path) -> None:
+def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def story() -> None:
         container = FakeContainer()
         async with an_instance(tmp_path, container) as instance:
@@ -172,12 +173,26 @@ def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(tmp_path
             container.invoke_gate.clear()
             pending = asyncio.create_task(instance.invoke("a", b"", {}))
             await until(lambda: instance.view("a").model_in_flight == 1)
+            monkeypatch.setattr(instances, "_NEVER_READ_SECONDS", 0)
             container.die()
             container.invoke_gate.set()
             with pytest.raises(ContainerDiedError):
                 await pending
+            monkeypatch.undo()
             assert (await instance.invoke("a", b"1", {})).body == b"a:1"
             assert (container.starts, instance.restarts) == (2, 1)
+
+    asyncio.run(story())
+
+
+def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        container = FakeContainer()
+        async with an_instance(tmp_path, container) as instance:
+            await instance.invoke("a", b"", {})
+            container.die()  # nobody has noticed yet
+            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+            assert container.starts == 2
 
     asyncio.run(story())
 

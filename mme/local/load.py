@@ -1,0 +1,35 @@
+"""One load of a model on its way, and how it can end badly."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mme.fleet import ModelMemory
+
+
+class LoadFailedError(Exception):
+    """The container would not load the model.
+
+    Args:
+        status: the container's HTTP status; 0 where it gave none.
+        message: what it said.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class NotReadyError(Exception):
+    """The model is still loading after the time that one request may wait."""
+
+
+class Load:
+    """One load on its way and the requests that wait for it."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None]
+        self.waiting = 0
+        self.handed_on: ModelMemory | None = None
+        """Set once the model is ready: the ledger on which each waiting request has a use."""

@@ -1,0 +1,257 @@
+"""The runtime as plain boto3 sees it: real Triton behind InvokeEndpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from mme.errors import MmeError
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+from mme.local.state import read_state
+from tests.local.deployed import Endpoint, Runtime
+
+pytestmark = [pytest.mark.slow, pytest.mark.triton]
+
+CONFIG = """
+backend: "python"
+max_batch_size: 0
+input [{ name: "X" data_type: TYPE_FP32 dims: [1] }]
+output [{ name: "Y" data_type: TYPE_FP32 dims: [1] }]
+"""
+
+
+def a_model(expression: str = "x * 2", at_load: str = "pass", padding: int = 3000) -> dict[str, str | bytes]:
+    """A python model that answers ``expression`` of its one number; it unpacks to about ``padding`` bytes."""
+    code = f"""
+import os, time
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def initialize(self, args):
+        {at_load}
+
+    def execute(self, requests):
+        answers = []
+        for request in requests:
+            x = pb_utils.get_input_tensor_by_name(request, "X").as_numpy()
+            y = np.asarray({expression}, np.float32)
+            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("Y", y)]))
+        return answers
+"""
+    return {"config.pbtxt": CONFIG, "1/model.py": code, "1/weights": b"0" * padding}
+
+
+def body(number: float) -> bytes:
+    return json.dumps(
+        {"inputs": [{"name": "X", "datatype": "FP32", "shape": [1], "data": [number]}]}
+    ).encode()
+
+
+def number(answer: bytes) -> float:
+    return float(json.loads(answer)["outputs"][0]["data"][0])
+
+
+def error_of(caught: pytest.ExceptionInfo[ClientError]) -> dict[str, Any]:
+    return dict(caught.value.response)
+
+
+def test_a_model_is_loaded_by_its_first_call_and_answers(endpoint: Endpoint) -> None:
+    endpoint.publish("tenant-a/double_v0.tar.gz", a_model())
+    assert number(endpoint.invoke("tenant-a/double_v0.tar.gz", body(21))) == 42
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert [model["name"] for model in instance["models"]] == ["tenant-a/double_v0.tar.gz"]
+
+
+def test_models_leave_least_recently_used_first_and_come_back(endpoint: Endpoint) -> None:
+    for n in range(4):  # the budget of about 10 KB holds two of them
+        endpoint.publish(f"times{n}_v0.tar.gz", a_model(f"x * {n}"))
+    for n in (0, 1, 0, 2):
+        assert number(endpoint.invoke(f"times{n}_v0.tar.gz", body(10))) == 10 * n
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert {model["name"] for model in instance["models"]} == {"times0_v0.tar.gz", "times2_v0.tar.gz"}
+    assert instance["memory_used_bytes"] <= instance["memory_bytes"]
+    assert number(endpoint.invoke("times1_v0.tar.gz", body(10))) == 10
+
+
+def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint) -> None:
+    endpoint.publish("broken_v0.tar.gz", a_model("x / [][0]"))
+    with pytest.raises(endpoint.calls.exceptions.ModelError) as caught:
+        endpoint.invoke("broken_v0.tar.gz", body(1))
+    answer = error_of(caught)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert answer["OriginalStatusCode"] == 400
+    assert "list index out of range" in answer["OriginalMessage"]
+    assert endpoint.name in answer["LogStreamArn"]
+
+
+def test_a_model_that_does_not_load_is_a_model_error_with_the_reason(endpoint: Endpoint) -> None:
+    endpoint.publish("unloadable_v0.tar.gz", a_model(at_load="raise ValueError('weights are missing')"))
+    with pytest.raises(endpoint.calls.exceptions.ModelError, match="weights are missing"):
+        endpoint.invoke("unloadable_v0.tar.gz", body(1))
+
+
+def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endpoint) -> None:
+    with pytest.raises(ClientError, match="Endpoint nowhere of account 123456789012 not found") as caught:
+        endpoint.calls.invoke_endpoint(EndpointName="nowhere", TargetModel="x", Body=b"")
+    assert error_of(caught)["Error"]["Code"] == "ValidationError"
+    assert error_of(caught)["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(
+        ClientError, match=rf"bucket: {endpoint.bucket}, key: models/none_v0\.tar\.gz"
+    ) as caught:
+        endpoint.invoke("none_v0.tar.gz", body(1))
+    assert error_of(caught)["Error"]["Code"] == "ValidationError"
+
+
+def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> None:
+    with pytest.raises(ClientError, match="TargetModel is required"):
+        endpoint.calls.invoke_endpoint(EndpointName=endpoint.name, Body=b"")
+    with pytest.raises(ClientError, match="at most 1024"):
+        endpoint.invoke("x" * 1025, body(1))
+
+
+def test_what_is_no_archive_is_refused_with_the_reason(endpoint: Endpoint) -> None:
+    endpoint.s3.put_object(Bucket=endpoint.bucket, Key="models/text_v0.tar.gz", Body=b"hello")
+    with pytest.raises(ClientError, match="not a gzipped tar archive"):
+        endpoint.invoke("text_v0.tar.gz", body(1))
+
+
+def test_a_loaded_model_goes_on_after_its_archive_was_deleted(endpoint: Endpoint) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    endpoint.s3.delete_object(Bucket=endpoint.bucket, Key="models/a_v0.tar.gz")
+    assert number(endpoint.invoke("a_v0.tar.gz", body(2))) == 4
+
+
+def test_killing_triton_loses_no_later_request(endpoint: Endpoint) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    endpoint.publish("slow_v0.tar.gz", a_model("(time.sleep(30), x)[1]"))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    in_flight: list[BaseException] = []
+
+    def call_slow() -> None:
+        try:
+            endpoint.invoke("slow_v0.tar.gz", body(1))
+        except ClientError as error:
+            in_flight.append(error)
+
+    caller = threading.Thread(target=call_slow)
+    caller.start()
+    children = psutil.Process(instance["pid"])
+    wait_for(lambda: len(children.children(recursive=True)) == 2)  # slow's python process is up
+    # Long enough that nobody can take it for a request that a dying Triton never read.
+    wait_for(lambda: longest_in_flight(endpoint) > 1)
+    os.kill(instance["pid"], signal.SIGKILL)
+    answers = [number(endpoint.invoke("a_v0.tar.gz", body(n))) for n in range(20)]
+    assert answers == [2.0 * n for n in range(20)]
+    caller.join(timeout=20)
+    assert not caller.is_alive()
+    (failure,) = in_flight
+    assert isinstance(failure, ClientError)
+    assert failure.response["Error"]["Code"] == "ModelError"
+    assert "the container ended while it answered" in str(failure)
+    (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert after["pid"] != instance["pid"]
+    assert after["restarts"] == 1
+
+
+def longest_in_flight(endpoint: Endpoint) -> float:
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    return float(instance["longest_in_flight_seconds"])
+
+
+def wait_for(condition: Any, seconds: float = 20) -> None:
+    """Poll until true; the event is a helper to wait on, not a sleep."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it did not come to pass")
+
+
+def test_requests_for_many_models_at_once_are_all_right(endpoint: Endpoint) -> None:
+    for n in range(3):
+        endpoint.publish(f"plus{n}_v0.tar.gz", a_model(f"x + {n}"))
+    with ThreadPoolExecutor(6) as callers:
+        answers = list(
+            callers.map(lambda i: number(endpoint.invoke(f"plus{i % 3}_v0.tar.gz", body(i))), range(30))
+        )
+    assert answers == [float(i + i % 3) for i in range(30)]
+
+
+def test_an_update_serves_the_new_environment_and_count_under_the_same_name(runtime: Runtime) -> None:
+    endpoint = Endpoint(runtime, environment={"FACTOR": "2"})
+    endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
+    assert number(endpoint.invoke("env_v0.tar.gz", body(10))) == 20
+    endpoint.sagemaker.update_endpoint(
+        EndpointName=endpoint.name, EndpointConfigName=endpoint.config("1", 2, {"FACTOR": "3"})
+    )
+    assert number(endpoint.invoke("env_v0.tar.gz", body(10))) == 30
+    assert len(runtime.endpoint(endpoint.name)["instances"]) == 2
+    endpoint.delete()
+    with pytest.raises(ClientError, match="not found"):
+        endpoint.invoke("env_v0.tar.gz", body(10))
+
+
+def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
+    endpoint = Endpoint(runtime)
+    config = endpoint.config("1", 1, MultiModelConfig={"ModelCacheSetting": "Disabled"})
+    endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
+    endpoint.publish("a_v0.tar.gz", a_model())
+    assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
+    wait_for(lambda: not runtime.endpoint(endpoint.name)["instances"][0]["models"])
+    endpoint.delete()
+
+
+def test_operations_that_take_no_target_model_are_refused(endpoint: Endpoint) -> None:
+    with pytest.raises(ClientError, match="does not take a TargetModel"):
+        endpoint.calls.invoke_endpoint_async(EndpointName=endpoint.name, InputLocation="s3://a/b")
+
+
+def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
+    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
+        launcher.start_detached(LocalSettings(port=runtime.state.port))
+
+
+@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    process = psutil.Process(state.pid)
+    family = [process, *process.children(recursive=True)]
+    assert len(family) == 3, "the runtime, Triton, the model's python process"
+    os.kill(state.pid, number_)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    family = psutil.Process(state.pid).children(recursive=True)
+    os.kill(state.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    again = launcher.start_detached(LocalSettings(port=state.port))
+    assert not Path(state.workdir).exists()
+    launcher.stop(again.port)
+    assert read_state(again.port) is None

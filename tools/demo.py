@@ -1,0 +1,318 @@
+"""`make demo`: the main job, told as it happens, on embedded AWS with real Triton.
+
+Every step runs the command a user would run, or the library behind it, and checks the result. A wrong
+answer, a failed command or anything left behind ends with a non-zero status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from mme.errors import MmeError
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+from mme.local.triton.wheel import why_not_here
+from tools.demo_picture import half_blocks
+from tools.leftovers import descendants, still_alive
+
+if TYPE_CHECKING:
+    from mme.client import MultiModelClient
+    from mme.local.state import RuntimeState
+
+ROOT = Path(__file__).parents[1]
+ENDPOINT_STACK = "local/*"
+LEAST_ACCURACY = 0.9
+WARM_CALLS = 50
+COMMAND_SECONDS = 180
+console = Console(highlight=False)
+
+
+class DemoError(Exception):
+    """A step did not do what it should."""
+
+
+class Steps:
+    """Prints numbered headings with the time each step took."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._began = time.monotonic()
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One step of the story."""
+        self._number += 1
+        console.print(f"\n[bold cyan]{self._number}. {title}[/]")
+        began = time.monotonic()
+        yield
+        console.print(f"   [dim]{time.monotonic() - began:.1f} s[/]")
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._began
+
+
+def run(command: Sequence[str], environment: dict[str, str], *, show: bool = True) -> str:
+    """Run a command a user could type; show it and, where asked, what it prints.
+
+    Raises:
+        DemoError: it failed; its output is in the message.
+    """
+    console.print(f"   [green]$[/] {' '.join(_quoted(word) for word in command)}")
+    with console.status("   running"):
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        raise DemoError(f"{command[0]} {command[1]} ended with status {done.returncode}:\n{done.stdout}")
+    if show:
+        for line in done.stdout.rstrip().splitlines():
+            console.print(Text("   ") + Text.from_ansi(line), soft_wrap=True)
+    return done.stdout
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'" if "*" in word else word
+
+
+def cdk(verb: str, *arguments: str) -> list[str]:
+    """A CDK command on the local environment alone, without questions."""
+    return ["cdk", verb, "-c", "env=local", *arguments]
+
+
+def environment_for(here: RuntimeState) -> dict[str, str]:
+    """Variables that point every AWS client at the runtime and keep real credentials out."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {
+        "AWS_ENDPOINT_URL": here.url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "MME_ENV": "local",
+        "FORCE_COLOR": "1" if console.is_terminal else "",
+        "COLUMNS": str(min(console.width, 100) - 4),
+    }
+
+
+def tell() -> None:
+    """The whole story."""
+    steps = Steps()
+    here: RuntimeState | None = None
+    seen: list[Any] = []
+    left: list[str] = []
+    try:
+        with steps.step("Start embedded AWS and Triton on one localhost port"):
+            here = launcher.start_detached(LocalSettings(port=0))
+            console.print(f"   listening at {here.url} (process {here.pid})")
+        environment = environment_for(here)
+        os.environ.update(environment)
+        deploy(steps, environment)
+        publish(steps, environment)
+        call(steps, environment)
+        seen = descendants(here.pid)
+        destroy(steps, environment)
+    finally:
+        if here:
+            with steps.step("Stop everything"):
+                seen = seen or descendants(here.pid)
+                launcher.stop(here.port)
+                left = still_alive(seen, Path(here.workdir), here.folder)
+                console.print(
+                    "   no process and no file is left" if not left else f"   [red]left behind: {left}[/]"
+                )
+    if left:
+        raise DemoError(f"left behind: {', '.join(left)}")
+    console.print(
+        Panel(f"[bold green]All answers were right.[/] {steps.seconds:.0f} s in all.", expand=False)
+    )
+
+
+def deploy(steps: Steps, environment: dict[str, str]) -> None:
+    """Bootstrap and deploy with the real CDK CLI."""
+    with steps.step("Deploy the local environment with the real CDK CLI"):
+        run(cdk("bootstrap", "--ci"), environment, show=False)
+        run(cdk("deploy", ENDPOINT_STACK, "--require-approval", "never", "--ci"), environment, show=False)
+        for name, value in outputs().items():
+            console.print(f"   {name} = [bold]{value}[/]")
+
+
+def outputs() -> dict[str, str]:
+    """The serving stack's outputs, as the toolkit reads them."""
+    import boto3
+
+    stack = boto3.client("cloudformation").describe_stacks(StackName="mme-local-serving")["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def publish(steps: Steps, environment: dict[str, str]) -> None:
+    """Pack and publish the registry, twice: the second time nothing is to be written."""
+    with steps.step("Publish model_registry/ to S3"):
+        run(["mme", "models", "add", "model_registry"], environment)
+        console.print("   and again: the same content makes no new version")
+        run(["mme", "models", "add", "model_registry"], environment)
+        run(["mme", "models", "list"], environment)
+
+
+def call(steps: Steps, environment: dict[str, str]) -> None:
+    """Call the models and check every answer."""
+    import numpy as np
+
+    from mme.client import MultiModelClient
+
+    client = MultiModelClient(outputs()["EndpointName"])
+    first: dict[str, float] = {}
+    zeros = np.zeros(4, np.float32)
+    with steps.step("Call add_sub: the model is loaded into Triton by its first call"):
+        began = time.perf_counter()
+        client.infer("add_sub_v0.tar.gz", {"INPUT0": zeros, "INPUT1": zeros})
+        first["add_sub_v0.tar.gz"] = time.perf_counter() - began
+        command = [
+            "mme",
+            "invoke",
+            "add_sub_v0.tar.gz",
+            "--input",
+            "INPUT0=1,2,3,4",
+            "--input",
+            "INPUT1=10,20,30,40",
+        ]
+        run(command, environment)
+        generator = np.random.default_rng(0)
+        for _ in range(20):
+            a, b = generator.standard_normal((2, 4)).astype(np.float32)
+            answer = client.infer("add_sub_v0.tar.gz", {"INPUT0": a, "INPUT1": b})
+            if not (np.array_equal(answer["OUTPUT0"], a + b) and np.array_equal(answer["OUTPUT1"], a - b)):
+                raise DemoError(f"add_sub answered {answer} for {a} and {b}")
+        console.print("   20 more calls with random numbers: every sum and difference is right")
+    with steps.step("Classify handwritten digits the model has never seen"):
+        first["digits_v0.tar.gz"] = classify(client)
+    with steps.step("First call against warm calls"):
+        for model, seconds in first.items():
+            usual = warm(client, model)
+            console.print(
+                f"   {model:20} first {seconds * 1000:7.1f} ms   warm {usual * 1000:5.1f} ms "
+                f"(median of {WARM_CALLS})"
+            )
+        run(
+            ["mme", "local", "status", "--port", environment["AWS_ENDPOINT_URL"].rpartition(":")[2]],
+            environment,
+        )
+
+
+def classify(client: MultiModelClient) -> float:
+    """All held-out digits in batches; returns the seconds of the first call."""
+    import numpy as np
+
+    sys.path.insert(0, str(ROOT / "model_registry"))
+    import digits_data
+
+    images, labels = digits_data.held_out()
+    images = np.ascontiguousarray(images, np.float32)
+    began = time.perf_counter()
+    client.infer("digits_v0.tar.gz", {"image": images[:1]})
+    first = time.perf_counter() - began
+    predicted = np.concatenate(
+        [
+            client.infer("digits_v0.tar.gz", {"image": images[at : at + 100]})["label"].ravel()
+            for at in range(0, len(images), 100)
+        ]
+    )
+    accuracy = float((predicted == labels).mean())
+    console.print(
+        f"   {len(labels)} digits, [bold]{accuracy:.1%}[/] right (at least {LEAST_ACCURACY:.0%} is asked for)"
+    )
+    if accuracy < LEAST_ACCURACY:
+        raise DemoError(f"the accuracy is {accuracy:.3f}")
+    chosen = int(np.flatnonzero(predicted == labels)[0])
+    picture = half_blocks(images[chosen])
+    console.print(Panel(picture, title=f"predicted {predicted[chosen]}", expand=False))
+    return first
+
+
+def warm(client: MultiModelClient, model: str) -> float:
+    """Median seconds of a call to a model in memory."""
+    import numpy as np
+
+    inputs = (
+        {"image": np.zeros((1, 8, 8), np.float32)}
+        if model.startswith("digits")
+        else {name: np.zeros(4, np.float32) for name in ("INPUT0", "INPUT1")}
+    )
+    taken = []
+    for _ in range(WARM_CALLS):
+        began = time.perf_counter()
+        client.infer(model, inputs)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def destroy(steps: Steps, environment: dict[str, str]) -> None:
+    """Empty the buckets, which would otherwise rightly refuse to go, and destroy the stacks."""
+    import boto3
+
+    with steps.step("Destroy the stacks"):
+        s3 = boto3.resource("s3")
+        for bucket in s3.buckets.all():
+            if not bucket.name.startswith("cdk-"):
+                bucket.object_versions.delete()
+        console.print("   the buckets are emptied first: CloudFormation keeps a bucket that holds anything")
+        run(cdk("destroy", ENDPOINT_STACK, "--force", "--ci"), environment, show=False)
+        stacks = boto3.client("cloudformation").list_stacks(
+            StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"]
+        )
+        left = [
+            stack["StackName"] for stack in stacks["StackSummaries"] if stack["StackName"].startswith("mme-")
+        ]
+        endpoints = boto3.client("sagemaker").list_endpoints()["Endpoints"]
+        if left or endpoints:
+            raise DemoError(f"still deployed: {json.dumps(left)} {endpoints}")
+
+
+def main() -> int:
+    """Tell the story; 0 where all went well."""
+    unsupported = why_not_here()
+    if unsupported:
+        from mme.local.triton.wheel import TritonWheel
+
+        try:
+            TritonWheel.find()
+        except MmeError as error:
+            console.print(f"[red]error:[/] {error}")
+            return error.exit_status
+    try:
+        tell()
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]")
+        return 130
+    except (DemoError, MmeError, subprocess.TimeoutExpired) as error:
+        console.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
