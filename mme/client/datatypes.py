@@ -1,0 +1,197 @@
+"""Triton's data types and numpy's.
+
+Two of Triton's types have no numpy type of their own:
+
+- `BYTES` (strings) is an array of objects. Text is sent as UTF-8; what comes back is `bytes`, as Triton knows
+  no encoding.
+- `BF16` comes back widened to float32, which holds every BF16 value exactly. It is sent from an array of
+  `ml_dtypes.bfloat16`, or from a float array where the caller says `datatypes={"X": "BF16"}`; values are then
+  rounded to the nearest, ties to even.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mme.client.errors import TensorError
+
+Array = NDArray[Any]
+
+NUMPY_TYPES: Final = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+"""Little-endian, as they go over the wire. Source: KServe v2 protocol, "Tensor Data Types"."""
+
+DATATYPES: Final = frozenset({*NUMPY_TYPES, "BF16", "BYTES"})
+
+_BY_KIND: Final = {(dtype.kind, dtype.itemsize): name for name, dtype in NUMPY_TYPES.items()}
+
+
+def datatype_of(array: Array) -> str:
+    """Triton's name for an array's type.
+
+    Raises:
+        TensorError: Triton has no such type (complex numbers, dates).
+    """
+    if array.dtype.name == "bfloat16":
+        return "BF16"
+    if array.dtype.kind in "OSU":
+        return "BYTES"
+    name = _BY_KIND.get((array.dtype.kind, array.dtype.itemsize))
+    if name is None:
+        raise TensorError(
+            f"Triton has no data type for numpy's {array.dtype}", hint="convert it: array.astype('float32')"
+        )
+    return name
+
+
+def to_wire(array: Array, datatype: str) -> bytes | memoryview:
+    """An array's elements in row-major order, as Triton's binary form wants them.
+
+    Args:
+        array: any shape, any memory layout.
+        datatype: Triton's name of the type to send; the array is converted if it is of another.
+
+    Raises:
+        TensorError: the type is unknown, or the array can't be converted without loss of kind.
+    """
+    if datatype == "BYTES":
+        return _strings_to_wire(array)
+    if datatype == "BF16":
+        return _bfloat16_to_wire(array)
+    target = NUMPY_TYPES.get(datatype)
+    if target is None:
+        raise TensorError(
+            f"{datatype!r} is no data type of Triton", hint=f"use one of: {', '.join(sorted(DATATYPES))}"
+        )
+    array = _converted(array, datatype)
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+def from_wire(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Array:
+    """The array behind a tensor's bytes: a writable copy of its own.
+
+    Raises:
+        TensorError: the bytes don't fit type and shape.
+    """
+    count = int(np.prod(shape, dtype=np.int64))
+    if datatype == "BYTES":
+        return _strings_from_wire(data, count).reshape(shape)
+    stored = np.dtype("<u2") if datatype == "BF16" else NUMPY_TYPES.get(datatype)
+    if stored is None:
+        raise TensorError(f"the reply has a tensor of an unknown data type, {datatype!r}")
+    if len(data) != count * stored.itemsize:
+        raise TensorError(
+            f"the reply has {len(data)} bytes where {datatype} {list(shape)} takes {count * stored.itemsize}"
+        )
+    flat: Array = np.frombuffer(data, stored)
+    if datatype == "BF16":
+        # BF16 is the upper half of an FP32.
+        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+        return flat.reshape(shape)
+    return flat.reshape(shape).copy()
+
+
+def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
+    """The array behind a tensor's JSON list, nested or flat.
+
+    Raises:
+        TensorError: the values don't fit type and shape.
+    """
+    try:
+        if datatype == "BYTES":
+            flat = np.array(_flattened(values), dtype=object)
+            # JSON has text only: to BYTES it is what its UTF-8 is.
+            flat[:] = [str(item).encode() for item in flat]
+        elif datatype in DATATYPES:
+            flat = _converted(np.asarray(values), "FP32" if datatype == "BF16" else datatype)
+        else:
+            raise TensorError(f"{datatype!r} is no data type of Triton")
+        return flat.reshape(shape)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TensorError(f"the values don't fit {datatype} {list(shape)}: {error}") from error
+
+
+def _converted(array: Array, datatype: str) -> Array:
+    """The array in a numeric type, if that changes no value but by rounding a float."""
+    target = NUMPY_TYPES[datatype]
+    if array.dtype == target:
+        return array
+    converted: Array | None = None
+    if array.size == 0 or (target.kind == "f" and array.dtype.kind in "fiub"):
+        converted = array.astype(target)
+    elif array.dtype.kind in "iub":
+        # numpy itself would wrap 300 around to 44 for UINT8.
+        converted = array.astype(target)
+        converted = converted if np.array_equal(converted, array) else None
+    if converted is None:
+        raise TensorError(
+            f"an array of {array.dtype} can't be sent as {datatype} without losing what it says",
+            hint=f"give values that {datatype} holds",
+        )
+    return converted
+
+
+def _flattened(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        return [values]
+    return [item for value in values for item in _flattened(value)]
+
+
+def _strings_to_wire(array: Array) -> bytes:
+    """Each element with its length in front, as four bytes, little-endian."""
+    parts = []
+    for item in array.reshape(-1).tolist():
+        if not isinstance(item, bytes | bytearray | memoryview | str):
+            raise TensorError(
+                f"a BYTES tensor holds strings or bytes, not {type(item).__name__}",
+                hint="convert the elements: str(x) or bytes(x)",
+            )
+        content = item.encode() if isinstance(item, str) else bytes(item)
+        parts += [struct.pack("<I", len(content)), content]
+    return b"".join(parts)
+
+
+def _strings_from_wire(data: memoryview, count: int) -> Array:
+    items: Array = np.empty(count, dtype=object)
+    position = 0
+    for index in range(count):
+        start = position + 4
+        if start > len(data):
+            raise TensorError(f"the reply's BYTES tensor ends after {index} of {count} elements")
+        position = start + struct.unpack_from("<I", data, position)[0]
+        if position > len(data):
+            raise TensorError(f"the reply's BYTES tensor ends within element {index}")
+        items[index] = bytes(data[start:position])
+    if position != len(data):
+        raise TensorError(f"the reply's BYTES tensor has {len(data) - position} bytes too many")
+    return items
+
+
+def _bfloat16_to_wire(array: Array) -> bytes:
+    if array.dtype.name == "bfloat16":
+        return np.ascontiguousarray(array).tobytes()
+    if array.dtype.kind not in "fiu":
+        raise TensorError(f"an array of {array.dtype} can't be sent as BF16", hint="give an array of floats")
+    single = np.ascontiguousarray(array, dtype=np.float32)
+    bits = single.view(np.uint32)
+    rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
+    # Adding could carry a NaN over to infinity; a NaN stays one.
+    rounded[np.isnan(single)] = 0x7FC0
+    return rounded.tobytes()

@@ -1,0 +1,242 @@
+"""The bytes on the wire, written out by hand where they matter, and every type there and back."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mme.client import ReplyError, TensorError, decode_reply, encode_request
+from mme.client.codec import parse_request
+from mme.client.datatypes import NUMPY_TYPES, datatype_of, from_wire, to_wire
+
+
+def split(request) -> tuple[dict, bytes]:
+    size = int(request.content_type.rpartition("=")[2])
+    return json.loads(request.body[:size]), request.body[size:]
+
+
+def reply(outputs: list[dict], tail: bytes = b"") -> tuple[bytes, str]:
+    header = json.dumps({"model_name": "m", "model_version": "1", "outputs": outputs}).encode()
+    return (
+        header + tail,
+        f"application/vnd.sagemaker-triton.binary+json;json-header-size={len(header)}",
+    )
+
+
+def test_request_by_hand() -> None:
+    request = encode_request(
+        {"A": np.array([[1.0, -2.0]], dtype=np.float32), "S": np.array(["hé", b"\x00"], dtype=object)}
+    )
+    header, tail = split(request)
+    assert request.content_type.startswith("application/vnd.sagemaker-triton.binary+json;json-header-size=")
+    assert header == {
+        "inputs": [
+            {"name": "A", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}},
+            {"name": "S", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 12}},
+        ],
+        "parameters": {"binary_data_output": True},
+    }
+    # 1.0 and -2.0 in IEEE 754, little-endian; then each string with its length in front.
+    assert tail == bytes.fromhex("0000803f 000000c0 03000000 68c3a9 01000000 00")
+
+
+def test_request_for_some_outputs() -> None:
+    header, _ = split(encode_request({"A": np.zeros(1)}, outputs=["Y"]))
+    assert header["outputs"] == [{"name": "Y", "parameters": {"binary_data": True}}]
+    assert "parameters" not in header
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value", "wire"),
+    [
+        ("BOOL", np.array([True, False]), "0100"),
+        ("UINT8", np.array([255], np.uint8), "ff"),
+        ("UINT16", np.array([258], np.uint16), "0201"),
+        ("UINT32", np.array([1], np.uint32), "01000000"),
+        ("UINT64", np.array([2**64 - 1], np.uint64), "ffffffffffffffff"),
+        ("INT8", np.array([-1], np.int8), "ff"),
+        ("INT16", np.array([-2], np.int16), "feff"),
+        ("INT32", np.array([-2], np.int32), "feffffff"),
+        ("INT64", np.array([1], np.int64), "0100000000000000"),
+        ("FP16", np.array([1.5], np.float16), "003e"),
+        ("FP32", np.array([1.5], np.float32), "0000c03f"),
+        ("FP64", np.array([1.5], np.float64), "000000000000f83f"),
+    ],
+)
+def test_every_number_type_by_hand(datatype: str, value: np.ndarray, wire: str) -> None:
+    assert datatype_of(value) == datatype
+    assert bytes(to_wire(value, datatype)) == bytes.fromhex(wire)
+    back = from_wire(memoryview(bytes.fromhex(wire)), datatype, value.shape)
+    np.testing.assert_array_equal(back, value)
+    assert back.dtype == value.dtype
+    assert back.flags.writeable
+    assert back.flags.aligned
+
+
+arrays = st.sampled_from(sorted(NUMPY_TYPES)).flatmap(
+    lambda name: hnp.arrays(NUMPY_TYPES[name], hnp.array_shapes(min_dims=1, max_dims=4, min_side=0))
+)
+strings = hnp.arrays(
+    object, hnp.array_shapes(min_dims=1, max_dims=3, min_side=0), elements=st.binary(max_size=9)
+)
+
+
+@given(st.dictionaries(st.text(min_size=1), arrays | strings, min_size=1, max_size=4))
+def test_round_trip_as_an_echo(tensors: dict[str, np.ndarray]) -> None:
+    header, tail = split(encode_request(tensors))
+    back = decode_reply(*reply(header["inputs"], tail))
+    assert list(back) == list(tensors)
+    for name, array in tensors.items():
+        assert back[name].dtype == array.dtype
+        assert back[name].shape == array.shape
+        np.testing.assert_array_equal(back[name], array)
+
+
+@given(arrays)
+def test_memory_layout_changes_nothing(array: np.ndarray) -> None:
+    name = datatype_of(array)
+    expected = bytes(to_wire(array, name))
+    assert bytes(to_wire(np.asfortranarray(array), name)) == expected
+    assert bytes(to_wire(array.astype(array.dtype.newbyteorder(">")), name)) == expected
+
+
+@given(hnp.arrays(np.float32, st.integers(0, 20)))
+def test_bfloat16_is_the_nearest(array: np.ndarray) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    with np.errstate(all="ignore"):
+        expected = array.astype(ml_dtypes.bfloat16)
+    wire = to_wire(array, "BF16")
+    back = from_wire(memoryview(wire), "BF16", array.shape)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, expected.astype(np.float32))
+    assert datatype_of(expected) == "BF16"
+    np.testing.assert_array_equal(
+        from_wire(memoryview(to_wire(expected, "BF16")), "BF16", array.shape), expected.astype(np.float32)
+    )
+
+
+def test_bfloat16_by_hand() -> None:
+    assert to_wire(np.array([1.0, -2.0]), "BF16") == bytes.fromhex("803f 00c0")
+
+
+def test_text_arrays_and_scalars() -> None:
+    header, tail = split(encode_request({"S": np.array(["a", "bc"]), "N": np.int32(5)}))
+    assert tail == struct.pack("<I", 1) + b"a" + struct.pack("<I", 2) + b"bc" + struct.pack("<i", 5)
+    assert header["inputs"][1]["shape"] == [1]
+
+
+def test_asked_for_type_is_sent() -> None:
+    header, tail = split(encode_request({"A": np.array([1, 2])}, datatypes={"A": "FP16"}))
+    assert header["inputs"][0]["datatype"] == "FP16"
+    assert tail == np.array([1, 2], np.float16).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("value", "datatypes", "words"),
+    [
+        (np.array([1j]), {}, "no data type for numpy's complex128"),
+        (np.array(["2020"], "datetime64"), {}, "no data type"),
+        (np.array([1.5]), {"A": "INT32"}, "can't be sent as INT32"),
+        (np.array([300]), {"A": "UINT8"}, "can't be sent as UINT8"),
+        (np.array([-1]), {"A": "UINT64"}, "can't be sent as UINT64"),
+        (np.array([1.5]), {"A": "FLOAT"}, "'FLOAT' is no data type"),
+        (np.array([object()]), {}, "holds strings or bytes, not object"),
+        (np.array(["x"]), {"A": "BF16"}, "BF16"),
+    ],
+)
+def test_what_can_not_be_sent(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
+    with pytest.raises(TensorError, match="^input A: ") as caught:
+        encode_request({"A": value}, datatypes=datatypes)
+    assert words in caught.value.message
+
+
+def test_no_inputs() -> None:
+    with pytest.raises(TensorError, match="at least one input"):
+        encode_request({})
+
+
+def test_reply_in_json_alone() -> None:
+    body = json.dumps(
+        {
+            "outputs": [
+                {"name": "Y", "datatype": "FP32", "shape": [2, 1], "data": [1.5, 2]},
+                {"name": "S", "datatype": "BYTES", "shape": [1], "data": ["hé"]},
+                {"name": "B", "datatype": "BOOL", "shape": [2], "data": [True, False]},
+            ]
+        }
+    ).encode()
+    decoded = decode_reply(body, "application/json")
+    np.testing.assert_array_equal(decoded["Y"], np.array([[1.5], [2]], np.float32))
+    assert decoded["S"].tolist() == ["hé".encode()]
+    assert decoded["B"].tolist() == [True, False]
+
+
+def test_reply_that_mixes_both() -> None:
+    outputs = [
+        {"name": "J", "datatype": "INT64", "shape": [1], "data": [7]},
+        {"name": "B", "datatype": "INT64", "shape": [1], "parameters": {"binary_data_size": 8}},
+    ]
+    decoded = decode_reply(*reply(outputs, struct.pack("<q", 9)))
+    assert (decoded["J"][0], decoded["B"][0]) == (7, 9)
+
+
+FP32 = {"name": "Y", "datatype": "FP32", "shape": [2]}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "words"),
+    [
+        (b"<html>", "text/html", "not of Triton's form"),
+        (b"{}", "application/json", "not of Triton's form"),
+        (b"[1]", "application/json", "not of Triton's form"),
+        (b"{}", "application/vnd.sagemaker-triton.binary+json;json-header-size=99", "header alone"),
+        (*reply([{**FP32, "parameters": {"binary_data_size": 8}}], bytes(7)), "ends within output Y"),
+        (*reply([{**FP32, "parameters": {"binary_data_size": 4}}], bytes(4)), "takes 8"),
+        (*reply([{**FP32, "datatype": "FP8", "data": [1, 2]}]), "FP8"),
+        (*reply([{**FP32, "data": [1, 2, 3]}]), "don't fit FP32 [2]"),
+        (*reply([{"name": "Y"}]), "lacks its name"),
+        (*reply([{**FP32, "shape": [-1], "data": []}]), "no shape"),
+    ],
+)
+def test_broken_replies(body: bytes, content_type: str, words: str) -> None:
+    with pytest.raises((ReplyError, TensorError)) as caught:
+        decode_reply(body, content_type)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "wire", [b"\x05\x00\x00\x00ab", b"\x01\x00", b"\x01\x00\x00\x00aXX"], ids=["short", "no length", "rest"]
+)
+def test_broken_strings(wire: bytes) -> None:
+    with pytest.raises(TensorError, match="BYTES tensor"):
+        from_wire(memoryview(wire), "BYTES", (1,))
+
+
+def test_request_from_a_file() -> None:
+    arrays, datatypes = parse_request(
+        {"inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP16", "data": [[1, 2]]}]}
+    )
+    assert arrays["X"].shape == (1, 2)
+    assert arrays["X"].dtype == np.float16
+    assert datatypes == {"X": "FP16"}
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"name": "X", "shape": [1], "datatype": "INT8", "data": [300]},
+        {"name": "X", "shape": [1], "datatype": "INT8", "data": [1.5]},
+        {"name": "X", "shape": [3], "datatype": "INT8", "data": [1]},
+        {"name": "X", "shape": [1], "datatype": "INT8"},
+        {"name": "X", "shape": [2], "datatype": "FP32", "data": [[1], [1, 2]]},
+    ],
+)
+def test_request_that_does_not_fit(tensor: dict) -> None:
+    with pytest.raises(TensorError):
+        parse_request({"inputs": [tensor]})

@@ -1,0 +1,262 @@
+"""The client against a service on localhost, through the real boto3."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from mme.client import (
+    AccessDeniedError,
+    EndpointUnreachableError,
+    InvalidRequestError,
+    InvalidTargetError,
+    InvocationError,
+    LargePayloadWarning,
+    ModelFailedError,
+    ModelNotReadyError,
+    MultiModelClient,
+    Patience,
+    PayloadTooLargeError,
+    ServiceFaultError,
+    TensorError,
+    UnknownEndpointError,
+    UnknownModelError,
+    runtime_client,
+)
+from mme.errors import MmeError
+
+from .conftest import Answer, failure
+
+NOT_READY = failure(429, "ModelNotReadyException", "Model is not ready for inference.")
+OK = Answer(
+    200,
+    b'{"outputs":[{"name":"Y","datatype":"FP32","shape":[1],"data":[3]}]}',
+    {"Content-Type": "application/json", "x-Amzn-Invoked-Production-Variant": "AllTraffic"},
+)
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def patience(self, **arguments: float) -> Patience:
+        return Patience(clock=lambda: self.now, sleep=self.sleep, **arguments)  # type: ignore[arg-type]
+
+
+def test_infer(service, make_client) -> None:
+    header = json.dumps(
+        {"outputs": [{"name": "Y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}]}
+    ).encode()
+    service.answers = [
+        Answer(
+            200,
+            header + np.array([1, 2], np.float32).tobytes(),
+            {"Content-Type": f"application/vnd.sagemaker-triton.binary+json;json-header-size={len(header)}"},
+        )
+    ]
+    answer = make_client().infer("tenant-a/x_v0.tar.gz", {"X": np.array([5, 6], np.float32)})
+    np.testing.assert_array_equal(answer["Y"], np.array([1, 2], np.float32))
+    ((path, headers, body),) = service.requests
+    assert path == "/endpoints/mme-test/invocations"
+    assert headers["x-amzn-sagemaker-target-model"] == "tenant-a/x_v0.tar.gz"
+    size = int(headers["content-type"].rpartition("json-header-size=")[2])
+    assert json.loads(body[:size])["inputs"][0]["name"] == "X"
+    assert body[size:] == np.array([5, 6], np.float32).tobytes()
+
+
+def test_invoke_raw_bytes(service, make_client) -> None:
+    service.answers = [OK]
+    reply = make_client().invoke("m.tar.gz", b"1,2\n", content_type="text/csv", accept="application/json")
+    assert reply.body == OK.body
+    assert reply.variant == "AllTraffic"
+    ((_, headers, body),) = service.requests
+    assert (headers["content-type"], headers["accept"], body) == ("text/csv", "application/json", b"1,2\n")
+
+
+def test_waits_for_a_model_that_loads(service, make_client) -> None:
+    time = Time()
+    waited: list[tuple[str, float]] = []
+    service.answers = [NOT_READY, NOT_READY, NOT_READY, OK]
+    client = make_client(patience=time.patience(), on_wait=lambda *seen: waited.append(seen))
+    assert client.infer("m.tar.gz", {"X": np.zeros(1, np.float32)})["Y"][0] == 3
+    # boto3 itself tried nothing again: one request for each answer.
+    assert len(service.requests) == 4
+    assert len(time.slept) == len(waited) == 3
+    assert 0.25 <= time.slept[0] <= 0.5 <= time.slept[1] <= 1 <= time.slept[2] <= 2
+    assert waited[-1] == ("m.tar.gz", pytest.approx(sum(time.slept)))
+
+
+def test_gives_up_after_360_seconds(service, make_client) -> None:
+    time = Time()
+    service.answers = [NOT_READY]
+    with pytest.raises(ModelNotReadyError, match="still loading on endpoint mme-test after 360 s"):
+        make_client(patience=time.patience()).invoke("m.tar.gz", b"")
+    assert sum(time.slept) == pytest.approx(360)
+    assert max(time.slept) <= 15
+    assert len(service.requests) == len(time.slept) + 1
+
+
+def test_jitter_differs_between_callers() -> None:
+    def first_waits() -> list[float]:
+        time = Time()
+        list(time.patience(total=20).waits())
+        return time.slept
+
+    assert first_waits() != first_waits()
+
+
+ERRORS = {
+    "model": (
+        failure(
+            424,
+            "ModelError",
+            'Received client error (400) from primary with message "..."',
+            OriginalStatusCode=400,
+            OriginalMessage='{"error":"unexpected shape for input \'X\'"}',
+            LogStreamArn="arn:aws:logs:...",
+        ),
+        ModelFailedError,
+        "m.tar.gz failed with status 400: unexpected shape for input 'X'",
+    ),
+    "endpoint": (
+        failure(400, "ValidationError", "Endpoint mme-test of account 123456789012 not found."),
+        UnknownEndpointError,
+        "there is no endpoint mme-test here",
+    ),
+    "artifact": (
+        failure(
+            400,
+            "ValidationError",
+            "Failed to download model data(bucket: b, key: models/m.tar.gz). Please ensure that there is an "
+            "object located at the URL and that the role passed to CreateModel has permissions.",
+        ),
+        UnknownModelError,
+        "m.tar.gz can't be had by endpoint mme-test",
+    ),
+    "other validation": (
+        failure(400, "ValidationError", "TargetModel is not supported by this endpoint"),
+        InvalidRequestError,
+        "refused the request: TargetModel is not supported",
+    ),
+    "access": (
+        failure(403, "AccessDeniedException", "User: x is not authorized to perform"),
+        AccessDeniedError,
+        "you may not invoke m.tar.gz",
+    ),
+    "service": (
+        failure(530, "InternalDependencyException", "try later"),
+        ServiceFaultError,
+        "InternalDependencyException: try later",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind", "words"), ERRORS.values(), ids=ERRORS)
+def test_errors_are_typed(service, make_client, answer, kind, words) -> None:
+    service.answers = [answer]
+    with pytest.raises(InvocationError) as caught:
+        make_client().invoke("m.tar.gz", b"")
+    assert type(caught.value) is kind
+    assert words in caught.value.message
+    assert isinstance(caught.value, MmeError)
+
+
+def test_model_error_keeps_the_container_s_words(service, make_client) -> None:
+    service.answers = [ERRORS["model"][0]]
+    with pytest.raises(ModelFailedError) as caught:
+        make_client().invoke("m.tar.gz", b"")
+    assert caught.value.original_status == 400
+    assert caught.value.original_message == '{"error":"unexpected shape for input \'X\'"}'
+    assert caught.value.log_stream_arn == "arn:aws:logs:..."
+    assert caught.value.hint == "its log: arn:aws:logs:..."
+
+
+def test_nobody_listens(service, make_client) -> None:
+    # A port that was just given back.
+    client = make_client()
+    client._client.meta.events.register("before-send", _refuse)
+    with pytest.raises(EndpointUnreachableError, match="can't be reached"):
+        client.invoke("m.tar.gz", b"")
+
+
+def _refuse(**_: object) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1", error="refused")
+
+
+def test_no_answer_in_time(service, make_client) -> None:
+    def time_out(**_: object) -> None:
+        from botocore.exceptions import ReadTimeoutError
+
+        raise ReadTimeoutError(endpoint_url="http://x", error="slow")
+
+    client = make_client()
+    client._client.meta.events.register("before-send", time_out)
+    with pytest.raises(EndpointUnreachableError, match="gave no answer in time"):
+        client.invoke("m.tar.gz", b"")
+
+
+def test_timeouts_of_the_default_client(service) -> None:
+    config = runtime_client(region_name="us-east-1", endpoint_url=service.url).meta.config
+    assert config.read_timeout == 70
+
+
+@pytest.mark.parametrize(
+    "target", ["", "a" * 1025, "a\nb.tar.gz", "ä.tar.gz", "/a.tar.gz", "s3://b/models/a.tar.gz"]
+)
+def test_bad_targets_are_never_sent(service, make_client, target: str) -> None:
+    with pytest.raises(InvalidTargetError):
+        make_client().invoke(target, b"")
+    assert service.requests == []
+
+
+def test_longest_target_is_sent(service, make_client) -> None:
+    service.answers = [OK]
+    make_client().invoke("a" * 1024, b"")
+    assert len(service.requests) == 1
+
+
+def test_payload_limits(service, make_client) -> None:
+    service.answers = [OK]
+    client = make_client()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.invoke("m.tar.gz", bytes(6 * 1024 * 1024))
+    with pytest.warns(LargePayloadWarning, match=r"6\.3 MB"):
+        client.invoke("m.tar.gz", bytes(6 * 1024 * 1024 + 1))
+    with pytest.raises(PayloadTooLargeError, match="takes 25 MB"):
+        client.invoke("m.tar.gz", bytes(25_000_001))
+    assert len(service.requests) == 2
+
+
+def test_what_can_not_be_encoded_is_never_sent(service, make_client) -> None:
+    with pytest.raises(TensorError):
+        make_client().infer("m.tar.gz", {"X": np.array([1j])})
+    assert service.requests == []
+
+
+def test_importing_the_client_is_light() -> None:
+    script = (
+        "import sys, mme.client; "
+        "heavy = {'boto3', 'pydantic', 'google.protobuf', 'rich', 'typer', 'PIL'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+def test_client_of_the_default_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert MultiModelClient("x")._client.meta.region_name == "eu-west-1"
