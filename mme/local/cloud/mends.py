@@ -9,6 +9,7 @@ import json
 from functools import cache
 from typing import Any
 
+_NO_ACLS = "BucketOwnerEnforced"
 _EVERYBODY = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
 
@@ -22,6 +23,7 @@ def apply() -> None:
     _serve_our_sagemaker()
     _know_aws_managed_policies()
     _judge_bucket_policies_without_conditions()
+    _log_to_buckets_without_acls()
     _answer_lookup_events()
 
 
@@ -77,12 +79,36 @@ def _judge_bucket_policies_without_conditions() -> None:
     FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
 
 
+def _log_to_buckets_without_acls() -> None:
+    """Let a bucket log into one whose policy comes later.
+
+    moto wants the log bucket's policy, or its ACL, to permit log delivery before logging is switched on. S3 asks
+    that of ACLs only, and a bucket has none unless its ownership controls say so (the default since April 2023);
+    templates make the policy after both buckets.
+    """
+    from moto.s3.models import FakeBucket
+
+    permitted_by_policy = FakeBucket._log_permissions_enabled_policy
+
+    def log_permissions_enabled(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
+        # moto calls it a dictionary and keeps the word; None until someone sets it
+        ownership: object = target_bucket.ownership_rule or _NO_ACLS
+        if ownership == _NO_ACLS:
+            return True
+        return permitted_by_policy(target_bucket, target_prefix)
+
+    FakeBucket._log_permissions_enabled_policy = staticmethod(log_permissions_enabled)  # type: ignore[method-assign]
+
+
 def _answer_lookup_events() -> None:
     """Answer CloudTrail's LookupEvents with no events, where moto has no such operation.
 
-    The CDK CLI asks it for the cause of every failed deployment, and takes a server error for a reason to retry.
+    The CDK CLI asks it for the cause of every failed deployment, and retries on a server error.
     """
     from moto.cloudtrail.responses import CloudTrailResponse
 
+    def lookup_events(_: CloudTrailResponse) -> str:
+        return json.dumps({"Events": []})
+
     if not hasattr(CloudTrailResponse, "lookup_events"):
-        CloudTrailResponse.lookup_events = lambda _: json.dumps({"Events": []})
+        CloudTrailResponse.lookup_events = lookup_events  # type: ignore[attr-defined]

@@ -26,6 +26,8 @@ class ScalableTarget:
         key = {name: properties[name] for name in _TARGET_KEY}
         registered = {name: value for name, value in properties.items() if name != "ScheduledActions"}
         registered.setdefault("RoleARN", _service_linked_role(request, key["ServiceNamespace"]))
+        # a list of pairs in the template, a mapping in the API
+        registered["Tags"] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
         request.aws.call(_SERVICE, "register_scalable_target", registered)
         for action in properties.get("ScheduledActions") or []:
             request.aws.call(_SERVICE, "put_scheduled_action", {**key, **action})
