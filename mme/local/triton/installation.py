@@ -57,11 +57,8 @@ class TritonInstallation:
         stub_bytes = wheel.stub.read_bytes()
         stub = python / "triton_python_backend_stub"
         _write_program(stub, patches.read_numpy2_arrays(stub_bytes) if numpy2 else stub_bytes)
-        (python / "libtriton_python.so").symlink_to(wheel.python_backend / "libtriton_python.so")
-        helper = (wheel.python_backend / "triton_python_backend_utils.py").read_text()
-        (python / "triton_python_backend_utils.py").write_text(
-            helper + patches.NUMPY2_SHIM if numpy2 else helper
-        )
+        for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
+            (python / name).symlink_to(wheel.python_backend / name)
         names = ["python"]
         for source in sorted(_OWN_BACKENDS.iterdir()):
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):

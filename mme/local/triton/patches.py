@@ -29,9 +29,11 @@ _ADDRESS_SITES = 4  # HTTP, SageMaker, Vertex AI and metrics defaults
 _MODEL_ROOT = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
 _ANY_ROOT = rb"(\/(?:.+.)\/models\/[0-9A-Za-z._]+)\/(model)"
 
-_NUMPY1_ITEMSIZE = b"\x48\x63\x40\x20"  # movslq 0x20(%rax), %rax: PyArray_Descr.elsize of numpy 1
-_NUMPY2_ITEMSIZE = b"\x48\x63\x40\x28"
-_ITEMSIZE_SITES = 4
+_ITEMSIZE_READS = (
+    (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28", 4),  # movslq 0x20(%rax), %rax: an array's bytes
+    (b"\x48\x8b\x06\x8b\x40\x20", b"\x48\x8b\x06\x8b\x40\x28", 1),  # mov 0x20(%rax), %eax: its strides
+)
+"""Where the stub reads ``PyArray_Descr.elsize``: at 0x20 in numpy 1, at 0x28 in numpy 2; and how often."""
 
 
 def listen_on_loopback(server: bytes) -> bytes:
@@ -73,40 +75,11 @@ def read_numpy2_arrays(stub: bytes) -> bytes:
     Raises:
         MmeError: the binary is not the one this change was made for.
     """
-    if stub.count(_NUMPY1_ITEMSIZE) != _ITEMSIZE_SITES:
-        raise _unexpected("an unknown python stub")
-    return stub.replace(_NUMPY1_ITEMSIZE, _NUMPY2_ITEMSIZE)
-
-
-NUMPY2_SHIM = '''
-
-# Appended by sagemaker-mme: the stub was built for numpy 1 and gives its arrays strides of 0.
-import c_python_backend_utils as _stub
-
-_stub_as_numpy = _stub.Tensor.as_numpy
-_stub_deserialize = deserialize_bytes_tensor
-
-
-def _contiguous(array):
-    strides, step = [], array.itemsize
-    for size in reversed(array.shape):
-        strides.append(step)
-        step *= size
-    return np.lib.stride_tricks.as_strided(array, strides=strides[::-1])
-
-
-def _as_numpy(self):
-    """Gives the tensor as a numpy array without a copy."""
-    return _contiguous(_stub_as_numpy(self))
-
-
-def deserialize_bytes_tensor(encoded_tensor):
-    return _stub_deserialize(_contiguous(np.asarray(encoded_tensor)))
-
-
-_stub.Tensor.as_numpy = _as_numpy
-'''
-"""Python to add to ``triton_python_backend_utils.py``, so that inputs are read right with numpy 2."""
+    for old, new, sites in _ITEMSIZE_READS:
+        if stub.count(old) != sites:
+            raise _unexpected("an unknown python stub")
+        stub = stub.replace(old, new)
+    return stub
 
 
 def _unexpected(what: str) -> MmeError:
