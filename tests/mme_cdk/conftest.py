@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack, Validations
+from aws_cdk.assertions import Template
+from cdk_nag import AwsSolutionsChecks
+
+from mme_cdk import ModelBucket, ModelStore
+
+
+@pytest.fixture
+def context() -> dict[str, Any]:
+    """The feature flags under which this repository's own app is synthesized."""
+    content: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text("utf-8"))
+    return dict(content["context"])
+
+
+@pytest.fixture
+def app(context: dict[str, Any], tmp_path: Path) -> App:
+    # CDK's built-in validation costs a second a synthesis: the test of the CDK CLI pays it once for all.
+    return App(
+        context=context,
+        outdir=str(tmp_path / "out"),
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
+    )
+
+
+@pytest.fixture
+def stack(app: App) -> Stack:
+    """A stack whose account and region are not known at synth."""
+    return Stack(app, "Test")
+
+
+@pytest.fixture
+def placed(app: App) -> Stack:
+    """A stack of a known account and region."""
+    return Stack(app, "Placed", env=Environment(account="111122223333", region="eu-west-1"))
+
+
+@pytest.fixture
+def models(stack: Stack) -> ModelStore:
+    return ModelStore.from_bucket(ModelBucket(stack, "Models", access_logs=False))
+
+
+class Synthesized:
+    """A template with short ways to what is in it."""
+
+    def __init__(self, template: dict[str, Any]) -> None:
+        self.template = template
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """Every resource of a type, whole."""
+        return [found for found in self.template.get("Resources", {}).values() if found["Type"] == kind]
+
+    def one(self, kind: str) -> dict[str, Any]:
+        """The properties of the only resource of a type."""
+        found = self.all(kind)
+        assert len(found) == 1, f"{len(found)} of {kind}"
+        properties: dict[str, Any] = found[0]["Properties"]
+        return properties
+
+    def id_of(self, kind: str) -> str:
+        """The logical id of the only resource of a type."""
+        (id,) = [id for id, found in self.template["Resources"].items() if found["Type"] == kind]
+        return str(id)
+
+    def statements(self) -> list[dict[str, Any]]:
+        """The statements of every policy of a role."""
+        return [
+            statement
+            for policy in self.all("AWS::IAM::Policy")
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        ]
+
+    def allowing(self, action: str) -> list[dict[str, Any]]:
+        """The statements that name an action."""
+
+        def actions(statement: dict[str, Any]) -> list[str]:
+            named: str | list[str] = statement["Action"]
+            return [named] if isinstance(named, str) else named
+
+        return [statement for statement in self.statements() if action in actions(statement)]
+
+
+@pytest.fixture
+def synth() -> Callable[[Stack], Synthesized]:
+    return lambda stack: Synthesized(Template.from_stack(stack).to_json())
+
+
+@pytest.fixture
+def findings(app: App) -> Callable[[], list[str]]:
+    """Synthesize the app under AwsSolutions; the ids of what nobody acknowledged."""
+
+    def check() -> list[str]:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        try:
+            folder = Path(app.synth().directory)
+        except RuntimeError as error:
+            # Outside the CDK CLI a finding raises; the report is written all the same.
+            if "ValidationFailed" not in str(error):
+                raise
+            folder = Path(app.outdir)
+        report = folder / "validation-report.json"
+        if not report.exists():
+            return []
+        checks = json.loads(report.read_text("utf-8"))["pluginReports"]
+        return [
+            finding["ruleName"]
+            for check in checks
+            if check["pluginName"] == "AwsSolutions"
+            for finding in check["violations"]
+        ]
+
+    return check
