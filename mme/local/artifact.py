@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 CHUNK = 1024 * 1024
 
@@ -46,7 +47,7 @@ def unpack(chunks: Iterable[bytes], folder: Path, *, most_bytes: int) -> Artifac
     model.mkdir(parents=True)
     total = 0
     try:
-        with tarfile.open(fileobj=_Pieces(chunks), mode="r|gz") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], _Pieces(chunks)), mode="r|gz") as archive:
             for member in archive:
                 total += _unpack_member(archive, member, model, most_bytes - total)
     except (tarfile.TarError, EOFError, zlib.error) as error:
