@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from mme.errors import MmeError
+from mme_cdk import Processor, PropsError, ServingImage
+from stacks.application import build, synthesize
+from stacks.environments import ENVIRONMENTS, Environment
+
+ROOT = Path(__file__).parents[2]
+DEV = next(environment for environment in ENVIRONMENTS if environment.name == "dev")
+
+
+def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
+def test_aws_solutions_finds_nothing(environment: Environment, app: App) -> None:
+    folder = synthesize(build(app, (environment,)))
+    assert (folder / f"assembly-{environment.name}").is_dir()
+    report = json.loads((folder / "validation-report.json").read_text("utf-8"))
+    assert [check for check in report["pluginReports"] if check["violations"]] == []
+
+
+def test_aws_solutions_runs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme_cdk.acknowledgements._acknowledge_findings", lambda *_: None)
+    with pytest.raises(MmeError, match=r"AwsSolutions-IAM5\[Resource::\*\]"):
+        synthesize(build(app, (DEV,)))
+
+
+def test_the_context_names_one_environment(context: dict[str, Any], tmp_path: Path) -> None:
+    app = build(App(context={**context, "env": "dev"}, outdir=str(tmp_path)))
+    assert [child.node.id for child in app.node.children if child.node.id in {"local", "dev", "prod"}] == [
+        "dev"
+    ]
+
+
+def test_an_environment_that_does_not_exist(context: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(MmeError, match=r"'qa' does not exist: choose one of local, dev, staging, prod"):
+        build(App(context={**context, "env": "qa"}, outdir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"min_instances": 5}, r"dev/Serving/.*: min_capacity 5 is above max_capacity 2"),
+        (
+            {"instance_type": "ml.m5.huge"},
+            r"ml\.m5\.huge is not a SageMaker hosting .*: did you mean ml\.m5\.",
+        ),
+        ({"instance_type": "ml.g5.xlarge"}, r"ml\.g5\.xlarge is a GPU type; .*: use the GPU build"),
+        ({"models_prefix": "models"}, r"prefix models has no trailing slash: use models/"),
+        ({"instance_count": 0}, r"initial_instance_count is 0; it must be at least 1"),
+        ({"region": "us-gov-west-1"}, r"no Triton Inference Server image in us-gov-west-1"),
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, Any], fault: str, app: App) -> None:
+    with pytest.raises(PropsError, match=fault):
+        build(app, (replace(DEV, **settings),))
+
+
+def test_a_known_place_is_clean_too(app: App) -> None:
+    placed = replace(
+        DEV,
+        account="111122223333",
+        region="eu-central-1",
+        instance_type="ml.m6i.large",
+        image=ServingImage.triton("25.09", processor=Processor.CPU),
+    )
+    folder = synthesize(build(app, (placed,)))
+    (serving,) = (folder / "assembly-dev").glob("devServing*.template.json")
+    assert "Mappings" not in serving.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_finding_stops_a_synthesis_of_which_the_cli_would_report_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys, mme_cdk.acknowledgements as a; a._acknowledge_findings = lambda *_: None; "
+        "import app; sys.exit(app.main())"
+    )
+    # As the CDK CLI starts an app: CDK is told not to fail.
+    flags = {"env": "dev", "@aws-cdk/core:failSynthOnValidationErrors": False}
+    done = run(
+        [sys.executable, "-c", script],
+        CDK_OUTDIR=str(tmp_path),
+        CDK_CONTEXT_JSON=context,
+        CDK_VALIDATION="false",
+    )
+    assert done.returncode == 2, done.stderr
+    assert "error: synthesis found faults" in done.stderr
+    assert "AwsSolutions-IAM5[Resource::*]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_wrong_environment_is_one_line(tmp_path: Path) -> None:
+    done = run([sys.executable, "app.py"], CDK_OUTDIR=str(tmp_path), CDK_CONTEXT_JSON='{"env": "qa"}')
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: environment 'qa' does not exist: choose one of local, dev, staging, prod"
+    ]
+
+
+@pytest.mark.slow
+def test_the_cdk_cli_synthesizes_every_environment(tmp_path: Path) -> None:
+    """With CDK's own validation of templates, which the other tests leave out."""
+    cli = ROOT / "node_modules" / ".bin" / "cdk"
+    assert cli.exists(), "the CDK CLI is not installed: run make install"
+    done = run([str(cli), "synth", "--quiet", "--strict", "--output", str(tmp_path / "out")])
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "validation-report.json").read_text("utf-8"))
+    assert [check["pluginName"] for check in report["pluginReports"] if check["violations"]] == []
+    assert len(list((tmp_path / "out").glob("assembly-*/*.template.json"))) == 2 * len(ENVIRONMENTS)
+
+
+@pytest.mark.slow
+def test_the_cdk_cli_lists_one_environment_alone(tmp_path: Path) -> None:
+    cli = ROOT / "node_modules" / ".bin" / "cdk"
+    done = run([str(cli), "list", "-c", "env=dev", "--output", str(tmp_path / "out")])
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["dev/ModelStore", "dev/Serving"]
+
+
+@pytest.mark.slow
+def test_cfn_lint(assembly) -> None:
+    cfn_lint = shutil.which("cfn-lint", path=str(Path(sys.executable).parent))
+    assert cfn_lint is not None
+    # W3005: CDK names the role beside its policy, on which the model must wait. W6001: an output that passes
+    # an import on is meant, so that the toolkit reads one stack.
+    command = [cfn_lint, "--ignore-checks", "W3005", "W6001", "--", *map(str, assembly.files)]
+    done = run(command)
+    assert done.returncode == 0, done.stdout
+    assert len(assembly.files) == 2 * len(ENVIRONMENTS)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stacks.environments import ENVIRONMENTS
+
+NAMES = [environment.name for environment in ENVIRONMENTS]
+
+
+def of(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [found for found in template["Resources"].values() if found["Type"] == kind]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_that_the_toolkit_reads(name: str, assembly) -> None:
+    store = assembly.template(name, "ModelStore")["Outputs"]
+    serving = assembly.template(name, "Serving")["Outputs"]
+    assert {"ModelBucketName", "ModelPrefix"} <= set(store)
+    assert set(serving) == {"EndpointName", "ModelBucketName", "ModelPrefix"}
+    assert serving["EndpointName"]["Value"] == f"mme-{name}"
+    assert serving["ModelPrefix"]["Value"] == store["ModelPrefix"]["Value"] == "models/"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stack_names(name: str, assembly) -> None:
+    stacks = {
+        artifact["displayName"]: artifact["properties"].get("stackName")
+        for artifact in assembly.manifest(name).values()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    assert stacks == {
+        f"{name}/ModelStore": f"mme-{name}-model-store",
+        f"{name}/Serving": f"mme-{name}-serving",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None:
+    serving = {found["Type"] for found in assembly.template(name, "Serving")["Resources"].values()}
+    store = {found["Type"] for found in assembly.template(name, "ModelStore")["Resources"].values()}
+    assert store == {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
+    assert serving == {
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+        "AWS::SageMaker::Model",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Endpoint",
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+    }
+
+
+@pytest.mark.parametrize(("name", "kept"), [("local", "Delete"), ("dev", "Delete"), ("prod", "Retain")])
+def test_models_are_kept_where_they_matter(name: str, kept: str, assembly) -> None:
+    buckets = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
+    assert {bucket["DeletionPolicy"] for bucket in buckets} == {kept}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_serving_stack_may_stop_using_the_bucket_at_any_time(name: str, assembly) -> None:
+    outputs = assembly.template(name, "ModelStore")["Outputs"]
+    exports = [output for output in outputs.values() if "Export" in output]
+    assert len(exports) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_only_where_it_may_not_change(name: str, assembly) -> None:
+    for stack in ("ModelStore", "Serving"):
+        for found in assembly.template(name, stack)["Resources"].values():
+            named = {key for key in found.get("Properties", {}) if key.endswith("Name")}
+            allowed = {"EndpointName", "EndpointConfigName", "PolicyName"}
+            assert named <= (allowed if stack == "Serving" else set()), found["Type"]
+    (config,) = of(assembly.template(name, "Serving"), "AWS::SageMaker::EndpointConfig")
+    assert "EndpointConfigName" not in config["Properties"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tags(name: str, assembly) -> None:
+    (bucket, *_) = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
+    assert {"Key": "environment", "Value": name} in bucket["Properties"]["Tags"]
+
+
+def test_production_stacks_are_protected(assembly) -> None:
+    protected = {
+        name: {
+            artifact["properties"].get("terminationProtection", False)
+            for artifact in assembly.manifest(name).values()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+        for name in NAMES
+    }
+    assert protected == {"local": {False}, "dev": {False}, "staging": {False}, "prod": {True}}
