@@ -1,0 +1,1 @@
+"""Deployed endpoints: where they are and how to reach them."""

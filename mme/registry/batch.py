@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, Protocol
 
 from mme.archives import TritonModel
+from mme.errors import MmeError
 from mme.registry.model_store import ModelStore
 from mme.registry.publication import Published, publish
 
@@ -38,7 +39,11 @@ class _StoppedError(Exception):
 
 
 def publish_all(
-    store: ModelStore, models: Sequence[TritonModel], listener: PublishListener | None = None
+    store: ModelStore,
+    models: Sequence[TritonModel],
+    listener: PublishListener | None = None,
+    *,
+    name: str | None = None,
 ) -> list[Published]:
     """Publishes checked models, four at a time.
 
@@ -49,6 +54,7 @@ def publish_all(
         store: where to.
         models: from `find_models`.
         listener: hears of progress.
+        name: what to call it, where there is one model only. Default: its directory's name.
 
     Returns:
         what came of each, in the order given.
@@ -56,6 +62,10 @@ def publish_all(
     Raises:
         MmeError: as `publish` does.
     """
+    if name is not None and len(models) != 1:
+        raise MmeError(
+            f"{len(models)} models can't all be called {name}", hint="give --name with one model's directory"
+        )
     heard = listener or _Silent()
     stop = threading.Event()
 
@@ -65,7 +75,7 @@ def publish_all(
                 raise _StoppedError
             heard.advanced(model.directory.name, done, total)
 
-        outcome = publish(store, model, on_progress=advanced)
+        outcome = publish(store, model, name=name, on_progress=advanced)
         heard.finished(outcome)
         return outcome
 

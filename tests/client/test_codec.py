@@ -151,7 +151,7 @@ def test_asked_for_type_is_sent() -> None:
     ],
 )
 def test_what_can_not_be_sent(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
-    with pytest.raises(TensorError, match="^input A: ") as caught:
+    with pytest.raises(TensorError, match=r"^input A: ") as caught:
         encode_request({"A": value}, datatypes=datatypes)
     assert words in caught.value.message
 

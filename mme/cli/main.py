@@ -1,0 +1,107 @@
+"""The `mme` command. Nothing heavy is imported before a command that needs it runs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, ClassVar
+
+import typer
+
+from mme.cli.deployment import Target
+from mme.cli.lazy import LazyGroup
+from mme.errors import MmeError
+
+
+class _Nouns(LazyGroup):
+    nouns: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        (
+            "local",
+            "Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
+            "mme.cli.local",
+        ),
+        ("models", "Publish models to the endpoint and list them.", "mme.cli.models"),
+        ("invoke", "Call a model and show what it answers.", "mme.cli.invoke"),
+    )
+
+
+app = typer.Typer(
+    cls=_Nouns,
+    no_args_is_help=True,
+    # A traceback is for our own bugs, and then it should be whole and plain.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mme {version('sagemaker-mme')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    env: Annotated[
+        str | None, typer.Option("--env", help="Environment: local, dev, staging, prod. [MME_ENV; local]")
+    ] = None,
+    stack: Annotated[
+        str | None, typer.Option("--stack", help="Serving stack, if not mme-ENV-serving. [MME_STACK]")
+    ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help="AWS profile. [MME_PROFILE]")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="AWS region. [MME_REGION]")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option("--endpoint-url", help="Where AWS is, if not at AWS. [MME_ENDPOINT_URL]")
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Publish and call the models of a SageMaker multi-model endpoint, in AWS or on this machine.
+
+    Example: mme --env dev models add model_registry/add_sub
+    """
+    context.obj = Target(env=env, stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)
+
+
+def main() -> None:
+    """Entry point: an error a user can mend is one clear line and status 2, never a traceback."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        explained = _explained(error)
+        if explained is None:
+            raise
+        from mme.cli.console import print_error
+
+        print_error(explained)
+        sys.exit(explained.exit_status)
+
+
+def _explained(error: Exception) -> MmeError | None:
+    if isinstance(error, MmeError):
+        return error
+    # Where botocore was never loaded, the error can't be one of its own.
+    if "botocore" in sys.modules:
+        from mme.operate.aws_failures import explain_aws_error
+
+        return explain_aws_error(error)
+    return None
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    """A warning in the style of the rest, without the source line that raised it."""
+    if issubclass(category, UserWarning):
+        from mme.cli.console import print_note
+
+        print_note("warning:", str(message))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""boto3's errors that have nothing to do with models: credentials, region, connection."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from mme.errors import MmeError
+
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
+_REFUSED_KEYS = (
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+def explain_aws_error(error: BaseException) -> MmeError | None:
+    """One clear message for an error of boto3's, or None where it is not one a user can mend."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return _refused(error)
+    if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return _unreachable(error)
+    explanations: list[tuple[tuple[type[BaseException], ...], str, str]] = [
+        ((exceptions.ProfileNotFound,), str(error), "see what there is: aws configure list-profiles"),
+        (
+            (exceptions.NoRegionError,),
+            "no AWS region is set",
+            "give --region, MME_REGION or AWS_DEFAULT_REGION",
+        ),
+        (
+            (exceptions.NoCredentialsError, exceptions.PartialCredentialsError),
+            "no AWS credentials were found",
+            "give --profile, or sign in: aws sso login",
+        ),
+        (
+            (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+            f"the AWS credentials can't be had: {error}",
+            "sign in again: aws sso login",
+        ),
+    ]
+    for kinds, message, hint in explanations:
+        if isinstance(error, kinds):
+            return MmeError(message, hint=hint)
+    return None
+
+
+def _unreachable(error: Exception) -> MmeError:
+    url = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
+    parts = urlsplit(url)
+    if parts.hostname in _LOCAL_HOSTS:
+        return MmeError(
+            f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime is not up there",
+            hint="start it: mme local up --detach",
+        )
+    return MmeError(f"{url} can't be reached", hint="check the network, --region and --endpoint-url")
+
+
+def _refused(error: Exception) -> MmeError | None:
+    response = getattr(error, "response", {})
+    fault = response.get("Error", {})
+    code, message = fault.get("Code", ""), fault.get("Message", "")
+    operation = getattr(error, "operation_name", "the call")
+    if code in _EXPIRED:
+        return MmeError("the AWS credentials have expired", hint="sign in again: aws sso login")
+    if code in _REFUSED_KEYS:
+        return MmeError(f"AWS does not know these credentials: {message}", hint="check --profile")
+    if code in _DENIED:
+        return MmeError(f"{operation} is denied: {message}", hint="use credentials that may do it: --profile")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= 500 or code in ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"):
+        return MmeError(f"AWS failed at {operation} with {code}, also when tried again: {message}")
+    return None

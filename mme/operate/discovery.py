@@ -1,0 +1,73 @@
+"""Where a deployment's endpoint and models are: read from its stack's outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mme.errors import MmeError
+from mme.operate.aws_failures import explain_aws_error
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+ENDPOINT_OUTPUT: Final = "EndpointName"
+BUCKET_OUTPUT: Final = "ModelBucketName"
+PREFIX_OUTPUT: Final = "ModelPrefix"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployed endpoint and its models.
+
+    Attributes:
+        stack: the serving stack's name.
+        endpoint_name: what to invoke.
+        bucket: where its models are.
+        prefix: their key prefix, ending in `/`.
+    """
+
+    stack: str
+    endpoint_name: str
+    bucket: str
+    prefix: str
+
+
+def discover(cloudformation: CloudFormationClient, stack: str, environment: str) -> Deployment:
+    """Reads a serving stack's outputs.
+
+    Args:
+        cloudformation: a boto3 CloudFormation client.
+        stack: the serving stack's name.
+        environment: the environment's name, for messages.
+
+    Raises:
+        MmeError: there is no such stack, it is not one of ours, or AWS can't be asked.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", ""):
+            raise MmeError(
+                f"the stack {stack} does not exist in {cloudformation.meta.region_name}: "
+                f"environment {environment} is not deployed there",
+                hint=f"deploy it: cdk deploy '{environment}/*'; or name another with --env or --stack",
+            ) from error
+        explained = explain_aws_error(error)
+        if explained is None:
+            raise
+        raise explained from error
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for output in found[0].get("Outputs", [])
+        if "OutputKey" in output and "OutputValue" in output
+    }
+    missing = [name for name in (ENDPOINT_OUTPUT, BUCKET_OUTPUT, PREFIX_OUTPUT) if name not in outputs]
+    if missing:
+        raise MmeError(
+            f"the stack {stack} has no output {', '.join(missing)} (its status is {found[0]['StackStatus']})",
+            hint="name the serving stack with --stack, or wait until its deployment is done",
+        )
+    return Deployment(stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT])
