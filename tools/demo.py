@@ -25,7 +25,7 @@ from mme.errors import MmeError
 from mme.local import launcher
 from mme.local.settings import LocalSettings
 from mme.local.triton.wheel import why_not_here
-from tools.demo_picture import half_blocks
+from tools.demo_picture import half_blocks, shades
 from tools.leftovers import descendants, still_alive
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def run(command: Sequence[str], environment: dict[str, str], *, show: bool = Tru
     Raises:
         DemoError: it failed; its output is in the message.
     """
-    console.print(f"   [green]$[/] {' '.join(_quoted(word) for word in command)}")
+    console.print(f"   [green]$[/] {' '.join(_quoted(word) for word in command)}", soft_wrap=True)
     with console.status("   running"):
         done = subprocess.run(
             command,
@@ -248,7 +248,7 @@ def classify(client: MultiModelClient) -> float:
     if accuracy < LEAST_ACCURACY:
         raise DemoError(f"the accuracy is {accuracy:.3f}")
     chosen = int(np.flatnonzero(predicted == labels)[0])
-    picture = half_blocks(images[chosen])
+    picture = (half_blocks if console.color_system else shades)(images[chosen])
     console.print(Panel(picture, title=f"predicted {predicted[chosen]}", expand=False))
     return first
 
@@ -279,7 +279,7 @@ def destroy(steps: Steps, environment: dict[str, str]) -> None:
         for bucket in s3.buckets.all():
             if not bucket.name.startswith("cdk-"):
                 bucket.object_versions.delete()
-        console.print("   the buckets are emptied first: CloudFormation keeps a bucket that holds anything")
+        console.print("   the bucket is emptied first: CloudFormation keeps one that holds anything")
         run(cdk("destroy", ENDPOINT_STACK, "--force", "--ci"), environment, show=False)
         stacks = boto3.client("cloudformation").list_stacks(
             StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"]

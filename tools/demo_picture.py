@@ -1,4 +1,4 @@
-"""A grey picture in a terminal: two pixels a character."""
+"""A grey picture in a terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 INK_MOST = 16.0
+SHADES = " ░▒▓█"
 
 
 def half_blocks(image: Any) -> Text:
@@ -25,6 +26,18 @@ def half_blocks(image: Any) -> Text:
             # doubled, since a character is half as wide as it is high
             picture.append("▀▀", Style(color=_grey(upper), bgcolor=_grey(lower)))
     return picture
+
+
+def shades(image: Any) -> Text:
+    """The picture for a terminal without colours: a character's density is its ink.
+
+    Args:
+        image: numbers from 0 (paper) to 16 (ink), shape [height, width].
+    """
+    most = len(SHADES) - 1
+    return Text(
+        "\n".join("".join(SHADES[round(float(ink) / INK_MOST * most)] * 2 for ink in row) for row in image)
+    )
 
 
 def _grey(ink: float) -> Color:

@@ -58,7 +58,8 @@ class TritonInstallation:
         stub = python / "triton_python_backend_stub"
         _write_program(stub, patches.read_numpy2_arrays(stub_bytes) if numpy2 else stub_bytes)
         for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
-            (python / name).symlink_to(wheel.python_backend / name)
+            # Copies: Triton refuses a library whose real path lies outside its backend's folder.
+            shutil.copyfile(wheel.python_backend / name, python / name)
         names = ["python"]
         for source in sorted(_OWN_BACKENDS.iterdir()):
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):
