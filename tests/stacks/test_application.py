@@ -103,7 +103,7 @@ def test_a_finding_stops_a_synthesis_of_which_the_cli_would_report_nothing(tmp_p
     done = run(
         [sys.executable, "-c", script],
         CDK_OUTDIR=str(tmp_path),
-        CDK_CONTEXT_JSON=context,
+        CDK_CONTEXT_JSON=json.dumps(flags),
         CDK_VALIDATION="false",
     )
     assert done.returncode == 2, done.stderr
