@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +65,14 @@ def test_acknowledgements_fit_whatever_cross_stack_references_become(
     store = ModelStore.from_bucket(ModelBucket(Stack(app, "Store"), "Models", access_logs=False))
     endpoint_in(Stack(app, "Serving"), "Endpoint", store)
     assert findings() == []
+
+
+def test_an_app_without_any_feature_flag(tmp_path: Path, findings_of: Callable) -> None:
+    app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
+    store = ModelStore.from_bucket(ModelBucket(Stack(app, "Store"), "Models"))
+    endpoint = endpoint_in(Stack(app, "Serving"), "Endpoint", store)
+    endpoint.auto_scale_instance_count(max_capacity=2)
+    assert findings_of(app) == []
 
 
 def test_an_imported_bucket(placed: Stack, findings: Callable) -> None:
