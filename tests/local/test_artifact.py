@@ -77,7 +77,9 @@ def test_dangerous_members_are_refused_and_leave_nothing(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive", gzip.compress(b"no tar"), archive(a_file("a", b"x" * 999))[:60]]
+    "data",
+    [b"", b"no archive", gzip.compress(b"no tar"), archive(a_file("a", b"x" * 999))[:60]],
+    ids=["empty", "text", "gzip without tar", "cut off"],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadArchiveError, match="not a gzipped tar"):
