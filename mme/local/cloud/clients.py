@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -93,6 +94,12 @@ class AwsClients:
         for name, value in answer.headers.items():
             headers_back[name] = value
         return AWSResponse(request.url, answer.status_code, headers_back, _Body(answer.get_data()))
+
+
+@cache
+def clients_of(account: str, region: str) -> AwsClients:
+    """The clients of one account and region; the same for the life of the process, as they hold no state."""
+    return AwsClients(account, region)
 
 
 class _Body(io.BytesIO):

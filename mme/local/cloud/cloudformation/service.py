@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from mme.local.cloud.clients import AwsClients
+from mme.local.cloud.clients import clients_of
 from mme.local.cloud.cloudformation.engine import Operation
 from mme.local.cloud.cloudformation.faults import (
     ChangeSetMissing,
@@ -64,7 +64,7 @@ class CloudFormationService(BaseBackend):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self.aws = AwsClients(account_id, region_name)
+        self.aws = clients_of(account_id, region_name)
         self.lock = threading.RLock()
         self.stacks: dict[str, Stack] = {}  # by id, deleted ones too
         self.change_sets: dict[str, ChangeSet] = {}  # by ARN
