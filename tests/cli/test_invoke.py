@@ -42,8 +42,14 @@ def test_picture_with_the_likeliest_classes(published, mme, tmp_path: Path) -> N
     Image.new("L", (16, 16), 255).save(path)
     ran = mme("invoke", "digits_v0.tar.gz", "--image", path)
     assert ran.status == 0
-    assert "class 7: 0.9000, class 8: 0.0200, class 9: 0.0100" in ran.out
-    assert "[1, 10]" in ran.out
+    assert "probabilities FP32 [1, 10] class 7: 0.9000" in ran.rows
+    assert next(row for row in ran.rows if row.startswith("class")) == "class 8: 0.0200"
+
+
+def test_classes_of_a_batch(published, mme) -> None:
+    values = ",".join(["0"] * 128)
+    ran = mme("invoke", "digits_v0.tar.gz", "-i", f"image={values}")
+    assert any(row.startswith("item 1: 7 (0.900), 8 (0.020), ") for row in ran.rows)
 
 
 def test_files(published, mme, tmp_path: Path) -> None:
