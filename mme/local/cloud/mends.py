@@ -20,11 +20,25 @@ def apply() -> None:
     Raises:
         RuntimeError: moto no longer has what a change relies on.
     """
+    _read_no_aws_files()
     _serve_our_sagemaker()
     _serve_our_iam()
     _judge_bucket_policies_without_conditions()
     _log_to_buckets_without_acls()
     _answer_lookup_events()
+
+
+def _read_no_aws_files() -> None:
+    """Have moto list regions without the user's AWS profile, which need not even exist here."""
+    import boto3
+    from moto.core.base_backend import AccountSpecificBackend
+
+    from mme.local.cloud.clients import bare_session
+
+    if not hasattr(AccountSpecificBackend, "get_session"):
+        raise RuntimeError("this release of moto lists its regions otherwise")
+    session = boto3.Session(botocore_session=bare_session())
+    AccountSpecificBackend.get_session = lambda: session  # type: ignore[method-assign,assignment]
 
 
 def _serve_our_sagemaker() -> None:

@@ -96,6 +96,21 @@ def test_nothing_is_left_on_the_disk(tmp_path: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_users_own_aws_files_do_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    listed = run("""
+        from mme.local.cloud.clients import AwsClients
+        aws = AwsClients("123456789012", "us-east-1")
+        template = '{"Resources": {"B": {"Type": "AWS::S3::Bucket"}, "T": {"Type": "AWS::SNS::Topic"}}}'
+        aws.call("cloudformation", "create_stack", {"StackName": "app", "TemplateBody": template})
+        print(aws.call("cloudformation", "describe_stacks", {})["Stacks"][0]["StackStatus"])
+    """)
+
+    assert listed.strip() == "CREATE_COMPLETE"
+
+
 def test_the_audit_trail_is_empty_rather_than_an_error(aws: Any) -> None:
     assert aws("cloudtrail").lookup_events()["Events"] == []
 

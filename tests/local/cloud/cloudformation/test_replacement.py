@@ -179,3 +179,43 @@ def test_deleting_the_stack_deletes_all(
         cloudformation.describe_stacks(StackName="app")
     [gone] = cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"]
     assert gone["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_an_output_that_cannot_be_said_rolls_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    template = endpoint_template()
+    template["Outputs"]["Odd"] = {"Value": {"Fn::Select": [9, ["only"]]}}
+
+    stack = deploy(template)
+
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert aws("sagemaker").list_endpoints()["Endpoints"] == []
+
+
+def test_a_reference_to_what_a_condition_leaves_out_is_said(deploy: Any, events: Any) -> None:
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {
+            "Left": {"Type": "AWS::S3::Bucket", "Condition": "Never"},
+            "Kept": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Ref": "Left"}}},
+        },
+    }
+
+    assert deploy(template)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("dependencies [Left]: its condition is false" in reason for _, _, reason in events())
+
+
+def test_policies_of_a_failed_update_do_not_stick(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    deploy({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+    failing = {
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"},
+            "Bad": {"Type": "AWS::S3::Bucket", "DependsOn": "Bucket", "Properties": {"BucketName": "ab"}},
+        }
+    }
+    assert deploy(failing)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    cloudformation.delete_stack(StackName="app")
+
+    assert aws("s3").list_buckets()["Buckets"] == []
