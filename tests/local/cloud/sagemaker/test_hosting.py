@@ -266,3 +266,21 @@ def test_refusals_are_worded_as_on_aws(
 def test_an_imaginary_instance_type_is_refused(config: Any, sagemaker: Any) -> None:
     with pytest.raises(sagemaker.exceptions.ClientError, match=r"Value 'ml.imaginary.large' at"):
         config("one", instance_type="ml.imaginary.large")
+
+
+@pytest.mark.parametrize("option", ["KmsKeyId", "VolumeSizeInGB"])
+def test_a_type_with_local_storage_takes_no_volume_options(config: Any, sagemaker: Any, option: str) -> None:
+    config("one")
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "one",
+        "InstanceType": "ml.g5.xlarge",
+        "InitialInstanceCount": 1,
+    }
+    request: dict[str, Any] = {"EndpointConfigName": "two", "ProductionVariants": [variant]}
+    (request if option == "KmsKeyId" else variant)[option] = "key" if option == "KmsKeyId" else 50
+
+    with pytest.raises(sagemaker.exceptions.ClientError, match=f"{option} cannot be specified"):
+        sagemaker.create_endpoint_config(**request)
+    variant["InstanceType"] = "ml.m5.xlarge"
+    sagemaker.create_endpoint_config(**request)
