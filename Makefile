@@ -44,7 +44,7 @@ test: install lint typecheck  ## Run every check and every test, the slow real o
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
 	@ruff format --check --quiet . || { echo "error: run 'ruff format .'" >&2; exit 1; }
-	@lint-imports --no-timing | tail -n 3
+	@lint-imports --no-logo | tail -n 2
 
 typecheck: $(VENV)/.installed  ## Check types (mypy strict)
 	@mypy
