@@ -148,7 +148,9 @@ def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) ->
     _print(
         {"url": here.url, "port": here.port, "pid": here.pid},
         as_json,
-        f"embedded AWS and Triton at {here.url} ({stop})\n  export AWS_ENDPOINT_URL={here.url}",
+        f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
+        f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
     )
 
 
