@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import jsii
-from aws_cdk import aws_iam, aws_sagemaker
+from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.images import ImageTraits
 from mme.catalog.limits import ENVIRONMENT_MAX_ENTRIES
+from mme.catalog.suitability import check_image
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
 from mme_cdk.serving_image import ServingImage
@@ -67,6 +68,8 @@ class MultiModel(Construct):
             else None,
             path=self.node.path,
         )
+        for warning in check_image(image.traits).warnings:
+            Annotations.of(self).add_warning_v2("mme:image", warning)
         self.models = models
         self.image_traits = image.traits
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from aws_cdk import Stack, aws_iam, aws_s3
+from aws_cdk.assertions import Annotations, Match
 
 from mme_cdk import ModelStore, MultiModel, PropsError, ServingImage
 
@@ -69,3 +70,12 @@ def test_it_can_be_granted_more(stack: Stack, models: ModelStore, synth) -> None
     model = MultiModel(stack, "Model", image=TRITON, models=models)
     aws_s3.Bucket.from_bucket_name(stack, "Features", "features").grant_read(model)
     assert any("features" in str(statement) for statement in synth(stack).statements())
+
+
+@pytest.mark.parametrize(("version", "count"), [("25.09", 1), ("26.05", 0)])
+def test_triton_before_paths_were_confined_warns(
+    stack: Stack, models: ModelStore, version: str, count: int
+) -> None:
+    MultiModel(stack, "Model", image=ServingImage.triton(version), models=models)
+    text = Match.string_like_regexp(f"{version} .*path traversal.*use 26.03 or newer")
+    assert len(Annotations.from_stack(stack).find_warning("/Test/Model", text)) == count
