@@ -11,6 +11,7 @@ from mme_cdk.multi_model import MultiModel
 from mme_cdk.multi_model_endpoint import MultiModelEndpoint
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
+from mme_cdk.triton_settings import TritonLogLevel, TritonSettings
 from mme_cdk.validation import PropsError
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "ScalableInstanceCount",
     "ServingImage",
     "ServingImageConfig",
+    "TritonLogLevel",
+    "TritonSettings",
     "acknowledge",
     "acknowledge_wildcards",
 ]

@@ -8,17 +8,13 @@ import jsii
 from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
-from mme.catalog.images import ImageTraits
-from mme.catalog.limits import ENVIRONMENT_MAX_ENTRIES
 from mme.catalog.suitability import check_image
+from mme_cdk.container_environment import environment_faults, merged, triton_faults
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
 from mme_cdk.serving_image import ServingImage
+from mme_cdk.triton_settings import TritonSettings
 from mme_cdk.validation import require
-
-# Triton's `serve` logs at its most verbose by default, which costs in CloudWatch Logs; at 0 it still says
-# which target model it loads, unloads and invokes.
-_QUIET_TRITON = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}
 
 
 @jsii.implements(aws_iam.IGrantable)
@@ -44,6 +40,7 @@ class MultiModel(Construct):
         role: aws_iam.IRole | None = None,
         cache_models: bool = True,
         environment: Mapping[str, str] | None = None,
+        triton: TritonSettings | None = None,
     ) -> None:
         """Define the model.
 
@@ -56,16 +53,19 @@ class MultiModel(Construct):
             cache_models: whether a model stays in memory after its call. False unloads and deletes it at
                 once, which suits models that are hardly ever called twice. Default: True.
             environment: container variables, over the image's defaults. Default: for Triton a quiet log.
+            triton: settings of Triton by name and unit; for its image, or one of your own built on it.
+                Default: the image's.
 
         Raises:
-            PropsError: more variables than SageMaker takes, or an image that the region lacks.
+            PropsError: variables that SageMaker doesn't take, Triton settings that are out of range, for
+                another image, or also set in `environment`, or an image that the region lacks. All faults
+                but the last are named at once.
         """
         super().__init__(scope, id)
-        variables = {**self._image_defaults(image.traits), **(environment or {})}
+        variables = merged(image.traits, triton, environment or {})
         require(
-            f"environment has {len(variables)} variables; SageMaker takes {ENVIRONMENT_MAX_ENTRIES}"
-            if len(variables) > ENVIRONMENT_MAX_ENTRIES
-            else None,
+            *triton_faults(image.traits, triton, environment or {}),
+            *environment_faults([variables]),
             path=self.node.path,
         )
         for warning in check_image(image.traits).warnings:
@@ -102,9 +102,3 @@ class MultiModel(Construct):
     def model_name(self) -> str:
         """The name that CloudFormation gave it."""
         return self._resource.attr_model_name
-
-    @staticmethod
-    def _image_defaults(traits: ImageTraits) -> dict[str, str]:
-        if traits.framework is not None and traits.framework.name == "triton":
-            return dict(_QUIET_TRITON)
-        return {}

@@ -14,6 +14,7 @@ from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage
+from mme_cdk.triton_settings import TritonSettings
 
 
 class MultiModelEndpoint(EndpointBase):
@@ -40,6 +41,7 @@ class MultiModelEndpoint(EndpointBase):
         role: aws_iam.IRole | None = None,
         cache_models: bool = True,
         environment: Mapping[str, str] | None = None,
+        triton: TritonSettings | None = None,
         variant_name: str = "AllTraffic",
         encryption_key: aws_kms.IKey | None = None,
         detailed_observability: bool = False,
@@ -57,6 +59,7 @@ class MultiModelEndpoint(EndpointBase):
             role: the containers' role. Default: a new one with least privilege.
             cache_models: whether a model stays in memory after its call. Default: True.
             environment: container variables. Default: for Triton a quiet log.
+            triton: settings of Triton by name and unit. Default: the image's.
             variant_name: the variant's name. Default: `AllTraffic`.
             encryption_key: encrypts the instances' volumes. Default: AWS's own encryption.
             detailed_observability: further metrics, which cost. Default: False.
@@ -75,6 +78,7 @@ class MultiModelEndpoint(EndpointBase):
             role=self.role,
             cache_models=cache_models,
             environment=environment,
+            triton=triton,
         )
         self.config = EndpointConfig(
             self,
