@@ -9,6 +9,7 @@ from mme_cdk.model_bucket import ModelBucket
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.multi_model_endpoint import MultiModelEndpoint
+from mme_cdk.pipeline_container import PipelineContainer
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
 from mme_cdk.triton_settings import TritonLogLevel, TritonSettings
@@ -23,6 +24,7 @@ __all__ = [
     "ModelStore",
     "MultiModel",
     "MultiModelEndpoint",
+    "PipelineContainer",
     "Processor",
     "PropsError",
     "ScalableInstanceCount",
