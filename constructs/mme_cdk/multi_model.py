@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Annotations, aws_ec2, aws_iam, aws_sagemaker
+from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import CONTAINER_HOSTNAME_PATTERN, PIPELINE_MAX_CONTAINERS
 from mme.catalog.suitability import check_image
+from mme_cdk.connectable import declare_connectable
 from mme_cdk.container_environment import environment_faults, merged, triton_faults
 from mme_cdk.execution_role import ExecutionRole
-from mme_cdk.model_network import ModelNetwork
 from mme_cdk.model_store import ModelStore
 from mme_cdk.pipeline_container import PipelineContainer
 from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
 from mme_cdk.validation import PropsError, known, require
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2
+
+    from mme_cdk.model_network import ModelNetwork
+
 _Container = aws_sagemaker.CfnModel.ContainerDefinitionProperty
 
 
-@jsii.implements(aws_iam.IGrantable, aws_ec2.IConnectable)
+@jsii.implements(aws_iam.IGrantable)
 class MultiModel(Construct):
     """A model resource that stands for every archive under a prefix.
 
     It is never named: nearly every change replaces it, and CloudFormation could not create a second one
-    under a fixed name.
+    under a fixed name. In a VPC it is an `aws_ec2.IConnectable`.
 
     Attributes:
         models: where the archives lie.
@@ -90,6 +96,8 @@ class MultiModel(Construct):
                 VPC, or an image that the region lacks. All faults are named at once but those of the VPC
                 and the region.
         """
+        if vpc is not None:
+            declare_connectable(type(self))
         super().__init__(scope, id)
         variables = merged(image.traits, triton, environment or {})
         further = [*containers_before, *containers_after]
@@ -108,18 +116,18 @@ class MultiModel(Construct):
         self.image_traits = image.traits
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role")
         models.grant_read(self.role)
-        self._network = (
-            ModelNetwork(
+        self._network: ModelNetwork | None = None
+        if vpc is not None:
+            # Late, as it loads aws_ec2.
+            from mme_cdk.model_network import ModelNetwork
+
+            self._network = ModelNetwork(
                 self,
                 vpc,
                 vpc_subnets=vpc_subnets,
                 security_groups=security_groups,
                 allow_all_outbound=allow_all_outbound,
             )
-            if vpc
-            else None
-        )
-        if self._network:
             self._network.grant_interfaces(self.role)
         many = _Container(
             image=image.bind(self, self.role).image_uri,

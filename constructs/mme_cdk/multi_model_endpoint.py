@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import jsii
-from aws_cdk import aws_ec2, aws_iam, aws_kms
+from aws_cdk import aws_iam, aws_kms
 from constructs import Construct
 
+from mme_cdk.connectable import declare_connectable
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
@@ -18,10 +19,14 @@ from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2
 
-@jsii.implements(aws_ec2.IConnectable)
+
 class MultiModelEndpoint(EndpointBase):
     """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
+
+    In a VPC it is an `aws_ec2.IConnectable`.
 
     Attributes:
         role: the containers' role. A python-backend model is code that runs with it.
@@ -87,6 +92,8 @@ class MultiModelEndpoint(EndpointBase):
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
+        if vpc is not None:
+            declare_connectable(type(self))
         super().__init__(scope, id, endpoint_name=endpoint_name)
         self.models = models
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
