@@ -28,6 +28,13 @@ def shapes() -> dict[str, Any]:
         (limits.ENDPOINT_NAME_MAX_CHARS, "EndpointName", "max"),
         (limits.ENDPOINT_NAME_PATTERN, "EndpointName", "pattern"),
         (limits.ENVIRONMENT_MAX_ENTRIES, "EnvironmentMap", "max"),
+        (limits.ENVIRONMENT_NAME_PATTERN, "EnvironmentKey", "pattern"),
+        (limits.ENVIRONMENT_ENTRY_MAX_BYTES, "EnvironmentKey", "max"),
+        (limits.ENVIRONMENT_ENTRY_MAX_BYTES, "EnvironmentValue", "max"),
+        (limits.PIPELINE_MAX_CONTAINERS, "ContainerDefinitionList", "max"),
+        (limits.CONTAINER_HOSTNAME_PATTERN, "ContainerHostname", "pattern"),
+        (limits.VPC_MAX_SUBNETS, "Subnets", "max"),
+        (limits.VPC_MAX_SECURITY_GROUPS, "VpcSecurityGroupIds", "max"),
         (limits.VARIANT_MIN_INSTANCES, "InitialTaskCount", "min"),
     ],
 )
