@@ -33,7 +33,7 @@ _RECONCILE_SECONDS = 0.5
 
 
 async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], None]) -> None:
-    """Serve until SIGINT or SIGTERM; everything that was started is stopped on the way out.
+    """Serve until SIGINT, SIGTERM or SIGHUP; everything that was started is stopped on the way out.
 
     Args:
         settings: port, budgets, time limits.
@@ -62,8 +62,9 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
     installation = TritonInstallation.create(workdir / "triton")
 
@@ -76,6 +77,7 @@ async def _serve(
         return {
             "url": here.url,
             "pid": here.pid,
+            "workdir": here.workdir,
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
             "assumptions": {

@@ -225,7 +225,7 @@ def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
         launcher.start_detached(LocalSettings(port=runtime.state.port))
 
 
-@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
     state = launcher.start_detached(LocalSettings(port=0))
     endpoint = Endpoint(Runtime(state))

@@ -57,9 +57,13 @@ class TritonInstallation:
         stub_bytes = wheel.stub.read_bytes()
         stub = python / "triton_python_backend_stub"
         _write_program(stub, patches.read_numpy2_arrays(stub_bytes) if numpy2 else stub_bytes)
-        for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
-            # Copies: Triton refuses a library whose real path lies outside its backend's folder.
-            shutil.copyfile(wheel.python_backend / name, python / name)
+        # Copies, never links: Triton refuses a library whose real path lies outside its backend's folder.
+        library = "libtriton_python.so"
+        (python / library).write_bytes(
+            patches.keep_scratch_here((wheel.python_backend / library).read_bytes())
+        )
+        helper = "triton_python_backend_utils.py"
+        shutil.copyfile(wheel.python_backend / helper, python / helper)
         names = ["python"]
         for source in sorted(_OWN_BACKENDS.iterdir()):
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):

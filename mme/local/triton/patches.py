@@ -1,10 +1,11 @@
 """The few bytes of NVIDIA's binaries that a private copy must have otherwise.
 
-Three facts of Triton 2.51 make an unchanged binary unfit for a laptop (each was tried):
+Four facts of Triton 2.51 make an unchanged binary unfit for a laptop (each was tried):
 
 * its SageMaker port listens on every network interface, has no address flag, and ignores
   ``--http-restricted-api``, so anybody on the network could load code into it;
 * it takes models under ``/opt/ml/models`` only, which needs root and one runtime a machine;
+* its python backend leaves ``/tmp/python_env_*`` behind when it is killed;
 * its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
   while numpy 1 has no wheel for Python 3.13.
 
@@ -28,6 +29,9 @@ _ADDRESS_SITES = 4  # HTTP, SageMaker, Vertex AI and metrics defaults
 
 _MODEL_ROOT = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
 _ANY_ROOT = rb"(\/(?:.+.)\/models\/[0-9A-Za-z._]+)\/(model)"
+
+_SCRATCH = b"/tmp/python_env_"  # mkdtemp(3) adds to it
+_OWN_SCRATCH = b"././/python_env_"  # the same length, in the server's working directory
 
 _ITEMSIZE_READS = (
     (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28", 4),  # movslq 0x20(%rax), %rax: an array's bytes
@@ -67,6 +71,17 @@ def accept_any_model_root(server: bytes) -> bytes:
     if server.count(_MODEL_ROOT) != 1:
         raise _unexpected("no single rule for the models' folder")
     return server.replace(_MODEL_ROOT, _ANY_ROOT)
+
+
+def keep_scratch_here(python_backend: bytes) -> bytes:
+    """The python backend's library with its scratch folders in the server's working directory.
+
+    Raises:
+        MmeError: the library is not the one this change was made for.
+    """
+    if python_backend.count(_SCRATCH) != 1:
+        raise _unexpected("an unknown python backend")
+    return python_backend.replace(_SCRATCH, _OWN_SCRATCH)
 
 
 def read_numpy2_arrays(stub: bytes) -> bytes:

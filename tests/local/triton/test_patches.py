@@ -49,3 +49,5 @@ def test_unknown_binaries_are_refused() -> None:
         patches.accept_any_model_root(b"anything")
     with pytest.raises(MmeError, match="unknown python stub"):
         patches.read_numpy2_arrays(b"anything")
+    with pytest.raises(MmeError, match="unknown python backend"):
+        patches.keep_scratch_here(b"anything")

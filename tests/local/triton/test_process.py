@@ -150,6 +150,7 @@ def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
         assert triton.pid is not None
         children = psutil.Process(triton.pid).children(recursive=True)
         assert children, "the python backend runs in a process of its own"
+        assert list((tmp_path / "instance").glob("python_env_*")), "scratch folders are in our own folder"
         os.kill(triton.pid, signal.SIGKILL)
         assert await triton.wait_dead() == -signal.SIGKILL
         with pytest.raises(ContainerDiedError):
