@@ -2,6 +2,7 @@
 
 from mme.catalog.images import Processor
 from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
+from mme_cdk.deployment import CapacitySize, DeploymentStrategy
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
@@ -14,6 +15,8 @@ from mme_cdk.serving_image import ServingImage, ServingImageConfig
 from mme_cdk.validation import PropsError
 
 __all__ = [
+    "CapacitySize",
+    "DeploymentStrategy",
     "Endpoint",
     "EndpointBase",
     "EndpointConfig",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from aws_cdk import ArnFormat, Names, Stack, aws_iam, aws_sagemaker
+from aws_cdk import ArnFormat, Names, Stack, aws_cloudwatch, aws_iam, aws_sagemaker
 from constructs import Construct, IConstruct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
@@ -77,14 +78,22 @@ class Endpoint(EndpointBase):
     """A SageMaker endpoint.
 
     Its name is fixed at synth, so that it is updated in place for good, and alarms, log queries and grants
-    can name it without depending on it.
+    can name it without depending on it. So an alarm on its metrics may roll its deployments back: the
+    endpoint depends on the alarm, and never the alarm on the endpoint.
 
     Attributes:
         config: what it runs on.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, config: EndpointConfig, endpoint_name: str | None = None
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: EndpointConfig,
+        endpoint_name: str | None = None,
+        deployment: DeploymentStrategy | None = None,
+        retain_variant_properties: bool | None = None,
     ) -> None:
         """Define the endpoint.
 
@@ -93,19 +102,57 @@ class Endpoint(EndpointBase):
             id: the construct's id.
             config: what it runs on.
             endpoint_name: its name; another name is another endpoint. Default: derived from the path.
+            deployment: how it moves to a new config. Default: SageMaker's, which is all at once without
+                alarms.
+            retain_variant_properties: whether an update keeps the live instance count and weights instead
+                of the config's. Default: True as soon as the instance count is scaled, else False.
 
         Raises:
-            PropsError: a name that SageMaker does not take.
+            PropsError: a name that SageMaker does not take, or a deployment that the config's instances
+                can't do: canary, linear and rolling need two or more.
         """
         super().__init__(scope, id, endpoint_name=endpoint_name)
+        if deployment is not None:
+            require(
+                *deployment.fleet_faults("initial_instance_count", config.initial_instance_count),
+                *(_alarm_fault(self, alarm) for alarm in deployment.rollback_alarms),
+                path=self.node.path,
+            )
         self.config = config
+        self._deployment = deployment
+        self._retain = retain_variant_properties
         self._scaling: ScalableInstanceCount | None = None
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
             "Resource",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.endpoint_config_name,
+            deployment_config=deployment.render() if deployment else None,
+            retain_all_variant_properties=retain_variant_properties,
         )
+
+    def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
+        """Let these alarms end a deployment and bring the old fleet back.
+
+        For alarms on the endpoint's own metrics, which can be made only after it. Without a deployment
+        strategy the endpoint gets `DeploymentStrategy.all_at_once()`. Let missing data count as not
+        breaching: an idle endpoint publishes none, and would roll every deployment back.
+
+        Args:
+            alarms: of this account and region, at most 10 with those of the strategy.
+
+        Raises:
+            PropsError: too many alarms, or one of another account or region.
+        """
+        require(*(_alarm_fault(self, alarm) for alarm in alarms), path=self.node.path)
+        strategy = self._deployment or DeploymentStrategy.all_at_once()
+        try:
+            for alarm in alarms:
+                strategy = strategy.with_alarm(alarm)
+        except PropsError as error:
+            raise PropsError(error.faults, path=self.node.path) from None
+        self._deployment = strategy
+        self._resource.deployment_config = strategy.render()
 
     def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
         """Let the instance count follow the load; say by what on the object returned.
@@ -118,17 +165,25 @@ class Endpoint(EndpointBase):
             max_capacity: most instances.
 
         Raises:
-            PropsError: bounds that contradict each other or the config, or a second call.
+            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
+                second call.
         """
         if self._scaling is not None:
             raise PropsError(
                 ["auto_scale_instance_count was called twice; add policies to what the first call returned"],
                 path=self.node.path,
             )
+        if self._deployment is not None:
+            require(
+                *self._deployment.fleet_faults("min_capacity", min_capacity),
+                *self._deployment.fleet_faults("max_capacity", max_capacity),
+                path=self.node.path,
+            )
         self._scaling = ScalableInstanceCount(
             self, "Scaling", endpoint=self, min_capacity=min_capacity, max_capacity=max_capacity
         )
-        self._resource.retain_all_variant_properties = True
+        if self._retain is None:
+            self._resource.retain_all_variant_properties = True
         return self._scaling
 
 
@@ -155,4 +210,19 @@ def _pattern_fault(pattern: str) -> str | None:
         return f"pattern of {len(pattern)} characters matches no model: use 1 to {TARGET_MODEL_MAX_CHARS}"
     if pattern.startswith(("/", "s3:")):
         return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
+    return None
+
+
+def _alarm_fault(scope: Construct, alarm: aws_cloudwatch.IAlarm) -> str | None:
+    """SageMaker looks for an alarm by name, in the endpoint's own account and region."""
+    here, there = Stack.of(scope), alarm.env
+    for what, ours, theirs in (
+        ("region", here.region, there.region),
+        ("account", here.account, there.account),
+    ):
+        if known(ours) and known(theirs) and ours != theirs:
+            return (
+                f"rollback alarm {alarm.node.path} is in {what} {theirs} and the endpoint in {ours}: "
+                f"define the alarm in the endpoint's {what}"
+            )
     return None

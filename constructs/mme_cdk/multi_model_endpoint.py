@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_iam, aws_kms
+from aws_cdk import aws_cloudwatch, aws_iam, aws_kms
 from constructs import Construct
 
+from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
@@ -43,6 +44,8 @@ class MultiModelEndpoint(EndpointBase):
         variant_name: str = "AllTraffic",
         encryption_key: aws_kms.IKey | None = None,
         detailed_observability: bool = False,
+        deployment: DeploymentStrategy | None = None,
+        retain_variant_properties: bool | None = None,
     ) -> None:
         """Define the endpoint and all it needs.
 
@@ -60,6 +63,9 @@ class MultiModelEndpoint(EndpointBase):
             variant_name: the variant's name. Default: `AllTraffic`.
             encryption_key: encrypts the instances' volumes. Default: AWS's own encryption.
             detailed_observability: further metrics, which cost. Default: False.
+            deployment: how it moves to a new config. Default: all at once, without rollback alarms.
+            retain_variant_properties: whether an update keeps the live instance count and weights.
+                Default: True as soon as the instance count is scaled, else False.
 
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
@@ -86,8 +92,19 @@ class MultiModelEndpoint(EndpointBase):
             encryption_key=encryption_key,
             detailed_observability=detailed_observability,
         )
-        self.endpoint = Endpoint(self, "Endpoint", config=self.config, endpoint_name=self.endpoint_name)
+        self.endpoint = Endpoint(
+            self,
+            "Endpoint",
+            config=self.config,
+            endpoint_name=self.endpoint_name,
+            deployment=deployment,
+            retain_variant_properties=retain_variant_properties,
+        )
         self.node.default_child = self.endpoint.node.default_child
+
+    def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
+        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""
+        self.endpoint.add_rollback_alarm(*alarms)
 
     def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
         """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""

@@ -29,6 +29,7 @@ def shapes() -> dict[str, Any]:
         (limits.ENDPOINT_NAME_PATTERN, "EndpointName", "pattern"),
         (limits.ENVIRONMENT_MAX_ENTRIES, "EnvironmentMap", "max"),
         (limits.VARIANT_MIN_INSTANCES, "InitialTaskCount", "min"),
+        (limits.ROLLBACK_ALARMS_MAX, "AlarmList", "max"),
     ],
 )
 def test_limit_is_botocores(shapes: dict[str, Any], limit: object, shape: str, bound: str) -> None:
@@ -44,6 +45,18 @@ def test_limit_is_botocores(shapes: dict[str, Any], limit: object, shape: str, b
 )
 def test_container_timeouts_are_botocores(shapes: dict[str, Any], shape: str) -> None:
     assert (shapes[shape]["min"], shapes[shape]["max"]) == limits.CONTAINER_TIMEOUT_RANGE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shape"),
+    [
+        (limits.DEPLOYMENT_WAIT_RANGE_SECONDS, "WaitIntervalInSeconds"),
+        (limits.DEPLOYMENT_WAIT_RANGE_SECONDS, "TerminationWaitInSeconds"),
+        (limits.DEPLOYMENT_TIMEOUT_RANGE_SECONDS, "MaximumExecutionTimeoutInSeconds"),
+    ],
+)
+def test_deployment_times_are_botocores(shapes: dict[str, Any], bounds: tuple[int, int], shape: str) -> None:
+    assert (shapes[shape]["min"], shapes[shape]["max"]) == bounds
 
 
 def test_a_client_waits_longer_than_the_service_takes() -> None:
