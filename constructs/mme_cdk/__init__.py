@@ -2,6 +2,7 @@
 
 from mme.catalog.images import Processor
 from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
+from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import CapacitySize, DeploymentStrategy
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
@@ -10,12 +11,14 @@ from mme_cdk.model_bucket import ModelBucket
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.multi_model_endpoint import MultiModelEndpoint
+from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
 from mme_cdk.validation import PropsError
 
 __all__ = [
     "CapacitySize",
+    "DataCapture",
     "DeploymentStrategy",
     "Endpoint",
     "EndpointBase",
@@ -26,7 +29,9 @@ __all__ = [
     "MultiModel",
     "MultiModelEndpoint",
     "Processor",
+    "ProductionVariant",
     "PropsError",
+    "RoutingStrategy",
     "ScalableInstanceCount",
     "ServingImage",
     "ServingImageConfig",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import jsii
 from aws_cdk import ArnFormat, Names, Stack, aws_cloudwatch, aws_iam, aws_sagemaker
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, IValidation
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
 from mme_cdk.deployment import DeploymentStrategy
@@ -114,7 +115,7 @@ class Endpoint(EndpointBase):
         super().__init__(scope, id, endpoint_name=endpoint_name)
         if deployment is not None:
             require(
-                *deployment.fleet_faults("initial_instance_count", config.initial_instance_count),
+                *_fleet_faults(deployment, config),
                 *(_alarm_fault(self, alarm) for alarm in deployment.rollback_alarms),
                 path=self.node.path,
             )
@@ -122,14 +123,16 @@ class Endpoint(EndpointBase):
         self._deployment = deployment
         self._retain = retain_variant_properties
         self._scaling: ScalableInstanceCount | None = None
+        self.node.add_validation(_FleetValidation(self))
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
             "Resource",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.endpoint_config_name,
             deployment_config=deployment.render() if deployment else None,
-            retain_all_variant_properties=retain_variant_properties,
         )
+        if retain_variant_properties is not None:
+            self._retain_variants(retain_variant_properties)
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
         """Let these alarms end a deployment and bring the old fleet back.
@@ -153,6 +156,10 @@ class Endpoint(EndpointBase):
             raise PropsError(error.faults, path=self.node.path) from None
         self._deployment = strategy
         self._resource.deployment_config = strategy.render()
+
+    def fleet_faults(self) -> list[str]:
+        """Why the deployment strategy does not fit the config's variants as they are now."""
+        return [] if self._deployment is None else _fleet_faults(self._deployment, self.config)
 
     def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
         """Let the instance count follow the load; say by what on the object returned.
@@ -183,8 +190,16 @@ class Endpoint(EndpointBase):
             self, "Scaling", endpoint=self, min_capacity=min_capacity, max_capacity=max_capacity
         )
         if self._retain is None:
-            self._resource.retain_all_variant_properties = True
+            self._retain_variants(True)
         return self._scaling
+
+    def _retain_variants(self, retain: bool) -> None:
+        self._resource.retain_all_variant_properties = retain
+        if retain:
+            # Data capture counts as a property of the variants: kept, it could never be switched on or off.
+            self._resource.exclude_retained_variant_properties = [
+                aws_sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
+            ]
 
 
 def _default_name(scope: IConstruct) -> str:
@@ -211,6 +226,26 @@ def _pattern_fault(pattern: str) -> str | None:
     if pattern.startswith(("/", "s3:")):
         return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
     return None
+
+
+@jsii.implements(IValidation)
+class _FleetValidation:
+    """Called by CDK before synthesis: the config may have got variants after the endpoint was made."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def validate(self) -> list[str]:
+        return self._endpoint.fleet_faults()
+
+
+def _fleet_faults(deployment: DeploymentStrategy, config: EndpointConfig) -> list[str]:
+    faults = []
+    for variant in config.variants:
+        faults += deployment.fleet_faults(
+            "initial_instance_count", variant.initial_instance_count, variants=len(config.variants)
+        )
+    return list(dict.fromkeys(faults))
 
 
 def _alarm_fault(scope: Construct, alarm: aws_cloudwatch.IAlarm) -> str | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_cloudwatch, aws_iam, aws_kms
+from aws_cdk import Duration, Size, aws_cloudwatch, aws_iam, aws_kms
 from constructs import Construct
 
+from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
+from mme_cdk.production_variant import RoutingStrategy
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage
 
@@ -42,8 +44,17 @@ class MultiModelEndpoint(EndpointBase):
         cache_models: bool = True,
         environment: Mapping[str, str] | None = None,
         variant_name: str = "AllTraffic",
+        initial_variant_weight: float = 1.0,
+        volume_size: Size | None = None,
+        model_data_download_timeout: Duration | None = None,
+        container_startup_health_check_timeout: Duration | None = None,
+        inference_ami_version: str | None = None,
+        routing_strategy: RoutingStrategy | None = None,
         encryption_key: aws_kms.IKey | None = None,
+        data_capture: DataCapture | None = None,
         detailed_observability: bool = False,
+        enhanced_metrics: bool = False,
+        metric_publish_frequency: Duration | None = None,
         deployment: DeploymentStrategy | None = None,
         retain_variant_properties: bool | None = None,
     ) -> None:
@@ -61,8 +72,21 @@ class MultiModelEndpoint(EndpointBase):
             cache_models: whether a model stays in memory after its call. Default: True.
             environment: container variables. Default: for Triton a quiet log.
             variant_name: the variant's name. Default: `AllTraffic`.
-            encryption_key: encrypts the instances' volumes. Default: AWS's own encryption.
-            detailed_observability: further metrics, which cost. Default: False.
+            initial_variant_weight: its weight beside variants added to `config`. Default: 1.0.
+            volume_size: storage volume of each instance, 1 to 512 GiB; not for types with local NVMe
+                storage. Default: SageMaker's own.
+            model_data_download_timeout: for one model's download, 60 to 3600 s. Default: SageMaker's own.
+            container_startup_health_check_timeout: for the container's first ping, 60 to 3600 s.
+                Default: SageMaker's own.
+            inference_ami_version: the instances' AMI. Default: for a Triton on the newest CUDA the one with
+                a driver for it, else SageMaker's own.
+            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
+            encryption_key: encrypts the instances' volumes; not for types with local NVMe storage.
+                Default: AWS's own encryption.
+            data_capture: samples requests and responses into S3, with a warning. Default: off.
+            detailed_observability: container and host metrics, which cost. Default: False.
+            enhanced_metrics: metrics of each instance and container, which cost. Default: False.
+            metric_publish_frequency: 10 to 300 s. Default: SageMaker's own, 60 s.
             deployment: how it moves to a new config. Default: all at once, without rollback alarms.
             retain_variant_properties: whether an update keeps the live instance count and weights.
                 Default: True as soon as the instance count is scaled, else False.
@@ -89,8 +113,17 @@ class MultiModelEndpoint(EndpointBase):
             instance_type=instance_type,
             initial_instance_count=initial_instance_count,
             variant_name=variant_name,
+            initial_variant_weight=initial_variant_weight,
+            volume_size=volume_size,
+            model_data_download_timeout=model_data_download_timeout,
+            container_startup_health_check_timeout=container_startup_health_check_timeout,
+            inference_ami_version=inference_ami_version,
+            routing_strategy=routing_strategy,
             encryption_key=encryption_key,
+            data_capture=data_capture,
             detailed_observability=detailed_observability,
+            enhanced_metrics=enhanced_metrics,
+            metric_publish_frequency=metric_publish_frequency,
         )
         self.endpoint = Endpoint(
             self,

@@ -82,3 +82,30 @@ ROLLING_BATCH_PERCENT_RANGE: Final = (5, 50)
 
 Source: botocore sagemaker service-2, member `MaximumBatchSize` of `RollingUpdatePolicy`.
 """
+
+VOLUME_SIZE_RANGE_GIB: Final = (1, 512)
+"""Allowed storage volume of an instance, GiB.
+
+Source: botocore sagemaker service-2, shape `ProductionVariantVolumeSizeInGB`.
+"""
+
+VARIANT_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+"""What a variant may be called. Source: botocore sagemaker service-2, shape `VariantName`."""
+
+VARIANT_NAME_MAX_CHARS: Final = 63
+"""Longest variant name. Source: botocore sagemaker service-2, shape `VariantName`."""
+
+VARIANTS_MAX: Final = 10
+"""Most production variants of an endpoint. Source: botocore sagemaker service-2, `ProductionVariantList`."""
+
+METRIC_FREQUENCIES_SECONDS: Final = (10, 30, 60, 120, 180, 240, 300)
+"""How often an endpoint may publish its metrics.
+
+Source: botocore sagemaker service-2, member `MetricPublishFrequencyInSeconds` of `MetricsConfig`.
+"""
+
+CAPTURE_URI_MAX_CHARS: Final = 512
+"""Longest destination of captured data. Source: botocore sagemaker service-2, shape `DestinationS3Uri`."""
+
+CAPTURE_PERCENT_RANGE: Final = (0, 100)
+"""Allowed sampling of data capture, percent. Source: botocore sagemaker service-2, `SamplingPercentage`."""

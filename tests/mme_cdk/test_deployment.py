@@ -251,7 +251,21 @@ def test_retained_variant_properties(
     endpoint = define(retain_variant_properties=given)
     if scaled:
         endpoint.auto_scale_instance_count(max_capacity=8)
-    assert synth(stack).one(ENDPOINT).get("RetainAllVariantProperties") is retained
+    properties = synth(stack).one(ENDPOINT)
+    assert properties.get("RetainAllVariantProperties") is retained
+    # Else data capture could never be switched on or off again.
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}] if retained else None
+    assert properties.get("ExcludeRetainedVariantProperties") == excluded
+
+
+def test_rolling_is_not_for_several_variants(app: App, define: Callable) -> None:
+    endpoint = define(DeploymentStrategy.rolling())
+    endpoint.config.add_variant(
+        "second", model=endpoint.model, instance_type="ml.g5.xlarge", initial_instance_count=4
+    )
+    # The variant came after the endpoint: CDK asks again before it writes templates.
+    with pytest.raises(RuntimeError, match=r"a rolling deployment is not for an endpoint of 2 variants"):
+        app.synth()
 
 
 def test_an_endpoint_with_guardrails_passes_awssolutions(
