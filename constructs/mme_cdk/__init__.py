@@ -6,6 +6,7 @@ from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import CapacitySize, DeploymentStrategy
 from mme_cdk.endpoint import Endpoint, EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
+from mme_cdk.endpoint_metrics import MetricProps
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_bucket import ModelBucket
 from mme_cdk.model_store import ModelStore
@@ -24,6 +25,7 @@ __all__ = [
     "EndpointBase",
     "EndpointConfig",
     "ExecutionRole",
+    "MetricProps",
     "ModelBucket",
     "ModelStore",
     "MultiModel",

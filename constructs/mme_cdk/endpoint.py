@@ -11,15 +11,24 @@ from constructs import Construct, IConstruct, IValidation
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
 from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint_config import EndpointConfig
+from mme_cdk.endpoint_metrics import EndpointMetrics
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
 
 
-class EndpointBase(Construct):
+class EndpointBase(EndpointMetrics):
     """What an endpoint offers, whoever defines it: its name, its ARN, rights for its callers."""
 
-    def __init__(self, scope: Construct, id: str, *, endpoint_name: str | None = None) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None = None,
+        variant_name: str = "AllTraffic",
+    ) -> None:
         super().__init__(scope, id)
+        self._variant_name = variant_name
         self._endpoint_name = endpoint_name or _default_name(self)
         require(_name_fault(self._endpoint_name), path=self.node.path)
 
@@ -27,6 +36,11 @@ class EndpointBase(Construct):
     def endpoint_name(self) -> str:
         """The endpoint's name, as `InvokeEndpoint` takes it."""
         return self._endpoint_name
+
+    @property
+    def variant_name(self) -> str:
+        """The first variant's name."""
+        return self._variant_name
 
     @property
     def endpoint_arn(self) -> str:
@@ -112,7 +126,7 @@ class Endpoint(EndpointBase):
             PropsError: a name that SageMaker does not take, or a deployment that the config's instances
                 can't do: canary, linear and rolling need two or more.
         """
-        super().__init__(scope, id, endpoint_name=endpoint_name)
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=config.variant_name)
         if deployment is not None:
             require(
                 *_fleet_faults(deployment, config),
@@ -122,7 +136,7 @@ class Endpoint(EndpointBase):
         self.config = config
         self._deployment = deployment
         self._retain = retain_variant_properties
-        self._scaling: ScalableInstanceCount | None = None
+        self._scaled: set[str] = set()
         self.node.add_validation(_FleetValidation(self))
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
@@ -161,7 +175,21 @@ class Endpoint(EndpointBase):
         """Why the deployment strategy does not fit the config's variants as they are now."""
         return [] if self._deployment is None else _fleet_faults(self._deployment, self.config)
 
-    def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
+    def capacity_faults(self, *, min_capacity: int | None, max_capacity: int | None) -> list[str]:
+        """Why the deployment strategy can't work with a fleet of these bounds; None = bound not given."""
+        if self._deployment is None:
+            return []
+        bounds = {"min_capacity": min_capacity, "max_capacity": max_capacity}
+        return [
+            fault
+            for name, count in bounds.items()
+            if count is not None
+            for fault in self._deployment.fleet_faults(name, count)
+        ]
+
+    def auto_scale_instance_count(
+        self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
+    ) -> ScalableInstanceCount:
         """Let the instance count follow the load; say by what on the object returned.
 
         From then on an update of the endpoint keeps the live instance count and does not go back to the
@@ -170,28 +198,31 @@ class Endpoint(EndpointBase):
         Args:
             min_capacity: fewest instances, at least 1. Default: 1.
             max_capacity: most instances.
+            variant_name: which variant. Default: the first.
 
         Raises:
             PropsError: bounds that contradict each other, the config or the deployment strategy, or a
-                second call.
+                second call for the same variant.
         """
-        if self._scaling is not None:
+        name = self.config.variant(variant_name).variant_name
+        if name in self._scaled:
             raise PropsError(
                 ["auto_scale_instance_count was called twice; add policies to what the first call returned"],
                 path=self.node.path,
             )
-        if self._deployment is not None:
-            require(
-                *self._deployment.fleet_faults("min_capacity", min_capacity),
-                *self._deployment.fleet_faults("max_capacity", max_capacity),
-                path=self.node.path,
-            )
-        self._scaling = ScalableInstanceCount(
-            self, "Scaling", endpoint=self, min_capacity=min_capacity, max_capacity=max_capacity
+        first = name == self.config.variant_name
+        scaling = ScalableInstanceCount(
+            self,
+            "Scaling" if first else f"Scaling{name}",
+            endpoint=self,
+            min_capacity=min_capacity,
+            max_capacity=max_capacity,
+            variant_name=name,
         )
+        self._scaled.add(name)
         if self._retain is None:
             self._retain_variants(True)
-        return self._scaling
+        return scaling
 
     def _retain_variants(self, retain: bool) -> None:
         self._resource.retain_all_variant_properties = retain

@@ -94,7 +94,7 @@ class MultiModelEndpoint(EndpointBase):
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
-        super().__init__(scope, id, endpoint_name=endpoint_name)
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name)
         self.models = models
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
         self.model = MultiModel(
@@ -139,9 +139,13 @@ class MultiModelEndpoint(EndpointBase):
         """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""
         self.endpoint.add_rollback_alarm(*alarms)
 
-    def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
+    def auto_scale_instance_count(
+        self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
+    ) -> ScalableInstanceCount:
         """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
-        return self.endpoint.auto_scale_instance_count(min_capacity=min_capacity, max_capacity=max_capacity)
+        return self.endpoint.auto_scale_instance_count(
+            min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
+        )
 
     def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
         """Let it publish and retire models; see `ModelStore.grant_publish`, and mind its warning.
