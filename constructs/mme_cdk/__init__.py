@@ -4,7 +4,8 @@ from mme.catalog.images import Processor
 from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
 from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import CapacitySize, DeploymentStrategy
-from mme_cdk.endpoint import Endpoint, EndpointBase
+from mme_cdk.endpoint import Endpoint
+from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.endpoint_metrics import MetricProps
 from mme_cdk.execution_role import ExecutionRole

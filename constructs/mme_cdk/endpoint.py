@@ -2,91 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import jsii
-from aws_cdk import ArnFormat, Names, Stack, aws_cloudwatch, aws_iam, aws_sagemaker
-from constructs import Construct, IConstruct, IValidation
+from aws_cdk import Stack, aws_cloudwatch, aws_sagemaker
+from constructs import Construct, IValidation
 
-from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
 from mme_cdk.deployment import DeploymentStrategy
+from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
-from mme_cdk.endpoint_metrics import EndpointMetrics
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
-
-
-class EndpointBase(EndpointMetrics):
-    """What an endpoint offers, whoever defines it: its name, its ARN, rights for its callers."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        endpoint_name: str | None = None,
-        variant_name: str = "AllTraffic",
-    ) -> None:
-        super().__init__(scope, id)
-        self._variant_name = variant_name
-        self._endpoint_name = endpoint_name or _default_name(self)
-        require(_name_fault(self._endpoint_name), path=self.node.path)
-
-    @property
-    def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
-        return self._endpoint_name
-
-    @property
-    def variant_name(self) -> str:
-        """The first variant's name."""
-        return self._variant_name
-
-    @property
-    def endpoint_arn(self) -> str:
-        """The endpoint's ARN."""
-        name = self.endpoint_name
-        return Stack.of(self).format_arn(
-            service="sagemaker",
-            resource="endpoint",
-            # SageMaker writes endpoint ARNs in lower case whatever the name's case, and IAM compares exactly.
-            resource_name=name.lower() if known(name) else name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
-
-    def grant(self, grantee: aws_iam.IGrantable, *actions: str) -> aws_iam.Grant:
-        """Let it take these `sagemaker:` actions on this endpoint."""
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.endpoint_arn]
-        )
-
-    def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it call every model of this endpoint."""
-        return self.grant(grantee, "sagemaker:InvokeEndpoint")
-
-    def grant_invoke_model(self, grantee: aws_iam.IGrantable, *patterns: str) -> aws_iam.Grant:
-        """Let it call the models whose `TargetModel` matches one of the patterns, and no other.
-
-        Args:
-            grantee: who.
-            patterns: relative to the models' prefix, with `*` and `?`, such as `tenant-a/*`.
-
-        Raises:
-            PropsError: no pattern, or one that no TargetModel can match.
-        """
-        require(
-            "no pattern was given: name at least one, such as tenant-a/*, or use grant_invoke"
-            if not patterns
-            else None,
-            *(_pattern_fault(pattern) for pattern in patterns),
-            path=self.node.path,
-        )
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["sagemaker:InvokeEndpoint"],
-            resource_arns=[self.endpoint_arn],
-            conditions={"StringLike": {"sagemaker:TargetModel": list(patterns)}},
-        )
 
 
 class Endpoint(EndpointBase):
@@ -126,7 +50,13 @@ class Endpoint(EndpointBase):
             PropsError: a name that SageMaker does not take, or a deployment that the config's instances
                 can't do: canary, linear and rolling need two or more.
         """
-        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=config.variant_name)
+        super().__init__(
+            scope,
+            id,
+            endpoint_name=endpoint_name,
+            variant_name=config.variant_name,
+            models=config.model.models,
+        )
         if deployment is not None:
             require(
                 *_fleet_faults(deployment, config),
@@ -231,32 +161,6 @@ class Endpoint(EndpointBase):
             self._resource.exclude_retained_variant_properties = [
                 aws_sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
             ]
-
-
-def _default_name(scope: IConstruct) -> str:
-    """The name that an endpoint gets from its path: stable, unique in the app, valid, in lower case."""
-    return Names.unique_resource_name(scope, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-").lower()
-
-
-def _name_fault(name: str) -> str | None:
-    if not known(name) or (
-        len(name) <= ENDPOINT_NAME_MAX_CHARS and re.fullmatch(ENDPOINT_NAME_PATTERN, name) is not None
-    ):
-        return None
-    return (
-        f"endpoint_name {name} is not valid: use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and "
-        "hyphens, a letter or digit first and last"
-    )
-
-
-def _pattern_fault(pattern: str) -> str | None:
-    if not known(pattern):
-        return None
-    if not pattern or len(pattern) > TARGET_MODEL_MAX_CHARS:
-        return f"pattern of {len(pattern)} characters matches no model: use 1 to {TARGET_MODEL_MAX_CHARS}"
-    if pattern.startswith(("/", "s3:")):
-        return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
-    return None
 
 
 @jsii.implements(IValidation)

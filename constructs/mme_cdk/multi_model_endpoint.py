@@ -9,7 +9,8 @@ from constructs import Construct
 
 from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import DeploymentStrategy
-from mme_cdk.endpoint import Endpoint, EndpointBase
+from mme_cdk.endpoint import Endpoint
+from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
@@ -24,7 +25,6 @@ class MultiModelEndpoint(EndpointBase):
 
     Attributes:
         role: the containers' role. A python-backend model is code that runs with it.
-        models: where the archives lie.
         model: the model resource.
         config: what the endpoint runs on.
         endpoint: the endpoint itself.
@@ -94,8 +94,7 @@ class MultiModelEndpoint(EndpointBase):
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
-        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name)
-        self.models = models
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
         self.model = MultiModel(
             self,
@@ -146,12 +145,3 @@ class MultiModelEndpoint(EndpointBase):
         return self.endpoint.auto_scale_instance_count(
             min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
         )
-
-    def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
-        """Let it publish and retire models; see `ModelStore.grant_publish`, and mind its warning.
-
-        Args:
-            grantee: who.
-            prefix: a tenant's own part of the store, such as `tenant-a/`. Default: the whole store.
-        """
-        return self.models.grant_publish(grantee, prefix=prefix)
