@@ -16,7 +16,7 @@ ENVIRONMENTS := local dev staging prod
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help install demo test lint typecheck test-fast test-slow snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,13 @@ node_modules/.installed: package.json package-lock.json $(VENV)/.installed
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
+platform:
+	@case "$$(uname -s) $$(uname -m)" in "Linux x86_64") ;; *) \
+		echo "error: the demo needs NVIDIA's Triton, whose wheel exists for Linux x86-64 only; this is $$(uname -s) $$(uname -m)" >&2; \
+		echo "Run it in Docker: docker run --rm --platform linux/amd64 -v \"\$$PWD\":/src -w /src python:3.12 make demo" >&2; \
+		exit 2;; esac
+
+demo: platform install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
 	@python -m tools.demo
 
 test: install lint typecheck  ## Run every check and every test, the slow real ones too
@@ -44,7 +50,7 @@ test: install lint typecheck  ## Run every check and every test, the slow real o
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
 	@ruff format --check --quiet . || { echo "error: run 'ruff format .'" >&2; exit 1; }
-	@lint-imports --no-timing | tail -n 3
+	@lint-imports --no-logo | tail -n 2
 
 typecheck: $(VENV)/.installed  ## Check types (mypy strict)
 	@mypy

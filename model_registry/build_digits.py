@@ -56,8 +56,9 @@ def build() -> onnx.ModelProto:
     """Trains on the three quarters that are not held out and converts the result."""
     images, held_out_images, labels, held_out_labels = digits_data.split()
     rows = images.reshape(len(images), 64).astype(np.float32)
+    # This alpha did best in cross-validation on the training part; the held-out part had no say in it.
     classifier = make_pipeline(
-        MinMaxScaler(), MLPClassifier((96,), alpha=1.0, max_iter=500, random_state=digits_data.SEED)
+        MinMaxScaler(), MLPClassifier((96,), alpha=0.1, max_iter=500, random_state=digits_data.SEED)
     )
     # With several threads BLAS sums in any order, and the weights differ in their last bits from run to run.
     with threadpool_limits(limits=1):

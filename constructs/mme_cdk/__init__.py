@@ -13,9 +13,11 @@ from mme_cdk.model_bucket import ModelBucket
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.multi_model_endpoint import MultiModelEndpoint
+from mme_cdk.pipeline_container import PipelineContainer
 from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
+from mme_cdk.triton_settings import TritonLogLevel, TritonSettings
 from mme_cdk.validation import PropsError
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ModelStore",
     "MultiModel",
     "MultiModelEndpoint",
+    "PipelineContainer",
     "Processor",
     "ProductionVariant",
     "PropsError",
@@ -38,6 +41,8 @@ __all__ = [
     "ScalableInstanceCount",
     "ServingImage",
     "ServingImageConfig",
+    "TritonLogLevel",
+    "TritonSettings",
     "acknowledge",
     "acknowledge_wildcards",
 ]

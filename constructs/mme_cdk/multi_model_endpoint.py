@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Size, aws_cloudwatch, aws_iam, aws_kms
 from constructs import Construct
 
+from mme_cdk.connectable import declare_connectable
 from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint import Endpoint
@@ -15,13 +17,20 @@ from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
+from mme_cdk.pipeline_container import PipelineContainer
 from mme_cdk.production_variant import RoutingStrategy
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage
+from mme_cdk.triton_settings import TritonSettings
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2
 
 
 class MultiModelEndpoint(EndpointBase):
     """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
+
+    In a VPC it is an `aws_ec2.IConnectable`.
 
     Attributes:
         role: the containers' role. A python-backend model is code that runs with it.
@@ -43,6 +52,15 @@ class MultiModelEndpoint(EndpointBase):
         role: aws_iam.IRole | None = None,
         cache_models: bool = True,
         environment: Mapping[str, str] | None = None,
+        triton: TritonSettings | None = None,
+        containers_before: Sequence[PipelineContainer] = (),
+        containers_after: Sequence[PipelineContainer] = (),
+        container_hostname: str | None = None,
+        vpc: aws_ec2.IVpc | None = None,
+        vpc_subnets: aws_ec2.SubnetSelection | None = None,
+        security_groups: Sequence[aws_ec2.ISecurityGroup] = (),
+        allow_all_outbound: bool = True,
+        network_isolation: bool = False,
         variant_name: str = "AllTraffic",
         initial_variant_weight: float = 1.0,
         volume_size: Size | None = None,
@@ -71,6 +89,16 @@ class MultiModelEndpoint(EndpointBase):
             role: the containers' role. Default: a new one with least privilege.
             cache_models: whether a model stays in memory after its call. Default: True.
             environment: container variables. Default: for Triton a quiet log.
+            triton: settings of Triton by name and unit. Default: the image's.
+            containers_before: containers of a serial inference pipeline before the multi-model one.
+                Default: none.
+            containers_after: containers of the pipeline after it. Default: none.
+            container_hostname: the multi-model container's name in a pipeline. Default: `container-N`.
+            vpc: where the containers have network interfaces. Default: none.
+            vpc_subnets: at least two subnets in two zones. Default: private ones with egress, else isolated.
+            security_groups: groups of the interfaces, 1 to 5. Default: a new one.
+            allow_all_outbound: whether the new group lets every connection out. Default: True.
+            network_isolation: whether the containers are without any network. Default: False.
             variant_name: the variant's name. Default: `AllTraffic`.
             initial_variant_weight: its weight beside variants added to `config`. Default: 1.0.
             volume_size: storage volume of each instance, 1 to 512 GiB; not for types with local NVMe
@@ -94,6 +122,8 @@ class MultiModelEndpoint(EndpointBase):
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
+        if vpc is not None:
+            declare_connectable(type(self))
         super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
         self.model = MultiModel(
@@ -104,6 +134,15 @@ class MultiModelEndpoint(EndpointBase):
             role=self.role,
             cache_models=cache_models,
             environment=environment,
+            triton=triton,
+            containers_before=containers_before,
+            containers_after=containers_after,
+            container_hostname=container_hostname,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            allow_all_outbound=allow_all_outbound,
+            network_isolation=network_isolation,
         )
         self.config = EndpointConfig(
             self,
@@ -133,6 +172,15 @@ class MultiModelEndpoint(EndpointBase):
             retain_variant_properties=retain_variant_properties,
         )
         self.node.default_child = self.endpoint.node.default_child
+
+    @property
+    def connections(self) -> aws_ec2.Connections:
+        """The containers' network connections.
+
+        Raises:
+            PropsError: an endpoint outside a VPC.
+        """
+        return self.model.connections
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
         """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""

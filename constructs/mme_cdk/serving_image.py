@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_ecr, aws_iam
+from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_ecr, aws_ecr_assets, aws_iam
 from constructs import Construct
 
 from mme.catalog.images import (
@@ -22,6 +25,7 @@ from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.validation import PropsError, known
 
 _PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,9 @@ class ServingImage(ABC):
     def triton(
         cls, version: str, *, processor: Processor = Processor.GPU, account: str | None = None
     ) -> ServingImage:
-        """NVIDIA's Triton as AWS builds it for SageMaker.
+        """NVIDIA's Triton as AWS builds it for SageMaker: the one image that serves many models on a GPU.
+
+        Versions before 26.03 follow model paths out of their folder, and warn at synth.
 
         Args:
             version: NVIDIA's release, such as `26.05`.
@@ -56,9 +62,113 @@ class ServingImage(ABC):
             account: the account that holds the repository. Default: AWS's, by region.
 
         Raises:
-            PropsError: a version that AWS doesn't publish.
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
         """
-        return _CatalogServingImage(catalog_image("triton"), version, processor, account)
+        return _catalog_serving_image("triton", version, account, processor)
+
+    @classmethod
+    def xgboost(cls, version: str, *, account: str | None = None) -> ServingImage:
+        """AWS's XGBoost container. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `3.2-0`.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("xgboost", version, account)
+
+    @classmethod
+    def scikit_learn(cls, version: str, *, account: str | None = None) -> ServingImage:
+        """AWS's scikit-learn container. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `1.9-0`.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("scikit-learn", version, account)
+
+    @classmethod
+    def knn(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
+        """SageMaker's k-NN algorithm. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `1`. Default: `1`, the only one.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("knn", version, account)
+
+    @classmethod
+    def linear_learner(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
+        """SageMaker's Linear Learner algorithm. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `1`. Default: `1`, the only one.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("linear-learner", version, account)
+
+    @classmethod
+    def random_cut_forest(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
+        """SageMaker's Random Cut Forest algorithm. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `1`. Default: `1`, the only one.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("random-cut-forest", version, account)
+
+    @classmethod
+    def pytorch(cls, version: str, *, account: str | None = None) -> ServingImage:
+        """AWS's PyTorch inference container. For GPUs, serve PyTorch models with Triton.
+
+        Args:
+            version: AWS's version, such as `2.6.0`.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("pytorch", version, account)
+
+    @classmethod
+    def tensorflow(cls, version: str, *, account: str | None = None) -> ServingImage:
+        """AWS's TensorFlow inference container. For GPUs, serve TensorFlow models with Triton.
+
+        Args:
+            version: AWS's version, such as `2.20.0`.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("tensorflow", version, account)
+
+    @classmethod
+    def mxnet(cls, version: str, *, account: str | None = None) -> ServingImage:
+        """AWS's MXNet inference container. It serves many models on CPU types only.
+
+        Args:
+            version: AWS's version, such as `1.9.0`.
+            account: the account that holds the repository. Default: AWS's, by region.
+
+        Raises:
+            PropsError: a version that this catalog lacks, or an account without 12 digits.
+        """
+        return _catalog_serving_image("mxnet", version, account)
 
     @classmethod
     def from_ecr_repository(cls, repository: aws_ecr.IRepository, tag: str = "latest") -> ServingImage:
@@ -69,6 +179,33 @@ class ServingImage(ABC):
             tag: tag, or digest with its `sha256:`. Default: `latest`.
         """
         return _EcrServingImage(repository, tag)
+
+    @classmethod
+    def from_docker_asset(
+        cls,
+        directory: str | Path,
+        *,
+        file: str = "Dockerfile",
+        target: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        platform: aws_ecr_assets.Platform | None = None,
+    ) -> ServingImage:
+        """An image that the CDK CLI builds and pushes with each deployment; that needs Docker.
+
+        It needs the label `com.amazonaws.sagemaker.capabilities.multi-models=true`.
+
+        Args:
+            directory: the build context.
+            file: the Dockerfile, relative to `directory`. Default: `Dockerfile`.
+            target: the build stage to stop at. Default: the last.
+            build_args: Docker's build arguments. Default: none.
+            platform: what to build for. Default: `linux/amd64`, so that an image built on a laptop with
+                an ARM processor runs on x86-64 instances.
+
+        Raises:
+            PropsError: no such directory, or no such Dockerfile in it.
+        """
+        return _DockerServingImage(Path(directory), file, target, build_args, platform)
 
     @classmethod
     def from_uri(cls, uri: str) -> ServingImage:
@@ -88,6 +225,17 @@ class ServingImage(ABC):
         """Let `role` pull the image and say its uri in the stack of `scope`."""
 
 
+def _catalog_serving_image(
+    framework: str, version: str, account: str | None, processor: Processor = Processor.CPU
+) -> ServingImage:
+    if known(account) and not re.fullmatch(r"\d{12}", str(account)):
+        raise PropsError([f"account {account} is not valid: an AWS account has 12 digits"])
+    try:
+        return _CatalogServingImage(catalog_image(framework), version, processor, account)
+    except MmeError as error:
+        raise PropsError([error.message]) from None
+
+
 class _CatalogServingImage(ServingImage):
     """One of AWS's own images, whose account depends on the region."""
 
@@ -97,10 +245,7 @@ class _CatalogServingImage(ServingImage):
         self._account = account
         self._tag = image.tag(version, processor)
         self._repository = image.framework.repository
-        try:
-            self.traits = image.traits(version, processor)
-        except MmeError as error:
-            raise PropsError([error.message]) from None
+        self.traits = image.traits(version, processor)
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
         stack = Stack.of(scope)
@@ -125,7 +270,8 @@ class _CatalogServingImage(ServingImage):
 
     def _account_mapping(self, stack: Stack) -> CfnMapping:
         """One mapping a stack and version, however many endpoints use it."""
-        id = f"{self._image.framework.name.title()}{self._version.replace('.', '')}Accounts"
+        # Mappings are named by letters and digits alone.
+        id = re.sub(r"[^A-Za-z0-9]", "", f"{self._image.framework.name.title()}{self._version}Accounts")
         existing = stack.node.try_find_child(id)
         if isinstance(existing, CfnMapping):
             return existing
@@ -148,6 +294,44 @@ class _EcrServingImage(ServingImage):
         self._repository.grant_pull(role)
         _acknowledge_authorization(role)
         return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
+
+
+class _DockerServingImage(ServingImage):
+    """An image built from a directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        file: str,
+        target: str | None,
+        build_args: Mapping[str, str] | None,
+        platform: aws_ecr_assets.Platform | None,
+    ) -> None:
+        if not directory.is_dir():
+            raise PropsError([f"directory {directory} does not exist: give the folder of the Dockerfile"])
+        if not (directory / file).is_file():
+            raise PropsError([f"directory {directory} has no {file}: name the Dockerfile with file="])
+        self._directory = directory
+        self._file = file
+        self._target = target
+        self._build_args = build_args
+        self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
+        arch = _ARCHITECTURES.get(self._platform.platform)
+        self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        asset = aws_ecr_assets.DockerImageAsset(
+            scope,
+            "AssetImage",
+            directory=str(self._directory),
+            file=self._file,
+            target=self._target,
+            build_args=self._build_args,
+            platform=self._platform,
+        )
+        asset.repository.grant_pull(role)
+        _acknowledge_authorization(role)
+        return ServingImageConfig(image_uri=asset.image_uri)
 
 
 class _UriServingImage(ServingImage):

@@ -41,11 +41,29 @@ class ImageTraits:
     @property
     def minimum_compute_capability(self) -> float | None:
         """The least NVIDIA compute capability it runs on; None where it needs no GPU or nobody says."""
-        if self.framework is None or self.version is None or self.processor is Processor.CPU:
+        if self.version is None or self.processor is Processor.CPU:
             return None
-        steps = record("images")["images"].get(self.framework.name, {}).get("minimum_compute_capability", [])
+        steps = self._facts.get("minimum_compute_capability", [])
         reached = [step["value"] for step in steps if version_key(step["from"]) <= version_key(self.version)]
         return reached[-1] if reached else None
+
+    @property
+    def paths_confined_from(self) -> str | None:
+        """The first version whose server refuses model paths out of its folder, where this one does not.
+
+        None where this one does, or nobody says.
+        """
+        first: str | None = self._facts.get("paths_confined_from")
+        if first is None or self.version is None or version_key(self.version) >= version_key(first):
+            return None
+        return first
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = (
+            {} if self.framework is None else record("images")["images"].get(self.framework.name, {})
+        )
+        return facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +73,7 @@ class CatalogImage:
     Attributes:
         framework: what is in them.
         versions: published versions, oldest first.
-        accounts: the AWS account that holds the repository, by region.
+        accounts: the AWS account that holds the repository, by region; not every version is in each.
     """
 
     framework: Framework
@@ -67,15 +85,17 @@ class CatalogImage:
         """What is known of this version.
 
         Raises:
-            MmeError: a version that AWS doesn't publish.
+            MmeError: a version that AWS doesn't publish, or not for this processor.
         """
-        if version not in self.versions:
+        builds = self._builds(version)
+        if processor.value not in builds:
             raise MmeError(
-                f"{self.framework.title} {version} is not a SageMaker image in this catalog: "
-                f"use one of {', '.join(self.versions)}, or give a full image uri"
+                f"{self.framework.title} {version} has no {processor.name} build that serves many models: "
+                f"use the {' or '.join(build.upper() for build in builds)} build"
             )
+        build = f" ({processor.name} build)" if len(builds) > 1 else ""
         return ImageTraits(
-            name=f"{self.framework.title} {version} ({processor.name} build)",
+            name=f"{self.framework.title} {version}{build}",
             framework=self.framework,
             version=version,
             processor=processor,
@@ -83,18 +103,23 @@ class CatalogImage:
         )
 
     def tag(self, version: str, processor: Processor) -> str:
-        """The image tag, such as `26.05-py3-cpu`."""
-        template: str = self._spec["tags"][processor.value]
-        return template.format(version=version)
+        """The image tag, such as `26.05-py3-cpu`.
+
+        Raises:
+            MmeError: a version that AWS doesn't publish, or not for this processor.
+        """
+        self.traits(version, processor)
+        return self._builds(version)[processor.value]
 
     def regions(self, version: str) -> list[str]:
-        """The regions that have this version, sorted."""
-        last = self._spec.get("last_version_by_region", {})
-        return sorted(
-            region
-            for region in self.accounts
-            if region not in last or version_key(version) <= version_key(last[region])
-        )
+        """The regions that have this version, sorted.
+
+        Raises:
+            MmeError: a version that AWS doesn't publish.
+        """
+        self._builds(version)
+        absent = self._spec["versions"][version]["not_in"]
+        return sorted(self.accounts.keys() - set(absent))
 
     def require_region(self, version: str, region: str) -> None:
         """Do nothing where the region has this version.
@@ -102,25 +127,40 @@ class CatalogImage:
         Raises:
             MmeError: a region without the image, or without this version of it.
         """
-        if region in self.regions(version):
+        there = [version for version in self.versions if region in self.regions(version)]
+        if version in there:
             return
-        if region in self.accounts:
-            last = self._spec["last_version_by_region"][region]
-            raise MmeError(f"{self.framework.title} {version} is not in {region}: {last} is the newest there")
+        if there:
+            raise MmeError(
+                f"{self.framework.title} {version} is not in {region}: {there[-1]} is the newest there"
+            )
         raise MmeError(
             f"AWS has no {self.framework.title} image in {region}: copy one to a repository of your own "
             "and give that, or use another region"
         )
 
+    def _builds(self, version: str) -> dict[str, str]:
+        """The tags of a version by processor."""
+        if version not in self.versions:
+            raise MmeError(
+                f"{self.framework.title} {version} is not a SageMaker image in this catalog: "
+                f"use one of {', '.join(self.versions)}, or give a full image uri"
+            )
+        tags: dict[str, str] = self._spec["versions"][version]["tags"]
+        return tags
+
 
 @cache
 def catalog_image(framework: str) -> CatalogImage:
     """The published images of a framework, such as `triton`. Source: `data/images.json`."""
-    spec = record("images")["images"][framework]
+    content = record("images")
+    spec = content["images"][framework]
+    nowhere = set.intersection(*(set(version["not_in"]) for version in spec["versions"].values()))
+    accounts = content["registries"][spec["registry"]]
     return CatalogImage(
         framework=frameworks()[framework],
         versions=tuple(spec["versions"]),
-        accounts=spec["accounts"],
+        accounts={region: account for region, account in accounts.items() if region not in nowhere},
         _spec=spec,
     )
 

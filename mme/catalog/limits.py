@@ -44,6 +44,36 @@ ENDPOINT_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 ENVIRONMENT_MAX_ENTRIES: Final = 100
 """Most environment variables of a container. Source: botocore sagemaker service-2, shape `EnvironmentMap`."""
 
+ENVIRONMENT_NAME_PATTERN: Final = r"[a-zA-Z_][a-zA-Z0-9_]*"
+"""What an environment variable may be called. Source: botocore sagemaker service-2, `EnvironmentKey`."""
+
+ENVIRONMENT_ENTRY_MAX_BYTES: Final = 1024
+"""Longest name, and longest value, of an environment variable.
+
+Source: botocore sagemaker service-2, member `Environment` of shape `ContainerDefinition`.
+"""
+
+ENVIRONMENT_MAX_BYTES: Final = 32 * 1024
+"""Longest environment, names and values of all containers of a model together. Source: the same."""
+
+PIPELINE_MAX_CONTAINERS: Final = 15
+"""Most containers of a serial inference pipeline, the multi-model one among them.
+
+Source: botocore sagemaker service-2, shape `ContainerDefinitionList`.
+"""
+
+CONTAINER_HOSTNAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+"""What a container of a pipeline may be called. Source: botocore sagemaker service-2, `ContainerHostname`."""
+
+VPC_MAX_SUBNETS: Final = 16
+"""Most subnets of a model. Source: botocore sagemaker service-2, shape `Subnets`."""
+
+VPC_MIN_SUBNETS: Final = 2
+"""Fewest subnets of a model, each in another zone. Source: SageMaker AI guide, `host-vpc`."""
+
+VPC_MAX_SECURITY_GROUPS: Final = 5
+"""Most security groups of a model. Source: botocore sagemaker service-2, shape `VpcSecurityGroupIds`."""
+
 VARIANT_MIN_INSTANCES: Final = 1
 """Fewest instances of an MME variant. Source: SageMaker AI guide, `endpoint-auto-scaling-prerequisites`."""
 

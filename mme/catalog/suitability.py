@@ -28,6 +28,22 @@ class Verdict:
         return not self.errors
 
 
+def check_image(image: ImageTraits) -> Verdict:
+    """What speaks against an image wherever it runs.
+
+    Source: Triton Inference Server, `src/sagemaker_server.cc`, which confines model paths from 26.03 on.
+    """
+    safe = image.paths_confined_from
+    if safe is None:
+        return Verdict()
+    return Verdict(
+        warnings=(
+            f"{image.name} takes model paths that lead out of its folder (path traversal), so whoever may "
+            f"load a model may read other files: use {safe} or newer",
+        )
+    )
+
+
 def check_instance(name: str, image: ImageTraits) -> Verdict:
     """Whether an endpoint of this image may run on the instance type `name`, such as `ml.g5.xlarge`.
 

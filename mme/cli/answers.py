@@ -50,14 +50,19 @@ def looks_like_classes(array: Array) -> bool:
 
 def _class_lines(array: Array) -> list[str]:
     rows = array.reshape(-1, array.shape[-1])
+    if len(rows) == 1:
+        return [f"class {index}: {rows[0][index]:.4f}" for index in _best(rows[0])]
     lines = []
     for number, row in enumerate(rows[:_SHOWN_ROWS]):
-        best = row.argsort(kind="stable")[::-1][:_TOP]
-        start = f"item {number}: " if len(rows) > 1 else ""
-        lines.append(start + ", ".join(f"class {index}: {row[index]:.4f}" for index in best))
+        lines.append(f"item {number}: " + ", ".join(f"{index} ({row[index]:.3f})" for index in _best(row)))
     if len(rows) > _SHOWN_ROWS:
         lines.append(f"... {len(rows) - _SHOWN_ROWS} more; --json prints all")
     return lines
+
+
+def _best(row: Array) -> list[int]:
+    best: list[int] = row.argsort(kind="stable")[::-1][:_TOP].tolist()
+    return best
 
 
 def _values(array: Array) -> str:

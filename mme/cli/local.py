@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mme.local.settings import LocalSettings
     from mme.local.state import RuntimeState
 
@@ -42,11 +45,9 @@ def up(
     """
     settings = _settings(port=port, memory_mib=memory_mib, weight_factor=weight_factor)
     if detach:
-        from rich.console import Console
-
         from mme.local.launcher import start_detached
 
-        with Console(stderr=True).status("starting the local runtime"):
+        with standard_error().status("starting the local runtime"):
             here = start_detached(settings)
         _announce(here, as_json)
         return
@@ -70,12 +71,10 @@ def down(
 
     Example: mme local down --port 4747
     """
-    from rich.console import Console
-
     from mme.local.launcher import stop
 
     chosen = _settings(port=port).port
-    with Console(stderr=True).status("stopping the local runtime"):
+    with standard_error().status("stopping the local runtime"):
         here = stop(chosen)
     _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}")
 
@@ -94,52 +93,35 @@ def status(
     known = [here for here in running() if here.ready and port in (None, here.port)]
     found = [ask_status(here) | {"port": here.port} for here in known]
     if as_json:
-        typer.echo(json.dumps({"runtimes": found}, indent=2))
+        print_json({"runtimes": found})
         return
     if not found:
         where = f" on port {port}" if port is not None else ""
         typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
         return
-    from rich.console import Console
-
-    console = Console()
+    console = standard_output()
     for runtime in found:
-        console.print(
-            f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {', '.join(runtime['backends'])}"
-        )
+        backends = ", ".join(runtime["backends"])
+        console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {backends}")
         if not runtime["endpoints"]:
-            console.print("  no endpoint is deployed: cdk deploy 'local/*'")
+            console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
         for endpoint in runtime["endpoints"]:
-            console.print(_endpoint_table(endpoint))
+            _print_endpoint(console, endpoint)
 
 
-def _endpoint_table(endpoint: dict[str, Any]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=f"{endpoint['name']} · {endpoint['instance_type']} · {endpoint['requests']} requests",
-        title_justify="left",
-        box=box.SIMPLE,
+def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
+    console.print(
+        f"endpoint [bold]{endpoint['name']}[/] {endpoint['instance_type']}, {endpoint['requests']} requests"
     )
-    for heading, justify in (
-        ("instance", "left"),
-        ("model", "left"),
-        ("state", "left"),
-        ("MiB", "right"),
-        ("hits", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
-        used = f"{_mib(instance['memory_used_bytes'])} of {_mib(instance['memory_bytes'])} MiB"
-        table.add_row(f"{index}", f"[dim]memory {used}[/]", "", "", "")
+        used = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} in use"
+        table.add_row(str(index), f"[dim]{used}[/]", "", "", "")
         for model in instance["models"]:
-            table.add_row("", model["name"], model["state"], _mib(model["weight_bytes"]), str(model["hits"]))
-    return table
-
-
-def _mib(count: int) -> str:
-    return f"{count / 1024 / 1024:.1f}"
+            table.add_row(
+                "", model["name"], model["state"], size_text(model["weight_bytes"]), str(model["hits"])
+            )
+    console.print(table)
 
 
 def _settings(**given: float | None) -> LocalSettings:
@@ -166,9 +148,14 @@ def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) ->
     _print(
         {"url": here.url, "port": here.port, "pid": here.pid},
         as_json,
-        f"embedded AWS and Triton at {here.url} ({stop})\n  export AWS_ENDPOINT_URL={here.url}",
+        f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
+        f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
     )
 
 
 def _print(facts: dict[str, Any], as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(facts) if as_json else text)
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo(text)

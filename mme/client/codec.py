@@ -153,4 +153,4 @@ def _described(tensor: Mapping[str, Any]) -> tuple[str, str, tuple[int, ...]]:
             raise TensorError(f"{list(shape)} is no shape of a tensor")
         return str(tensor["name"]), str(tensor["datatype"]), shape
     except (KeyError, TypeError, ValueError) as error:
-        raise ReplyError("a tensor lacks its name, datatype or shape") from error
+        raise TensorError("a tensor lacks its name, datatype or shape") from error

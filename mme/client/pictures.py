@@ -71,8 +71,8 @@ def _picture_input(signature: TensorSignature | None) -> tuple[TensorSpec, _Layo
     if signature is None or not signature.inputs:
         raise TensorError(
             "what this model takes is not known, so a picture can't be made to fit it",
-            hint="is its name right (mme models list)? models published with mme models add tell what they take; "
-            "for others give the tensor: --input NAME=@file.npy",
+            hint="check its name: mme models list; what mme models add did not publish needs its tensor: "
+            "--input NAME=@file.npy",
         )
     for spec in signature.inputs:
         layout = _layout(spec)

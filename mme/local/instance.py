@@ -176,6 +176,7 @@ class Instance:
     async def _use(self, model: str, deadline: float) -> ModelMemory:
         """Start to use the model, loading it where it is not READY; gives the ledger to release it on."""
         loop = asyncio.get_running_loop()
+        deaths = 0
         while not self._memory.acquire(model):
             if not self._up.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -193,8 +194,14 @@ class Instance:
             if not done:
                 self._leave(load, model)
                 raise NotReadyError(model)
-            if load.task.cancelled():
-                raise ContainerDiedError("the container ended while it loaded the model")
+            if load.died():
+                # Nothing was asked of the model yet: load it into the next container, but once only,
+                # since the model itself may be what ends containers.
+                deaths += 1
+                if deaths > 1:
+                    raise ContainerDiedError("the container ended while it loaded the model")
+                await self._death_seen(load.began_on)
+                continue
             load.task.result()
             if load.handed_on is not None:
                 return load.handed_on
@@ -221,7 +228,7 @@ class Instance:
             self._start_unload(model)
 
     def _start_load(self, model: str) -> Load:
-        load = Load()
+        load = Load(self._memory)
         self._loads[model] = load
         load.task = asyncio.create_task(self._load(model, load), name=f"load {model}")
         load.task.add_done_callback(functools.partial(self._load_done, model))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from mme.fleet import ModelMemory
+from mme.local.container import ContainerDiedError
 
 
 class LoadFailedError(Exception):
@@ -28,8 +29,13 @@ class NotReadyError(Exception):
 class Load:
     """One load on its way and the requests that wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: ModelMemory) -> None:
         self.task: asyncio.Task[None]
+        self.began_on = ledger
         self.waiting = 0
         self.handed_on: ModelMemory | None = None
         """Set once the model is ready: the ledger on which each waiting request has a use."""
+
+    def died(self) -> bool:
+        """Whether the load, now done, ended because its container did."""
+        return self.task.cancelled() or isinstance(self.task.exception(), ContainerDiedError)

@@ -86,11 +86,13 @@ def test_content_changes_the_digest(good_model: Path) -> None:
 
 @pytest.fixture(scope="module")
 def large_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 MB, half of it noise: over the limit of what is compressed in memory."""
+    """96 MB, the first 12 noise: far over what packing may hold in memory."""
     root = tmp_path_factory.mktemp("large")
     (root / "1").mkdir()
     noise = random.Random(7).randbytes(12 * 1024 * 1024 + 17)  # noqa: S311
-    (root / "1" / "model.bin").write_bytes(noise + bytes(12 * 1024 * 1024))
+    with (root / "1" / "model.bin").open("wb") as weights:
+        weights.write(noise)
+        weights.truncate(96 * 1024 * 1024)
     return root
 
 
@@ -122,7 +124,8 @@ def test_memory_stays_bounded(large_model: Path) -> None:
     tracemalloc.start()
     try:
         write_archive(directory, Nowhere(), threads=2)
-        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+        # isal's queues hold some blocks a thread, more of them while other work slows the sink.
+        assert tracemalloc.get_traced_memory()[1] < 48 * 1024 * 1024
     finally:
         tracemalloc.stop()
 

@@ -21,14 +21,60 @@ def test_versions_are_the_published_ones() -> None:
     assert TRITON.versions == ("23.12", "24.01", "24.03", "24.05", "24.09", "25.04", "25.09", "26.05")
 
 
-def test_accounts_agree_with_cdks_region_facts_where_it_has_them() -> None:
+@pytest.mark.parametrize("name", ["triton", "pytorch", "tensorflow", "mxnet"])
+def test_accounts_agree_with_cdks_region_facts_where_it_has_them(name: str) -> None:
     compared = 0
-    for region, account in TRITON.accounts.items():
+    for region, account in catalog_image(name).accounts.items():
         fact = RegionInfo.get(region).dlc_repository_account
         if fact is not None:
             assert fact == account, region
             compared += 1
     assert compared >= 25
+
+
+def test_domain_suffixes_agree_with_cdks_region_facts_where_it_has_them() -> None:
+    regions = {region for name in frameworks() for region in catalog_image(name).accounts}
+    facts = {region: RegionInfo.get(region).domain_suffix for region in regions}
+    assert sum(fact is not None for fact in facts.values()) >= 40
+    assert {region: fact for region, fact in facts.items() if fact not in {None, domain_suffix(region)}} == {}
+
+
+def test_the_published_accounts_of_other_frameworks() -> None:
+    north_virginia = {name: catalog_image(name).accounts["us-east-1"] for name in frameworks()}
+    assert north_virginia == {
+        **dict.fromkeys(("triton", "pytorch", "tensorflow", "mxnet"), "763104351884"),
+        **dict.fromkeys(("xgboost", "scikit-learn"), "683313688378"),
+        **dict.fromkeys(("knn", "linear-learner", "random-cut-forest"), "382416733822"),
+    }
+
+
+def test_every_framework_has_images_and_each_version_a_tag_that_names_it() -> None:
+    for name in frameworks():
+        image = catalog_image(name)
+        for version in image.versions:
+            assert image.tag(version, Processor.CPU).startswith(version)
+            assert len(image.regions(version)) >= 26
+
+
+def test_a_build_that_does_not_exist() -> None:
+    with pytest.raises(MmeError, match=r"XGBoost 3\.2-0 has no GPU build .*: use the CPU build"):
+        catalog_image("xgboost").tag("3.2-0", Processor.GPU)
+
+
+def test_a_region_that_came_after_a_version() -> None:
+    with pytest.raises(MmeError, match=r"24\.09 is not in ap-south-2: 26\.05 is the newest there"):
+        TRITON.require_region("24.09", "ap-south-2")
+
+
+@pytest.mark.parametrize(("version", "first"), [("25.09", "26.03"), ("26.03", None), ("26.05", None)])
+def test_which_versions_do_not_confine_paths(version: str, first: str | None) -> None:
+    traits = traits_of("sagemaker-tritonserver", f"{version}-py3", name="t")
+    assert traits.paths_confined_from == first
+
+
+def test_nothing_is_said_of_the_paths_of_others() -> None:
+    assert traits_of("sagemaker-xgboost", "1.2-1", name="x").paths_confined_from is None
+    assert traits_of("team/server", "1.0", name="o").paths_confined_from is None
 
 
 def test_china_has_its_own_suffix_and_stops_at_an_older_version() -> None:

@@ -7,7 +7,7 @@ import pytest
 from mme.catalog.hosting_types import hosting_types
 from mme.catalog.images import ImageTraits, Processor, catalog_image, traits_of
 from mme.catalog.instances import instance_type, instance_types
-from mme.catalog.suitability import check_instance
+from mme.catalog.suitability import check_image, check_instance
 
 TRITON = catalog_image("triton")
 GPU = TRITON.traits("26.05", Processor.GPU)
@@ -116,3 +116,11 @@ def test_every_x86_cpu_type_takes_the_cpu_build() -> None:
     ]
     assert len(cpu_types) > 80
     assert all(check_instance(kind.name, CPU).valid for kind in cpu_types)
+
+
+def test_an_image_that_follows_paths_out_of_its_folder_warns() -> None:
+    verdict = check_image(OLD_GPU)
+    assert verdict.valid
+    assert re.search(r"24\.09 .*path traversal.*: use 26\.03 or newer$", verdict.warnings[0])
+    assert check_image(GPU).warnings == ()
+    assert check_image(OWN).warnings == ()

@@ -197,6 +197,40 @@ def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path:
     asyncio.run(story())
 
 
+def test_a_load_into_a_dying_container_is_made_again_in_the_next(tmp_path: Path) -> None:
+    async def story() -> None:
+        container = FakeContainer()
+        async with an_instance(tmp_path, container) as instance:
+            container.die()  # nobody has noticed yet
+            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+            container.load_gate.clear()
+            pending = asyncio.create_task(instance.invoke("b", b"", {}))
+            await until(lambda: container.calls["load b"] == 1)
+            container.die()
+            container.load_gate.set()
+            assert (await pending).body == b"b:"
+            assert container.starts == 3
+
+    asyncio.run(story())
+
+
+def test_a_model_that_ends_every_container_ends_with_an_error(tmp_path: Path) -> None:
+    class Deadly(FakeContainer):
+        async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
+            if target_model == "deadly":
+                self.die()
+            return await super().load(handle, target_model, path, seconds)
+
+    async def story() -> None:
+        container = Deadly()
+        async with an_instance(tmp_path, container) as instance:
+            with pytest.raises(ContainerDiedError, match="while it loaded the model"):
+                await instance.invoke("deadly", b"", {})
+            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+
+    asyncio.run(story())
+
+
 def test_cache_disabled_unloads_right_after_the_last_use(tmp_path: Path) -> None:
     async def story() -> None:
         container = FakeContainer()

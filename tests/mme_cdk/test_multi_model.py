@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from aws_cdk import Stack, aws_iam, aws_s3
+from aws_cdk import Stack, aws_iam, aws_kms, aws_s3
+from aws_cdk.assertions import Annotations, Match
 
 from mme_cdk import ModelStore, MultiModel, PropsError, ServingImage
 
@@ -69,3 +70,22 @@ def test_it_can_be_granted_more(stack: Stack, models: ModelStore, synth) -> None
     model = MultiModel(stack, "Model", image=TRITON, models=models)
     aws_s3.Bucket.from_bucket_name(stack, "Features", "features").grant_read(model)
     assert any("features" in str(statement) for statement in synth(stack).statements())
+
+
+@pytest.mark.parametrize(("version", "count"), [("25.09", 1), ("26.05", 0)])
+def test_triton_before_paths_were_confined_warns(
+    stack: Stack, models: ModelStore, version: str, count: int
+) -> None:
+    MultiModel(stack, "Model", image=ServingImage.triton(version), models=models)
+    text = Match.string_like_regexp(f"{version} .*path traversal.*use 26.03 or newer")
+    assert len(Annotations.from_stack(stack).find_warning("/Test/Model", text)) == count
+
+
+def test_the_key_of_an_imported_bucket(stack: Stack, synth) -> None:
+    key = aws_kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:eu-west-1:111122223333:key/k")
+    bucket = aws_s3.Bucket.from_bucket_attributes(
+        stack, "Bucket", bucket_name="the-bucket", encryption_key=key
+    )
+    MultiModel(stack, "Model", image=TRITON, models=ModelStore.from_bucket(bucket))
+    (decrypt,) = synth(stack).allowing("kms:Decrypt")
+    assert decrypt["Resource"] == "arn:aws:kms:eu-west-1:111122223333:key/k"

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
-from aws_cdk import App, Environment, Stack, Token, aws_ecr
+from aws_cdk import App, Environment, Stack, Stage, Token, aws_ecr, aws_ecr_assets
 from aws_cdk.assertions import Annotations, Match
 
+from mme.catalog.images import parse_ecr_uri
 from mme_cdk import ExecutionRole, Processor, PropsError, ServingImage
 
 OWN = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/server:7"
@@ -109,3 +113,92 @@ def test_from_uri_known_only_at_deployment_warns(stack: Stack, synth) -> None:
     assert synth(stack).allowing("ecr:BatchGetImage") == []
     warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("no pull rights"))
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "uri"),
+    [
+        (
+            ServingImage.xgboost("3.2-0"),
+            "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+        ),
+        (
+            ServingImage.scikit_learn("1.9-0"),
+            "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+        ),
+        (ServingImage.knn(), "438346466558.dkr.ecr.eu-west-1.amazonaws.com/knn:1"),
+        (ServingImage.linear_learner(), "438346466558.dkr.ecr.eu-west-1.amazonaws.com/linear-learner:1"),
+        (ServingImage.random_cut_forest(), "438346466558.dkr.ecr.eu-west-1.amazonaws.com/randomcutforest:1"),
+        (
+            ServingImage.pytorch("2.6.0"),
+            "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312",
+        ),
+        (
+            ServingImage.tensorflow("2.19.0"),
+            "763104351884.dkr.ecr.eu-west-1.amazonaws.com/tensorflow-inference:2.19.0-cpu",
+        ),
+        (
+            ServingImage.mxnet("1.9.0"),
+            "763104351884.dkr.ecr.eu-west-1.amazonaws.com/mxnet-inference:1.9.0-cpu-py38",
+        ),
+    ],
+)
+def test_awss_other_frameworks(image: ServingImage, uri: str, placed: Stack, synth) -> None:
+    assert bound(image, placed) == uri
+    parts = parse_ecr_uri(uri)
+    assert parts is not None
+    (resource,) = pull_resources(synth(placed))
+    assert resource == f"arn:aws:ecr:eu-west-1:{parts.account}:repository/{parts.repository}"
+    assert image.traits.processor is Processor.CPU
+
+
+def test_a_mapping_of_a_framework_with_signs_in_its_name(stack: Stack, synth) -> None:
+    bound(ServingImage.scikit_learn("1.9-0"), stack)
+    mapping = synth(stack).template["Mappings"]["ScikitLearn190Accounts"]
+    assert mapping["us-east-1"] == {"Account": "683313688378"}
+    assert mapping["us-gov-west-1"] == {"Account": "414596584902"}
+
+
+def test_an_account_that_is_none() -> None:
+    with pytest.raises(PropsError, match=r"^account 12345 is not valid: an AWS account has 12 digits$"):
+        ServingImage.xgboost("3.2-0", account="12345")
+
+
+def test_versions_of_other_frameworks_are_checked() -> None:
+    with pytest.raises(PropsError, match=r"^PyTorch 9\.9 is not a SageMaker image .* 2\.6\.0, or give"):
+        ServingImage.pytorch("9.9")
+
+
+@pytest.fixture
+def context_directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "server"
+    directory.mkdir()
+    (directory / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    return directory
+
+
+def test_from_docker_asset(stack: Stack, context_directory: Path, synth) -> None:
+    image = ServingImage.from_docker_asset(context_directory, build_args={"A": "1"}, target="serve")
+    uri = bound(image, stack)
+    assert "container-assets" in str(stack.resolve(uri))
+    (resource,) = pull_resources(synth(stack))
+    assert "cdk-hnb659fds-container-assets-" in str(resource)
+    assert image.traits.arch == "x86_64"
+    assert image.traits.framework is None
+    manifest = next(Path(Stage.of(stack).outdir).glob("*.assets.json")).read_text("utf-8")
+    (built,) = json.loads(manifest)["dockerImages"].values()
+    assert built["source"]["platform"] == "linux/amd64"
+    assert built["source"]["dockerBuildArgs"] == {"A": "1"}
+    assert built["source"]["dockerBuildTarget"] == "serve"
+
+
+def test_from_docker_asset_for_arm(context_directory: Path) -> None:
+    image = ServingImage.from_docker_asset(context_directory, platform=aws_ecr_assets.Platform.LINUX_ARM64)
+    assert image.traits.arch == "arm64"
+
+
+def test_from_docker_asset_of_what_is_not_there(context_directory: Path) -> None:
+    with pytest.raises(PropsError, match=r"directory .*/nowhere does not exist: give the folder"):
+        ServingImage.from_docker_asset(context_directory / "nowhere")
+    with pytest.raises(PropsError, match=r"has no Containerfile: name the Dockerfile with file="):
+        ServingImage.from_docker_asset(context_directory, file="Containerfile")

@@ -7,11 +7,13 @@ template says ends up exactly where a direct call would have put it, validated b
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
@@ -60,8 +62,7 @@ class AwsClients:
         return answer
 
     def _make(self, service: str) -> Any:
-        make: Any = boto3.client  # the stubs know services by literal name only
-        client = make(
+        client = bare_session().create_client(
             service,
             region_name=self.region,
             # moto looks for no secret; the account travels in a header of its own
@@ -72,7 +73,8 @@ class AwsClients:
             ),
             endpoint_url="http://localhost",
         )
-        client.meta.events.register_last("before-send.*.*", self._answer)
+        events: Any = client.meta.events  # the stubs know no handler that answers
+        events.register_last("before-send.*.*", self._answer)
         return client
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -93,6 +95,25 @@ class AwsClients:
         for name, value in answer.headers.items():
             headers_back[name] = value
         return AWSResponse(request.url, answer.status_code, headers_back, _Body(answer.get_data()))
+
+
+@cache
+def bare_session() -> botocore.session.Session:
+    """A session that reads neither the user's AWS files nor AWS_PROFILE: they are about other clouds."""
+    nowhere = (None, None, os.devnull, None)
+    return botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
+    )
+
+
+@cache
+def clients_of(account: str, region: str) -> AwsClients:
+    """The clients of one account and region; the same for the life of the process, as they hold no state."""
+    return AwsClients(account, region)
 
 
 class _Body(io.BytesIO):

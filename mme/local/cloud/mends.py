@@ -20,11 +20,25 @@ def apply() -> None:
     Raises:
         RuntimeError: moto no longer has what a change relies on.
     """
+    _read_no_aws_files()
     _serve_our_sagemaker()
-    _know_aws_managed_policies()
+    _serve_our_iam()
     _judge_bucket_policies_without_conditions()
     _log_to_buckets_without_acls()
     _answer_lookup_events()
+
+
+def _read_no_aws_files() -> None:
+    """Have moto list regions without the user's AWS profile, which need not even exist here."""
+    import boto3
+    from moto.core.base_backend import AccountSpecificBackend
+
+    from mme.local.cloud.clients import bare_session
+
+    if not hasattr(AccountSpecificBackend, "get_session"):
+        raise RuntimeError("this release of moto lists its regions otherwise")
+    session = boto3.Session(botocore_session=bare_session())
+    AccountSpecificBackend.get_session = lambda: session  # type: ignore[method-assign,assignment]
 
 
 def _serve_our_sagemaker() -> None:
@@ -42,14 +56,15 @@ def _serve_our_sagemaker() -> None:
     sagemaker_backends.backend = EmbeddedSageMaker
 
 
-def _know_aws_managed_policies() -> None:
-    """Load AWS's own managed policies, which `cdk bootstrap` attaches to its roles.
+def _serve_our_iam() -> None:
+    """Have moto make our IAM backend, in the same way; it knows AWS's own managed policies."""
+    from moto.iam.models import IAMBackend, iam_backends
 
-    moto leaves them out to save 15 MB; this is its own setting, made for the whole process.
-    """
-    from moto.core.config import default_user_config
+    from mme.local.cloud.iam import EmbeddedIam
 
-    default_user_config["iam"]["load_aws_managed_policies"] = True
+    if getattr(iam_backends, "backend", None) is not IAMBackend:
+        raise RuntimeError("this release of moto keeps IAM's backend class elsewhere")
+    iam_backends.backend = EmbeddedIam
 
 
 def _judge_bucket_policies_without_conditions() -> None:
@@ -82,8 +97,8 @@ def _judge_bucket_policies_without_conditions() -> None:
 def _log_to_buckets_without_acls() -> None:
     """Let a bucket log into one whose policy comes later.
 
-    moto wants the log bucket's policy, or its ACL, to permit log delivery before logging is switched on. S3 asks
-    that of ACLs only, and a bucket has none unless its ownership controls say so (the default since April 2023);
+    moto wants the log bucket's policy, or its ACL, to permit log delivery before logging is switched on. S3
+    asks that of ACLs only, and a bucket has none unless its ownership controls say so (since April 2023);
     templates make the policy after both buckets.
     """
     from moto.s3.models import FakeBucket

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.core.utils import utcnow
@@ -99,6 +99,7 @@ class Operation:
         stack.move_to("UPDATE_IN_PROGRESS", "User Initiated")
         reason = self._settle_all("update")
         if reason is not None:
+            stack.resources = before
             self._roll_back_update(reason)
             return
         stack.move_to("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -152,8 +153,8 @@ class Operation:
             self.check_exports(outputs)
         except _Failed as failed:
             return f"The following resource(s) failed to {verb}: [{failed.logical_id}]."
-        except (ResourceFault, ValidationFault) as fault:
-            return f"{fault.message if isinstance(fault, ValidationFault) else fault}."
+        except Exception as fault:  # an output may be as wrong as a resource; a stack always comes to rest
+            return f"{_reason(fault, 'AWS::CloudFormation::Stack')}."
         self.stack.outputs = outputs
         self.stack.target, self.stack.tags = target, target.tags
         return None
@@ -175,11 +176,8 @@ class Operation:
             wanted.properties = scope.resolve(definition.get("Properties")) or {}
             self._converge(before, wanted)
         except Exception as fault:
-            if not isinstance(fault, ResourceFault | ValidationFault):
-                _log.debug("embedded CloudFormation could not settle %s", logical_id, exc_info=True)
             verb = "CREATE" if before is None else "UPDATE"
-            text = fault.message if isinstance(fault, ValidationFault) else reason_of(fault, wanted.type_name)
-            self._event(wanted, f"{verb}_FAILED", text)
+            self._event(wanted, f"{verb}_FAILED", _reason(fault, wanted.type_name))
             raise _Failed(logical_id) from fault
 
     def _converge(self, before: Deployed | None, wanted: Deployed) -> None:
@@ -191,7 +189,9 @@ class Operation:
                 "Update of resource type is not permitted. The new template modifies resource type"
             )
         elif before.properties == wanted.properties:
-            before.definition, before.depends_on = wanted.definition, wanted.depends_on
+            self.stack.resources[before.logical_id] = replace(
+                before, definition=wanted.definition, depends_on=wanted.depends_on
+            )
         elif handler.replaces(before.properties, wanted.properties):
             fixed = handler.name_property
             if (
@@ -237,11 +237,7 @@ class Operation:
         stack.move_to("UPDATE_ROLLBACK_IN_PROGRESS", reason)
         failed: list[str] = []
         for step in self._steps:
-            if step.before is None:
-                del stack.resources[step.after.logical_id]
-                continue
-            stack.resources[step.after.logical_id] = step.before
-            if not step.replaced and not self._restore(step.before, step.after):
+            if step.before and not step.replaced and not self._restore(step.before, step.after):
                 failed.append(step.after.logical_id)
         if failed:
             names = ", ".join(failed)
@@ -258,7 +254,7 @@ class Operation:
                 self._request(before.logical_id), after.physical, after.properties, before.properties
             )
         except Exception as fault:
-            self._event(before, "UPDATE_FAILED", reason_of(fault, before.type_name))
+            self._event(before, "UPDATE_FAILED", _reason(fault, before.type_name))
             return False
         self._event(before, "UPDATE_COMPLETE")
         return True
@@ -286,7 +282,7 @@ class Operation:
                 self._request(resource.logical_id), resource.physical, resource.properties
             )
         except Exception as fault:
-            self._event(resource, "DELETE_FAILED", reason_of(fault, resource.type_name))
+            self._event(resource, "DELETE_FAILED", _reason(fault, resource.type_name))
             return False
         self._event(resource, "DELETE_COMPLETE")
         return True
@@ -299,6 +295,14 @@ class Operation:
     def _event(self, resource: Deployed, status: str, reason: str | None = None) -> None:
         resource.status, resource.reason, resource.timestamp = status, reason, utcnow()
         self.stack.note(resource.logical_id, resource.physical.id, resource.type_name, status, reason)
+
+
+def _reason(fault: Exception, type_name: str) -> str:
+    if isinstance(fault, ValidationFault):
+        return str(fault.message)
+    if not isinstance(fault, ResourceFault):
+        _log.debug("embedded CloudFormation met a fault with %s", type_name, exc_info=fault)
+    return reason_of(fault, type_name)
 
 
 def _handler(type_name: str) -> ResourceType:

@@ -80,19 +80,21 @@ class CloudFormationResponse(BaseResponse):
     def list_stacks(self) -> ActionResult:
         """ListStacks."""
         wanted = self._get_param("StackStatusFilter") or []
-        stacks = [one for one in self._service.stacks.values() if not wanted or one.status in wanted]
+        stacks = [one for one in list(self._service.stacks.values()) if not wanted or one.status in wanted]
         return ActionResult({"StackSummaries": [shapes.stack_summary(one) for one in stacks]})
 
     def describe_stack_events(self) -> ActionResult:
         """DescribeStackEvents, newest first."""
         stack = self._service.stack(self._get_param("StackName"))
-        return ActionResult({"StackEvents": [shapes.event(stack, one) for one in reversed(stack.events)]})
+        return ActionResult(
+            {"StackEvents": [shapes.event(stack, one) for one in reversed(list(stack.events))]}
+        )
 
     def describe_stack_resources(self) -> ActionResult:
         """DescribeStackResources, of one stack."""
         stack = self._service.stack(self._get_param("StackName"))
         wanted = self._get_param("LogicalResourceId")
-        resources = [one for one in stack.resources.values() if wanted in {None, one.logical_id}]
+        resources = [one for one in list(stack.resources.values()) if wanted in {None, one.logical_id}]
         return ActionResult({"StackResources": [shapes.resource(stack, one) for one in resources]})
 
     def describe_stack_resource(self) -> ActionResult:
@@ -106,7 +108,7 @@ class CloudFormationResponse(BaseResponse):
     def list_stack_resources(self) -> ActionResult:
         """ListStackResources."""
         stack = self._service.stack(self._get_param("StackName"))
-        resources = [shapes.resource(stack, one) for one in stack.resources.values()]
+        resources = [shapes.resource(stack, one) for one in list(stack.resources.values())]
         return ActionResult({"StackResourceSummaries": resources})
 
     # --- templates
@@ -166,7 +168,7 @@ class CloudFormationResponse(BaseResponse):
     def list_change_sets(self) -> ActionResult:
         """ListChangeSets, of one stack."""
         stack = self._service.stack(self._get_param("StackName"))
-        own = [one for one in self._service.change_sets.values() if one.stack is stack]
+        own = [one for one in list(self._service.change_sets.values()) if one.stack is stack]
         return ActionResult({"Summaries": [shapes.change_set_summary(one) for one in own]})
 
     def execute_change_set(self) -> EmptyResult:

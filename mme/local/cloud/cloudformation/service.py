@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from mme.local.cloud.clients import AwsClients
+from mme.local.cloud.clients import clients_of
 from mme.local.cloud.cloudformation.engine import Operation
 from mme.local.cloud.cloudformation.faults import (
     ChangeSetMissing,
@@ -64,7 +64,7 @@ class CloudFormationService(BaseBackend):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self.aws = AwsClients(account_id, region_name)
+        self.aws = clients_of(account_id, region_name)
         self.lock = threading.RLock()
         self.stacks: dict[str, Stack] = {}  # by id, deleted ones too
         self.change_sets: dict[str, ChangeSet] = {}  # by ARN
@@ -73,7 +73,7 @@ class CloudFormationService(BaseBackend):
 
     def live_stacks(self) -> list[Stack]:
         """All stacks that are not deleted."""
-        return [stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE"]
+        return [stack for stack in list(self.stacks.values()) if stack.status != "DELETE_COMPLETE"]
 
     def stack(self, name_or_id: str) -> Stack:
         """A stack by its id, or a live one by its name."""
@@ -91,7 +91,7 @@ class CloudFormationService(BaseBackend):
         if stack_name is None:
             raise ValidationFault("StackName must be specified if ChangeSetName is not specified as an ARN.")
         stack = self.stack(stack_name)
-        for change_set in reversed(self.change_sets.values()):
+        for change_set in reversed(list(self.change_sets.values())):
             if change_set.name == name_or_arn and change_set.stack is stack:
                 return change_set
         raise ChangeSetMissing(name_or_arn)
@@ -312,7 +312,16 @@ class CloudFormationService(BaseBackend):
 
     def _operation(self, stack: Stack, target: Target) -> Operation:
         imports: set[str] = set()
-        scope = self._scope(stack, target, lambda name: stack.resources[name], imports)
+
+        def live(logical_id: str) -> Referable:
+            if logical_id not in stack.resources:
+                raise ValidationFault(
+                    f"Template format error: Unresolved resource dependencies [{logical_id}]: "
+                    "its condition is false"
+                )
+            return stack.resources[logical_id]
+
+        scope = self._scope(stack, target, live, imports)
 
         def check_exports(outputs: list[Output]) -> None:
             self._check_exports(stack, outputs)

@@ -12,7 +12,8 @@ from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 from moto.sagemaker.utils import arn_formatter
 
-from mme.local.cloud.sagemaker.errors import already_exists, not_found, still_scalable
+from mme.catalog.instances import instance_type
+from mme.local.cloud.sagemaker.errors import already_exists, no_volume_options, not_found, still_scalable
 from mme.local.cloud.sagemaker.records import (
     LIVE_MEMBERS,
     EndpointConfigRecord,
@@ -80,6 +81,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         if name in self.endpoint_configs:
             raise already_exists("endpoint-config", self.arn("endpoint-config", name))
         config = EndpointConfigRecord(self.account_id, self.region_name, request)
+        _refuse_volume_options(config)
         for variant in config.production_variants:
             if "ModelName" in variant:  # inference components have none
                 self.describe_model(variant["ModelName"])
@@ -207,6 +209,18 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def _scalable_variants(self) -> Collection[str]:
         scaling = self._scaling()
         return scaling.targets.get(SCALABLE_DIMENSION, {}) if scaling else ()
+
+
+def _refuse_volume_options(config: EndpointConfigRecord) -> None:
+    """Types with local storage take neither a volume key (API reference of KmsKeyId) nor a volume size."""
+    for variant in config.production_variants:
+        kind = instance_type(variant.get("InstanceType", ""))
+        if kind is None or not kind.has_local_storage:
+            continue
+        if config.kms_key_id:
+            raise no_volume_options(variant["VariantName"], kind.name, "KmsKeyId")
+        if "VolumeSizeInGB" in variant:
+            raise no_volume_options(variant["VariantName"], kind.name, "VolumeSizeInGB")
 
 
 def scaling_resource_id(endpoint_name: str, variant_name: str) -> str:

@@ -27,6 +27,14 @@ def not_in_enum(value: str, member: str, allowed: Iterable[str]) -> AWSValidatio
     )
 
 
+def no_volume_options(variant: str, instance_type: str, option: str) -> AWSValidationException:
+    """A key or size for a volume that the instance type does not have (AWS publishes no wording for this)."""
+    return AWSValidationException(
+        f'{option} cannot be specified for variant "{variant}": '
+        f"instance type {instance_type} hosts from its local storage."
+    )
+
+
 def still_scalable(variants: Iterable[str]) -> AWSValidationException:
     """An update would remove scalable targets, or change their instance type."""
     named = ",".join(f'"{variant}"' for variant in variants)

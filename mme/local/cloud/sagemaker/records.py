@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
-import botocore.session
-from botocore.model import StringShape
 from moto.core.utils import utcnow
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
 
+from mme.catalog.hosting_types import hosting_types
 from mme.local.cloud.sagemaker.errors import not_in_enum
 
 Request = dict[str, Any]
@@ -31,13 +29,6 @@ _KNOWN_TO_MOTO = {
     "Tags",
     "VpcConfig",
 }
-
-
-@cache
-def hosting_instance_types() -> frozenset[str]:
-    """Every instance type that CreateEndpointConfig takes, from botocore's own service model."""
-    service = botocore.session.get_session().get_service_model("sagemaker")
-    return frozenset(cast(StringShape, service.shape_for("ProductionVariantInstanceType")).enum)
 
 
 def _beyond_moto(request: Request) -> Request:
@@ -105,10 +96,8 @@ class EndpointConfigRecord(_MadeAtOnce, FakeEndpointConfig):
 
     def validate_instance_type(self, instance_type: str) -> None:
         """Accept what botocore lists today; moto's own list ends before g5."""
-        if instance_type not in hosting_instance_types():
-            raise not_in_enum(
-                instance_type, "productionVariants.1.member.instanceType", hosting_instance_types()
-            )
+        if instance_type not in hosting_types():
+            raise not_in_enum(instance_type, "productionVariants.1.member.instanceType", hosting_types())
 
     @property
     def response_object(self) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""mme invoke."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REGISTRY = Path(__file__).parents[2] / "model_registry"
+
+
+@pytest.fixture
+def published(aws, mme):
+    """add_sub and digits are there."""
+    assert mme("models", "add", REGISTRY / "add_sub", REGISTRY / "digits").status == 0
+    return aws
+
+
+def test_table(published, mme) -> None:
+    ran = mme("invoke", "add_sub_v0.tar.gz", "--input", "INPUT0=1,2,3,4", "--input", "INPUT1=10,20,30,40")
+    assert ran.status == 0
+    assert any(
+        line.split() == ["OUTPUT0", "FP32", "[4]", "11,", "22,", "33,", "44"] for line in ran.out.splitlines()
+    )
+    assert "-9, -18, -27, -36" in ran.out
+    assert "add_sub_v0.tar.gz answered in" in ran.out
+
+
+def test_json(published, mme) -> None:
+    ran = mme("invoke", "add_sub_v0.tar.gz", "-i", "INPUT0=1,2,3,4", "-i", "INPUT1=1,2,3,4", "--json")
+    assert ran.json["model"] == "add_sub_v0.tar.gz"
+    assert ran.json["endpoint"] == "mme-local"
+    assert ran.json["outputs"]["OUTPUT0"] == {"datatype": "FP32", "shape": [4], "data": [2, 4, 6, 8]}
+    assert ran.json["milliseconds"] > 0
+
+
+def test_picture_with_the_likeliest_classes(published, mme, tmp_path: Path) -> None:
+    path = tmp_path / "digit.png"
+    Image.new("L", (16, 16), 255).save(path)
+    ran = mme("invoke", "digits_v0.tar.gz", "--image", path)
+    assert ran.status == 0
+    assert "probabilities FP32 [1, 10] class 7: 0.9000" in ran.rows
+    assert next(row for row in ran.rows if row.startswith("class")) == "class 8: 0.0200"
+
+
+def test_classes_of_a_batch(published, mme) -> None:
+    values = ",".join(["0"] * 128)
+    ran = mme("invoke", "digits_v0.tar.gz", "-i", f"image={values}")
+    assert any(row.startswith("item 1: 7 (0.900), 8 (0.020), ") for row in ran.rows)
+
+
+def test_files(published, mme, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.arange(4, dtype=np.float32))
+    (tmp_path / "in.json").write_text(json.dumps({"INPUT1": [1, 1, 1, 1]}))
+    files = ["-i", f"INPUT0=@{tmp_path / 'x.npy'}", "--json-input", tmp_path / "in.json"]
+    ran = mme("invoke", "add_sub_v0.tar.gz", *files, "--json")
+    assert ran.json["outputs"]["OUTPUT0"]["data"] == [1, 2, 3, 4]
+
+
+def test_model_without_a_published_signature(aws, mme) -> None:
+    ran = mme("invoke", "tenant-a/echo_v0.tar.gz", "-i", "A:INT64=1,2", "-i", "S:BYTES=hé,[b]", "-i", "F=0.5")
+    assert ran.status == 0, ran.err
+    assert "hé, [b]" in ran.out
+    outputs = mme("invoke", "echo.tar.gz", "-i", "A:INT64=1,2", "-i", "S:BYTES=hé", "--json").json["outputs"]
+    assert outputs == {
+        "A": {"datatype": "INT64", "shape": [2], "data": [1, 2]},
+        "S": {"datatype": "BYTES", "shape": [1], "data": ["hé"]},
+    }
+
+
+def test_long_answers_are_cut(aws, mme) -> None:
+    values = ",".join(str(number) for number in range(50))
+    ran = mme("invoke", "echo.tar.gz", "-i", f"A:INT64={values}")
+    assert "10, 11, ... (--json prints all 50)" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["add_sub_v0.tar.gz"], "no input is given"),
+        (["add_sub_v0.tar.gz", "-i", "INPUT0"], "not of the form NAME=VALUES"),
+        (["add_sub_v0.tar.gz", "-i", "WRONG=1"], "no input WRONG"),
+        (["add_sub_v0.tar.gz", "-i", "INPUT0=1"], "does not fit FP32 [4]"),
+        (["add_sub_v0.tar.gz", "-i", "INPUT0=1,2,3,4", "-i", "INPUT0=1,2,3,4"], "given twice"),
+        (["add_sub_v0.tar.gz", "--image", "x.png"], "takes no picture"),
+        (["digits_v0.tar.gz", "--image", "absent.png"], "absent.png can't be read"),
+        (["absent_v0.tar.gz", "-i", "X=1"], "can't be had by endpoint mme-local"),
+        (["absent_v0.tar.gz", "--image", "x.png"], "what this model takes is not known"),
+        (["broken_v0.tar.gz", "-i", "X=1"], "broken_v0.tar.gz failed with status 400: boom"),
+        (["a" * 1025, "-i", "X=1"], "has 1025 characters"),
+    ],
+)
+def test_bad_input_is_one_clear_line(published, mme, arguments: list[str], words: str) -> None:
+    ran = mme("invoke", *arguments)
+    assert ran.status == 2
+    assert ran.err.startswith("error: ")
+    assert words in ran.err.splitlines()[0]
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+
+
+def test_payload_over_the_limit(aws, mme, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(25_000_001, np.uint8))
+    ran = mme("invoke", "echo.tar.gz", "-i", f"X=@{tmp_path / 'x.npy'}")
+    assert ran.status == 2
+    assert "SageMaker takes 25 MB" in ran.err
+
+
+def test_large_payload_is_a_note_not_a_traceback(aws, mme, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(7_000_000, np.uint8))
+    ran = mme("invoke", "echo.tar.gz", "-i", f"X=@{tmp_path / 'x.npy'}")
+    assert ran.status == 0
+    assert ran.err.startswith("warning: a request of 7.0 MB")
+
+
+def test_caller_who_may_not_look_into_the_bucket(aws, mme) -> None:
+    aws.delete_bucket(Bucket="models")
+    assert mme("invoke", "echo.tar.gz", "-i", "X=1").status == 0

@@ -1,0 +1,160 @@
+"""mme models add, mme models list."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+REGISTRY = Path(__file__).parents[2] / "model_registry"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    """The project's registry with triton-serve-pt not built, whatever this checkout has."""
+    copy = tmp_path / "model_registry"
+    shutil.copytree(REGISTRY, copy, ignore=shutil.ignore_patterns("__pycache__", "model.pt"))
+    return copy
+
+
+def keys(s3) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket="models").get("Contents", [])]
+
+
+def test_add_one(aws, mme) -> None:
+    ran = mme("models", "add", f"{REGISTRY / 'add_sub'}/")
+    assert ran.status == 0
+    assert ran.rows[2].startswith("add_sub_v0.tar.gz published ")
+    assert keys(aws) == ["models/add_sub_v0.tar.gz"]
+    again = mme("models", "add", REGISTRY / "add_sub")
+    assert again.status == 0
+    assert "unchanged" in again.out
+    assert keys(aws) == ["models/add_sub_v0.tar.gz"]
+
+
+def test_add_registry_skips_what_is_not_built(aws, mme, registry: Path) -> None:
+    ran = mme("models", "add", registry, "--json")
+    assert ran.status == 0
+    assert [one["model"] for one in ran.json["published"]] == ["add_sub_v0.tar.gz", "digits_v0.tar.gz"]
+    assert ran.json["skipped"] == [
+        {
+            "name": "triton-serve-pt",
+            "reason": f"model.pt missing, run python {registry / 'build_triton_serve_pt.py'}",
+        }
+    ]
+    assert "skipped triton-serve-pt: model.pt missing, run python" in ran.err
+
+
+def test_add_unbuilt_model_by_name(aws, mme, registry: Path) -> None:
+    ran = mme("models", "add", registry / "triton-serve-pt")
+    assert ran.status == 2
+    assert "1/model.pt is missing" in ran.err
+    assert "build_triton_serve_pt.py" in ran.err
+    assert keys(aws) == []
+
+
+def test_add_under_another_name(aws, mme) -> None:
+    ran = mme("models", "add", REGISTRY / "add_sub", "--name", "tenant-a/mine", "--json")
+    assert ran.json["published"][0]["model"] == "tenant-a/mine_v0.tar.gz"
+    many = mme("models", "add", REGISTRY / "add_sub", REGISTRY / "digits", "--name", "x")
+    assert many.status == 2
+    assert "2 models can't all be called x" in many.err
+
+
+def test_older_content_is_named(aws, mme, tmp_path: Path) -> None:
+    model = shutil.copytree(REGISTRY / "add_sub", tmp_path / "add_sub")
+    mme("models", "add", model)
+    original = (model / "1" / "model.py").read_text()
+    (model / "1" / "model.py").write_text(original + "# changed\n")
+    assert mme("models", "add", model).rows[2].startswith("add_sub_v1.tar.gz published ")
+    (model / "1" / "model.py").write_text(original)
+    row = mme("models", "add", model).rows[2]
+    assert row.startswith("add_sub_v0.tar.gz unchanged: this older version has the same content ")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda m: (m / "config.pbtxt").unlink(), "config.pbtxt is missing"),
+        (lambda m: (m / "1" / "model.py").unlink(), "1/model.py is missing"),
+        (lambda m: shutil.rmtree(m / "1"), "there is no version directory"),
+        (lambda m: (shutil.rmtree(m), m.mkdir()), "the directory is empty"),
+        (shutil.rmtree, "no such directory"),
+        (lambda m: (m / "link").symlink_to("/etc/hosts"), "symbolic link"),
+        (lambda m: (m / "config.pbtxt").write_text("{{"), "not a Triton model configuration"),
+    ],
+)
+def test_bad_models_are_one_clear_line(aws, mme, tmp_path: Path, break_it, words: str) -> None:
+    model = shutil.copytree(
+        REGISTRY / "add_sub", tmp_path / "add_sub", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    break_it(model)
+    ran = mme("models", "add", model)
+    assert ran.status == 2
+    assert ran.err.startswith(f"error: {model}: ")
+    assert words in ran.err.splitlines()[0]
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+    assert keys(aws) == []
+
+
+def test_one_bad_model_stops_the_whole_registry(aws, mme, registry: Path) -> None:
+    (registry / "digits" / "config.pbtxt").write_text("{{")
+    ran = mme("models", "add", registry)
+    assert ran.status == 2
+    assert keys(aws) == []
+
+
+def test_bad_model_is_told_before_aws_is_asked(mme, tmp_path: Path) -> None:
+    assert "no such directory" in mme("models", "add", tmp_path / "absent").err
+
+
+def test_over_long_name(aws, mme) -> None:
+    ran = mme("models", "add", REGISTRY / "add_sub", "--name", "a" * 1020)
+    assert ran.status == 2
+    assert "SageMaker takes 1024 at most" in ran.err
+    assert keys(aws) == []
+
+
+def test_list(aws, mme) -> None:
+    empty = mme("models", "list")
+    assert (empty.status, empty.out) == (0, "")
+    assert "no models in s3://models/models/" in empty.err
+    assert mme("models", "list", "--json").json == []
+    mme("models", "add", REGISTRY / "add_sub")
+    aws.put_object(Bucket="models", Key="models/other.tar.gz", Body=b"x" * 1500)
+    ran = mme("models", "list")
+    assert ran.out.splitlines()[0].split() == ["MODEL", "VERSION", "SIZE", "AGE", "DIGEST"]
+    assert any(line.split()[:4] == ["other.tar.gz", "-", "1.5", "kB"] for line in ran.out.splitlines())
+    assert "\x1b" not in ran.out  # no colours in a pipe
+    listed = mme("models", "list", "--json").json
+    assert [(one["model"], one["name"], one["version"]) for one in listed] == [
+        ("add_sub_v0.tar.gz", "add_sub", 0),
+        ("other.tar.gz", "other", None),
+    ]
+    assert len(listed[0]["digest"]) == 64
+    assert listed[1]["digest"] is None
+
+
+def test_no_runtime(mme) -> None:
+    ran = mme("models", "list")
+    assert ran.status == 2
+    assert "nothing answers at http://localhost:9" in ran.err
+    assert "mme local up" in ran.err
+
+
+def test_no_such_stack(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    ran = mme("--env", "staging", "--region", "us-east-1", "models", "list")
+    assert ran.status == 2
+    assert "the stack mme-staging-serving does not exist" in ran.err
+    assert "cdk deploy 'staging/*'" in ran.err
+
+
+def test_bucket_that_is_gone(aws, mme) -> None:
+    aws.delete_bucket(Bucket="models")
+    ran = mme("models", "list")
+    assert ran.status == 2
+    assert "the models' bucket models does not exist" in ran.err

@@ -1,0 +1,151 @@
+"""Tensors as typed on a command line or written in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mme.archives import TensorSignature, TensorSpec
+from mme.client import TensorError
+from mme.client.literals import load_json_inputs, parse_input
+
+ADD_SUB = TensorSignature(inputs=(TensorSpec("INPUT0", "FP32", (4,)), TensorSpec("INPUT1", "FP32", (4,))))
+DIGITS = TensorSignature(inputs=(TensorSpec("image", "FP32", (8, 8)),), max_batch_size=128)
+MIXED = TensorSignature(
+    inputs=(
+        TensorSpec("text", "BYTES", (-1,)),
+        TensorSpec("ids", "INT64", (2,)),
+        TensorSpec("flag", "BOOL", (1,)),
+    ),
+    max_batch_size=4,
+)
+
+
+def test_numbers_take_the_declared_type_and_shape() -> None:
+    tensor = parse_input("INPUT0=1,2, 3,-4e1", ADD_SUB)
+    assert (tensor.name, tensor.datatype, tensor.array.dtype) == ("INPUT0", "FP32", np.float32)
+    assert tensor.array.tolist() == [1, 2, 3, -40]
+
+
+def test_batch_dimension_is_added() -> None:
+    one = ",".join(["1"] * 64)
+    assert parse_input(f"image={one}", DIGITS).array.shape == (1, 8, 8)
+    assert parse_input(f"image={one},{one}", DIGITS).array.shape == (2, 8, 8)
+    nested = json.dumps([[0] * 8] * 8)
+    assert parse_input(f"image={nested}", DIGITS).array.shape == (1, 8, 8)
+    assert parse_input(f"image=[{nested}]", DIGITS).array.shape == (1, 8, 8)
+
+
+def test_other_types() -> None:
+    text = parse_input("text=ab,cd", MIXED)
+    assert (text.array.tolist(), text.datatype) == ([[b"ab", b"cd"]], "BYTES")
+    assert parse_input('text=["a,b"]', MIXED).array.tolist() == [[b"a,b"]]
+    assert parse_input("ids=1,9007199254740993", MIXED).array.tolist() == [[1, 9007199254740993]]
+    assert parse_input("flag=true", MIXED).array.tolist() == [[True]]
+
+
+def test_without_a_signature() -> None:
+    tensor = parse_input("X=1,2")
+    assert (tensor.datatype, tensor.array.shape) == ("FP32", (2,))
+    tensor = parse_input("X:INT64=1,2")
+    assert (tensor.name, tensor.datatype, tensor.array.dtype) == ("X", "INT64", np.int64)
+    assert parse_input("x:0=1").name == "x:0"
+    assert parse_input("x:0:FP16=1").datatype == "FP16"
+    assert parse_input("X:BYTES=a=b").array.tolist() == [b"a=b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "signature", "words"),
+    [
+        ("INPUT0", ADD_SUB, "not of the form NAME=VALUES"),
+        ("=1", None, "not of the form"),
+        ("INPUT9=1", ADD_SUB, "the model has no input INPUT9"),
+        ("INPUT0=1,2,3", ADD_SUB, "shape [3] does not fit FP32 [4]"),
+        ("INPUT0=1,x,3,4", ADD_SUB, "'x' is no FP32 value"),
+        ("INPUT0=", ADD_SUB, "'' is no FP32 value"),
+        ("ids=1.5,2", MIXED, "'1.5' is no INT64 value"),
+        ("flag=2", MIXED, "'2' is no BOOL value"),
+        ("INPUT0=[1,2", ADD_SUB, "is not a JSON list"),
+        ("INPUT0=[[1],[1,2]]", ADD_SUB, "not of one length"),
+        ("image=1,2,3", DIGITS, "128 of them at most"),
+        ("INPUT0=@absent.npy", ADD_SUB, "absent.npy can't be read: no such file"),
+    ],
+)
+def test_what_does_not_fit(text: str, signature: TensorSignature | None, words: str) -> None:
+    with pytest.raises(TensorError) as caught:
+        parse_input(text, signature)
+    assert words in caught.value.message
+
+
+def test_hint_lists_the_inputs() -> None:
+    with pytest.raises(TensorError) as caught:
+        parse_input("x=1", ADD_SUB)
+    assert caught.value.hint == "its inputs are: INPUT0 FP32 [4], INPUT1 FP32 [4]"
+
+
+def test_npy_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((8, 8)))
+    tensor = parse_input(f"image=@{path}", DIGITS)
+    assert tensor.array.shape == (1, 8, 8)
+    assert tensor.datatype == "FP32"
+    assert parse_input(f"X=@{path}").datatype is None
+    path.write_bytes(b"not numpy")
+    with pytest.raises(TensorError, match=r"no \.npy file of plain numbers"):
+        parse_input(f"X=@{path}")
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(TensorError, match=r"no \.npy file of plain numbers"):
+        parse_input(f"X=@{path}")
+    np.savez(tmp_path / "many.npz", a=np.ones(1))
+    with pytest.raises(TensorError, match="several arrays"):
+        parse_input(f"X=@{tmp_path / 'many.npz'}")
+
+
+def test_json_files(tmp_path: Path) -> None:
+    path = tmp_path / "request.json"
+    path.write_text('{"INPUT0": [1, 2, 3, 4], "INPUT1": [[5, 6, 7, 8]]}')
+    first, second = load_json_inputs(path)
+    assert (first.array.tolist(), second.array.shape) == ([1, 2, 3, 4], (1, 4))
+    path.write_text('{"flag": true, "ids": [[1, 2], [3, 4]]}')
+    flag, ids = load_json_inputs(path, MIXED)
+    assert (flag.array.tolist(), ids.array.shape) == ([[True]], (2, 2))
+    path.write_text('{"inputs": [{"name": "X", "shape": [2], "datatype": "UINT8", "data": [1, 2]}]}')
+    (only,) = load_json_inputs(path)
+    assert (only.name, only.datatype, only.array.dtype) == ("X", "UINT8", np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "holds no inputs"),
+        ("{}", "holds no inputs"),
+        ('{"ids": ["x", "y"]}', "input ids"),
+        ('{"inputs": [{"name": "X"}]}', "lacks its name"),
+    ],
+)
+def test_broken_json_files(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "request.json"
+    path.write_text(content)
+    with pytest.raises(TensorError, match=words):
+        load_json_inputs(path, MIXED)
+    with pytest.raises(TensorError, match="can't be read"):
+        load_json_inputs(tmp_path / "absent.json")
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=4, max_size=4))
+def test_any_float_comes_through(values: list[float]) -> None:
+    tensor = parse_input("INPUT0=" + ",".join(map(repr, values)), ADD_SUB)
+    np.testing.assert_array_equal(tensor.array, np.array(values, np.float32))
+
+
+@given(st.text())
+def test_any_text_gives_a_tensor_or_a_clear_error(text: str) -> None:
+    with contextlib.suppress(TensorError):
+        assert parse_input(text, ADD_SUB).array.shape == (4,)

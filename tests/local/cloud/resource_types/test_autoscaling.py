@@ -1,0 +1,102 @@
+"""Scalable targets and scaling policies of an endpoint's variant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+def scaled(template: dict[str, Any], **bounds: int) -> dict[str, Any]:
+    target = {
+        "MinCapacity": 1,
+        "MaxCapacity": 2,
+        **bounds,
+        "ResourceId": {"Fn::Sub": "endpoint/${Endpoint.EndpointName}/variant/AllTraffic"},
+        "ScalableDimension": DIMENSION,
+        "ServiceNamespace": "sagemaker",
+        "Tags": [{"Key": "project", "Value": "mme"}],
+    }
+    policy = {
+        "PolicyName": "invocations",
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": {"Ref": "Target"},
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 600.0,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+            },
+        },
+    }
+    kind = "AWS::ApplicationAutoScaling"
+    template["Resources"]["Target"] = {"Type": f"{kind}::ScalableTarget", "Properties": target}
+    template["Resources"]["Policy"] = {"Type": f"{kind}::ScalingPolicy", "Properties": policy}
+    return template
+
+
+def test_a_target_and_its_policy_are_registered(
+    deploy: Any, endpoint_template: Any, resource_id: Any, aws: Any
+) -> None:
+    assert deploy(scaled(endpoint_template()))["StackStatus"] == "CREATE_COMPLETE"
+
+    scaling = aws("application-autoscaling")
+    [target] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["ResourceId"], target["ScalableDimension"]) == (
+        "endpoint/mme/variant/AllTraffic",
+        DIMENSION,
+    )
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 2)
+    assert target["RoleARN"].endswith("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint")
+    assert resource_id("Target") == f"endpoint/mme/variant/AllTraffic|{DIMENSION}|sagemaker"
+    [policy] = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert policy["PolicyARN"] == resource_id("Policy")
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 600.0
+
+
+def test_bounds_change_in_place(deploy: Any, endpoint_template: Any, resource_id: Any, aws: Any) -> None:
+    deploy(scaled(endpoint_template()))
+    before = resource_id("Target")
+
+    assert deploy(scaled(endpoint_template(), MaxCapacity=9))["StackStatus"] == "UPDATE_COMPLETE"
+    assert resource_id("Target") == before
+    [target] = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")[
+        "ScalableTargets"
+    ]
+    assert target["MaxCapacity"] == 9
+
+
+def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
+    deploy: Any, endpoint_template: Any, aws: Any
+) -> None:
+    deploy(scaled(endpoint_template(image="image:1", RetainAllVariantProperties=True)))
+    sagemaker = aws("sagemaker")
+    live = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName="mme", DesiredWeightsAndCapacities=live)
+    stack = deploy(scaled(endpoint_template(image="image:2", RetainAllVariantProperties=True)))
+
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    [variant] = sagemaker.describe_endpoint(EndpointName="mme")["ProductionVariants"]
+    assert variant["CurrentInstanceCount"] == 2
+
+
+def test_a_scaled_endpoint_refuses_another_instance_type(
+    deploy: Any, endpoint_template: Any, events: Any, aws: Any
+) -> None:
+    deploy(scaled(endpoint_template()))
+    stack = deploy(scaled(endpoint_template(instance_type="ml.g5.2xlarge")))
+
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("must be deregistered as scalable target(s)" in reason for _, _, reason in events())
+    name = aws("sagemaker").describe_endpoint(EndpointName="mme")["EndpointConfigName"]
+    config = aws("sagemaker").describe_endpoint_config(EndpointConfigName=name)
+    assert config["ProductionVariants"][0]["InstanceType"] == "ml.g5.xlarge"
+
+
+def test_both_go_with_the_stack(deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any) -> None:
+    deploy(scaled(endpoint_template()))
+
+    cloudformation.delete_stack(StackName="app")
+
+    scaling = aws("application-autoscaling")
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []

@@ -1,0 +1,109 @@
+"""Alarms, log groups, keys, and the types that moto makes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def one(type_name: str, **properties: Any) -> dict[str, Any]:
+    return {"Resources": {"It": {"Type": type_name, "Properties": properties}}}
+
+
+def alarm(threshold: float) -> dict[str, Any]:
+    return one(
+        "AWS::CloudWatch::Alarm",
+        ComparisonOperator="GreaterThanThreshold",
+        EvaluationPeriods="2",  # text, as a template parameter would be
+        MetricName="ModelLatency",
+        Namespace="AWS/SageMaker",
+        Dimensions=[{"Name": "EndpointName", "Value": "mme"}],
+        Period=60,
+        Statistic="Average",
+        Threshold=threshold,
+        TreatMissingData="notBreaching",
+    )
+
+
+def test_an_alarm_is_made_changed_and_deleted(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    deploy(alarm(1.0))
+    name = resource_id("It")
+    assert deploy(alarm(2.5))["StackStatus"] == "UPDATE_COMPLETE"
+
+    cloudwatch = aws("cloudwatch")
+    [described] = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert (described["AlarmName"], described["Threshold"], described["EvaluationPeriods"]) == (name, 2.5, 2)
+    assert described["TreatMissingData"] == "notBreaching"
+    cloudformation.delete_stack(StackName="app")
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_a_log_groups_retention_changes_in_place(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    deploy(one("AWS::Logs::LogGroup", RetentionInDays=7))
+    name = resource_id("It")
+    assert deploy(one("AWS::Logs::LogGroup", RetentionInDays=30))["StackStatus"] == "UPDATE_COMPLETE"
+
+    assert resource_id("It") == name
+    [group] = aws("logs").describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == (name, 30)
+    cloudformation.delete_stack(StackName="app")
+    assert aws("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_a_keys_policy_changes_in_place(deploy: Any, resource_id: Any, cloudformation: Any, aws: Any) -> None:
+    def key(action: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": action, "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        made = one("AWS::KMS::Key", KeyPolicy=policy, EnableKeyRotation=True)
+        alias = {"AliasName": "alias/models", "TargetKeyId": {"Ref": "It"}}
+        made["Resources"]["Alias"] = {"Type": "AWS::KMS::Alias", "Properties": alias}
+        return made
+
+    deploy(key("kms:*"))
+    key_id = resource_id("It")
+    assert deploy(key("kms:Decrypt"))["StackStatus"] == "UPDATE_COMPLETE"
+
+    assert resource_id("It") == key_id
+    kms = aws("kms")
+    policy = json.loads(kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"])
+    assert policy["Statement"][0]["Action"] == "kms:Decrypt"
+    assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"]
+    assert kms.describe_key(KeyId="alias/models")["KeyMetadata"]["KeyId"] == key_id
+    cloudformation.delete_stack(StackName="app")
+    assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
+def test_a_parameter_made_by_moto_changes_and_goes(deploy: Any, cloudformation: Any, aws: Any) -> None:
+    deploy(one("AWS::SSM::Parameter", Name="/mme/x", Type="String", Value="1"))
+    assert deploy(one("AWS::SSM::Parameter", Name="/mme/x", Type="String", Value="2"))["StackStatus"] == (
+        "UPDATE_COMPLETE"
+    )
+    ssm = aws("ssm")
+    assert ssm.get_parameter(Name="/mme/x")["Parameter"]["Value"] == "2"
+
+    cloudformation.delete_stack(StackName="app")
+
+    assert ssm.describe_parameters()["Parameters"] == []
+
+
+def test_a_queue_a_topic_and_a_dashboard_made_by_moto(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    document = one("AWS::SQS::Queue", VisibilityTimeout=60)
+    document["Resources"]["Topic"] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}
+    board = {"DashboardName": "d", "DashboardBody": '{"widgets":[]}'}
+    document["Resources"]["Board"] = {"Type": "AWS::CloudWatch::Dashboard", "Properties": board}
+    document["Outputs"] = {"Queue": {"Value": {"Fn::GetAtt": ["It", "Arn"]}}}
+    stack = deploy(document)
+
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert stack["Outputs"][0]["OutputValue"].startswith("arn:aws:sqs:us-east-1:123456789012:app-It-")
+    assert len(aws("sqs").list_queues()["QueueUrls"]) == 1
+    cloudformation.delete_stack(StackName="app")
+    assert "QueueUrls" not in aws("sqs").list_queues()
+    assert aws("sns").list_topics()["Topics"] == []
+    assert aws("cloudwatch").list_dashboards()["DashboardEntries"] == []

@@ -1,0 +1,155 @@
+"""A deployment is found by its stack's outputs, or the reason is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+)
+from moto import mock_aws
+
+from mme.errors import MmeError
+from mme.operate.access import cloudformation_client, open_session, s3_client
+from mme.operate.aws_failures import explain_aws_error
+from mme.operate.discovery import Deployment, discover
+from mme.settings import Settings
+
+OUTPUTS = {"EndpointName": "mme-dev", "ModelBucketName": "models", "ModelPrefix": "models/"}
+
+
+@pytest.fixture(autouse=True)
+def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        yield boto3.client("cloudformation", region_name="us-east-1")
+
+
+def deploy(cloudformation, outputs: dict[str, str]) -> None:
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    cloudformation.create_stack(StackName="mme-dev-serving", TemplateBody=json.dumps(template))
+
+
+def test_outputs(cloudformation) -> None:
+    deploy(cloudformation, OUTPUTS)
+    assert discover(cloudformation, "mme-dev-serving", "dev") == Deployment(
+        "mme-dev-serving", "mme-dev", "models", "models/"
+    )
+
+
+def test_no_such_stack(cloudformation) -> None:
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-dev-serving", "dev")
+    assert "the stack mme-dev-serving does not exist in us-east-1" in caught.value.message
+    assert "cdk deploy 'dev/*'" in str(caught.value.hint)
+
+
+def test_some_other_stack(cloudformation) -> None:
+    deploy(cloudformation, {"EndpointName": "x"})
+    with pytest.raises(MmeError, match="has no output ModelBucketName, ModelPrefix"):
+        discover(cloudformation, "mme-dev-serving", "dev")
+
+
+def test_nothing_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        url = f"http://localhost:{taken.getsockname()[1]}"
+        settings = Settings.load(endpoint_url=url)
+        client = cloudformation_client(open_session(settings), settings)
+        with pytest.raises(MmeError) as caught:
+            discover(client, "mme-local-serving", "local")
+    assert f"nothing answers at {url}" in caught.value.message
+    assert "mme local up" in str(caught.value.hint)
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    response = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "DescribeStacks")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ProfileNotFound(profile="x"), "The config profile (x) could not be found"),
+        (NoRegionError(), "no AWS region"),
+        (NoCredentialsError(), "no AWS credentials"),
+        (SSOTokenLoadError(error_msg="x"), "credentials can't be had"),
+        (EndpointConnectionError(endpoint_url="https://sts.amazonaws.com/"), "can't be reached"),
+        (refusal("ExpiredToken"), "have expired"),
+        (refusal("InvalidClientTokenId"), "does not know these credentials"),
+        (refusal("AccessDenied"), "DescribeStacks is denied"),
+        (refusal("Throttling"), "also when tried again"),
+        (refusal("InternalError", 500), "AWS failed at DescribeStacks"),
+    ],
+)
+def test_errors_of_boto3_in_plain_words(error: Exception, words: str) -> None:
+    explained = explain_aws_error(error)
+    assert explained is not None
+    assert words in explained.message
+
+
+def test_other_errors_are_left_alone() -> None:
+    assert explain_aws_error(refusal("ValidationError")) is None
+    assert explain_aws_error(ValueError()) is None
+
+
+def test_local_defaults() -> None:
+    settings = Settings.load()
+    assert (settings.stack_name, settings.aws_url) == ("mme-local-serving", "http://localhost:4747")
+    session = open_session(settings)
+    assert session.region_name == "us-east-1"
+    assert session.get_credentials().access_key == "local"
+    client = s3_client(session, settings)
+    assert client.meta.endpoint_url == "http://localhost:4747"
+    assert client.meta.config.s3["addressing_style"] == "path"
+
+
+def test_own_credentials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert open_session(Settings.load()).get_credentials().access_key == "mine"
+
+
+def test_flags_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MME_ENV", "prod")
+    monkeypatch.setenv("MME_REGION", "eu-west-1")
+    assert Settings.load().stack_name == "mme-prod-serving"
+    settings = Settings.load(env="dev", stack=None, region="us-west-2")
+    assert (settings.stack_name, settings.aws_region, settings.aws_url) == (
+        "mme-dev-serving",
+        "us-west-2",
+        None,
+    )
+
+
+def test_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1234")
+    assert Settings.load().aws_url == "http://localhost:1234"
+    assert Settings.load(env="dev").aws_url is None  # boto3 reads the variable by itself
+
+
+@pytest.mark.parametrize(("flag", "value"), [("env", "a b"), ("endpoint_url", "localhost:1"), ("stack", "-")])
+def test_bad_settings(flag: str, value: str) -> None:
+    with pytest.raises(MmeError, match=f"{value!r} can't be the"):
+        Settings.load(**{flag: value})
