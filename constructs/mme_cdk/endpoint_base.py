@@ -102,16 +102,6 @@ class EndpointBase(EndpointMetrics):
         require(_name_fault(self._endpoint_name), path=self.node.path)
 
     @property
-    def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
-        return self._endpoint_name
-
-    @property
-    def variant_name(self) -> str:
-        """The first variant's name."""
-        return self._variant_name
-
-    @property
     def endpoint_arn(self) -> str:
         """The endpoint's ARN."""
         name = self.endpoint_name

@@ -38,15 +38,18 @@ class EndpointMetrics(Construct):
     so an alarm on it may roll the endpoint's deployments back.
     """
 
+    _endpoint_name: str
+    _variant_name: str
+
     @property
     def endpoint_name(self) -> str:
-        """The endpoint's name."""
-        raise NotImplementedError
+        """The endpoint's name, as `InvokeEndpoint` takes it."""
+        return self._endpoint_name
 
     @property
     def variant_name(self) -> str:
-        """The variant that metrics are of, unless told otherwise."""
-        raise NotImplementedError
+        """The first variant's name: metrics are of this one, unless told otherwise."""
+        return self._variant_name
 
     def metric(
         self, metric_name: str, *, namespace: str | None = None, **props: Unpack[MetricProps]
