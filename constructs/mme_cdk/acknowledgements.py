@@ -52,6 +52,20 @@ def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str)
         acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)
 
 
+def acknowledge_volume_key(scope: IConstruct) -> None:
+    """Accept, in every pack that asks for it, that an endpoint config of NVMe types has no key."""
+    packs = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
+    Validations.of(scope).acknowledge(
+        *(
+            Acknowledgment(
+                id=f"{pack}-SageMakerEndpointConfigurationKMSKeyConfigured",
+                reason="the instances have local NVMe storage, which their hardware encrypts and no key may",
+            )
+            for pack in packs
+        )
+    )
+
+
 @jsii.implements(IValidation)
 class _LateAcknowledgement:
     """Called by CDK when references are resolved; it finds no fault, it only adds the acknowledgements."""

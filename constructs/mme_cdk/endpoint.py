@@ -2,89 +2,37 @@
 
 from __future__ import annotations
 
-import re
+import jsii
+from aws_cdk import Stack, aws_cloudwatch, aws_sagemaker
+from constructs import Construct, IValidation
 
-from aws_cdk import ArnFormat, Names, Stack, aws_iam, aws_sagemaker
-from constructs import Construct, IConstruct
-
-from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme_cdk.deployment import DeploymentStrategy
+from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
-
-
-class EndpointBase(Construct):
-    """What an endpoint offers, whoever defines it: its name, its ARN, rights for its callers."""
-
-    def __init__(self, scope: Construct, id: str, *, endpoint_name: str | None = None) -> None:
-        super().__init__(scope, id)
-        self._endpoint_name = endpoint_name or _default_name(self)
-        require(_name_fault(self._endpoint_name), path=self.node.path)
-
-    @property
-    def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
-        return self._endpoint_name
-
-    @property
-    def endpoint_arn(self) -> str:
-        """The endpoint's ARN."""
-        name = self.endpoint_name
-        return Stack.of(self).format_arn(
-            service="sagemaker",
-            resource="endpoint",
-            # SageMaker writes endpoint ARNs in lower case whatever the name's case, and IAM compares exactly.
-            resource_name=name.lower() if known(name) else name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
-
-    def grant(self, grantee: aws_iam.IGrantable, *actions: str) -> aws_iam.Grant:
-        """Let it take these `sagemaker:` actions on this endpoint."""
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.endpoint_arn]
-        )
-
-    def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it call every model of this endpoint."""
-        return self.grant(grantee, "sagemaker:InvokeEndpoint")
-
-    def grant_invoke_model(self, grantee: aws_iam.IGrantable, *patterns: str) -> aws_iam.Grant:
-        """Let it call the models whose `TargetModel` matches one of the patterns, and no other.
-
-        Args:
-            grantee: who.
-            patterns: relative to the models' prefix, with `*` and `?`, such as `tenant-a/*`.
-
-        Raises:
-            PropsError: no pattern, or one that no TargetModel can match.
-        """
-        require(
-            "no pattern was given: name at least one, such as tenant-a/*, or use grant_invoke"
-            if not patterns
-            else None,
-            *(_pattern_fault(pattern) for pattern in patterns),
-            path=self.node.path,
-        )
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["sagemaker:InvokeEndpoint"],
-            resource_arns=[self.endpoint_arn],
-            conditions={"StringLike": {"sagemaker:TargetModel": list(patterns)}},
-        )
 
 
 class Endpoint(EndpointBase):
     """A SageMaker endpoint.
 
     Its name is fixed at synth, so that it is updated in place for good, and alarms, log queries and grants
-    can name it without depending on it.
+    can name it without depending on it. So an alarm on its metrics may roll its deployments back: the
+    endpoint depends on the alarm, and never the alarm on the endpoint.
 
     Attributes:
         config: what it runs on.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, config: EndpointConfig, endpoint_name: str | None = None
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: EndpointConfig,
+        endpoint_name: str | None = None,
+        deployment: DeploymentStrategy | None = None,
+        retain_variant_properties: bool | None = None,
     ) -> None:
         """Define the endpoint.
 
@@ -93,21 +41,85 @@ class Endpoint(EndpointBase):
             id: the construct's id.
             config: what it runs on.
             endpoint_name: its name; another name is another endpoint. Default: derived from the path.
+            deployment: how it moves to a new config. Default: SageMaker's, which is all at once without
+                alarms.
+            retain_variant_properties: whether an update keeps the live instance count and weights instead
+                of the config's. Default: True as soon as the instance count is scaled, else False.
 
         Raises:
-            PropsError: a name that SageMaker does not take.
+            PropsError: a name that SageMaker does not take, or a deployment that the config's instances
+                can't do: canary, linear and rolling need two or more.
         """
-        super().__init__(scope, id, endpoint_name=endpoint_name)
+        super().__init__(
+            scope,
+            id,
+            endpoint_name=endpoint_name,
+            variant_name=config.variant_name,
+            models=config.model.models,
+        )
+        if deployment is not None:
+            require(
+                *_fleet_faults(deployment, config),
+                *(_alarm_fault(self, alarm) for alarm in deployment.rollback_alarms),
+                path=self.node.path,
+            )
         self.config = config
-        self._scaling: ScalableInstanceCount | None = None
+        self._deployment = deployment
+        self._retain = retain_variant_properties
+        self._scaled: set[str] = set()
+        self.node.add_validation(_FleetValidation(self))
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
             "Resource",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.endpoint_config_name,
+            deployment_config=deployment.render() if deployment else None,
         )
+        if retain_variant_properties is not None:
+            self._retain_variants(retain_variant_properties)
 
-    def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
+    def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
+        """Let these alarms end a deployment and bring the old fleet back.
+
+        For alarms on the endpoint's own metrics, which can be made only after it. Without a deployment
+        strategy the endpoint gets `DeploymentStrategy.all_at_once()`. Let missing data count as not
+        breaching: an idle endpoint publishes none, and would roll every deployment back.
+
+        Args:
+            alarms: of this account and region, at most 10 with those of the strategy.
+
+        Raises:
+            PropsError: too many alarms, or one of another account or region.
+        """
+        require(*(_alarm_fault(self, alarm) for alarm in alarms), path=self.node.path)
+        strategy = self._deployment or DeploymentStrategy.all_at_once()
+        try:
+            for alarm in alarms:
+                strategy = strategy.with_alarm(alarm)
+        except PropsError as error:
+            raise PropsError(error.faults, path=self.node.path) from None
+        self._deployment = strategy
+        self._resource.deployment_config = strategy.render()
+
+    def fleet_faults(self) -> list[str]:
+        """Why the deployment strategy does not fit the config's variants as they are now."""
+        return [] if self._deployment is None else _fleet_faults(self._deployment, self.config)
+
+    def capacity_faults(self, *, min_capacity: int | None, max_capacity: int | None) -> list[str]:
+        """Why the deployment strategy can't work with a fleet of these bounds; None = bound not given."""
+        if self._deployment is None:
+            return []
+        bounds = {"min_capacity": min_capacity, "max_capacity": max_capacity}
+        return [
+            fault
+            for name, count in bounds.items()
+            if count is not None
+            for fault in self._deployment.fleet_faults(name, count)
+        ]
+
+    def auto_scale_instance_count(
+        self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
+    ) -> ScalableInstanceCount:
         """Let the instance count follow the load; say by what on the object returned.
 
         From then on an update of the endpoint keeps the live instance count and does not go back to the
@@ -116,43 +128,71 @@ class Endpoint(EndpointBase):
         Args:
             min_capacity: fewest instances, at least 1. Default: 1.
             max_capacity: most instances.
+            variant_name: which variant. Default: the first.
 
         Raises:
-            PropsError: bounds that contradict each other or the config, or a second call.
+            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
+                second call for the same variant.
         """
-        if self._scaling is not None:
+        name = self.config.variant(variant_name).variant_name
+        if name in self._scaled:
             raise PropsError(
                 ["auto_scale_instance_count was called twice; add policies to what the first call returned"],
                 path=self.node.path,
             )
-        self._scaling = ScalableInstanceCount(
-            self, "Scaling", endpoint=self, min_capacity=min_capacity, max_capacity=max_capacity
+        first = name == self.config.variant_name
+        scaling = ScalableInstanceCount(
+            self,
+            "Scaling" if first else f"Scaling{name}",
+            endpoint=self,
+            min_capacity=min_capacity,
+            max_capacity=max_capacity,
+            variant_name=name,
         )
-        self._resource.retain_all_variant_properties = True
-        return self._scaling
+        self._scaled.add(name)
+        if self._retain is None:
+            self._retain_variants(True)
+        return scaling
+
+    def _retain_variants(self, retain: bool) -> None:
+        self._resource.retain_all_variant_properties = retain
+        if retain:
+            # Data capture counts as a property of the variants: kept, it could never be switched on or off.
+            self._resource.exclude_retained_variant_properties = [
+                aws_sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
+            ]
 
 
-def _default_name(scope: IConstruct) -> str:
-    """The name that an endpoint gets from its path: stable, unique in the app, valid, in lower case."""
-    return Names.unique_resource_name(scope, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-").lower()
+@jsii.implements(IValidation)
+class _FleetValidation:
+    """Called by CDK before synthesis: the config may have got variants after the endpoint was made."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def validate(self) -> list[str]:
+        return self._endpoint.fleet_faults()
 
 
-def _name_fault(name: str) -> str | None:
-    if not known(name) or (
-        len(name) <= ENDPOINT_NAME_MAX_CHARS and re.fullmatch(ENDPOINT_NAME_PATTERN, name) is not None
+def _fleet_faults(deployment: DeploymentStrategy, config: EndpointConfig) -> list[str]:
+    faults = []
+    for variant in config.variants:
+        faults += deployment.fleet_faults(
+            "initial_instance_count", variant.initial_instance_count, variants=len(config.variants)
+        )
+    return list(dict.fromkeys(faults))
+
+
+def _alarm_fault(scope: Construct, alarm: aws_cloudwatch.IAlarm) -> str | None:
+    """SageMaker looks for an alarm by name, in the endpoint's own account and region."""
+    here, there = Stack.of(scope), alarm.env
+    for what, ours, theirs in (
+        ("region", here.region, there.region),
+        ("account", here.account, there.account),
     ):
-        return None
-    return (
-        f"endpoint_name {name} is not valid: use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and "
-        "hyphens, a letter or digit first and last"
-    )
-
-
-def _pattern_fault(pattern: str) -> str | None:
-    if not known(pattern):
-        return None
-    if not pattern or len(pattern) > TARGET_MODEL_MAX_CHARS:
-        return f"pattern of {len(pattern)} characters matches no model: use 1 to {TARGET_MODEL_MAX_CHARS}"
-    if pattern.startswith(("/", "s3:")):
-        return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
+        if known(ours) and known(theirs) and ours != theirs:
+            return (
+                f"rollback alarm {alarm.node.path} is in {what} {theirs} and the endpoint in {ours}: "
+                f"define the alarm in the endpoint's {what}"
+            )
     return None

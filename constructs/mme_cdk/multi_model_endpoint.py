@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import aws_iam, aws_kms
+from aws_cdk import Duration, Size, aws_cloudwatch, aws_iam, aws_kms
 from constructs import Construct
 
 from mme_cdk.connectable import declare_connectable
-from mme_cdk.endpoint import Endpoint, EndpointBase
+from mme_cdk.data_capture import DataCapture
+from mme_cdk.deployment import DeploymentStrategy
+from mme_cdk.endpoint import Endpoint
+from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.execution_role import ExecutionRole
 from mme_cdk.model_store import ModelStore
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.pipeline_container import PipelineContainer
+from mme_cdk.production_variant import RoutingStrategy
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
@@ -30,7 +34,6 @@ class MultiModelEndpoint(EndpointBase):
 
     Attributes:
         role: the containers' role. A python-backend model is code that runs with it.
-        models: where the archives lie.
         model: the model resource.
         config: what the endpoint runs on.
         endpoint: the endpoint itself.
@@ -59,8 +62,19 @@ class MultiModelEndpoint(EndpointBase):
         allow_all_outbound: bool = True,
         network_isolation: bool = False,
         variant_name: str = "AllTraffic",
+        initial_variant_weight: float = 1.0,
+        volume_size: Size | None = None,
+        model_data_download_timeout: Duration | None = None,
+        container_startup_health_check_timeout: Duration | None = None,
+        inference_ami_version: str | None = None,
+        routing_strategy: RoutingStrategy | None = None,
         encryption_key: aws_kms.IKey | None = None,
+        data_capture: DataCapture | None = None,
         detailed_observability: bool = False,
+        enhanced_metrics: bool = False,
+        metric_publish_frequency: Duration | None = None,
+        deployment: DeploymentStrategy | None = None,
+        retain_variant_properties: bool | None = None,
     ) -> None:
         """Define the endpoint and all it needs.
 
@@ -86,16 +100,31 @@ class MultiModelEndpoint(EndpointBase):
             allow_all_outbound: whether the new group lets every connection out. Default: True.
             network_isolation: whether the containers are without any network. Default: False.
             variant_name: the variant's name. Default: `AllTraffic`.
-            encryption_key: encrypts the instances' volumes. Default: AWS's own encryption.
-            detailed_observability: further metrics, which cost. Default: False.
+            initial_variant_weight: its weight beside variants added to `config`. Default: 1.0.
+            volume_size: storage volume of each instance, 1 to 512 GiB; not for types with local NVMe
+                storage. Default: SageMaker's own.
+            model_data_download_timeout: for one model's download, 60 to 3600 s. Default: SageMaker's own.
+            container_startup_health_check_timeout: for the container's first ping, 60 to 3600 s.
+                Default: SageMaker's own.
+            inference_ami_version: the instances' AMI. Default: for a Triton on the newest CUDA the one with
+                a driver for it, else SageMaker's own.
+            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
+            encryption_key: encrypts the instances' volumes; not for types with local NVMe storage.
+                Default: AWS's own encryption.
+            data_capture: samples requests and responses into S3, with a warning. Default: off.
+            detailed_observability: container and host metrics, which cost. Default: False.
+            enhanced_metrics: metrics of each instance and container, which cost. Default: False.
+            metric_publish_frequency: 10 to 300 s. Default: SageMaker's own, 60 s.
+            deployment: how it moves to a new config. Default: all at once, without rollback alarms.
+            retain_variant_properties: whether an update keeps the live instance count and weights.
+                Default: True as soon as the instance count is scaled, else False.
 
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
         if vpc is not None:
             declare_connectable(type(self))
-        super().__init__(scope, id, endpoint_name=endpoint_name)
-        self.models = models
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
         self.model = MultiModel(
             self,
@@ -122,10 +151,26 @@ class MultiModelEndpoint(EndpointBase):
             instance_type=instance_type,
             initial_instance_count=initial_instance_count,
             variant_name=variant_name,
+            initial_variant_weight=initial_variant_weight,
+            volume_size=volume_size,
+            model_data_download_timeout=model_data_download_timeout,
+            container_startup_health_check_timeout=container_startup_health_check_timeout,
+            inference_ami_version=inference_ami_version,
+            routing_strategy=routing_strategy,
             encryption_key=encryption_key,
+            data_capture=data_capture,
             detailed_observability=detailed_observability,
+            enhanced_metrics=enhanced_metrics,
+            metric_publish_frequency=metric_publish_frequency,
         )
-        self.endpoint = Endpoint(self, "Endpoint", config=self.config, endpoint_name=self.endpoint_name)
+        self.endpoint = Endpoint(
+            self,
+            "Endpoint",
+            config=self.config,
+            endpoint_name=self.endpoint_name,
+            deployment=deployment,
+            retain_variant_properties=retain_variant_properties,
+        )
         self.node.default_child = self.endpoint.node.default_child
 
     @property
@@ -137,15 +182,14 @@ class MultiModelEndpoint(EndpointBase):
         """
         return self.model.connections
 
-    def auto_scale_instance_count(self, *, min_capacity: int = 1, max_capacity: int) -> ScalableInstanceCount:
+    def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
+        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""
+        self.endpoint.add_rollback_alarm(*alarms)
+
+    def auto_scale_instance_count(
+        self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
+    ) -> ScalableInstanceCount:
         """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
-        return self.endpoint.auto_scale_instance_count(min_capacity=min_capacity, max_capacity=max_capacity)
-
-    def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
-        """Let it publish and retire models; see `ModelStore.grant_publish`, and mind its warning.
-
-        Args:
-            grantee: who.
-            prefix: a tenant's own part of the store, such as `tenant-a/`. Default: the whole store.
-        """
-        return self.models.grant_publish(grantee, prefix=prefix)
+        return self.endpoint.auto_scale_instance_count(
+            min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
+        )

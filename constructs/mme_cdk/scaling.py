@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, aws_applicationautoscaling
+from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling, aws_cloudwatch
 from constructs import Construct
 
+from mme.catalog.instances import instance_type as describe
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
-from mme_cdk.validation import known, outside, require
+from mme_cdk.validation import known, outside, require, seconds
 
 if TYPE_CHECKING:
     from mme_cdk.endpoint import Endpoint
@@ -17,16 +20,26 @@ _NAMESPACE = "sagemaker"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
 _Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
+_Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
+_Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionProperty
 
 
 class ScalableInstanceCount(Construct):
     """A variant registered with Application Auto Scaling. `Endpoint.auto_scale_instance_count` makes it.
 
     It takes the service's own linked role, so no role is created and two endpoints never share an id.
+    Where several policies disagree, the one that asks for the most instances wins.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, endpoint: Endpoint, min_capacity: int = 1, max_capacity: int
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: Endpoint,
+        min_capacity: int = 1,
+        max_capacity: int,
+        variant_name: str | None = None,
     ) -> None:
         """Register the variant.
 
@@ -36,29 +49,33 @@ class ScalableInstanceCount(Construct):
             endpoint: whose variant scales.
             min_capacity: fewest instances, at least 1: a variant cannot scale to zero. Default: 1.
             max_capacity: most instances.
+            variant_name: which variant. Default: the first.
 
         Raises:
-            PropsError: a minimum below 1 or above the maximum, or a maximum below the initial count.
+            PropsError: a minimum below 1 or above the maximum, a maximum below the initial count, or
+                bounds that the endpoint's deployment strategy can't work with.
         """
-        super().__init__(scope, id)
-        initial = endpoint.config.initial_instance_count
+        variant = endpoint.config.variant(variant_name)
+        initial = variant.initial_instance_count
+        # Before there is a construct: a caught fault leaves none behind, and the id free.
         require(
-            outside("min_capacity", min_capacity, VARIANT_MIN_INSTANCES),
-            f"min_capacity {min_capacity} is above max_capacity {max_capacity}: raise one or lower the other"
-            if known(min_capacity) and known(max_capacity) and min_capacity > max_capacity
-            else None,
+            *_bounds_faults(endpoint, min_capacity, max_capacity),
             f"initial_instance_count {initial} is above max_capacity {max_capacity}: bring them together"
             if known(initial) and known(max_capacity) and initial > max_capacity
             else None,
-            path=self.node.path,
+            path=f"{scope.node.path}/{id}",
         )
-        endpoint.config.ensure_instances(min_capacity)
+        super().__init__(scope, id)
+        self._endpoint = endpoint
+        self._variant = variant
+        self._actions: dict[str, _Action] = {}
+        endpoint.config.ensure_instances(min_capacity, variant_name=variant_name)
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
             "Resource",
             service_namespace=_NAMESPACE,
             scalable_dimension=_DIMENSION,
-            resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{endpoint.config.variant_name}",
+            resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{variant.variant_name}",
             min_capacity=min_capacity,
             max_capacity=max_capacity,
         )
@@ -111,12 +128,266 @@ class ScalableInstanceCount(Construct):
                 predefined_metric_specification=_Metric(
                     predefined_metric_type="SageMakerVariantInvocationsPerInstance"
                 ),
-                scale_in_cooldown=scale_in_cooldown.to_seconds() if scale_in_cooldown else None,
-                scale_out_cooldown=scale_out_cooldown.to_seconds() if scale_out_cooldown else None,
+                scale_in_cooldown=seconds(scale_in_cooldown),
+                scale_out_cooldown=seconds(scale_out_cooldown),
                 disable_scale_in=True if disable_scale_in else None,
             ),
         )
 
+    def scale_on_cpu_utilization(
+        self,
+        id: str,
+        *,
+        target_utilization_percent: float,
+        vcpus: int | None = None,
+        scale_in_cooldown: Duration | None = None,
+        scale_out_cooldown: Duration | None = None,
+        disable_scale_in: bool = False,
+    ) -> None:
+        """Keep the processors of an instance at this load.
+
+        SageMaker's metric goes to 100 for each vCPU, so the policy's target is the percentage times the
+        instance type's vCPUs.
+
+        Args:
+            id: the policy's id.
+            target_utilization_percent: above 0, at most 100, of all vCPUs together.
+            vcpus: of the instance type. Default: looked up; needed for a type known only at deployment.
+            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
+            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
+            disable_scale_in: whether it never removes instances. Default: False.
+
+        Raises:
+            PropsError: a percentage out of bounds, or an instance type whose vCPUs nobody said.
+        """
+        type = self._variant.instance_type
+        kind = describe(type) if known(type) else None
+        count = vcpus or (kind.vcpus if kind else 0)
+        require(
+            _percent_fault(target_utilization_percent),
+            "the instance type's vCPUs are not known at synth: give vcpus" if not count else None,
+            path=f"{self.node.path}/{id}",
+        )
+        self.scale_to_track_metric(
+            id,
+            metric=self._endpoint.metric_cpu_utilization(variant_name=self._variant.variant_name),
+            target_value=target_utilization_percent * count,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+            disable_scale_in=disable_scale_in,
+        )
+
+    def scale_on_gpu_utilization(
+        self,
+        id: str,
+        *,
+        target_utilization_percent: float,
+        scale_in_cooldown: Duration | None = None,
+        scale_out_cooldown: Duration | None = None,
+        disable_scale_in: bool = False,
+    ) -> None:
+        """Keep the GPU of an instance at this load.
+
+        Args:
+            id: the policy's id.
+            target_utilization_percent: above 0, at most 100.
+            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
+            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
+            disable_scale_in: whether it never removes instances. Default: False.
+
+        Raises:
+            PropsError: a percentage out of bounds, or an instance type without a GPU.
+        """
+        self._require_gpu(id, target_utilization_percent)
+        self.scale_to_track_metric(
+            id,
+            metric=self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name),
+            target_value=target_utilization_percent,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+            disable_scale_in=disable_scale_in,
+        )
+
+    def scale_on_gpu_memory_utilization(
+        self,
+        id: str,
+        *,
+        target_utilization_percent: float,
+        scale_in_cooldown: Duration | None = None,
+        scale_out_cooldown: Duration | None = None,
+        disable_scale_in: bool = False,
+    ) -> None:
+        """Keep the GPU memory of an instance filled to this share.
+
+        Models stay in memory until room is needed, idle or not: with more models than fit, this metric
+        stays high under no load at all, and the endpoint at its maximum.
+
+        Args:
+            id: the policy's id.
+            target_utilization_percent: above 0, at most 100.
+            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
+            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
+            disable_scale_in: whether it never removes instances. Default: False.
+
+        Raises:
+            PropsError: a percentage out of bounds, or an instance type without a GPU.
+        """
+        self._require_gpu(id, target_utilization_percent)
+        self.scale_to_track_metric(
+            id,
+            metric=self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name),
+            target_value=target_utilization_percent,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+            disable_scale_in=disable_scale_in,
+        )
+
+    def scale_to_track_metric(
+        self,
+        id: str,
+        *,
+        metric: aws_cloudwatch.IMetric,
+        target_value: float,
+        scale_in_cooldown: Duration | None = None,
+        scale_out_cooldown: Duration | None = None,
+        disable_scale_in: bool = False,
+    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
+        """Keep a metric at a value.
+
+        Args:
+            id: the policy's id.
+            metric: any that falls as instances are added, such as one by instance; no math expression.
+            target_value: in the metric's unit, above 0.
+            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
+            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
+            disable_scale_in: whether it never removes instances. Default: False.
+
+        Raises:
+            PropsError: a target that is not positive.
+        """
+        require(_not_positive("target_value", target_value), path=f"{self.node.path}/{id}")
+        return aws_applicationautoscaling.TargetTrackingScalingPolicy(
+            self,
+            id,
+            scaling_target=self._resource,
+            custom_metric=metric,
+            target_value=target_value,
+            scale_in_cooldown=scale_in_cooldown,
+            scale_out_cooldown=scale_out_cooldown,
+            disable_scale_in=True if disable_scale_in else None,
+        )
+
+    def scale_on_metric(
+        self,
+        id: str,
+        *,
+        metric: aws_cloudwatch.IMetric,
+        scaling_steps: Sequence[aws_applicationautoscaling.ScalingInterval],
+        adjustment_type: aws_applicationautoscaling.AdjustmentType | None = None,
+        cooldown: Duration | None = None,
+        evaluation_periods: int | None = None,
+        datapoints_to_alarm: int | None = None,
+        metric_aggregation_type: aws_applicationautoscaling.MetricAggregationType | None = None,
+        min_adjustment_magnitude: int | None = None,
+    ) -> aws_applicationautoscaling.StepScalingPolicy:
+        """Add or remove instances in steps, as a metric passes thresholds.
+
+        Args:
+            id: the policy's id.
+            metric: any, math expressions too.
+            scaling_steps: at least two intervals of the metric with the change that each asks for.
+            adjustment_type: what the changes are. Default: a change by so many instances.
+            cooldown: rest between two changes. Default: none.
+            evaluation_periods: periods of the metric that an alarm looks at. Default: 1.
+            datapoints_to_alarm: how many of them must breach. Default: all.
+            metric_aggregation_type: over these periods. Default: derived from the metric's statistic.
+            min_adjustment_magnitude: fewest instances of a change in percent. Default: none.
+        """
+        return aws_applicationautoscaling.StepScalingPolicy(
+            self,
+            id,
+            scaling_target=self._resource,
+            metric=metric,
+            scaling_steps=scaling_steps,
+            adjustment_type=adjustment_type,
+            cooldown=cooldown,
+            evaluation_periods=evaluation_periods,
+            datapoints_to_alarm=datapoints_to_alarm,
+            metric_aggregation_type=metric_aggregation_type,
+            min_adjustment_magnitude=min_adjustment_magnitude,
+        )
+
+    def scale_on_schedule(
+        self,
+        id: str,
+        *,
+        schedule: aws_applicationautoscaling.Schedule,
+        min_capacity: int | None = None,
+        max_capacity: int | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        time_zone: TimeZone | None = None,
+    ) -> None:
+        """Change the bounds at given times; policies go on scaling between them.
+
+        Args:
+            id: the action's name, unlike those of the others.
+            schedule: when.
+            min_capacity: from then on, at least 1. Default: as it is.
+            max_capacity: from then on. Default: as it is.
+            start_time: no earlier than that. Default: at once.
+            end_time: no later than that. Default: for good.
+            time_zone: of the schedule. Default: UTC.
+
+        Raises:
+            PropsError: neither bound, bounds as the constructor refuses them, or a name that is taken.
+        """
+        require(
+            "neither min_capacity nor max_capacity is given, so it would change nothing: give one"
+            if min_capacity is None and max_capacity is None
+            else None,
+            f"schedule {id} is there already: use another id" if id in self._actions else None,
+            *_bounds_faults(self._endpoint, min_capacity, max_capacity),
+            path=f"{self.node.path}/{id}",
+        )
+        self._actions[id] = _Action(
+            scheduled_action_name=id,
+            schedule=schedule.expression_string,
+            scalable_target_action=_Capacity(min_capacity=min_capacity, max_capacity=max_capacity),
+            start_time=start_time,
+            end_time=end_time,
+            timezone=time_zone.timezone_name if time_zone else None,
+        )
+        self._resource.scheduled_actions = list(self._actions.values())
+
+    def _require_gpu(self, id: str, percent: float) -> None:
+        type = self._variant.instance_type
+        kind = describe(type) if known(type) else None
+        require(
+            _percent_fault(percent),
+            f"{type} has no GPU: use scale_on_cpu_utilization or scale_on_invocations"
+            if kind is not None and not kind.gpus
+            else None,
+            path=f"{self.node.path}/{id}",
+        )
+
+
+def _bounds_faults(endpoint: Endpoint, least: int | None, most: int | None) -> list[str | None]:
+    return [
+        outside("min_capacity", least, VARIANT_MIN_INSTANCES),
+        outside("max_capacity", most, VARIANT_MIN_INSTANCES) if least is None else None,
+        f"min_capacity {least} is above max_capacity {most}: raise one or lower the other"
+        if least is not None and most is not None and known(least) and known(most) and least > most
+        else None,
+        *endpoint.capacity_faults(min_capacity=least, max_capacity=most),
+    ]
+
 
 def _not_positive(name: str, value: float) -> str | None:
     return f"{name} is {value}; it must be above 0" if known(value) and value <= 0 else None
+
+
+def _percent_fault(value: float) -> str | None:
+    if not known(value) or 0 < value <= 100:
+        return None
+    return f"target_utilization_percent is {value}; it must be above 0 and at most 100"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import Token
+from aws_cdk import Duration, Token
 
 
 class PropsError(ValueError):
@@ -43,3 +43,16 @@ def outside(name: str, value: float | None, low: float, high: float | None = Non
         return None
     bounds = f"at least {low}" if high is None else f"from {low} to {high}"
     return f"{name} is {value}; it must be {bounds}"
+
+
+def seconds(duration: Duration | None) -> float | None:
+    """A duration as AWS takes it; None stays None, and one known only at deployment stays a token."""
+    return None if duration is None else duration.to_seconds()
+
+
+def outside_seconds(name: str, duration: Duration | None, low: int, high: int) -> str | None:
+    """The fault of a duration outside `low`..`high` seconds (inclusive); None = no fault."""
+    length = seconds(duration)
+    if length is None or not known(length) or low <= length <= high:
+        return None
+    return f"{name} is {length:g} s; it must be from {low} to {high} s"

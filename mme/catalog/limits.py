@@ -79,3 +79,63 @@ VARIANT_MIN_INSTANCES: Final = 1
 
 SAFETY_FACTOR: Final = 0.5
 """Share of the measured peak load to scale on. Source: SageMaker AI guide, `endpoint-scaling-loadtest`."""
+
+DEPLOYMENT_WAIT_RANGE_SECONDS: Final = (0, 3600)
+"""Allowed waits of a deployment: after each move, and before the old fleet ends.
+
+Source: botocore sagemaker service-2, shapes `WaitIntervalInSeconds` and `TerminationWaitInSeconds`.
+"""
+
+DEPLOYMENT_TIMEOUT_RANGE_SECONDS: Final = (600, 28800)
+"""Allowed time limit of a deployment.
+
+Source: botocore sagemaker service-2, shape `MaximumExecutionTimeoutInSeconds`.
+"""
+
+ROLLBACK_ALARMS_MAX: Final = 10
+"""Most alarms that may roll a deployment back. Source: botocore sagemaker service-2, shape `AlarmList`."""
+
+CANARY_PERCENT_RANGE: Final = (1, 50)
+"""Allowed canary, percent of a variant's instances.
+
+Source: botocore sagemaker service-2, member `CanarySize` of `TrafficRoutingConfig`.
+"""
+
+LINEAR_STEP_PERCENT_RANGE: Final = (10, 50)
+"""Allowed linear step, percent of a variant's instances.
+
+Source: botocore sagemaker service-2, member `LinearStepSize` of `TrafficRoutingConfig`.
+"""
+
+ROLLING_BATCH_PERCENT_RANGE: Final = (5, 50)
+"""Allowed rolling batch, percent of a variant's instances.
+
+Source: botocore sagemaker service-2, member `MaximumBatchSize` of `RollingUpdatePolicy`.
+"""
+
+VOLUME_SIZE_RANGE_GIB: Final = (1, 512)
+"""Allowed storage volume of an instance, GiB.
+
+Source: botocore sagemaker service-2, shape `ProductionVariantVolumeSizeInGB`.
+"""
+
+VARIANT_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+"""What a variant may be called. Source: botocore sagemaker service-2, shape `VariantName`."""
+
+VARIANT_NAME_MAX_CHARS: Final = 63
+"""Longest variant name. Source: botocore sagemaker service-2, shape `VariantName`."""
+
+VARIANTS_MAX: Final = 10
+"""Most production variants of an endpoint. Source: botocore sagemaker service-2, `ProductionVariantList`."""
+
+METRIC_FREQUENCIES_SECONDS: Final = (10, 30, 60, 120, 180, 240, 300)
+"""How often an endpoint may publish its metrics.
+
+Source: botocore sagemaker service-2, member `MetricPublishFrequencyInSeconds` of `MetricsConfig`.
+"""
+
+CAPTURE_URI_MAX_CHARS: Final = 512
+"""Longest destination of captured data. Source: botocore sagemaker service-2, shape `DestinationS3Uri`."""
+
+CAPTURE_PERCENT_RANGE: Final = (0, 100)
+"""Allowed sampling of data capture, percent. Source: botocore sagemaker service-2, `SamplingPercentage`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ def shapes() -> dict[str, Any]:
         (limits.VPC_MAX_SUBNETS, "Subnets", "max"),
         (limits.VPC_MAX_SECURITY_GROUPS, "VpcSecurityGroupIds", "max"),
         (limits.VARIANT_MIN_INSTANCES, "InitialTaskCount", "min"),
+        (limits.ROLLBACK_ALARMS_MAX, "AlarmList", "max"),
+        (limits.VARIANT_NAME_PATTERN, "VariantName", "pattern"),
+        (limits.VARIANT_NAME_MAX_CHARS, "VariantName", "max"),
+        (limits.VARIANTS_MAX, "ProductionVariantList", "max"),
+        (limits.CAPTURE_URI_MAX_CHARS, "DestinationS3Uri", "max"),
     ],
 )
 def test_limit_is_botocores(shapes: dict[str, Any], limit: object, shape: str, bound: str) -> None:
@@ -51,6 +57,26 @@ def test_limit_is_botocores(shapes: dict[str, Any], limit: object, shape: str, b
 )
 def test_container_timeouts_are_botocores(shapes: dict[str, Any], shape: str) -> None:
     assert (shapes[shape]["min"], shapes[shape]["max"]) == limits.CONTAINER_TIMEOUT_RANGE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shape"),
+    [
+        (limits.DEPLOYMENT_WAIT_RANGE_SECONDS, "WaitIntervalInSeconds"),
+        (limits.DEPLOYMENT_WAIT_RANGE_SECONDS, "TerminationWaitInSeconds"),
+        (limits.DEPLOYMENT_TIMEOUT_RANGE_SECONDS, "MaximumExecutionTimeoutInSeconds"),
+        (limits.VOLUME_SIZE_RANGE_GIB, "ProductionVariantVolumeSizeInGB"),
+        (limits.CAPTURE_PERCENT_RANGE, "SamplingPercentage"),
+    ],
+)
+def test_ranges_are_botocores(shapes: dict[str, Any], bounds: tuple[int, int], shape: str) -> None:
+    assert (shapes[shape]["min"], shapes[shape]["max"]) == bounds
+
+
+def test_metric_frequencies_are_botocores(shapes: dict[str, Any]) -> None:
+    text = shapes["MetricsConfig"]["members"]["MetricPublishFrequencyInSeconds"]["documentation"]
+    (choices,) = re.findall(r"Valid values: (.*?)\.", text)
+    assert tuple(map(int, re.findall(r"\d+", choices))) == limits.METRIC_FREQUENCIES_SECONDS
 
 
 def test_a_client_waits_longer_than_the_service_takes() -> None:

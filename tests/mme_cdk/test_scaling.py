@@ -1,9 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import App, Duration, Stack, TimeZone, Token, aws_cloudwatch
+from aws_cdk.aws_applicationautoscaling import AdjustmentType, ScalingInterval, Schedule
 
-from mme_cdk import Endpoint, EndpointConfig, ModelStore, MultiModel, PropsError, ServingImage
+from mme_cdk import (
+    DeploymentStrategy,
+    Endpoint,
+    EndpointConfig,
+    ModelStore,
+    MultiModel,
+    Processor,
+    PropsError,
+    ServingImage,
+)
 
 TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
@@ -126,3 +136,205 @@ def test_rates(endpoint: Endpoint, props: dict[str, float], fault: str) -> None:
     scaling = endpoint.auto_scale_instance_count(max_capacity=2)
     with pytest.raises(PropsError, match=fault):
         scaling.scale_on_invocations("Load", **props)
+
+
+@pytest.fixture
+def cpu_endpoint(stack: Stack, models: ModelStore) -> Endpoint:
+    image = ServingImage.triton("26.05", processor=Processor.CPU)
+    model = MultiModel(stack, "Model", image=image, models=models)
+    config = EndpointConfig(stack, "Config", model=model, instance_type="ml.m5.xlarge")
+    return Endpoint(stack, "Endpoint", config=config, endpoint_name="mine")
+
+
+def test_scale_on_cpu_utilization(stack: Stack, cpu_endpoint: Endpoint, synth) -> None:
+    scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
+    scaling.scale_on_cpu_utilization(
+        "Cpu", target_utilization_percent=50, scale_out_cooldown=Duration.minutes(1)
+    )
+    # Half of four vCPUs, each of which counts to 100.
+    assert synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"] == {
+        "TargetValue": 200,
+        "CustomizedMetricSpecification": {
+            "Namespace": "/aws/sagemaker/Endpoints",
+            "MetricName": "CPUUtilization",
+            "Dimensions": [
+                {"Name": "EndpointName", "Value": "mine"},
+                {"Name": "VariantName", "Value": "AllTraffic"},
+            ],
+            "Statistic": "Average",
+        },
+        "ScaleOutCooldown": 60,
+    }
+
+
+def test_vcpus_of_a_type_known_only_at_deployment(stack: Stack, models: ModelStore, synth) -> None:
+    model = MultiModel(stack, "Model", image=ServingImage.triton("26.05"), models=models)
+    type = Token.as_string({"Ref": "Type"})
+    config = EndpointConfig(stack, "Config", model=model, instance_type=type)
+    scaling = Endpoint(stack, "Endpoint", config=config).auto_scale_instance_count(max_capacity=2)
+    with pytest.raises(PropsError, match=r"vCPUs are not known at synth: give vcpus"):
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50, vcpus=16)
+    scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=50)
+    targets = {
+        policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+        for policy in synth(stack).all(POLICY)
+    }
+    assert targets == {800, 50}
+
+
+@pytest.mark.parametrize(
+    ("method", "metric"),
+    [
+        ("scale_on_gpu_utilization", "GPUUtilization"),
+        ("scale_on_gpu_memory_utilization", "GPUMemoryUtilization"),
+    ],
+)
+def test_scale_on_the_gpu(stack: Stack, endpoint: Endpoint, synth, method: str, metric: str) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=4)
+    getattr(scaling, method)("Gpu", target_utilization_percent=70, disable_scale_in=True)
+    tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["CustomizedMetricSpecification"]["MetricName"] == metric
+    assert tracking["TargetValue"] == 70
+    assert tracking["DisableScaleIn"] is True
+
+
+def test_no_gpu_to_scale_on(cpu_endpoint: Endpoint) -> None:
+    scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
+    with pytest.raises(PropsError, match=r"percent is 101; .*; ml\.m5\.xlarge has no GPU: use scale_on_cpu"):
+        scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=101)
+    with pytest.raises(PropsError, match=r"target_utilization_percent is 0; it must be above 0 and at most"):
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0)
+
+
+def test_scale_to_track_any_metric(stack: Stack, endpoint: Endpoint, synth) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=4)
+    metric = endpoint.metric_model_latency(statistic="Maximum")
+    with pytest.raises(PropsError, match=r"Endpoint/Scaling/Slow: target_value is 0; it must be above 0"):
+        scaling.scale_to_track_metric("Slow", metric=metric, target_value=0)
+    scaling.scale_to_track_metric("Slow", metric=metric, target_value=50_000)
+    tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["CustomizedMetricSpecification"]["Statistic"] == "Maximum"
+    assert tracking["TargetValue"] == 50_000
+
+
+def test_scale_in_steps(stack: Stack, endpoint: Endpoint, synth) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=4)
+    scaling.scale_on_metric(
+        "Waits",
+        metric=endpoint.metric_model_loading_wait_time(),
+        scaling_steps=[
+            ScalingInterval(upper=1_000, change=-1),
+            ScalingInterval(lower=500_000, change=1),
+            ScalingInterval(lower=5_000_000, change=2),
+        ],
+        adjustment_type=AdjustmentType.CHANGE_IN_CAPACITY,
+        cooldown=Duration.minutes(5),
+        evaluation_periods=3,
+    )
+    template = synth(stack)
+    policies = [policy["Properties"] for policy in template.all(POLICY)]
+    assert {policy["PolicyType"] for policy in policies} == {"StepScaling"}
+    assert {policy["StepScalingPolicyConfiguration"]["Cooldown"] for policy in policies} == {300}
+    alarms = [alarm["Properties"] for alarm in template.all("AWS::CloudWatch::Alarm")]
+    assert {(alarm["ComparisonOperator"], alarm["Threshold"]) for alarm in alarms} == {
+        ("LessThanOrEqualToThreshold", 1_000),
+        ("GreaterThanOrEqualToThreshold", 500_000),
+    }
+    # An alarm that named the endpoint's resource would make the endpoint wait for its own scaling.
+    assert template.id_of("AWS::SageMaker::Endpoint") not in str(alarms)
+
+
+def test_schedules(stack: Stack, endpoint: Endpoint, synth) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=8)
+    scaling.scale_on_schedule(
+        "Morning",
+        schedule=Schedule.cron(hour="8", minute="0"),
+        min_capacity=4,
+        time_zone=TimeZone.EUROPE_BERLIN,
+    )
+    scaling.scale_on_schedule(
+        "Evening", schedule=Schedule.cron(hour="20", minute="0"), min_capacity=1, max_capacity=2
+    )
+    assert synth(stack).one(TARGET)["ScheduledActions"] == [
+        {
+            "ScheduledActionName": "Morning",
+            "Schedule": "cron(0 8 * * ? *)",
+            "ScalableTargetAction": {"MinCapacity": 4},
+            "Timezone": "Europe/Berlin",
+        },
+        {
+            "ScheduledActionName": "Evening",
+            "Schedule": "cron(0 20 * * ? *)",
+            "ScalableTargetAction": {"MinCapacity": 1, "MaxCapacity": 2},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fault"),
+    [
+        ({}, r"Scaling/Night: neither min_capacity nor max_capacity is given"),
+        ({"min_capacity": 0}, r"min_capacity is 0; it must be at least 1"),
+        ({"max_capacity": 0}, r"max_capacity is 0; it must be at least 1"),
+        ({"min_capacity": 3, "max_capacity": 2}, r"min_capacity 3 is above max_capacity 2"),
+    ],
+)
+def test_faults_of_a_schedule(endpoint: Endpoint, bounds: dict[str, int], fault: str) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=8)
+    with pytest.raises(PropsError, match=fault):
+        scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="20"), **bounds)
+
+
+def test_a_schedule_once(endpoint: Endpoint) -> None:
+    scaling = endpoint.auto_scale_instance_count(max_capacity=8)
+    scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="20"), max_capacity=2)
+    with pytest.raises(PropsError, match=r"schedule Night is there already: use another id"):
+        scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="21"), max_capacity=2)
+
+
+def test_a_schedule_must_leave_guardrails_two_instances(stack: Stack, models: ModelStore) -> None:
+    model = MultiModel(stack, "Model", image=ServingImage.triton("26.05"), models=models)
+    config = EndpointConfig(
+        stack, "Config", model=model, instance_type="ml.g5.xlarge", initial_instance_count=2
+    )
+    endpoint = Endpoint(stack, "Endpoint", config=config, deployment=DeploymentStrategy.canary())
+    scaling = endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=8)
+    with pytest.raises(PropsError, match=r"min_capacity is 1, and a canary deployment needs two or more"):
+        scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="20"), min_capacity=1)
+
+
+def test_each_variant_scales_by_itself(stack: Stack, cpu_endpoint: Endpoint, synth) -> None:
+    config = cpu_endpoint.config
+    config.add_variant("second", model=config.model, instance_type="ml.c5.xlarge")
+    cpu_endpoint.auto_scale_instance_count(max_capacity=2)
+    scaling = cpu_endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=4, variant_name="second")
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
+    with pytest.raises(PropsError, match=r"called twice"):
+        cpu_endpoint.auto_scale_instance_count(max_capacity=2, variant_name="second")
+    with pytest.raises(PropsError, match=r"there is no variant third: use one of AllTraffic, second"):
+        cpu_endpoint.auto_scale_instance_count(max_capacity=2, variant_name="third")
+    template = synth(stack)
+    ids = {target["Properties"]["ResourceId"] for target in template.all(TARGET)}
+    assert ids == {"endpoint/mine/variant/AllTraffic", "endpoint/mine/variant/second"}
+    tracking = template.one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["CustomizedMetricSpecification"]["Dimensions"][1]["Value"] == "second"
+    variants = template.one("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert [variant["InitialInstanceCount"] for variant in variants] == [1, 2]
+
+
+def test_a_refused_call_leaves_nothing_behind(endpoint: Endpoint) -> None:
+    with pytest.raises(PropsError):
+        endpoint.auto_scale_instance_count(min_capacity=0, max_capacity=2)
+    endpoint.auto_scale_instance_count(max_capacity=2)
+
+
+def test_metrics_of_another_stack(app: App, stack: Stack, endpoint: Endpoint, synth) -> None:
+    other = Stack(app, "Other")
+    queue = aws_cloudwatch.Metric(namespace="AWS/SQS", metric_name="ApproximateNumberOfMessagesVisible")
+    metric = queue.attach_to(other)
+    endpoint.auto_scale_instance_count(max_capacity=2).scale_to_track_metric(
+        "Backlog", metric=metric, target_value=10
+    )
+    tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["CustomizedMetricSpecification"]["Namespace"] == "AWS/SQS"

@@ -1,0 +1,366 @@
+"""What every endpoint offers, defined here or imported: grants, metrics, events."""
+
+from __future__ import annotations
+
+import re
+
+from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, Token, aws_cloudwatch, aws_events, aws_iam
+from constructs import Construct, IConstruct
+
+from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme_cdk.endpoint_metrics import EndpointMetrics
+from mme_cdk.model_store import ModelStore
+from mme_cdk.validation import PropsError, known, require
+
+# Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
+_EVENT_SOURCE = "aws.sagemaker"
+_DEPLOYMENT_EVENT = "SageMaker Endpoint Deployment State Change"
+
+
+class EndpointBase(EndpointMetrics):
+    """What an endpoint offers, whoever defines it: name, ARN, grants, metrics, events; and the imports.
+
+    An import is as good as the endpoint itself for grants, metrics and events. To give rights to its
+    models, an import must be told where they lie.
+    """
+
+    @staticmethod
+    def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> EndpointBase:
+        """An endpoint of this account and region, defined elsewhere.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint_name: its name.
+
+        Raises:
+            PropsError: a name that no endpoint has.
+        """
+        return EndpointBase.from_endpoint_attributes(scope, id, endpoint_name=endpoint_name)
+
+    @staticmethod
+    def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> EndpointBase:
+        """An endpoint of any account and region.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint_arn: its ARN, which is in lower case. An endpoint whose name is not needs
+                `from_endpoint_attributes` with both, or it has no metrics: CloudWatch knows it by its name.
+
+        Raises:
+            PropsError: a text that is no endpoint's ARN.
+        """
+        return EndpointBase.from_endpoint_attributes(scope, id, endpoint_arn=endpoint_arn)
+
+    @staticmethod
+    def from_endpoint_attributes(
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None = None,
+        endpoint_arn: str | None = None,
+        variant_name: str = "AllTraffic",
+        models: ModelStore | None = None,
+    ) -> EndpointBase:
+        """An endpoint defined elsewhere, by what is known of it.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint_name: its name. Default: the last part of the ARN.
+            endpoint_arn: its ARN. Default: made from the name, in this account and region.
+            variant_name: the variant that metrics are of. Default: `AllTraffic`.
+            models: where its models lie, for `grant_publish_models` and `grant_read_models`.
+                Default: unknown.
+
+        Raises:
+            PropsError: neither name nor ARN, a text that is no endpoint's ARN, a name that contradicts it.
+        """
+        return _ImportedEndpoint(
+            scope,
+            id,
+            endpoint_name=endpoint_name,
+            endpoint_arn=endpoint_arn,
+            variant_name=variant_name,
+            models=models,
+        )
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None = None,
+        variant_name: str = "AllTraffic",
+        models: ModelStore | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self._variant_name = variant_name
+        self._models = models
+        self._endpoint_name = endpoint_name or _default_name(self)
+        require(_name_fault(self._endpoint_name), path=self.node.path)
+
+    @property
+    def endpoint_arn(self) -> str:
+        """The endpoint's ARN."""
+        name = self.endpoint_name
+        return Stack.of(self).format_arn(
+            service="sagemaker",
+            resource="endpoint",
+            # SageMaker writes endpoint ARNs in lower case whatever the name's case, and IAM compares exactly.
+            resource_name=name.lower() if known(name) else name,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+
+    @property
+    def models(self) -> ModelStore:
+        """Where the models lie.
+
+        Raises:
+            PropsError: an imported endpoint that was not told.
+        """
+        if self._models is None:
+            raise PropsError(
+                [
+                    "where the models of this imported endpoint lie is not known: import it by "
+                    "from_endpoint_attributes with models=ModelStore.from_bucket(...)"
+                ],
+                path=self.node.path,
+            )
+        return self._models
+
+    def grant(self, grantee: aws_iam.IGrantable, *actions: str) -> aws_iam.Grant:
+        """Let it take these actions on this endpoint.
+
+        Endpoints have no resource policy. A principal of another account needs a role of the endpoint's
+        account to assume: grant to that role; a grant across accounts warns.
+
+        Args:
+            grantee: who.
+            actions: such as `sagemaker:InvokeEndpoint`.
+        """
+        self._warn_of_another_account(grantee)
+        return aws_iam.Grant.add_to_principal(
+            grantee=grantee, actions=list(actions), resource_arns=[self.endpoint_arn]
+        )
+
+    def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it call every model of this endpoint."""
+        return self.grant(grantee, "sagemaker:InvokeEndpoint")
+
+    def grant_invoke_model(self, grantee: aws_iam.IGrantable, *patterns: str) -> aws_iam.Grant:
+        """Let it call the models whose `TargetModel` matches one of the patterns, and no other.
+
+        Args:
+            grantee: who.
+            patterns: relative to the models' prefix, with `*` and `?`, such as `tenant-a/*`.
+
+        Raises:
+            PropsError: no pattern, or one that no TargetModel can match.
+        """
+        require(
+            "no pattern was given: name at least one, such as tenant-a/*, or use grant_invoke"
+            if not patterns
+            else None,
+            *(_pattern_fault(pattern) for pattern in patterns),
+            path=self.node.path,
+        )
+        self._warn_of_another_account(grantee)
+        return aws_iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["sagemaker:InvokeEndpoint"],
+            resource_arns=[self.endpoint_arn],
+            conditions={"StringLike": {"sagemaker:TargetModel": list(patterns)}},
+        )
+
+    def grant_describe(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it see the endpoint's state: status, live instance counts, a failure's reason."""
+        return self.grant(grantee, "sagemaker:DescribeEndpoint")
+
+    def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it publish, list, read back and retire models.
+
+        **A trust boundary.** A python-backend model is code, and it runs with the endpoint's execution role
+        in one container with every tenant's models. `grant_invoke_model` parts callers from each other;
+        nothing parts the models. Whoever may publish may read all models of the endpoint and do whatever
+        its execution role may do, whatever `prefix` says: the prefix only keeps publishers from
+        overwriting each other's models. Grant this to whom you would give that role; tenants whose code
+        you don't trust need endpoints of their own. Network isolation keeps such code from calling out.
+
+        Args:
+            grantee: who, of this account or another; another's also gets a statement in the bucket's policy.
+            prefix: a tenant's own part of the store, such as `tenant-a/`; its models are then called
+                `tenant-a/x.tar.gz`. Default: the whole store.
+
+        Raises:
+            PropsError: a prefix without trailing slash or with IAM wildcards, or an imported endpoint that
+                was not told where its models lie.
+        """
+        return self.models.grant_publish(grantee, prefix=prefix)
+
+    def grant_read_models(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it list and read the models, for checks and copies.
+
+        Raises:
+            PropsError: an imported endpoint that was not told where its models lie.
+        """
+        return self.models.grant_read(grantee)
+
+    def on_deployment_state_change(
+        self,
+        id: str,
+        *,
+        target: aws_events.IRuleTarget | None = None,
+        description: str | None = None,
+        rule_name: str | None = None,
+    ) -> aws_events.Rule:
+        """An EventBridge rule for the steps of a deployment: started, canary up, baking, done, rolled back.
+
+        SageMaker may send several events for one change. A `detail` of your own is added by
+        `rule.add_event_pattern`.
+
+        Args:
+            id: the rule's id.
+            target: who is told. Default: nobody, until `rule.add_target`.
+            description: of the rule. Default: none.
+            rule_name: Default: CloudFormation's choice.
+
+        Raises:
+            PropsError: an imported endpoint of another account or region, whose events never come here.
+        """
+        here = Stack.of(self)
+        for what, ours, theirs in (
+            ("account", here.account, self._account),
+            ("region", here.region, self._region),
+        ):
+            if known(ours) and known(theirs) and ours != theirs:
+                raise PropsError(
+                    [
+                        f"the endpoint is in {what} {theirs} and the rule would be in {ours}, where its "
+                        f"events never come: define the rule in {theirs}, or forward the events"
+                    ],
+                    path=f"{self.node.path}/{id}",
+                )
+        return aws_events.Rule(
+            self,
+            id,
+            description=description,
+            rule_name=rule_name,
+            targets=[target] if target else None,
+            event_pattern=aws_events.EventPattern(
+                source=[_EVENT_SOURCE],
+                detail_type=[_DEPLOYMENT_EVENT],
+                # Names are kept as given and ARNs in lower case: this matches either.
+                detail={"EndpointName": [{"equals-ignore-case": self.endpoint_name}]},
+            ),
+        )
+
+    @property
+    def _account(self) -> str:
+        return Stack.of(self).account
+
+    @property
+    def _region(self) -> str:
+        return Stack.of(self).region
+
+    def _warn_of_another_account(self, grantee: aws_iam.IGrantable) -> None:
+        account = grantee.grant_principal.principal_account
+        if account is None or not known(account) or not known(self._account) or account == self._account:
+            return
+        Annotations.of(self).add_warning_v2(
+            "mme:crossAccountCaller",
+            f"a principal of account {account} was granted rights on an endpoint of account {self._account}, "
+            "and endpoints have no resource policy to let it in: let it assume a role of the endpoint's "
+            "account, and grant to that role",
+        )
+
+
+class _ImportedEndpoint(EndpointBase):
+    """An endpoint that another app, or nobody's, defines."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None,
+        endpoint_arn: str | None,
+        variant_name: str,
+        models: ModelStore | None,
+    ) -> None:
+        path = f"{scope.node.path}/{id}"
+        require(
+            "neither endpoint_name nor endpoint_arn is given: give one"
+            if endpoint_name is None and endpoint_arn is None
+            else None,
+            _arn_fault(endpoint_arn, endpoint_name),
+            path=path,
+        )
+        parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
+        super().__init__(
+            scope,
+            id,
+            endpoint_name=endpoint_name or (parts.resource_name if parts else None),
+            variant_name=variant_name,
+            models=models,
+        )
+        self._arn = endpoint_arn
+        # What only deployment knows is taken to be here, as aws-cdk's own imports do.
+        self._place_account = parts.account if parts and known(parts.account) else None
+        self._place_region = parts.region if parts and known(parts.region) else None
+
+    @property
+    def endpoint_arn(self) -> str:
+        """The ARN it was imported by, or the one made from its name."""
+        return self._arn or super().endpoint_arn
+
+    @property
+    def _account(self) -> str:
+        return self._place_account or super()._account
+
+    @property
+    def _region(self) -> str:
+        return self._place_region or super()._region
+
+    def _place(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
+        if self._place_account is None and self._place_region is None:
+            return super()._place(metric)
+        return metric.with_(account=self._place_account, region=self._place_region)
+
+
+def _default_name(scope: IConstruct) -> str:
+    """The name that an endpoint gets from its path: stable, unique in the app, valid, in lower case."""
+    return Names.unique_resource_name(scope, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-").lower()
+
+
+def _name_fault(name: str) -> str | None:
+    if not known(name) or (
+        len(name) <= ENDPOINT_NAME_MAX_CHARS and re.fullmatch(ENDPOINT_NAME_PATTERN, name) is not None
+    ):
+        return None
+    return (
+        f"endpoint_name {name} is not valid: use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and "
+        "hyphens, a letter or digit first and last"
+    )
+
+
+def _arn_fault(arn: str | None, name: str | None) -> str | None:
+    if arn is None or Token.is_unresolved(arn):
+        return None
+    match = re.fullmatch(r"arn:[\w-]+:sagemaker:[\w-]+:\d{12}:endpoint/([^/]+)", arn)
+    if match is None:
+        return f"{arn} is not an endpoint's ARN: use arn:aws:sagemaker:REGION:ACCOUNT:endpoint/NAME"
+    if name is not None and known(name) and name.lower() != match[1].lower():
+        return f"endpoint_name {name} is not the name in {arn}: give one of them"
+    return None
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    if not known(pattern):
+        return None
+    if not pattern or len(pattern) > TARGET_MODEL_MAX_CHARS:
+        return f"pattern of {len(pattern)} characters matches no model: use 1 to {TARGET_MODEL_MAX_CHARS}"
+    if pattern.startswith(("/", "s3:")):
+        return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
+    return None

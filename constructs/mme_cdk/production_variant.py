@@ -1,0 +1,157 @@
+"""A production variant: which model, on how many instances of which type."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from aws_cdk import Annotations, Duration, Size, Token, aws_sagemaker
+from constructs import Construct
+
+from mme.catalog.inference_amis import check_inference_ami, needed_ami
+from mme.catalog.instances import instance_type as describe
+from mme.catalog.limits import (
+    CONTAINER_TIMEOUT_RANGE_SECONDS,
+    VARIANT_MIN_INSTANCES,
+    VARIANT_NAME_MAX_CHARS,
+    VARIANT_NAME_PATTERN,
+    VOLUME_SIZE_RANGE_GIB,
+)
+from mme.catalog.suitability import Verdict, check_instance
+from mme_cdk.multi_model import MultiModel
+from mme_cdk.validation import known, outside, outside_seconds, seconds
+
+_Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
+_Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
+
+
+class RoutingStrategy(Enum):
+    """How SageMaker picks an instance among those that may answer a request.
+
+    The other strategies of SageMaker's API are for inference components, which exclude multi-model endpoints.
+    """
+
+    RANDOM = "RANDOM"
+    """Any of them; SageMaker's default."""
+
+    LEAST_OUTSTANDING_REQUESTS = "LEAST_OUTSTANDING_REQUESTS"
+    """The one with the fewest requests in flight."""
+
+
+class ProductionVariant:
+    """A variant of an endpoint config. `EndpointConfig` makes it and raises what is wrong with it.
+
+    Attributes:
+        variant_name: its name.
+        model: what it serves.
+        instance_type: such as `ml.g5.xlarge`.
+        initial_instance_count: instances that it starts with.
+        inference_ami_version: the AMI of its instances; None = SageMaker's own choice.
+    """
+
+    def __init__(
+        self,
+        *,
+        variant_name: str,
+        model: MultiModel,
+        instance_type: str,
+        initial_instance_count: int = 1,
+        initial_variant_weight: float = 1.0,
+        volume_size: Size | None = None,
+        model_data_download_timeout: Duration | None = None,
+        container_startup_health_check_timeout: Duration | None = None,
+        inference_ami_version: str | None = None,
+        routing_strategy: RoutingStrategy | None = None,
+    ) -> None:
+        """Take the variant's settings; see `EndpointConfig.add_variant` for what each means."""
+        self.variant_name = variant_name
+        self.model = model
+        self.instance_type = instance_type
+        self.initial_instance_count = initial_instance_count
+        self._weight = initial_variant_weight
+        self._volume_size = volume_size
+        self._download_timeout = model_data_download_timeout
+        self._startup_timeout = container_startup_health_check_timeout
+        self._routing = routing_strategy
+        self._ami_given = inference_ami_version is not None
+        traits = model.image_traits
+        self.inference_ami_version = inference_ami_version or (
+            needed_ami(instance_type, traits) if known(instance_type) else None
+        )
+
+    @property
+    def has_local_storage(self) -> bool:
+        """Whether its type is known to have NVMe storage, which takes neither volume size nor key."""
+        kind = describe(self.instance_type) if known(self.instance_type) else None
+        return kind is not None and kind.has_local_storage
+
+    def faults(self) -> list[str | None]:
+        """What is wrong with it; None where nothing is."""
+        return [
+            *self._verdict().errors,
+            *self._ami_verdict().errors,
+            self._name_fault(),
+            outside("initial_instance_count", self.initial_instance_count, VARIANT_MIN_INSTANCES),
+            outside("initial_variant_weight", self._weight, 0),
+            self._volume_fault(),
+            outside_seconds(
+                "model_data_download_timeout", self._download_timeout, *CONTAINER_TIMEOUT_RANGE_SECONDS
+            ),
+            outside_seconds(
+                "container_startup_health_check_timeout",
+                self._startup_timeout,
+                *CONTAINER_TIMEOUT_RANGE_SECONDS,
+            ),
+        ]
+
+    def warn(self, scope: Construct) -> None:
+        """Put what may not work, or wastes money, where the CDK CLI shows it."""
+        for warning in self._verdict().warnings:
+            Annotations.of(scope).add_warning_v2("mme:instanceType", warning)
+        for warning in self._ami_verdict().warnings:
+            Annotations.of(scope).add_warning_v2("mme:inferenceAmi", warning)
+
+    def render(self) -> _Variant:
+        """The variant as the endpoint config takes it."""
+        return _Variant(
+            variant_name=self.variant_name,
+            model_name=self.model.model_name,
+            instance_type=self.instance_type,
+            initial_instance_count=self.initial_instance_count,
+            initial_variant_weight=self._weight,
+            volume_size_in_gb=self._volume_size.to_gibibytes() if self._volume_size else None,
+            model_data_download_timeout_in_seconds=seconds(self._download_timeout),
+            container_startup_health_check_timeout_in_seconds=seconds(self._startup_timeout),
+            inference_ami_version=self.inference_ami_version,
+            routing_config=_Routing(routing_strategy=self._routing.value) if self._routing else None,
+        )
+
+    def _verdict(self) -> Verdict:
+        if not known(self.instance_type):
+            return Verdict()
+        return check_instance(self.instance_type, self.model.image_traits)
+
+    def _ami_verdict(self) -> Verdict:
+        if not self._ami_given or Token.is_unresolved(self.inference_ami_version):
+            return Verdict()
+        # A type known only at deployment has no name to look up, and nothing is held against it.
+        type = self.instance_type if known(self.instance_type) else ""
+        return check_inference_ami(self.inference_ami_version or "", type, self.model.image_traits)
+
+    def _name_fault(self) -> str | None:
+        if not known(self.variant_name) or re.fullmatch(VARIANT_NAME_PATTERN, self.variant_name):
+            return None
+        return (
+            f"variant_name {self.variant_name} is not valid: use at most {VARIANT_NAME_MAX_CHARS} letters, "
+            "digits and hyphens, a letter or digit first and last"
+        )
+
+    def _volume_fault(self) -> str | None:
+        if self._volume_size is None:
+            return None
+        if self.has_local_storage:
+            return (
+                f"volume_size is set and {self.instance_type} has local NVMe storage instead of a volume: "
+                "leave volume_size out"
+            )
+        return outside("volume_size in GiB", self._volume_size.to_gibibytes(), *VOLUME_SIZE_RANGE_GIB)

@@ -1,0 +1,107 @@
+"""The machine images that SageMaker offers for hosting, and which of them an image's CUDA can run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+from mme.catalog.images import ImageTraits, Processor, version_key
+from mme.catalog.instances import instance_type as describe
+from mme.catalog.records import record
+from mme.catalog.suitability import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceAmi:
+    """One value of a variant's `InferenceAmiVersion`.
+
+    Attributes:
+        name: as SageMaker writes it.
+        accelerator: what it has drivers for: `GPU`, or AWS's own chips.
+        driver: NVIDIA's driver branch, such as 580; 0 = none.
+        cuda: the CUDA version of that driver, such as `13.0`; empty = none.
+    """
+
+    name: str
+    accelerator: str
+    driver: int = 0
+    cuda: str = ""
+
+    @property
+    def cuda_major(self) -> int:
+        """12 of `12.4`; 0 = no CUDA."""
+        return version_key(self.cuda)[0] if self.cuda else 0
+
+
+@cache
+def inference_amis() -> dict[str, InferenceAmi]:
+    """Every AMI that the catalog knows, by name. Source: `data/inference_amis.json`."""
+    return {name: InferenceAmi(name=name, **spec) for name, spec in record("inference_amis")["amis"].items()}
+
+
+def cuda_major(image: ImageTraits) -> int | None:
+    """The major CUDA version that a Triton GPU image is built on; None for every other image."""
+    if image.framework is None or image.framework.name != "triton" or image.version is None:
+        return None
+    if image.processor is not Processor.GPU:
+        return None
+    steps = record("inference_amis")["triton_cuda"]
+    reached = [step["major"] for step in steps if version_key(step["from"]) <= version_key(image.version)]
+    return int(reached[-1])
+
+
+def needed_ami(instance_type: str, image: ImageTraits) -> str | None:
+    """The AMI to ask for where SageMaker's own choice may have too old a driver; None = no need to ask.
+
+    A driver runs every minor version of its major CUDA version (NVIDIA, CUDA Compatibility), and what
+    SageMaker starts with is not published: only an image built on the newest major version needs the say.
+    """
+    kind = describe(instance_type)
+    built_on = cuda_major(image)
+    newest = max(inference_amis().values(), key=lambda ami: ami.cuda_major)
+    if kind is None or not kind.gpus or built_on is None or built_on < newest.cuda_major:
+        return None
+    return newest.name
+
+
+def check_inference_ami(name: str, instance_type: str, image: ImageTraits) -> Verdict:
+    """Whether the AMI `name` fits the instance type and the image.
+
+    Sources: NVIDIA, CUDA Compatibility (an application of a newer major version than the driver's does not
+    run); SageMaker AI guide, `container-nvidia-compliance` (a container that mounts its own, older driver
+    libraries does not start on a newer driver).
+    """
+    ami = inference_amis().get(name)
+    if ami is None:
+        near = get_close_matches(name, inference_amis(), n=1, cutoff=0.6)
+        choices = [known.name for known in inference_amis().values() if known.accelerator == "GPU"]
+        way_out = f"did you mean {near[0]}" if near else f"use one of {', '.join(choices)}"
+        return Verdict(errors=(f"inference_ami_version {name} is not one of SageMaker's: {way_out}",))
+    if ami.accelerator != "GPU":
+        return Verdict(
+            errors=(
+                f"inference_ami_version {name} is for {ami.accelerator}, which no multi-model endpoint runs "
+                "on: leave it out, or use one for GPUs",
+            )
+        )
+    kind = describe(instance_type)
+    if kind is not None and not kind.gpus:
+        return Verdict(
+            errors=(
+                f"inference_ami_version {name} has GPU drivers and {instance_type} has no GPU: leave it out",
+            )
+        )
+    built_on = cuda_major(image)
+    if built_on is None or built_on == ami.cuda_major:
+        return Verdict()
+    fact = f"{image.name} is built on CUDA {built_on} and {name} has driver {ami.driver} for CUDA {ami.cuda}"
+    if built_on > ami.cuda_major:
+        fitting = next(known for known in inference_amis().values() if known.cuda_major >= built_on)
+        return Verdict(errors=(f"{fact}: use {fitting.name}, or an older Triton",))
+    return Verdict(
+        warnings=(
+            f"{fact}: an image that brings its own, older driver libraries does not start on it, so try "
+            "before you rely on it, or leave inference_ami_version out",
+        )
+    )
