@@ -74,4 +74,7 @@ class Settings(BaseSettings):
     @property
     def aws_region(self) -> str | None:
         """The region: the local environment is in us-east-1 unless told; None leaves it to boto3."""
-        return self.region or (LOCAL_REGION if self.is_local else None)
+        if self.region or self.is_local:
+            return self.region or LOCAL_REGION
+        # boto3 itself knows AWS_DEFAULT_REGION only; every other SDK of AWS reads AWS_REGION too.
+        return None if os.environ.get("AWS_DEFAULT_REGION") else os.environ.get("AWS_REGION") or None

@@ -30,7 +30,7 @@ def explain_aws_error(error: BaseException) -> MmeError | None:
         (
             (exceptions.NoRegionError,),
             "no AWS region is set",
-            "give --region, MME_REGION or AWS_DEFAULT_REGION",
+            "give --region, MME_REGION, AWS_DEFAULT_REGION or AWS_REGION",
         ),
         (
             (exceptions.NoCredentialsError, exceptions.PartialCredentialsError),

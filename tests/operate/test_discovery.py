@@ -143,6 +143,19 @@ def test_flags_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_region_from_aws_s_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert open_session(Settings.load(env="dev")).region_name == "eu-west-1"
+    assert open_session(Settings.load(env="dev", region="us-west-2")).region_name == "us-west-2"
+    assert Settings.load().aws_region == "us-east-1"  # the local environment has its own
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
+    assert open_session(Settings.load(env="dev")).region_name == "ap-south-1"
+    explained = explain_aws_error(NoRegionError())
+    assert explained is not None
+    assert "AWS_REGION" in str(explained.hint)
+
+
 def test_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1234")
     assert Settings.load().aws_url == "http://localhost:1234"
