@@ -90,6 +90,7 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
         model: the TargetModel.
     """
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, exceptions.ClientError):
         return _explain_answer(dict(error.response), endpoint, model)
@@ -101,6 +102,11 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return EndpointUnreachableError(
             f"endpoint {endpoint} can't be reached: {error}", hint="check the region and the endpoint URL"
+        )
+    if isinstance(error, ResponseParserError):
+        return ReplyError(
+            f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
+            hint="check the endpoint URL",
         )
     return None
 

@@ -17,10 +17,21 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "40
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def explain_aws_error(error: BaseException) -> MmeError | None:
-    """One clear message for an error of boto3's, or None where it is not one a user can mend."""
-    from botocore import exceptions
+def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError | None:
+    """One clear message for an error of boto3's, or None where it is not one a user can mend.
 
+    Args:
+        error: what boto3 raised.
+        url: what was asked, where that is known.
+    """
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, ResponseParserError) or _of_no_aws(error):
+        return MmeError(
+            f"{url or 'the endpoint URL'} does not answer like AWS: some other server is there",
+            hint="check --endpoint-url, MME_ENDPOINT_URL and AWS_ENDPOINT_URL",
+        )
     if isinstance(error, exceptions.ClientError):
         return _refused(error)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
@@ -46,7 +57,18 @@ def explain_aws_error(error: BaseException) -> MmeError | None:
     for kinds, message, hint in explanations:
         if isinstance(error, kinds):
             return MmeError(message, hint=hint)
+    if isinstance(error, exceptions.BotoCoreError):
+        return MmeError(f"the call to AWS failed: {' '.join(str(error).split())}")
     return None
+
+
+def _of_no_aws(error: BaseException) -> bool:
+    """True for a refusal in the words of some HTTP server: no code but the status, and no request id."""
+    response = getattr(error, "response", None) or {}
+    facts = response.get("ResponseMetadata", {})
+    return facts.get("HTTPStatusCode") in (404, 405, 501) and not (
+        facts.get("RequestId") or not str(response.get("Error", {}).get("Code", "")).isdecimal()
+    )
 
 
 def _unreachable(error: Exception) -> MmeError:

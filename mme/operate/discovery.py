@@ -44,18 +44,18 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str)
     Raises:
         MmeError: there is no such stack, it is not one of ours, or AWS can't be asked.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:
         if isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", ""):
             raise MmeError(
                 f"the stack {stack} does not exist in {cloudformation.meta.region_name}: "
                 f"environment {environment} is not deployed there",
                 hint=f"deploy it: cdk deploy '{environment}/*'; or name another with --env or --stack",
             ) from error
-        explained = explain_aws_error(error)
+        explained = explain_aws_error(error, cloudformation.meta.endpoint_url)
         if explained is None:
             raise
         raise explained from error

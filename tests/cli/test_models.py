@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 
@@ -142,6 +146,31 @@ def test_no_runtime(mme) -> None:
     assert ran.status == 2
     assert "nothing answers at http://localhost:9" in ran.err
     assert "mme local up" in ran.err
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    """A web server that is no AWS: a page for every request, with the status that the path begins with."""
+
+    def answer(request: Request) -> Response:
+        return Response("<html><p>hello", int(request.path.split("/")[1]), content_type="text/html")
+
+    server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 404, 405, 501])
+def test_some_other_server(mme, other_server: str, status: int) -> None:
+    url = f"{other_server}/{status}"
+    for command in (("models", "list"), ("invoke", "x_v0.tar.gz", "-i", "X=1")):
+        ran = mme("--endpoint-url", url, *command)
+        assert ran.status == 2
+        assert ran.err.startswith(f"error: {url} does not answer like AWS")
+        assert "Traceback" not in ran.err
 
 
 def test_no_such_stack(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,14 @@ import boto3
 import pytest
 from botocore.exceptions import (
     ClientError,
+    DataNotFoundError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
     SSOTokenLoadError,
 )
+from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
 from mme.errors import MmeError
@@ -100,6 +102,8 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (refusal("InvalidClientTokenId"), "does not know these credentials"),
         (refusal("AccessDenied"), "DescribeStacks is denied"),
         (refusal("Throttling"), "also when tried again"),
+        (DataNotFoundError(data_path="x"), "the call to AWS failed: Unable to load data for: x"),
+        (ResponseParserError("no xml"), "the endpoint URL does not answer like AWS"),
         (refusal("InternalError", 500), "AWS failed at DescribeStacks"),
     ],
 )
