@@ -168,6 +168,15 @@ def test_list(aws, mme) -> None:
     assert listed[1]["digest"] is None
 
 
+def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MME_ENDPOINT_URL")
+    monkeypatch.setenv("MME_LOCAL_PORT", "9")
+    ran = mme("models", "list")
+    assert ran.status == 2
+    assert "nothing answers at http://localhost:9:" in ran.err
+    assert ran.err.endswith("mme local up --detach --port 9\n")
+
+
 def test_no_runtime(mme) -> None:
     ran = mme("models", "list")
     assert ran.status == 2
@@ -206,7 +215,11 @@ def test_no_such_stack(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = mme("--env", "staging", "--region", "us-east-1", "models", "list")
     assert ran.status == 2
     assert "the stack mme-staging-serving does not exist" in ran.err
-    assert "cdk deploy 'staging/*'" in ran.err
+    assert "cdk deploy -c env=staging 'staging/*'" in ran.err
+    named = mme("--stack", "Mine", "models", "list")
+    assert named.status == 2
+    assert named.err.startswith("error: the stack Mine does not exist in us-east-1\n")
+    assert "env" not in named.err
 
 
 def test_bucket_that_is_gone(aws, mme) -> None:
