@@ -98,7 +98,7 @@ def read_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState:
 
 
 def is_not_found(error: Any) -> bool:
-    """True for SageMaker's answer about what it does not have: its faults have one code, only words differ."""
+    """True for SageMaker's answer about what it does not have: all faults have one code, words differ."""
     fault = error.response.get("Error", {})
     return fault.get("Code") in ("ValidationException", "ResourceNotFound") and (
         "could not find" in fault.get("Message", "").lower()
