@@ -1,0 +1,14 @@
+"""`mme endpoint`: a deployed endpoint, day to day. Each group of verbs has a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from mme.cli.endpoint_logs import logs, top
+from mme.cli.endpoint_status import status
+
+app = typer.Typer(
+    name="endpoint", help="See how a deployed endpoint is, mend it, and clean it up.", no_args_is_help=True
+)
+for _verb in (status, logs, top):
+    app.command()(_verb)
