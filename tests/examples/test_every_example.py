@@ -52,7 +52,7 @@ def test_it_is_small_and_complete(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_readme_names_stacks_that_exist(name: str, example: Callable[[str], Example]) -> None:
     readme = (EXAMPLES / name / "README.md").read_text("utf-8")
-    named = re.findall(r"--stack (\w+)|cdk deploy (\w+)", readme)
+    named = re.findall(r"--stack (\w+)|cdk deploy ([\w-]+)", readme)
     for stack in {found for pair in named for found in pair if found}:
         assert (example(name).folder / f"{stack}.template.json").exists(), stack
 
