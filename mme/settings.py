@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mme.errors import MmeError
 
 LOCAL_ENVIRONMENT: Final = "local"
-LOCAL_ENDPOINT_URL: Final = "http://localhost:4747"
+LOCAL_PORT: Final = 4747
 LOCAL_REGION: Final = "us-east-1"
 
 
@@ -64,11 +64,17 @@ class Settings(BaseSettings):
 
     @property
     def aws_url(self) -> str | None:
-        """Where AWS is: as told, or for the local environment its usual port. None leaves it to boto3."""
+        """Where AWS is: as told, or for the local environment its port (MME_LOCAL_PORT, else 4747).
+
+        None leaves it to boto3.
+
+        Raises:
+            MmeError: MME_LOCAL_PORT is no port.
+        """
         if self.endpoint_url:
             return self.endpoint_url
         if self.is_local:
-            return os.environ.get("AWS_ENDPOINT_URL") or LOCAL_ENDPOINT_URL
+            return os.environ.get("AWS_ENDPOINT_URL") or f"http://localhost:{_local_port()}"
         return None
 
     @property
@@ -78,3 +84,16 @@ class Settings(BaseSettings):
             return self.region or LOCAL_REGION
         # boto3 itself knows AWS_DEFAULT_REGION only; every other SDK of AWS reads AWS_REGION too.
         return None if os.environ.get("AWS_DEFAULT_REGION") else os.environ.get("AWS_REGION") or None
+
+
+def _local_port() -> int:
+    """The port of `mme local up`: what its own settings take from the environment."""
+    given = os.environ.get("MME_LOCAL_PORT", "").strip()
+    if not given:
+        return LOCAL_PORT
+    if given.isdecimal() and 1 <= int(given) <= 65535:
+        return int(given)
+    raise MmeError(
+        f"{given!r} in MME_LOCAL_PORT is no port that a client can call",
+        hint="set it to the port of mme local up, 1 to 65535, or give --endpoint-url",
+    )

@@ -15,11 +15,20 @@ _TOP: Final = 5
 _MANY_CLASSES: Final = 100
 
 
-def print_answer(model: str, outputs: dict[str, Array], milliseconds: float) -> None:
-    """Prints a table of the outputs; class probabilities as the five likeliest."""
+def print_answer(
+    model: str, outputs: dict[str, Array], milliseconds: float, *, of_picture: bool = False
+) -> None:
+    """Prints a table of the outputs; class probabilities as the five likeliest.
+
+    Args:
+        model: the TargetModel.
+        outputs: arrays by name.
+        milliseconds: how long the call took.
+        of_picture: true for the answer to a picture: scores of very many classes are then classes too.
+    """
     table = plain_table("OUTPUT", "TYPE", "SHAPE", "VALUES")
     for name, array in outputs.items():
-        lines = _class_lines(array) if looks_like_classes(array) else [_values(array)]
+        lines = _class_lines(array) if looks_like_classes(array, of_picture=of_picture) else [_values(array)]
         table.add_row(name, _datatype(array), str(list(array.shape)), "\n".join(lines))
     console = standard_output()
     console.print(table)
@@ -39,13 +48,16 @@ def answer_json(model: str, endpoint: str, outputs: dict[str, Array], millisecon
     }
 
 
-def looks_like_classes(array: Array) -> bool:
-    """True for rows of floats that are probabilities (each sums to 1), or scores of very many classes."""
+def looks_like_classes(array: Array, *, of_picture: bool = False) -> bool:
+    """True for rows of floats that are probabilities (each sums to 1), or a picture's scores of many classes.
+
+    A long vector alone tells nothing: an embedding is one too.
+    """
     if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0 or array.shape[-1] < _TOP:
         return False
     rows = array.reshape(-1, array.shape[-1])
     sums_to_one = bool((abs(rows.sum(axis=1) - 1) < 1e-2).all()) and bool((rows >= 0).all())
-    return sums_to_one or array.shape[-1] >= _MANY_CLASSES
+    return sums_to_one or (of_picture and array.shape[-1] >= _MANY_CLASSES)
 
 
 def _class_lines(array: Array) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from datetime import UTC, datetime
@@ -34,9 +35,17 @@ def standard_error() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as indented JSON on standard output. Dates are in ISO form."""
+    """Prints a value as indented JSON on standard output. Dates are in ISO form.
+
+    JSON has no numbers that are none: they are the strings "NaN", "Infinity" and "-Infinity".
+    """
     # Strings as they are: a script's parser reads UTF-8, and people read the names.
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    options: dict[str, Any] = {"indent": 2, "ensure_ascii": False, "default": _plain}
+    try:
+        text = json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        text = json.dumps(_without_nan(value), allow_nan=False, **options)
+    sys.stdout.write(text + "\n")
 
 
 def print_error(error: MmeError) -> None:
@@ -88,6 +97,14 @@ def age_text(moment: datetime, now: datetime | None = None) -> str:
         if seconds < limit:
             return f"{seconds // length} {unit}"
     return f"{seconds // 86400} d"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any) -> Any:

@@ -40,7 +40,7 @@ class Target:
 
         settings = self.settings
         client = cloudformation_client(self._session, settings)
-        return discover(client, settings.stack_name, settings.env)
+        return discover(client, settings.stack_name, None if settings.stack else settings.env)
 
     def store(self) -> ModelStore:
         """Its models."""

@@ -34,13 +34,21 @@ def invoke(
     json_input: Annotated[
         Path | None,
         typer.Option(
-            "--json-input", help='File with {"NAME": [values]} or a KServe v2 request.', metavar="FILE"
+            "--json-input",  # A bracket would be markup to rich.
+            help=r'File with {"NAME": \[values]} or a KServe v2 request.',
+            metavar="FILE",
         ),
     ] = None,
     image: Annotated[
         Path | None, typer.Option("--image", help="Picture, made to fit the model's input.", metavar="FILE")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help='Print JSON for scripts; numbers it lacks are "NaN", "Infinity", "-Infinity".',
+        ),
+    ] = False,
 ) -> None:
     """Call a model and show what it answers. A model that is still loading is waited for.
 
@@ -67,7 +75,7 @@ def invoke(
     if as_json:
         print_json(answer_json(model, client.endpoint_name, outputs, milliseconds))
     else:
-        print_answer(model, outputs, milliseconds)
+        print_answer(model, outputs, milliseconds, of_picture=image is not None)
 
 
 def _signature(store: ModelStore, model: str) -> TensorSignature | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,8 +22,13 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 def add(
     context: typer.Context,
     paths: Annotated[
-        list[Path],
-        typer.Argument(help="A model's directory, or a registry: a directory of them.", metavar="PATH..."),
+        list[str],
+        # Not as Path, which makes the working directory of an empty word.
+        typer.Argument(
+            help="A model's directory, or a registry: a directory of them.",
+            metavar="PATH...",
+            path_type=str,
+        ),
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="Publish one model under this name, e.g. tenant-a/add_sub.")
@@ -40,7 +44,10 @@ def add(
     from mme.cli.console import print_json, print_note
     from mme.cli.deployment import target_of
     from mme.registry import find_models, publish_all
+    from mme.registry.names import check_name
 
+    if name is not None:
+        check_name(name)
     found = find_models(paths)
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from mme.errors import MmeError
+from mme.settings import LOCAL_PORT
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 _REFUSED_KEYS = (
@@ -77,9 +78,13 @@ def _unreachable(error: Exception) -> MmeError:
     if parts.hostname in _LOCAL_HOSTS:
         return MmeError(
             f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime is not up there",
-            hint="start it: mme local up --detach",
+            hint="start it: mme local up --detach" + _port_option(parts.port),
         )
     return MmeError(f"{url} can't be reached", hint="check the network, --region and --endpoint-url")
+
+
+def _port_option(port: int | None) -> str:
+    return "" if port in (None, LOCAL_PORT) else f" --port {port}"
 
 
 def _refused(error: Exception) -> MmeError | None:

@@ -33,13 +33,13 @@ class Deployment:
     prefix: str
 
 
-def discover(cloudformation: CloudFormationClient, stack: str, environment: str) -> Deployment:
+def discover(cloudformation: CloudFormationClient, stack: str, environment: str | None) -> Deployment:
     """Reads a serving stack's outputs.
 
     Args:
         cloudformation: a boto3 CloudFormation client.
         stack: the serving stack's name.
-        environment: the environment's name, for messages.
+        environment: the environment whose stack it is, for messages; None for a stack named by itself.
 
     Raises:
         MmeError: there is no such stack, it is not one of ours, or AWS can't be asked.
@@ -50,11 +50,7 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str)
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except Exception as error:
         if isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", ""):
-            raise MmeError(
-                f"the stack {stack} does not exist in {cloudformation.meta.region_name}: "
-                f"environment {environment} is not deployed there",
-                hint=f"deploy it: cdk deploy '{environment}/*'; or name another with --env or --stack",
-            ) from error
+            raise _absent(stack, environment, cloudformation.meta.region_name) from error
         explained = explain_aws_error(error, cloudformation.meta.endpoint_url)
         if explained is None:
             raise
@@ -66,8 +62,27 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str)
     }
     missing = [name for name in (ENDPOINT_OUTPUT, BUCKET_OUTPUT, PREFIX_OUTPUT) if name not in outputs]
     if missing:
+        status = found[0]["StackStatus"]
+        # A stack rolled back from its creation is complete too, but has nothing to give outputs of.
+        whole = status.endswith("_COMPLETE") and not status.startswith(("ROLLBACK", "DELETE"))
         raise MmeError(
-            f"the stack {stack} has no output {', '.join(missing)} (its status is {found[0]['StackStatus']})",
-            hint="name the serving stack with --stack, or wait until its deployment is done",
+            f"the stack {stack} has no output {', '.join(missing)} (its status is {status})",
+            hint=f"add CfnOutputs {ENDPOINT_OUTPUT}, {BUCKET_OUTPUT}, {PREFIX_OUTPUT} to it, "
+            "or name the serving stack with --stack"
+            if whole
+            else "name the serving stack with --stack, or wait until its deployment is done",
         )
     return Deployment(stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT])
+
+
+def _absent(stack: str, environment: str | None, region: str) -> MmeError:
+    if environment is None:
+        return MmeError(
+            f"the stack {stack} does not exist in {region}",
+            hint="deploy it there, or check --stack, --region and --profile",
+        )
+    return MmeError(
+        f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
+        hint=f"deploy it: cdk deploy -c env={environment} '{environment}/*'; "
+        "or name another with --env or --stack",
+    )

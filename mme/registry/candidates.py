@@ -43,8 +43,8 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     """Checks every model that the paths name, before anything is uploaded.
 
     A directory with config.pbtxt is a model. A directory without one that holds several directories, at least
-    one of them a model, is a registry: its models lacking nothing but a file that must be built are skipped,
-    and so are directories that look nothing like a model.
+    one of them a model, is a registry: its models lacking nothing but a file that a script beside them builds
+    are skipped, and so are directories that look nothing like a model.
 
     Raises:
         MmeError: any model has a fault, two have one name, or there is none; all faults at once.
@@ -52,16 +52,25 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     models: list[TritonModel] = []
     skipped: list[Skipped] = []
     faults: list[MmeError] = []
+    seen: set[tuple[Path, str]] = set()
     for path in paths:
+        if path == "":
+            raise MmeError("the path '' names no model", hint="give a model's directory, or . for this one")
         inner = _registry(Path(path))
         for folder in inner or [Path(path)]:
+            # One model may be named twice: in two ways, or alone and with its registry. A link has
+            # its own name.
+            identity = (folder.resolve(), folder.absolute().name)
+            if identity in seen:
+                continue
+            seen.add(identity)
             try:
                 model = check_model(folder)
                 check_name(model.directory.name)
                 models.append(model)
             except ArchiveError as error:
                 explained = _with_build_step(folder, error)
-                if inner and error.codes == (MODEL_FILE_MISSING,):
+                if inner and error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
                     skipped.append(Skipped(folder.name, _skip_reason(explained)))
                 elif inner and error.codes[0] in ("config-missing", "empty-directory") and _foreign(folder):
                     skipped.append(Skipped(folder.name, f"not a model: no {CONFIG_FILE}"))

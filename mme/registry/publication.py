@@ -74,7 +74,7 @@ def publish(
         ArchiveError: the directory changed while it was packed. Nothing was published then.
     """
     directory = model.directory
-    name = check_name(name or directory.name)
+    name = check_name(directory.name if name is None else name)
     # Before any work: a key that is too long stays too long.
     object_key(store.prefix, ModelName(name, 0).target_model)
     return _Publication(store, directory, model.signature, name, on_progress).run()

@@ -108,7 +108,7 @@ def _aws_server() -> Iterator[str]:
 def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("COLUMNS", "FORCE_COLOR"):
+    for name in ("COLUMNS", "FORCE_COLOR", "MME_LOCAL_PORT"):
         monkeypatch.delenv(name, raising=False)
     # Nothing answers here: a test that needs AWS asks for it.
     monkeypatch.setenv("MME_ENDPOINT_URL", "http://localhost:9")

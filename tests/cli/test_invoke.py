@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mme.cli.answers import print_answer
+
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 
 
@@ -50,6 +52,31 @@ def test_classes_of_a_batch(published, mme) -> None:
     values = ",".join(["0"] * 128)
     ran = mme("invoke", "digits_v0.tar.gz", "-i", f"image={values}")
     assert any(row.startswith("item 1: 7 (0.900), 8 (0.020), ") for row in ran.rows)
+
+
+def test_long_vectors_are_no_classes(aws, mme) -> None:
+    ran = mme("invoke", "echo.tar.gz", "-i", "A=" + ",".join(["0.5"] * 200))
+    assert "class" not in ran.out
+    assert "0.5, 0.5, ... (--json prints all 200)" in ran.out
+
+
+def test_scores_of_a_picture_are_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = np.zeros((1, 1000), np.float32)
+    scores[0, 42] = 9
+    print_answer("net_v0.tar.gz", {"logits": scores}, 1.0, of_picture=True)
+    assert "class 42: 9.0000" in capsys.readouterr().out
+
+
+def test_json_of_numbers_that_json_lacks(aws, mme) -> None:
+    ran = mme("invoke", "echo.tar.gz", "-i", "A=nan,inf,-inf,1", "--json")
+    outputs = json.loads(ran.out, parse_constant=pytest.fail)["outputs"]
+    assert outputs["A"]["data"] == ["NaN", "Infinity", "-Infinity", 1]
+
+
+def test_help_keeps_its_brackets(mme) -> None:
+    ran = mme("invoke", "--help")
+    assert '{"NAME": [values]}' in " ".join(ran.out.replace("│", " ").split())
+    assert '"-Infinity"' in ran.out
 
 
 def test_files(published, mme, tmp_path: Path) -> None:

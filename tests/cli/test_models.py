@@ -66,6 +66,33 @@ def test_add_under_another_name(aws, mme) -> None:
     assert "2 models can't all be called x" in many.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([""], "the path '' names no model"),
+        ([REGISTRY / "add_sub", "--name", ""], "'' can't be a model's name"),
+        ([REGISTRY / "add_sub", "--name", "a b"], "'a b' can't be a model's name"),
+    ],
+)
+def test_empty_words_are_refused_before_anything_is_asked(mme, arguments: list[object], words: str) -> None:
+    ran = mme("models", "add", *arguments)
+    assert ran.status == 2
+    assert ran.err.startswith(f"error: {words}")
+
+
+def test_model_named_twice_is_published_once(aws, mme) -> None:
+    ran = mme("models", "add", REGISTRY / "add_sub", f"{REGISTRY}/add_sub/", "--json")
+    assert [(one["model"], one["created"]) for one in ran.json["published"]] == [("add_sub_v0.tar.gz", True)]
+
+
+def test_registry_with_a_model_that_nothing_builds(aws, mme, registry: Path) -> None:
+    (registry / "build_triton_serve_pt.py").unlink()
+    ran = mme("models", "add", registry)
+    assert ran.status == 2
+    assert "1/model.pt is missing" in ran.err
+    assert keys(aws) == []
+
+
 def test_older_content_is_named(aws, mme, tmp_path: Path) -> None:
     model = shutil.copytree(REGISTRY / "add_sub", tmp_path / "add_sub")
     mme("models", "add", model)
@@ -141,6 +168,15 @@ def test_list(aws, mme) -> None:
     assert listed[1]["digest"] is None
 
 
+def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MME_ENDPOINT_URL")
+    monkeypatch.setenv("MME_LOCAL_PORT", "9")
+    ran = mme("models", "list")
+    assert ran.status == 2
+    assert "nothing answers at http://localhost:9:" in ran.err
+    assert ran.err.endswith("mme local up --detach --port 9\n")
+
+
 def test_no_runtime(mme) -> None:
     ran = mme("models", "list")
     assert ran.status == 2
@@ -179,7 +215,11 @@ def test_no_such_stack(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = mme("--env", "staging", "--region", "us-east-1", "models", "list")
     assert ran.status == 2
     assert "the stack mme-staging-serving does not exist" in ran.err
-    assert "cdk deploy 'staging/*'" in ran.err
+    assert "cdk deploy -c env=staging 'staging/*'" in ran.err
+    named = mme("--stack", "Mine", "models", "list")
+    assert named.status == 2
+    assert named.err.startswith("error: the stack Mine does not exist in us-east-1\n")
+    assert "env" not in named.err
 
 
 def test_bucket_that_is_gone(aws, mme) -> None:

@@ -31,7 +31,7 @@ OUTPUTS = {"EndpointName": "mme-dev", "ModelBucketName": "models", "ModelPrefix"
 
 @pytest.fixture(autouse=True)
 def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL"):
+    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -64,13 +64,23 @@ def test_no_such_stack(cloudformation) -> None:
     with pytest.raises(MmeError) as caught:
         discover(cloudformation, "mme-dev-serving", "dev")
     assert "the stack mme-dev-serving does not exist in us-east-1" in caught.value.message
-    assert "cdk deploy 'dev/*'" in str(caught.value.hint)
+    assert "cdk deploy -c env=dev 'dev/*'" in str(caught.value.hint)
 
 
 def test_some_other_stack(cloudformation) -> None:
     deploy(cloudformation, {"EndpointName": "x"})
-    with pytest.raises(MmeError, match="has no output ModelBucketName, ModelPrefix"):
+    with pytest.raises(MmeError, match="has no output ModelBucketName, ModelPrefix") as caught:
         discover(cloudformation, "mme-dev-serving", "dev")
+    assert "add CfnOutputs EndpointName, ModelBucketName, ModelPrefix" in str(caught.value.hint)
+
+
+def test_stack_under_way(monkeypatch: pytest.MonkeyPatch, cloudformation) -> None:
+    stacks = {"Stacks": [{"StackStatus": "CREATE_IN_PROGRESS"}]}
+    monkeypatch.setattr(cloudformation, "describe_stacks", lambda **_: stacks)
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-dev-serving", "dev")
+    assert "wait until its deployment is done" in str(caught.value.hint)
+    assert "CfnOutputs" not in str(caught.value.hint)
 
 
 def test_nothing_listens() -> None:
@@ -127,6 +137,16 @@ def test_local_defaults() -> None:
     client = s3_client(session, settings)
     assert client.meta.endpoint_url == "http://localhost:4747"
     assert client.meta.config.s3["addressing_style"] == "path"
+
+
+def test_local_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MME_LOCAL_PORT", "4748")
+    assert Settings.load().aws_url == "http://localhost:4748"
+    assert Settings.load(env="dev").aws_url is None
+    for wrong in ("0", "x", "70000"):
+        monkeypatch.setenv("MME_LOCAL_PORT", wrong)
+        with pytest.raises(MmeError, match=f"{wrong!r} in MME_LOCAL_PORT"):
+            assert Settings.load().aws_url
 
 
 def test_own_credentials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,25 @@ def test_unbuilt_model_is_skipped_in_a_registry(make_directory) -> None:
     assert candidates.skipped[0].reason == f"model.pt missing, run python {script}"
 
 
+def test_model_without_its_file_and_without_a_script_is_an_error(make_directory) -> None:
+    root = make_directory("a").parent
+    unbuilt(root)
+    with pytest.raises(ArchiveError, match=r"1/model\.pt"):
+        find_models([root])
+
+
+def test_one_model_named_twice_is_one(make_directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_directory("a")
+    make_directory("b")
+    monkeypatch.chdir(model)
+    assert found(model, f"{model}/", "../a", model.parent) == ["a", "b"]
+
+
+def test_empty_path() -> None:
+    with pytest.raises(MmeError, match="the path '' names no model"):
+        find_models([""])
+
+
 def test_unbuilt_model_asked_for_by_name_is_an_error(make_directory) -> None:
     root = make_directory("a").parent
     model = unbuilt(root)
