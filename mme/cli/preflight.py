@@ -30,7 +30,7 @@ def preflight(
 ) -> None:
     """Compare the synthesized app with what is deployed, and stop what would fail or lose something.
 
-    It changes nothing. Ends with status 0 if the deployment may go on, 3 if it should not, 2 if it can't tell.
+    It changes nothing. Ends with status 0 if the deployment may go on, 3 if not, 2 if it can't tell.
 
     Example: cdk synth --quiet -c env=dev && mme --env dev endpoint preflight
     """

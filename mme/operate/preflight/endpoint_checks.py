@@ -56,8 +56,7 @@ def check_change(change: EndpointChange, advice: Advice) -> Iterator[Finding]:
             Effect.FAILS if change.is_update else Effect.WARNING,
             change,
             "the stack has this endpoint, but SageMaker does not",
-            "somebody deleted it by hand; CloudFormation can't update what is not there, and does not make it "
-            "again",
+            "somebody deleted it by hand; CloudFormation can't update what is not there, nor makes it again",
             "take the endpoint out of the app and deploy, then put it back and deploy",
         )
         return
