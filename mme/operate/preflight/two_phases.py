@@ -40,12 +40,15 @@ class Advice:
                 f"  $ {self.deploy}",
             )
         instances = "instance" if variant.instance_count == 1 else "instances"
+        now, then = f'instance_type="{variant.instance_type}",', f'instance_type="{to}",'
+        add = f"next_{then}"
+        wide = max(len(now), len(add))
         return (
             f"two deployments change it, each after one line in {self.place}:",
-            f'  1  instance_type="{variant.instance_type}",       # stays',
-            f'     next_instance_type="{to}",  # add: takes the scaling away, leaves the endpoint alone',
+            f"  1  {now:<{wide}}  # stays",
+            f"     {add:<{wide}}  # add: takes the scaling away, leaves the endpoint alone",
             f"     $ {self.deploy}",
-            f'  2  instance_type="{to}",       # change: changes the type, brings the scaling back',
+            f"  2  {then:<{wide}}  # change: changes the type, brings the scaling back",
             f"     $ {self.check} && {self.deploy}",
             f"between them {variant.name} keeps its {variant.instance_count} {instances}, whatever the load",
         )

@@ -42,7 +42,7 @@ def test_another_type_of_a_registered_variant(check: Check, document: Document, 
     )
     assert finding.way_out == (
         "two deployments change it, each after one line in stacks/environments.py, environment dev:",
-        '  1  instance_type="ml.m5.xlarge",       # stays',
+        '  1  instance_type="ml.m5.xlarge",        # stays',
         '     next_instance_type="ml.m5.2xlarge",  # add: takes the scaling away, leaves the endpoint alone',
         "     $ cdk deploy -c env=dev 'dev/*'",
         '  2  instance_type="ml.m5.2xlarge",       # change: changes the type, brings the scaling back',
