@@ -77,6 +77,7 @@ class MultiModelEndpoint(EndpointBase):
         metric_publish_frequency: Duration | None = None,
         deployment: DeploymentStrategy | None = None,
         retain_variant_properties: bool | None = None,
+        next_instance_type: str | None = None,
     ) -> None:
         """Define the endpoint and all it needs.
 
@@ -120,6 +121,9 @@ class MultiModelEndpoint(EndpointBase):
             deployment: how it moves to a new config. Default: all at once, without rollback alarms.
             retain_variant_properties: whether an update keeps the live instance count and weights.
                 Default: True as soon as the instance count is scaled, else False.
+            next_instance_type: the type that a scaled variant is about to get. While it differs from
+                `instance_type` the variant is not scaled, so that the type can then be changed: AWS refuses
+                that for a scaled one (docs/changing-instance-type.md). Default: no change is planned.
 
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
@@ -164,6 +168,7 @@ class MultiModelEndpoint(EndpointBase):
             detailed_observability=detailed_observability,
             enhanced_metrics=enhanced_metrics,
             metric_publish_frequency=metric_publish_frequency,
+            next_instance_type=next_instance_type,
         )
         self.endpoint = Endpoint(
             self,

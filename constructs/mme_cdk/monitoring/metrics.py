@@ -90,5 +90,5 @@ class MonitoringMetrics:
 
 
 def _id(name: str, statistic: str) -> str:
-    """What a metric is called in an expression: unlike every other in the same graph, a small letter first."""
+    """What a metric is called in an expression: unique in its graph, a small letter first."""
     return f"{name[0].lower()}{name[1:]}_{statistic.lower()}"
