@@ -152,7 +152,9 @@ class TarStream:
 
     def _damaged(self) -> StoppedError:
         after = f" after {printable(self._current)}" if self._current else ""
-        return StoppedError(found("tar-damaged", f"the tar is damaged{after}: a header makes no sense", _MEND))
+        return StoppedError(
+            found("tar-damaged", f"the tar is damaged{after}: a header makes no sense", _MEND)
+        )
 
     def _extended(self, header: tarfile.TarInfo) -> bytes:
         if header.size > _LARGEST_HEADER:
