@@ -128,12 +128,12 @@ def _without_prefix(words: str) -> tuple[str, bool]:
     return re.sub(r";\s*$", "", words).strip("\n") if at_load else words.rstrip(), at_load
 
 
-# The words by which Triton itself knows it (SageMakerMMECheckOOMError), and others that it does not know.
+# The words by which Triton itself knows it (SageMakerMMECheckOOMError), and others.
 _NO_MEMORY = re.compile(
     r"[Oo]ut [Oo]f [Mm]emory|MemoryError|OutOfMemory|OUT_OF_MEMORY|CU[A-Z]+_STATUS_ALLOC_FAILED"
     r"|[Ff]ailed to allocate memory|No space left on device"
-    r"|bad_alloc|(?:[Uu]nable|[Cc]annot|[Cc]an't) (?:to )?allocate|not enough memory|cudaErrorMemoryAllocation"
-    r"|shared memory (?:pool|key)|out of shared memory"
+    r"|bad_alloc|(?:[Uu]nable|[Cc]annot|[Cc]an't) (?:to )?allocate|not enough memory"
+    r"|cudaErrorMemoryAllocation|shared memory (?:pool|key)|out of shared memory"
 )
 _SHARED_MEMORY = re.compile(r"shared memory (?:pool|key|region)|out of shared memory", re.IGNORECASE)
 

@@ -47,8 +47,12 @@ def encode_csv(rows: ArrayLike) -> bytes:
         array = array.astype(np.uint8)
     # As text a short float is `0.1`; as a Python float it would be `0.10000000149011612`.
     texts = array.astype(str) if array.dtype.kind == "f" else array
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(np.atleast_2d(texts).tolist())
+    values = np.atleast_2d(texts).tolist()
+    # csv itself leaves a lone carriage return without quotes, and readers then see the end of a row in it.
+    odd = array.dtype.kind in "OU" and any("\r" in str(value) for row in values for value in row)
+    stream = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
+    csv.writer(stream, lineterminator="\n", quoting=quoting).writerows(values)
     return stream.getvalue().encode()
 
 
@@ -63,14 +67,14 @@ def decode_csv(body: bytes, dtype: DTypeLike = float) -> Array:
         ReplyError: a value is not of that type, or rows differ in length.
     """
     try:
-        rows = [row for row in csv.reader(io.StringIO(body.decode())) if row]
+        rows = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReplyError(f"the answer is not CSV: {error}", original=repr(body[:80])) from error
     if any(len(row) != len(rows[0]) for row in rows):
         raise ReplyError("the answer's rows have different numbers of values")
     try:
         # Through text of numpy's own: it reads " 1" and "1e3" as float() does.
-        return np.array(rows, dtype=str).reshape(len(rows), -1).astype(dtype)
+        return np.array(rows or np.empty((0, 0)), dtype=str).astype(dtype)
     except ValueError as error:
         raise ReplyError(
             f"the answer's values are not all {np.dtype(dtype)}: {error}", hint="decode_csv(body, dtype=str)"
