@@ -51,8 +51,10 @@ def encode_csv(rows: ArrayLike) -> bytes:
     # csv itself leaves a lone carriage return without quotes, and readers then see the end of a row in it.
     odd = array.dtype.kind in "OU" and any("\r" in str(value) for row in values for value in row)
     stream = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
-    csv.writer(stream, lineterminator="\n", quoting=quoting).writerows(values)
+    if odd:
+        csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(values)
+    else:
+        csv.writer(stream, lineterminator="\n").writerows(values)
     return stream.getvalue().encode()
 
 

@@ -62,7 +62,14 @@ def run_bounded(
                 todo.put(pair)
                 begun += 1
                 if len(threads) < concurrency:
-                    threads.append(Thread(target=_serve, args=(work, todo, done, stop), daemon=True))
+                    threads.append(
+                        Thread(
+                            target=_serve,
+                            args=(work, todo, done, stop),
+                            name=f"mme-call-{len(threads)}",
+                            daemon=True,
+                        )
+                    )
                     threads[-1].start()
             if begun == ended:
                 return
