@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from isal import isal_zlib
 
 _MOST_AT_ONCE = 1024 * 1024
+_DAMAGED = cast(type[Exception], isal_zlib.IsalError)  # its stub calls the class an instance
 _GZIP = 31  # wbits of zlib: a gzip header and its checksum
 
 
@@ -75,7 +77,7 @@ class Gunzip:
             self._compressed = piece
         try:
             content = self._member.decompress(self._compressed, _MOST_AT_ONCE)
-        except isal_zlib.IsalError as error:
+        except _DAMAGED as error:
             raise GunzipError(str(error)) from None
         self._compressed = self._member.unconsumed_tail
         if len(content) > self._room:
