@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mme.aliases import AliasStore
     from mme.client import MultiModelClient
+    from mme.operate.clients import AwsClients
     from mme.operate.discovery import Deployment
     from mme.registry import ModelStore
     from mme.settings import Settings
@@ -42,6 +43,13 @@ class Target:
         settings = self.settings
         client = cloudformation_client(self._session, settings)
         return discover(client, settings.stack_name, None if settings.stack else settings.env)
+
+    @cached_property
+    def clients(self) -> AwsClients:
+        """The clients that operating it takes."""
+        from mme.operate.clients import AwsClients
+
+        return AwsClients(self._session, self.settings)
 
     def store(self) -> ModelStore:
         """Its models."""
