@@ -30,7 +30,7 @@ def loaded_models(aws_url: str | None, endpoint_name: str) -> frozenset[str] | N
             model["name"]
             for instance in instances
             for model in instance["models"]
-            if model["state"] == "loaded"
+            if model["state"] == "ready"
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None  # some other server, or a runtime without this endpoint
