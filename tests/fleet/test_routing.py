@@ -39,3 +39,9 @@ def test_no_instance_is_an_error() -> None:
 def test_spill_at_is_at_least_one() -> None:
     with pytest.raises(ValueError, match="spill_at"):
         choose_instance([view(0)], spill_at=0)
+
+
+def test_an_instance_whose_container_is_down_gets_nothing_while_another_is_up() -> None:
+    down = InstanceView(0, holds=True, model_in_flight=0, in_flight=0, free=100, available=False)
+    assert choose_instance([down, view(1, free=1)]) == 1
+    assert choose_instance([down]) == 0

@@ -114,7 +114,7 @@ def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endp
 
 
 def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(ClientError, match="TargetModel is required"):
+    with pytest.raises(ClientError, match="is missing a target model header"):
         endpoint.calls.invoke_endpoint(EndpointName=endpoint.name, Body=b"")
     with pytest.raises(ClientError, match="at most 1024"):
         endpoint.invoke("x" * 1025, body(1))
