@@ -73,9 +73,11 @@ class ModelMemory:
 
     Args:
         budget: bytes that all models together may weigh; at least 1.
+        keep_loaded: False for ``ModelCacheSetting=Disabled``: a model leaves right after its last use.
     """
 
     budget: int
+    keep_loaded: bool = True
     _held: dict[str, _Held] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -203,13 +205,17 @@ class ModelMemory:
         held.last_use = self._tick()
         return True
 
-    def release(self, model: str) -> None:
-        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it."""
+    def release(self, model: str) -> bool:
+        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it.
+
+        True where it must leave at once; it is UNLOADING then.
+        """
         held = self._held[model]
         if not held.users:
             raise ValueError(f"{model} is not in use")
         held.users -= 1
         held.last_use = self._tick()
+        return not self.keep_loaded and self.evict(model)
 
     def _idle(self) -> list[str]:
         return [

@@ -55,7 +55,7 @@ class ModelKeeper:
         *,
         keep_loaded: bool = True,
     ) -> None:
-        self.ledger = ModelMemory(settings.memory_bytes)
+        self.ledger = ModelMemory(settings.memory_bytes, keep_loaded)
         self._name = name
         self._container = container
         self._shelf = shelf
@@ -102,10 +102,10 @@ class ModelKeeper:
 
     def give_back(self, lease: Lease) -> None:
         """Stop using a model."""
-        lease.ledger.release(lease.model)
+        must_leave = lease.ledger.release(lease.model)
         if lease.ledger is not self.ledger:
             return  # its container is gone
-        if not self._keep_loaded and self.ledger.evict(lease.model):
+        if must_leave:
             self._start_unload(lease.model)
         self._changes.announce()
 
@@ -135,7 +135,7 @@ class ModelKeeper:
         self._loads.clear()
         for task in loads:
             task.cancel()
-        self.ledger = ModelMemory(self._settings.memory_bytes)
+        self.ledger = ModelMemory(self._settings.memory_bytes, self._keep_loaded)
         self._changes.announce()
         await asyncio.gather(*loads, return_exceptions=True)
         self._shelf.release_all()

@@ -83,8 +83,8 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert shown[2] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
     assert shown[3].startswith("instance 1: 0 models")
     assert shown[4].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
-    assert shown[5].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
-    assert len(shown) == 6
+    assert shown[6].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
+    assert len(shown) == 7
 
 
 def test_only_up_offers_a_free_port() -> None:

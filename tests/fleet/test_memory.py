@@ -101,6 +101,16 @@ def test_507_evicts_one_idle_model_sparing_the_one_that_asked() -> None:
     assert memory.state("b") is ModelState.UNLOADING
 
 
+def test_cache_disabled_lets_a_model_go_after_its_last_use() -> None:
+    memory = ModelMemory(100, keep_loaded=False)
+    load(memory, "a", 10)
+    assert memory.acquire("a")
+    assert memory.acquire("a")
+    assert not memory.release("a")
+    assert memory.release("a")
+    assert memory.state("a") is ModelState.UNLOADING
+
+
 def test_no_second_load_of_the_same_model() -> None:
     memory = ModelMemory(100)
     memory.admit("a", 10)
