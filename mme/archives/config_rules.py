@@ -1,7 +1,7 @@
 """What Triton and SageMaker ask of a config.pbtxt beyond its syntax, tensors apart.
 
-Source of the rules: `src/model_config_utils.cc` of triton-inference-server/core and `src/sagemaker_server.cc` of
-triton-inference-server/server; each was tried on Triton 2.51.
+Source of the rules: `src/model_config_utils.cc` of triton-inference-server/core and `src/sagemaker_server.cc`
+of triton-inference-server/server; each was tried on Triton 2.51.
 """
 
 from __future__ import annotations
@@ -135,12 +135,14 @@ def _batching(message: Any, source: str) -> Iterator[Finding]:
     for name, sizes in schedulers:
         wrong = [size for size in sizes if size < 1 or size > message.max_batch_size]
         if wrong:
-            text = f"{name} in {source} prefers batches of {wrong[0]}; max_batch_size is {message.max_batch_size}"
+            text = f"{name} in {source} prefers batches of {wrong[0]}, and "
+            text += f"max_batch_size is {message.max_batch_size}"
             yield found("config-batching", text, "prefer sizes from 1 to max_batch_size, or leave them out")
     dynamic = message.dynamic_batching
     levels = dynamic.priority_levels
     if levels and not 1 <= dynamic.default_priority_level <= levels:
-        text = f"default_priority_level in {source} is {dynamic.default_priority_level}; the levels are 1 to {levels}"
+        default = dynamic.default_priority_level
+        text = f"default_priority_level in {source} is {default}; the levels are 1 to {levels}"
         yield found("config-batching", text, "set default_priority_level within the levels")
     if dynamic.preserve_ordering and levels > 1:
         text = f"dynamic_batching in {source} has both preserve_ordering and {levels} priority levels"

@@ -1,6 +1,7 @@
 """Ensembles: whether their steps are there and fit together.
 
-Source: triton-inference-server/core, `src/model_config_utils.cc` and `src/ensemble_scheduler`; tried on Triton 2.51.
+Source: triton-inference-server/core, `src/model_config_utils.cc` and `src/ensemble_scheduler`; each rule was
+tried on Triton 2.51.
 """
 
 from __future__ import annotations
@@ -105,6 +106,10 @@ def _step(
             if known and key not in known:
                 text = f"{where} maps the {kind} {key}, and {name} has: {', '.join(sorted(known))}"
                 yield found("ensemble-map", text, f"the key of {kind}_map is the model's own tensor")
+    for tensor in model.config.message.input:
+        if tensor.name not in step.input_map and not tensor.optional and step.input_map:
+            text = f"{where} leaves the input {tensor.name} of {name} without a tensor"
+            yield found("ensemble-map", text, f"add it to input_map, or mark it optional in {name}'s config")
 
 
 def _graph(config: TritonConfig, source: str) -> Iterator[Finding]:
@@ -162,11 +167,11 @@ def _types(config: TritonConfig, source: str, others: Mapping[str, ModelReading]
         signature = model.config.signature
         for mapped, declared in ((step.input_map, signature.inputs), (step.output_map, signature.outputs)):
             for key, tensor in mapped.items():
-                spec = next((one for one in declared if one.name == key), None)
-                if spec is None or tensor in told:
+                own = next((one for one in declared if one.name == key), None)
+                if own is None or tensor in told:
                     continue
-                first = seen.setdefault(tensor, (spec, signature.max_batch_size > 0, model.folder))
-                difference = _difference(first, (spec, signature.max_batch_size > 0, model.folder))
+                first = seen.setdefault(tensor, (own, signature.max_batch_size > 0, model.folder))
+                difference = _difference(first, (own, signature.max_batch_size > 0, model.folder))
                 if difference:
                     told.add(tensor)
                     text = f"the tensor {tensor} of {source} is {difference}"
@@ -178,10 +183,16 @@ def _difference(first: tuple[TensorSpec, bool, str], second: tuple[TensorSpec, b
         return None
     if first[0].datatype != second[0].datatype:
         return f"{first[0].datatype} in {first[2]} and {second[0].datatype} in {second[2]}"
+    if _agree(first[0].dims, second[0].dims):
+        return None
     ours, theirs = ((-1, *spec.dims) if batched else spec.dims for spec, batched, _ in (first, second))
-    # A model that takes no batch takes the batch as its first dim, where that is of any length.
-    if len(ours) != len(theirs) or any(
-        a != b and -1 not in (a, b) for a, b in zip(ours, theirs, strict=True)
-    ):
+    # A model that takes no batch takes it as its first dim, where that is of any length.
+    if not _agree(ours, theirs):
         return f"{list(ours)} in {first[2]} and {list(theirs)} in {second[2]}, with the batch"
     return None
+
+
+def _agree(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    return len(first) == len(second) and all(
+        a == b or -1 in (a, b) for a, b in zip(first, second, strict=True)
+    )

@@ -103,7 +103,12 @@ def read_model(contents: Contents, folder: str, endpoint: EndpointTraits) -> Mod
             findings.append(parsed)
         else:
             config = parsed
-    broken = content is not None and config is None
+    elif (member := contents.find(config_path)) and not member.is_directory:
+        text = f"{config_path} has {member.size} bytes: that is no configuration"
+        findings.append(
+            found("config-syntax", text, "it is a short text: compare it with Triton's user guide")
+        )
+    broken = bool(findings)
     folders = contents.folders(folder)
     versions = read_versions(folders, config, where)
     backend = (config.backend if config else "") or _guess(contents, where, folders)
@@ -228,10 +233,10 @@ def _one_file(contents: Contents, reading: ModelReading, path: str) -> Iterator[
     elif name == "model.savedmodel" and contents.find(f"{path}/saved_model.pb") is None:
         text = f"{path}/saved_model.pb is missing"
         yield found("model-file-missing", text, "save the model again as a SavedModel")
-    elif not member.is_directory and member.size == 0:
+    elif member.size == 0 and not member.is_directory:
         yield found("model-file-empty", f"{path} is an empty file", "save the model again")
-    elif (kind := looks_like(contents.start(path))) and "Git LFS" in kind:
-        yield found("lfs-pointer", f"{path} is {kind}", "run git lfs pull and pack it again")
+    elif "Git LFS" in (what := looks_like(contents.start(path)) or ""):
+        yield found("lfs-pointer", f"{path} is {what}", "run git lfs pull and pack it again")
     elif reading.backend == "python" and path in reading.sources:
         yield from _python_faults(reading.sources[path], path)
 
