@@ -10,7 +10,7 @@ from typing import IO, Final
 from mme.archives.archive_file import combined, read_archive
 from mme.archives.contents import Contents, contents_of
 from mme.archives.endpoint_traits import EndpointTraits
-from mme.archives.explanation import Explanation, Kind
+from mme.archives.explanation import Explanation, Kind, ModelSummary
 from mme.archives.finding_codes import found
 from mme.archives.findings import ArchiveError, Finding
 from mme.archives.framework_archive import read_framework
@@ -109,7 +109,8 @@ def _explanation(
 ) -> Explanation:
     likely = detect_frameworks(contents)
     framework = told or (likely[0] if likely else UNKNOWN)
-    layout, models = "unknown", ()
+    layout = "unknown"
+    models: tuple[ModelSummary, ...] = ()
     findings = list(faults)
     if not complete:
         # Half of an archive would be judged for what the other half holds.

@@ -1,7 +1,7 @@
 """Archives of AWS's framework containers other than Triton: where each looks for what.
 
-Sources: SageMaker Python SDK documentation, "Using PyTorch / TensorFlow / MXNet / Scikit-learn / XGBoost with the
-SageMaker Python SDK", the sections on model directory structure.
+Sources: SageMaker Python SDK documentation, "Using PyTorch / TensorFlow / MXNet / Scikit-learn / XGBoost with
+the SageMaker Python SDK", the sections on model directory structure.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_framework(contents: Contents, framework: str) -> FrameworkReading:
     versions: tuple[int, ...] = ()
     if framework == "tensorflow":
         versions = tuple(sorted(int(name) for name in contents.folders() if name.isdecimal()))
-        findings += _saved_model(contents, root)
+        findings += _saved_model(contents)
         chosen = "saved_model.pb"
     elif framework == "pytorch":
         chosen, faults = _torch(contents, root, handler)
@@ -86,7 +86,7 @@ def _loads_itself(handler: frozenset[str] | None) -> bool:
     return handler is not None and ("model_fn" in handler or "*" in handler)
 
 
-def _saved_model(contents: Contents, root: list[Member]) -> Iterator[Finding]:
+def _saved_model(contents: Contents) -> Iterator[Finding]:
     versions = [name for name in contents.folders() if name.isdecimal()]
     good = [name for name in versions if contents.find(f"{name}/saved_model.pb")]
     for name in good:
@@ -127,7 +127,9 @@ def _torch(
             hint = "add model.pth, or load the model in model_fn of code/inference.py"
             findings.append(found("weights-missing", "there is no .pth or .pt file at the root", hint))
     if len(weights) > 1 and not _loads_itself(handler):
-        text = f"there are {len(weights)} files of weights: {', '.join(weights)}; the default code takes exactly one"
+        text = (
+            f"there are {len(weights)} files of weights: {', '.join(weights[:5])}; the default code takes one"
+        )
         findings.append(
             found("several-weights", text, "leave one, or choose in model_fn of code/inference.py")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mme.archives.contents import Contents
-from mme.archives.triton_config import CONFIG_FILE, DEFAULT_MODEL_FILES
+from mme.archives.triton_config import DEFAULT_MODEL_FILES
 from mme.archives.version_rules import is_version
 from mme.catalog.frameworks import frameworks
 from mme.errors import MmeError

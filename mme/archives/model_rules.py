@@ -19,7 +19,7 @@ from mme.archives.triton_config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonC
 from mme.archives.version_rules import Versions, read_versions
 
 _COMPLETING_BACKENDS: Final = ("dali", "onnxruntime", "openvino", "tensorflow", "tensorrt")
-"""They read tensors from the model itself. Source: Triton user guide, "Auto-Generated Model Configuration"."""
+"""These read tensors from the model. Source: Triton user guide, "Auto-Generated Model Configuration"."""
 
 _GUESSED: Final = {
     "model.savedmodel": "tensorflow",
@@ -125,7 +125,7 @@ def read_model(contents: Contents, folder: str, endpoint: EndpointTraits) -> Mod
         findings += config_findings(config, config_path, endpoint)
         findings += tensor_findings(config, config_path, completed=_completed(reading) is not False)
         findings += _config_files(contents, config, where)
-    findings += _version_faults(contents, reading, where, config_path)
+    findings += _version_faults(contents, reading, where)
     if not broken and not (config and config.is_ensemble):
         findings += _file_faults(contents, reading, where)
         findings += _backend_faults(contents, reading, where, config_path)
@@ -160,9 +160,7 @@ def _completed(reading: ModelReading) -> bool | None:
     return None
 
 
-def _version_faults(
-    contents: Contents, reading: ModelReading, where: str, config_path: str
-) -> Iterator[Finding]:
+def _version_faults(contents: Contents, reading: ModelReading, where: str) -> Iterator[Finding]:
     """The versions' own, told better where the model's file lies in the wrong place or is yet to be made."""
     model_file = _model_file(reading)
     for finding in reading.versions.findings:
@@ -270,7 +268,7 @@ def _backend_faults(
             hint = f"put {library} beside {CONFIG_FILE} or into the image"
             text = f"the backend {backend!r} of {where or 'the model'} is not in AWS's Triton image"
             yield found("backend-unknown", text.replace("/ is", " is"), hint)
-    if config is None or config.signature.inputs and config.signature.outputs:
+    if config is None or (config.signature.inputs and config.signature.outputs):
         return
     missing = "outputs" if config.signature.inputs else "inputs"
     completed = _completed(reading)

@@ -1,7 +1,7 @@
 """Which of an archive's directories Triton takes for the model, as its SageMaker server decides it.
 
-Source: triton-inference-server/server, `src/sagemaker_server.cc`: config.pbtxt at the root makes it flat; else the
-directory whose config has the text `platform: "ensemble"`; else the directory that the file system lists last.
+Source: triton-inference-server/server, `src/sagemaker_server.cc`: config.pbtxt at the root makes it flat; else
+the directory whose config has the text `platform: "ensemble"`; else the one that the file system lists last.
 """
 
 from __future__ import annotations
@@ -56,16 +56,15 @@ def read_triton(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     if root:
         return _flat(contents, endpoint)
     ensembles = [folder for folder in folders if _says_ensemble(contents, folder)]
-    if len(ensembles) == 1:
-        return _chosen(contents, ensembles[0], folders, endpoint)
     if len(ensembles) > 1:
         return _several_ensembles(contents, ensembles, folders, endpoint)
-    if len(folders) == 1:
-        fault = _no_model(contents, folders[0])
-        if fault:
-            return TritonReading("unknown", None, (), (fault,))
-        return _chosen(contents, folders[0], folders, endpoint)
-    return _ambiguous(contents, folders, endpoint)
+    chosen = ensembles or (folders if len(folders) == 1 else [])
+    if not chosen:
+        return _ambiguous(contents, folders, endpoint)
+    fault = _no_model(contents, chosen[0])
+    if fault:
+        return TritonReading("unknown", None, (), (fault,))
+    return _chosen(contents, chosen[0], folders, endpoint)
 
 
 def _says_ensemble(contents: Contents, folder: str) -> bool:
@@ -210,12 +209,12 @@ def _nothing_to_load(contents: Contents, folders: Sequence[str]) -> Finding:
     )
     if deep:
         inner = deep.rpartition("/")[0]
-        text = f"{CONFIG_FILE} is {deep.count('/')} levels deep, in {inner}/: Triton looks one level deep at most"
+        text = f"{CONFIG_FILE} is {deep.count('/')} levels deep, in {inner}/: Triton looks one deep at most"
         hint = f"pack {inner}/ itself, so that {CONFIG_FILE} lies at the root"
         return found("wrapper-directory", text, hint)
     versions = [name for name in folders if is_version(name)]
     if versions:
-        text = f"{CONFIG_FILE} is missing and {versions[0]}/ lies at the root: the SageMaker server takes it for "
+        text = f"{CONFIG_FILE} is missing, and {versions[0]}/ lies at the root: Triton's server takes it for "
         hint = f"write a {CONFIG_FILE} beside it, with the backend, inputs and outputs"
         return found("config-missing", text + "the model and finds no version in it", hint)
     hint = f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs"

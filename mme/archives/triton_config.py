@@ -128,20 +128,15 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
     except UnicodeDecodeError:
         return _encoding_fault(content, source) or TritonConfig(message, _signature(message))
     except text_format.ParseError as error:
-        if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return found(
-                "config-encoding",
-                f"{source} is not UTF-8 text as Triton reads it: it starts with a byte order mark",
-                "save it as UTF-8 without BOM",
-            )
-        fault = _encoding_fault(content, source)
-        if fault:
-            return fault
-        return found(
+        return _encoding_fault(content, source) or found(
             "config-syntax",
             f"{source} is not a Triton model configuration: {_parse_reason(error)}",
             "compare it with Triton's user guide, page Model Configuration",
         )
+    return _tensor_fault(message, source) or TritonConfig(message, _signature(message))
+
+
+def _tensor_fault(message: Any, source: str) -> Finding | None:
     nameless = next(
         (kind for kind in ("input", "output") if any(not tensor.name for tensor in getattr(message, kind))),
         None,
@@ -158,10 +153,16 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
             f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative",
             "0 means that the model takes no batch dimension",
         )
-    return TritonConfig(message, _signature(message))
+    return None
 
 
 def _encoding_fault(content: bytes, source: str) -> Finding | None:
+    if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return found(
+            "config-encoding",
+            f"{source} is not UTF-8 text as Triton reads it: it starts with a byte order mark",
+            "save it as UTF-8 without BOM",
+        )
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:

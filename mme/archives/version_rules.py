@@ -1,7 +1,7 @@
 """Which version directories Triton loads, and which it stumbles over.
 
-Source: triton-inference-server/core, `src/model_repository_manager/model_lifecycle.cc`; tried on Triton 2.51: a
-directory whose name merely starts with a number makes the load hang, one beyond 64 bits ends the server.
+Source: triton-inference-server/core, `src/model_repository_manager/model_lifecycle.cc`; tried on Triton 2.51:
+a directory whose name merely starts with a number makes the load hang, one beyond 64 bits ends the server.
 """
 
 from __future__ import annotations
