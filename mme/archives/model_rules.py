@@ -258,9 +258,12 @@ def _backend_faults(
     contents: Contents, reading: ModelReading, where: str, config_path: str
 ) -> Iterator[Finding]:
     config, backend = reading.config, reading.backend
-    if config and not config.message.platform and not config.message.backend and not backend:
+    if not backend and not (config and config.message.platform):
         hint = 'add backend: "python", "onnxruntime", "pytorch" or another'
-        yield found("backend-missing", f"{config_path} names no backend, and no file tells which it is", hint)
+        text = (
+            f"{config_path} names no backend, and no file tells which it is: Triton takes the ending of the "
+        )
+        yield found("backend-missing", text + "archive's name for it and finds no backend 'tar.gz'", hint)
         return
     if backend and backend not in KNOWN_BACKENDS and not (config and config.message.runtime):
         library = f"libtriton_{backend}.so"
@@ -268,10 +271,12 @@ def _backend_faults(
             hint = f"put {library} beside {CONFIG_FILE} or into the image"
             text = f"the backend {backend!r} of {where or 'the model'} is not in AWS's Triton image"
             yield found("backend-unknown", text.replace("/ is", " is"), hint)
-    if config is None or (config.signature.inputs and config.signature.outputs):
-        return
-    missing = "outputs" if config.signature.inputs else "inputs"
     completed = _completed(reading)
+    if config is None and completed is not False:
+        return  # that there is no config is told elsewhere
+    if config and config.signature.inputs and config.signature.outputs:
+        return
+    missing = "outputs" if config and config.signature.inputs else "inputs"
     declare = f"declare inputs and outputs in {config_path}"
     if completed is False and missing == "inputs":
         text = f"{config_path} declares no inputs, and nothing fills them in: Triton refuses every request"

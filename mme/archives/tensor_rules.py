@@ -30,7 +30,7 @@ def tensor_findings(config: TritonConfig, source: str, *, completed: bool) -> It
         names: set[str] = set()
         for tensor in getattr(message, kind):
             where = f"the {kind} {tensor.name} in {source}"
-            if tensor.name in names:
+            if kind == "input" and tensor.name in names:
                 hint = "Triton then waits for a tensor that nobody can send: give each its own name"
                 yield found("config-tensor-twice", f"{where} is declared twice", hint)
             names.add(tensor.name)

@@ -1,7 +1,7 @@
 """Which of an archive's directories Triton takes for the model, as its SageMaker server decides it.
 
-Source: triton-inference-server/server, `src/sagemaker_server.cc`: config.pbtxt at the root makes it flat; else
-the directory whose config has the text `platform: "ensemble"`; else the one that the file system lists last.
+Source: triton-inference-server/server, `src/sagemaker_server.cc`: config.pbtxt at the root makes it flat;
+else the directory whose config has the text `platform: "ensemble"`; else the one listed last.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import boto3
     import typer
+    from mypy_boto3_s3 import S3Client
 
     from mme.client import MultiModelClient
     from mme.operate.discovery import Deployment
@@ -42,13 +43,18 @@ class Target:
         client = cloudformation_client(self._session, settings)
         return discover(client, settings.stack_name, None if settings.stack else settings.env)
 
+    def s3(self) -> S3Client:
+        """S3, wherever the deployment is; nothing is looked up."""
+        from mme.operate.access import s3_client
+
+        return s3_client(self._session, self.settings)
+
     def store(self) -> ModelStore:
         """Its models."""
-        from mme.operate.access import s3_client
         from mme.registry import ModelStore
 
         found = self.deployment
-        return ModelStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
+        return ModelStore(self.s3(), found.bucket, found.prefix)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""
