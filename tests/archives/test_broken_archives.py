@@ -11,7 +11,11 @@ import zipfile
 from typing import Any
 
 import pytest
-from archive_builder import (
+
+from mme.archives import explain
+from mme.archives.gzip_stream import Limits
+from mme.catalog.images import Processor
+from tests.archives.archive_builder import (
     CALLING_CODE,
     CODE,
     CONFIG,
@@ -31,10 +35,6 @@ from archive_builder import (
     with_kind,
     with_link,
 )
-
-from mme.archives import explain
-from mme.archives.gzip_stream import Limits
-from mme.catalog.images import Processor
 
 CPU = {"processor": Processor.CPU}
 GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
@@ -101,7 +101,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
     "extended header of 8 GB": (huge_pax_header(), "header-too-large", "8589934592 bytes"),
     "broken pax header": (broken_pax_header(), "pax-damaged", "a pax header of the tar is damaged"),
     "empty tar": (pack({}), "empty-archive", "holds no file"),
-    "only directories": (pack({"1": None}), "empty-archive", "holds no file"),
+    "only directories": (pack({"1": None}), "empty-archive", "holds directories only"),
     # members
     "absolute path": (pack({**FLAT, "/etc/passwd": "x"}), "absolute-path", "/etc/passwd has an absolute"),
     "parent directory": (pack({**FLAT, "1/../../x": "x"}), "path-escapes", "1/../../x leads out"),
@@ -127,7 +127,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "a is a file and a directory",
     ),
     "Windows path": (pack({**FLAT, "1\\weights": "x"}), "backslash-path", "holds a backslash"),
-    "line break in a name": (pack({**FLAT, "1/a\nb": "x"}), "control-character", "'1/a\\\\nb' holds"),
+    "line break in a name": (pack({**FLAT, "1/a\nb": "x"}), "control-character", "'1/a\\nb' holds"),
     "name not UTF-8": (pack({**FLAT, "1/\udcff": "x"}), "name-encoding", "is not UTF-8"),
     "name too long": (pack({**FLAT, "1/" + "n" * 300: "x"}), "name-too-long", "longer than a file system"),
     "macOS files": (
