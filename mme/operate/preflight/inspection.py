@@ -179,10 +179,11 @@ def _synth(settings: Settings) -> str:
 
 def _advice(settings: Settings, stack: SynthesizedStack) -> Advice:
     if settings.stack:
+        env = "" if settings.is_local else f"--env {settings.env} "
         return Advice(
             place=f"the MultiModelEndpoint of {stack.display_name}",
             deploy=f"cdk deploy '{stack.display_name}'",
-            check=f"cdk synth --quiet && mme --stack {settings.stack} endpoint preflight",
+            check=f"{_synth(settings)} && mme {env}--stack {settings.stack} endpoint preflight",
         )
     return Advice(
         place=f"stacks/environments.py, environment {settings.env}",
