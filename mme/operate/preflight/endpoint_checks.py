@@ -115,7 +115,7 @@ def _variants(change: EndpointChange, live: LiveEndpoint, advice: Advice) -> Ite
             touched[variant.name] = plan
     registered = [live.variants[name] for name in touched if live.variants[name].registered]
     for variant in registered:
-        target = change.old.scalable_target(change.name, variant.name)
+        target = change.old.scalable_target(change.before, change.name, variant.name)
         to = touched[variant.name].instance_type
         yield Finding(
             code="instance-type",
@@ -219,8 +219,8 @@ def _counts(change: EndpointChange, live: LiveEndpoint) -> Iterator[Finding]:
 
 def _scaling(change: EndpointChange, live: LiveEndpoint) -> Iterator[Finding]:
     for variant in live.variants.values():
-        before = change.old.scalable_target(change.name, variant.name)
-        after = change.new.scalable_target(change.name, variant.name)
+        before = change.old.scalable_target(change.before, change.name, variant.name)
+        after = change.new.scalable_target(change.after, change.name, variant.name)
         if variant.registered and before and not after:
             yield _finding(
                 "scaling-removed",
