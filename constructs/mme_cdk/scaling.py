@@ -18,6 +18,8 @@ from mme_cdk.validation import known, require, seconds
 if TYPE_CHECKING:
     from mme_cdk.endpoint import Endpoint
 
+_NAMESPACE = "sagemaker"
+_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
 _Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
 _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
@@ -77,8 +79,8 @@ class ScalableInstanceCount(Construct):
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
             "Resource",
-            service_namespace="sagemaker",
-            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            service_namespace=_NAMESPACE,
+            scalable_dimension=_DIMENSION,
             resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{variant.variant_name}",
             min_capacity=min_capacity,
             max_capacity=max_capacity,
@@ -86,6 +88,15 @@ class ScalableInstanceCount(Construct):
         # The name is plain text, so nothing else says that the endpoint comes first. On the resource alone:
         # the construct holds this target too.
         self._resource.node.add_dependency(endpoint.node.default_child)
+        # Given the resource itself, CDK's policies name the target by the first part of its id only, which
+        # CloudFormation does not find.
+        self._target = aws_applicationautoscaling.ScalableTarget.from_scalable_target_attributes(
+            self,
+            "Target",
+            scalable_target_id=self._resource.ref,
+            scalable_dimension=_DIMENSION,
+            service_namespace=_NAMESPACE,
+        )
         self.registered = not variant.changes_type
         if variant.changes_type:
             leave_out(self, scope, variant)
@@ -281,7 +292,7 @@ class ScalableInstanceCount(Construct):
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=self._target,
             custom_metric=metric,
             target_value=target_value,
             scale_in_cooldown=scale_in_cooldown,
@@ -318,7 +329,7 @@ class ScalableInstanceCount(Construct):
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=self._target,
             metric=metric,
             scaling_steps=scaling_steps,
             adjustment_type=adjustment_type,

@@ -207,6 +207,23 @@ def test_no_gpu_to_scale_on(cpu_endpoint: Endpoint) -> None:
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0)
 
 
+def test_every_policy_names_its_target_as_cloudformation_does(
+    stack: Stack, endpoint: Endpoint, synth
+) -> None:
+    metric = endpoint.metric_model_latency()
+    steps = [ScalingInterval(upper=10, change=-1), ScalingInterval(lower=80, change=1)]
+    scaling = endpoint.auto_scale_instance_count(max_capacity=4)
+    scaling.scale_on_invocations("Load", max_requests_per_second=5)
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
+    scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=50)
+    scaling.scale_to_track_metric("Latency", metric=metric, target_value=100)
+    scaling.scale_on_metric("Steps", metric=metric, scaling_steps=steps)
+    template = synth(stack)
+    named = [policy["Properties"]["ScalingTargetId"] for policy in template.all(POLICY)]
+    # Its Ref is `resource|dimension|namespace`; a part of that is no target.
+    assert named == [{"Ref": template.id_of(TARGET)}] * 6
+
+
 def test_a_share_is_no_percentage(cpu_endpoint: Endpoint) -> None:
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
     with pytest.raises(PropsError, match=r"is 0\.7; it must be from 1 to 100; for a share of 0\.7 give 70"):

@@ -60,13 +60,16 @@ def check_change(change: EndpointChange, advice: Advice) -> Iterator[Finding]:
             "take the endpoint out of the app and deploy, then put it back and deploy",
         )
         return
-    yield from _status(change, live)
-    yield from _variants(change, live, advice)
-    yield from _guardrails(change, live)
-    yield from _counts(change, live)
-    yield from _scaling(change, live)
-    yield from _models(change)
-    if change.is_update and live.status == "InService":
+    found = [
+        *_status(change, live),
+        *_variants(change, live, advice),
+        *_guardrails(change, live),
+        *_counts(change, live),
+        *_scaling(change, live),
+        *_models(change),
+    ]
+    yield from found
+    if change.is_update and not any(finding.effect is Effect.FAILS for finding in found):
         yield _finding(
             "endpoint-updated",
             Effect.NOTE,
