@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     import boto3
     import typer
 
+    from mme.aliases import AliasStore
     from mme.client import MultiModelClient
+    from mme.operate.clients import AwsClients
     from mme.operate.discovery import Deployment
     from mme.registry import ModelStore
     from mme.settings import Settings
@@ -42,13 +44,29 @@ class Target:
         client = cloudformation_client(self._session, settings)
         return discover(client, settings.stack_name, None if settings.stack else settings.env)
 
+    @cached_property
+    def clients(self) -> AwsClients:
+        """The clients that operating it takes."""
+        from mme.operate.clients import AwsClients
+
+        return AwsClients(self._session, self.settings)
+
     def store(self) -> ModelStore:
         """Its models."""
         from mme.operate.access import s3_client
         from mme.registry import ModelStore
 
         found = self.deployment
-        return ModelStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
+        client = s3_client(self._session, self.settings)
+        return ModelStore.open(self._session, client, found.bucket, found.prefix)
+
+    def aliases(self) -> AliasStore:
+        """Its aliases."""
+        from mme.aliases import AliasStore
+        from mme.operate.access import s3_client
+
+        found = self.deployment
+        return AliasStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""

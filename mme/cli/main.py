@@ -22,6 +22,7 @@ class _Nouns(LazyGroup):
         ),
         ("models", "Publish models to the endpoint and list them.", "mme.cli.models"),
         ("invoke", "Call a model and show what it answers.", "mme.cli.invoke"),
+        ("endpoint", "See how a deployed endpoint is, mend it, and clean it up.", "mme.cli.endpoint"),
     )
 
 
