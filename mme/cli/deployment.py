@@ -70,6 +70,7 @@ class Target:
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""
+        from mme.aliases import CachedAliases
         from mme.cli.console import print_note
         from mme.client import MultiModelClient, runtime_client
 
@@ -80,6 +81,7 @@ class Target:
             on_wait=lambda model, seconds: print_note(
                 "waiting", f"{model} is still loading ({seconds:.0f} s)"
             ),
+            aliases=CachedAliases(self.aliases()),
         )
 
     @cached_property
