@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from mme.cli.endpoint_clean import clean
 from mme.cli.endpoint_logs import logs, top
 from mme.cli.endpoint_metrics import metrics
 from mme.cli.endpoint_rollback import rollback
@@ -12,5 +13,5 @@ from mme.cli.endpoint_status import status
 app = typer.Typer(
     name="endpoint", help="See how a deployed endpoint is, mend it, and clean it up.", no_args_is_help=True
 )
-for _verb in (status, metrics, logs, top, rollback):
+for _verb in (status, metrics, logs, top, rollback, clean):
     app.command()(_verb)
