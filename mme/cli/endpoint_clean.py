@@ -43,7 +43,7 @@ def clean(
 ) -> None:
     """Delete the serving stack: endpoint, config, model, role, scaling. Other things by choice.
 
-    Only what this deployment's stacks own; all of it is shown first, and you type the stack's name to confirm.
+    Only what this deployment's stacks own. All of it is shown first; you type the stack's name to confirm.
     Interrupted, the same command goes on from there.
 
     Example: mme --env dev endpoint clean --models --logs
