@@ -36,6 +36,9 @@ class Environment:
         termination_protection: whether CloudFormation refuses to delete the stacks.
         container_environment: variables of the serving container.
         tags: put on every resource.
+        next_instance_type: the instance type to come. AWS changes the type of no scaled endpoint: add this
+            and deploy, which takes the scaling away; then set `instance_type` to it and deploy, which changes
+            the type and scales again. `mme endpoint preflight` says when.
 
     Raises:
         MmeError: a name or an account that AWS would not take. The rest is checked by the constructs.
@@ -56,6 +59,7 @@ class Environment:
     termination_protection: bool = False
     container_environment: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    next_instance_type: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):

@@ -36,6 +36,7 @@ class ServingStack(Stack):
             image=environment.image,
             models=models,
             instance_type=environment.instance_type,
+            next_instance_type=environment.next_instance_type,
             initial_instance_count=environment.instance_count,
             environment=environment.container_environment,
         )

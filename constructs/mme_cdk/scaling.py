@@ -11,13 +11,12 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
+from mme_cdk.type_change import leave_out
 from mme_cdk.validation import known, outside, require, seconds
 
 if TYPE_CHECKING:
     from mme_cdk.endpoint import Endpoint
 
-_NAMESPACE = "sagemaker"
-_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
 _Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
 _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
@@ -27,8 +26,12 @@ _Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionPro
 class ScalableInstanceCount(Construct):
     """A variant registered with Application Auto Scaling. `Endpoint.auto_scale_instance_count` makes it.
 
-    It takes the service's own linked role, so no role is created and two endpoints never share an id.
-    Where several policies disagree, the one that asks for the most instances wins.
+    It takes the service's own linked role, so no role is made and two endpoints never share an id. Where
+    several policies disagree, the one that asks for the most instances wins.
+
+    Attributes:
+        registered: False while the variant's `next_instance_type` differs from its type: then the template
+            has none of this, as AWS changes the type of no registered variant.
     """
 
     def __init__(
@@ -73,15 +76,18 @@ class ScalableInstanceCount(Construct):
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
             "Resource",
-            service_namespace=_NAMESPACE,
-            scalable_dimension=_DIMENSION,
+            service_namespace="sagemaker",
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
             resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{variant.variant_name}",
             min_capacity=min_capacity,
             max_capacity=max_capacity,
         )
-        # The name is plain text, so nothing else tells CloudFormation that the endpoint comes first.
-        # On the resource alone: the construct holds this target too.
+        # The name is plain text, so nothing else says that the endpoint comes first. On the resource alone:
+        # the construct holds this target too.
         self._resource.node.add_dependency(endpoint.node.default_child)
+        self.registered = not variant.changes_type
+        if variant.changes_type:
+            leave_out(self, scope, variant)
 
     def scale_on_invocations(
         self,

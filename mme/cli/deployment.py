@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import boto3
     import typer
 
+    from mme.aliases import AliasStore
     from mme.client import MultiModelClient
     from mme.operate.clients import AwsClients
     from mme.operate.discovery import Deployment
@@ -56,7 +57,16 @@ class Target:
         from mme.registry import ModelStore
 
         found = self.deployment
-        return ModelStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
+        client = s3_client(self._session, self.settings)
+        return ModelStore.open(self._session, client, found.bucket, found.prefix)
+
+    def aliases(self) -> AliasStore:
+        """Its aliases."""
+        from mme.aliases import AliasStore
+        from mme.operate.access import s3_client
+
+        found = self.deployment
+        return AliasStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""

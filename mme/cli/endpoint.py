@@ -9,9 +9,10 @@ from mme.cli.endpoint_logs import logs, top
 from mme.cli.endpoint_metrics import metrics
 from mme.cli.endpoint_rollback import rollback
 from mme.cli.endpoint_status import status
+from mme.cli.preflight import preflight
 
 app = typer.Typer(
     name="endpoint", help="See how a deployed endpoint is, mend it, and clean it up.", no_args_is_help=True
 )
-for _verb in (status, metrics, logs, top, rollback, clean):
+for _verb in (status, metrics, logs, top, preflight, rollback, clean):
     app.command()(_verb)

@@ -61,7 +61,7 @@ def invoke(
     from mme.cli.answers import answer_json, print_answer
     from mme.cli.console import print_json
     from mme.cli.deployment import target_of
-    from mme.client.multi_model_client import check_target
+    from mme.client.targets import check_target
 
     check_target(model)
     target = target_of(context)

@@ -88,7 +88,8 @@ def status(
 
     Example: mme local status --json
     """
-    from mme.local.launcher import ask_status, running
+    from mme.local.launcher import ask_status
+    from mme.local.state import running
 
     known = [here for here in running() if here.ready and port in (None, here.port)]
     found = [ask_status(here) | {"port": here.port} for here in known]

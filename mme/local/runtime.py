@@ -42,7 +42,7 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     Raises:
         MmeError: the port is in use, or Triton can't run here.
     """
-    state.sweep(settings.port)
+    state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
         workdir = Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mme.catalog.triton_log import MODEL_EVENT, MODEL_FAILED, MODEL_LOADED, MODEL_UNLOADED
+
 _LINE: Final = re.compile(
     r"(?P<level>[IWEF])(?P<month>\d\d)(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d\.\d+) "
     r"+\d+ (?P<source>[\w.-]+:\d+)\] ?(?P<text>.*)",
     re.DOTALL,
 )
-_SERVER: Final = re.compile(r"(?P<verb>Loading|Invoking|Unloading) SageMaker TargetModel: (?P<model>.+)")
-_LOADED: Final = re.compile(r"successfully loaded '(?P<id>.+?)'")
-_UNLOADED: Final = re.compile(r"successfully unloaded '(?P<id>.+?)'")
-# Said twice for each failure: only the first time with the version and the reason.
-_FAILED: Final = re.compile(r"failed to load '(?P<id>.+?)' version -?\d+: (?P<reason>.*)", re.DOTALL)
+_SERVER: Final = re.compile(MODEL_EVENT)
+_LOADED: Final = re.compile(MODEL_LOADED)
+_UNLOADED: Final = re.compile(MODEL_UNLOADED)
+_FAILED: Final = re.compile(MODEL_FAILED, re.DOTALL)
 _HASHED: Final = re.compile(r"(?P<hash>[0-9a-f]{16,64})::(?P<model>[^\s'\":]+)")
 _HASH: Final = re.compile(r"/(?P<hash>[0-9a-f]{16,64})(?=[/:'\"\s]|$)")
 _REGISTERED: Final = re.compile(r"Model repository registered: \S*?(?P<hash>[0-9a-f]{16,64})$")
@@ -98,10 +99,10 @@ def model_event(line: LogLine) -> ModelEvent | None:
     if said := _SERVER.fullmatch(line.text):
         return ModelEvent(_SERVER_VERBS[said["verb"]], said["model"].strip(), line.clock)
     if failed := _FAILED.match(line.text):
-        return ModelEvent(Verb.LOAD_FAILED, _model(failed["id"]), line.clock, failed["reason"].strip())
+        return ModelEvent(Verb.LOAD_FAILED, failed["model"], line.clock, failed["reason"].strip())
     for pattern, verb in ((_LOADED, Verb.LOADED), (_UNLOADED, Verb.UNLOADED)):
         if done := pattern.match(line.text):
-            return ModelEvent(verb, _model(done["id"]), line.clock)
+            return ModelEvent(verb, done["model"], line.clock)
     return None
 
 
@@ -141,11 +142,6 @@ class Attribution:
             return self._by_hash[known["hash"]]
         named = _NAME.search(line.text)
         return named["model"] if named else None
-
-
-def _model(identifier: str) -> str:
-    """`/opt/ml/models/HASH::NAME` with namespacing on, `NAME` without."""
-    return identifier.rpartition("::")[2]
 
 
 def _unquoted(text: str) -> str:

@@ -8,6 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import boto3
 import numpy as np
@@ -105,13 +106,14 @@ def _aws_server() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("COLUMNS", "FORCE_COLOR", "MME_LOCAL_PORT"):
         monkeypatch.delenv(name, raising=False)
     # Nothing answers here: a test that needs AWS asks for it.
     monkeypatch.setenv("MME_ENDPOINT_URL", "http://localhost:9")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from mme.aliases.names import STATE
 from mme.errors import MmeError
 from mme.operate.cleanup.objects import ObjectCount, count_objects, other_prefixes
 from mme.operate.cleanup.stacks import OwnedStack, importers, owner_of_bucket, read_stack
@@ -18,9 +19,6 @@ from mme.operate.stack_resources import ENDPOINT
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_logs import CloudWatchLogsClient
-
-_STATE: Final = ".mme/"
-"""Beside the models' prefix, aliases and their history lie under `.mme/PREFIX@KIND/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +215,7 @@ def _models(
     within = store is not None and store is serving
     when = When.BEFORE if within else When.AFTER
     models = _counted(clients, "models", bucket, prefix, when)
-    aliases = _counted(clients, "aliases", bucket, f"{_STATE}{prefix}@", when)
+    aliases = _counted(clients, "aliases", bucket, f"{STATE}{prefix}@", when)
     if not (choice.models or choice.store):
         if models.count.entries:
             stays.append(f"{_amount(models)} at s3://{bucket}/{prefix}: --models takes them too")
@@ -253,7 +251,7 @@ def _ours(prefix: str, choice: Choice, clients: AwsClients, serving: OwnedStack 
         for one in serving.resources:
             capture = _captures_to(clients, one.name) if one.type == ENDPOINT else None
             captured += [capture[1]] if capture else []
-    return prefix, f"{_STATE}{prefix}@", *captured
+    return prefix, f"{STATE}{prefix}@", *captured
 
 
 def _check_deletable(cloudformation: CloudFormationClient, stack: OwnedStack, *, allowed: set[str]) -> None:
