@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -50,6 +49,7 @@ def clean(
     """
     import time
 
+    from mme.cli.confirmation import confirm_by_typing
     from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
     from mme.operate.cleanup import Choice
@@ -69,7 +69,7 @@ def clean(
     if dry_run:
         return
     if not yes:
-        _confirm(plan.subject)
+        confirm_by_typing(plan.subject)
     with _progress() as listener:
         clean_up(target.clients, plan, listener, lambda: time.sleep(_ASK_SECONDS))
     if as_json:
@@ -96,18 +96,6 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
             hint="check --env, --stack, --store-stack and --region",
         )
     return left
-
-
-def _confirm(subject: str) -> None:
-    from mme.cli.console import standard_error
-    from mme.errors import MmeError
-
-    if not sys.stdin.isatty():
-        raise MmeError("nobody is there to confirm it", hint="look at it with --dry-run, then give --yes")
-    standard_error().print(f"Type [bold]{subject}[/] to delete all this: ", end="")
-    typed = sys.stdin.readline().strip()
-    if typed != subject:
-        raise MmeError(f"{typed!r} is not {subject}: nothing was deleted")
 
 
 def _print_plan(plan: CleanPlan) -> None:
