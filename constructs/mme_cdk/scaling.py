@@ -11,6 +11,7 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
+from mme_cdk.scaling_target import policies_target
 from mme_cdk.type_change import leave_out
 from mme_cdk.validation import known, outside, require, seconds
 
@@ -275,7 +276,7 @@ class ScalableInstanceCount(Construct):
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=policies_target(self, self._resource),
             custom_metric=metric,
             target_value=target_value,
             scale_in_cooldown=scale_in_cooldown,
@@ -312,7 +313,7 @@ class ScalableInstanceCount(Construct):
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=policies_target(self, self._resource),
             metric=metric,
             scaling_steps=scaling_steps,
             adjustment_type=adjustment_type,

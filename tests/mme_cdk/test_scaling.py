@@ -338,3 +338,21 @@ def test_metrics_of_another_stack(app: App, stack: Stack, endpoint: Endpoint, sy
     )
     tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
     assert tracking["CustomizedMetricSpecification"]["Namespace"] == "AWS/SQS"
+
+
+def test_each_policy_names_the_whole_target(stack: Stack, endpoint: Endpoint, synth) -> None:
+    """Ref is `resource id|dimension|namespace`; a part of it is no `ScalingTargetId`."""
+    scaling = endpoint.auto_scale_instance_count(min_capacity=1, max_capacity=8)
+    scaling.scale_on_invocations("Load", max_requests_per_second=20)
+    scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=60)
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
+    scaling.scale_on_metric(
+        "Waits",
+        metric=endpoint.metric_model_loading_wait_time(),
+        scaling_steps=[ScalingInterval(upper=1_000, change=-1), ScalingInterval(lower=500_000, change=1)],
+    )
+    template = synth(stack)
+    policies = template.all(POLICY)
+    assert len(policies) == 5
+    targets = [policy["Properties"]["ScalingTargetId"] for policy in policies]
+    assert targets == [{"Ref": template.id_of(TARGET)}] * 5
