@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling, aws_cloudwatch
+from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
@@ -14,6 +14,8 @@ from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
 from mme_cdk.validation import known, outside, require, seconds
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
+
     from mme_cdk.endpoint import Endpoint
 
 _NAMESPACE = "sagemaker"
