@@ -16,10 +16,10 @@ ENVIRONMENTS := local dev staging prod
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed node_modules/.installed  ## Install all that development needs into this checkout
 
@@ -63,6 +63,9 @@ test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 
 snapshots: install  ## Renew the committed snapshots after a wanted change
 	@pytest -q -n 2 -m "not slow" tests/stacks --snapshot-update
+
+release-snapshots:  ## Keep the snapshots as the release that upgrades are tested from
+	@cp tests/snapshots/*.json tests/stacks/previous_release/
 
 synth: install  ## Synthesize every environment
 	@for environment in $(ENVIRONMENTS); do echo "synthesizing $$environment"; \

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jsii
-from aws_cdk import Stack, aws_cloudwatch, aws_sagemaker
+from aws_cdk import Stack, aws_sagemaker
 from constructs import Construct, IValidation
 
 from mme_cdk.deployment import DeploymentStrategy
@@ -11,6 +13,9 @@ from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
 
 
 class Endpoint(EndpointBase):
@@ -124,6 +129,9 @@ class Endpoint(EndpointBase):
 
         From then on an update of the endpoint keeps the live instance count and does not go back to the
         config's. An initial count below `min_capacity` is raised to it.
+
+        AWS changes the instance type of no scaled variant. Set `next_instance_type` beside `instance_type`
+        and deploy, then set `instance_type`, too, and deploy: docs/changing-instance-type.md.
 
         Args:
             min_capacity: fewest instances, at least 1. Default: 1.

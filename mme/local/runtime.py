@@ -42,13 +42,12 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     Raises:
         MmeError: the port is in use, or Triton can't run here.
     """
-    state.sweep(settings.port)
+    state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
-        workdir = Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
-        here = state.own_state(port, workdir)
-        here.write()
+        here = state.own_state(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
         try:
+            here.write()
             await _serve(settings, listener, here, ready)
         finally:
             here.remove()
@@ -108,7 +107,7 @@ async def _serve(
 async def _reconcile(data_plane: DataPlane) -> None:
     while True:
         try:
-            await data_plane.reconcile()
+            data_plane.reconcile()
         except Exception:
             log.exception("the data plane could not follow the control plane")
         await asyncio.sleep(_RECONCILE_SECONDS)
@@ -132,11 +131,11 @@ def listening_socket(port: int) -> socket.socket:
             if other and other.alive():
                 raise MmeError(
                     f"port {port} is in use by a local runtime (process {other.pid})",
-                    hint=f"Use that one, stop it with `mme local down --port {port}`, "
-                    "or take another port with --port.",
+                    hint=f"use that one, stop it with `mme local down --port {port}`, "
+                    "or take another port with --port",
                 ) from None
             raise MmeError(
-                f"port {port} is in use by another program", hint="Take another port: mme local up --port N"
+                f"port {port} is in use by another program", hint="take another port: mme local up --port N"
             ) from None
         raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
     listener.setblocking(False)

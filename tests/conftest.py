@@ -1,0 +1,9 @@
+"""What holds in every test."""
+
+from __future__ import annotations
+
+import os
+
+# CDK's built-in validation of templates costs a second a synthesis. One test of the CDK CLI pays it once for
+# all; here, before anything starts the Node that aws-cdk-lib runs in, it is off for every other.
+os.environ["CDK_VALIDATION"] = "false"
