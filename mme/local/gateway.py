@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -12,6 +11,8 @@ from aiohttp import web
 
 from mme.catalog import limits
 from mme.local import outcome
+from mme.local.access.gatekeeper import Gatekeeper
+from mme.local.access.signature import scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
 from mme.local.dataplane import DataPlane, too_large
@@ -21,8 +22,6 @@ STATUS_PATH = "/_mme/status"
 _TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 _PASSED_ON = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
-_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/sagemaker/")
-"""The region in a Signature Version 4 credential scope for SageMaker."""
 
 
 def build_gateway(
@@ -30,6 +29,7 @@ def build_gateway(
     control_plane: WsgiApplication,
     executor: Executor,
     status: Callable[[], dict[str, object]],
+    gatekeeper: Gatekeeper | None = None,
 ) -> web.Application:
     """The aiohttp application of a runtime.
 
@@ -38,12 +38,18 @@ def build_gateway(
         control_plane: embedded AWS, for every other path.
         executor: threads for the control plane.
         status: what ``GET /_mme/status`` tells.
+        gatekeeper: who may invoke; everybody by default.
     """
+    keeper = gatekeeper or Gatekeeper(enforce=False)
 
     async def invoke(request: web.Request) -> web.StreamResponse:
-        return await _invoke(data_plane, request)
+        if _is_for_s3(request):
+            return await aws(request)
+        return await _invoke(data_plane, keeper, request)
 
     async def unsupported(request: web.Request) -> web.StreamResponse:
+        if _is_for_s3(request):
+            return await aws(request)
         return _error(
             outcome.validation_error(
                 f"{request.match_info['verb']} does not take a TargetModel, so a multi-model endpoint "
@@ -68,9 +74,15 @@ def build_gateway(
     return application
 
 
-async def _invoke(data_plane: DataPlane, request: web.Request) -> web.StreamResponse:
+def _is_for_s3(request: web.Request) -> bool:
+    """Whether the path only looks like SageMaker's: a bucket may be called ``endpoints``."""
+    scope = scope_of(request.headers)
+    return scope is not None and scope.service == "s3"
+
+
+async def _invoke(data_plane: DataPlane, gatekeeper: Gatekeeper, request: web.Request) -> web.StreamResponse:
     request_id = str(uuid.uuid4())
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    scope = scope_of(request.headers)
     try:
         call = Call(
             request.match_info["name"],
@@ -78,9 +90,11 @@ async def _invoke(data_plane: DataPlane, request: web.Request) -> web.StreamResp
             await _payload(request),
             {name: request.headers[name] for name in _PASSED_ON if name in request.headers},
             request_id,
-            region=scope.group(1) if scope else DEFAULT_REGION,
+            region=scope.region if scope else DEFAULT_REGION,
             target_variant=request.headers.get(_TARGET_VARIANT),
         )
+        url = f"{request.scheme}://{request.host}{request.raw_path}"
+        gatekeeper.check(call, request.method, url, request.headers)
         answered = await data_plane.invoke(call)
     except outcome.InvocationError as error:
         return _error(error, request_id)

@@ -56,6 +56,11 @@ def validation_error(message: str, code: str = "") -> InvocationError:
     return InvocationError("ValidationError", 400, message, code)
 
 
+def forbidden(name: str, message: str) -> InvocationError:
+    """403: the caller is not who it says, or may not."""
+    return InvocationError(name, 403, message)
+
+
 def unknown_endpoint(name: str, account: str) -> InvocationError:
     """400 for an endpoint that the control plane does not have."""
     return validation_error(f"Endpoint {name} of account {account} not found.")

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from mme.errors import MmeError
 from mme.local import state
+from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
@@ -87,7 +88,9 @@ async def _serve(
         }
 
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
-        gateway = build_gateway(data_plane, application(), executor, describe)
+        gateway = build_gateway(
+            data_plane, application(), executor, describe, Gatekeeper(enforce=settings.enforce_iam)
+        )
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
