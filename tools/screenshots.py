@@ -32,7 +32,7 @@ from tests.operate.deployment import clients_at, deploy, put_log, put_metric, se
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 COLUMNS: Final = 80
-NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "tenant-a/ranking", "tenant-b/ranking")
+NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "ranking", "recommend")
 BROKEN: Final = (
     "import scikit_lern\n\n\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
 )
@@ -173,7 +173,7 @@ def _write_models(folder: Path) -> None:
         model = folder / "models" / name
         shutil.copytree(ROOT / "model_registry" / "add_sub", model)
         config = model / "config.pbtxt"
-        config.write_text(config.read_text().replace('"add_sub"', f'"{Path(name).name}"'))
+        config.write_text(config.read_text().replace('"add_sub"', f'"{name}"'))
     (folder / "models" / "churn" / "1" / "model.py").write_text(BROKEN)
 
 
@@ -181,9 +181,10 @@ def _write_metrics(clients: Any) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for minutes in range(1, 60):
         moment = now - timedelta(minutes=minutes)
-        calls = 40 + 25 * (minutes % 7) + minutes
+        calls = 20 + 4 * (minutes % 7) + minutes // 2
         put_metric(clients, "AWS/SageMaker", "Invocations", moment, *[1.0] * calls)
-        hits = [1.0] * (calls - minutes % 9) + [0.0] * (minutes % 9)
+        misses = minutes % 4
+        hits = [1.0] * (calls - misses) + [0.0] * misses
         put_metric(clients, "AWS/SageMaker", "ModelCacheHit", moment, *hits)
         put_metric(clients, "/aws/sagemaker/Endpoints", "LoadedModelCount", moment, 5)
         put_metric(clients, "AWS/SageMaker", "Invocation4XXErrors", moment, float(minutes % 13 == 0))
