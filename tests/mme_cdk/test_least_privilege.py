@@ -53,7 +53,6 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policies]:
         context=content["context"],
         outdir=str(tmp_path_factory.mktemp("out")),
         analytics_reporting=False,
-        builtin_cloud_formation_validation=False,
     )
     region, account = HERE.split(":")
     stack = Stack(app, "Test", env=Environment(account=account, region=region))

@@ -68,7 +68,7 @@ def test_acknowledgements_fit_whatever_cross_stack_references_become(
 
 
 def test_an_app_without_any_feature_flag(tmp_path: Path, findings_of: Callable) -> None:
-    app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
+    app = App(outdir=str(tmp_path))
     store = ModelStore.from_bucket(ModelBucket(Stack(app, "Store"), "Models"))
     endpoint = endpoint_in(Stack(app, "Serving"), "Endpoint", store)
     endpoint.auto_scale_instance_count(max_capacity=2)
