@@ -130,6 +130,9 @@ class Endpoint(EndpointBase):
         From then on an update of the endpoint keeps the live instance count and does not go back to the
         config's. An initial count below `min_capacity` is raised to it.
 
+        AWS changes the instance type of no scaled variant. Set `next_instance_type` beside `instance_type`
+        and deploy, then set `instance_type`, too, and deploy: docs/changing-instance-type.md.
+
         Args:
             min_capacity: fewest instances, at least 1. Default: 1.
             max_capacity: most instances.

@@ -46,6 +46,7 @@ class EndpointConfig(Construct):
         detailed_observability: bool = False,
         enhanced_metrics: bool = False,
         metric_publish_frequency: Duration | None = None,
+        next_instance_type: str | None = None,
     ) -> None:
         """Define the config with its first variant.
 
@@ -75,11 +76,14 @@ class EndpointConfig(Construct):
                 metrics to pay for. Default: False.
             metric_publish_frequency: 10, 30, 60, 120, 180, 240 or 300 s, for the utilization metrics, and
                 with `enhanced_metrics` for the invocation metrics. Default: SageMaker's own, 60 s.
+            next_instance_type: the type that a scaled variant is about to get. While it differs from
+                `instance_type` the variant is not scaled, so that the type can then be changed: AWS refuses
+                that for a scaled one (docs/changing-instance-type.md). Default: no change is planned.
 
         Raises:
-            PropsError: an instance type that is unknown or can't serve this image, an AMI that is unknown or
-                too old for it, a count below 1, volume or key on a type with NVMe storage, a time outside
-                its bounds. All faults are named at once.
+            PropsError: an instance type, now or next, that is unknown or can't serve this image, an AMI that
+                is unknown or too old for it, a count below 1, volume or key on a type with NVMe storage, a
+                time outside its bounds. All faults are named at once.
         """
         super().__init__(scope, id)
         self._key = encryption_key
@@ -95,6 +99,7 @@ class EndpointConfig(Construct):
                 container_startup_health_check_timeout=container_startup_health_check_timeout,
                 inference_ami_version=inference_ami_version,
                 routing_strategy=routing_strategy,
+                next_instance_type=next_instance_type,
             )
         ]
         (variant,) = self._variants
@@ -181,6 +186,7 @@ class EndpointConfig(Construct):
         container_startup_health_check_timeout: Duration | None = None,
         inference_ami_version: str | None = None,
         routing_strategy: RoutingStrategy | None = None,
+        next_instance_type: str | None = None,
     ) -> ProductionVariant:
         """Add a variant beside the first, with a warning: AWS's pages disagree on whether that works here.
 
@@ -198,6 +204,7 @@ class EndpointConfig(Construct):
             container_startup_health_check_timeout: Default: SageMaker's own.
             inference_ami_version: Default: as for the first variant.
             routing_strategy: Default: SageMaker's own.
+            next_instance_type: as for the first variant. Default: no change is planned.
 
         Raises:
             PropsError: as the constructor's, a name that is taken, or an eleventh variant.
@@ -213,6 +220,7 @@ class EndpointConfig(Construct):
             container_startup_health_check_timeout=container_startup_health_check_timeout,
             inference_ami_version=inference_ami_version,
             routing_strategy=routing_strategy,
+            next_instance_type=next_instance_type,
         )
         require(
             *variant.faults(),

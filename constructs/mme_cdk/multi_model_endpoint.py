@@ -26,6 +26,8 @@ from mme_cdk.triton_settings import TritonSettings
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
 
+    from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
+
 
 class MultiModelEndpoint(EndpointBase):
     """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
@@ -75,6 +77,7 @@ class MultiModelEndpoint(EndpointBase):
         metric_publish_frequency: Duration | None = None,
         deployment: DeploymentStrategy | None = None,
         retain_variant_properties: bool | None = None,
+        next_instance_type: str | None = None,
     ) -> None:
         """Define the endpoint and all it needs.
 
@@ -118,6 +121,9 @@ class MultiModelEndpoint(EndpointBase):
             deployment: how it moves to a new config. Default: all at once, without rollback alarms.
             retain_variant_properties: whether an update keeps the live instance count and weights.
                 Default: True as soon as the instance count is scaled, else False.
+            next_instance_type: the type that a scaled variant is about to get. While it differs from
+                `instance_type` the variant is not scaled, so that the type can then be changed: AWS refuses
+                that for a scaled one (docs/changing-instance-type.md). Default: no change is planned.
 
         Raises:
             PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
@@ -162,6 +168,7 @@ class MultiModelEndpoint(EndpointBase):
             detailed_observability=detailed_observability,
             enhanced_metrics=enhanced_metrics,
             metric_publish_frequency=metric_publish_frequency,
+            next_instance_type=next_instance_type,
         )
         self.endpoint = Endpoint(
             self,
@@ -192,4 +199,55 @@ class MultiModelEndpoint(EndpointBase):
         """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
         return self.endpoint.auto_scale_instance_count(
             min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
+        )
+
+    def add_monitoring(
+        self,
+        id: str = "Monitoring",
+        *,
+        thresholds: AlarmThresholds | None = None,
+        actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None = None,
+        runbook_url: str | None = None,
+        name_prefix: str | None = None,
+        dashboard: bool = True,
+        log_queries: bool = True,
+        variant_name: str | None = None,
+        period: Duration | None = None,
+        minimum_requests: int = 10,
+    ) -> EndpointMonitoring:
+        """Watch it: a dashboard, alarms by severity, and saved queries of single models.
+
+        Args:
+            id: the construct's id. Default: `Monitoring`.
+            thresholds: from which figures on alarms go off, by severity. Default: `AlarmThresholds()`.
+            actions: what alarms of a severity do, when they go off and when they are over. Default: nothing.
+            runbook_url: the page that the alarms' descriptions link. Default: `docs/runbook.md`.
+            name_prefix: of the names of alarms, dashboard and queries. Default: the endpoint's name.
+            dashboard: whether to make one. Default: True.
+            log_queries: whether to save the queries, and to show some on the dashboard. Default: True.
+            variant_name: which variant. Default: the first.
+            period: of the figures, whole minutes. Default: 1 minute.
+            minimum_requests: in a period, below which no share of requests is an alarm. Default: 10.
+
+        Raises:
+            PropsError: see `EndpointMonitoring`.
+        """
+        # Dashboards and topics are much to load for apps that have none.
+        from mme_cdk.monitoring import EndpointMonitoring
+        from mme_cdk.monitoring.endpoint_monitoring import RUNBOOK
+
+        return EndpointMonitoring(
+            self,
+            id,
+            endpoint=self,
+            instance_type=self.config.variant(variant_name).instance_type,
+            variant_name=variant_name,
+            thresholds=thresholds,
+            actions=actions,
+            runbook_url=runbook_url or RUNBOOK,
+            name_prefix=name_prefix,
+            dashboard=dashboard,
+            log_queries=log_queries,
+            period=period,
+            minimum_requests=minimum_requests,
         )

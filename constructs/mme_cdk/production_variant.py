@@ -46,6 +46,7 @@ class ProductionVariant:
         model: what it serves.
         instance_type: such as `ml.g5.xlarge`.
         initial_instance_count: instances that it starts with.
+        next_instance_type: the type that it is about to get; None = no change is planned.
         inference_ami_version: the AMI of its instances; None = SageMaker's own choice.
     """
 
@@ -62,12 +63,14 @@ class ProductionVariant:
         container_startup_health_check_timeout: Duration | None = None,
         inference_ami_version: str | None = None,
         routing_strategy: RoutingStrategy | None = None,
+        next_instance_type: str | None = None,
     ) -> None:
         """Take the variant's settings; see `EndpointConfig.add_variant` for what each means."""
         self.variant_name = variant_name
         self.model = model
         self.instance_type = instance_type
         self.initial_instance_count = initial_instance_count
+        self.next_instance_type = next_instance_type
         self._weight = initial_variant_weight
         self._volume_size = volume_size
         self._download_timeout = model_data_download_timeout
@@ -85,11 +88,17 @@ class ProductionVariant:
         kind = describe(self.instance_type) if known(self.instance_type) else None
         return kind is not None and kind.has_local_storage
 
+    @property
+    def changes_type(self) -> bool:
+        """Whether it is in the first phase of a change of type: still the old one, and not scaled."""
+        return self.next_instance_type is not None and self.next_instance_type != self.instance_type
+
     def faults(self) -> list[str | None]:
         """What is wrong with it; None where nothing is."""
         return [
             *self._verdict().errors,
             *self._ami_verdict().errors,
+            *self._next_type_faults(),
             self._name_fault(),
             outside("initial_instance_count", self.initial_instance_count, VARIANT_MIN_INSTANCES),
             outside("initial_variant_weight", self._weight, 0),
@@ -130,6 +139,18 @@ class ProductionVariant:
         if not known(self.instance_type):
             return Verdict()
         return check_instance(self.instance_type, self.model.image_traits)
+
+    def _next_type_faults(self) -> list[str]:
+        """Faults of the type to come: found before the first phase is deployed, not before the second."""
+        if self.next_instance_type is None or not self.changes_type:
+            return []
+        if not known(self.next_instance_type) or not known(self.instance_type):
+            return [
+                "next_instance_type needs both types known at synth, to see whether they differ: "
+                "write them out, or leave next_instance_type out"
+            ]
+        verdict = check_instance(self.next_instance_type, self.model.image_traits)
+        return [f"next_instance_type: {fault}" for fault in verdict.errors]
 
     def _ami_verdict(self) -> Verdict:
         if not self._ami_given or Token.is_unresolved(self.inference_ami_version):

@@ -1,6 +1,8 @@
 """What is inside a model.tar.gz: layout, Triton's configuration, packing."""
 
-from mme.archives.findings import ArchiveError, Finding
+from mme.archives.explain import explain
+from mme.archives.explanation import Explanation, ModelSummary
+from mme.archives.findings import ArchiveError, Finding, Severity
 from mme.archives.model_directory import Member, ModelDirectory, scan_directory
 from mme.archives.packing import PackedArchive, digest_directory, pack_directory, tar_size, write_archive
 from mme.archives.signature import TensorSignature, TensorSpec
@@ -10,16 +12,20 @@ from mme.archives.triton_layout import MODEL_FILE_MISSING, TritonModel, check_mo
 __all__ = [
     "MODEL_FILE_MISSING",
     "ArchiveError",
+    "Explanation",
     "Finding",
     "Member",
     "ModelDirectory",
+    "ModelSummary",
     "PackedArchive",
+    "Severity",
     "TensorSignature",
     "TensorSpec",
     "TritonConfig",
     "TritonModel",
     "check_model",
     "digest_directory",
+    "explain",
     "pack_directory",
     "parse_config",
     "scan_directory",

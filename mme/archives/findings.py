@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from mme.errors import MmeError
+
+Severity = Literal["error", "warning", "note"]
+"""error: the container will not serve it. warning: it may fail, or differ from what was meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault.
+    """One thing found.
 
     Attributes:
         code: short and stable, for tests and machines: `config-missing`.
         message: names the file and the reason.
         hint: how to mend it.
+        severity: `error`, `warning` or `note`.
     """
 
     code: str
     message: str
     hint: str
+    severity: Severity = "error"
 
 
 class ArchiveError(MmeError):

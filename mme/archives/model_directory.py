@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from mme.archives.finding_codes import found
 from mme.archives.findings import ArchiveError, Finding
 
 JUNK: Final = (
@@ -17,6 +18,7 @@ JUNK: Final = (
     "*.pyc",
     "*.pyo",
     ".DS_Store",
+    "__MACOSX",
     "._*",
     "Thumbs.db",
     "desktop.ini",
@@ -107,7 +109,7 @@ class ModelDirectory:
         try:
             return (self.root / path).read_bytes()
         except OSError as error:
-            raise ArchiveError(self.subject, [_unreadable(path, error)]) from error
+            raise ArchiveError(self.subject, [unreadable(path, error)]) from error
 
 
 def scan_directory(path: str | Path) -> ModelDirectory:
@@ -119,6 +121,18 @@ def scan_directory(path: str | Path) -> ModelDirectory:
     Raises:
         ArchiveError: it is no directory, is empty, or holds what can't be packed (symbolic links, special or
             unreadable files, names that are not UTF-8): all of these at once.
+    """
+    directory, findings = survey_directory(path)
+    if findings:
+        raise ArchiveError(directory.subject, findings)
+    return directory
+
+
+def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
+    """Like `scan_directory`, but what can't be packed is left out and told.
+
+    Raises:
+        ArchiveError: it is no directory.
     """
     subject = str(path)
     # Not resolve(): the name of a link to a directory is the name its user chose.
@@ -136,20 +150,10 @@ def scan_directory(path: str | Path) -> ModelDirectory:
         )
     findings: list[Finding] = []
     members = tuple(sorted(_walk(root, "", findings), key=lambda member: member.path))
-    if findings:
-        raise ArchiveError(subject, findings)
-    if not members:
-        raise ArchiveError(
-            subject,
-            [
-                Finding(
-                    "empty-directory",
-                    "the directory is empty",
-                    "it needs config.pbtxt and a version directory",
-                )
-            ],
-        )
-    return ModelDirectory(root, subject, root.name, members)
+    if not members and not findings:
+        hint = "it needs config.pbtxt and a version directory"
+        findings.append(Finding("empty-directory", "the directory is empty", hint))
+    return ModelDirectory(root, subject, root.name, members), findings
 
 
 def _walk(folder: Path, prefix: str, findings: list[Finding]) -> Iterator[Member]:
@@ -157,7 +161,7 @@ def _walk(folder: Path, prefix: str, findings: list[Finding]) -> Iterator[Member
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        findings.append(_unreadable(prefix.rstrip("/") or ".", error))
+        findings.append(unreadable(prefix.rstrip("/") or ".", error))
         return
     for entry in listed:
         if is_junk(entry.name):
@@ -175,7 +179,7 @@ def _walk(folder: Path, prefix: str, findings: list[Finding]) -> Iterator[Member
                 # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
                 os.close(os.open(entry.path, os.O_RDONLY))
             except OSError as error:
-                findings.append(_unreadable(path, error))
+                findings.append(unreadable(path, error))
                 continue
             yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
 
@@ -185,7 +189,7 @@ def _name_fault(path: str) -> Finding | None:
         path.encode("utf-8")
     except UnicodeEncodeError:
         shown = path.encode("utf-8", "backslashreplace").decode()
-        return Finding("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
+        return found("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
     return None
 
 
@@ -201,11 +205,12 @@ def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     mode = entry.stat(follow_symlinks=False).st_mode
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return Finding(
+    return found(
         "special-file", f"{path} is {kind}, not a regular file", "remove it from the model's directory"
     )
 
 
-def _unreadable(path: str, error: OSError) -> Finding:
+def unreadable(path: str, error: OSError) -> Finding:
+    """The finding for a file that can't be read."""
     reason = (error.strerror or str(error)).lower()
-    return Finding("unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}")
+    return found("unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+_ROOT_ONLY: Final = ("install_completion", "show_completion")
 
 
 class LazyCommand(TyperGroup):
@@ -25,8 +27,14 @@ class LazyCommand(TyperGroup):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Makes the real command's context: it then runs in place of this one."""
+        return self.real_command().make_context(info_name, args, parent=parent, **extra)
+
+    def real_command(self) -> Any:
+        """The command that the module's `app` makes. Completion is installed by the root, for all of them."""
         app: typer.Typer = importlib.import_module(self._module).app
-        return get_command(app).make_context(info_name, args, parent=parent, **extra)
+        command = get_command(app)
+        command.params = [one for one in command.params if one.name not in _ROOT_ONLY]
+        return command
 
 
 class LazyGroup(TyperGroup):

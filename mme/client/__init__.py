@@ -1,47 +1,151 @@
 """Invoking the models of a multi-model endpoint: tensors, errors, retries.
 
-Needs numpy and boto3, nothing else.
+Needs numpy and boto3, nothing else, and loads each only when something that needs it is used: the errors and
+the reading of a container's words need neither.
 """
 
-from mme.client.codec import EncodedRequest, decode_reply, encode_request
-from mme.client.errors import (
-    AccessDeniedError,
-    EndpointUnreachableError,
-    InvalidRequestError,
-    InvalidTargetError,
-    InvocationError,
-    ModelFailedError,
-    ModelNotReadyError,
-    PayloadTooLargeError,
-    ReplyError,
-    ServiceFaultError,
-    TensorError,
-    UnknownEndpointError,
-    UnknownModelError,
-)
-from mme.client.multi_model_client import LargePayloadWarning, MultiModelClient, Reply, runtime_client
-from mme.client.patience import Patience
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mme.client.calls import Call, Outcome
+    from mme.client.codec import EncodedRequest, decode_reply, encode_request
+    from mme.client.connection import runtime_client
+    from mme.client.container_fault import ContainerFault, FaultKind, read_fault
+    from mme.client.errors import (
+        AccessDeniedError,
+        BadInputError,
+        EndpointUnreachableError,
+        InvalidRequestError,
+        InvalidTargetError,
+        InvocationError,
+        ModelCodeError,
+        ModelFailedError,
+        ModelLoadError,
+        ModelNotReadyError,
+        ModelOutOfMemoryError,
+        ModelTimedOutError,
+        PayloadTooLargeError,
+        ReplyError,
+        ServiceFaultError,
+        TensorError,
+        ThrottledError,
+        UnhealthyModelError,
+        UnknownEndpointError,
+        UnknownModelError,
+    )
+    from mme.client.forms import (
+        decode_csv,
+        decode_json_lines,
+        decode_npy,
+        encode_csv,
+        encode_json_lines,
+        encode_npy,
+    )
+    from mme.client.multi_model_client import MultiModelClient, Reply
+    from mme.client.patience import Patience
+    from mme.client.payload import LargePayloadWarning
+    from mme.client.targets import SupportsResolve
+    from mme.client.warming import Warmed
+
+_MODULES = {
+    "calls": ("Call", "Outcome"),
+    "codec": ("EncodedRequest", "decode_reply", "encode_request"),
+    "connection": ("runtime_client",),
+    "container_fault": ("ContainerFault", "FaultKind", "read_fault"),
+    "errors": (
+        "AccessDeniedError",
+        "BadInputError",
+        "EndpointUnreachableError",
+        "InvalidRequestError",
+        "InvalidTargetError",
+        "InvocationError",
+        "ModelCodeError",
+        "ModelFailedError",
+        "ModelLoadError",
+        "ModelNotReadyError",
+        "ModelOutOfMemoryError",
+        "ModelTimedOutError",
+        "PayloadTooLargeError",
+        "ReplyError",
+        "ServiceFaultError",
+        "TensorError",
+        "ThrottledError",
+        "UnhealthyModelError",
+        "UnknownEndpointError",
+        "UnknownModelError",
+    ),
+    "forms": (
+        "decode_csv",
+        "decode_json_lines",
+        "decode_npy",
+        "encode_csv",
+        "encode_json_lines",
+        "encode_npy",
+    ),
+    "multi_model_client": ("MultiModelClient", "Reply"),
+    "patience": ("Patience",),
+    "payload": ("LargePayloadWarning",),
+    "targets": ("SupportsResolve",),
+    "warming": ("Warmed",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AccessDeniedError",
+    "BadInputError",
+    "Call",
+    "ContainerFault",
     "EncodedRequest",
     "EndpointUnreachableError",
+    "FaultKind",
     "InvalidRequestError",
     "InvalidTargetError",
     "InvocationError",
     "LargePayloadWarning",
+    "ModelCodeError",
     "ModelFailedError",
+    "ModelLoadError",
     "ModelNotReadyError",
+    "ModelOutOfMemoryError",
+    "ModelTimedOutError",
     "MultiModelClient",
+    "Outcome",
     "Patience",
     "PayloadTooLargeError",
     "Reply",
     "ReplyError",
     "ServiceFaultError",
+    "SupportsResolve",
     "TensorError",
+    "ThrottledError",
+    "UnhealthyModelError",
     "UnknownEndpointError",
     "UnknownModelError",
+    "Warmed",
+    "decode_csv",
+    "decode_json_lines",
+    "decode_npy",
     "decode_reply",
+    "encode_csv",
+    "encode_json_lines",
+    "encode_npy",
     "encode_request",
+    "read_fault",
     "runtime_client",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

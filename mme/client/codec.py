@@ -22,6 +22,12 @@ from mme.client.errors import ReplyError, TensorError
 BINARY_CONTENT_TYPE: Final = "application/vnd.sagemaker-triton.binary+json;json-header-size="
 JSON_CONTENT_TYPE: Final = "application/json"
 
+Parameter = str | int | float | bool
+"""A value of a request's parameters. Source: KServe v2 protocol, "Parameters"."""
+
+_RESERVED: Final = frozenset({"binary_data_output", "binary_data_size", "classification"})
+"""What this form itself says by parameters. Source: Triton's "Binary Tensor Data" extension."""
+
 _HEADER_SIZE = re.compile(
     r"\s*application/vnd\.sagemaker-triton\.binary\+json\s*;\s*json-header-size\s*=\s*(\d+)"
 )
@@ -45,6 +51,7 @@ def encode_request(
     *,
     outputs: Iterable[str] | None = None,
     datatypes: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
 ) -> EncodedRequest:
     """Encodes tensors for InvokeEndpoint.
 
@@ -52,13 +59,18 @@ def encode_request(
         inputs: by name. A scalar is sent as a tensor of shape [1]; anything numpy takes as an array will do.
         outputs: names of the wanted outputs; all by default.
         datatypes: Triton's type by input name, where it shall not be the array's own.
+        parameters: of the request, for the model itself.
 
     Raises:
-        TensorError: an array has no Triton type, or there is no input.
+        TensorError: an array has no Triton type, there is no input, a type is given without values, no
+            output is wanted, or a parameter can't be sent.
     """
     if not inputs:
         raise TensorError("a request needs at least one input")
     wanted_types = datatypes or {}
+    stray = next((name for name in wanted_types if name not in inputs), None)
+    if stray is not None:
+        raise TensorError(f"a type is given for input {stray}, but no values")
     tensors: list[dict[str, Any]] = []
     parts: list[bytes | memoryview] = []
     for name, value in inputs.items():
@@ -78,12 +90,35 @@ def encode_request(
         )
         parts.append(part)
     request: dict[str, Any] = {"inputs": tensors}
+    own = _checked_parameters(parameters or {})
     if outputs is None:
-        request["parameters"] = {"binary_data_output": True}
-    else:
-        request["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+        own["binary_data_output"] = True
+    if own:
+        request["parameters"] = own
+    if outputs is not None:
+        request["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in _names(outputs)]
     header = json.dumps(request, separators=(",", ":")).encode()
     return EncodedRequest(b"".join([header, *parts]), f"{BINARY_CONTENT_TYPE}{len(header)}")
+
+
+def _checked_parameters(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    for name, value in parameters.items():
+        if name in _RESERVED:
+            raise TensorError(f"the parameter {name} is the request's own", hint="choose another name")
+        if not isinstance(value, str | int | float | bool):
+            raise TensorError(
+                f"the parameter {name} is a {type(value).__name__}: send text, numbers or booleans"
+            )
+    return dict(parameters)
+
+
+def _names(outputs: Iterable[str]) -> list[str]:
+    if isinstance(outputs, str):
+        raise TensorError(f"outputs is a list of names, not one: [{outputs!r}]")
+    names = list(outputs)
+    if not names:
+        raise TensorError("no output is wanted", hint="leave outputs out for all of them")
+    return names
 
 
 def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:

@@ -1,16 +1,29 @@
-"""What can go wrong when a model is invoked, each with what to do about it."""
+"""What can go wrong when a model is invoked: the types. Each error says its cause and what to do about it.
+
+Nothing here needs numpy or boto3, so a program can catch these without loading either.
+"""
 
 from __future__ import annotations
-
-import json
-import re
-from typing import Any
 
 from mme.errors import MmeError
 
 
 class InvocationError(MmeError):
-    """An invocation did not give an answer. All errors of the client are of this family."""
+    """An invocation did not give an answer. All errors of the client are of this family.
+
+    Attributes:
+        message: one sentence that names the model or endpoint.
+        cause: the reason alone, in one line.
+        hint: the next command or change, or None.
+        original: everything that SageMaker or the container said, untouched; empty where neither was asked.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, cause: str | None = None, original: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.cause = cause if cause is not None else message
+        self.original = original
 
 
 class TensorError(InvocationError):
@@ -30,12 +43,15 @@ class PayloadTooLargeError(InvocationError):
 
 
 class ModelFailedError(InvocationError):
-    """The container answered with an error: the model raised one, or the tensors don't fit it.
+    """The container answered with an error. Its subclasses say which, where the container's words tell.
 
     Attributes:
-        original_status: the container's own HTTP status.
-        original_message: the container's own answer.
+        original_status: the container's own HTTP status; 0 where it gave none.
+        original_message: the container's own answer, untouched: tracebacks are whole here.
         log_stream_arn: where its log is, or empty.
+        at_load: true where the model never came up; false where it failed on a request.
+        file: the model's file that raised, relative to the archive (`1/model.py`), or empty.
+        line: the line in it, or None.
     """
 
     def __init__(
@@ -43,14 +59,55 @@ class ModelFailedError(InvocationError):
         message: str,
         *,
         hint: str | None = None,
-        original_status: int,
-        original_message: str,
-        log_stream_arn: str,
+        cause: str | None = None,
+        original_status: int = 0,
+        original_message: str = "",
+        log_stream_arn: str = "",
+        at_load: bool = False,
+        file: str = "",
+        line: int | None = None,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, cause=cause, original=original_message)
         self.original_status = original_status
         self.original_message = original_message
         self.log_stream_arn = log_stream_arn
+        self.at_load = at_load
+        self.file = file
+        self.line = line
+
+
+class ModelLoadError(ModelFailedError):
+    """The model can't be loaded: its archive, its configuration, or an exception as it starts."""
+
+
+class ModelCodeError(ModelFailedError):
+    """The model's own code raised an exception on this request."""
+
+
+class BadInputError(ModelFailedError):
+    """The tensors don't fit the model: names, shapes, types, or bytes that are no request."""
+
+
+class ModelOutOfMemoryError(ModelFailedError):
+    """The instance or its GPU has not enough memory for the model, or for this request.
+
+    Attributes:
+        became_507: true where the container answered 507, upon which SageMaker unloads other models and tries
+            again; false where it gave another status and SageMaker did nothing.
+    """
+
+    @property
+    def became_507(self) -> bool:
+        """Whether the container said so in the way that SageMaker acts on."""
+        return self.original_status == 507
+
+
+class UnhealthyModelError(ModelFailedError):
+    """The process that runs the model has ended, and calls will fail until the model is loaded anew."""
+
+
+class ModelTimedOutError(ModelFailedError):
+    """The container gave no answer within the time that SageMaker waits."""
 
 
 class UnknownModelError(InvocationError):
@@ -81,88 +138,5 @@ class ServiceFaultError(InvocationError):
     """SageMaker itself failed, also when tried again."""
 
 
-def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError | None:
-    """The typed error behind botocore's, or None for one that is no matter of invoking (credentials, ...).
-
-    Args:
-        error: what boto3 raised.
-        endpoint: the endpoint's name.
-        model: the TargetModel.
-    """
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-
-    if isinstance(error, exceptions.ClientError):
-        return _explain_answer(dict(error.response), endpoint, model)
-    if isinstance(error, exceptions.ReadTimeoutError):
-        return EndpointUnreachableError(
-            f"{model} on endpoint {endpoint} gave no answer in time",
-            hint="SageMaker gives a model 60 s to answer: send less at once",
-        )
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return EndpointUnreachableError(
-            f"endpoint {endpoint} can't be reached: {error}", hint="check the region and the endpoint URL"
-        )
-    if isinstance(error, ResponseParserError):
-        return ReplyError(
-            f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
-            hint="check the endpoint URL",
-        )
-    return None
-
-
-def container_message(original: str) -> str:
-    """The words in a container's answer: Triton wraps them in `{"error": ...}`."""
-    try:
-        answer = json.loads(original)
-    except ValueError:
-        return original.strip()
-    return str(answer["error"]) if isinstance(answer, dict) and "error" in answer else original.strip()
-
-
-def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> InvocationError:
-    code = response.get("Error", {}).get("Code", "")
-    message = response.get("Error", {}).get("Message", "")
-    if code == "ModelError":
-        return _model_failed(response, model)
-    if code in ("ValidationError", "ValidationException"):
-        return _refused(message, endpoint, model)
-    if code in ("AccessDeniedException", "AccessDenied"):
-        return AccessDeniedError(
-            f"you may not invoke {model} on endpoint {endpoint}: {message}",
-            hint="grant sagemaker:InvokeEndpoint for it: grant_invoke, or grant_invoke_model for some models",
-        )
-    if code == "ModelNotReadyException":
-        return ModelNotReadyError(f"{model} is still loading on endpoint {endpoint}", hint="call it again")
-    return ServiceFaultError(f"SageMaker failed with {code or 'no code'}: {message}", hint="call it again")
-
-
-def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
-    status = int(response.get("OriginalStatusCode", 0))
-    original = str(response.get("OriginalMessage", ""))
-    arn = str(response.get("LogStreamArn", ""))
-    words = container_message(original) or response.get("Error", {}).get("Message", "")
-    return ModelFailedError(
-        f"{model} failed with status {status}: {words}",
-        hint=f"its log: {arn}" if arn else None,
-        original_status=status,
-        original_message=original,
-        log_stream_arn=arn,
-    )
-
-
-def _refused(message: str, endpoint: str, model: str) -> InvocationError:
-    # SageMaker has one code for all of these; only the words differ.
-    if re.search(
-        r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", message, re.I
-    ):
-        return UnknownEndpointError(
-            f"there is no endpoint {endpoint} here: {message}",
-            hint="check its name, the region and the account",
-        )
-    if re.search(r"s3://|model data|download", message, re.I):
-        return UnknownModelError(
-            f"{model} can't be had by endpoint {endpoint}: {message}",
-            hint="see what there is: mme models list",
-        )
-    return InvalidRequestError(f"endpoint {endpoint} refused the request: {message}")
+class ThrottledError(ServiceFaultError):
+    """SageMaker takes no more calls at this rate, also when tried again."""

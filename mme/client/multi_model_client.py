@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.catalog.limits import (
-    CLIENT_READ_TIMEOUT_SECONDS,
-    PAYLOAD_MAX_BYTES,
-    PAYLOAD_WARN_BYTES,
-    TARGET_MODEL_MAX_CHARS,
-)
-from mme.client.codec import decode_reply, encode_request
+from mme.client.calls import Call, Outcome
+from mme.client.codec import JSON_CONTENT_TYPE, Parameter, decode_reply, encode_request
+from mme.client.connection import runtime_client
 from mme.client.datatypes import Array
-from mme.client.errors import (
-    InvalidTargetError,
-    ModelNotReadyError,
-    PayloadTooLargeError,
-    explain,
-)
+from mme.client.errors import InvalidRequestError, ModelNotReadyError
+from mme.client.explain import explain
 from mme.client.patience import Patience
+from mme.client.payload import check_payload
+from mme.client.targets import SupportsResolve, resolved
+from mme.client.warming import PROBE, Warmed, shows_loaded
+from mme.client.workers import run_bounded
+from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-_CONNECT_TIMEOUT_SECONDS: Final = 10
-
-
-class LargePayloadWarning(UserWarning):
-    """The request is larger than SageMaker's API model says, though not than its documentation."""
+DEFAULT_CONCURRENCY: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +35,13 @@ class Reply:
         body: its bytes.
         content_type: what they are.
         variant: the production variant that answered.
+        custom_attributes: what the container said beside its answer, or empty.
     """
 
     body: bytes
     content_type: str
     variant: str
+    custom_attributes: str = ""
 
 
 class MultiModelClient:
@@ -55,10 +51,12 @@ class MultiModelClient:
 
     Args:
         endpoint_name: the endpoint.
-        client: a boto3 `sagemaker-runtime` client. Default: one of the default session, with the
-            timeouts that a multi-model endpoint wants.
-        patience: how long to wait for a model that is still loading.
-        on_wait: called with the model and the seconds waited so far, after each answer "still loading".
+        client: a boto3 `sagemaker-runtime` client. Default: `runtime_client()`, one of the default session
+            with the timeouts that a multi-model endpoint wants and 50 connections.
+        patience: how long to wait for a model that is still loading. Default: 360 s, as SageMaker does.
+        on_wait: called with the model and the seconds waited so far, after each answer "still loading"; in
+            `infer_many` and `warm` by several threads.
+        aliases: makes targets like `add_sub@prod` work: a `mme.aliases.CachedAliases`.
     """
 
     def __init__(
@@ -68,11 +66,13 @@ class MultiModelClient:
         *,
         patience: Patience | None = None,
         on_wait: Callable[[str, float], None] | None = None,
+        aliases: SupportsResolve | None = None,
     ) -> None:
         self.endpoint_name = endpoint_name
         self._client = client or runtime_client()
         self._patience = patience or Patience()
         self._on_wait = on_wait
+        self._aliases = aliases
 
     def infer(
         self,
@@ -81,53 +81,156 @@ class MultiModelClient:
         *,
         outputs: Iterable[str] | None = None,
         datatypes: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
     ) -> dict[str, Array]:
         """Runs a Triton model on tensors.
 
         Args:
-            model: the TargetModel: `add_sub_v0.tar.gz`, `tenant-a/x_v1.tar.gz`.
+            model: the TargetModel: `add_sub_v0.tar.gz`, `tenant-a/x_v1.tar.gz`; or an alias: `add_sub@prod`.
             inputs: arrays by the model's input names, with the batch dimension where the model has one.
             outputs: names of the wanted outputs; all by default.
             datatypes: Triton's type by input name, where it shall not be the array's own (`BF16`).
+            parameters: of the request, for the model itself: a python model reads `request.parameters()`.
 
         Returns:
             arrays by output name. BYTES come as objects of type `bytes`, BF16 as float32.
 
         Raises:
             InvocationError: one of its subclasses says which fault it was.
+            MmeError: there is no such alias.
         """
-        request = encode_request(inputs, outputs=outputs, datatypes=datatypes)
-        reply = self.invoke(model, request.body, content_type=request.content_type)
-        return decode_reply(reply.body, reply.content_type)
+        return self._infer(Call(model, inputs, outputs, datatypes, parameters))
 
     def invoke(
         self,
         model: str,
-        body: bytes,
+        body: bytes | bytearray,
         *,
         content_type: str = "application/octet-stream",
         accept: str | None = None,
+        custom_attributes: str | None = None,
     ) -> Reply:
         """Sends bytes as they are, for any container.
 
         Args:
-            model: the TargetModel.
-            body: up to 25 MB.
-            content_type: what the body is.
+            model: the TargetModel, or an alias.
+            body: up to 25 MB; above 6 MiB with a LargePayloadWarning.
+            content_type: what the body is: `text/csv`, `application/json`.
             accept: the wanted form of the answer, where the container offers several.
+            custom_attributes: for the container, as its `X-Amzn-SageMaker-Custom-Attributes` header.
 
         Raises:
             InvocationError: one of its subclasses says which fault it was.
+            MmeError: there is no such alias.
         """
+        more: dict[str, Any] = {
+            "ContentType": content_type,
+            "Accept": accept,
+            "CustomAttributes": custom_attributes,
+        }
+        return self._invoke(model, body, {name: value for name, value in more.items() if value is not None})
+
+    def infer_many(
+        self,
+        calls: Iterable[Call | tuple[str, Mapping[str, Array]]],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: Callable[[Outcome], None] | None = None,
+    ) -> Iterator[Outcome]:
+        """Makes many calls, some at a time, over the connections of this one client.
+
+        Nothing is sent before the first outcome is asked for, and calls are taken only as fast as outcomes
+        are: both may be without end. One call's error is its own outcome's; only what no other call could
+        survive (no credentials) is raised here. Giving the iterator up stops what has not been sent.
+
+        Args:
+            calls: each a `Call`, or a pair of model and inputs.
+            concurrency: calls under way at once; no more than the boto3 client has connections.
+            ordered: outcomes come in the order of the calls, else as they end.
+            progress: called in the calling thread with each outcome as it ends, ordered or not.
+
+        Raises:
+            InvalidRequestError: the concurrency is below 1, or above the boto3 client's connections.
+        """
+        return run_bounded(
+            self._outcome, calls, concurrency=self._checked(concurrency), ordered=ordered, progress=progress
+        )
+
+    def warm(
+        self,
+        models: Iterable[str],
+        *,
+        inputs: Callable[[str], Mapping[str, Array] | None] | None = None,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        progress: Callable[[Warmed], None] | None = None,
+    ) -> Iterator[Warmed]:
+        """Has each model loaded, by calling it once.
+
+        A call warms one instance, the one that SageMaker sends it to: where there are several, others load
+        the model at their own first call, and nothing tells which instance answered. A model that is warm
+        now may leave memory for the next one.
+
+        Args:
+            models: TargetModels or aliases.
+            inputs: gives what to call a model with, or None. Without inputs an empty request is sent, which
+                Triton refuses once the model is loaded: metrics count that as a client's error.
+            concurrency: loads under way at once.
+            progress: called in the calling thread with each model as it is done.
+
+        Returns:
+            how it went, as it goes; nothing is sent before the first is asked for.
+
+        Raises:
+            InvalidRequestError: the concurrency is below 1, or above the boto3 client's connections.
+        """
+
+        def warm_one(_: int, model: str, stop: Event) -> Warmed:
+            began = time.perf_counter()
+            error: MmeError | None = None
+            try:
+                given = inputs(model) if inputs else None
+                if given is None:
+                    self._invoke(model, PROBE, {"ContentType": JSON_CONTENT_TYPE}, stop)
+                else:
+                    self._infer(Call(model, given), stop)
+            except MmeError as raised:
+                error = None if shows_loaded(raised) else raised
+            return Warmed(model, error is None, time.perf_counter() - began, error)
+
+        return run_bounded(
+            warm_one, models, concurrency=self._checked(concurrency), ordered=False, progress=progress
+        )
+
+    def _outcome(self, index: int, given: Call | tuple[str, Mapping[str, Array]], stop: Event) -> Outcome:
+        call = given if isinstance(given, Call) else Call(*given)
+        began = time.perf_counter()
+        outputs: dict[str, Array] | None = None
+        error: MmeError | None = None
+        try:
+            outputs = self._infer(call, stop)
+        except MmeError as raised:
+            error = raised
+        return Outcome(index, call, outputs, error, time.perf_counter() - began)
+
+    def _infer(self, call: Call, stop: Event | None = None) -> dict[str, Array]:
+        request = encode_request(
+            call.inputs, outputs=call.outputs, datatypes=call.datatypes, parameters=call.parameters
+        )
+        reply = self._invoke(call.model, request.body, {"ContentType": request.content_type}, stop)
+        return decode_reply(reply.body, reply.content_type)
+
+    def _invoke(
+        self, model: str, body: bytes | bytearray, more: Mapping[str, Any], stop: Event | None = None
+    ) -> Reply:
+        target = resolved(model, self._aliases)
         arguments: dict[str, Any] = {
             "EndpointName": self.endpoint_name,
-            "TargetModel": check_target(model),
+            "TargetModel": target,
             "Body": check_payload(body),
-            "ContentType": content_type,
+            **more,
         }
-        if accept is not None:
-            arguments["Accept"] = accept
-        waits = self._patience.waits()
+        waits = self._patience.waits(stop)
         while True:
             try:
                 answer = self._client.invoke_endpoint(**arguments)
@@ -135,87 +238,34 @@ class MultiModelClient:
                     body=answer["Body"].read(),
                     content_type=answer.get("ContentType", ""),
                     variant=answer.get("InvokedProductionVariant", ""),
+                    custom_attributes=answer.get("CustomAttributes", ""),
                 )
             except Exception as error:
-                explained = explain(error, endpoint=self.endpoint_name, model=model)
+                explained = explain(error, endpoint=self.endpoint_name, model=target)
                 if explained is None:
                     raise
                 if not isinstance(explained, ModelNotReadyError):
                     raise explained from error
                 waited = next(waits, None)
                 if waited is None:
-                    raise ModelNotReadyError(
-                        f"{model} was still loading on endpoint {self.endpoint_name} after "
-                        f"{self._patience.total:.0f} s",
-                        hint="SageMaker gives a load 360 s: the endpoint's log tells why it takes longer",
-                    ) from error
+                    raise self._still_loading(target, explained.original) from error
                 if self._on_wait:
-                    self._on_wait(model, waited)
+                    self._on_wait(target, waited)
 
-
-def runtime_client(session: Any = None, **arguments: Any) -> SageMakerRuntimeClient:
-    """A `sagemaker-runtime` client with the timeouts that a multi-model endpoint wants.
-
-    Args:
-        session: a boto3 session; the default one otherwise.
-        arguments: for boto3: `region_name`, `endpoint_url`.
-    """
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        read_timeout=CLIENT_READ_TIMEOUT_SECONDS,
-        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-        max_pool_connections=50,
-        retries={"mode": "standard", "total_max_attempts": 3},
-    )
-    made: SageMakerRuntimeClient = (session or boto3).client("sagemaker-runtime", config=config, **arguments)
-    return made
-
-
-def check_target(model: str) -> str:
-    """Returns the model's name if it can be a TargetModel.
-
-    Raises:
-        InvalidTargetError: it is empty, too long, or not printable. boto3 checks only that it is not empty.
-    """
-    if not model:
-        raise InvalidTargetError(
-            "the model's name is empty", hint="give a TargetModel like add_sub_v0.tar.gz"
+    def _still_loading(self, target: str, original: str) -> ModelNotReadyError:
+        seconds = f"{self._patience.total:.0f} s"
+        return ModelNotReadyError(
+            f"{target} was still loading on endpoint {self.endpoint_name} after {seconds}",
+            hint="SageMaker gives a load 360 s: the endpoint's log tells why it takes longer",
+            cause=f"still loading after {seconds}",
+            original=original,
         )
-    if len(model) > TARGET_MODEL_MAX_CHARS:
-        raise InvalidTargetError(
-            f"the TargetModel has {len(model)} characters, and SageMaker takes {TARGET_MODEL_MAX_CHARS} "
-            f"at most: {model[:40]}...",
-            hint="choose a shorter name",
-        )
-    if not model.isprintable() or not model.isascii():
-        # It travels in an HTTP header.
-        raise InvalidTargetError(f"the TargetModel {model!r} holds characters that can't be sent: use ASCII")
-    if model.startswith("/") or "://" in model:
-        raise InvalidTargetError(
-            f"the TargetModel {model!r} is not relative to the endpoint's prefix",
-            hint="leave out s3://, the bucket and the prefix",
-        )
-    return model
 
-
-def check_payload(body: bytes) -> bytes:
-    """Returns the body if SageMaker takes it, with a LargePayloadWarning above 6 MiB.
-
-    Raises:
-        PayloadTooLargeError: it has more than 25 MB.
-    """
-    size = len(body)
-    if size > PAYLOAD_MAX_BYTES:
-        raise PayloadTooLargeError(
-            f"the request has {size / 1e6:.1f} MB, and SageMaker takes {PAYLOAD_MAX_BYTES / 1e6:.0f} MB",
-            hint="send a smaller batch",
+    def _checked(self, concurrency: int) -> int:
+        connections = int(getattr(self._client.meta.config, "max_pool_connections", 10))
+        if 1 <= concurrency <= connections:
+            return concurrency
+        raise InvalidRequestError(
+            f"{concurrency} calls at once can't be made over the {connections} connections of this client",
+            hint=f"make it with more: runtime_client(connections={concurrency})" if concurrency > 0 else None,
         )
-    if size > PAYLOAD_WARN_BYTES:
-        warnings.warn(
-            f"a request of {size / 1e6:.1f} MB: above {PAYLOAD_WARN_BYTES / 1e6:.1f} MB it may be refused",
-            LargePayloadWarning,
-            stacklevel=4,
-        )
-    return body

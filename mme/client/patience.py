@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,12 +33,20 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[float, float], float] = field(default=random.uniform)
 
-    def waits(self) -> Iterator[float]:
-        """Sleeps before each further try and yields the seconds since the first; ends when time is over."""
+    def waits(self, stop: threading.Event | None = None) -> Iterator[float]:
+        """Sleeps before each further try and yields the seconds since the first; ends when time is over.
+
+        Args:
+            stop: ends a sleep, and the waiting, when it is set.
+        """
         begin = self.clock()
         step = self.first
+        # An own way of sleeping stays what it is: it may be a test's, or a trampoline's.
+        sleep = stop.wait if stop is not None and self.sleep is time.sleep else self.sleep
         while (left := self.total - (self.clock() - begin)) > 0:
             # Half of it is sure, so that a thousand waiting callers neither meet nor hammer.
-            self.sleep(min(self.jitter(step / 2, step), left))
+            sleep(min(self.jitter(step / 2, step), left))
+            if stop is not None and stop.is_set():
+                return
             step = min(step * 2, self.longest)
             yield self.clock() - begin

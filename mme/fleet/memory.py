@@ -13,6 +13,7 @@ from enum import Enum
 class ModelState(Enum):
     """Where a model stands on an instance."""
 
+    WAITING = "waiting"
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
@@ -52,8 +53,8 @@ class Admission:
     """What must happen before a model may be loaded.
 
     Attributes:
-        model: the model that asked for room. It is booked as LOADING from now on.
-        evicted: models now UNLOADING, least recently used first; unload them, then load.
+        model: the model that asked for room. It is booked as WAITING from now on.
+        evicted: models now UNLOADING, least recently used first; unload them, then begin to load.
     """
 
     model: str
@@ -64,14 +65,19 @@ class Admission:
 class ModelMemory:
     """The memory ledger of one instance. Every method is one transaction: it happens or raises.
 
-    A model on its way out keeps its weight booked until :meth:`unloaded`, so the ledger never
-    promises the same bytes twice. A model with users is never chosen to leave.
+    A model's way: :meth:`admit` (WAITING: room is promised), :meth:`begin_load` (LOADING, once
+    those who leave have left), :meth:`loaded` (READY), and out by :meth:`evict`, :meth:`evict_one` or
+    another's admission (UNLOADING) to :meth:`unloaded`. What lies in the memory is never more than
+    the budget, and neither is what will lie there once all promises are kept. A model with users is
+    never chosen to leave.
 
     Args:
         budget: bytes that all models together may weigh; at least 1.
+        keep_loaded: False for ``ModelCacheSetting=Disabled``: a model leaves right after its last use.
     """
 
     budget: int
+    keep_loaded: bool = True
     _held: dict[str, _Held] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -81,8 +87,13 @@ class ModelMemory:
 
     @property
     def used(self) -> int:
-        """Bytes booked now, models on their way in or out included."""
-        return sum(held.weight for held in self._held.values())
+        """Bytes that lie in the memory now, models on their way in or out included."""
+        return sum(held.weight for held in self._held.values() if held.state is not ModelState.WAITING)
+
+    @property
+    def booked(self) -> int:
+        """Bytes in the memory once everybody who leaves has left and everybody who waits is in."""
+        return sum(held.weight for held in self._held.values() if held.state is not ModelState.UNLOADING)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -107,11 +118,9 @@ class ModelMemory:
         return self._held[model].users
 
     def admit(self, model: str, weight: int) -> Admission:
-        """Book room for a model that is to be loaded, naming the idle models that must leave.
+        """Promise room to a model that is to be loaded, naming the idle models that must leave.
 
-        The named models turn to UNLOADING at once: nobody can start to use them any more. Their
-        bytes stay booked until :meth:`unloaded`, so ``used`` may exceed the budget between the
-        two; load only after all of them have left.
+        The named models turn to UNLOADING at once: nobody can start to use them any more.
 
         Args:
             model: the target model's name; must not be held already.
@@ -128,7 +137,7 @@ class ModelMemory:
             raise ValueError(f"a model cannot weigh {weight} bytes")
         if weight > self.budget:
             raise TooLargeError(model, weight, self.budget)
-        staying = sum(h.weight for h in self._held.values() if h.state is not ModelState.UNLOADING)
+        staying = self.booked
         chosen: list[str] = []
         for name in self._idle():
             if staying + weight <= self.budget:
@@ -139,8 +148,19 @@ class ModelMemory:
             raise NoRoomError(f"no room for {model}: {staying} of {self.budget} bytes are in use")
         for name in chosen:
             self._held[name].state = ModelState.UNLOADING
-        self._held[model] = _Held(weight, ModelState.LOADING, last_use=self._tick())
+        self._held[model] = _Held(weight, ModelState.WAITING, last_use=self._tick())
         return Admission(model, tuple(chosen))
+
+    def begin_load(self, model: str) -> bool:
+        """Take the promised room. False where those who leave are not all gone; then nothing has changed.
+
+        KeyError or ValueError where no room was promised.
+        """
+        held = self._expect(model, ModelState.WAITING)
+        if self.used + held.weight > self.budget:
+            return False
+        held.state = ModelState.LOADING
+        return True
 
     def evict_one(self, *, sparing: str | None = None) -> str | None:
         """Choose the least recently used idle model to leave, for a container that answered 507.
@@ -166,8 +186,8 @@ class ModelMemory:
         self._expect(model, ModelState.LOADING).state = ModelState.READY
 
     def load_failed(self, model: str) -> None:
-        """The load came to nothing: its room is free again."""
-        self._expect(model, ModelState.LOADING)
+        """The load came to nothing, before or after it began: its room is free again."""
+        self._expect(model, ModelState.WAITING, ModelState.LOADING)
         del self._held[model]
 
     def unloaded(self, model: str) -> None:
@@ -185,13 +205,17 @@ class ModelMemory:
         held.last_use = self._tick()
         return True
 
-    def release(self, model: str) -> None:
-        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it."""
+    def release(self, model: str) -> bool:
+        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it.
+
+        True where it must leave at once; it is UNLOADING then.
+        """
         held = self._held[model]
         if not held.users:
             raise ValueError(f"{model} is not in use")
         held.users -= 1
         held.last_use = self._tick()
+        return not self.keep_loaded and self.evict(model)
 
     def _idle(self) -> list[str]:
         return [
@@ -200,10 +224,11 @@ class ModelMemory:
             if self._held[name].state is ModelState.READY and not self._held[name].users
         ]
 
-    def _expect(self, model: str, state: ModelState) -> _Held:
+    def _expect(self, model: str, *states: ModelState) -> _Held:
         held = self._held[model]
-        if held.state is not state:
-            raise ValueError(f"{model} is {held.state.value}, not {state.value}")
+        if held.state not in states:
+            wanted = " or ".join(state.value for state in states)
+            raise ValueError(f"{model} is {held.state.value}, not {wanted}")
         return held
 
     def _tick(self) -> int:

@@ -31,16 +31,16 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
     """
     from mme.local.runtime import listening_socket
 
-    state.sweep(settings.port)
+    state.running()  # removes what killed ones left
     with listening_socket(settings.port) as probe:  # the same clear error as in the foreground
         port = int(probe.getsockname()[1])
     folder = state.state_root() / str(port)
     folder.mkdir(parents=True, exist_ok=True)
-    log_path = folder / "runtime.log"
     variables = {f"MME_LOCAL_{name.upper()}": str(value) for name, value in settings.model_dump().items()} | {
         "MME_LOCAL_PORT": str(port)
     }
-    with log_path.open("wb") as log:
+    # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
+    with (folder / "runtime.log").open("w+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mme.local"],
             stdin=subprocess.DEVNULL,
@@ -49,25 +49,44 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
             env=os.environ | variables,
             start_new_session=True,
         )
+        try:
+            here = _until_ready(process, port, seconds)
+        except BaseException:
+            _end(process, port)
+            raise
+        if here:
+            return here
+        in_time = process.poll() is not None
+        _end(process, port)
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    reason = "did not come up" if in_time else f"was not up within {seconds:g} s"
+    raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(said) if said else ""))
+
+
+def _until_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> state.RuntimeState | None:
     deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        here = state.read_state(port)
+        if here and here.ready and here.pid == process.pid:
+            return here
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _end(process: subprocess.Popen[bytes], port: int) -> None:
+    """End a runtime that is not wanted, and remove what it left if it had to be killed."""
+    process.terminate()
     try:
-        while time.monotonic() < deadline:
-            here = state.read_state(port)
-            if here and here.ready and here.pid == process.pid:
-                return here
-            if process.poll() is not None:
-                break
-            time.sleep(_POLL_SECONDS)
-    except BaseException:
-        process.terminate()
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
         process.wait()
-        raise
-    if process.poll() is None:
-        process.terminate()
-        process.wait()
-    said = log_path.read_text(errors="replace").strip().splitlines()[-_LOG_LINES:]
-    state.forget(port)
-    raise MmeError("the local runtime did not come up" + (":\n" + "\n".join(said) if said else ""))
+    here = state.read_state(port)
+    if here is None:
+        state.forget(port)
+    elif not here.alive():
+        here.remove()
 
 
 def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.RuntimeState:
@@ -78,11 +97,10 @@ def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.Runti
     """
     here = state.read_state(port)
     if here is None or not here.alive():
-        state.sweep(port)
-        others = ", ".join(str(other.port) for other in state.all_states() if other.alive())
+        others = ", ".join(str(other.port) for other in state.running())
         raise MmeError(
             f"no local runtime runs on port {port}",
-            hint=f"Running: port {others}." if others else "Start one: mme local up",
+            hint=f"running: port {others}" if others else "start one: mme local up",
         )
     os.kill(here.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
@@ -112,14 +130,3 @@ def ask_status(here: state.RuntimeState) -> dict[str, Any]:
             return answer
     except (URLError, OSError, ValueError) as error:
         raise MmeError(f"the runtime on port {here.port} does not answer: {error}") from None
-
-
-def running() -> list[state.RuntimeState]:
-    """All runtimes of this user that are alive; what dead ones left is removed."""
-    alive = []
-    for here in state.all_states():
-        if here.alive():
-            alive.append(here)
-        else:
-            here.remove()
-    return alive

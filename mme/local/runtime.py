@@ -18,6 +18,7 @@ from aiohttp import web
 
 from mme.errors import MmeError
 from mme.local import state
+from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
@@ -42,13 +43,12 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     Raises:
         MmeError: the port is in use, or Triton can't run here.
     """
-    state.sweep(settings.port)
+    state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
-        workdir = Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
-        here = state.own_state(port, workdir)
-        here.write()
+        here = state.own_state(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
         try:
+            here.write()
             await _serve(settings, listener, here, ready)
         finally:
             here.remove()
@@ -88,7 +88,9 @@ async def _serve(
         }
 
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
-        gateway = build_gateway(data_plane, application(), executor, describe)
+        gateway = build_gateway(
+            data_plane, application(), executor, describe, Gatekeeper(enforce=settings.enforce_iam)
+        )
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
@@ -108,7 +110,7 @@ async def _serve(
 async def _reconcile(data_plane: DataPlane) -> None:
     while True:
         try:
-            await data_plane.reconcile()
+            data_plane.reconcile()
         except Exception:
             log.exception("the data plane could not follow the control plane")
         await asyncio.sleep(_RECONCILE_SECONDS)
@@ -132,11 +134,11 @@ def listening_socket(port: int) -> socket.socket:
             if other and other.alive():
                 raise MmeError(
                     f"port {port} is in use by a local runtime (process {other.pid})",
-                    hint=f"Use that one, stop it with `mme local down --port {port}`, "
-                    "or take another port with --port.",
+                    hint=f"use that one, stop it with `mme local down --port {port}`, "
+                    "or take another port with --port",
                 ) from None
             raise MmeError(
-                f"port {port} is in use by another program", hint="Take another port: mme local up --port N"
+                f"port {port} is in use by another program", hint="take another port: mme local up --port N"
             ) from None
         raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
     listener.setblocking(False)

@@ -23,6 +23,7 @@ class LocalSettings(BaseSettings):
         invoke_seconds: most time for one answer (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
         start_seconds: most time for a Triton to be up.
+        enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid")
@@ -35,6 +36,7 @@ class LocalSettings(BaseSettings):
     invoke_seconds: float = Field(limits.INVOKE_TIMEOUT_SECONDS, gt=0)
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
+    enforce_iam: bool = False
 
     @property
     def memory_bytes(self) -> int:

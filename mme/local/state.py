@@ -65,9 +65,11 @@ class RuntimeState:
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete the state, the log and the temporary files."""
+        """Delete the state, the log and the temporary files. Another runtime's on the same port stay."""
         shutil.rmtree(self.workdir, ignore_errors=True)
-        forget(self.port)
+        now = read_state(self.port)
+        if now is None or (now.pid, now.started) == (self.pid, self.started):
+            forget(self.port)
 
 
 def own_state(port: int, workdir: Path) -> RuntimeState:
@@ -101,8 +103,12 @@ def forget(port: int) -> None:
             folder.rmdir()  # only where nothing else is in it
 
 
-def sweep(port: int) -> None:
-    """Remove what a killed runtime left for this port. Does nothing to one that is alive."""
-    state = read_state(port)
-    if state and not state.alive():
-        state.remove()
+def running() -> list[RuntimeState]:
+    """All runtimes of this user that are alive, by port; what killed ones left is removed."""
+    alive = []
+    for state in all_states():
+        if state.alive():
+            alive.append(state)
+        else:
+            state.remove()
+    return alive

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
 from typing import Final, Protocol
 
-from mme.archives import TritonModel
+from mme.archives import TritonModel, tar_size
+from mme.archives.packing import IN_MEMORY_BYTES
 from mme.errors import MmeError
+from mme.registry.candidates import Candidate
+from mme.registry.journal import Journal
 from mme.registry.model_store import ModelStore
-from mme.registry.publication import Published, publish
+from mme.registry.outcome import Published
+from mme.registry.publication import Publication
+from mme.registry.removed_versions import RemovedVersions
+from mme.registry.store_index import StoreIndex
 
-PARALLEL: Final = 4
-"""Models under way at once: each may hold a few parts of 8 MiB."""
+PARALLEL: Final = 16
+"""Models under way at once: far more wait for S3 than are packed."""
+
+MEMORY_BYTES: Final = 96 * 1024 * 1024
+"""What all models under way may hold in memory together, at most."""
+
+_LARGE_BYTES: Final = 48 * 1024 * 1024
+"""What an upload in parts holds: four parts of 8 MiB on their way, one being filled, and the packer's own."""
 
 
 class PublishListener(Protocol):
@@ -25,6 +39,9 @@ class PublishListener(Protocol):
     def finished(self, outcome: Published) -> None:
         """One model is there."""
 
+    def retried(self, reason: str) -> None:
+        """S3 failed for a reason that may pass, and is asked again in a moment."""
+
 
 class _Silent:
     def advanced(self, model: str, done: int, total: int) -> None:
@@ -33,28 +50,57 @@ class _Silent:
     def finished(self, outcome: Published) -> None:
         """Nobody listens."""
 
+    def retried(self, reason: str) -> None:
+        """Nobody listens."""
+
 
 class _StoppedError(Exception):
     """Another model failed, or the user pressed Ctrl-C."""
 
 
+class _MemoryBudget:
+    """Lets work begin only while what it needs fits beside what is under way."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free = size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def share(self, wanted: int) -> Iterator[None]:
+        """Waits for `wanted` bytes; for all of them where it wants more than there are."""
+        wanted = min(wanted, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+
 def publish_all(
     store: ModelStore,
-    models: Sequence[TritonModel],
+    models: Sequence[Candidate | TritonModel],
     listener: PublishListener | None = None,
     *,
     name: str | None = None,
+    journal: Journal | None = None,
 ) -> list[Published]:
-    """Publishes checked models, four at a time.
+    """Publishes checked models, many at a time, in bounded memory.
 
     The first failure stops the others at their next block; what they had sent so far is aborted. Models that
-    were done by then stay published: each is whole, and publishing it again changes nothing.
+    were done by then stay published: each is whole, and publishing it again changes nothing. So the same call
+    once more goes on where this one ended.
 
     Args:
         store: where to.
         models: from `find_models`.
         listener: hears of progress.
         name: what to call it, where there is one model only. Default: its directory's name.
+        journal: what was published before; it is added to and saved, also after a failure.
 
     Returns:
         what came of each, in the order given.
@@ -66,31 +112,95 @@ def publish_all(
         raise MmeError(
             f"{len(models)} models can't all be called {name}", hint="give --name with one model's directory"
         )
-    heard = listener or _Silent()
-    stop = threading.Event()
+    candidates = [
+        Candidate.checked_already(model) if isinstance(model, TritonModel) else model for model in models
+    ]
+    if not candidates:
+        return []
+    journal = journal or Journal()
+    try:
+        batch = _Batch(store, candidates, listener or _Silent(), name, journal)
+        return batch.run()
+    finally:
+        journal.save()
 
-    def run(model: TritonModel) -> Published:
-        def advanced(done: int, total: int) -> None:
-            if stop.is_set():
-                raise _StoppedError
-            heard.advanced(model.directory.name, done, total)
 
-        outcome = publish(store, model, name=name, on_progress=advanced)
-        heard.finished(outcome)
+class _Batch:
+    def __init__(
+        self,
+        store: ModelStore,
+        candidates: Sequence[Candidate],
+        listener: PublishListener,
+        name: str | None,
+        journal: Journal,
+    ) -> None:
+        self._store = store
+        self._listener = listener
+        self._stop = threading.Event()
+        self._memory = _MemoryBudget(MEMORY_BYTES)
+        index = StoreIndex(store, [name or candidate.directory.name for candidate in candidates])
+        self._publications = [
+            Publication(
+                store,
+                candidate,
+                name=name,
+                index=index,
+                journal=journal,
+                on_progress=partial(self._advanced, candidate.directory.name),
+            )
+            for candidate in candidates
+        ]
+        self._needed = [_memory_of(candidate) for candidate in candidates]
+
+    def run(self) -> list[Published]:
+        with self._store.objects.retries_told(self._retried):
+            outcomes = self._run_all()
+            if not any(outcome.created for outcome in outcomes):
+                return outcomes
+            removed = RemovedVersions(self._store).all()
+            return [
+                publication.settled(outcome, removed.get(outcome.name, frozenset()))
+                for publication, outcome in zip(self._publications, outcomes, strict=True)
+            ]
+
+    def _run_all(self) -> list[Published]:
+        pool = ThreadPoolExecutor(min(PARALLEL, len(self._publications)))
+        futures: list[Future[Published]] = []
+        try:
+            futures = [pool.submit(self._run_one, number) for number in range(len(self._publications))]
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            # Also on Ctrl-C: the threads then end at their next block and abort what they had begun.
+            if not all(future.done() and not future.exception() for future in futures):
+                self._stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+        for future in futures:
+            error = None if future.cancelled() else future.exception()
+            if error and not isinstance(error, _StoppedError):
+                raise error
+        return [future.result() for future in futures]
+
+    def _run_one(self, number: int) -> Published:
+        with self._memory.share(self._needed[number]):
+            self._raise_if_stopped()
+            outcome = self._publications[number].run()
+        self._listener.finished(outcome)
         return outcome
 
-    pool = ThreadPoolExecutor(PARALLEL)
-    futures: list[Future[Published]] = []
-    try:
-        futures = [pool.submit(run, model) for model in models]
-        wait(futures, return_when=FIRST_EXCEPTION)
-    finally:
-        # Also on Ctrl-C: the threads then end at their next block and abort what they had begun.
-        if not all(future.done() and not future.exception() for future in futures):
-            stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-    for future in futures:
-        error = None if future.cancelled() else future.exception()
-        if error and not isinstance(error, _StoppedError):
-            raise error
-    return [future.result() for future in futures]
+    def _advanced(self, model: str, done: int, total: int) -> None:
+        self._raise_if_stopped()
+        self._listener.advanced(model, done, total)
+
+    def _retried(self, reason: str) -> None:
+        self._raise_if_stopped()
+        self._listener.retried(reason)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
+
+
+def _memory_of(candidate: Candidate) -> int:
+    size = tar_size(candidate.directory)
+    # The tar and its archive.
+    return 2 * size if size <= IN_MEMORY_BYTES else _LARGE_BYTES

@@ -6,11 +6,47 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mme.archives import MODEL_FILE_MISSING, ArchiveError, TritonModel, check_model
+from mme.archives import (
+    MODEL_FILE_MISSING,
+    ArchiveError,
+    ModelDirectory,
+    TritonModel,
+    check_model,
+    scan_directory,
+)
 from mme.archives.model_directory import is_junk
 from mme.archives.triton_config import CONFIG_FILE
 from mme.errors import MmeError
+from mme.registry.journal import Journal, Remembered
 from mme.registry.names import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to be published.
+
+    Attributes:
+        directory: its files.
+        model: what checking it gave, or None where it was not needed.
+        recalled: what is known of it from when it was last published, if nothing changed since.
+    """
+
+    directory: ModelDirectory
+    model: TritonModel | None = None
+    recalled: Remembered | None = None
+
+    @classmethod
+    def checked_already(cls, model: TritonModel) -> Candidate:
+        """One whose directory was checked just now."""
+        return cls(model.directory, model)
+
+    def checked(self) -> TritonModel:
+        """What is in it.
+
+        Raises:
+            ArchiveError: with every fault found.
+        """
+        return self.model or check_model(self.directory.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +67,29 @@ class Candidates:
     """What is to be published.
 
     Attributes:
-        models: checked and ready.
+        models: checked and ready, now or when they were last published and have not changed since.
         skipped: left out, with the reason.
     """
 
-    models: tuple[TritonModel, ...]
+    models: tuple[Candidate, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
-def find_models(paths: Iterable[str | Path]) -> Candidates:
+def find_models(paths: Iterable[str | Path], journal: Journal | None = None) -> Candidates:
     """Checks every model that the paths name, before anything is uploaded.
 
     A directory with config.pbtxt is a model. A directory without one that holds several directories, at least
     one of them a model, is a registry: its models lacking nothing but a file that a script beside them builds
     are skipped, and so are directories that look nothing like a model.
 
+    Args:
+        paths: of models and registries.
+        journal: what was published before. Models that it knows were checked then and are not checked again.
+
     Raises:
         MmeError: any model has a fault, two have one name, or there is none; all faults at once.
     """
-    models: list[TritonModel] = []
+    models: list[Candidate] = []
     skipped: list[Skipped] = []
     faults: list[MmeError] = []
     seen: set[tuple[Path, str]] = set()
@@ -65,9 +105,9 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
                 continue
             seen.add(identity)
             try:
-                model = check_model(folder)
-                check_name(model.directory.name)
-                models.append(model)
+                candidate = _candidate(folder, journal)
+                check_name(candidate.directory.name)
+                models.append(candidate)
             except ArchiveError as error:
                 explained = _with_build_step(folder, error)
                 if inner and error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
@@ -82,6 +122,15 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     if faults:
         raise _combined(faults)
     return Candidates(tuple(models), tuple(skipped))
+
+
+def _candidate(folder: Path, journal: Journal | None) -> Candidate:
+    if journal is not None:
+        directory = scan_directory(folder)
+        recalled = journal.recall(directory)
+        if recalled:
+            return Candidate(directory, recalled=recalled)
+    return Candidate.checked_already(check_model(folder))
 
 
 def build_script(model: Path) -> Path:
@@ -134,8 +183,8 @@ def _skip_reason(error: ArchiveError) -> str:
     return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
 
 
-def _same_names(models: Sequence[TritonModel]) -> list[MmeError]:
-    first: dict[str, TritonModel] = {}
+def _same_names(models: Sequence[Candidate]) -> list[MmeError]:
+    first: dict[str, Candidate] = {}
     faults = []
     for model in models:
         other = first.setdefault(model.directory.name, model)

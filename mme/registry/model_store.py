@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 from mme.archives.signature import TensorSignature
 from mme.errors import MmeError
 from mme.registry.names import SUFFIX, ModelName, object_key
+from mme.registry.objects import BotoObjects, Objects, StoredObject
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_s3 import S3Client
 
 DIGEST_KEY: Final = "mme-digest"
@@ -36,6 +38,7 @@ class ModelRecord:
         digest: SHA-256 of its uncompressed tar, or None for archives that others put there.
         unpacked_bytes: what it takes on the container's disk, or None likewise.
         signature: its tensors, or None where they are not known.
+        etag: S3's name of this content.
     """
 
     target_model: str
@@ -46,6 +49,7 @@ class ModelRecord:
     digest: str | None = None
     unpacked_bytes: int | None = None
     signature: TensorSignature | None = None
+    etag: str = ""
 
 
 class ModelStore:
@@ -55,14 +59,30 @@ class ModelStore:
         s3: a boto3 S3 client.
         bucket: the bucket's name.
         prefix: where models lie, ending in `/` (or empty for the whole bucket).
+        objects: how to get at many objects. Default: the client; `ModelStore.open` has a faster way.
     """
 
-    def __init__(self, s3: S3Client, bucket: str, prefix: str) -> None:
+    def __init__(self, s3: S3Client, bucket: str, prefix: str, *, objects: Objects | None = None) -> None:
         if prefix and not prefix.endswith("/"):
             raise MmeError(f"the models' prefix {prefix!r} must end in /", hint=f"did you mean {prefix}/ ?")
         self.s3 = s3
         self.bucket = bucket
         self.prefix = prefix
+        self.objects: Objects = objects or BotoObjects(s3, bucket)
+
+    @classmethod
+    def open(cls, session: boto3.Session, s3: S3Client, bucket: str, prefix: str) -> ModelStore:
+        """The same with obstore for whatever is done to many models, where it can go there.
+
+        Args:
+            session: has the credentials.
+            s3: a client of that session.
+            bucket: the bucket's name.
+            prefix: where models lie.
+        """
+        from mme.registry.fast_objects import fast_objects
+
+        return cls(s3, bucket, prefix, objects=fast_objects(session, s3, bucket, prefix))
 
     @property
     def url(self) -> str:
@@ -75,56 +95,43 @@ class ModelStore:
         One HeadObject per archive, 16 at a time: S3's listing does not tell metadata.
         """
         with ThreadPoolExecutor(_PARALLEL_HEADS) as pool:
-            found = list(pool.map(self._described, self._listed("")))
+            found = list(pool.map(self._described, self.listed() or []))
         # One that was removed between the listing and the look at it is gone.
         present = [record for record in found if record]
-        return sorted(present, key=lambda record: (record.name, record.version is None, record.version or 0))
+        return sorted(present, key=_order)
+
+    def listed(self, start: str = "", *, max_pages: int | None = None) -> list[ModelRecord] | None:
+        """The archives whose names begin so, by name and version, without their metadata.
+
+        Args:
+            start: of the names.
+            max_pages: gives up with None where there are more than so many thousands.
+        """
+        with self.explained():
+            found = self.objects.listed(self.prefix + start, max_pages=max_pages)
+        if found is None:
+            return None
+        records = [
+            _record(item, item.key[len(self.prefix) :])
+            for item in found
+            if item.key.endswith(SUFFIX) and item.key != self.prefix + SUFFIX
+        ]
+        return sorted(records, key=_order)
 
     def versions(self, name: str) -> list[ModelRecord]:
         """The versions of one model, lowest first, without their metadata."""
-        found = [record for record in self._listed(f"{name}_v") if record.name == name]
-        return sorted(
-            (record for record in found if record.version is not None), key=lambda record: record.version or 0
-        )
+        found = self.listed(f"{name}_v") or []
+        return [record for record in found if record.name == name and record.version is not None]
 
     def describe(self, target_model: str) -> ModelRecord | None:
         """One archive with its metadata, or None if there is none of that name."""
-        return self._head(target_model)
-
-    def _described(self, record: ModelRecord) -> ModelRecord | None:
-        return self._head(record.target_model)
-
-    def _head(self, target_model: str) -> ModelRecord | None:
-        from botocore.exceptions import ClientError
-
         key = object_key(self.prefix, target_model)
         with self.explained():
-            try:
-                head = self.s3.head_object(Bucket=self.bucket, Key=key)
-            except ClientError as error:
-                # HeadObject has no body, so boto3 knows the status only.
-                if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                    return None
-                raise
-        metadata = head["Metadata"]
-        unpacked = metadata.get(UNPACKED_KEY, "")
-        return _record(
-            target_model,
-            head["ContentLength"],
-            head["LastModified"],
-            digest=metadata.get(DIGEST_KEY),
-            unpacked_bytes=int(unpacked) if unpacked.isdecimal() else None,
-            signature=TensorSignature.from_metadata(metadata.get(SIGNATURE_KEY, "")),
-        )
+            found = self.objects.head(key)
+        return _record(found, target_model) if found else None
 
-    def _listed(self, start: str) -> Iterator[ModelRecord]:
-        pages = self.s3.get_paginator("list_objects_v2")
-        with self.explained():
-            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + start):
-                for item in page.get("Contents", []):
-                    target = item["Key"][len(self.prefix) :]
-                    if target.endswith(SUFFIX) and target != SUFFIX:
-                        yield _record(target, item["Size"], item["LastModified"])
+    def _described(self, record: ModelRecord) -> ModelRecord | None:
+        return self.describe(record.target_model)
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -152,23 +159,21 @@ class ModelStore:
             raise
 
 
-def _record(
-    target: str,
-    size: int,
-    modified: datetime,
-    *,
-    digest: str | None = None,
-    unpacked_bytes: int | None = None,
-    signature: TensorSignature | None = None,
-) -> ModelRecord:
+def _record(found: StoredObject, target: str) -> ModelRecord:
     parsed = ModelName.parse(target)
+    unpacked = found.metadata.get(UNPACKED_KEY, "")
     return ModelRecord(
         target_model=target,
         name=parsed.name if parsed else target.removesuffix(SUFFIX),
         version=parsed.version if parsed else None,
-        size=size,
-        last_modified=modified,
-        digest=digest,
-        unpacked_bytes=unpacked_bytes,
-        signature=signature,
+        size=found.size,
+        last_modified=found.last_modified,
+        digest=found.metadata.get(DIGEST_KEY),
+        unpacked_bytes=int(unpacked) if unpacked.isdecimal() else None,
+        signature=TensorSignature.from_metadata(found.metadata.get(SIGNATURE_KEY, "")),
+        etag=found.etag,
     )
+
+
+def _order(record: ModelRecord) -> tuple[str, bool, int]:
+    return record.name, record.version is None, record.version or 0

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from mme.archives import (
     ArchiveError,
     Finding,
-    ModelDirectory,
     PackedArchive,
-    TensorSignature,
     TritonModel,
     digest_directory,
     pack_directory,
@@ -20,48 +16,31 @@ from mme.archives import (
 )
 from mme.archives.packing import IN_MEMORY_BYTES
 from mme.errors import MmeError
+from mme.registry.candidates import Candidate
+from mme.registry.journal import Journal, Remembered
 from mme.registry.model_store import DIGEST_KEY, SIGNATURE_KEY, UNPACKED_KEY, ModelRecord, ModelStore
 from mme.registry.names import ModelName, check_name, object_key
-from mme.registry.upload import NameTakenError, NewObject, put_new
+from mme.registry.objects import NameTakenError
+from mme.registry.outcome import OnProgress, Published
+from mme.registry.removed_versions import RemovedVersions
+from mme.registry.store_index import StoreIndex
+from mme.registry.upload import NewObject
 
 _MAX_TRIES: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What came of publishing one model.
-
-    Attributes:
-        target_model: what to invoke now.
-        name: the model's name.
-        version: the version that holds this content.
-        digest: SHA-256 of the uncompressed tar.
-        unpacked_bytes: what it takes on the container's disk.
-        created: False when this content was there already: nothing was written then.
-        latest: False when the content was found in a version that is not the highest.
-    """
-
-    target_model: str
-    name: str
-    version: int
-    digest: str
-    unpacked_bytes: int
-    created: bool
-    latest: bool = True
-
-
-OnProgress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes to do. What it raises stops the publishing."""
-
-
 def publish(
-    store: ModelStore, model: TritonModel, *, name: str | None = None, on_progress: OnProgress | None = None
+    store: ModelStore,
+    model: TritonModel,
+    *,
+    name: str | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Published:
     """Publishes a checked model directory as the next free `NAME_vN.tar.gz`.
 
     Content is compared with every version, not with the latest alone. Versions are never overwritten, so an
     older one with this content is as good as new: publishing it again would only make instances hold a model
-    twice. To go back to it, invoke it.
+    twice. To go back to it, invoke it, or point an alias at it.
 
     Args:
         store: where to.
@@ -73,28 +52,46 @@ def publish(
         MmeError: the name or key can't be used, or the bucket refuses.
         ArchiveError: the directory changed while it was packed. Nothing was published then.
     """
-    directory = model.directory
-    name = check_name(directory.name if name is None else name)
-    # Before any work: a key that is too long stays too long.
-    object_key(store.prefix, ModelName(name, 0).target_model)
-    return _Publication(store, directory, model.signature, name, on_progress).run()
+    publication = Publication(store, Candidate.checked_already(model), name=name, on_progress=on_progress)
+    outcome = publication.run()
+    return publication.settled(outcome, RemovedVersions(store).of(outcome.name) if outcome.created else ())
 
 
-class _Publication:
+class Publication:
+    """One model on its way.
+
+    Args:
+        store: where to.
+        candidate: what.
+        name: default: the directory's name.
+        index: what there is already. Default: asked for when it is needed.
+        journal: what was published before. Default: nothing is remembered.
+        on_progress: hears of progress.
+
+    Raises:
+        MmeError: the name or key can't be used.
+    """
+
     def __init__(
         self,
         store: ModelStore,
-        directory: ModelDirectory,
-        signature: TensorSignature,
-        name: str,
-        on_progress: OnProgress | None,
+        candidate: Candidate,
+        *,
+        name: str | None = None,
+        index: StoreIndex | None = None,
+        journal: Journal | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._store = store
-        self._directory = directory
-        self._signature = signature
-        self._name = name
+        self._candidate = candidate
+        self._directory = candidate.directory
+        self._name = check_name(candidate.directory.name if name is None else name)
+        # Before any work: a key that is too long stays too long.
+        object_key(store.prefix, ModelName(self._name, 0).target_model)
+        self._index = index or StoreIndex(store, [self._name])
+        self._journal = journal or Journal()
         self._on_progress = on_progress
-        size = tar_size(directory)
+        size = tar_size(self._directory)
         self._small = size <= IN_MEMORY_BYTES
         # Large ones are read twice: the digest must be known before the first byte is sent, because S3 takes
         # an object's metadata at the start of an upload.
@@ -102,77 +99,150 @@ class _Publication:
         self._done = 0
 
     def run(self) -> Published:
+        """Publishes it, if it is not there.
+
+        Raises:
+            MmeError: the bucket refuses.
+            ArchiveError: the directory changed while it was packed. Nothing was published then.
+        """
+        known = self._candidate.recalled
+        outcome = self._unchanged(known) if known else None
+        if outcome is None:
+            mark = self._journal.look(self._directory)
+            outcome = self._publish(known)
+            if mark is not None:
+                self._journal.remember(self._store, self._directory, mark, outcome)
+        return outcome
+
+    def settled(self, outcome: Published, removed: frozenset[int] | tuple[()]) -> Published:
+        """Makes sure that a version just written was not one that others removed while this went on.
+
+        That takes somebody who published and removed the same number between our listing and our writing. Our
+        object then goes before anybody was told of it, and the next number is taken.
+
+        Args:
+            outcome: what `run` gave.
+            removed: the model's removed versions, listed after `run`.
+        """
+        while outcome.created and outcome.version in removed:
+            with self._store.explained():
+                self._store.s3.delete_object(
+                    Bucket=self._store.bucket, Key=object_key(self._store.prefix, outcome.target_model)
+                )
+            self._index = StoreIndex(self._store, [self._name])
+            self._done = 0
+            outcome = self._publish(None)
+            removed = RemovedVersions(self._store).of(self._name)
+        return outcome
+
+    def _unchanged(self, known: Remembered) -> Published | None:
+        """What is there already, where neither the directory nor the object changed since it was written."""
+        place = known.place_in(self._store)
+        if place is None or place.name != self._name:
+            return None
+        versions = self._index.of(self._name)
+        for record in versions.present:
+            if (record.version, record.etag, record.size) == (place.version, place.etag, place.size):
+                self._advance(self._work)
+                packed = PackedArchive(known.digest, known.unpacked_bytes, 0)
+                return self._found(packed, record, versions.next)
+        return None
+
+    def _publish(self, known: Remembered | None) -> Published:
+        archive = b""
         if self._small:
             packed, archive = pack_directory(self._directory, self._advance)
+        elif known:
+            # What is sent is hashed again: a file that changed without a trace ends the upload.
+            packed = PackedArchive(known.digest, known.unpacked_bytes, tar_size(self._directory))
+            self._advance(packed.tar_bytes)
         else:
-            packed, archive = digest_directory(self._directory, self._advance), b""
+            packed = digest_directory(self._directory, self._advance)
         after_digest = self._done
-        digests: dict[int, str | None] = {}
-        for _ in range(_MAX_TRIES):
-            versions = self._store.versions(self._name)
-            same = self._same_content(versions, packed.digest, digests)
-            highest = max((record.version or 0 for record in versions), default=-1)
+        for attempt in range(_MAX_TRIES):
+            versions = self._index.of(self._name, fresh=attempt > 0)
+            same = next(
+                (one for one in reversed(versions.present) if self._digest(one) == packed.digest), None
+            )
             if same is not None:
-                return self._outcome(packed, same, created=False, latest=same == highest)
+                return self._found(packed, same, versions.next)
             self._done = after_digest
+            target = ModelName(self._name, versions.next)
             try:
-                self._write(ModelName(self._name, highest + 1), packed, archive)
+                etag, size = self._write(target, packed, archive)
             except NameTakenError:
                 continue  # another publisher was faster: look at what it wrote, then take the next number
-            return self._outcome(packed, highest + 1, created=True, latest=True)
+            self._journal.remember_digest(target.target_model, etag, packed.digest)
+            return self._outcome(packed, target, etag, size, created=True)
         raise MmeError(
             f"{_MAX_TRIES} versions of {self._name} were taken by others while this one was published",
             hint="try again when fewer publish at once",
         )
 
-    def _same_content(
-        self, versions: Iterable[ModelRecord], digest: str, known: dict[int, str | None]
-    ) -> int | None:
-        # Newest first: publishing the same thing again is the common case.
-        for record in reversed(list(versions)):
-            version = record.version or 0
-            if version not in known:
-                described = self._store.describe(record.target_model)
-                known[version] = described.digest if described else None
-            if known[version] == digest:
-                return version
-        return None
+    def _digest(self, record: ModelRecord) -> str | None:
+        known = self._journal.digest_of(record.target_model, record.etag)
+        if known is None:
+            described = self._store.describe(record.target_model)
+            known = described.digest if described else None
+            # Also that there is none: an archive that others put there keeps having none.
+            self._journal.remember_digest(record.target_model, record.etag, known or "")
+        return known
 
-    def _write(self, target: ModelName, packed: PackedArchive, archive: bytes) -> None:
+    def _write(self, target: ModelName, packed: PackedArchive, archive: bytes) -> tuple[str, int]:
         store = self._store
         key = object_key(store.prefix, target.target_model)
         metadata = {DIGEST_KEY: packed.digest, UNPACKED_KEY: str(packed.unpacked_bytes)}
-        signature = self._signature.to_metadata()
+        signature = self._candidate.checked().signature.to_metadata()
         if signature:
             metadata[SIGNATURE_KEY] = signature
         with store.explained():
             if self._small:
-                put_new(store.s3, store.bucket, key, archive, metadata)
-                return
-            with NewObject(
-                store.s3, store.bucket, key, metadata, size_hint=packed.tar_bytes
-            ) as target_object:
-                sent = write_archive(self._directory, target_object, on_bytes=self._advance)
-                if sent.digest != packed.digest:
+                return store.objects.put_new(key, archive, metadata), len(archive)
+            with NewObject(store.s3, store.bucket, key, metadata, size_hint=packed.tar_bytes) as sent:
+                written = write_archive(self._directory, sent, on_bytes=self._advance)
+                if written.digest != packed.digest:
                     finding = Finding(
                         "changed-while-packed",
                         "its files changed between reading and sending them",
                         "let the program that writes them finish, then try again",
                     )
                     raise ArchiveError(self._directory.subject, [finding])
+            return sent.etag, sent.size
 
     def _advance(self, count: int) -> None:
         self._done += count
         if self._on_progress:
             self._on_progress(self._done, self._work)
 
-    def _outcome(self, packed: PackedArchive, version: int, *, created: bool, latest: bool) -> Published:
+    def _found(self, packed: PackedArchive, record: ModelRecord, next_version: int) -> Published:
+        target = ModelName(self._name, record.version or 0)
+        return self._outcome(
+            packed,
+            target,
+            record.etag,
+            record.size,
+            created=False,
+            latest=target.version == next_version - 1,
+        )
+
+    def _outcome(
+        self,
+        packed: PackedArchive,
+        target: ModelName,
+        etag: str,
+        size: int,
+        *,
+        created: bool,
+        latest: bool = True,
+    ) -> Published:
         return Published(
-            target_model=ModelName(self._name, version).target_model,
+            target_model=target.target_model,
             name=self._name,
-            version=version,
+            version=target.version,
             digest=packed.digest,
             unpacked_bytes=packed.unpacked_bytes,
             created=created,
             latest=latest,
+            size=size,
+            etag=etag,
         )

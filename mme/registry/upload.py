@@ -10,37 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from mme.registry.objects import CONTENT_TYPE, taken_or
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
-
-CONTENT_TYPE: Final = "application/gzip"
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """Size of a part. S3 takes 5 MiB to 5 GiB (S3 user guide, "Amazon S3 multipart upload limits")."""
 
 _MAX_PARTS: Final = 10_000
 _PARTS_IN_FLIGHT: Final = 4
-
-
-class NameTakenError(Exception):
-    """Somebody else's object has this key: S3 refused to overwrite it."""
-
-
-def put_new(s3: S3Client, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-    """Writes a small object in one request.
-
-    Raises:
-        NameTakenError: there is an object of that key.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        s3.put_object(
-            Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=CONTENT_TYPE, IfNoneMatch="*"
-        )
-    except ClientError as error:
-        raise _translated(error) from error
 
 
 class NewObject(io.RawIOBase):
@@ -55,6 +35,10 @@ class NewObject(io.RawIOBase):
         key: the object's key.
         metadata: the object's user metadata.
         size_hint: the most that will be written, in bytes.
+
+    Attributes:
+        size: bytes written so far.
+        etag: once it is there, S3's name of its content.
 
     Raises:
         NameTakenError: on leaving, there is an object of that key.
@@ -73,6 +57,8 @@ class NewObject(io.RawIOBase):
         self._parts: list[Future[CompletedPartTypeDef]] = []
         self._room = threading.BoundedSemaphore(_PARTS_IN_FLIGHT)
         self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
+        self.size = 0
+        self.etag = ""
         self._id = s3.create_multipart_upload(
             Bucket=bucket, Key=key, Metadata=metadata, ContentType=CONTENT_TYPE
         )["UploadId"]
@@ -85,6 +71,7 @@ class NewObject(io.RawIOBase):
         """Takes bytes; waits while too many parts are under way, and raises what befell an earlier part."""
         view = memoryview(data)  # type: ignore[arg-type]
         self._buffer += view
+        self.size += view.nbytes
         while len(self._buffer) >= self._part_bytes:
             self._send(bytes(self._buffer[: self._part_bytes]))
             del self._buffer[: self._part_bytes]
@@ -139,20 +126,12 @@ class NewObject(io.RawIOBase):
             self._send(bytes(self._buffer))
         parts = [part.result() for part in self._parts]
         try:
-            self._s3.complete_multipart_upload(
+            self.etag = self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
                 UploadId=self._id,
                 MultipartUpload={"Parts": parts},
                 IfNoneMatch="*",
-            )
+            )["ETag"]
         except ClientError as error:
-            raise _translated(error) from error
-
-
-def _translated(error: Exception) -> Exception:
-    """412: the key is taken. 409: another conditional write of the key was under way: look again, too."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code")
-    if code in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
-        return NameTakenError()
-    return error
+            raise taken_or(error) from error

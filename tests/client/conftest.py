@@ -31,13 +31,20 @@ def failure(status: int, code: str, message: str, **fields: object) -> Answer:
 
 @dataclass
 class Service:
-    """What the service was asked, and what it will answer; the last answer is given for ever."""
+    """What the service was asked, and what it will answer; the last answer is given for ever.
+
+    Attributes:
+        respond: answers by the TargetModel and the body, where it is given.
+    """
 
     url: str
     answers: list[Answer] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    respond: Callable[[str, bytes], Answer] | None = None
 
-    def next_answer(self) -> Answer:
+    def answer(self, target: str, body: bytes) -> Answer:
+        if self.respond:
+            return self.respond(target, body)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -49,7 +56,7 @@ def service() -> Iterator[Service]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             running.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            answer = running.next_answer()
+            answer = running.answer(self.headers["X-Amzn-SageMaker-Target-Model"], body)
             self.send_response(answer.status)
             for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
                 self.send_header(name, value)
@@ -72,8 +79,8 @@ def service() -> Iterator[Service]:
 def make_client(service: Service) -> Callable[..., MultiModelClient]:
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
-    def make(**arguments: object) -> MultiModelClient:
-        runtime = runtime_client(session, endpoint_url=service.url)
+    def make(connections: int = 50, **arguments: object) -> MultiModelClient:
+        runtime = runtime_client(session, endpoint_url=service.url, connections=connections)
         return MultiModelClient("mme-test", runtime, **arguments)  # type: ignore[arg-type]
 
     return make

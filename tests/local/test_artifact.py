@@ -3,13 +3,17 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import threading
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.local.artifact import BadArchiveError, unpack
+from mme.local import artifact as artifacts
+from mme.local.artifact import AbandonedError, BadArchiveError, unpack
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -66,6 +70,10 @@ def test_any_division_into_pieces_gives_the_same(
         (special("device", tarfile.CHRTYPE), "link or a special file"),
         (special("pipe", tarfile.FIFOTYPE), "link or a special file"),
         (a_file("big", b"x" * 1001), "disk limit"),
+        (a_file("fine/below-a-file"), "can't be written"),
+        (special("fine", tarfile.DIRTYPE), "can't be written"),
+        (a_file("x" * 300), "can't be written"),
+        (a_file("/".join(["x" * 90] * 60)), "can't be written"),
     ],
 )
 def test_dangerous_members_are_refused_and_leave_nothing(
@@ -84,4 +92,86 @@ def test_dangerous_members_are_refused_and_leave_nothing(
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadArchiveError, match="not a gzipped tar"):
         unpack([data], tmp_path / "h", most_bytes=1000)
+    assert not (tmp_path / "h").exists()
+
+
+def test_every_member_counts_so_that_empty_ones_fill_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "MOST_MEMBERS", 10)
+    unpack([archive(*(special(f"d{n}", tarfile.DIRTYPE) for n in range(10)))], tmp_path / "ten", most_bytes=1)
+    with pytest.raises(BadArchiveError, match="more than 10 members"):
+        unpack([archive(*(a_file(f"f{n}", b"") for n in range(11)))], tmp_path / "h", most_bytes=1000)
+    assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_giant_header_is_refused_before_it_is_read(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 64 * 1024 * 1024
+    data = gzip.compress(info.tobuf() + bytes(info.size))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchiveError, match="header of 67,108,864 bytes"):
+            unpack([data], tmp_path / "h", most_bytes=10**9)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("negative")
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 11 + b"\x00"  # -256 in base 256
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with pytest.raises(BadArchiveError, match="negative size"):
+        unpack([gzip.compress(bytes(header) + bytes(1024))], tmp_path / "h", most_bytes=1000)
+
+
+def test_padding_after_the_end_is_limited(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as bomb:
+        bomb.write(gzip.decompress(archive(a_file("a"))))
+        for _ in range(40):
+            bomb.write(bytes(1024 * 1024))
+    with pytest.raises(BadArchiveError, match="disk limit"):
+        unpack([(tmp_path / "bomb").read_bytes()], tmp_path / "h", most_bytes=1000)
+
+
+@pytest.mark.parametrize("cut", [-1, -8, -9, -20])
+def test_an_archive_without_its_end_is_refused_even_where_all_members_are_whole(
+    tmp_path: Path, cut: int
+) -> None:
+    data = archive(a_file("a", b"x" * 600), a_file("b"))
+    with pytest.raises(BadArchiveError, match=r"ends too early|not a gzipped tar"):
+        unpack([data[:cut]], tmp_path / "h", most_bytes=10**6)
+
+
+def test_a_flipped_bit_is_seen_by_the_checksum(tmp_path: Path) -> None:
+    data = bytearray(archive(a_file("a", b"x" * 600)))
+    data[-8] ^= 1
+    with pytest.raises(BadArchiveError, match="not a gzipped tar"):
+        unpack([bytes(data)], tmp_path / "h", most_bytes=10**6)
+
+
+def test_an_archive_of_several_gzip_members_is_one(tmp_path: Path) -> None:
+    tar = gzip.decompress(archive(a_file("a", b"x" * 600), a_file("b", b"y")))
+    data = gzip.compress(tar[:700]) + gzip.compress(tar[700:]) + bytes(16)
+    artifact = unpack([data[:100], data[100:]], tmp_path / "h", most_bytes=10**6)
+    assert (artifact.path / "a").read_bytes() == b"x" * 600
+    assert (artifact.path / "b").read_bytes() == b"y"
+
+
+def test_an_abandoned_unpacking_ends_at_the_next_piece_and_leaves_nothing(tmp_path: Path) -> None:
+    abandoned = threading.Event()
+    data = archive(a_file("a", b"x" * 600))
+
+    def pieces() -> Iterator[bytes]:
+        yield data[:20]
+        abandoned.set()
+        yield data[20:]
+        raise AssertionError("read on")
+
+    with pytest.raises(AbandonedError):
+        unpack(pieces(), tmp_path / "h", most_bytes=10**6, abandoned=abandoned)
     assert not (tmp_path / "h").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endp
 
 
 def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(ClientError, match="TargetModel is required"):
+    with pytest.raises(ClientError, match="is missing a target model header"):
         endpoint.calls.invoke_endpoint(EndpointName=endpoint.name, Body=b"")
     with pytest.raises(ClientError, match="at most 1024"):
         endpoint.invoke("x" * 1025, body(1))
@@ -203,6 +204,44 @@ def test_an_update_serves_the_new_environment_and_count_under_the_same_name(runt
     endpoint.delete()
     with pytest.raises(ClientError, match="not found"):
         endpoint.invoke("env_v0.tar.gz", body(10))
+
+
+def test_requests_in_flight_finish_on_the_old_config(runtime: Runtime) -> None:
+    endpoint = Endpoint(runtime, environment={"FACTOR": "2"})
+    slow = "(open(os.environ['STARTED'], 'w').close(), time.sleep(3), x * float(os.environ['FACTOR']))[2]"
+    with tempfile.TemporaryDirectory() as folder:
+        started = Path(folder) / "started"
+        first = endpoint.config("1", 1, {"FACTOR": "2", "STARTED": str(started)})
+        second = endpoint.config("2", 1, {"FACTOR": "3", "STARTED": str(started)})
+        endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=first)
+        endpoint.publish("slow_v0.tar.gz", a_model(slow))
+        with ThreadPoolExecutor(1) as callers:
+            pending = callers.submit(endpoint.invoke, "slow_v0.tar.gz", body(10))
+            wait_for(started.exists)
+            endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=second)
+            endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
+            assert number(endpoint.invoke("env_v0.tar.gz", body(10))) == 30
+            assert number(pending.result(timeout=30)) == 20
+    endpoint.delete()
+
+
+def test_endpoints_side_by_side_keep_their_own_models_and_environments(runtime: Runtime) -> None:
+    endpoints = [Endpoint(runtime, environment={"FACTOR": str(factor)}) for factor in (2, 3)]
+    for endpoint in endpoints:
+        endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
+    assert [number(endpoint.invoke("env_v0.tar.gz", body(10))) for endpoint in endpoints] == [20, 30]
+    for endpoint in endpoints:
+        endpoint.delete()
+
+
+def test_a_replaced_archive_is_not_seen_where_the_old_one_is_at_hand(endpoint: Endpoint) -> None:
+    """As on SageMaker, which is why a changed model is published under a new name."""
+    endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    endpoint.publish("a_v0.tar.gz", a_model("x * 3"))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    endpoint.publish("a_v1.tar.gz", a_model("x * 3"))
+    assert number(endpoint.invoke("a_v1.tar.gz", body(10))) == 30
 
 
 def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:

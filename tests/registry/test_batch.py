@@ -21,6 +21,9 @@ class Heard:
     def finished(self, outcome) -> None:
         self.outcomes.append(outcome.target_model)
 
+    def retried(self, reason: str) -> None:
+        raise AssertionError(reason)
+
 
 def test_outcomes_come_in_order(store, make_directory) -> None:
     paths = [make_directory(f"m{number}", content=f"{number}") for number in range(9)]

@@ -16,7 +16,12 @@ from pathlib import Path
 import aiohttp
 
 from mme.errors import MmeError
-from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
+from mme.local.container import (
+    RETURNED_HEADERS,
+    ContainerDiedError,
+    ContainerReply,
+    ContainerTimeoutError,
+)
 from mme.local.triton.arguments import serve_arguments
 from mme.local.triton.installation import TritonInstallation
 
@@ -57,6 +62,7 @@ class TritonProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._base = ""
+        self._reserved: socket.socket | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +78,7 @@ class TritonProcess:
         """
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        self._reserved, port = _reserved_port()
         self._base = f"http://127.0.0.1:{port}"
         command = [
             str(self._installation.server),
@@ -101,6 +107,7 @@ class TritonProcess:
             )
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
         )
@@ -150,6 +157,14 @@ class TritonProcess:
         session, self._session = self._session, None
         if session:
             await session.close()
+        reserved, self._reserved = self._reserved, None
+        try:
+            await self._end()
+        finally:
+            if reserved:
+                reserved.close()
+
+    async def _end(self) -> None:
         process = self._process
         if process is None:
             return
@@ -210,17 +225,30 @@ class TritonProcess:
                         reply.status,
                         await reply.read(),
                         reply.headers.get("Content-Type", "application/octet-stream"),
+                        {name: reply.headers[name] for name in RETURNED_HEADERS if name in reply.headers},
                     )
         except TimeoutError:
             raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise ContainerDiedError(str(error) or type(error).__name__) from None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserved_port() -> tuple[socket.socket, int]:
+    """A port for Triton, and the socket that keeps everybody else off it while it is open.
+
+    A Triton that finds its port taken ends a moment later, but until then the other's server would
+    answer our ``/ping`` and our requests. The kernel gives a port that is bound, if only by us and
+    without listening, to nobody who asks for any port; Triton may take it by name, since it binds
+    with SO_REUSEADDR, as we do.
+    """
+    holder = socket.socket()
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+    except OSError:
+        holder.close()
+        raise
+    return holder, int(holder.getsockname()[1])
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,170 @@
+"""Dashboard, alarms and saved log queries of one endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, aws_cloudwatch, aws_logs
+from constructs import Construct
+
+from mme.catalog.instances import instance_type as describe
+from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
+from mme_cdk.monitoring.alarms import AlarmFactory
+from mme_cdk.monitoring.dashboard import DashboardWidgets, alarm_states, header, log_tables
+from mme_cdk.monitoring.log_queries import LOG_QUERIES
+from mme_cdk.monitoring.metrics import MonitoringMetrics
+from mme_cdk.validation import PropsError, known, outside, require
+
+RUNBOOK = "docs/runbook.md"
+"""Where this project's own runbook lies in its repository."""
+
+
+class EndpointMonitoring(Construct):
+    """What on-call engineers need of an endpoint; `add_monitoring` of an endpoint makes it.
+
+    CloudWatch has no metrics of single models. Saved Logs Insights queries over Triton's own log lines stand
+    in: the busiest models, loads and unloads, load times, errors. Other containers log other lines.
+
+    Attributes:
+        alarms: every alarm, by severity in lower case.
+        dashboard: the dashboard; None where there is none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: EndpointBase,
+        instance_type: str | None = None,
+        variant_name: str | None = None,
+        thresholds: AlarmThresholds | None = None,
+        actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None = None,
+        runbook_url: str = RUNBOOK,
+        name_prefix: str | None = None,
+        dashboard: bool = True,
+        log_queries: bool = True,
+        period: Duration | None = None,
+        minimum_requests: int = 10,
+    ) -> None:
+        """Watch an endpoint.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint: defined here or imported.
+            instance_type: of the variant, for what only it can tell: GPU figures, and the processors' load
+                as a share. Default: unknown; `add_monitoring` of an endpoint knows it.
+            variant_name: which variant. Default: the first.
+            thresholds: from which figures on alarms go off, by severity. Default: `AlarmThresholds()`.
+            actions: what alarms of a severity do, when they go off and when they are over. Default: nothing.
+            runbook_url: the page that the alarms' descriptions link, with a section for each.
+                Default: `docs/runbook.md`, this project's own; give the address where your team reads it.
+            name_prefix: of the names of alarms, dashboard and queries. Default: the endpoint's name.
+            dashboard: whether to make one. Default: True.
+            log_queries: whether to save the queries, and to show some on the dashboard. Default: True.
+            period: of the figures, whole minutes, at least one. Default: 1 minute.
+            minimum_requests: in a period, below which no share of requests is an alarm, at least 1.
+                Default: 10.
+
+        Raises:
+            PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
+                no alarm has, thresholds for GPU figures of an instance type without GPU.
+        """
+        thresholds = thresholds or AlarmThresholds()
+        length = period or Duration.minutes(1)
+        kind = describe(instance_type) if instance_type and known(instance_type) else None
+        has_gpu = kind.gpus > 0 if kind else False
+        require(
+            *thresholds.faults(),
+            *thresholds.gpu_faults(instance_type, has_gpu=has_gpu),
+            *_action_faults(actions or {}, thresholds),
+            outside("minimum_requests", minimum_requests, 1),
+            _period_fault(length),
+            path=f"{scope.node.path}/{id}",
+        )
+        super().__init__(scope, id)
+        prefix = name_prefix or endpoint.endpoint_name
+        metrics = MonitoringMetrics(
+            endpoint,
+            variant_name=variant_name or endpoint.variant_name,
+            period=length,
+            vcpus=kind.vcpus if kind else None,
+            minimum_requests=minimum_requests,
+        )
+        factory = AlarmFactory(
+            self,
+            metrics=metrics,
+            endpoint_name=endpoint.endpoint_name,
+            name_prefix=prefix,
+            runbook_url=runbook_url,
+            actions=actions or {},
+        )
+        self.alarms: Mapping[str, Sequence[aws_cloudwatch.Alarm]] = factory.alarms(
+            thresholds, has_gpu=has_gpu, cpu_known=kind is not None
+        )
+        self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
+        if log_queries:
+            self._save_queries(prefix)
+        self.dashboard: aws_cloudwatch.Dashboard | None = None
+        if dashboard:
+            widgets = DashboardWidgets(metrics, cpu_known=kind is not None, has_gpu=has_gpu)
+            self.dashboard = self._dashboard(
+                prefix, endpoint.endpoint_name, runbook_url, widgets, log_queries
+            )
+
+    def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.Alarm, ...]:
+        """The alarms of a severity, to roll deployments back or for a composite alarm.
+
+        Raises:
+            PropsError: no alarm has that severity.
+        """
+        found = self.alarms.get(severity.lower())
+        if not found:
+            have = ", ".join(self.alarms) or "none"
+            raise PropsError([f"no alarm has severity {severity}: there are {have}"], path=self.node.path)
+        return tuple(found)
+
+    def _save_queries(self, prefix: str) -> None:
+        for query in LOG_QUERIES:
+            aws_logs.CfnQueryDefinition(
+                self,
+                "".join(part.capitalize() for part in query.name.split("-")) + "Query",
+                name=f"{prefix}/{query.name}",
+                log_group_names=[self._log_group],
+                query_string=query.text,
+            )
+
+    def _dashboard(
+        self, name: str, endpoint_name: str, runbook_url: str, widgets: DashboardWidgets, log_queries: bool
+    ) -> aws_cloudwatch.Dashboard:
+        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        dashboard.add_widgets(header(endpoint_name, runbook_url))
+        alarms = [alarm for severity in self.alarms.values() for alarm in severity]
+        if alarms:
+            dashboard.add_widgets(alarm_states(alarms))
+        for row in widgets.rows():
+            dashboard.add_widgets(*row)
+        if log_queries:
+            dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[:2]))
+            dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[2:4]))
+        return dashboard
+
+
+def _action_faults(
+    actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]], thresholds: AlarmThresholds
+) -> list[str]:
+    severities = thresholds.severities()
+    return [
+        f"actions name severity {severity}, which no alarm has: use one of {', '.join(severities) or 'none'}"
+        for severity in actions
+        if severity.lower() not in severities
+    ]
+
+
+def _period_fault(period: Duration) -> str | None:
+    length = period.to_seconds()
+    if not known(length) or (length >= 60 and length % 60 == 0):
+        return None
+    return f"period is {length:g} s; it must be one or more whole minutes, as the metrics come"

@@ -1,0 +1,73 @@
+"""What GitHub Actions may do in each environment's account: by OpenID Connect, without any stored secret.
+
+Deploy it once by hand, with your own credentials, into each account: it lets the pipeline in.
+"""
+
+from collections.abc import Sequence
+
+from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Validations
+from aws_cdk import aws_iam as iam
+from cdk_nag import AwsSolutionsChecks
+from constructs import Construct
+
+# Edit these three. The numbers are the owner's and the repository's ids, which no one gets who takes over a
+# name that you gave up. Repositories from before 15 July 2026 have subjects without them, unless opted in.
+REPOSITORY = "your-org@1234567/your-repo@7654321"
+# An account for each environment: in a shared one, whoever deploys dev may deploy all else in it, too.
+ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
+REGION = "eu-central-1"
+
+QUALIFIER = "hnb659fds"  # of `cdk bootstrap`, unless you gave it another
+ISSUER = "token.actions.githubusercontent.com"
+
+
+class GitHubAccess(Stack):
+    """GitHub's identity provider, a role that looks, and a role that deploys one environment."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: str, account: str) -> None:
+        super().__init__(scope, id, env=Environment(account=account, region=REGION))
+        self._provider = iam.OidcProviderNative(
+            self, "GitHub", url=f"https://{ISSUER}", client_ids=["sts.amazonaws.com"]
+        )
+        # Any branch's pull request may take this role, so it can only read.
+        self._role("Diff", subjects=["pull_request", "ref:refs/heads/main"], may_be=["lookup"])
+        # A job has this subject only while it runs in the environment: after the approval that GitHub
+        # asks for there, and from the branches that the environment admits.
+        self._role(
+            "Deploy",
+            subjects=[f"environment:{environment}"],
+            may_be=["lookup", "deploy", "file-publishing", "image-publishing"],
+        )
+
+    def _role(self, id: str, *, subjects: Sequence[str], may_be: Sequence[str]) -> None:
+        """A role for jobs of these subjects, which can do nothing but become these roles of the bootstrap."""
+        conditions = {
+            "StringEquals": {
+                f"{ISSUER}:aud": "sts.amazonaws.com",
+                f"{ISSUER}:sub": [f"repo:{REPOSITORY}:{subject}" for subject in subjects],
+            }
+        }
+        role = iam.Role(
+            self,
+            id,
+            assumed_by=iam.WebIdentityPrincipal(self._provider.oidc_provider_arn, conditions=conditions),
+            max_session_duration=Duration.hours(1),
+        )
+        roles = [
+            self.format_arn(
+                service="iam",
+                region="",
+                resource="role",
+                resource_name=f"cdk-{QUALIFIER}-{name}-role-{self.account}-{self.region}",
+            )
+            for name in may_be
+        ]
+        role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles))
+        CfnOutput(self, f"{id}RoleArn", value=role.role_arn)
+
+
+app = App()
+for name, number in ACCOUNTS.items():
+    GitHubAccess(app, f"github-access-{name}", environment=name, account=number)
+Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+app.synth()

@@ -1,0 +1,98 @@
+"""An endpoint without any way out: own VPC without internet, own KMS key, network isolation."""
+
+from aws_cdk import App, CfnOutput, Stack, Validations
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from cdk_nag import AwsSolutionsChecks
+from constructs import Construct
+
+from mme_cdk import ModelBucket, ModelStore, MultiModelEndpoint, Processor, ServingImage
+
+
+class PrivateNetwork(Construct):
+    """Two isolated subnets in two zones: no internet gateway, no NAT, every flow in a log."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=2,
+            nat_gateways=0,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(name="serving", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+            ],
+        )
+        flows = logs.LogGroup(self, "Flows", retention=logs.RetentionDays.ONE_YEAR)
+        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows))
+
+    def let_models_in(self, models: ModelStore) -> None:
+        """A gateway to S3 that lets these models be read, and nothing else."""
+        gateway = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        gateway.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:GetObject", "s3:ListBucket"],
+                resources=[models.bucket.bucket_arn, models.bucket.arn_for_objects(f"{models.prefix}*")],
+            )
+        )
+
+    def let_callers_call(self, endpoint: MultiModelEndpoint) -> None:
+        """An interface for InvokeEndpoint of this endpoint; who calls from inside the VPC joins `callers`."""
+        runtime = self.vpc.add_interface_endpoint(
+            "Runtime",
+            service=ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+            open=False,
+            security_groups=[self._security_group("RuntimeGroup", "SageMaker's runtime API")],
+        )
+        runtime.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=["sagemaker:InvokeEndpoint"],
+                resources=[endpoint.endpoint_arn],
+            )
+        )
+        callers = self._security_group("Callers", "Callers of the multi-model endpoint")
+        callers.connections.allow_to_default_port(runtime, "InvokeEndpoint")
+
+    def _security_group(self, id: str, description: str) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(self, id, vpc=self.vpc, description=description, allow_all_outbound=False)
+
+
+class LockedDown(Stack):
+    """Models come in from one bucket through one gateway; the containers have no network at all."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        key = kms.Key(self, "Key", enable_key_rotation=True, description="Models and volumes")
+        network = PrivateNetwork(self, "Network")
+        models = ModelStore.from_bucket(ModelBucket(self, "Models", encryption_key=key))
+        network.let_models_in(models)
+        endpoint = MultiModelEndpoint(
+            self,
+            "Endpoint",
+            image=ServingImage.triton("26.05", processor=Processor.CPU),
+            models=models,
+            # A type without local NVMe storage: on those the hardware encrypts, and no key may be given.
+            instance_type="ml.m5.xlarge",
+            initial_instance_count=2,
+            vpc=network.vpc,
+            allow_all_outbound=False,
+            network_isolation=True,
+            encryption_key=key,
+        )
+        # No route leads out of the VPC but the gateway's, so this opens S3 only.
+        endpoint.connections.allow_to_any_ipv4(ec2.Port.HTTPS, "models from S3, through the gateway")
+        network.let_callers_call(endpoint)
+
+        CfnOutput(self, "EndpointName", value=endpoint.endpoint_name)
+        CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
+        CfnOutput(self, "ModelPrefix", value=models.prefix)
+
+
+app = App()
+LockedDown(app, "LockedDown")
+Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+app.synth()

@@ -1,0 +1,38 @@
+"""What Triton's log lines say of single models, as regular expressions.
+
+Its SageMaker server names the TargetModel as it loads, calls and unloads one, and its model lifecycle says
+how a load ended. Newer versions put a message into quotes, older ones don't: the expressions take both.
+
+Sources: triton-inference-server/server, `src/sagemaker_server.cc`; triton-inference-server/core,
+`src/model_lifecycle.cc`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A quote, a backslash (of an escaped line end) and a line end end the name.
+_TARGET: Final = r"[^\"\\\n]+"
+
+MODEL_CALLED: Final = rf"Invoking SageMaker TargetModel: (?P<model>{_TARGET})"
+"""A call that reached the container."""
+
+MODEL_LOADING: Final = rf"Loading SageMaker TargetModel: (?P<model>{_TARGET})"
+"""A load begins; the download is over."""
+
+MODEL_UNLOADING: Final = rf"Unloading SageMaker TargetModel: (?P<model>{_TARGET})"
+"""An unload begins."""
+
+MODEL_EVENT: Final = rf"(?P<verb>Loading|Invoking|Unloading) SageMaker TargetModel: (?P<model>{_TARGET})"
+"""Any of the three."""
+
+# With namespaces on, a model's identity is `/opt/ml/models/HASH::NAME`.
+MODEL_LOADED: Final = r"successfully loaded '(?:[^']*::)?(?P<model>[^']+)'"
+"""A load ended well."""
+
+MODEL_UNLOADED: Final = r"successfully unloaded '(?:[^']*::)?(?P<model>[^']+)'"
+"""An unload is done."""
+
+# Said twice for each failure, and only the first time with the version and the reason.
+MODEL_FAILED: Final = r"failed to load '(?:[^']*::)?(?P<model>[^']+)' version -?\d+: (?P<reason>.*)"
+"""A load failed."""

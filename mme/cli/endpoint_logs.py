@@ -1,0 +1,156 @@
+"""`mme endpoint logs` and `top`: what the containers wrote, by model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.operate.model_log import ModelLogLine
+    from mme.operate.top import ModelActivity
+
+_FOLLOW_SECONDS: Final = 2
+_STYLES: Final = {"W": "yellow", "E": "red", "F": "bold red"}
+_SHOWN: Final = 20
+
+
+def logs(
+    context: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Only this model's lines; * and ? are wildcards.", metavar="MODEL"
+        ),
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", help="How far back: 90s, 15m, 1h, 2d.", metavar="TIME")
+    ] = "1h",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
+    ] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Only warnings and errors.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, as they come.")
+    ] = False,
+) -> None:
+    """Show the containers' log, of all models or of one.
+
+    A model's lines are found by its name and by the hash SageMaker gave it; a traceback goes with its error.
+
+    Example: mme endpoint logs --model add_sub_v0.tar.gz --since 2h --follow
+    """
+    import time
+
+    from mme.cli.console import print_note, standard_output
+    from mme.cli.deployment import target_of
+    from mme.operate.log_events import follow_events, read_events
+    from mme.operate.model_log import model_lines
+    from mme.operate.periods import parse_since
+
+    start = parse_since(since)
+    target = target_of(context)
+    endpoint, client = target.deployment.endpoint_name, target.clients.logs
+    if follow:
+        events = follow_events(client, endpoint, start, lambda: time.sleep(_FOLLOW_SECONDS))
+    else:
+        events = read_events(client, endpoint, start)
+    console = standard_output()
+    count = 0
+    for found in model_lines(events, model=model, faults_only=errors):
+        count += 1
+        if as_json:
+            # Not through rich: a line is a whole object, however long.
+            typer.echo(_json_line(found))
+        else:
+            console.print(_text(found), soft_wrap=True)
+    if not count and not as_json:
+        print_note("no lines", f"of {model or endpoint} since {start:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def top(
+    context: typer.Context,
+    since: Annotated[str, typer.Option("--since", help="How far back: 15m, 1h, 2d.", metavar="TIME")] = "1h",
+    count: Annotated[int, typer.Option("--count", "-n", help="How many models to show.", min=1)] = _SHOWN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts; all models.")] = False,
+) -> None:
+    """Show the busiest models: calls, loads, unloads and load times, counted from the log.
+
+    CloudWatch has no metrics of single models; the containers' log names the model of each call.
+
+    Example: mme endpoint top --since 15m
+    """
+    from mme.cli.console import plain_table, print_json, print_note, standard_error, standard_output
+    from mme.cli.deployment import target_of
+    from mme.operate.log_events import read_events
+    from mme.operate.periods import parse_since
+    from mme.operate.top import TOP_PATTERN, tally
+
+    start = parse_since(since)
+    target = target_of(context)
+    endpoint = target.deployment.endpoint_name
+    with standard_error().status(f"reading the log of {endpoint} since {start:%H:%M} UTC"):
+        models = tally(read_events(target.clients.logs, endpoint, start, pattern=TOP_PATTERN))
+    if as_json:
+        print_json([_activity_json(one) for one in models])
+        return
+    if not models:
+        print_note("no models", f"were called or loaded since {start:%Y-%m-%d %H:%M} UTC")
+        return
+    table = plain_table(
+        "MODEL", "CALLS", "LOADS", "FAILED", "UNLOADS", "LOAD TIME",
+        right=("CALLS", "LOADS", "FAILED", "UNLOADS", "LOAD TIME"),
+    )  # fmt: skip
+    for one in models[:count]:
+        seconds = one.median_load_seconds
+        table.add_row(
+            one.model,
+            str(one.invocations),
+            str(one.loads),
+            f"[red]{one.failed_loads}[/]" if one.failed_loads else "0",
+            str(one.unloads),
+            "-" if seconds is None else f"{seconds:.2f} s",
+        )
+    console = standard_output()
+    console.print(table)
+    if len(models) > count:
+        console.print(f"... {len(models) - count} more models; --count or --json shows them", style="dim")
+
+
+def _text(found: ModelLogLine) -> Any:
+    from rich.text import Text
+
+    text = Text()
+    text.append(f"{found.event.moment:%H:%M:%S.%f}"[:-3] + " ", style="dim")
+    text.append(found.event.instance + " ", style="cyan")
+    text.append((found.level or "-") + " ", style=_STYLES.get(found.level or "", "dim"))
+    text.append(found.line.text, style=_STYLES.get(found.level or "", ""))
+    return text
+
+
+def _json_line(found: ModelLogLine) -> str:
+    import json
+
+    return json.dumps(
+        {
+            "time": found.event.moment.isoformat(),
+            "stream": found.event.stream,
+            "level": found.level,
+            "model": found.model,
+            "message": found.line.text,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _activity_json(one: ModelActivity) -> dict[str, object]:
+    return {
+        "model": one.model,
+        "invocations": one.invocations,
+        "loads": one.loads,
+        "failed_loads": one.failed_loads,
+        "unloads": one.unloads,
+        "median_load_seconds": one.median_load_seconds,
+        "last_failure": one.last_failure or None,
+        "last_seen": one.last_seen,
+    }

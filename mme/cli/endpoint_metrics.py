@@ -1,0 +1,121 @@
+"""`mme endpoint metrics`: charts of what CloudWatch has measured."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mme.operate.metric_series import MetricSeries
+
+_DEFAULT: Final = ("Invocations", "ModelLatency", "ModelCacheHit", "LoadedModelCount", "ModelLoadingWaitTime")
+_HEIGHT: Final = 9
+_WIDEST: Final = 120
+_NARROWEST: Final = 40
+_POINTS: Final = 180
+
+
+def metrics(
+    context: typer.Context,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", help="A metric of CloudWatch's; repeatable.", metavar="NAME"),
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="How far back: 30m, 3h, 7d.", metavar="TIME")] = "3h",
+    statistic: Annotated[
+        str | None,
+        typer.Option("--statistic", help="Sum, Average, Maximum, p99, ... Default: what fits the metric."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for scripts, in CloudWatch's units.")
+    ] = False,
+) -> None:
+    """Draw the endpoint's metrics: calls, latency, cache hits, models loaded, waits for loads.
+
+    Times of day are in UTC. All metrics are of the whole endpoint: CloudWatch has none of single models.
+
+    Example: mme endpoint metrics --metric ModelLatency --statistic p99 --since 1d
+    """
+    from datetime import UTC, datetime
+
+    from mme.catalog.metrics import endpoint_metrics
+    from mme.cli.console import print_json, print_note
+    from mme.cli.deployment import target_of
+    from mme.operate.endpoint_state import read_endpoint
+    from mme.operate.metric_series import check_metrics, fitting_period, read_series
+    from mme.operate.periods import parse_since
+
+    names = check_metrics(metric or _DEFAULT)
+    until = datetime.now(UTC)
+    start = parse_since(since, until)
+    target = target_of(context)
+    clients, endpoint = target.clients, target.deployment.endpoint_name
+    variants = [variant.name for variant in read_endpoint(clients.sagemaker, endpoint).variants]
+    wanted = [(name, statistic or endpoint_metrics()[name].statistic) for name in names]
+    period = fitting_period(start, until, _POINTS)
+    series = read_series(clients.cloudwatch, endpoint, variants, wanted, start, until, period)
+    if as_json:
+        print_json([_json(one) for one in series])
+        return
+    silent = []
+    for name in names:
+        of_name = [one for one in series if one.metric.name == name]
+        if any(one.points for one in of_name):
+            _print_chart(of_name, start, until)
+        else:
+            silent.append(name)
+    if silent:
+        print_note("no data", f"since {start:%Y-%m-%d %H:%M} UTC of {', '.join(silent)}")
+
+
+def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -> None:
+    from rich.text import Text
+
+    from mme.cli.console import standard_output
+    from mme.operate.charts import draw, number_text, shown_unit, shown_value
+
+    console = standard_output()
+    first = series[0]
+    unit = shown_unit(first.metric, first.statistic)
+    shown = [shown_value(one.metric, one.statistic, value) for one in series for _, value in one.points]
+    heading = Text.assemble(
+        (first.metric.name, "bold"),
+        (f"  {first.statistic} per {_length(first.period)}{f', in {unit}' if unit else ''}", "dim"),
+        f"   least {number_text(min(shown))}, most {number_text(max(shown))}",
+    )
+    console.print(heading)
+    if not _takes_characters():
+        console.print("(this terminal's encoding has no characters to draw with: use --json)", markup=False)
+        return
+    # Piped, the console is as wide as no chart should be.
+    width = max(_NARROWEST, min(console.width if console.is_terminal else 80, _WIDEST))
+    drawn = draw(series, since=since, until=until, width=width, height=_HEIGHT)
+    console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
+
+
+def _takes_characters() -> bool:
+    try:
+        "⣀┤".encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _length(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+
+
+def _json(one: MetricSeries) -> dict[str, Any]:
+    return {
+        "metric": one.metric.name,
+        "namespace": one.metric.namespace,
+        "unit": one.metric.unit,
+        "variant": one.variant,
+        "statistic": one.statistic,
+        "period_seconds": one.period,
+        "points": [{"time": moment, "value": value} for moment, value in one.points],
+    }

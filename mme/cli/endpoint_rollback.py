@@ -1,0 +1,89 @@
+"""`mme endpoint rollback`: back to the config before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.operate.rollback import ConfigSummary, RollbackPlan
+
+_ASK_SECONDS: Final = 5
+_DRIFT: Final = (
+    "CloudFormation does not know of this: its stack still says the other config, and "
+    "mme endpoint status tells so. The next deployment that changes the config brings the stack's own again, "
+    "so mend your code, or put the former version back, before it."
+)
+
+
+def rollback(
+    context: typer.Context,
+    to: Annotated[
+        str | None, typer.Option("--to", help="An endpoint config, if not the one before.", metavar="CONFIG")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Put the endpoint back to the config before this one, where that still exists.
+
+    Both are shown first. The models stay as they are: to take one model back, point its alias back.
+
+    Example: mme --env prod endpoint rollback
+    """
+    import time
+
+    from mme.cli.confirmation import confirm
+    from mme.cli.console import print_json, print_note, standard_error, standard_output
+    from mme.cli.deployment import target_of
+    from mme.errors import MmeError
+    from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
+
+    target = target_of(context)
+    plan = plan_rollback(target.clients, target.deployment, to)
+    if not as_json:
+        _print_plan(plan)
+    if not yes:
+        confirm(f"Roll {plan.endpoint.name} back?")
+    roll_back(target.clients, plan)
+    with standard_error().status(f"{plan.endpoint.name} is being updated") as shown:
+
+        def pause(state: Any) -> None:
+            shown.update(f"{state.name} is {state.status}")
+            time.sleep(_ASK_SECONDS)
+
+        settled = wait_until_settled(target.clients, plan.endpoint.name, pause)
+    if settled.config != plan.previous.name or settled.status != "InService":
+        raise MmeError(
+            f"endpoint {settled.name} is {settled.status} and runs config {settled.config}: "
+            f"{settled.failure_reason or 'SageMaker gave no reason'}",
+            hint="see why: mme endpoint logs --errors",
+        )
+    if as_json:
+        before = plan.endpoint.config
+        print_json({"endpoint": settled.name, "from": before, "to": settled.config, "status": settled.status})
+        return
+    standard_output().print(f"[green]done[/] {settled.name} runs {settled.config}", soft_wrap=True)
+    print_note("note:", _DRIFT)
+
+
+def _print_plan(plan: RollbackPlan) -> None:
+    from mme.cli.console import plain_table, standard_output
+
+    table = plain_table("", "CONFIG", "MADE", "VARIANTS")
+    if plan.current is None:
+        table.add_row("now", plan.endpoint.config, "-", "deleted under the endpoint, or its models were")
+    else:
+        table.add_row("now", *_row(plan.current))
+    table.add_row("then", *_row(plan.previous))
+    standard_output().print(table)
+
+
+def _row(config: ConfigSummary) -> tuple[str, str, str]:
+    from mme.cli.console import age_text
+
+    lines = [
+        f"{name}: {kind}\n" + "\n".join(image.rpartition("/")[2] for image in images)
+        for name, kind, images in config.variants
+    ]
+    return config.name, f"{age_text(config.created)} ago", "\n".join(lines)

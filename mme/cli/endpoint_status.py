@@ -1,0 +1,157 @@
+"""`mme endpoint status`: how a deployed endpoint is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mme.operate.alarms import AlarmState
+    from mme.operate.endpoint_state import VariantState
+    from mme.operate.status import EndpointStatus
+
+_WATCH_SECONDS: Final = 5
+_STATE_STYLES: Final = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "yellow"}
+
+
+def status(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again every 5 s until Ctrl-C.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Show how the endpoint is: config, instances, scaling, alarms, models loaded, cache hits.
+
+    What is wrong comes first. An endpoint that runs another config than its stack says is named: that is what
+    a rollback leaves behind.
+
+    Example: mme --env prod endpoint status --watch
+    """
+    from dataclasses import asdict
+
+    from mme.cli.console import print_json, standard_output
+    from mme.cli.deployment import target_of
+    from mme.errors import MmeError
+    from mme.operate.status import read_status
+
+    target = target_of(context)
+    if not watch:
+        found = read_status(target.clients, target.deployment)
+        if as_json:
+            print_json({**asdict(found), "drifted": found.drifted})
+        else:
+            standard_output().print(status_text(found))
+        return
+    console = standard_output()
+    if as_json or not console.is_terminal:
+        raise MmeError("--watch needs a terminal", hint="leave it out, or run mme endpoint status in a loop")
+    import time
+
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(status_text(read_status(target.clients, target.deployment)), refresh=True)
+            time.sleep(_WATCH_SECONDS)
+
+
+def status_text(found: EndpointStatus) -> RenderableType:
+    """The whole of it, in 80 columns."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from mme.cli.console import age_text
+
+    endpoint, traffic = found.endpoint, found.traffic
+    faults = [Text.assemble(("✗ ", "bold red"), fault) for fault in found.faults]
+    faults += [Text.assemble(("? ", "yellow"), f"{what}") for what in found.unread]
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold")
+    facts.add_column(overflow="fold")
+    good = endpoint.status == "InService"
+    facts.add_row(
+        "Endpoint",
+        Text.assemble(
+            f"{endpoint.name}  ",
+            (endpoint.status, "green" if good else "bold red" if not endpoint.in_motion else "yellow"),
+            (f"  changed {age_text(endpoint.last_modified)} ago", "dim"),
+        ),
+    )
+    facts.add_row("Config", _config_text(found))
+    for variant in endpoint.variants:
+        facts.add_row("Variant", _variant_text(found, variant))
+        for image in variant.images:
+            facts.add_row("Image", image)
+    facts.add_row("Models", f"{_count(traffic.loaded_models)} loaded, over all instances")
+    facts.add_row("Cache hits", _ratio(traffic.cache_hit_ratio))
+    facts.add_row(
+        "Last hour",
+        f"{_count(traffic.invocations)} calls, {_count(traffic.client_errors)} client errors, "
+        f"{_count(traffic.server_errors)} server errors, {_count(traffic.unloads)} unloads",
+    )
+    facts.add_row("Alarms", _alarms_text(found.alarms))
+    return Group(*faults, *([Text()] if faults else []), facts)
+
+
+def _config_text(found: EndpointStatus) -> Any:
+    from rich.text import Text
+
+    text = Text(found.endpoint.config)
+    stack = found.stack
+    if stack is None or stack.config is None:
+        return text
+    if found.drifted:
+        text.append(f"\nnot {stack.config}, which {stack.name} says", style="red")
+    elif stack.config == found.endpoint.config:
+        text.append(f"\nas {stack.name} says", style="dim")
+    else:
+        text.append(f"\non the way to {stack.config}", style="yellow")
+    return text
+
+
+def _variant_text(found: EndpointStatus, variant: VariantState) -> Any:
+    from rich.text import Text
+
+    text = Text(f"{variant.name}: ")
+    if variant.current is not None:
+        whole = variant.current == variant.desired
+        text.append(f"{variant.current} of {variant.desired}", style="green" if whole else "yellow")
+        text.append(f" {variant.instance_type or 'instances'}")
+    for scaling in found.scaling:
+        if scaling.variant == variant.name:
+            text.append(f", scales from {scaling.minimum} to {scaling.maximum}")
+            for policy in scaling.policies:
+                goal = f" at {policy.target:g}" if policy.target is not None else ""
+                text.append(f"\non {policy.metric or policy.name}{goal}", style="dim")
+    return text
+
+
+def _alarms_text(alarms: tuple[AlarmState, ...]) -> Any:
+    from rich.text import Text
+
+    if not alarms:
+        return Text("none", style="dim")
+    lines = []
+    for alarm in alarms:
+        style = "dim" if alarm.of_scaling else _STATE_STYLES.get(alarm.state, "")
+        note = ("  of scaling", "dim") if alarm.of_scaling else ""
+        lines.append(Text.assemble((alarm.state, style), f"  {alarm.name}", note))
+    return Text("\n").join(lines)
+
+
+def _count(value: int | None) -> str:
+    return "no data on" if value is None else f"{value:,}"
+
+
+def _ratio(value: float | None) -> Any:
+    from rich.text import Text
+
+    if value is None:
+        return Text("no data of the last hour", style="dim")
+    style = "green" if value >= 0.9 else "yellow" if value >= 0.5 else "red"
+    return Text.assemble((f"{value:.1%}", style), " over the last hour")

@@ -1,0 +1,301 @@
+"""A container's error text as cause and next step.
+
+Triton's words are those of its sources (`src/sagemaker_server.cc`, `src/core`, `python_backend`) and were
+captured from a running server; the framework containers' are those of multi-model-server and of Flask.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from mme.client.python_trace import PythonTrace, one_line, read_trace
+
+INSUFFICIENT_STORAGE: Final = 507
+"""What a container answers for "out of memory", upon which SageMaker unloads other models and tries again.
+Source: SageMaker AI guide, `mms-container-apis`."""
+
+
+class FaultKind(StrEnum):
+    """What went wrong in a container."""
+
+    LOAD = "load"
+    CODE = "code"
+    INPUT = "input"
+    MEMORY = "memory"
+    UNHEALTHY = "unhealthy"
+    TIMEOUT = "timeout"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFault:
+    """What a container's words mean.
+
+    Attributes:
+        kind: what went wrong.
+        cause: the reason in one line, without the model's name.
+        hint: what to do about it, or None where the words don't tell.
+        at_load: true where the model never came up.
+        file: the model's file that raised, relative to the archive; or empty.
+        line: the line in it, or None.
+    """
+
+    kind: FaultKind
+    cause: str
+    hint: str | None = None
+    at_load: bool = False
+    file: str = ""
+    line: int | None = None
+
+
+def read_fault(original: str, status: int = 0) -> ContainerFault:
+    """Reads what a container, or SageMaker in its place, said.
+
+    Args:
+        original: its answer: `OriginalMessage` of a ModelError, or a line of its log.
+        status: its HTTP status; 0 where it gave none.
+    """
+    words, at_load = _without_prefix(container_message(original))
+    trace = read_trace(words)
+    words = _UNPACKED_AT.sub("", words)
+    if status == INSUFFICIENT_STORAGE or _NO_MEMORY.search(words):
+        return replace(_memory(words, trace, status, at_load), at_load=at_load)
+    for pattern, read in _PATTERNS:
+        match = pattern.search(words)
+        if match:
+            fault = read if isinstance(read, ContainerFault) else read(match)
+            return replace(fault, at_load=at_load or fault.at_load or fault.kind is FaultKind.LOAD)
+    if trace:
+        kind = FaultKind.LOAD if at_load else FaultKind.CODE
+        what = "publish it again: mme models add PATH"
+        hint = f"mend {trace.file} and {what}" if trace.file else None
+        return ContainerFault(kind, str(trace), hint, at_load, trace.file, trace.line)
+    cause = one_line(words) or "it gave no reason"
+    if at_load:
+        return ContainerFault(FaultKind.LOAD, cause, _LOOK_AT_ARCHIVE, at_load=True)
+    return ContainerFault(FaultKind.OTHER, cause)
+
+
+def container_message(original: str) -> str:
+    """The words in a container's answer.
+
+    Triton wraps them in `{"error": ...}`, multi-model-server in `{"code": ..., "message": ...}`, and
+    Flask in a page of HTML.
+    """
+    text = original.strip()
+    if text.startswith("{"):
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            return text
+        for key in ("error", "message"):
+            if isinstance(answer.get(key), str):
+                return str(answer[key]).strip()
+    if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        paragraph = re.search(r"<p>(.*?)</p>", text, re.IGNORECASE | re.DOTALL)
+        found = [re.sub(r"<[^>]+>", "", match[1]).strip() for match in (title, paragraph) if match]
+        return ": ".join(found) or text
+    return text
+
+
+# Where SageMaker, or the local runtime, unpacks a model: no place that its owner knows.
+_UNPACKED_AT = re.compile(r"(?:/[^\s/'\"]+)*/models/[0-9a-f]{32,}/model/")
+_LOAD_FAILED = re.compile(
+    r"load failed for model '[^\n]*?': (?:version \d+ is at UNAVAILABLE state: )?", re.DOTALL
+)
+_STATUS_WORD = re.compile(r"^(?:Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
+_EXECUTE_FAILED = re.compile(
+    r"^Failed to process the request\(s\) for model(?: instance)? '[^']*', message: "
+)
+_REQUEST_ID = re.compile(r"^\[request id: [^\]]*\] ")
+
+
+def _without_prefix(words: str) -> tuple[str, bool]:
+    """The reason alone, and whether it is one of loading."""
+    loading = _LOAD_FAILED.search(words)
+    at_load = bool(loading) or words.startswith("failed to load '")
+    if loading:
+        words = words[loading.end() :]
+    for prefix in (_STATUS_WORD, _REQUEST_ID, _EXECUTE_FAILED):
+        words = prefix.sub("", words)
+    # Triton ends the reason of each version with a semicolon of its own.
+    return re.sub(r";\s*$", "", words).strip("\n") if at_load else words.rstrip(), at_load
+
+
+# The words by which Triton itself knows it (SageMakerMMECheckOOMError), and others.
+_NO_MEMORY = re.compile(
+    r"[Oo]ut [Oo]f [Mm]emory|MemoryError|OutOfMemory|OUT_OF_MEMORY|CU[A-Z]+_STATUS_ALLOC_FAILED"
+    r"|[Ff]ailed to allocate memory|No space left on device"
+    r"|bad_alloc|(?:[Uu]nable|[Cc]annot|[Cc]an't) (?:to )?allocate|not enough memory"
+    r"|cudaErrorMemoryAllocation|shared memory (?:pool|key)|out of shared memory"
+)
+_SHARED_MEMORY = re.compile(r"shared memory (?:pool|key|region)|out of shared memory", re.IGNORECASE)
+
+
+def _memory(words: str, trace: PythonTrace | None, status: int, at_load: bool) -> ContainerFault:
+    cause = (
+        str(trace) if trace else one_line(words) or "the container answered 507, which means out of memory"
+    )
+    file, line = (trace.file, trace.line) if trace else ("", None)
+    if _SHARED_MEMORY.search(words):
+        hint = (
+            "python models exchange tensors through /dev/shm, whose size SageMaker fixes: send less at once, "
+            "or keep fewer python models in memory"
+        )
+    elif "No space left on device" in words:
+        hint = "the instance's disk or /dev/shm is full: use a larger volume, or smaller models"
+    elif status != INSUFFICIENT_STORAGE:
+        hint = (
+            f"the container answered {status or 'nothing'}, not 507, so SageMaker unloaded no other model to "
+            "make room: let the model raise MemoryError, which Triton answers with 507, or use a larger "
+            "instance type"
+        )
+    elif at_load:
+        hint = (
+            "it does not fit even after others were unloaded: use a larger instance type, or a smaller model"
+        )
+    else:
+        hint = "send a smaller batch, or use a larger instance type"
+    return ContainerFault(FaultKind.MEMORY, cause, hint, file=file, line=line)
+
+
+def _shape(match: re.Match[str]) -> ContainerFault:
+    wanted, given = match["wanted"], match["given"]
+    one_short = wanted.startswith("[-1,") and wanted.count(",") == given.count(",") + 1
+    hint = "put the batch dimension in front: array[numpy.newaxis]" if one_short else None
+    return _input(f"input {match['name']} should have shape {wanted}, and has {given}", hint)
+
+
+def _input(cause: str, hint: str | None = None) -> ContainerFault:
+    return ContainerFault(FaultKind.INPUT, cause, hint)
+
+
+def _load(cause: str, hint: str | None = None) -> ContainerFault:
+    return ContainerFault(FaultKind.LOAD, cause, hint)
+
+
+def _inputs_count(match: re.Match[str]) -> ContainerFault:
+    missing = re.search(r"missing required input\(s\) \[(?P<names>'[^\]]*')\]", match.string)
+    if missing:
+        return _input(f"input {missing['names'].replace(chr(39), '').replace(',', ', ')} is missing")
+    return _input(f"the model has {match['wanted']} inputs, and {match['given']} are given")
+
+
+_NOT_A_REQUEST: Final = "it is neither KServe v2 JSON nor Triton's binary form"
+_LOOK_AT_ARCHIVE: Final = "look at the archive: mme archives explain PATH"
+_STUB: Final = (
+    "it crashed or was killed, often for want of memory: see mme endpoint logs, then publish a mended version"
+)
+
+_PATTERNS: Final[
+    tuple[tuple[re.Pattern[str], ContainerFault | Callable[[re.Match[str]], ContainerFault]], ...]
+] = tuple(
+    (re.compile(pattern, re.DOTALL), read)
+    for pattern, read in (
+        (
+            r"^unexpected shape for input '(?P<name>[^']*)' .*?Expected (?P<wanted>\[[^\]]*\]), "
+            r"got (?P<given>\[[^\]]*\])",
+            _shape,
+        ),
+        (
+            r"^inference request batch-size must be <= (?P<most>\d+)",
+            lambda match: _input(
+                f"the batch is too large: the model takes {match['most']} at most",
+                f"send {match['most']} items at a time",
+            ),
+        ),
+        (
+            r"^inference input '(?P<name>[^']*)' data-type is '(?P<given>\w+)', but model '[^']*' "
+            r"expects '(?P<wanted>\w+)'",
+            lambda match: _input(
+                f"input {match['name']} should be {match['wanted']}, and is {match['given']}",
+                f"send it as {match['wanted']}: datatypes={{'{match['name']}': '{match['wanted']}'}}, or by "
+                f"mme invoke --input {match['name']}:{match['wanted']}=VALUES",
+            ),
+        ),
+        (
+            r"^unexpected inference (?P<kind>input|output) '(?P<name>[^']*)'",
+            lambda match: _input(f"the model has no {match['kind']} {match['name']}"),
+        ),
+        (r"^expected (?P<wanted>\d+) inputs but got (?P<given>\d+) inputs", _inputs_count),
+        (
+            r"^unexpected size for input '(?P<name>[^']*)'|^unexpected additional input data",
+            _input("the request's bytes are not as many as its header says"),
+        ),
+        (
+            r"^failed to parse the request JSON|^Unable to parse '|^inference header size should be",
+            lambda match: _input(
+                f"{_NOT_A_REQUEST}: {one_line(match.string)}",
+                "send tensors by infer(), or mme invoke --input",
+            ),
+        ),
+        (
+            r"doesn't support models with decoupled transaction policy",
+            _load(
+                "it is decoupled, and SageMaker calls only models that answer once",
+                "take model_transaction_policy out of config.pbtxt and publish it again",
+            ),
+        ),
+        (
+            r"failed to poll from model repository",
+            _load("its config.pbtxt is missing or can't be read", _LOOK_AT_ARCHIVE),
+        ),
+        (
+            r"at least one version must be available",
+            _load("it has no version directory such as 1/", _LOOK_AT_ARCHIVE),
+        ),
+        (
+            r"unable to find backend library for backend '(?P<name>[^']*)'",
+            lambda match: _load(f"the container has no backend {match['name']}", _LOOK_AT_ARCHIVE),
+        ),
+        (
+            r"has kind KIND_GPU but no GPUs are available",
+            _load(
+                "its instance_group asks for a GPU, and the instance has none",
+                "write KIND_AUTO or KIND_CPU in config.pbtxt, or use a GPU instance type",
+            ),
+        ),
+        (
+            r"Stub process '?[^']*'? is not healthy|[Ww]orker died|container ended while it answered",
+            ContainerFault(FaultKind.UNHEALTHY, "the process that runs it has ended", _STUB),
+        ),
+        (
+            r"did not load within \d+",
+            lambda match: ContainerFault(
+                FaultKind.TIMEOUT,
+                one_line(match.string).removeprefix("the model ").removeprefix("it "),
+                "the endpoint's log tells what it waits for: mme endpoint logs",
+                at_load=True,
+            ),
+        ),
+        (
+            r"invocation timed out while waiting for a response",
+            ContainerFault(
+                FaultKind.TIMEOUT,
+                "the 60 s that SageMaker waits are over",
+                "send less at once, or see what the model does: mme endpoint logs",
+            ),
+        ),
+        (
+            r"could not get a response from the .* endpoint",
+            ContainerFault(
+                FaultKind.TIMEOUT,
+                "its container's processors or memory are exhausted",
+                "see both: mme endpoint metrics; then use more instances or a larger type",
+            ),
+        ),
+        (
+            r"[Cc]ontent[- ][Tt]ype .*not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
+            lambda match: _input(
+                one_line(match.string),
+                "say what the body is: content_type=..., or mme invoke --content-type",
+            ),
+        ),
+    )
+)

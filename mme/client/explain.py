@@ -1,0 +1,193 @@
+"""What boto3 raises, as the client's own errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from mme.client.container_fault import FaultKind, read_fault
+from mme.client.errors import (
+    AccessDeniedError,
+    BadInputError,
+    EndpointUnreachableError,
+    InvalidRequestError,
+    InvocationError,
+    ModelCodeError,
+    ModelFailedError,
+    ModelLoadError,
+    ModelNotReadyError,
+    ModelOutOfMemoryError,
+    ModelTimedOutError,
+    ReplyError,
+    ServiceFaultError,
+    ThrottledError,
+    UnhealthyModelError,
+    UnknownEndpointError,
+    UnknownModelError,
+)
+
+_DENIED: Final = ("AccessDeniedException", "AccessDenied")
+_THROTTLED: Final = (
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+)
+_NO_ENDPOINT = re.compile(
+    r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
+)
+_NO_ARTIFACT = re.compile(r"s3://|model data|download", re.IGNORECASE)
+_OBJECT = re.compile(r"bucket: (?P<bucket>[^,\s]+), key: (?P<key>[^)]+)\)")
+
+
+def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError | None:
+    """The typed error behind botocore's, or None for one that is no matter of invoking (credentials, ...).
+
+    Args:
+        error: what boto3 raised.
+        endpoint: the endpoint's name.
+        model: the TargetModel.
+    """
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, exceptions.ClientError):
+        return _explain_answer(dict(error.response), endpoint, model)
+    if isinstance(error, exceptions.ReadTimeoutError):
+        return EndpointUnreachableError(
+            f"{model} on endpoint {endpoint} gave no answer in time",
+            hint="SageMaker gives a model 60 s to answer: send less at once",
+            cause="no answer in time",
+            original=str(error),
+        )
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        return EndpointUnreachableError(
+            f"endpoint {endpoint} can't be reached: {error}",
+            hint="check the region and the endpoint URL",
+            cause=str(error),
+            original=str(error),
+        )
+    if isinstance(error, ResponseParserError):
+        return ReplyError(
+            f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
+            hint="check the endpoint URL",
+            original=str(error),
+        )
+    return None
+
+
+def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> InvocationError:
+    code = str(response.get("Error", {}).get("Code") or "")
+    # SageMaker throttles without a message: None.
+    message = str(response.get("Error", {}).get("Message") or "")
+    if code == "ModelError":
+        return _model_failed(response, model)
+    if code in ("ValidationError", "ValidationException"):
+        return _refused(message, endpoint, model)
+    if code in _DENIED:
+        return _denied(message, endpoint, model)
+    if code == "ModelNotReadyException":
+        return ModelNotReadyError(
+            f"{model} is still loading on endpoint {endpoint}",
+            hint="call it again",
+            cause="still loading",
+            original=message,
+        )
+    if code in _THROTTLED:
+        return ThrottledError(
+            f"endpoint {endpoint} takes no more calls at this rate, also when tried again",
+            hint="call with less concurrency, or give the endpoint more instances",
+            cause=f"{code}: {message}".rstrip(": "),
+            original=message,
+        )
+    cause = f"{code or 'no code'}: {message}".rstrip(": ")
+    return ServiceFaultError(
+        f"SageMaker failed with {cause}", hint="call it again", cause=cause, original=message
+    )
+
+
+_KINDS: Final[dict[FaultKind, tuple[type[ModelFailedError], str]]] = {
+    FaultKind.LOAD: (ModelLoadError, "does not load"),
+    FaultKind.CODE: (ModelCodeError, "failed in its own code"),
+    FaultKind.INPUT: (BadInputError, "does not take this request"),
+    FaultKind.MEMORY: (ModelOutOfMemoryError, "ran out of memory"),
+    FaultKind.UNHEALTHY: (UnhealthyModelError, "is not healthy"),
+    FaultKind.TIMEOUT: (ModelTimedOutError, "gave no answer"),
+}
+
+
+def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
+    status = int(response.get("OriginalStatusCode", 0))
+    original = str(response.get("OriginalMessage") or response.get("Error", {}).get("Message") or "")
+    arn = str(response.get("LogStreamArn") or "")
+    fault = read_fault(original, status)
+    kind, verdict = _KINDS.get(fault.kind, (ModelFailedError, f"failed with status {status}"))
+    if fault.at_load:
+        verdict = {
+            FaultKind.MEMORY: "does not fit into memory",
+            FaultKind.UNHEALTHY: "does not load",
+            FaultKind.TIMEOUT: "does not load",
+        }.get(fault.kind, verdict)
+    return kind(
+        f"{model} {verdict}: {fault.cause}",
+        hint=fault.hint or (f"its log: {arn}" if arn else None),
+        cause=fault.cause,
+        original_status=status,
+        original_message=original,
+        log_stream_arn=arn,
+        at_load=fault.at_load,
+        file=fault.file,
+        line=fault.line,
+    )
+
+
+def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
+    if "explicit deny" in message:
+        hint = (
+            "a policy denies it outright, and no grant helps against that: look for a Deny on InvokeEndpoint"
+        )
+    else:
+        # IAM's words are the same where the action is allowed, but for other models only.
+        hint = (
+            "grant sagemaker:InvokeEndpoint: grant_invoke, or grant_invoke_model for some models; where "
+            f"other models can be called, a condition on sagemaker:TargetModel leaves {model} out"
+        )
+    return AccessDeniedError(
+        f"you may not invoke {model} on endpoint {endpoint}: {message}",
+        hint=hint,
+        cause=message,
+        original=message,
+    )
+
+
+def _refused(message: str, endpoint: str, model: str) -> InvocationError:
+    # SageMaker has one code for all of these; only the words differ.
+    if _NO_ENDPOINT.search(message):
+        return UnknownEndpointError(
+            f"there is no endpoint {endpoint} here: {message}",
+            hint="check its name, the region and the account",
+            cause=message,
+            original=message,
+        )
+    if _NO_ARTIFACT.search(message):
+        found = _OBJECT.search(message)
+        cause = (
+            f"s3://{found['bucket']}/{found['key']} is not there, or the endpoint's role may not read it"
+            if found
+            else message
+        )
+        return UnknownModelError(
+            f"{model} can't be had by endpoint {endpoint}: {cause}",
+            hint="see what there is: mme models list",
+            cause=cause,
+            original=message,
+        )
+    return InvalidRequestError(
+        f"endpoint {endpoint} refused the request: {message}",
+        hint=(
+            "an endpoint that is not multi-model takes no TargetModel" if "TargetModel" in message else None
+        ),
+        cause=message,
+        original=message,
+    )

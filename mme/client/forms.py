@@ -1,0 +1,152 @@
+"""What framework containers take and give: CSV, JSON lines, numpy's own files.
+
+For `MultiModelClient.invoke`; Triton's tensors go through `infer`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from mme.client.datatypes import Array
+from mme.client.errors import ReplyError, TensorError
+
+CSV: Final = "text/csv"
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonlines"
+NPY: Final = "application/x-npy"
+"""Content types. Source: SageMaker AI guide, "Common data formats for inference"."""
+
+
+def encode_csv(rows: ArrayLike) -> bytes:
+    """Rows as lines of values with commas between, without a heading. One row may be given alone.
+
+    Numbers are written as short as they can be read back exactly, truth values as 1 and 0.
+
+    Raises:
+        TensorError: it has more than two dimensions, or rows of different lengths.
+    """
+    try:
+        array = np.atleast_1d(np.asarray(rows))
+    except ValueError as error:
+        raise TensorError("the rows are not of one length") from error
+    if array.ndim > 2 or (
+        array.dtype.kind == "O" and any(isinstance(item, list | tuple) for item in array.flat)
+    ):
+        raise TensorError(
+            f"CSV holds rows of values, not an array of shape {list(array.shape)}",
+            hint="flatten each item: array.reshape(len(array), -1)",
+        )
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    # As text a short float is `0.1`; as a Python float it would be `0.10000000149011612`.
+    texts = array.astype(str) if array.dtype.kind == "f" else array
+    values = np.atleast_2d(texts).tolist()
+    # csv itself leaves a lone carriage return without quotes, and readers then see the end of a row in it.
+    odd = array.dtype.kind in "OU" and any("\r" in str(value) for row in values for value in row)
+    stream = io.StringIO(newline="")
+    if odd:
+        csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(values)
+    else:
+        csv.writer(stream, lineterminator="\n").writerows(values)
+    return stream.getvalue().encode()
+
+
+def decode_csv(body: bytes, dtype: DTypeLike = float) -> Array:
+    """The rows of a CSV answer, always with two dimensions.
+
+    Args:
+        body: UTF-8, without a heading.
+        dtype: of the values; `str` leaves them as they are.
+
+    Raises:
+        ReplyError: a value is not of that type, or rows differ in length.
+    """
+    try:
+        rows = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ReplyError(f"the answer is not CSV: {error}", original=repr(body[:80])) from error
+    if any(len(row) != len(rows[0]) for row in rows):
+        raise ReplyError("the answer's rows have different numbers of values")
+    try:
+        # Through text of numpy's own: it reads " 1" and "1e3" as float() does.
+        return np.array(rows or np.empty((0, 0)), dtype=str).astype(dtype)
+    except ValueError as error:
+        raise ReplyError(
+            f"the answer's values are not all {np.dtype(dtype)}: {error}", hint="decode_csv(body, dtype=str)"
+        ) from error
+
+
+def encode_json_lines(items: Iterable[Any]) -> bytes:
+    """Each item as one line of JSON; arrays become lists.
+
+    Raises:
+        TensorError: an item has no JSON form, or holds a number that JSON lacks (NaN).
+    """
+    try:
+        return b"".join(
+            json.dumps(item, default=_listed, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            for item in items
+        )
+    except (TypeError, ValueError) as error:
+        raise TensorError(f"an item can't be written as JSON: {error}") from error
+
+
+def decode_json_lines(body: bytes) -> list[Any]:
+    """The items of an answer in JSON lines; empty lines are left out.
+
+    Raises:
+        ReplyError: a line is not JSON.
+    """
+    items = []
+    for number, line in enumerate(body.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            items.append(json.loads(line))
+        except ValueError as error:
+            raise ReplyError(f"line {number} of the answer is not JSON: {error}") from error
+    return items
+
+
+def encode_npy(array: ArrayLike) -> bytes:
+    """An array as numpy's .npy file.
+
+    Raises:
+        TensorError: it holds Python objects, which would have to be pickled.
+    """
+    stream = io.BytesIO()
+    try:
+        np.save(stream, np.asarray(array), allow_pickle=False)
+    except ValueError as error:
+        raise TensorError("an array of Python objects can't be sent as .npy: it would be pickled") from error
+    return stream.getvalue()
+
+
+def decode_npy(body: bytes) -> Array:
+    """The array in an answer that is a .npy file. Nothing is ever unpickled.
+
+    Raises:
+        ReplyError: it is none.
+    """
+    try:
+        array: Array = np.load(io.BytesIO(body), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ReplyError(f"the answer is no .npy file of plain numbers: {body[:40]!r}") from error
+    if not isinstance(array, np.ndarray):
+        raise ReplyError("the answer is a .npz of several arrays, not a .npy")
+    return array
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, bytes):
+        return value.decode()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,79 @@
+"""The one line that matters of a Python exception's text: what was raised, and where in the model's files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Triton's python backend appends the frames of an exception, innermost first, as `  PATH(LINE): FUNCTION`.
+_TRITON_FRAMES = "\n\nAt:\n"
+_TRITON_FRAME = re.compile(r"^\s+(?P<path>\S.*)\((?P<line>\d+)\): ", re.MULTILINE)
+# Python's own traceback has the innermost frame last.
+_TRACEBACK = "Traceback (most recent call last):"
+_PYTHON_FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
+_SYNTAX_ERROR = re.compile(r"\((?P<path>[^()\s,]+\.py), line (?P<line>\d+)\)\s*$")
+
+# SageMaker unpacks an archive to /opt/ml/models/HASH/model/.
+_IN_ARCHIVE = re.compile(r"/models/[^/]+/model/(?P<file>.+)$")
+_BY_FOLDER = re.compile(r"/(?P<file>(?:code|\d+)/(?:[^/]+/)*[^/]+\.py)$")
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTrace:
+    """An exception's own words, and the frame of the model's files that is nearest to it.
+
+    Attributes:
+        raised: `ZeroDivisionError: division by zero`, in one line.
+        file: relative to the archive, such as `1/model.py`; empty where no frame is in one.
+        line: the line in that file, or None.
+    """
+
+    raised: str
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.file} line {self.line})" if self.file else ""
+        # A SyntaxError names the place itself.
+        return self.raised if _SYNTAX_ERROR.search(self.raised) else self.raised + where
+
+
+def read_trace(text: str) -> PythonTrace | None:
+    """Finds a Python exception in a container's words, or None where there is none.
+
+    Args:
+        text: with the container's own prefix taken off.
+    """
+    if _TRITON_FRAMES in text:
+        words, _, below = text.rpartition(_TRITON_FRAMES)
+        return _nearest(words, _frames(_TRITON_FRAME, below))
+    if _TRACEBACK in text:
+        trace = text.rpartition(_TRACEBACK)[2]
+        lines = [line for line in trace.splitlines() if _RAISED.match(line)]
+        return _nearest(lines[-1], _frames(_PYTHON_FRAME, trace)[::-1]) if lines else None
+    words = text.strip().removesuffix(";")
+    syntax = _SYNTAX_ERROR.search(words)
+    if syntax and words.startswith(("SyntaxError", "IndentationError", "TabError")):
+        return PythonTrace(one_line(words), syntax["path"], int(syntax["line"]))
+    return None
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """The text with all white space as single spaces, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 4].rstrip()} ..."
+
+
+def _frames(pattern: re.Pattern[str], text: str) -> list[tuple[str, int]]:
+    return [(match["path"], int(match["line"])) for match in pattern.finditer(text)]
+
+
+def _nearest(raised: str, frames: list[tuple[str, int]]) -> PythonTrace:
+    for path, line in frames:
+        if "-packages/" in path or path.startswith("<"):
+            continue
+        found = _IN_ARCHIVE.search(path) or _BY_FOLDER.search(path)
+        if found:
+            return PythonTrace(one_line(raised), found["file"], line)
+    return PythonTrace(one_line(raised))

@@ -1,0 +1,68 @@
+"""Which model a call is for: a TargetModel, or an alias that stands for one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mme.aliases import is_alias
+from mme.catalog.limits import TARGET_MODEL_MAX_CHARS
+from mme.client.errors import InvalidTargetError
+
+
+class SupportsResolve(Protocol):
+    """Knows what aliases stand for, such as `mme.aliases.CachedAliases`. Threads call it at once."""
+
+    def resolve(self, alias: str) -> str:
+        """The TargetModel behind an alias: `add_sub_v3.tar.gz` for `add_sub@prod`.
+
+        Raises:
+            MmeError: there is no such alias.
+        """
+
+
+def resolved(target: str, aliases: SupportsResolve | None) -> str:
+    """The TargetModel to send.
+
+    Args:
+        target: a TargetModel or an alias.
+        aliases: what resolves aliases; where there is none, none can be given.
+
+    Raises:
+        InvalidTargetError: it can be neither.
+        MmeError: there is no such alias.
+    """
+    if not is_alias(target):
+        return check_target(target)
+    if aliases is None:
+        raise InvalidTargetError(
+            f"{target!r} is an alias, and this client knows none",
+            hint="give it some: MultiModelClient(..., aliases=CachedAliases(AliasStore(...)))",
+        )
+    return check_target(aliases.resolve(target))
+
+
+def check_target(model: str) -> str:
+    """Returns the model's name if it can be a TargetModel.
+
+    Raises:
+        InvalidTargetError: it is empty, too long, or not printable. boto3 checks only that it is not empty.
+    """
+    if not model:
+        raise InvalidTargetError(
+            "the model's name is empty", hint="give a TargetModel like add_sub_v0.tar.gz"
+        )
+    if len(model) > TARGET_MODEL_MAX_CHARS:
+        raise InvalidTargetError(
+            f"the TargetModel has {len(model)} characters, and SageMaker takes {TARGET_MODEL_MAX_CHARS} "
+            f"at most: {model[:40]}...",
+            hint="choose a shorter name",
+        )
+    if not model.isprintable() or not model.isascii():
+        # It travels in an HTTP header.
+        raise InvalidTargetError(f"the TargetModel {model!r} holds characters that can't be sent: use ASCII")
+    if model.startswith("/") or "://" in model:
+        raise InvalidTargetError(
+            f"the TargetModel {model!r} is not relative to the endpoint's prefix",
+            hint="leave out s3://, the bucket and the prefix",
+        )
+    return model

@@ -1,0 +1,152 @@
+"""What Triton's log lines say about models: pure text, no AWS.
+
+Triton's SageMaker server names the TargetModel when it loads, invokes and unloads one; its model lifecycle
+says how that ended. Newer versions put a message into quotes and escape line ends in it, older ones don't.
+In between, lines name the model's hash (SageMaker's opaque name) only.
+
+Source: triton-inference-server/server, `src/sagemaker_server.cc`; triton-inference-server/core,
+`src/model_lifecycle.cc`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mme.catalog.triton_log import MODEL_EVENT, MODEL_FAILED, MODEL_LOADED, MODEL_UNLOADED
+
+_LINE: Final = re.compile(
+    r"(?P<level>[IWEF])(?P<month>\d\d)(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d\.\d+) "
+    r"+\d+ (?P<source>[\w.-]+:\d+)\] ?(?P<text>.*)",
+    re.DOTALL,
+)
+_SERVER: Final = re.compile(MODEL_EVENT)
+_LOADED: Final = re.compile(MODEL_LOADED)
+_UNLOADED: Final = re.compile(MODEL_UNLOADED)
+_FAILED: Final = re.compile(MODEL_FAILED, re.DOTALL)
+_HASHED: Final = re.compile(r"(?P<hash>[0-9a-f]{16,64})::(?P<model>[^\s'\":]+)")
+_HASH: Final = re.compile(r"/(?P<hash>[0-9a-f]{16,64})(?=[/:'\"\s]|$)")
+_REGISTERED: Final = re.compile(r"Model repository registered: \S*?(?P<hash>[0-9a-f]{16,64})$")
+_NAME: Final = re.compile(
+    r"(?:(?<=[\s'\":(])|^)(?P<model>[^\s'\":()/][^\s'\":()]*?\.tar\.gz)(?=_\d+|[^\w.-]|\.?$|\.\s)"
+)
+
+
+class Verb(StrEnum):
+    """What happened to a model."""
+
+    LOADING = "loading"
+    LOADED = "loaded"
+    LOAD_FAILED = "load failed"
+    INVOKING = "invoking"
+    UNLOADING = "unloading"
+    UNLOADED = "unloaded"
+
+
+_SERVER_VERBS: Final = {"Loading": Verb.LOADING, "Invoking": Verb.INVOKING, "Unloading": Verb.UNLOADING}
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a container's log.
+
+    Attributes:
+        level: `I`, `W`, `E` or `F` as Triton marks it; None for a line that goes on from the one before, and
+            for lines of other containers.
+        clock: Triton's own time, in seconds of its day; None where it gives none. Finer than CloudWatch's.
+        source: the file and line of Triton's that said it; None where it says none.
+        text: the message, out of its quotes, with real line ends.
+    """
+
+    level: str | None
+    clock: float | None
+    source: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvent:
+    """Something that happened to one model.
+
+    Attributes:
+        verb: what.
+        model: the TargetModel.
+        clock: as in `LogLine`.
+        reason: why a load failed; empty otherwise.
+    """
+
+    verb: Verb
+    model: str
+    clock: float | None
+    reason: str = ""
+
+
+def parse_line(message: str) -> LogLine:
+    """Takes a line apart. Nothing is refused: what is not Triton's comes back as text alone."""
+    found = _LINE.fullmatch(message.rstrip("\n"))
+    if found is None:
+        return LogLine(None, None, None, message.rstrip("\n"))
+    clock = int(found["hour"]) * 3600 + int(found["minute"]) * 60 + float(found["second"])
+    return LogLine(found["level"], clock, found["source"], _unquoted(found["text"]))
+
+
+def model_event(line: LogLine) -> ModelEvent | None:
+    """The event that a line tells of, or None."""
+    if line.source is None:
+        return None
+    if said := _SERVER.fullmatch(line.text):
+        return ModelEvent(_SERVER_VERBS[said["verb"]], said["model"].strip(), line.clock)
+    if failed := _FAILED.match(line.text):
+        return ModelEvent(Verb.LOAD_FAILED, failed["model"], line.clock, failed["reason"].strip())
+    for pattern, verb in ((_LOADED, Verb.LOADED), (_UNLOADED, Verb.UNLOADED)):
+        if done := pattern.match(line.text):
+            return ModelEvent(verb, done["model"], line.clock)
+    return None
+
+
+class Attribution:
+    """Says which model each line of one log stream is about, given the lines in their order.
+
+    A line belongs to the model it names, by its TargetModel or by the hash that earlier lines gave it. A line
+    without a head of its own, such as those of a Python traceback, goes with the line before it.
+    """
+
+    def __init__(self) -> None:
+        self._by_hash: dict[str, str] = {}
+        self._loading: str | None = None
+        self._before: str | None = None
+
+    def model_of(self, line: LogLine) -> str | None:
+        """The TargetModel, or None for a line about the server itself."""
+        if line.source is None:
+            return self._before
+        self._before = self._named(line)
+        return self._before
+
+    def _named(self, line: LogLine) -> str | None:
+        if hashed := _HASHED.search(line.text):
+            self._by_hash[hashed["hash"]] = hashed["model"]
+            return hashed["model"]
+        if said := _SERVER.fullmatch(line.text):
+            model = said["model"].strip()
+            if said["verb"] == "Loading":
+                self._loading = model
+            return model
+        if self._loading and (registered := _REGISTERED.search(line.text)):
+            # It comes right after the line that names the model, and before any that names both.
+            self._by_hash[registered["hash"]] = self._loading
+            self._loading = None
+        if (known := _HASH.search(line.text)) and known["hash"] in self._by_hash:
+            return self._by_hash[known["hash"]]
+        named = _NAME.search(line.text)
+        return named["model"] if named else None
+
+
+def _unquoted(text: str) -> str:
+    if len(text) < 2 or not (text[0] == text[-1] == '"'):
+        return text.strip()
+    escapes = {"n": "\n", "t": "\t", "r": "\r"}
+    plain = re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), text[1:-1], flags=re.DOTALL)
+    return plain.strip()

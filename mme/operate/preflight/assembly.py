@@ -1,0 +1,145 @@
+"""The cloud assembly: what `cdk synth` wrote, read by its manifests.
+
+Its format: aws-cdk, `packages/@aws-cdk/cloud-assembly-schema`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mme.errors import MmeError
+
+_STACK: Final = "aws:cloudformation:stack"
+_NESTED: Final = "cdk:cloud-assembly"
+_UNKNOWN: Final = "unknown-"  # "unknown-region" and "unknown-account": decided by whoever deploys
+
+
+@dataclass(frozen=True)
+class SynthesizedStack:
+    """A stack as it would be deployed.
+
+    Attributes:
+        name: of the stack in CloudFormation.
+        display_name: its path in the app, which `cdk deploy` takes: `dev/Serving`.
+        account: its account, None where the deploying credentials decide.
+        region: its region, None where they decide.
+        template: the template's document.
+        dependencies: stacks that are deployed with it, before it.
+    """
+
+    name: str
+    display_name: str
+    account: str | None
+    region: str | None
+    template: dict[str, Any]
+    dependencies: tuple[SynthesizedStack, ...]
+
+
+def find_stack(folder: Path, name: str, *, region: str | None, hint: str) -> SynthesizedStack:
+    """The stack of that CloudFormation name, in whatever stage it is.
+
+    Args:
+        folder: the assembly, `cdk.out`.
+        name: the stack's name.
+        region: which one, where the name stands for stacks in several regions; None = not said.
+        hint: how to synthesize it, for messages.
+
+    Raises:
+        MmeError: no assembly, no such stack in it, or several.
+    """
+    found: list[tuple[Path, str]] = []
+    names: list[str] = []
+    for directory, id, artifact in _stacks(folder, hint):
+        names.append(_name(id, artifact))
+        if names[-1] == name and (region is None or _place(artifact)[1] in (None, region)):
+            found.append((directory, id))
+    if not found and name in names:
+        raise MmeError(
+            f"the cloud assembly {folder} puts the stack {name} into another region than {region}",
+            hint="leave --region and MME_REGION out: the assembly says the region",
+        )
+    if not found:
+        listed = ", ".join(dict.fromkeys(names)) or "none at all"
+        raise MmeError(
+            f"the stack {name} is not in the cloud assembly {folder}, which has {listed}",
+            hint=f"synthesize it: {hint}; or name another with --env, --stack or --app",
+        )
+    if len(found) > 1:
+        raise MmeError(
+            f"the cloud assembly {folder} has {len(found)} stacks named {name}",
+            hint="name the region of one with --region",
+        )
+    ((directory, id),) = found
+    return _load(directory, _artifacts(directory, hint), id, {})
+
+
+def _stacks(folder: Path, hint: str) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for id, artifact in _artifacts(folder, hint).items():
+        if artifact.get("type") == _STACK:
+            yield folder, id, artifact
+        elif artifact.get("type") == _NESTED:
+            yield from _stacks(folder / artifact["properties"]["directoryName"], hint)
+
+
+def _artifacts(folder: Path, hint: str) -> dict[str, Any]:
+    file = folder / "manifest.json"
+    try:
+        content = json.loads(file.read_text("utf-8"))
+        artifacts: dict[str, Any] = content.get("artifacts", {})
+    except FileNotFoundError:
+        raise MmeError(f"there is no cloud assembly in {folder}", hint=f"synthesize it: {hint}") from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise MmeError(f"{file} can't be read: {error}", hint=f"synthesize it again: {hint}") from error
+    return artifacts
+
+
+def _load(
+    folder: Path, artifacts: dict[str, Any], id: str, loaded: dict[str, SynthesizedStack]
+) -> SynthesizedStack:
+    if id in loaded:
+        return loaded[id]
+    artifact = artifacts[id]
+    file = folder / artifact["properties"]["templateFile"]
+    try:
+        template = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise MmeError(f"the template {file} can't be read: {error}", hint="synthesize it again") from error
+    account, region = _place(artifact)
+    # Dependencies on stacks of other assemblies do not exist: a stage is whole.
+    needed = [one for one in artifact.get("dependencies", []) if artifacts.get(one, {}).get("type") == _STACK]
+    loaded[id] = SynthesizedStack(
+        name=_name(id, artifact),
+        display_name=artifact.get("displayName", id),
+        account=account,
+        region=region,
+        template=template,
+        dependencies=tuple(_load(folder, artifacts, one, loaded) for one in needed),
+    )
+    return loaded[id]
+
+
+def all_stacks(stack: SynthesizedStack) -> tuple[SynthesizedStack, ...]:
+    """It and every stack it depends on, each once, the first to be deployed first."""
+    found: dict[str, SynthesizedStack] = {}
+
+    def visit(one: SynthesizedStack) -> None:
+        for dependency in one.dependencies:
+            visit(dependency)
+        found.setdefault(one.display_name, one)
+
+    visit(stack)
+    return tuple(found.values())
+
+
+def _name(id: str, artifact: dict[str, Any]) -> str:
+    return str(artifact["properties"].get("stackName", id))
+
+
+def _place(artifact: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Account and region of `aws://ACCOUNT/REGION`."""
+    account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
+    return tuple(None if not part or part.startswith(_UNKNOWN) else part for part in (account, region))  # type: ignore[return-value]

@@ -1,0 +1,196 @@
+"""Compares what would be deployed with what is, and reports."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mme.errors import MmeError
+from mme.operate.aws_failures import explain_aws_error
+from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
+from mme.operate.preflight.endpoint_checks import EndpointChange, check_change
+from mme.operate.preflight.findings import Effect, Finding, Report, ordered
+from mme.operate.preflight.live import Account, DeployedStack
+from mme.operate.preflight.resolution import is_known
+from mme.operate.preflight.stack_checks import (
+    NOTHING_DEPLOYED,
+    check_data,
+    check_fixed_names,
+    check_names,
+    check_nested,
+    check_status,
+)
+from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, StackTemplate, VariantPlan
+from mme.operate.preflight.two_phases import Advice
+from mme.settings import Settings
+
+Connect = Callable[[Settings, str | None], Account]
+
+
+def inspect(settings: Settings, folder: Path, connect: Connect) -> Report:
+    """What deploying the environment's stacks would do. Only reads.
+
+    Args:
+        settings: the environment, or the stack, and how to reach AWS.
+        folder: the cloud assembly.
+        connect: makes the account for the settings and the region that the assembly names.
+
+    Raises:
+        MmeError: no such stack in the assembly, an account that is not the assembly's, or AWS can't be asked.
+    """
+    stack = find_stack(folder, settings.stack_name, region=settings.region, hint=_synth(settings))
+    account = connect(settings, stack.region)
+    try:
+        return _compare(settings, stack, account)
+    except MmeError:
+        raise
+    except Exception as error:
+        explained = explain_aws_error(error)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _compare(settings: Settings, stack: SynthesizedStack, account: Account) -> Report:
+    findings: list[Finding] = []
+    first = False
+    stacks = all_stacks(stack)
+    for one in stacks:
+        deployed = account.stack(one.name)
+        _require_account(one, deployed.account if deployed else account.id())
+        comparison = _Comparison(one, deployed, account, _advice(settings, stack))
+        if one is stack:
+            first = comparison.old is None and comparison.is_new
+            comparison.require_endpoints()
+        findings += comparison.findings()
+    return Report(
+        stack.name, account.region, first, ordered(findings), stacks=tuple(one.name for one in stacks)
+    )
+
+
+class _Comparison:
+    """One stack, before and after."""
+
+    def __init__(
+        self, stack: SynthesizedStack, deployed: DeployedStack | None, account: Account, advice: Advice
+    ) -> None:
+        self._stack = stack
+        self._account = account
+        self._advice = advice
+        self.is_new = deployed is None or deployed.status in NOTHING_DEPLOYED
+        self._deployed = None if self.is_new else deployed
+        pseudo = {"AWS::Region": account.region, "AWS::StackName": stack.name}
+        parameters = self._deployed.parameters if self._deployed else {}
+        self.new = StackTemplate(stack.template, parameters, pseudo)
+        template = self._deployed.template if self._deployed else None
+        self.old = StackTemplate(template, parameters, pseudo) if template is not None else None
+
+    def require_endpoints(self) -> None:
+        """Refuse a stack without an endpoint: it is not the one that was meant."""
+        if self.new.endpoints() or self.new.of_type(NESTED_STACK):
+            return
+        if self.old is None or not self.old.endpoints():
+            raise MmeError(
+                f"the stack {self._stack.name} has no AWS::SageMaker::Endpoint",
+                hint="name the serving stack with --stack",
+            )
+
+    def findings(self) -> list[Finding]:
+        """All of this stack."""
+        return list(self._all())
+
+    def _all(self) -> Iterator[Finding]:
+        yield from check_nested(self._stack.name, self.new)
+        after = self.new.endpoints()
+        if self._deployed is not None:
+            yield from check_status(self._deployed)
+        if self.old is None:
+            yield from self._without_old()
+            yield from check_names(self._stack.name, {}, after, names={}, taken=self._taken(after))
+            return
+        before = self.old.endpoints()
+        names = {id: self._name(plan) for id, plan in before.items()}
+        stays = {
+            id: plan
+            for id, plan in after.items()
+            if id in before and plan.name in (before[id].name, names[id])
+        }
+        moved = {id: plan for id, plan in after.items() if id not in stays}
+        yield from check_names(self._stack.name, before, after, names=names, taken=self._taken(moved))
+        yield from check_data(self._stack.name, self.old, self.new)
+        yield from check_fixed_names(self.old, self.new)
+        for id, plan in stays.items():
+            change = EndpointChange(
+                name=names[id],
+                before=before[id],
+                after=self._with_config(plan),
+                old=self.old,
+                new=self.new,
+                live=self._account.endpoint(names[id]),
+            )
+            yield from check_change(change, self._advice)
+
+    def _without_old(self) -> Iterator[Finding]:
+        if self._deployed is None:
+            yield Finding(
+                code="first-deployment",
+                effect=Effect.NOTE,
+                subject=self._stack.name,
+                message=f"the stack does not exist in {self._account.region} yet: this deployment makes it",
+            )
+        else:
+            yield Finding(
+                code="undecided",
+                effect=Effect.WARNING,
+                subject=self._stack.name,
+                message="preflight can't read the deployed template, which is not JSON: nothing was compared",
+                reason="the CDK deploys JSON, so somebody else deployed this stack last",
+            )
+
+    def _name(self, plan: EndpointPlan) -> str:
+        """As it is: what CloudFormation says, where the template gives no name that is known."""
+        if plan.name is not None and is_known(plan.name):
+            return plan.name
+        return self._account.physical_name(self._stack.name, plan.logical_id)
+
+    def _with_config(self, plan: EndpointPlan) -> EndpointPlan:
+        """With the variants of a config that is not in the template but in SageMaker."""
+        if not plan.config_name or not is_known(plan.config_name):
+            return plan
+        types = self._account.instance_types(plan.config_name)
+        variants = {name: VariantPlan(name, type, None, None) for name, type in types.items()}
+        return dataclasses.replace(plan, variants=variants)
+
+    def _taken(self, plans: dict[str, EndpointPlan]) -> set[str]:
+        """Of their names, those that an endpoint has."""
+        names = {plan.name for plan in plans.values() if plan.name and is_known(plan.name)}
+        return {name for name in names if self._account.endpoint(name) is not None}
+
+
+def _require_account(stack: SynthesizedStack, found: str) -> None:
+    if stack.account is not None and found and stack.account != found:
+        raise MmeError(
+            f"the credentials are for account {found}, and the assembly deploys {stack.name} to "
+            f"{stack.account}",
+            hint="use that account's credentials: --profile",
+        )
+
+
+def _synth(settings: Settings) -> str:
+    return "cdk synth --quiet" if settings.stack else f"cdk synth --quiet -c env={settings.env}"
+
+
+def _advice(settings: Settings, stack: SynthesizedStack) -> Advice:
+    if settings.stack:
+        env = "" if settings.is_local else f"--env {settings.env} "
+        return Advice(
+            place=f"the MultiModelEndpoint of {stack.display_name}",
+            deploy=f"cdk deploy '{stack.display_name}'",
+            check=f"{_synth(settings)} && mme {env}--stack {settings.stack} endpoint preflight",
+        )
+    return Advice(
+        place=f"stacks/environments.py, environment {settings.env}",
+        deploy=f"cdk deploy -c env={settings.env} '{settings.env}/*'",
+        check=f"{_synth(settings)} && mme --env {settings.env} endpoint preflight",
+    )

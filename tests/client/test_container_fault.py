@@ -1,0 +1,306 @@
+"""Containers' words, captured from real ones, as cause and next step."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mme.client.container_fault import FaultKind, container_message, read_fault
+
+PLACE = "/opt/ml/models/37684ba45d370a8732c93b55abace01d"
+LOAD = f"load failed for model '{PLACE}::m_v0.tar.gz': "
+DOWN = f"{LOAD}version 1 is at UNAVAILABLE state: "
+EXECUTE = "Failed to process the request(s) for model 'm_v0.tar.gz_0', message: "
+ID = "[request id: <id_unknown>] "
+
+# What Triton 2.51 said, its kind, the cause, and words of the hint.
+TRITON = {
+    "exception in initialize": (
+        f"{DOWN}Internal: ZeroDivisionError: division by zero\n\nAt:\n"
+        f"  {PLACE}/model/1/model.py(7): initialize\n;\n",
+        FaultKind.LOAD,
+        "ZeroDivisionError: division by zero (1/model.py line 7)",
+        "mend 1/model.py",
+    ),
+    "missing module": (
+        f"{DOWN}Internal: ModuleNotFoundError: No module named 'nosuchmodule'\n\nAt:\n"
+        f"  {PLACE}/model/1/model.py(4): <module>\n"
+        "  <frozen importlib._bootstrap>(241): _call_with_frames_removed\n"
+        "  <frozen importlib._bootstrap_external>(940): exec_module\n;\n",
+        FaultKind.LOAD,
+        "ModuleNotFoundError: No module named 'nosuchmodule' (1/model.py line 4)",
+        "mend 1/model.py",
+    ),
+    "syntax error": (
+        f"{DOWN}Internal: SyntaxError: invalid syntax (model.py, line 4);\n",
+        FaultKind.LOAD,
+        "SyntaxError: invalid syntax (model.py, line 4)",
+        "mend model.py",
+    ),
+    "no class": (
+        f"{DOWN}Internal: AttributeError: module '1.model' has no attribute 'TritonPythonModel';\n",
+        FaultKind.LOAD,
+        "AttributeError: module '1.model' has no attribute 'TritonPythonModel'",
+        "mme archives explain",
+    ),
+    "weights that are none": (
+        f"{DOWN}Internal: InvalidProtobuf: [ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from "
+        f"{PLACE}/model/1/model.onnx failed:Protobuf parsing failed.;\n",
+        FaultKind.LOAD,
+        "InvalidProtobuf: [ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from 1/model.onnx failed:"
+        "Protobuf parsing failed.",
+        "mme archives explain",
+    ),
+    "no config": (
+        "failed to load 'm_v0.tar.gz', failed to poll from model repository",
+        FaultKind.LOAD,
+        "its config.pbtxt is missing or can't be read",
+        "mme archives explain",
+    ),
+    "no version": (
+        f"{LOAD}at least one version must be available under the version policy of model 'm_v0.tar.gz'\n",
+        FaultKind.LOAD,
+        "it has no version directory such as 1/",
+        "mme archives explain",
+    ),
+    "unknown backend": (
+        f"{DOWN}Invalid argument: unable to find backend library for backend 'tensorrt', try specifying "
+        "runtime on the model configuration.;\n",
+        FaultKind.LOAD,
+        "the container has no backend tensorrt",
+        "mme archives explain",
+    ),
+    "no GPU": (
+        f"{DOWN}Invalid argument: instance group m_v0.tar.gz_0 of model m_v0.tar.gz has kind KIND_GPU but "
+        "no GPUs are available;\n",
+        FaultKind.LOAD,
+        "its instance_group asks for a GPU, and the instance has none",
+        "KIND_CPU",
+    ),
+    "decoupled": (
+        "HTTP end point doesn't support models with decoupled transaction policy",
+        FaultKind.LOAD,
+        "it is decoupled, and SageMaker calls only models that answer once",
+        "model_transaction_policy",
+    ),
+    "crash while loading": (
+        f"{DOWN}Internal: Stub process 'm_v0.tar.gz_0' is not healthy.;\n",
+        FaultKind.UNHEALTHY,
+        "the process that runs it has ended",
+        "mme endpoint logs",
+    ),
+    "crash": (
+        "Stub process 'm_v0.tar.gz_0' is not healthy.",
+        FaultKind.UNHEALTHY,
+        "the process that runs it has ended",
+        "mme endpoint logs",
+    ),
+    "exception in execute": (
+        f"{EXECUTE}IndexError: list index out of range\n\nAt:\n  {PLACE}/model/1/model.py(5): helper\n"
+        f"  {PLACE}/model/1/model.py(15): execute\n",
+        FaultKind.CODE,
+        "IndexError: list index out of range (1/model.py line 5)",
+        "mend 1/model.py",
+    ),
+    "exception of several lines": (
+        f"{EXECUTE}ValueError: no a\nsecond line\n\nAt:\n  {PLACE}/model/1/model.py(17): execute\n",
+        FaultKind.CODE,
+        "ValueError: no a second line (1/model.py line 17)",
+        "mend 1/model.py",
+    ),
+    "exception deep in a library": (
+        f"{EXECUTE}RuntimeError: bad\n\nAt:\n  /usr/lib/python3/dist-packages/lib/x.py(3): f\n"
+        f"  {PLACE}/model/1/parts/y.py(8): g\n  {PLACE}/model/1/model.py(15): execute\n",
+        FaultKind.CODE,
+        "RuntimeError: bad (1/parts/y.py line 8)",
+        "mend 1/parts/y.py",
+    ),
+    "the model's own words": ("my own words", FaultKind.OTHER, "my own words", None),
+    "wrong number of responses": (
+        f"{EXECUTE}Number of InferenceResponse objects do not match the number of InferenceRequest objects. "
+        "InferenceRequest(s) size is:1, and InferenceResponse(s) size is:0\n",
+        FaultKind.OTHER,
+        "Number of InferenceResponse objects do not match the number of InferenceRequest objects. "
+        "InferenceRequest(s) size is:1, and InferenceResponse(s) size is:0",
+        None,
+    ),
+    "shape": (
+        f"{ID}unexpected shape for input 'X' for model 'm_v0.tar.gz'. Expected [2], got [3]. ",
+        FaultKind.INPUT,
+        "input X should have shape [2], and has [3]",
+        None,
+    ),
+    "no batch dimension": (
+        f"{ID}unexpected shape for input 'X' for model 'm_v0.tar.gz'. Expected [-1,2], got [2]. NOTE: "
+        "Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended.",
+        FaultKind.INPUT,
+        "input X should have shape [-1,2], and has [2]",
+        "numpy.newaxis",
+    ),
+    "batch": (
+        f"{ID}inference request batch-size must be <= 2 for 'm_v0.tar.gz'",
+        FaultKind.INPUT,
+        "the batch is too large: the model takes 2 at most",
+        "2 items at a time",
+    ),
+    "type": (
+        f"{ID}inference input 'X' data-type is 'INT64', but model 'm_v0.tar.gz' expects 'FP32'",
+        FaultKind.INPUT,
+        "input X should be FP32, and is INT64",
+        "--input X:FP32=",
+    ),
+    "unknown input": (
+        "unexpected inference input 'Z' for model 'm_v0.tar.gz'",
+        FaultKind.INPUT,
+        "the model has no input Z",
+        None,
+    ),
+    "unknown output": (
+        "unexpected inference output 'Q' for model 'm_v0.tar.gz'",
+        FaultKind.INPUT,
+        "the model has no output Q",
+        None,
+    ),
+    "missing input": (
+        f"{ID}expected 2 inputs but got 1 inputs for model 'm_v0.tar.gz'. Got input(s) ['INPUT0'], but "
+        "missing required input(s) ['INPUT1']. Please provide all required input(s).",
+        FaultKind.INPUT,
+        "input INPUT1 is missing",
+        None,
+    ),
+    "too many inputs": (
+        f"{ID}expected 1 inputs but got 2 inputs for model 'm_v0.tar.gz'. Got input(s) ['Z','X'], but "
+        "missing required input(s) ]. Please provide all required input(s).",
+        FaultKind.INPUT,
+        "the model has 1 inputs, and 2 are given",
+        None,
+    ),
+    "cut short": (
+        "unexpected size for input 'X', expecting 4 additional bytes for model 'm_v0.tar.gz'",
+        FaultKind.INPUT,
+        "the request's bytes are not as many as its header says",
+        None,
+    ),
+    "no JSON": (
+        "failed to parse the request JSON buffer: The document root must not be followed by other "
+        "values. at 1",
+        FaultKind.INPUT,
+        "it is neither KServe v2 JSON nor Triton's binary form: failed to parse the request JSON buffer: The "
+        "document root must not be followed by other values. at 1",
+        "infer()",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "kind", "cause", "hint"), TRITON.values(), ids=TRITON)
+def test_triton(words: str, kind: FaultKind, cause: str, hint: str | None) -> None:
+    fault = read_fault(json.dumps({"error": words}), 400)
+    assert (fault.kind, fault.cause) == (kind, cause)
+    assert (fault.hint is None) if hint is None else (hint in (fault.hint or ""))
+    assert fault.at_load is (kind is FaultKind.LOAD or words.startswith(LOAD))
+
+
+def test_the_place_is_kept_apart() -> None:
+    fault = read_fault(TRITON["exception in execute"][0], 400)
+    assert (fault.file, fault.line) == ("1/model.py", 5)
+
+
+CUDA = "RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB"
+NUMPY = "Unable to allocate 728. TiB for an array with shape (10000000, 10000000) and data type float64"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "at_load", "hint"),
+    [
+        (
+            f"{DOWN}Internal: {CUDA}\n\nAt:\n  {PLACE}/model/1/model.py(7): initialize\n;\n",
+            507,
+            True,
+            "unloaded",
+        ),
+        (f"{EXECUTE}{CUDA}\n\nAt:\n  {PLACE}/model/1/model.py(7): execute\n", 507, False, "smaller batch"),
+        (f"{EXECUTE}{NUMPY}\n\nAt:\n  {PLACE}/model/1/model.py(7): execute\n", 400, False, "not 507"),
+        ("std::bad_alloc", 500, False, "answered 500, not 507"),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes", 400, False, "not 507"),
+        ("", 507, False, "smaller batch"),
+        ("write failed: No space left on device", 507, False, "volume"),
+        (
+            f"{DOWN}Internal: Failed to increase the shared memory pool size for key 'x' to 67108864 bytes. "
+            "If you are running Triton inside docker, use '--shm-size' flag to control it. "
+            "Error: No space left on device;\n",
+            507,
+            True,
+            "/dev/shm",
+        ),
+    ],
+)
+def test_memory(words: str, status: int, at_load: bool, hint: str) -> None:
+    fault = read_fault(words, status)
+    assert fault.kind is FaultKind.MEMORY
+    assert fault.at_load is at_load
+    assert hint in (fault.hint or "")
+    assert fault.cause
+
+
+FRAMEWORKS = {
+    "worker died": (
+        '{\n  "code": 500,\n  "type": "InternalServerException",\n  "message": "Worker died."\n}\n',
+        FaultKind.UNHEALTHY,
+        "the process that runs it has ended",
+    ),
+    "flask": (
+        '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>500 Internal Server Error</title>\n'
+        "<h1>Internal Server Error</h1>\n<p>The server encountered an <b>internal</b> error.</p>\n",
+        FaultKind.OTHER,
+        "500 Internal Server Error: The server encountered an internal error.",
+    ),
+    "traceback": (
+        "Traceback (most recent call last):\n"
+        '  File "/opt/conda/lib/python3.10/site-packages/sagemaker_inference/t.py", line 150, in f\n'
+        '    result = run()\n  File "/opt/ml/models/abc/model/code/inference.py", line 12, in predict_fn\n'
+        "    return model(x)\nValueError: need 4 features\n",
+        FaultKind.CODE,
+        "ValueError: need 4 features (code/inference.py line 12)",
+    ),
+    "content type": (
+        "Content-type text/plain is not supported",
+        FaultKind.INPUT,
+        "Content-type text/plain is not supported",
+    ),
+    "SageMaker's time": (
+        "Your invocation timed out while waiting for a response from container primary. Review the latency "
+        "metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
+        FaultKind.TIMEOUT,
+        "the 60 s that SageMaker waits are over",
+    ),
+    "SageMaker got nothing": (
+        "Amazon SageMaker could not get a response from the mme-dev endpoint. This can occur when CPU or "
+        "memory utilization is high.",
+        FaultKind.TIMEOUT,
+        "its container's processors or memory are exhausted",
+    ),
+    "nothing": ("", FaultKind.OTHER, "it gave no reason"),
+}
+
+
+@pytest.mark.parametrize(("words", "kind", "cause"), FRAMEWORKS.values(), ids=FRAMEWORKS)
+def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str) -> None:
+    fault = read_fault(words, 500)
+    assert (fault.kind, fault.cause) == (kind, cause)
+
+
+@pytest.mark.parametrize("text", ["{not json", "{}", '{"error": 3}', "[1]", "<html></html>"])
+def test_what_has_no_words_is_given_as_it_is(text: str) -> None:
+    assert container_message(f" {text}\n") == text
+
+
+@given(st.text(), st.sampled_from([0, 400, 404, 500, 507]))
+def test_any_text_has_a_cause_of_one_short_line(text: str, status: int) -> None:
+    for words in (text, DOWN + text, EXECUTE + text + "\n\nAt:\n" + text, json.dumps({"error": text})):
+        cause = read_fault(words, status).cause
+        assert cause
+        assert "\n" not in cause
+        assert len(cause) < 800

@@ -1,0 +1,65 @@
+"""Starts that come to nothing: the reason is told, and nothing stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mme.errors import MmeError
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def left(root: Path) -> list[str]:
+    return [str(path) for path in root.rglob("*") if path.is_file()]
+
+
+def on_another_platform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python started from now on believes that it runs on one without Triton's wheel."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import platform\nplatform.machine = lambda: 'riscv64'\n")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
+def test_a_runtime_that_cannot_start_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_another_platform(root / "platform", monkeypatch)
+    with pytest.raises(MmeError, match="this is Linux riscv64"):
+        launcher.start_detached(LocalSettings(port=0))
+    assert left(root) == [str(root / "platform" / "sitecustomize.py")]
+
+
+def test_a_runtime_that_is_not_up_in_time_is_ended(root: Path) -> None:
+    before = set(psutil.Process().children())
+    with pytest.raises(MmeError, match="was not up within 0 s"):
+        launcher.start_detached(LocalSettings(port=0), seconds=0)
+    assert set(psutil.Process().children()) == before
+    assert left(root) == []
+
+
+def test_an_interrupted_start_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children())
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.start_detached(LocalSettings(port=0))
+    assert set(psutil.Process().children()) == before
+    assert left(root) == []

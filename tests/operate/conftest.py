@@ -1,0 +1,27 @@
+"""Clients of the embedded AWS, empty at first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mme.local import cloud
+from mme.operate.clients import AwsClients
+from tests.operate.deployment import clients_at, serve_embedded_aws
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[str]:
+    with serve_embedded_aws() as url:
+        yield url
+
+
+@pytest.fixture
+def clients(embedded_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClients]:
+    """Clients of an account with nothing in it."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "MME_ENDPOINT_URL", "MME_ENV", "MME_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    cloud.reset()
+    yield clients_at(embedded_aws)
+    cloud.reset()

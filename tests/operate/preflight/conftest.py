@@ -1,0 +1,192 @@
+"""Templates, cloud assemblies and an account that holds what it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mme.operate.preflight import Report, inspect
+from mme.operate.preflight.live import DeployedStack, LiveEndpoint, LiveVariant
+from mme.settings import Settings
+
+ACCOUNT = "123456789012"
+Document = dict[str, Any]
+
+
+def _document(
+    *,
+    type: Any = "ml.m5.xlarge",
+    count: Any = 2,
+    name: Any = "mme-dev",
+    scaled: bool = True,
+    keeps_counts: bool = True,
+    bucket: Any = "models",
+    prefix: str = "models/",
+    strategy: Document | None = None,
+    variant: str = "AllTraffic",
+    endpoint: str = "Endpoint",
+    image: str = "image:1",
+    **resources: Any,
+) -> Document:
+    found: Document = {
+        "Model": {
+            "Type": "AWS::SageMaker::Model",
+            "Properties": {
+                "PrimaryContainer": {
+                    "Image": image,
+                    "Mode": "MultiModel",
+                    "ModelDataUrl": {"Fn::Join": ["", ["s3://", bucket, f"/{prefix}"]]},
+                }
+            },
+        },
+        "Config": {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "Properties": {
+                "ProductionVariants": [
+                    {
+                        "VariantName": variant,
+                        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+                        "InstanceType": type,
+                        "InitialInstanceCount": count,
+                    }
+                ]
+            },
+        },
+        endpoint: {
+            "Type": "AWS::SageMaker::Endpoint",
+            "Properties": {
+                "EndpointName": name,
+                "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+                "RetainAllVariantProperties": keeps_counts,
+                **({"DeploymentConfig": strategy} if strategy else {}),
+            },
+        },
+        **resources,
+    }
+    if name is None:
+        del found[endpoint]["Properties"]["EndpointName"]
+    if scaled:
+        found["Target"] = {
+            "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+            "Properties": {"ResourceId": f"endpoint/{name}/variant/{variant}"},
+        }
+    return {"Resources": found}
+
+
+@pytest.fixture(autouse=True)
+def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Cloud:
+    """Stands for an account, by the names of its methods."""
+
+    region = "eu-west-1"
+
+    def __init__(self) -> None:
+        self.account = ACCOUNT
+        self.stacks: dict[str, DeployedStack] = {}
+        self.endpoints: dict[str, LiveEndpoint] = {}
+        self.configs: dict[str, dict[str, str]] = {}
+        self.names: dict[str, str] = {}
+
+    def deployed(self, name: str, template: Mapping[str, Any] | None, **more: Any) -> None:
+        facts: Any = {"status": "UPDATE_COMPLETE", "parameters": {}, **more}
+        self.stacks[name] = DeployedStack(name=name, account=self.account, template=template, **facts)
+
+    def runs(
+        self,
+        name: str = "mme-dev",
+        *,
+        type: str | None = "ml.m5.xlarge",
+        count: int = 2,
+        registered: bool = True,
+        variant: str = "AllTraffic",
+        status: str = "InService",
+        failure: str = "",
+    ) -> None:
+        live = LiveVariant(variant, type, count, registered)
+        self.endpoints[name] = LiveEndpoint(name, status, failure, {variant: live})
+
+    def id(self) -> str:
+        return self.account
+
+    def stack(self, name: str) -> DeployedStack | None:
+        return self.stacks.get(name)
+
+    def endpoint(self, name: str) -> LiveEndpoint | None:
+        return self.endpoints.get(name)
+
+    def instance_types(self, config_name: str) -> dict[str, str]:
+        return self.configs.get(config_name, {})
+
+    def physical_name(self, stack: str, logical_id: str) -> str:
+        return self.names[logical_id]
+
+
+@pytest.fixture
+def document() -> Callable[..., Document]:
+    """A template of one endpoint; further resources by keyword."""
+    return _document
+
+
+@pytest.fixture
+def account() -> Cloud:
+    return Cloud()
+
+
+@pytest.fixture
+def assembly(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a cloud assembly with one stage: `assembly(serving, store, place="aws://1/eu-west-1")`."""
+
+    def write(
+        serving: Document,
+        store: Document | None = None,
+        *,
+        place: str = "aws://unknown-account/unknown-region",
+    ) -> Path:
+        root = tmp_path / "cdk.out"
+        stage = root / "assembly-dev"
+        stage.mkdir(parents=True, exist_ok=True)
+        nested = {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-dev"}}
+        (root / "manifest.json").write_text(json.dumps({"artifacts": {"assembly-dev": nested}}))
+        artifacts: Document = {"assets": {"type": "cdk:asset-manifest", "properties": {"file": "x.json"}}}
+        for id, path, template in (
+            ("devStore", "dev/Store", store or {"Resources": {}}),
+            ("devServing", "dev/Serving", serving),
+        ):
+            (stage / f"{id}.template.json").write_text(json.dumps(template))
+            artifacts[id] = {
+                "type": "aws:cloudformation:stack",
+                "environment": place,
+                "properties": {
+                    "templateFile": f"{id}.template.json",
+                    "stackName": path.lower().replace("/", "-").replace("dev", "mme-dev"),
+                },
+                "displayName": path,
+                "dependencies": ["assets", *(["devStore"] if id == "devServing" else [])],
+            }
+        (stage / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+        return root
+
+    return write
+
+
+@pytest.fixture
+def check(account: Cloud, assembly: Callable[..., Path]) -> Callable[..., Report]:
+    """Preflight of environment dev: `check(before, after)`; `before` is deployed unless it is None."""
+
+    def compare(before: Document | None, after: Document, **more: Any) -> Report:
+        if before is not None:
+            account.deployed("mme-dev-serving", before)
+            account.deployed("mme-dev-store", {"Resources": {}})
+        if before is not None and not account.endpoints:
+            account.runs()
+        return inspect(Settings(env="dev"), assembly(after), lambda *_: account, **more)  # type: ignore[arg-type, return-value]
+
+    return compare

@@ -1,0 +1,220 @@
+"""Changing the instance type of the real stacks, by the real CDK CLI, on embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from werkzeug.serving import make_server
+
+from mme.local import cloud
+
+ROOT = Path(__file__).resolve().parents[3]
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+# The wheel's node stands beside this Python.
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+# The application's own stacks; the environment's settings come by context, as a user would edit them.
+APP = """
+import json
+from dataclasses import replace
+from aws_cdk import App
+from stacks.application import build, synthesize
+from stacks.environments import selected
+
+app = App()
+(environment,) = selected("local")
+build(app, (replace(environment, **json.loads(app.node.try_get_context("settings") or "{}")),))
+synthesize(app)
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CDK.exists(), reason="the CDK CLI is not installed: run make install"),
+    pytest.mark.skipif(shutil.which("node", path=PATH) is None, reason="there is no node: run make install"),
+]
+
+
+class Project:
+    """A checkout with an app, and an AWS to deploy it to."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        (folder / "app.py").write_text(APP)
+        shipped = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+        (folder / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py", "context": shipped}))
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))},
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "CDK_VALIDATION": "false",
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CI": "true",
+            "HOME": str(folder),
+            "PATH": PATH,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "constructs")]),
+        }
+        self._client = lambda service: boto3.client(
+            service,
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def cdk(self, *arguments: str, settings: dict[str, Any] | None = None, fails: bool = False) -> str:
+        """Run the CDK CLI; answers all that it printed."""
+        given = ["-c", f"settings={json.dumps(settings)}"] if settings else []
+        command = [str(CDK), "--no-notices", "--no-version-reporting", *arguments, *given]
+        done = self._run(command)
+        printed = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, printed
+        return printed
+
+    def deploy(self, settings: dict[str, Any] | None = None, *, fails: bool = False) -> str:
+        return self.cdk("deploy", "local/*", "--require-approval", "never", settings=settings, fails=fails)
+
+    def preflight(self, settings: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """Synthesize and check; the status and the findings by code."""
+        self.cdk("synth", "--quiet", settings=settings)
+        done = self._run([sys.executable, "-m", "mme.cli.main", "endpoint", "preflight", "--json"])
+        assert done.stdout, done.stderr
+        report = json.loads(done.stdout)
+        assert report["may_deploy"] == (done.returncode == 0)
+        return done.returncode, {finding["code"]: finding for finding in report["findings"]}
+
+    def endpoint(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._client("sagemaker").describe_endpoint(EndpointName="mme-local")
+        return found
+
+    def instance_type(self) -> str:
+        name = self.endpoint()["EndpointConfigName"]
+        config = self._client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
+        return str(config["ProductionVariants"][0]["InstanceType"])
+
+    def scale_to(self, count: int) -> None:
+        """What Application Auto Scaling does under load."""
+        self._client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName="mme-local",
+            DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": count}],
+        )
+
+    def scalable_targets(self) -> list[str]:
+        answer = self._client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="sagemaker"
+        )
+        return [target["ResourceId"] for target in answer["ScalableTargets"]]
+
+    def scaling_policies(self) -> int:
+        answer = self._client("application-autoscaling").describe_scaling_policies(
+            ServiceNamespace="sagemaker"
+        )
+        return len(answer["ScalingPolicies"])
+
+    def stack_status(self) -> str:
+        stacks = self._client("cloudformation").describe_stacks(StackName="mme-local-serving")["Stacks"]
+        return str(stacks[0]["StackStatus"])
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    server = make_server("localhost", 0, cloud.application(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield Project(tmp_path, f"http://localhost:{server.server_port}")
+    server.shutdown()
+    thread.join(timeout=10)
+    cloud.reset()
+
+
+def test_changing_the_instance_type(project: Project) -> None:
+    variant = "endpoint/mme-local/variant/AllTraffic"
+    status, found = project.preflight()
+    assert (status, found.keys()) == (0, {"first-deployment"})
+    project.cdk("bootstrap", "aws://123456789012/us-east-1")
+    project.deploy()
+    before = project.endpoint()
+    assert project.scalable_targets() == [variant]
+    assert project.preflight() == (0, {})
+    project.scale_to(2)
+
+    # At once: preflight stops it, and AWS would refuse it and roll the stack back.
+    at_once = {"instance_type": "ml.m5.2xlarge"}
+    status, found = project.preflight(at_once)
+    assert status == 3
+    stopped = found["instance-type"]
+    assert (
+        "from ml.m5.xlarge to ml.m5.2xlarge while it is registered as a scalable target" in stopped["message"]
+    )
+    assert "cdk deploy -c env=local 'local/*'" in "\n".join(stopped["way_out"])
+    said = project.deploy(at_once, fails=True)
+    assert (
+        'The variant(s) "["AllTraffic"]" must be deregistered as scalable target(s) with AWS Application '
+        "Auto Scaling before they can be removed or have their instance type updated."
+    ) in said
+    assert project.stack_status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert project.endpoint()["EndpointStatus"] == "InService"
+    assert project.instance_type() == "ml.m5.xlarge"
+    assert project.scalable_targets() == [variant]
+
+    # First phase: one line more. The endpoint is not touched, and no longer scaled.
+    first = {"next_instance_type": "ml.m5.2xlarge"}
+    status, found = project.preflight(first)
+    assert (status, found.keys()) == (0, {"scaling-removed"})
+    said = project.deploy(first)
+    assert "AllTraffic is not scaled while next_instance_type is ml.m5.2xlarge" in said
+    assert project.scalable_targets() == []
+    assert project.scaling_policies() == 0
+    assert project.endpoint()["EndpointConfigName"] == before["EndpointConfigName"]
+
+    # Second phase: one line changed. The same endpoint on the new type, with the count it had, scaled again.
+    second = {"next_instance_type": "ml.m5.2xlarge", "instance_type": "ml.m5.2xlarge"}
+    status, found = project.preflight(second)
+    assert (status, found.keys()) == (0, {"instance-type-changed", "scaling-added", "endpoint-updated"})
+    project.deploy(second)
+    after = project.endpoint()
+    assert after["EndpointArn"] == before["EndpointArn"]
+    assert project.instance_type() == "ml.m5.2xlarge"
+    assert after["ProductionVariants"][0]["DesiredInstanceCount"] == 2
+    assert project.scalable_targets() == [variant]
+    assert project.scaling_policies() == 1
+    # The line may go: nothing would be deployed.
+    assert project.preflight(at_once) == (0, {})
+
+
+def test_the_report_for_people(project: Project) -> None:
+    project.cdk("bootstrap", "aws://123456789012/us-east-1")
+    project.deploy()
+    project.cdk("synth", "--quiet", settings={"instance_type": "ml.c5.xlarge", "models_prefix": "new/"})
+
+    done = project._run([sys.executable, "-m", "mme.cli.main", "endpoint", "preflight"])
+
+    assert done.returncode == 3
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("fails instance-type mme-local: the instance type of AllTraffic changes")
+    assert any('next_instance_type="ml.c5.xlarge",' in line for line in lines)
+    assert any(line.startswith("loses models-moved mme-local:") for line in lines)
+    assert "stop 2 findings: do not deploy mme-local-serving" in lines
+    assert lines[-1] == "a loss that is wanted: --accept models-moved"

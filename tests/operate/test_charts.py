@@ -1,0 +1,114 @@
+"""Charts fit their width, keep their values, and need no colours."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mme.catalog.metrics import endpoint_metrics
+from mme.errors import MmeError
+from mme.operate.charts import draw, shown_unit, shown_value
+from mme.operate.clients import AwsClients
+from mme.operate.metric_series import MetricSeries, check_metrics, fitting_period, read_series
+from tests.operate.deployment import ENDPOINT, put_metric
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def series(name: str, values: list[float], variant: str = "AllTraffic") -> MetricSeries:
+    metric = endpoint_metrics()[name]
+    points = tuple((START + timedelta(minutes=number), value) for number, value in enumerate(values))
+    return MetricSeries(metric, variant, metric.statistic, 60, points)
+
+
+def plain(text: str) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.floats(0, 1e14), min_size=1, max_size=60),
+    st.integers(40, 160),
+    st.integers(6, 20),
+)
+def test_every_chart_fits(values: list[float], width: int, height: int) -> None:
+    until = START + timedelta(hours=1)
+    lines = plain(draw([series("Invocations", values)], since=START, until=until, width=width, height=height))
+    assert len(lines) <= height
+    assert max(len(line) for line in lines) <= width
+
+
+def test_the_axis_begins_at_nothing_and_tells_the_time() -> None:
+    until = START + timedelta(hours=1)
+    lines = plain(draw([series("Invocations", [5, 50, 20])], since=START, until=until, width=80, height=9))
+    assert "12:00" in lines[-1]
+    assert "13:00" in lines[-1]
+    assert any(re.match(r"\s*0┤", line) for line in lines)
+    assert any(re.match(r"50┤", line) for line in lines)
+
+
+def test_two_variants_are_told_apart() -> None:
+    both = [series("ModelLatency", [1000, 2000], "blue"), series("ModelLatency", [3000, 1000], "green")]
+    text = "\n".join(plain(draw(both, since=START, until=START + timedelta(hours=1), width=80, height=9)))
+    assert "blue" in text
+    assert "green" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "statistic", "value", "shown", "unit"),
+    [
+        ("ModelLatency", "Average", 1500.0, 1.5, "ms"),
+        ("ModelCacheHit", "Average", 0.25, 25.0, "%"),
+        ("ModelCacheHit", "Sum", 3.0, 3.0, "%"),
+        ("CPUUtilization", "Average", 55.0, 55.0, "%"),
+        ("Invocations", "Sum", 7.0, 7.0, ""),
+        ("ModelUnloadingTime", "SampleCount", 4.0, 4.0, ""),
+    ],
+)
+def test_values_in_the_units_people_read(
+    name: str, statistic: str, value: float, shown: float, unit: str
+) -> None:
+    metric = endpoint_metrics()[name]
+    assert shown_value(metric, statistic, value) == shown
+    assert shown_unit(metric, statistic) == unit
+
+
+@pytest.mark.parametrize(
+    ("length", "period"),
+    [
+        (timedelta(minutes=30), 60),
+        (timedelta(hours=3), 60),
+        (timedelta(days=1), 900),
+        (timedelta(days=7), 3600),
+        (timedelta(days=30), 21600),
+        (timedelta(days=400), 86400),
+    ],
+)
+def test_periods_that_cloudwatch_still_has(length: timedelta, period: int) -> None:
+    assert fitting_period(START - length, START, 180) == period
+
+
+def test_metrics_are_found_however_they_are_spelled() -> None:
+    assert check_metrics(["modellatency", "Invocations"]) == ["ModelLatency", "Invocations"]
+    with pytest.raises(MmeError, match="'Latency' is no metric of a multi-model endpoint"):
+        check_metrics(["Latency"])
+
+
+def test_series_of_each_variant_come_in_order(clients: AwsClients) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    for minutes, value in ((3, 5.0), (9, 7.0), (6, 2.0)):
+        put_metric(clients, "AWS/SageMaker", "Invocations", now - timedelta(minutes=minutes), value)
+    wanted = [("Invocations", "Sum"), ("ModelLatency", "Average")]
+    found = read_series(
+        clients.cloudwatch, ENDPOINT, ["AllTraffic", "Shadow"], wanted, now - timedelta(hours=1), now, 60
+    )
+    assert [(one.metric.name, one.variant, [value for _, value in one.points]) for one in found] == [
+        ("Invocations", "AllTraffic", [7.0, 2.0, 5.0]),
+        ("Invocations", "Shadow", []),
+        ("ModelLatency", "AllTraffic", []),
+        ("ModelLatency", "Shadow", []),
+    ]
