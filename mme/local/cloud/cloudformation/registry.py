@@ -26,11 +26,13 @@ _OURS = {
     "AWS::SageMaker::Endpoint": "sagemaker",
     "AWS::SageMaker::EndpointConfig": "sagemaker",
     "AWS::SageMaker::Model": "sagemaker",
+    "AWS::SNS::Subscription": "sns",
+    "AWS::SNS::TopicPolicy": "sns",
 }
 
-# Types that stand for nothing outside the template.
+# Types that stand for nothing outside the template; and saved log queries, which moto has no API for.
 _WITHOUT_EFFECT = frozenset(
-    {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"},
+    {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle", "AWS::Logs::QueryDefinition"},
 )
 
 
