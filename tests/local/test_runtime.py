@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from mme.errors import MmeError
 from mme.local import launcher
@@ -281,6 +281,27 @@ def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals
     os.kill(state.pid, number_)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_runtime_stopped_in_the_middle_of_loads_leaves_nothing_either(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state), instances=2)
+    for n in range(3):
+        endpoint.publish(f"m{n}_v0.tar.gz", a_model(at_load="time.sleep(600)"))
+    endpoint.calls = Runtime(state).client("sagemaker-runtime", max_pool_connections=8)
+    with ThreadPoolExecutor(6) as callers:
+        calls = [callers.submit(endpoint.invoke, f"m{n % 3}_v0.tar.gz", body(1)) for n in range(6)]
+        process = psutil.Process(state.pid)
+        wait_for(lambda: len(process.children(recursive=True)) > 3)  # two Tritons, and models of theirs
+        family = [process, *process.children(recursive=True)]
+        os.kill(state.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=25)
+        assert not alive
+        failures = [call.exception(timeout=20) for call in calls]
+    assert all(isinstance(failure, (ClientError, HTTPClientError)) for failure in failures), failures
     assert not Path(state.workdir).exists()
     assert not state.folder.exists()
     assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
