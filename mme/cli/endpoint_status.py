@@ -86,7 +86,8 @@ def status_text(found: EndpointStatus) -> RenderableType:
     for variant in endpoint.variants:
         facts.add_row("Variant", _variant_text(found, variant))
         for image in variant.images:
-            facts.add_row("Image", image)
+            registry, _, name = image.rpartition("/")
+            facts.add_row("Image", Text.assemble(name, (f"\nof {registry}" if registry else "", "dim")))
     facts.add_row("Models", f"{_count(traffic.loaded_models)} loaded, over all instances")
     facts.add_row("Cache hits", _ratio(traffic.cache_hit_ratio))
     facts.add_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,13 +43,26 @@ def up(
         float | None,
         typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
+    ] = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
     Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(port=port, memory_mib=memory_mib, weight_factor=weight_factor)
+    settings = _settings(
+        port=port,
+        memory_mib=memory_mib,
+        weight_factor=weight_factor,
+        folder=folder.absolute() if folder else None,
+        enforce_iam=enforce_iam or None,
+    )
     if detach:
         from mme.local.launcher import start_detached
 
@@ -140,7 +154,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
         console.print(table)
 
 
-def _settings(**given: float | None) -> LocalSettings:
+def _settings(**given: float | Path | None) -> LocalSettings:
     from pydantic import ValidationError
 
     from mme.errors import MmeError

@@ -111,8 +111,8 @@ def test_an_examination_of_all(patient: Patient) -> None:
     by_check = {one.check: one for one in found}
     for check in ("credentials", "stack", "endpoint", "bucket", "role"):
         assert by_check[check].severity is Severity.OK, by_check[check]
-    # Nothing pushed that image to the embedded registry, and it knows no quotas.
-    assert by_check["image"].severity is Severity.ERROR
+    # At a URL of this machine nothing pulls images, and nothing has quotas.
+    assert by_check["image"].severity is Severity.SKIPPED
     assert by_check["quotas"].severity is Severity.SKIPPED
     assert by_check["log"].message == "mme-dev has written no log yet"
     assert by_check["archives"].message == "1 older archives were not read"
