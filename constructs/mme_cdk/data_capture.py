@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, aws_iam, aws_kms, aws_s3, aws_sagemaker
+from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import CAPTURE_PERCENT_RANGE, CAPTURE_URI_MAX_CHARS
 from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import known, outside, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms, aws_s3
 
 _Config = aws_sagemaker.CfnEndpointConfig.DataCaptureConfigProperty
 _Option = aws_sagemaker.CfnEndpointConfig.CaptureOptionProperty

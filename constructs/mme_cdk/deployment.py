@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, aws_cloudwatch, aws_sagemaker
+from aws_cdk import Duration, aws_sagemaker
 
 from mme.catalog.limits import (
     CANARY_PERCENT_RANGE,
@@ -17,6 +18,9 @@ from mme.catalog.limits import (
     ROLLING_BATCH_PERCENT_RANGE,
 )
 from mme_cdk.validation import known, outside, outside_seconds, require, seconds
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
 
 _Deployment = aws_sagemaker.CfnEndpoint.DeploymentConfigProperty
 _BlueGreen = aws_sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty

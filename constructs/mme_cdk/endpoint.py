@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jsii
-from aws_cdk import Stack, aws_cloudwatch, aws_sagemaker
+from aws_cdk import Stack, aws_sagemaker
 from constructs import Construct, IValidation
 
 from mme_cdk.deployment import DeploymentStrategy
@@ -11,6 +13,9 @@ from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
 
 
 class Endpoint(EndpointBase):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, Token, aws_cloudwatch, aws_events, aws_iam
+from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, Token, aws_iam
 from constructs import Construct, IConstruct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
 from mme_cdk.endpoint_metrics import EndpointMetrics
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import PropsError, known, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch, aws_events
 
 # Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
 _EVENT_SOURCE = "aws.sagemaker"
@@ -229,6 +233,9 @@ class EndpointBase(EndpointMetrics):
         Raises:
             PropsError: an imported endpoint of another account or region, whose events never come here.
         """
+        # Late, here and elsewhere: most stacks need no rule, and each module of aws-cdk costs start-up time.
+        from aws_cdk import aws_events
+
         here = Stack.of(self)
         for what, ours, theirs in (
             ("account", here.account, self._account),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Annotations, Duration, Size, aws_kms, aws_sagemaker
+from typing import TYPE_CHECKING
+
+from aws_cdk import Annotations, Duration, Size, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import METRIC_FREQUENCIES_SECONDS, VARIANTS_MAX
@@ -11,6 +13,9 @@ from mme_cdk.data_capture import DataCapture
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
 from mme_cdk.validation import PropsError, known, require, seconds
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms
 
 _Metrics = aws_sagemaker.CfnEndpointConfig.MetricsConfigProperty
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Size, aws_cloudwatch, aws_iam, aws_kms
+from aws_cdk import Duration, Size
 from constructs import Construct
 
 from mme_cdk.connectable import declare_connectable
@@ -24,7 +24,7 @@ from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_ec2
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
 
     from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling, aws_cloudwatch
+from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
@@ -16,6 +16,8 @@ from mme_cdk.type_change import leave_out
 from mme_cdk.validation import known, require, seconds
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
+
     from mme_cdk.endpoint import Endpoint
 
 _NAMESPACE = "sagemaker"

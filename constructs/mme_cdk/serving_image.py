@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_ecr, aws_ecr_assets, aws_iam
+from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_iam
 from constructs import Construct
 
 from mme.catalog.images import (
@@ -23,6 +24,9 @@ from mme.catalog.images import (
 from mme.errors import MmeError
 from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.validation import PropsError, known
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ecr, aws_ecr_assets
 
 _PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
@@ -315,11 +319,15 @@ class _DockerServingImage(ServingImage):
         self._file = file
         self._target = target
         self._build_args = build_args
+        from aws_cdk import aws_ecr_assets
+
         self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
         arch = _ARCHITECTURES.get(self._platform.platform)
         self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        from aws_cdk import aws_ecr_assets
+
         asset = aws_ecr_assets.DockerImageAsset(
             scope,
             "AssetImage",

@@ -259,11 +259,7 @@ class AliasStore:
 
     def _who(self) -> str:
         if self._by is None:
-            try:
-                user = getpass.getuser()
-            except (KeyError, OSError):
-                user = "unknown"  # a container whose user has no name
-            self._by = f"{user}@{socket.gethostname()}"
+            self._by = who_am_i()
         return self._by
 
     @contextmanager
@@ -288,6 +284,15 @@ class AliasStore:
             if code in ("NotImplemented", "501"):
                 raise _unconditional(self._bucket) from error
             raise
+
+
+def who_am_i() -> str:
+    """The user and the machine, for people who read a history later: nothing proves it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"  # a container whose user has no name
+    return f"{user}@{socket.gethostname()}"
 
 
 def _is_name(alias: str) -> bool:

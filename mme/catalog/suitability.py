@@ -50,10 +50,11 @@ def check_instance(name: str, image: ImageTraits) -> Verdict:
     Sources of the rules: SageMaker AI developer guide, `multi-model-support` (GPU types: single-GPU ones
     with the Triton container only; CPU: every hosting type; no Inferentia), and the catalog's data files.
     """
-    if name not in hosting_types():
-        return Verdict(errors=(_unknown(name),))
     kind = instance_type(name)
     if kind is None:
+        # botocore's list is asked for strangers alone: reading it takes longer than the rest of the checks.
+        if name not in hosting_types():
+            return Verdict(errors=(_unknown(name),))
         return Verdict(
             warnings=(
                 f"{name} is newer than this catalog, so its GPUs were not checked: "

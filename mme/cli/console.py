@@ -80,6 +80,25 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     return table
 
 
+def print_table(table: Table) -> None:
+    """Prints a table's columns in line for people; piped, with a tab between them and nothing else.
+
+    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell.
+    """
+    if sys.stdout.isatty():
+        standard_output().print(table)
+        return
+    from rich.text import Text
+
+    def plain(cell: object) -> str:
+        text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
+        return " ".join(text.split())
+
+    sys.stdout.write("\t".join(plain(column.header) for column in table.columns) + "\n")
+    for row in zip(*(list(column.cells) for column in table.columns), strict=True):
+        sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+
+
 def size_text(count: int) -> str:
     """`882 B`, `30.8 kB`, `1.2 GB`: powers of 1000, as S3's bill has them."""
     size = float(count)

@@ -22,11 +22,22 @@ class Target:
     """The deployment, looked up once and only when a command asks for it.
 
     Args:
+        role_arn: a role to take on first, for a deployment of another account.
         flags: of the root command, by the names of `Settings`.
     """
 
-    def __init__(self, **flags: str | None) -> None:
+    def __init__(self, *, role_arn: str | None = None, **flags: str | None) -> None:
         self._flags = flags
+        self._role_arn = role_arn
+
+    def other(self, *, role_arn: str | None = None, **flags: str | None) -> Target:
+        """Another deployment, reached as this one is where no flag says otherwise.
+
+        The stack is the other environment's own, unless it is named.
+        """
+        own = {name: value for name, value in self._flags.items() if name not in ("env", "stack")}
+        given = {name: value for name, value in flags.items() if value is not None}
+        return Target(role_arn=role_arn, **own | given)
 
     @cached_property
     def settings(self) -> Settings:
@@ -74,6 +85,7 @@ class Target:
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""
+        from mme.aliases import CachedAliases
         from mme.cli.console import print_note
         from mme.client import MultiModelClient, runtime_client
 
@@ -84,13 +96,19 @@ class Target:
             on_wait=lambda model, seconds: print_note(
                 "waiting", f"{model} is still loading ({seconds:.0f} s)"
             ),
+            aliases=CachedAliases(self.aliases()),
         )
 
     @cached_property
     def _session(self) -> boto3.Session:
         from mme.operate.access import open_session
 
-        return open_session(self.settings)
+        session = open_session(self.settings)
+        if self._role_arn is None:
+            return session
+        from mme.operate.assumed_role import assume_role
+
+        return assume_role(session, self.settings, self._role_arn)
 
 
 def target_of(context: typer.Context) -> Target:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 import warnings
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeGuard
 
 import typer
 
@@ -20,7 +23,7 @@ class _Nouns(LazyGroup):
             "Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
             "mme.cli.local",
         ),
-        ("models", "Publish models to the endpoint and list them.", "mme.cli.models"),
+        ("models", "Publish models, look at them, promote and retire them.", "mme.cli.models"),
         ("archives", "Say how the container will read a model.tar.gz, offline.", "mme.cli.archives"),
         ("invoke", "Call a model and show what it answers.", "mme.cli.invoke"),
         ("endpoint", "See how a deployed endpoint is, mend it, and clean it up.", "mme.cli.endpoint"),
@@ -73,10 +76,16 @@ def main() -> None:
     """Entry point: an error a user can mend is one clear line and status 2, never a traceback."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        app()
+        try:
+            app()
+        finally:
+            # Here and not at the interpreter's end: a full disk is an error to tell.
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if _is_of_output(error):
+            _let_go_of_output()
         explained = _explained(error)
         if explained is None:
             raise
@@ -86,9 +95,25 @@ def main() -> None:
         sys.exit(explained.exit_status)
 
 
+def _is_of_output(error: BaseException) -> TypeGuard[OSError]:
+    """True where standard output can't be written: a full disk, or a reader that went away."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return False
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
+def _let_go_of_output() -> None:
+    """Without this, the interpreter would try once more to write what is left, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _explained(error: Exception) -> MmeError | None:
     if isinstance(error, MmeError):
         return error
+    if _is_of_output(error):
+        reason = (error.strerror or str(error)).lower()
+        return MmeError(f"the output can't be written: {reason}")
     # Where botocore was never loaded, the error can't be one of its own.
     if "botocore" in sys.modules:
         from mme.operate.aws_failures import explain_aws_error

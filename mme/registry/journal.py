@@ -31,28 +31,43 @@ clock, unseen: two seconds are the coarsest there is (FAT). git calls it racy.""
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """What is known of a directory that has not changed since.
+class Place:
+    """Where a directory's content lies in one store.
 
     Attributes:
-        digest: SHA-256 of its uncompressed tar.
-        unpacked_bytes: sum of its files' contents.
         name: what it was published as.
         version: the version with this content.
         etag: of that object.
         size: of that object.
     """
 
-    digest: str
-    unpacked_bytes: int
     name: str
     version: int
     etag: str
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known of a directory that has not changed since.
+
+    Attributes:
+        digest: SHA-256 of its uncompressed tar.
+        unpacked_bytes: sum of its files' contents.
+        places: where it was published, by store.
+    """
+
+    digest: str
+    unpacked_bytes: int
+    places: dict[str, Place]
+
+    def place_in(self, store: ModelStore) -> Place | None:
+        """Where it lies in a store, as far as is known."""
+        return self.places.get(_key(store))
+
+
 class Journal:
-    """The memory of publishing to one store. Threads may share it.
+    """The memory of publishing. Threads may share it.
 
     Args:
         path: its file. Default: nothing is read or written.
@@ -71,15 +86,13 @@ class Journal:
             self._read(path)
 
     @classmethod
-    def of(cls, store: ModelStore) -> Journal:
-        """The one of a store, in the user's cache directory (XDG_CACHE_HOME, else ~/.cache)."""
-        place = f"{store.s3.meta.endpoint_url}|{store.url}".encode()
+    def of_user(cls) -> Journal:
+        """The one of this user: in XDG_CACHE_HOME, else ~/.cache."""
         caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         try:
-            folder = Path(caches).expanduser() / "mme" / "published"
+            return cls(Path(caches).expanduser() / "mme" / "published.json")
         except RuntimeError:
             return cls()  # a user without a home
-        return cls(folder / f"{hashlib.sha256(place).hexdigest()[:24]}.json")
 
     def recall(self, directory: ModelDirectory) -> Remembered | None:
         """What is known of a directory, if nothing in it has changed."""
@@ -88,8 +101,11 @@ class Journal:
             return None
         try:
             mark, _ = self._fingerprint(directory)
-            return Remembered(**entry["known"]) if entry["mark"] == mark else None
-        except (OSError, KeyError, TypeError):
+            if entry["mark"] != mark:
+                return None
+            places = {key: Place(**place) for key, place in entry["places"].items()}
+            return Remembered(entry["digest"], entry["unpacked_bytes"], places)
+        except (OSError, KeyError, TypeError, AttributeError):
             return None
 
     def look(self, directory: ModelDirectory) -> str | None:
@@ -103,20 +119,25 @@ class Journal:
             return None
         return mark if newest < time.time_ns() - self._unsure_ns else None
 
-    def remember(self, directory: ModelDirectory, mark: str, outcome: Published) -> None:
+    def remember(self, store: ModelStore, directory: ModelDirectory, mark: str, outcome: Published) -> None:
         """Keeps what came of publishing a directory.
 
         Args:
+            store: where to.
             directory: what was published.
             mark: of before it was read. A change since then makes another one, so it will not be known again.
             outcome: what came of it.
         """
-        known = Remembered(
-            outcome.digest, outcome.unpacked_bytes, outcome.name, outcome.version, outcome.etag, outcome.size
-        )
+        place = asdict(Place(outcome.name, outcome.version, outcome.etag, outcome.size))
         with self._lock:
-            self._entries.pop(str(directory.root), None)
-            self._entries[str(directory.root)] = {"mark": mark, "known": asdict(known)}
+            before = self._entries.pop(str(directory.root), {})
+            places = before.get("places", {}) if before.get("mark") == mark else {}
+            self._entries[str(directory.root)] = {
+                "mark": mark,
+                "digest": outcome.digest,
+                "unpacked_bytes": outcome.unpacked_bytes,
+                "places": places | {_key(store): place},
+            }
             self._changed = True
 
     def digest_of(self, target_model: str, etag: str) -> str | None:
@@ -162,6 +183,10 @@ class Journal:
             facts.append((member.path, status.st_mode, status.st_size, status.st_ino))
             facts.append((status.st_mtime_ns, status.st_ctime_ns))
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest(), newest
+
+
+def _key(store: ModelStore) -> str:
+    return f"{store.s3.meta.endpoint_url} {store.url}"
 
 
 def _code_version() -> str:

@@ -54,7 +54,7 @@ def check_name(name: str) -> str:
         return name
     raise MmeError(
         f"{name!r} can't be a model's name: use letters, digits, dots, dashes and underscores, "
-        "starting with a letter or digit",
+        "starting with a letter or digit; / makes folders, as in tenant-a/add_sub",
         hint="rename the directory, or give another name with --name",
     )
 

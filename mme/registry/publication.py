@@ -111,7 +111,7 @@ class Publication:
             mark = self._journal.look(self._directory)
             outcome = self._publish(known)
             if mark is not None:
-                self._journal.remember(self._directory, mark, outcome)
+                self._journal.remember(self._store, self._directory, mark, outcome)
         return outcome
 
     def settled(self, outcome: Published, removed: frozenset[int] | tuple[()]) -> Published:
@@ -137,11 +137,12 @@ class Publication:
 
     def _unchanged(self, known: Remembered) -> Published | None:
         """What is there already, where neither the directory nor the object changed since it was written."""
-        if known.name != self._name:
+        place = known.place_in(self._store)
+        if place is None or place.name != self._name:
             return None
         versions = self._index.of(self._name)
         for record in versions.present:
-            if (record.version, record.etag, record.size) == (known.version, known.etag, known.size):
+            if (record.version, record.etag, record.size) == (place.version, place.etag, place.size):
                 self._advance(self._work)
                 packed = PackedArchive(known.digest, known.unpacked_bytes, 0)
                 return self._found(packed, record, versions.next)

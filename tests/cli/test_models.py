@@ -29,7 +29,7 @@ def keys(s3) -> list[str]:
 def test_add_one(aws, mme) -> None:
     ran = mme("models", "add", f"{REGISTRY / 'add_sub'}/")
     assert ran.status == 0
-    assert ran.rows[2].startswith("add_sub_v0.tar.gz published ")
+    assert ran.rows[1].startswith("add_sub_v0.tar.gz published ")
     assert keys(aws) == ["models/add_sub_v0.tar.gz"]
     again = mme("models", "add", REGISTRY / "add_sub")
     assert again.status == 0
@@ -98,9 +98,9 @@ def test_older_content_is_named(aws, mme, tmp_path: Path) -> None:
     mme("models", "add", model)
     original = (model / "1" / "model.py").read_text()
     (model / "1" / "model.py").write_text(original + "# changed\n")
-    assert mme("models", "add", model).rows[2].startswith("add_sub_v1.tar.gz published ")
+    assert mme("models", "add", model).rows[1].startswith("add_sub_v1.tar.gz published ")
     (model / "1" / "model.py").write_text(original)
-    row = mme("models", "add", model).rows[2]
+    row = mme("models", "add", model).rows[1]
     assert row.startswith("add_sub_v0.tar.gz unchanged: this older version has the same content ")
 
 
@@ -156,7 +156,7 @@ def test_list(aws, mme) -> None:
     mme("models", "add", REGISTRY / "add_sub")
     aws.put_object(Bucket="models", Key="models/other.tar.gz", Body=b"x" * 1500)
     ran = mme("models", "list")
-    assert ran.out.splitlines()[0].split() == ["MODEL", "VERSION", "SIZE", "AGE", "DIGEST"]
+    assert ran.out.splitlines()[0].split() == ["MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST"]
     assert any(line.split()[:4] == ["other.tar.gz", "-", "1.5", "kB"] for line in ran.out.splitlines())
     assert "\x1b" not in ran.out  # no colours in a pipe
     listed = mme("models", "list", "--json").json

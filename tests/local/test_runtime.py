@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -92,7 +94,11 @@ def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert answer["OriginalStatusCode"] == 400
     assert "list index out of range" in answer["OriginalMessage"]
-    assert endpoint.name in answer["LogStreamArn"]
+    assert answer["LogStreamArn"] == (
+        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{endpoint.name}"
+    )
+    assert "Received client error (400) from primary with message" in answer["Error"]["Message"]
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
 
 
 def test_a_model_that_does_not_load_is_a_model_error_with_the_reason(endpoint: Endpoint) -> None:
@@ -114,7 +120,7 @@ def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endp
 
 
 def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(ClientError, match="TargetModel is required"):
+    with pytest.raises(ClientError, match="is missing a target model header"):
         endpoint.calls.invoke_endpoint(EndpointName=endpoint.name, Body=b"")
     with pytest.raises(ClientError, match="at most 1024"):
         endpoint.invoke("x" * 1025, body(1))
@@ -205,6 +211,44 @@ def test_an_update_serves_the_new_environment_and_count_under_the_same_name(runt
         endpoint.invoke("env_v0.tar.gz", body(10))
 
 
+def test_requests_in_flight_finish_on_the_old_config(runtime: Runtime) -> None:
+    endpoint = Endpoint(runtime, environment={"FACTOR": "2"})
+    slow = "(open(os.environ['STARTED'], 'w').close(), time.sleep(3), x * float(os.environ['FACTOR']))[2]"
+    with tempfile.TemporaryDirectory() as folder:
+        started = Path(folder) / "started"
+        first = endpoint.config("1", 1, {"FACTOR": "2", "STARTED": str(started)})
+        second = endpoint.config("2", 1, {"FACTOR": "3", "STARTED": str(started)})
+        endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=first)
+        endpoint.publish("slow_v0.tar.gz", a_model(slow))
+        with ThreadPoolExecutor(1) as callers:
+            pending = callers.submit(endpoint.invoke, "slow_v0.tar.gz", body(10))
+            wait_for(started.exists)
+            endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=second)
+            endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
+            assert number(endpoint.invoke("env_v0.tar.gz", body(10))) == 30
+            assert number(pending.result(timeout=30)) == 20
+    endpoint.delete()
+
+
+def test_endpoints_side_by_side_keep_their_own_models_and_environments(runtime: Runtime) -> None:
+    endpoints = [Endpoint(runtime, environment={"FACTOR": str(factor)}) for factor in (2, 3)]
+    for endpoint in endpoints:
+        endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
+    assert [number(endpoint.invoke("env_v0.tar.gz", body(10))) for endpoint in endpoints] == [20, 30]
+    for endpoint in endpoints:
+        endpoint.delete()
+
+
+def test_a_replaced_archive_is_not_seen_where_the_old_one_is_at_hand(endpoint: Endpoint) -> None:
+    """As on SageMaker, which is why a changed model is published under a new name."""
+    endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    endpoint.publish("a_v0.tar.gz", a_model("x * 3"))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    endpoint.publish("a_v1.tar.gz", a_model("x * 3"))
+    assert number(endpoint.invoke("a_v1.tar.gz", body(10))) == 30
+
+
 def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
     endpoint = Endpoint(runtime)
     config = endpoint.config("1", 1, MultiModelConfig={"ModelCacheSetting": "Disabled"})
@@ -255,3 +299,43 @@ def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> N
     assert not Path(state.workdir).exists()
     launcher.stop(again.port)
     assert read_state(again.port) is None
+
+
+def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
+    other = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert other.port != runtime.state.port
+        mirror = Endpoint(Runtime(other))
+        mirror.publish("a_v0.tar.gz", a_model("x * 3"))
+        endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+        assert number(mirror.invoke("a_v0.tar.gz", body(10))) == 30
+        assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    finally:
+        launcher.stop(other.port)
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+
+
+def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    launcher.stop(state.port)
+    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
+    assert "a_v0.tar.gz" in kept.read_text()
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    assert not kept.exists(), "a runtime begins with an empty folder"
+    launcher.stop(again.port)
+
+
+def test_an_answer_has_every_field_of_awss(endpoint: Endpoint) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    answer = endpoint.calls.invoke_endpoint(
+        EndpointName=endpoint.name, TargetModel="a_v0.tar.gz", Body=body(1), ContentType="application/json"
+    )
+    assert answer["ContentType"] == "application/json"
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
+    assert number(answer["Body"].read()) == 2

@@ -1,0 +1,207 @@
+"""`mme models promote`, `rollback`, `aliases` and `promote-to`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.aliases import Alias
+    from mme.cli.deployment import Target
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def promote(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
+    alias: Annotated[str, typer.Option("--as", help="The alias: NAME@LABEL.", metavar="ALIAS")],
+    warm: Annotated[bool, typer.Option("--warm", help="Have an instance load it first.")] = False,
+    expected: Annotated[
+        str | None,
+        typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Make an alias stand for a model. Callers of the alias follow within half a minute.
+
+    With --warm the alias moves only once an instance holds the model. That is one instance: where there are
+    several, the others load it at their own first call.
+
+    Example: mme models promote add_sub_v3.tar.gz --as add_sub@prod
+    """
+    from mme.cli.deployment import target_of
+    from mme.registry.promotion import check_promotion
+    from mme.registry.promotion import promote as promote_model
+    from mme.registry.targets import find_target
+
+    target = target_of(context)
+    check_promotion(model, alias)
+    store = target.store()
+    find_target(store, model)
+    if warm:
+        _warm(target, model)
+    _print_alias(promote_model(store, target.aliases(), model, alias, expected), as_json)
+
+
+def rollback(
+    context: typer.Context,
+    alias: Annotated[str, typer.Argument(help="The alias.", metavar="ALIAS")],
+    as_json: _Json = False,
+) -> None:
+    """Make an alias stand for what it stood for before; again, for what it stood for before that.
+
+    Example: mme models rollback add_sub@prod
+    """
+    from mme.cli.deployment import target_of
+    from mme.registry.promotion import roll_back
+
+    target = target_of(context)
+    found, left = roll_back(target.store(), target.aliases(), alias)
+    _print_alias(found, as_json, left=left)
+
+
+def aliases(
+    context: typer.Context,
+    alias: Annotated[
+        str | None, typer.Argument(help="One alias, with its history.", metavar="[ALIAS]")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """List the aliases, or show one with its history: who changed it, when, to what.
+
+    Who made a change is what they said themselves; CloudTrail's data events prove it.
+
+    Example: mme models aliases add_sub@prod
+    """
+    from mme.cli.console import age_text, plain_table, print_json, print_note, print_table
+    from mme.cli.deployment import target_of
+
+    store = target_of(context).aliases()
+    found = [store.describe(alias)] if alias else store.all()
+    if as_json:
+        print_json(_alias_json(found[0]) if alias else [_alias_json(one) for one in found])
+        return
+    if not found:
+        print_note("no aliases", "yet; make one: mme models promote MODEL --as NAME@LABEL")
+        return
+    if alias:
+        table = plain_table("WHEN", "ACTION", "MODEL", "WHO")
+        for change in reversed(found[0].history):
+            table.add_row(f"{change.at:%Y-%m-%d %H:%M:%S}", change.action, change.target, change.by)
+    else:
+        table = plain_table("ALIAS", "MODEL", "SINCE", "BY", "BEFORE")
+        for one in found:
+            latest = one.history[-1]
+            before = one.previous[-1] if one.previous else "-"
+            table.add_row(one.alias, one.target, age_text(latest.at), latest.by, before)
+    print_table(table)
+
+
+def promote_to(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
+    env: Annotated[str, typer.Option("--env", help="The environment to copy it to.", metavar="ENV")],
+    alias: Annotated[
+        str | None, typer.Option("--as", help="Make this alias there stand for it.", metavar="ALIAS")
+    ] = None,
+    stack: Annotated[
+        str | None, typer.Option("--stack", help="Its serving stack, if not mme-ENV-serving.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="AWS profile for that environment.")
+    ] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Its AWS region.")] = None,
+    role_arn: Annotated[
+        str | None, typer.Option("--role-arn", help="A role to take on there, e.g. of another account.")
+    ] = None,
+    warm: Annotated[bool, typer.Option("--warm", help="Have an instance there load it first.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Trust S3's copy: don't read it to check the digest.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Copy a model inside S3 to another environment's store, check it there, and point an alias at it.
+
+    The credentials for the other environment do the copying: they must be able to read this one's models.
+
+    Example: mme --env staging models promote-to --env prod add_sub_v3.tar.gz --as add_sub@prod
+    """
+    from mme.cli.console import print_json, print_note, standard_output
+    from mme.cli.deployment import target_of
+    from mme.cli.progress import reading
+    from mme.registry.promotion import check_promotion
+    from mme.registry.promotion import promote as promote_model
+    from mme.registry.transfer import transfer
+
+    if alias is not None:
+        check_promotion(model, alias)
+    here = target_of(context)
+    there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
+    source, destination = here.store(), there.store()
+    with reading("checking the copy", 0) as progress:
+        bar = progress.task_ids[0]
+        copied = transfer(
+            source,
+            destination,
+            model,
+            read_content=not quick,
+            on_bytes=lambda count: progress.advance(bar, count),
+        )
+    words = "copied to" if copied.created else "there already:"
+    if not as_json:
+        standard_output().print(
+            f"{words} {destination.url}{model}, digest {copied.digest[:12]}", soft_wrap=True
+        )
+    if warm:
+        _warm(there, model)
+    pointed = promote_model(destination, there.aliases(), model, alias) if alias else None
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "destination": f"{destination.url}{model}",
+                "created": copied.created,
+                "digest": copied.digest,
+                "content_read": copied.content_read,
+                "alias": _alias_json(pointed) if pointed else None,
+            }
+        )
+    elif pointed:
+        _print_alias(pointed, as_json)
+    if quick:
+        print_note("not checked", "the content of the copy was not read; mme models verify does")
+
+
+def _warm(target: Target, model: str) -> None:
+    from mme.cli.console import print_note, standard_error
+
+    with standard_error().status(f"loading {model}"):
+        warmed = next(iter(target.client().warm([model])))
+    if warmed.error is not None:
+        raise warmed.error
+    print_note("warm", f"one instance holds {model}, after {warmed.seconds:.1f} s")
+
+
+def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
+    from mme.cli.console import print_json, standard_output
+
+    if as_json:
+        print_json(_alias_json(alias))
+        return
+    before = left or (alias.previous[-1] if alias.previous else "")
+    was = f" (was {before})" if before else ""
+    standard_output().print(f"{alias.alias} now stands for {alias.target}{was}", markup=False, soft_wrap=True)
+
+
+def _alias_json(alias: Alias) -> dict[str, object]:
+    return {
+        "alias": alias.alias,
+        "model": alias.target,
+        "previous": list(alias.previous),
+        "history": [
+            {"model": change.target, "at": change.at, "by": change.by, "action": change.action}
+            for change in alias.history
+        ],
+    }

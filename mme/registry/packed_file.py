@@ -1,0 +1,95 @@
+"""An archive as a file on this machine, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mme.archives import check_model, tar_size, write_archive
+from mme.errors import MmeError
+from mme.registry.names import SUFFIX
+from mme.registry.outcome import OnProgress
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A packed model.
+
+    Attributes:
+        path: the archive.
+        size: of the archive, in bytes.
+        unpacked_bytes: what it takes on the container's disk.
+        digest: SHA-256 of the uncompressed tar.
+    """
+
+    path: Path
+    size: int
+    unpacked_bytes: int
+    digest: str
+
+
+def pack_to_file(
+    directory: str | Path,
+    output: str | Path | None = None,
+    *,
+    replace: bool = False,
+    on_progress: OnProgress | None = None,
+) -> PackedFile:
+    """Checks a model's directory and packs it, in the memory of a few blocks, whatever its size.
+
+    Args:
+        directory: the model's.
+        output: the archive. Default: the directory's name with `.tar.gz`, in the working directory.
+        replace: whether a file of that name may be replaced.
+        on_progress: hears of progress.
+
+    Raises:
+        ArchiveError: the directory has a fault, or changed while it was packed. No file is left then.
+        MmeError: the file can't be written, or exists.
+    """
+    model = check_model(directory)
+    path = Path(output) if output is not None else Path(model.directory.name + SUFFIX)
+    if path.is_dir():
+        raise MmeError(
+            f"{path} is a directory", hint=f"name the archive: -o {path / model.directory.name}{SUFFIX}"
+        )
+    if path.exists() and not replace:
+        raise MmeError(f"{path} exists already", hint="give --force to replace it, or another name with -o")
+    if path.absolute().is_relative_to(model.directory.root):
+        raise MmeError(f"{path} lies in the model's own directory", hint="write it elsewhere with -o")
+    total = tar_size(model.directory)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if on_progress:
+            on_progress(done, total)
+
+    temporary: Path | None = None
+    try:
+        # Beside its final place, so that putting it there is one step.
+        handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            packed = write_archive(model.directory, file, on_bytes=advance)
+            size = file.tell()
+        # mkstemp's own permissions would keep it from everybody else.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise MmeError(f"{path} can't be written: {reason}", hint="write it elsewhere with -o") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return PackedFile(path, size, packed.unpacked_bytes, packed.digest)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
