@@ -27,7 +27,7 @@ from rich.text import Text
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
+from mme.local.state import LOGS, RuntimeState
 from tests.operate.deployment import clients_at, deploy, put_log, put_metric, serving_template, store_template
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
@@ -141,7 +141,7 @@ def main(*arguments: str) -> None:
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme models add models", "models-add")
         screens.show("mme endpoint warm '*'")
-        for log in Path(state.workdir).rglob("triton.log"):
+        for log in (Path(state.workdir) / LOGS).glob("*.log"):
             now = datetime.now(UTC)
             put_log(
                 clients,
