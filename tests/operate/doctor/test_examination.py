@@ -297,15 +297,17 @@ def test_the_last_hours_errors_in_the_clients_words(patient: Patient) -> None:
         (Severity.WARNING, found[0].message),
         (
             Severity.ERROR,
-            "broken_v0.tar.gz did not load once: ModuleNotFoundError: No module named "
+            "broken_v0.tar.gz did not load (once): ModuleNotFoundError: No module named "
             "'nothing_of_that_name' (1/model.py line 1)",
         ),
-        (Severity.ERROR, "config_v0.tar.gz did not load once: the container has no backend nosuch"),
+        (Severity.ERROR, "config_v0.tar.gz did not load (once): the container has no backend nosuch"),
         (Severity.WARNING, found[3].message),
     ]
-    assert found[0].message.startswith("memory_v0.tar.gz did not load twice: MemoryError: CUDA out of memory")
+    assert found[0].message.startswith(
+        "memory_v0.tar.gz did not load (twice): MemoryError: CUDA out of memory"
+    )
     assert found[0].next == "mme endpoint logs --model memory_v0.tar.gz --errors"
-    assert found[3].message.startswith("alpha_v0.tar.gz failed once: ValueError: negative (1/model.py line")
+    assert found[3].message.startswith("alpha_v0.tar.gz failed (once): ValueError: negative (1/model.py line")
     assert found[2].next == "look at the archive: mme archives explain PATH"
     assert check_recent_errors(patient, now + timedelta(hours=2))[0].severity is Severity.OK
 
