@@ -17,7 +17,7 @@ from mme.catalog.limits import (
     VARIANT_NAME_PATTERN,
     VOLUME_SIZE_RANGE_GIB,
 )
-from mme.catalog.suitability import Verdict, check_instance
+from mme.catalog.suitability import Verdict, check_companion, check_instance
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.validation import known, outside, outside_seconds, seconds
 
@@ -138,7 +138,18 @@ class ProductionVariant:
     def _verdict(self) -> Verdict:
         if not known(self.instance_type):
             return Verdict()
-        return check_instance(self.instance_type, self.model.image_traits)
+        return self._verdict_on(self.instance_type)
+
+    def _verdict_on(self, instance_type: str) -> Verdict:
+        """What speaks against a type for the multi-model container and those of its pipeline."""
+        found = [
+            check_instance(instance_type, self.model.image_traits),
+            *(check_companion(instance_type, traits) for traits in self.model.companion_traits),
+        ]
+        return Verdict(
+            errors=tuple(error for verdict in found for error in verdict.errors),
+            warnings=tuple(warning for verdict in found for warning in verdict.warnings),
+        )
 
     def _next_type_faults(self) -> list[str]:
         """Faults of the type to come: found before the first phase is deployed, not before the second."""
@@ -149,7 +160,7 @@ class ProductionVariant:
                 "next_instance_type needs both types known at synth, to see whether they differ: "
                 "write them out, or leave next_instance_type out"
             ]
-        verdict = check_instance(self.next_instance_type, self.model.image_traits)
+        verdict = self._verdict_on(self.next_instance_type)
         return [f"next_instance_type: {fault}" for fault in verdict.errors]
 
     def _ami_verdict(self) -> Verdict:
