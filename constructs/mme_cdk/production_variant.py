@@ -65,7 +65,21 @@ class ProductionVariant:
         routing_strategy: RoutingStrategy | None = None,
         next_instance_type: str | None = None,
     ) -> None:
-        """Take the variant's settings; see `EndpointConfig.add_variant` for what each means."""
+        """Take the variant's settings; `EndpointConfig` says more of each.
+
+        Args:
+            variant_name: its name.
+            model: what it serves.
+            instance_type: such as `ml.g5.xlarge`.
+            initial_instance_count: instances to start with, at least 1. Default: 1.
+            initial_variant_weight: its share of the traffic beside the others'. Default: 1.0.
+            volume_size: storage of each instance, 1 to 512 GiB. Default: SageMaker's own.
+            model_data_download_timeout: 60 to 3600 s. Default: SageMaker's own.
+            container_startup_health_check_timeout: 60 to 3600 s. Default: SageMaker's own.
+            inference_ami_version: the instances' AMI. Default: what the image needs, else SageMaker's own.
+            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
+            next_instance_type: the type to change to in two phases. Default: none.
+        """
         self.variant_name = variant_name
         self.model = model
         self.instance_type = instance_type
@@ -114,7 +128,11 @@ class ProductionVariant:
         ]
 
     def warn(self, scope: Construct) -> None:
-        """Put what may not work, or wastes money, where the CDK CLI shows it."""
+        """Put what may not work, or wastes money, where the CDK CLI shows it.
+
+        Args:
+            scope: the construct that the warnings are about.
+        """
         for warning in self._verdict().warnings:
             Annotations.of(scope).add_warning_v2("mme:instanceType", warning)
         for warning in self._ami_verdict().warnings:
