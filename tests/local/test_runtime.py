@@ -301,6 +301,43 @@ def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> N
     assert read_state(again.port) is None
 
 
+def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
+    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("slow_v0.tar.gz", a_model(at_load=at_load))
+        for _ in range(2):
+            with pytest.raises(endpoint.calls.exceptions.ModelNotReadyException) as caught:
+                endpoint.invoke("slow_v0.tar.gz", body(1))
+            assert error_of(caught)["ResponseMetadata"]["HTTPStatusCode"] == 429
+        gate.touch()
+        wait_for(lambda: states(endpoint) == ["ready"])
+        assert number(endpoint.invoke("slow_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
+
+
+def test_a_load_over_its_limit_is_given_up_and_disturbs_no_other_model(tmp_path: Path) -> None:
+    at_load = "time.sleep(600)"
+    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("hangs_v0.tar.gz", a_model(at_load=at_load))
+        endpoint.publish("a_v0.tar.gz", a_model())
+        with pytest.raises(endpoint.calls.exceptions.ModelError, match="did not load within 3 s"):
+            endpoint.invoke("hangs_v0.tar.gz", body(1))
+        assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
+
+
+def states(endpoint: Endpoint) -> list[str]:
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    return [model["state"] for model in instance["models"]]
+
+
 def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
     other = launcher.start_detached(LocalSettings(port=0))
     try:
