@@ -14,6 +14,7 @@ from aws_cdk import RemovalPolicy
 
 from mme.errors import MmeError
 from mme_cdk import Processor, ServingImage
+from mme_cdk.monitoring import RUNBOOK, AlarmThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,9 @@ class Environment:
         access_logs: whether the bucket's access is logged.
         termination_protection: whether CloudFormation refuses to delete the stacks.
         container_environment: variables of the serving container.
+        alarm_thresholds: from which figures on alarms go off. Default: `docs/runbook.md` has them.
+        alarm_emails: who is told when an alarm goes off or is over; each address confirms once, by mail.
+        runbook_url: where the team reads the runbook, for the links in the alarms' descriptions.
         tags: put on every resource.
         next_instance_type: the instance type to come. AWS changes the type of no scaled endpoint: add this
             and deploy, which takes the scaling away; then set `instance_type` to it and deploy, which changes
@@ -60,6 +64,9 @@ class Environment:
     container_environment: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     next_instance_type: str | None = None
+    alarm_thresholds: AlarmThresholds | None = None
+    alarm_emails: tuple[str, ...] = ()
+    runbook_url: str = RUNBOOK
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
@@ -72,6 +79,9 @@ class Environment:
                 f"account {self.account!r} of environment {self.name} is not valid: "
                 "an AWS account has 12 digits"
             )
+        for address in self.alarm_emails:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+                raise MmeError(f"{address!r} in alarm_emails of environment {self.name} is no e-mail address")
 
 
 ENVIRONMENTS: tuple[Environment, ...] = (

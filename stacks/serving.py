@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_cloudwatch, aws_sns_subscriptions
 from constructs import Construct
 
 from mme_cdk import ModelStore, MultiModelEndpoint
+from mme_cdk.monitoring import AlarmThresholds, AlarmTopic
 from stacks.environments import Environment
 
 
@@ -46,9 +47,22 @@ class ServingStack(Stack):
         scaling.scale_on_invocations(
             "Invocations", max_requests_per_second=environment.peak_requests_per_second
         )
+        self.endpoint.add_monitoring(
+            thresholds=environment.alarm_thresholds,
+            actions=self._alarm_actions(environment),
+            runbook_url=environment.runbook_url,
+        )
         # The toolkit finds an endpoint and its models by these outputs: their keys are a contract.
         CfnOutput(self, "EndpointName", value=self.endpoint.endpoint_name, description="Endpoint to invoke")
         CfnOutput(
             self, "ModelBucketName", value=models.bucket.bucket_name, description="Bucket of the models"
         )
         CfnOutput(self, "ModelPrefix", value=models.prefix, description="Key prefix of the models")
+
+    def _alarm_actions(self, environment: Environment) -> dict[str, list[aws_cloudwatch.IAlarmAction]]:
+        """Every alarm writes to one topic: a mail's subject holds the severity."""
+        topic = AlarmTopic(self, "Alarms", removal_policy=RemovalPolicy.DESTROY)
+        for address in environment.alarm_emails:
+            topic.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(address))
+        thresholds = environment.alarm_thresholds or AlarmThresholds()
+        return {severity: [topic.action] for severity in thresholds.severities()}

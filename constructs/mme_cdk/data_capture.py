@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, aws_iam, aws_kms, aws_s3, aws_sagemaker
+from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import CAPTURE_PERCENT_RANGE, CAPTURE_URI_MAX_CHARS
 from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import known, outside, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms, aws_s3
 
 _Config = aws_sagemaker.CfnEndpointConfig.DataCaptureConfigProperty
 _Option = aws_sagemaker.CfnEndpointConfig.CaptureOptionProperty
@@ -65,7 +69,11 @@ class DataCapture:
         )
 
     def fault_beside(self, models: ModelStore) -> str | None:
-        """Why it can't go there: the containers would get the right to overwrite the models they run."""
+        """Why it can't go there: the containers would get the right to overwrite the models they run.
+
+        Args:
+            models: where the endpoint's models lie.
+        """
         if not _same_bucket(self.bucket, models.bucket) or not (known(self.prefix) and known(models.prefix)):
             return None
         if not (self.prefix.startswith(models.prefix) or models.prefix.startswith(self.prefix)):

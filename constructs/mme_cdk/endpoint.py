@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jsii
-from aws_cdk import Stack, aws_cloudwatch, aws_sagemaker
+from aws_cdk import Stack, aws_sagemaker
 from constructs import Construct, IValidation
 
 from mme_cdk.deployment import DeploymentStrategy
@@ -11,6 +13,9 @@ from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
 
 
 class Endpoint(EndpointBase):
@@ -106,7 +111,12 @@ class Endpoint(EndpointBase):
         return [] if self._deployment is None else _fleet_faults(self._deployment, self.config)
 
     def capacity_faults(self, *, min_capacity: int | None, max_capacity: int | None) -> list[str]:
-        """Why the deployment strategy can't work with a fleet of these bounds; None = bound not given."""
+        """Why the deployment strategy can't work with a fleet of these bounds.
+
+        Args:
+            min_capacity: fewest instances; None = not given.
+            max_capacity: most instances; None = not given.
+        """
         if self._deployment is None:
             return []
         bounds = {"min_capacity": min_capacity, "max_capacity": max_capacity}

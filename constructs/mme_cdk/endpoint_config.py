@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Annotations, Duration, Size, aws_kms, aws_sagemaker
+from typing import TYPE_CHECKING
+
+from aws_cdk import Annotations, Duration, Size, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import METRIC_FREQUENCIES_SECONDS, VARIANTS_MAX
@@ -11,6 +13,9 @@ from mme_cdk.data_capture import DataCapture
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
 from mme_cdk.validation import PropsError, known, require, seconds
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms
 
 _Metrics = aws_sagemaker.CfnEndpointConfig.MetricsConfigProperty
 
@@ -153,7 +158,10 @@ class EndpointConfig(Construct):
         return self._variants[0].model
 
     def variant(self, name: str | None = None) -> ProductionVariant:
-        """The variant of that name; the first one where none is given.
+        """The variant of that name.
+
+        Args:
+            name: Default: the first one's.
 
         Raises:
             PropsError: no variant has that name.
@@ -244,7 +252,15 @@ class EndpointConfig(Construct):
         return variant
 
     def ensure_instances(self, minimum: int, *, variant_name: str | None = None) -> None:
-        """Start with at least `minimum` instances, as a variant below its scaling minimum scales at once."""
+        """Start with at least `minimum` instances, as a variant below its scaling minimum scales at once.
+
+        Args:
+            minimum: instances.
+            variant_name: which variant. Default: the first.
+
+        Raises:
+            PropsError: no variant has that name.
+        """
         variant = self.variant(variant_name)
         count = variant.initial_instance_count
         if known(count) and known(minimum) and count < minimum:

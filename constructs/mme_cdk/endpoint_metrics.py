@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from aws_cdk import Duration, aws_cloudwatch
+from aws_cdk import Duration
 from constructs import Construct
 
 from mme.catalog.metrics import endpoint_metrics
 from mme_cdk.validation import PropsError
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
 
 
 class MetricProps(TypedDict, total=False):
@@ -64,6 +67,8 @@ class EndpointMetrics(Construct):
         Raises:
             PropsError: an unknown name without a namespace.
         """
+        from aws_cdk import aws_cloudwatch
+
         known = endpoint_metrics().get(metric_name)
         if known is None and namespace is None:
             near = get_close_matches(metric_name, endpoint_metrics(), n=1)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy, aws_s3
 from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms
 
 
 class ModelBucket(aws_s3.Bucket):

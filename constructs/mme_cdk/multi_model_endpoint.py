@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Size, aws_cloudwatch, aws_iam, aws_kms
+from aws_cdk import Duration, Size
 from constructs import Construct
 
 from mme_cdk.connectable import declare_connectable
@@ -24,7 +24,7 @@ from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_ec2
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
 
     from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
 
@@ -190,13 +190,30 @@ class MultiModelEndpoint(EndpointBase):
         return self.model.connections
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
-        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""
+        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`.
+
+        Args:
+            alarms: of this account and region, at most 10 with those of the strategy.
+
+        Raises:
+            PropsError: too many alarms, or one of another account or region.
+        """
         self.endpoint.add_rollback_alarm(*alarms)
 
     def auto_scale_instance_count(
         self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
     ) -> ScalableInstanceCount:
-        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
+        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`.
+
+        Args:
+            min_capacity: fewest instances, at least 1. Default: 1.
+            max_capacity: most instances.
+            variant_name: which variant. Default: the first.
+
+        Raises:
+            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
+                second call for the same variant.
+        """
         return self.endpoint.auto_scale_instance_count(
             min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
         )

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling, aws_cloudwatch
+from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
-from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
+from mme.catalog.limits import SAFETY_FACTOR
+from mme_cdk.scaling_faults import bounds_faults, not_a_number_yet, not_positive, percent_fault
 from mme_cdk.type_change import leave_out
-from mme_cdk.validation import known, outside, require, seconds
+from mme_cdk.validation import known, require, seconds
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch
+
     from mme_cdk.endpoint import Endpoint
 
+_NAMESPACE = "sagemaker"
+_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
 _Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
 _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
@@ -62,7 +67,7 @@ class ScalableInstanceCount(Construct):
         initial = variant.initial_instance_count
         # Before there is a construct: a caught fault leaves none behind, and the id free.
         require(
-            *_bounds_faults(endpoint, min_capacity, max_capacity),
+            *bounds_faults(endpoint, min_capacity, max_capacity),
             f"initial_instance_count {initial} is above max_capacity {max_capacity}: bring them together"
             if known(initial) and known(max_capacity) and initial > max_capacity
             else None,
@@ -76,8 +81,8 @@ class ScalableInstanceCount(Construct):
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
             "Resource",
-            service_namespace="sagemaker",
-            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            service_namespace=_NAMESPACE,
+            scalable_dimension=_DIMENSION,
             resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{variant.variant_name}",
             min_capacity=min_capacity,
             max_capacity=max_capacity,
@@ -85,6 +90,15 @@ class ScalableInstanceCount(Construct):
         # The name is plain text, so nothing else says that the endpoint comes first. On the resource alone:
         # the construct holds this target too.
         self._resource.node.add_dependency(endpoint.node.default_child)
+        # Given the resource itself, CDK's policies name the target by the first part of its id only, which
+        # CloudFormation does not find.
+        self._target = aws_applicationautoscaling.ScalableTarget.from_scalable_target_attributes(
+            self,
+            "Target",
+            scalable_target_id=self._resource.ref,
+            scalable_dimension=_DIMENSION,
+            service_namespace=_NAMESPACE,
+        )
         self.registered = not variant.changes_type
         if variant.changes_type:
             leave_out(self, scope, variant)
@@ -112,11 +126,13 @@ class ScalableInstanceCount(Construct):
             disable_scale_in: whether it never removes instances. Default: False.
 
         Raises:
-            PropsError: a rate or factor that is not positive, or a factor above 1.
+            PropsError: a rate or factor that is not positive or not known at synth, or a factor above 1.
         """
         require(
-            _not_positive("max_requests_per_second", max_requests_per_second),
-            _not_positive("safety_factor", safety_factor),
+            not_positive("max_requests_per_second", max_requests_per_second),
+            not_positive("safety_factor", safety_factor),
+            not_a_number_yet("max_requests_per_second", max_requests_per_second),
+            not_a_number_yet("safety_factor", safety_factor),
             f"safety_factor is {safety_factor}; it must be at most 1"
             if known(safety_factor) and safety_factor > 1
             else None,
@@ -157,20 +173,23 @@ class ScalableInstanceCount(Construct):
 
         Args:
             id: the policy's id.
-            target_utilization_percent: above 0, at most 100, of all vCPUs together.
+            target_utilization_percent: 1 to 100, of all vCPUs together.
             vcpus: of the instance type. Default: looked up; needed for a type known only at deployment.
             scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
             scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
             disable_scale_in: whether it never removes instances. Default: False.
 
         Raises:
-            PropsError: a percentage out of bounds, or an instance type whose vCPUs nobody said.
+            PropsError: a percentage out of bounds or not known at synth, or an instance type whose vCPUs
+                nobody said.
         """
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
         count = vcpus or (kind.vcpus if kind else 0)
         require(
-            _percent_fault(target_utilization_percent),
+            percent_fault(target_utilization_percent),
+            not_a_number_yet("target_utilization_percent", target_utilization_percent),
+            not_a_number_yet("vcpus", vcpus),
             "the instance type's vCPUs are not known at synth: give vcpus" if not count else None,
             path=f"{self.node.path}/{id}",
         )
@@ -196,7 +215,7 @@ class ScalableInstanceCount(Construct):
 
         Args:
             id: the policy's id.
-            target_utilization_percent: above 0, at most 100.
+            target_utilization_percent: 1 to 100.
             scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
             scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
             disable_scale_in: whether it never removes instances. Default: False.
@@ -230,7 +249,7 @@ class ScalableInstanceCount(Construct):
 
         Args:
             id: the policy's id.
-            target_utilization_percent: above 0, at most 100.
+            target_utilization_percent: 1 to 100.
             scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
             scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
             disable_scale_in: whether it never removes instances. Default: False.
@@ -271,11 +290,11 @@ class ScalableInstanceCount(Construct):
         Raises:
             PropsError: a target that is not positive.
         """
-        require(_not_positive("target_value", target_value), path=f"{self.node.path}/{id}")
+        require(not_positive("target_value", target_value), path=f"{self.node.path}/{id}")
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=self._target,
             custom_metric=metric,
             target_value=target_value,
             scale_in_cooldown=scale_in_cooldown,
@@ -312,7 +331,7 @@ class ScalableInstanceCount(Construct):
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
             id,
-            scaling_target=self._resource,
+            scaling_target=self._target,
             metric=metric,
             scaling_steps=scaling_steps,
             adjustment_type=adjustment_type,
@@ -353,7 +372,7 @@ class ScalableInstanceCount(Construct):
             if min_capacity is None and max_capacity is None
             else None,
             f"schedule {id} is there already: use another id" if id in self._actions else None,
-            *_bounds_faults(self._endpoint, min_capacity, max_capacity),
+            *bounds_faults(self._endpoint, min_capacity, max_capacity),
             path=f"{self.node.path}/{id}",
         )
         self._actions[id] = _Action(
@@ -370,30 +389,9 @@ class ScalableInstanceCount(Construct):
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
         require(
-            _percent_fault(percent),
+            percent_fault(percent),
             f"{type} has no GPU: use scale_on_cpu_utilization or scale_on_invocations"
             if kind is not None and not kind.gpus
             else None,
             path=f"{self.node.path}/{id}",
         )
-
-
-def _bounds_faults(endpoint: Endpoint, least: int | None, most: int | None) -> list[str | None]:
-    return [
-        outside("min_capacity", least, VARIANT_MIN_INSTANCES),
-        outside("max_capacity", most, VARIANT_MIN_INSTANCES) if least is None else None,
-        f"min_capacity {least} is above max_capacity {most}: raise one or lower the other"
-        if least is not None and most is not None and known(least) and known(most) and least > most
-        else None,
-        *endpoint.capacity_faults(min_capacity=least, max_capacity=most),
-    ]
-
-
-def _not_positive(name: str, value: float) -> str | None:
-    return f"{name} is {value}; it must be above 0" if known(value) and value <= 0 else None
-
-
-def _percent_fault(value: float) -> str | None:
-    if not known(value) or 0 < value <= 100:
-        return None
-    return f"target_utilization_percent is {value}; it must be above 0 and at most 100"

@@ -65,7 +65,8 @@ def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile
     contents = reading.contents()
     if complete and not contents.files and not reading.findings:
         hint = "pack the model's directory itself: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-        reading.findings.append(found("empty-archive", "the archive holds no file", hint))
+        text = "the archive holds directories only" if contents.members else "the archive holds no file"
+        reading.findings.append(found("empty-archive", text, hint))
     return ArchiveFile(contents, tuple(combined(reading.findings)), stream.packed_bytes, complete)
 
 
@@ -81,8 +82,9 @@ def combined(findings: Iterable[Finding]) -> list[Finding]:
             continue
         more = counts[finding.code] - _TOLD_OF_A_KIND
         if told[finding.code] == _TOLD_OF_A_KIND and more > 0:
-            finding = replace(finding, message=f"{finding.message} (and {more} more of this kind)")
-        kept.append(finding)
+            kept.append(replace(finding, message=f"{finding.message} (and {more} more of this kind)"))
+        else:
+            kept.append(finding)
     return kept
 
 
@@ -149,7 +151,7 @@ class _Reading:
     def _path(self, entry: TarEntry) -> str | None:
         """The member's normal path; None for the root and for what can't be unpacked."""
         name, shown = entry.name, printable(entry.name)
-        if not name:
+        if not name.strip("/"):
             self.findings.append(_no_name(entry))
             return None
         if name.startswith("/"):

@@ -150,7 +150,7 @@ CONFIG_CODES: Final = {
         "config.pbtxt does not fit Triton's schema.", "The message names line and column."
     ),
     "config-tensor-name": _error("A tensor has no name.", "Give it one."),
-    "config-tensor-twice": _error("Two tensors of one kind have one name.", "Rename one."),
+    "config-tensor-twice": _error("Two inputs have one name.", "Rename one."),
     "config-tensor-type": _error("A tensor has no data_type.", "Add it, e.g. TYPE_FP32."),
     "config-tensor-dims": _error("A tensor has no dims, or one below 1 that is not -1.", "Write its dims."),
     "config-tensor-format": _error(

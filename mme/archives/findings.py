@@ -9,7 +9,7 @@ from typing import Literal
 from mme.errors import MmeError
 
 Severity = Literal["error", "warning", "note"]
-"""error: the container will not serve it. warning: it may fail, or not do what was meant. note: worth knowing."""
+"""error: the container will not serve it. warning: it may fail, or differ from what was meant."""
 
 
 @dataclass(frozen=True, slots=True)

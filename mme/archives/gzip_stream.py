@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -12,6 +13,7 @@ CHUNK_BYTES: Final = 256 * 1024
 
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header and trailer are expected"
+_ERROR_NUMBER: Final = re.compile(r"^Error -?\d+ ")
 _TAR_MAGIC: Final = slice(257, 262)
 
 _FORMATS: Final = (
@@ -139,7 +141,7 @@ class GzipStream:
             self._input += block
 
     def _inflate(self) -> bytes:
-        from isal import isal_zlib
+        from isal.igzip_lib import IsalError
 
         if self._inflater.eof:
             self._next_part()
@@ -156,12 +158,12 @@ class GzipStream:
                 )
         try:
             block: bytes = self._inflater.decompress(self._input, CHUNK_BYTES)
-        except isal_zlib.error as error:
+        except IsalError as error:  # type: ignore[misc]
             raise StoppedError(
                 found(
                     "gzip-damaged",
                     f"the gzip data is damaged near byte {self.packed_bytes - len(self._input)}: "
-                    f"{str(error).lower()}",
+                    f"{_ERROR_NUMBER.sub('', str(error)).lower()}",
                     "copy it again in binary mode, or pack it again",
                 )
             ) from None

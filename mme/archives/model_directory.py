@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from mme.archives.finding_codes import found
 from mme.archives.findings import ArchiveError, Finding
 
 JUNK: Final = (
@@ -188,7 +189,7 @@ def _name_fault(path: str) -> Finding | None:
         path.encode("utf-8")
     except UnicodeEncodeError:
         shown = path.encode("utf-8", "backslashreplace").decode()
-        return Finding("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
+        return found("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
     return None
 
 
@@ -204,7 +205,7 @@ def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     mode = entry.stat(follow_symlinks=False).st_mode
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return Finding(
+    return found(
         "special-file", f"{path} is {kind}, not a regular file", "remove it from the model's directory"
     )
 
@@ -212,4 +213,4 @@ def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
 def unreadable(path: str, error: OSError) -> Finding:
     """The finding for a file that can't be read."""
     reason = (error.strerror or str(error)).lower()
-    return Finding("unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}")
+    return found("unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}")

@@ -124,11 +124,11 @@ class TarStream:
         self._stream.skip(self._padding)
         self._left = self._padding = 0
 
-    def _cut_off(self) -> StoppedError:
+    def _cut_off(self, place: str = "in the middle of") -> StoppedError:
         return StoppedError(
             found(
                 "tar-truncated",
-                f"the tar ends in the middle of {printable(self._current)}",
+                f"the tar ends {place} {printable(self._current)}",
                 "the program that packed it was stopped: pack it again",
             )
         )
@@ -136,15 +136,15 @@ class TarStream:
     def _header(self, block: bytes, *, first: bool) -> tarfile.TarInfo:
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.HeaderError, ValueError) as error:
+        except (tarfile.HeaderError, ValueError):
             if first:
                 what = looks_like(block)
                 inside = f"what is inside is {what}" if what else "what is inside is no tar"
                 raise StoppedError(
                     found("not-a-tar", f"it is gzip, but {inside}", "pack the model's directory as a tar.gz")
                 ) from None
-            if isinstance(error, tarfile.TruncatedHeaderError):
-                raise self._cut_off() from None
+            if len(block) < BLOCK:
+                raise self._cut_off("in a header after") from None
             raise self._damaged() from None
         if header.size < 0:
             raise self._damaged()
@@ -201,10 +201,12 @@ class TarStream:
             if len(extra) < BLOCK:
                 raise self._cut_off()
             more = extra[504]
-        try:
-            return max(0, tarfile.nti(block[483:495]))  # type: ignore[attr-defined]
-        except tarfile.HeaderError:
-            raise self._damaged() from None
+        digits = block[483:495].strip(b"\x00 ")
+        if digits[:1] == b"\x80":  # too large for octal digits
+            return int.from_bytes(block[484:495])
+        if digits.strip(b"01234567"):
+            raise self._damaged()
+        return int(digits or b"0", 8)
 
     def _drain(self) -> None:
         while block := self._stream.read(BLOCK * 64):

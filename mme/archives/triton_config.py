@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mme.archives.finding_codes import found
 from mme.archives.findings import Finding
 from mme.archives.signature import TensorSignature, TensorSpec
 from mme.archives.triton_schema import load_schema
@@ -18,6 +20,7 @@ DEFAULT_MODEL_FILES: Final = {
     "python": "model.py",
     "pytorch": "model.pt",
     "tensorrt": "model.plan",
+    "vllm": "model.json",
 }
 """What a version directory must hold, by backend. Source: Triton user guide, "Model Repository".
 
@@ -25,17 +28,29 @@ TensorFlow's name depends on the platform, and backends that are not listed look
 
 PLATFORM_BACKENDS: Final = {
     "onnxruntime_onnx": "onnxruntime",
+    "libtorch": "pytorch",
     "pytorch_libtorch": "pytorch",
+    "torch_aoti": "pytorch",
     "tensorflow_graphdef": "tensorflow",
     "tensorflow_savedmodel": "tensorflow",
     "tensorrt_plan": "tensorrt",
 }
 """Source: Triton's backend repository, "Backend platform names"."""
 
-_TENSORFLOW_FILES: Final = {
+_PLATFORM_FILES: Final = {
     "tensorflow_graphdef": "model.graphdef",
     "tensorflow_savedmodel": "model.savedmodel",
+    "torch_aoti": "model.pt2",
 }
+
+_FOREST_FILES: Final = {
+    "xgboost": "xgboost.model",
+    "xgboost_json": "xgboost.json",
+    "xgboost_ubj": "xgboost.ubj",
+    "lightgbm": "model.txt",
+    "treelite_checkpoint": "checkpoint.tl",
+}
+"""What the FIL backend opens, by its parameter model_type. Source: fil_backend, docs/model_config.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +83,20 @@ class TritonConfig:
             return None
         if self.message.default_model_filename:
             return str(self.message.default_model_filename)
-        return _TENSORFLOW_FILES.get(str(self.message.platform)) or DEFAULT_MODEL_FILES.get(self.backend)
+        if self.backend == "fil":
+            return _FOREST_FILES.get(self.parameter("model_type") or "xgboost")
+        return _PLATFORM_FILES.get(str(self.message.platform)) or DEFAULT_MODEL_FILES.get(self.backend)
+
+    def parameter(self, key: str) -> str | None:
+        """The text of one of its parameters, or None."""
+        parameters = self.message.parameters
+        return str(parameters[key].string_value) if key in parameters else None
 
     def served_versions(self, present: list[int]) -> list[int]:
-        """The versions Triton would load of those present, by `version_policy` (default: the highest)."""
+        """The versions that `version_policy` selects (default: the highest of those present).
+
+        Versions that it names one by one may be absent; `latest` without a number selects none.
+        """
         policy = self.message.version_policy
         choice = policy.WhichOneof("policy_choice")
         if choice == "all":
@@ -79,7 +104,7 @@ class TritonConfig:
         if choice == "specific":
             return sorted(int(version) for version in policy.specific.versions)
         count = int(policy.latest.num_versions) if choice == "latest" else 1
-        return sorted(present)[-max(count, 1) :]
+        return sorted(present)[-count:] if count else []
 
 
 def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Finding:
@@ -96,36 +121,57 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
 
     message = load_schema().ModelConfig()
     try:
-        text_format.Parse(content.decode("utf-8"), message)
-    except UnicodeDecodeError as error:
-        return Finding(
-            "config-encoding",
-            f"{source} is not UTF-8 text (byte {error.start})",
-            "it must be a protobuf text file, not a binary one",
-        )
+        text_format.Parse(content.decode("utf-8", "replace"), message)
+        # Triton reads bytes: what is not UTF-8 hurts it in a value, not in a comment.
+        if "\ufffd" in text_format.MessageToString(message, as_utf8=True):
+            content.decode("utf-8")
+    except UnicodeDecodeError:
+        return _encoding_fault(content, source) or TritonConfig(message, _signature(message))
     except text_format.ParseError as error:
-        return Finding(
+        return _encoding_fault(content, source) or found(
             "config-syntax",
             f"{source} is not a Triton model configuration: {_parse_reason(error)}",
             "compare it with Triton's user guide, page Model Configuration",
         )
+    return _tensor_fault(message, source) or TritonConfig(message, _signature(message))
+
+
+def _tensor_fault(message: Any, source: str) -> Finding | None:
     nameless = next(
         (kind for kind in ("input", "output") if any(not tensor.name for tensor in getattr(message, kind))),
         None,
     )
     if nameless:
-        return Finding(
+        return found(
             "config-tensor-name",
             f"an {nameless} in {source} has no name: Triton says \"model {nameless} must specify 'name'\"",
             f"give every {nameless} a name",
         )
     if message.max_batch_size < 0:
-        return Finding(
+        return found(
             "config-batch-size",
             f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative",
             "0 means that the model takes no batch dimension",
         )
-    return TritonConfig(message, _signature(message))
+    return None
+
+
+def _encoding_fault(content: bytes, source: str) -> Finding | None:
+    if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return found(
+            "config-encoding",
+            f"{source} is not UTF-8 text as Triton reads it: it starts with a byte order mark",
+            "save it as UTF-8 without BOM",
+        )
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return found(
+            "config-encoding",
+            f"{source} is not UTF-8 text (byte {error.start})",
+            "it must be a protobuf text file, not a binary one",
+        )
+    return None
 
 
 def _parse_reason(error: Exception) -> str:

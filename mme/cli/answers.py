@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.cli.console import plain_table, standard_output
+from mme.cli.console import plain_table, print_note, size_text, standard_error, standard_output
 
 if TYPE_CHECKING:
+    from mme.client import Reply
     from mme.client.datatypes import Array
 
 _SHOWN_VALUES: Final = 12
@@ -35,17 +40,58 @@ def print_answer(
     console.print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
 
 
-def answer_json(model: str, endpoint: str, outputs: dict[str, Array], milliseconds: float) -> dict[str, Any]:
+def answer_json(
+    asked: str, model: str, endpoint: str, outputs: dict[str, Array], milliseconds: float
+) -> dict[str, Any]:
     """The whole answer. BYTES are decoded as UTF-8, with what is none replaced."""
-    return {
-        "model": model,
-        "endpoint": endpoint,
-        "milliseconds": round(milliseconds, 3),
-        "outputs": {
-            name: {"datatype": _datatype(array), "shape": list(array.shape), "data": _data(array)}
-            for name, array in outputs.items()
-        },
-    }
+    from mme.client.files import outputs_json
+
+    return _facts(asked, model, endpoint, milliseconds) | {"outputs": outputs_json(outputs)}
+
+
+def print_reply(model: str, reply: Reply, milliseconds: float) -> None:
+    """Prints a container's bytes: text to a terminal, anything to a pipe or a file."""
+    text = _text(reply)
+    if text is not None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    elif sys.stdout.isatty():
+        size = size_text(len(reply.body))
+        print_note("answer", f"{size} of {reply.content_type or 'no type'}; save it: --output FILE")
+    else:
+        sys.stdout.buffer.write(reply.body)
+        sys.stdout.buffer.flush()
+    # Not among what is piped on.
+    standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
+
+
+def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:
+    """A container's bytes: JSON as what it says, other text as text, anything else in base64."""
+    facts = _facts(asked, model, endpoint, milliseconds)
+    facts |= {"variant": reply.variant, "content_type": reply.content_type}
+    text = _text(reply)
+    if text is None:
+        return facts | {"body_base64": base64.b64encode(reply.body).decode()}
+    if reply.content_type.partition(";")[0].strip() == "application/json":
+        with contextlib.suppress(ValueError):
+            return facts | {"body": json.loads(text)}
+    return facts | {"body": text}
+
+
+def _facts(asked: str, model: str, endpoint: str, milliseconds: float) -> dict[str, Any]:
+    alias = {} if asked == model else {"alias": asked}
+    return {"model": model, **alias, "endpoint": endpoint, "milliseconds": round(milliseconds, 3)}
+
+
+def _text(reply: Reply) -> str | None:
+    """The answer as text where it says that it is some, or says nothing and is."""
+    kind = reply.content_type.partition(";")[0].strip().lower()
+    if kind and not (
+        kind.startswith("text/") or any(word in kind for word in ("json", "csv", "xml", "yaml"))
+    ):
+        return None
+    with contextlib.suppress(UnicodeDecodeError):
+        return reply.body.decode()
+    return None
 
 
 def looks_like_classes(array: Array, *, of_picture: bool = False) -> bool:
@@ -95,11 +141,3 @@ def _datatype(array: Array) -> str:
     from mme.client.datatypes import datatype_of
 
     return datatype_of(array)
-
-
-def _data(array: Array) -> Any:
-    if array.dtype.kind != "O":
-        return array.tolist()
-    decoded = array.copy()
-    decoded.reshape(-1)[:] = [_value(item) for item in array.reshape(-1)]
-    return decoded.tolist()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import boto3
     import typer
+    from mypy_boto3_s3 import S3Client
 
     from mme.aliases import AliasStore
     from mme.client import MultiModelClient
@@ -62,22 +63,25 @@ class Target:
 
         return AwsClients(self._session, self.settings)
 
+    def s3(self) -> S3Client:
+        """S3, wherever the deployment is; nothing is looked up."""
+        from mme.operate.access import s3_client
+
+        return s3_client(self._session, self.settings)
+
     def store(self) -> ModelStore:
         """Its models."""
-        from mme.operate.access import s3_client
         from mme.registry import ModelStore
 
         found = self.deployment
-        client = s3_client(self._session, self.settings)
-        return ModelStore.open(self._session, client, found.bucket, found.prefix)
+        return ModelStore.open(self._session, self.s3(), found.bucket, found.prefix)
 
     def aliases(self) -> AliasStore:
         """Its aliases."""
         from mme.aliases import AliasStore
-        from mme.operate.access import s3_client
 
         found = self.deployment
-        return AliasStore(s3_client(self._session, self.settings), found.bucket, found.prefix)
+        return AliasStore(self.s3(), found.bucket, found.prefix)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""

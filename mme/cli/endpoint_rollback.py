@@ -33,6 +33,7 @@ def rollback(
     """
     import time
 
+    from mme.cli.confirmation import confirm
     from mme.cli.console import print_json, print_note, standard_error, standard_output
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
@@ -43,7 +44,7 @@ def rollback(
     if not as_json:
         _print_plan(plan)
     if not yes:
-        typer.confirm(f"Roll {plan.endpoint.name} back?", abort=True, err=True)
+        confirm(f"Roll {plan.endpoint.name} back?")
     roll_back(target.clients, plan)
     with standard_error().status(f"{plan.endpoint.name} is being updated") as shown:
 

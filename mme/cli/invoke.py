@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,36 +14,94 @@ from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mme.archives.signature import TensorSignature
-    from mme.client import MultiModelClient
-    from mme.client.datatypes import Array
+    from mme.cli.deployment import Target
     from mme.client.literals import NamedTensor
     from mme.registry import ModelStore
 
 app = typer.Typer(name="invoke", help="Call a model and show what it answers.")
+
+_TENSORS = "Tensors, for Triton"
+_BYTES = "Bytes, for framework containers"
 
 
 @app.command(no_args_is_help=True)
 def invoke(
     context: typer.Context,
     model: Annotated[
-        str, typer.Argument(help="The TargetModel: add_sub_v0.tar.gz, tenant-a/x_v1.tar.gz.", metavar="MODEL")
+        str, typer.Argument(help="add_sub_v0.tar.gz, or an alias: add_sub@prod.", metavar="MODEL")
     ],
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", "-i", help="NAME=1,2,3,4, NAME=@file.npy or NAME:INT64=1,2.", metavar="NAME=VALUES"
+            "--input",
+            "-i",
+            help="NAME=1,2,3,4, NAME=@file.npy or NAME:INT64=1,2.",
+            metavar="NAME=VALUES",
+            rich_help_panel=_TENSORS,
         ),
     ] = None,
     json_input: Annotated[
         Path | None,
         typer.Option(
             "--json-input",  # A bracket would be markup to rich.
-            help=r'File with {"NAME": \[values]} or a KServe v2 request.',
+            help=r'File (or -) with {"NAME": \[values]} or a KServe v2 request.',
             metavar="FILE",
+            rich_help_panel=_TENSORS,
         ),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option("--image", help="Picture, made to fit the model's input.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--image",
+            help="Picture, made to fit the model's input.",
+            metavar="FILE",
+            rich_help_panel=_TENSORS,
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Ask for this output alone; may be given again.",
+            metavar="OUTPUT",
+            rich_help_panel=_TENSORS,
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", help="A parameter of the request.", metavar="NAME=VALUE", rich_help_panel=_TENSORS
+        ),
+    ] = None,
+    body: Annotated[
+        Path | None,
+        typer.Option(
+            "--body", help="Send this file (or -) as it is.", metavar="FILE", rich_help_panel=_BYTES
+        ),
+    ] = None,
+    content_type: Annotated[
+        str | None,
+        typer.Option(
+            "--content-type",
+            help="What the body is, where FILE's ending does not tell.",
+            metavar="TYPE",
+            rich_help_panel=_BYTES,
+        ),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", help="The wanted form of the answer.", metavar="TYPE", rich_help_panel=_BYTES
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Save the answer: tensors as .npz, .npy or .json, bytes as they are.",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: Annotated[
         bool,
@@ -55,27 +116,144 @@ def invoke(
     Shapes and types come from the model's published configuration.
 
     Example: mme invoke add_sub_v0.tar.gz --input INPUT0=1,2,3,4 --input INPUT1=1,2,3,4
+
+    Example: mme invoke churn_v2.tar.gz --body rows.csv --accept application/json
     """
-    import time
-
-    from mme.cli.answers import answer_json, print_answer
-    from mme.cli.console import print_json
     from mme.cli.deployment import target_of
-    from mme.client.targets import check_target
 
-    check_target(model)
-    target = target_of(context)
-    tensors = _tensors(inputs or [], json_input, image, _signature(target.store(), model))
-    client: MultiModelClient = target.client()
-    arrays: dict[str, Array] = {tensor.name: tensor.array for tensor in tensors}
-    datatypes = {tensor.name: tensor.datatype for tensor in tensors if tensor.datatype}
+    tensors = {
+        "--input": inputs,
+        "--json-input": json_input,
+        "--image": image,
+        "--only": only,
+        "--parameter": parameters,
+    }
+    if body is not None:
+        _refuse(tensors, "--body sends bytes as they are, so {} can't be given with it")
+        _call_with_bytes(target_of(context), model, body, content_type, accept, output, as_json)
+        return
+    _refuse(
+        {"--content-type": content_type, "--accept": accept}, "{} is for bytes", hint="give them: --body FILE"
+    )
+    _call_with_tensors(
+        target_of(context), model, inputs or [], json_input, image, only, parameters or [], output, as_json
+    )
+
+
+def _call_with_tensors(
+    target: Target,
+    model: str,
+    inputs: list[str],
+    json_input: Path | None,
+    image: Path | None,
+    only: list[str] | None,
+    parameters: list[str],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    from mme.cli.answers import answer_json, print_answer
+    from mme.cli.console import print_json, print_note
+    from mme.client.files import check_outputs_path, save_outputs
+    from mme.client.literals import parse_parameter
+
+    if output:
+        check_outputs_path(output)
+    own = dict(parse_parameter(text) for text in parameters)
+    meant = _resolved(target, model)
+    store = target.store()
+    signature = _signature(store, meant)
+    tensors = _tensors(inputs, json_input, image, signature)
+    client = target.client()
     began = time.perf_counter()
-    outputs = client.infer(model, arrays, datatypes=datatypes)
+    with _better_hints(store, meant, signature):
+        outputs = client.infer(
+            meant,
+            {tensor.name: tensor.array for tensor in tensors},
+            outputs=only or None,
+            datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+            parameters=own,
+        )
     milliseconds = (time.perf_counter() - began) * 1000
+    if output:
+        save_outputs(output, outputs)
     if as_json:
-        print_json(answer_json(model, client.endpoint_name, outputs, milliseconds))
+        print_json(answer_json(model, meant, client.endpoint_name, outputs, milliseconds))
+        return
+    print_answer(meant, outputs, milliseconds, of_picture=image is not None)
+    if output:
+        print_note("saved", str(output))
+
+
+def _call_with_bytes(
+    target: Target,
+    model: str,
+    body: Path,
+    content_type: str | None,
+    accept: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    from mme.cli.answers import print_reply, reply_json
+    from mme.cli.console import print_json, print_note
+    from mme.client.files import check_directory, content_type_of, read_bytes
+
+    if output:
+        check_directory(output)
+    sent_as = content_type or content_type_of(body)
+    content = read_bytes(body)
+    meant = _resolved(target, model)
+    client = target.client()
+    began = time.perf_counter()
+    with _better_hints(target.store(), meant, None):
+        reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if output:
+        try:
+            output.write_bytes(reply.body)
+        except OSError as error:
+            raise MmeError(f"{output} can't be written: {(error.strerror or '').lower()}") from error
+    if as_json:
+        print_json(reply_json(model, meant, client.endpoint_name, reply, milliseconds))
+    elif output:
+        print_note("saved", f"{output}: {len(reply.body)} bytes of {reply.content_type or 'no type'}")
     else:
-        print_answer(model, outputs, milliseconds, of_picture=image is not None)
+        print_reply(meant, reply, milliseconds)
+
+
+def _resolved(target: Target, model: str) -> str:
+    """The TargetModel, before anything else is asked of AWS where it is no alias."""
+    from mme.aliases import is_alias
+    from mme.client.targets import resolved
+
+    return resolved(model, target.aliases() if is_alias(model) else None)
+
+
+def _refuse(given: Mapping[str, object], words: str, hint: str | None = None) -> None:
+    names = [name for name, value in given.items() if value]
+    if names:
+        raise MmeError(words.format(" and ".join(names)), hint=hint)
+
+
+@contextmanager
+def _better_hints(store: ModelStore, model: str, signature: TensorSignature | None) -> Iterator[None]:
+    """Says what the store knows: names like the one that is not there, or the tensors that a model takes."""
+    from mme.client import BadInputError, UnknownModelError
+    from mme.client.literals import describe
+    from mme.registry.targets import unknown_target
+
+    try:
+        yield
+    except UnknownModelError as error:
+        # Who may invoke a model need not be allowed to look into the bucket.
+        with suppress(MmeError):
+            error.hint = unknown_target(store, model).hint
+        raise
+    except BadInputError as error:
+        if signature and signature.inputs:
+            takes = f"it takes {describe(signature.inputs)}"
+            known = error.hint is None or error.hint.startswith("see what it takes")
+            error.hint = takes if known else f"{takes}; {error.hint}"
+        raise
 
 
 def _signature(store: ModelStore, model: str) -> TensorSignature | None:
@@ -103,7 +281,7 @@ def _tensors(
         tensors.append(load_picture(image, signature))
     if not tensors:
         takes = f"it takes {describe(signature.inputs)}: " if signature and signature.inputs else ""
-        raise TensorError("no input is given", hint=f"{takes}use --input, --json-input or --image")
+        raise TensorError("no input is given", hint=f"{takes}use --input, --json-input, --image or --body")
     names = [tensor.name for tensor in tensors]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

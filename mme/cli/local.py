@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,13 +23,18 @@ app = typer.Typer(
 
 _Port = Annotated[
     int | None,
-    typer.Option("--port", help="Localhost port; 0 takes a free one. Default 4747.", show_default=False),
+    typer.Option("--port", help="Port of the runtime; by default 4747.", show_default=False),
 ]
 
 
 @app.command()
 def up(
-    port: _Port = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", help="Localhost port; 0 takes a free one. By default 4747.", show_default=False
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     memory_mib: Annotated[
         float | None, typer.Option("--memory-mib", help="Memory of each instance for models, in MiB.")
@@ -37,13 +43,26 @@ def up(
         float | None,
         typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
+    ] = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
     Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(port=port, memory_mib=memory_mib, weight_factor=weight_factor)
+    settings = _settings(
+        port=port,
+        memory_mib=memory_mib,
+        weight_factor=weight_factor,
+        folder=folder.absolute() if folder else None,
+        enforce_iam=enforce_iam or None,
+    )
     if detach:
         from mme.local.launcher import start_detached
 
@@ -91,14 +110,19 @@ def status(
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if here.ready and port in (None, here.port)]
-    found = [ask_status(here) | {"port": here.port} for here in known]
+    known = [here for here in running() if port in (None, here.port)]
+    found = [ask_status(here) | {"port": here.port} for here in known if here.ready]
     if as_json:
         print_json({"runtimes": found})
         return
     if not found:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        starting = ", ".join(str(here.port) for here in known)
+        typer.echo(
+            f"a local runtime is starting on port {starting}; ask again in a second"
+            if starting
+            else f"no local runtime runs{where}; start one: mme local up --detach"
+        )
         return
     console = standard_output()
     for runtime in found:
@@ -111,21 +135,31 @@ def status(
 
 
 def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
-    console.print(
-        f"endpoint [bold]{endpoint['name']}[/] {endpoint['instance_type']}, {endpoint['requests']} requests"
-    )
+    from rich.markup import escape
+
+    count = endpoint["requests"]
+    requests = f"{count:,} {'request' if count == 1 else 'requests'}"
+    console.print(f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}")
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
-        used = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} in use"
-        table.add_row(str(index), f"[dim]{used}[/]", "", "", "")
+        memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
+        disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
+        models = len(instance["models"])
+        loaded = f"{models:,} {'model' if models == 1 else 'models'}"
+        console.print(f"instance {index}: {loaded}, {memory}, {disk} in use", highlight=False)
         for model in instance["models"]:
             table.add_row(
-                "", model["name"], model["state"], size_text(model["weight_bytes"]), str(model["hits"])
+                str(index),
+                escape(model["name"]),
+                model["state"],
+                size_text(model["weight_bytes"]),
+                f"{model['hits']:,}",
             )
-    console.print(table)
+    if table.row_count:
+        console.print(table)
 
 
-def _settings(**given: float | None) -> LocalSettings:
+def _settings(**given: float | Path | None) -> LocalSettings:
     from pydantic import ValidationError
 
     from mme.errors import MmeError
@@ -140,7 +174,7 @@ def _settings(**given: float | None) -> LocalSettings:
         name = str(first["loc"][0])
         raise MmeError(
             f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
-            hint=f"Set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}.",
+            hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
         ) from None
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from mme.archives.signature import TensorSignature, TensorSpec
-from mme.client.codec import parse_request
+from mme.client.codec import Parameter, parse_request
 from mme.client.datatypes import DATATYPES, NUMPY_TYPES, Array, from_json
 from mme.client.errors import TensorError
+from mme.client.files import read_bytes
 
 _DEFAULT_TYPE = "FP32"
 
@@ -44,10 +45,7 @@ def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTen
         TensorError: it is not of that form, the model has no such input, or the values don't fit it.
     """
     left, equals, value = text.partition("=")
-    name, colon, suffix = left.rpartition(":")
-    # A colon may be part of the name: TensorFlow's end in `:0`.
-    explicit = suffix if colon and suffix in DATATYPES else None
-    name = name if explicit else left
+    name, explicit = _name_and_type(left, signature)
     if not equals or not name:
         raise TensorError(
             f"{text!r} is not of the form NAME=VALUES", hint="for example --input INPUT0=1,2,3,4"
@@ -62,16 +60,30 @@ def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTen
     return NamedTensor(name, _fitted(_listed(values, used, name), spec, signature, name), used)
 
 
+def parse_parameter(text: str) -> tuple[str, Parameter]:
+    """Reads `NAME=VALUE` as a request's parameter: a number, true or false, or else text.
+
+    Raises:
+        TensorError: it is not of that form.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise TensorError(f"{text!r} is not of the form NAME=VALUE", hint="for example --parameter top=3")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, parsed if isinstance(parsed, str | int | float | bool) else value
+
+
 def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> list[NamedTensor]:
-    """Reads a file with `{"NAME": [values], ...}` or with a KServe v2 request.
+    """Reads a file, or standard input for `-`, with `{"NAME": [values], ...}` or with a KServe v2 request.
 
     Raises:
         TensorError: the file can't be read or holds neither.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TensorError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
+        content = json.loads(read_bytes(path))
     except ValueError as error:
         raise TensorError(f"{path} is not JSON: {error}") from error
     if isinstance(content, dict) and isinstance(content.get("inputs"), list):
@@ -130,6 +142,19 @@ def known_input(signature: TensorSignature | None, name: str) -> TensorSpec | No
 def describe(specs: Iterable[TensorSpec]) -> str:
     """`INPUT0 FP32 [4], INPUT1 FP32 [4]`."""
     return ", ".join(f"{spec.name} {spec.datatype} {list(spec.dims)}" for spec in specs)
+
+
+def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, str | None]:
+    """`NAME:TYPE` in its two parts. A colon may be part of the name: TensorFlow's end in `:0`."""
+    name, colon, suffix = left.rpartition(":")
+    if not colon or (signature is not None and signature.input(left) is not None):
+        return left, None
+    if suffix.upper() in DATATYPES:
+        return name, suffix.upper()
+    if suffix.isidentifier():
+        known = ", ".join(sorted(DATATYPES))
+        raise TensorError(f"{suffix!r} is no data type of Triton", hint=f"one of: {known}")
+    return left, None
 
 
 def _values(value: str, datatype: str, name: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mme.aliases import is_alias
 from mme.catalog.limits import TARGET_MODEL_MAX_CHARS
 from mme.client.errors import InvalidTargetError
 
@@ -17,11 +18,6 @@ class SupportsResolve(Protocol):
         Raises:
             MmeError: there is no such alias.
         """
-
-
-def is_alias(target: str) -> bool:
-    """True for what must be resolved before it can be invoked: it holds an `@` and is no archive's name."""
-    return "@" in target and not target.endswith(".tar.gz")
 
 
 def resolved(target: str, aliases: SupportsResolve | None) -> str:

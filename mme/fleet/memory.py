@@ -1,7 +1,8 @@
 """Which models one instance holds in memory, and which leave when another needs the room.
 
 AWS says that unused models are unloaded when memory runs short (developer guide,
-"multi-model-endpoints"); it never says in which order. Least recently used first is our assumption.
+"multi-model-endpoints"); it never says in which order. Least recently used first is our assumption,
+and there are others to choose.
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ from enum import Enum
 class ModelState(Enum):
     """Where a model stands on an instance."""
 
+    WAITING = "waiting"
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
+
+
+class EvictionOrder(Enum):
+    """Which idle model leaves first."""
+
+    LEAST_RECENTLY_USED = "lru"
+    LEAST_FREQUENTLY_USED = "lfu"
+    """Fewest requests since its load; of those, the least recently used."""
+    FIRST_IN_FIRST_OUT = "fifo"
+    """The one whose load was asked for first."""
 
 
 class TooLargeError(Exception):
@@ -45,6 +57,7 @@ class _Held:
     users: int = 0
     last_use: int = 0
     hits: int = 0
+    admitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +65,8 @@ class Admission:
     """What must happen before a model may be loaded.
 
     Attributes:
-        model: the model that asked for room. It is booked as LOADING from now on.
-        evicted: models now UNLOADING, least recently used first; unload them, then load.
+        model: the model that asked for room. It is booked as WAITING from now on.
+        evicted: models now UNLOADING, in the order of their eviction; unload them, then begin to load.
     """
 
     model: str
@@ -64,14 +77,21 @@ class Admission:
 class ModelMemory:
     """The memory ledger of one instance. Every method is one transaction: it happens or raises.
 
-    A model on its way out keeps its weight booked until :meth:`unloaded`, so the ledger never
-    promises the same bytes twice. A model with users is never chosen to leave.
+    A model's way: :meth:`admit` (WAITING: room is promised), :meth:`begin_load` (LOADING, once
+    those who leave have left), :meth:`loaded` (READY), and out by :meth:`evict`, :meth:`evict_one` or
+    another's admission (UNLOADING) to :meth:`unloaded`. What lies in the memory is never more than
+    the budget, and neither is what will lie there once all promises are kept. A model with users is
+    never chosen to leave.
 
     Args:
         budget: bytes that all models together may weigh; at least 1.
+        keep_loaded: False for ``ModelCacheSetting=Disabled``: a model leaves right after its last use.
+        order: which idle model leaves first.
     """
 
     budget: int
+    keep_loaded: bool = True
+    order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
     _held: dict[str, _Held] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -81,8 +101,13 @@ class ModelMemory:
 
     @property
     def used(self) -> int:
-        """Bytes booked now, models on their way in or out included."""
-        return sum(held.weight for held in self._held.values())
+        """Bytes that lie in the memory now, models on their way in or out included."""
+        return sum(held.weight for held in self._held.values() if held.state is not ModelState.WAITING)
+
+    @property
+    def booked(self) -> int:
+        """Bytes in the memory once everybody who leaves has left and everybody who waits is in."""
+        return sum(held.weight for held in self._held.values() if held.state is not ModelState.UNLOADING)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -107,11 +132,9 @@ class ModelMemory:
         return self._held[model].users
 
     def admit(self, model: str, weight: int) -> Admission:
-        """Book room for a model that is to be loaded, naming the idle models that must leave.
+        """Promise room to a model that is to be loaded, naming the idle models that must leave.
 
-        The named models turn to UNLOADING at once: nobody can start to use them any more. Their
-        bytes stay booked until :meth:`unloaded`, so ``used`` may exceed the budget between the
-        two; load only after all of them have left.
+        The named models turn to UNLOADING at once: nobody can start to use them any more.
 
         Args:
             model: the target model's name; must not be held already.
@@ -128,7 +151,7 @@ class ModelMemory:
             raise ValueError(f"a model cannot weigh {weight} bytes")
         if weight > self.budget:
             raise TooLargeError(model, weight, self.budget)
-        staying = sum(h.weight for h in self._held.values() if h.state is not ModelState.UNLOADING)
+        staying = self.booked
         chosen: list[str] = []
         for name in self._idle():
             if staying + weight <= self.budget:
@@ -139,11 +162,23 @@ class ModelMemory:
             raise NoRoomError(f"no room for {model}: {staying} of {self.budget} bytes are in use")
         for name in chosen:
             self._held[name].state = ModelState.UNLOADING
-        self._held[model] = _Held(weight, ModelState.LOADING, last_use=self._tick())
+        now = self._tick()
+        self._held[model] = _Held(weight, ModelState.WAITING, last_use=now, admitted=now)
         return Admission(model, tuple(chosen))
 
+    def begin_load(self, model: str) -> bool:
+        """Take the promised room. False where those who leave are not all gone; then nothing has changed.
+
+        KeyError or ValueError where no room was promised.
+        """
+        held = self._expect(model, ModelState.WAITING)
+        if self.used + held.weight > self.budget:
+            return False
+        held.state = ModelState.LOADING
+        return True
+
     def evict_one(self, *, sparing: str | None = None) -> str | None:
-        """Choose the least recently used idle model to leave, for a container that answered 507.
+        """Choose one idle model to leave, for a container that answered 507.
 
         Returns its name, now UNLOADING, or None where nothing can leave.
         """
@@ -166,8 +201,8 @@ class ModelMemory:
         self._expect(model, ModelState.LOADING).state = ModelState.READY
 
     def load_failed(self, model: str) -> None:
-        """The load came to nothing: its room is free again."""
-        self._expect(model, ModelState.LOADING)
+        """The load came to nothing, before or after it began: its room is free again."""
+        self._expect(model, ModelState.WAITING, ModelState.LOADING)
         del self._held[model]
 
     def unloaded(self, model: str) -> None:
@@ -185,25 +220,36 @@ class ModelMemory:
         held.last_use = self._tick()
         return True
 
-    def release(self, model: str) -> None:
-        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it."""
+    def release(self, model: str) -> bool:
+        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it.
+
+        True where it must leave at once; it is UNLOADING then.
+        """
         held = self._held[model]
         if not held.users:
             raise ValueError(f"{model} is not in use")
         held.users -= 1
         held.last_use = self._tick()
+        return not self.keep_loaded and self.evict(model)
 
     def _idle(self) -> list[str]:
-        return [
+        """Models that may leave, the first to leave first."""
+        idle = [
             name
             for name in self.models
             if self._held[name].state is ModelState.READY and not self._held[name].users
         ]
+        if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
+            idle.sort(key=lambda name: self._held[name].hits)
+        elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
+            idle.sort(key=lambda name: self._held[name].admitted)
+        return idle
 
-    def _expect(self, model: str, state: ModelState) -> _Held:
+    def _expect(self, model: str, *states: ModelState) -> _Held:
         held = self._held[model]
-        if held.state is not state:
-            raise ValueError(f"{model} is {held.state.value}, not {state.value}")
+        if held.state not in states:
+            wanted = " or ".join(state.value for state in states)
+            raise ValueError(f"{model} is {held.state.value}, not {wanted}")
         return held
 
     def _tick(self) -> int:

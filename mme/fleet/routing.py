@@ -1,4 +1,4 @@
-"""Which instance of a variant answers a request.
+"""Which variant of an endpoint, and which of its instances, answers a request.
 
 AWS: a request goes to an instance that already holds the model, and a busy model spills to a
 second one (developer guide, "multi-model-endpoints"). How busy is busy, nobody publishes:
@@ -20,7 +20,8 @@ class InstanceView:
         holds: it has the model loaded or on its way in.
         model_in_flight: requests for this model that it is answering now.
         in_flight: requests for any model that it is answering now.
-        free: bytes of its budget that nothing is booked on; may be negative.
+        free: bytes of its budget that no model has or was promised.
+        available: its container is up. One that is not gets requests only where no other is.
     """
 
     index: int
@@ -28,6 +29,7 @@ class InstanceView:
     model_in_flight: int
     in_flight: int
     free: int
+    available: bool = True
 
 
 def choose_instance(instances: Sequence[InstanceView], *, spill_at: int = 8) -> int:
@@ -43,10 +45,44 @@ def choose_instance(instances: Sequence[InstanceView], *, spill_at: int = 8) -> 
         raise ValueError("a variant has at least one instance")
     if spill_at < 1:
         raise ValueError(f"spill_at must be at least 1, got {spill_at}")
-    holders = [view for view in instances if view.holds]
-    others = [view for view in instances if not view.holds]
+    candidates = [view for view in instances if view.available] or instances
+    holders = [view for view in candidates if view.holds]
+    others = [view for view in candidates if not view.holds]
     if holders:
         best = min(holders, key=lambda view: (view.model_in_flight, view.in_flight, view.index))
         if best.model_in_flight < spill_at or not others:
             return best.index
     return min(others, key=lambda view: (-view.free, view.in_flight, view.index)).index
+
+
+@dataclass(frozen=True, slots=True)
+class VariantView:
+    """What routing may know of one variant.
+
+    Attributes:
+        name: the variant's name.
+        weight: its share of the traffic, relative to the other variants'.
+        requests: how many it was given since the weights were set.
+    """
+
+    name: str
+    weight: float
+    requests: int
+
+
+def choose_variant(variants: Sequence[VariantView]) -> str:
+    """Pick the variant for one request; returns its name.
+
+    AWS draws by chance; we take turns by the highest averages (d'Hondt), so that the same requests
+    always go the same ways, and no variant ever falls a whole request behind its share. Where all
+    weights are 0, the first variant gets everything.
+
+    Raises:
+        ValueError: there is no variant.
+    """
+    if not variants:
+        raise ValueError("an endpoint has at least one variant")
+    weighty = [view for view in variants if view.weight > 0]
+    if not weighty:
+        return variants[0].name
+    return min(weighty, key=lambda view: (view.requests + 1) / view.weight).name

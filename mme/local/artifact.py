@@ -6,7 +6,7 @@ import errno
 import shutil
 import tarfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
@@ -67,7 +67,12 @@ class _Member(tarfile.TarInfo):
 
 
 def unpack(
-    chunks: Iterable[bytes], folder: Path, *, most_bytes: int, abandoned: threading.Event | None = None
+    chunks: Iterable[bytes],
+    folder: Path,
+    *,
+    most_bytes: int,
+    abandoned: threading.Event | None = None,
+    reserve: Callable[[int], None] = lambda _: None,
 ) -> Artifact:
     """Unpack a ``.tar.gz`` given in pieces into ``folder/model``, as it arrives.
 
@@ -80,6 +85,7 @@ def unpack(
         folder: made; must not exist.
         most_bytes: most bytes of all files together.
         abandoned: set from another thread to stop.
+        reserve: called with the bytes of each file before it is written; what it raises ends it all.
 
     Raises:
         BadArchiveError: it is no gzipped tar, or one of the above.
@@ -95,7 +101,7 @@ def unpack(
             for count, member in enumerate(archive, 1):
                 if count > MOST_MEMBERS:
                     raise BadArchiveError(f"the archive has more than {MOST_MEMBERS:,} members")
-                total += _unpack_member(archive, member, model, most_bytes - total)
+                total += _unpack_member(archive, member, model, most_bytes - total, reserve)
                 archive.members = []  # type: ignore[attr-defined]  # it remembers each; nobody asks
         content.finish()
     except BaseException as error:
@@ -108,7 +114,13 @@ def unpack(
     return Artifact(model, total)
 
 
-def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path, room: int) -> int:
+def _unpack_member(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    root: Path,
+    room: int,
+    reserve: Callable[[int], None],
+) -> int:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise BadArchiveError(f"the archive's member {member.name!r} leads out of its folder")
@@ -116,8 +128,9 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path
         raise BadArchiveError(f"the archive's member {member.name!r} is a link or a special file")
     if member.isfile() and not name.parts:
         raise BadArchiveError("the archive holds a file without a name")
-    if member.size > room:
+    if member.isfile() and member.size > room:
         raise BadArchiveError(f"the archive unpacks to more than the disk limit at {member.name!r}")
+    reserve(0 if member.isdir() else member.size)
     try:
         return _write(archive, member, root.joinpath(*name.parts))
     except (OSError, ValueError) as error:

@@ -6,9 +6,12 @@ Source: AWS developer guide, "mms-container-apis".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+RETURNED_HEADERS = ("X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
+"""What a caller of ``InvokeEndpoint`` gets of the container's headers, besides Content-Type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,13 @@ class ContainerReply:
         status: HTTP status.
         body: the bytes it answered with.
         content_type: its Content-Type.
+        headers: those of `RETURNED_HEADERS` that it sent.
     """
 
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -3,74 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from mme.catalog import limits
-from mme.errors import MmeError
-from mme.fleet import choose_instance
 from mme.local import outcome
-from mme.local.artifact import Artifact, BadArchiveError, unpack
-from mme.local.cloud.account import DEFAULT_ACCOUNT, DEFAULT_REGION
-from mme.local.cloud.control_plane import (
-    DeployedContainer,
-    DeployedEndpoint,
-    DeployedVariant,
-    ObjectMissing,
-    list_endpoints,
-    open_object,
-    resolve_endpoint,
-)
-from mme.local.container import (
-    ContainerDiedError,
-    ContainerReply,
-    ContainerTimeoutError,
-    ServingContainer,
-)
+from mme.local.artifact import BadArchiveError
+from mme.local.call import Call, Invocation
+from mme.local.cloud.account import DEFAULT_REGION
+from mme.local.cloud.control_plane import DeployedEndpoint, list_endpoints, resolve_endpoint
+from mme.local.container import ContainerDiedError, ContainerTimeoutError
 from mme.local.instance import Instance
 from mme.local.load import LoadFailedError, NotReadyError
+from mme.local.serving import ContainerFactory, Serving, multi_model_variants, stop_all
 from mme.local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
 
-ContainerFactory = Callable[[Mapping[str, str], Path], ServingContainer]
-"""Makes the container of one instance, given its environment and a folder of its own."""
+_PAUSES_SECONDS = (1.0, 30.0)
+"""After a start that failed: how long requests hear of it at once before it is tried again, and at most."""
+
+_Key = tuple[str, str]  # region and name
 
 
 @dataclass(slots=True)
-class _Serving:
-    """The instances that serve one revision of one endpoint."""
+class _Failure:
+    """An endpoint that does not start as it is deployed."""
 
     endpoint: DeployedEndpoint
-    variant: DeployedVariant
-    container: DeployedContainer
-    instances: list[Instance] = field(default_factory=list)
-    requests: int = 0
-
-    def serves(self, endpoint: DeployedEndpoint) -> bool:
-        """Whether these instances are what the endpoint is to have now."""
-        return self.endpoint.revision == endpoint.revision and all(
-            variant.instance_count in (0, len(self.instances))
-            for variant in endpoint.variants
-            if variant.name == self.variant.name
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """One answered request.
-
-    Attributes:
-        reply: what the container said, with a 2xx status.
-        variant: the production variant that answered.
-    """
-
-    reply: ContainerReply
-    variant: str
+    error: outcome.InvocationError
+    pause: float
+    until: float
 
 
 class DataPlane:
@@ -89,90 +52,61 @@ class DataPlane:
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
-        self._serving: dict[tuple[str, str], _Serving] = {}
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._serving: dict[_Key, Serving] = {}
+        self._changes: dict[_Key, asyncio.Task[None]] = {}
+        self._failures: dict[_Key, _Failure] = {}
         self._retiring: set[asyncio.Task[None]] = set()
-        self._numbers = itertools.count()
         self._regions = {DEFAULT_REGION}
+        self._stopping = False
 
-    async def invoke(
-        self,
-        endpoint_name: str,
-        target_model: str | None,
-        body: bytes,
-        headers: Mapping[str, str],
-        *,
-        region: str = DEFAULT_REGION,
-    ) -> Invocation:
+    async def invoke(self, call: Call) -> Invocation:
         """Answer one ``InvokeEndpoint``.
-
-        Args:
-            endpoint_name: from the request's path.
-            target_model: from ``X-Amzn-SageMaker-Target-Model``; None where it was not sent.
-            body: the payload.
-            headers: Content-Type and Accept, passed on to the container.
-            region: of the request's signature.
 
         Raises:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
-        endpoint = resolve_endpoint(endpoint_name, region=region)
-        self._regions.add(region)
-        if endpoint is None:
-            raise outcome.unknown_endpoint(endpoint_name, DEFAULT_ACCOUNT)
-        if len(body) > limits.PAYLOAD_MAX_BYTES:
-            raise outcome.validation_error(
-                f"the payload of {len(body):,} bytes is over the limit of {limits.PAYLOAD_MAX_BYTES:,} bytes"
-            )
-        model = _checked_target(endpoint_name, target_model)
-        serving = await self._current(endpoint, region)
-        serving.requests += 1
-        views = [
-            replace(instance.view(model), index=index) for index, instance in enumerate(serving.instances)
-        ]
-        instance = serving.instances[choose_instance(views, spill_at=self._settings.spill_at)]
-        variant = serving.variant.name
+        if len(call.body) > self._settings.payload_bytes:
+            raise outcome.too_large(len(call.body), self._settings.payload_bytes)
+        serving = await self._current(call)
+        model = call.checked_model()
+        variant, instance = serving.choose(model, call.target_variant)
         try:
-            reply = await instance.invoke(model, body, headers)
+            reply = await instance.invoke(model, call.body, call.headers)
         except NotReadyError:
             raise outcome.model_not_ready(model) from None
         except LoadFailedError as error:
-            raise outcome.model_error(endpoint_name, variant, error.status, error.message) from None
+            raise outcome.model_error(call.place, error.status, error.message) from None
         except BadArchiveError as error:
             raise outcome.validation_error(f"{model}: {error}") from None
         except ContainerTimeoutError:
-            raise outcome.model_error(
-                endpoint_name,
-                variant,
-                0,
-                "Your invocation timed out while waiting for a response from container primary.",
-            ) from None
+            raise outcome.timed_out(call.place) from None
         except ContainerDiedError as error:
             raise outcome.model_error(
-                endpoint_name,
-                variant,
-                0,
-                f"the container ended while it answered and is started again: {error}",
+                call.place, 0, f"the container ended while it answered and is started again: {error}"
             ) from None
         if not reply.ok:
-            raise outcome.model_error(endpoint_name, variant, reply.status, reply.text)
-        return Invocation(reply, variant)
+            raise outcome.model_error(call.place, reply.status, reply.text)
+        return Invocation(reply, variant.variant.name)
 
-    async def reconcile(self) -> None:
-        """Start what was deployed since, stop what is gone."""
-        deployed = {
+    def reconcile(self) -> None:
+        """Begin to start what was deployed since, and to stop what is gone."""
+        deployed: dict[_Key, DeployedEndpoint] = {
             (region, endpoint.name): endpoint
             for region in sorted(self._regions)
             for endpoint in list_endpoints(region=region)
         }
         for key in [key for key in self._serving if key not in deployed]:
-            async with self._lock(key):
-                gone = self._serving.pop(key, None)
-                if gone:
-                    self._retire(gone.instances)
-        for (region, _), endpoint in deployed.items():
+            gone = self._serving.pop(key)
+            self._retire(gone, gone.instances)
+        for key in [key for key in self._failures if key not in deployed]:
+            del self._failures[key]
+        for key, endpoint in deployed.items():
+            known = self._serving.get(key)
+            right = known is not None and known.scaled_as(endpoint)
+            if right or key in self._changes or self._failed(key, endpoint):
+                continue
             try:
-                await self._current(endpoint, region)
+                self._begin_change(key, endpoint)
             except outcome.InvocationError as error:
                 log.debug("%s is not served: %s", endpoint.name, error)
 
@@ -183,149 +117,102 @@ class DataPlane:
                 "name": serving.endpoint.name,
                 "region": region,
                 "config": serving.endpoint.config_name,
-                "variant": serving.variant.name,
-                "instance_type": serving.variant.instance_type,
-                "models": serving.container.model_data_url,
+                "variant": variant.variant.name,
+                "instance_type": variant.variant.instance_type,
+                "models": variant.container.model_data_url,
                 "requests": serving.requests,
-                "instances": [instance.describe() for instance in serving.instances],
+                "instances": [instance.describe() for instance in variant.instances],
             }
             for (region, _), serving in sorted(self._serving.items())
+            for variant in serving.variants.values()
         ]
 
     async def stop(self) -> None:
-        """Stop every container."""
+        """Stop every container. Requests from now on are refused."""
+        self._stopping = True
+        tasks = [*self._changes.values(), *self._retiring]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         serving = list(self._serving.values())
         self._serving.clear()
-        for task in self._retiring:
-            task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
-        await asyncio.gather(
-            *(instance.stop() for one in serving for instance in one.instances), return_exceptions=True
-        )
+        await stop_all([instance for one in serving for instance in one.instances])
 
-    async def _current(self, endpoint: DeployedEndpoint, region: str) -> _Serving:
+    async def _current(self, call: Call) -> Serving:
         """The instances of the endpoint as it is deployed now, started where they are not."""
-        key = (region, endpoint.name)
-        known = self._serving.get(key)
-        if known and known.serves(endpoint):
-            return known
-        async with self._lock(key):
+        key = (call.region, call.endpoint)
+        while True:
+            if self._stopping:
+                raise outcome.service_unavailable("the local runtime is being stopped")
+            endpoint = _deployed(call)
+            self._regions.add(call.region)
             known = self._serving.get(key)
-            if known and known.endpoint.revision == endpoint.revision:
-                await self._scale(known, endpoint)
+            # Another count or other weights are no reason to wait: reconcile sees to them.
+            if known is not None and known.endpoint.revision == endpoint.revision:
                 return known
-            fresh = await self._start(endpoint)
-            self._serving[key] = fresh
-            if known:
-                self._retire(known.instances)
-            return fresh
+            if failure := self._failed(key, endpoint):
+                raise failure.error
+            # Every request waits for the one change, which outlives a request that gives up.
+            await asyncio.wait({self._changes.get(key) or self._begin_change(key, endpoint)})
 
-    async def _scale(self, serving: _Serving, endpoint: DeployedEndpoint) -> None:
-        """Add or drain instances until there are as many as the variant has now."""
-        variant, _ = _multi_model_container(endpoint)
-        wanted = max(1, variant.instance_count)
-        leaving = serving.instances[wanted:]
-        del serving.instances[wanted:]
-        self._retire(leaving)
-        serving.instances += await self._start_instances(serving, range(len(serving.instances), wanted))
-        serving.endpoint, serving.variant = endpoint, variant
+    def _failed(self, key: _Key, endpoint: DeployedEndpoint) -> _Failure | None:
+        """The failure that is still to be told of, rather than tried again."""
+        failure = self._failures.get(key)
+        same = failure is not None and failure.endpoint == endpoint
+        return failure if same and failure and asyncio.get_running_loop().time() < failure.until else None
 
-    async def _start(self, endpoint: DeployedEndpoint) -> _Serving:
-        variant, container = _multi_model_container(endpoint)
-        serving = _Serving(endpoint, variant, container)
-        serving.instances = await self._start_instances(serving, range(max(1, variant.instance_count)))
-        return serving
+    def _begin_change(self, key: _Key, endpoint: DeployedEndpoint) -> asyncio.Task[None]:
+        multi_model_variants(endpoint)  # raises at once where no start could ever succeed
+        task = asyncio.create_task(self._change(key, endpoint), name=f"change {endpoint.name}")
+        self._changes[key] = task
+        return task
 
-    async def _start_instances(self, serving: _Serving, indices: Iterable[int]) -> list[Instance]:
-        container = serving.container
-        fetch = _fetcher(container.model_data_url, self._settings.disk_bytes)
-        instances: list[Instance] = []
-        for index in indices:
-            folder = self._folder / f"{next(self._numbers)}"
-            folder.mkdir(parents=True)
-            instances.append(
-                Instance(
-                    f"{serving.endpoint.name}/{serving.variant.name}/{index}",
-                    self._new_container(container.environment, folder),
-                    fetch,
-                    folder,
-                    self._settings,
-                    keep_loaded=container.cache_setting != "Disabled",
-                )
-            )
+    async def _change(self, key: _Key, endpoint: DeployedEndpoint) -> None:
+        """Have what the endpoint is to have, or a failure to tell of."""
+        known = self._serving.get(key)
         try:
-            await asyncio.gather(*(instance.start() for instance in instances))
-        except MmeError as error:
-            await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
-            name = serving.endpoint.name
-            log.warning("%s: %s", name, error)
-            raise outcome.service_unavailable(f"the container of {name} does not start: {error}") from None
-        return instances
+            if known is not None and known.endpoint.revision == endpoint.revision:
+                self._retire(known, await known.scale(endpoint))
+            else:
+                fresh = Serving(endpoint, self._new_container, self._folder, self._settings)
+                await fresh.scale(endpoint)
+                known = self._serving.get(key)  # reconcile may have let it go meanwhile
+                self._serving[key] = fresh
+                if known is not None:
+                    self._retire(known, known.instances)
+            self._failures.pop(key, None)
+        except Exception as error:
+            self._fail(key, endpoint, error)
+        finally:
+            del self._changes[key]
 
-    def _retire(self, instances: list[Instance]) -> None:
+    def _fail(self, key: _Key, endpoint: DeployedEndpoint, error: Exception) -> None:
+        first, longest = _PAUSES_SECONDS
+        before = self._failures.get(key)
+        pause = min(2 * before.pause, longest) if before and before.endpoint == endpoint else first
+        if isinstance(error, outcome.InvocationError):
+            log.warning("%s: %s; tried again in %g s", endpoint.name, error.message, pause)
+            told = error
+        else:
+            log.error("%s does not start", endpoint.name, exc_info=error)
+            told = outcome.internal_failure(f"{type(error).__name__}: {error}")
+        until = asyncio.get_running_loop().time() + pause
+        self._failures[key] = _Failure(endpoint, told, pause, until)
+
+    def _retire(self, serving: Serving, instances: list[Instance]) -> None:
         if not instances:
             return
-        task = asyncio.create_task(_drain_and_stop(instances, self._settings.invoke_seconds))
+        task = asyncio.create_task(serving.retire(instances), name=f"retire {serving.endpoint.name}")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    def _lock(self, key: tuple[str, str]) -> asyncio.Lock:
-        return self._locks.setdefault(key, asyncio.Lock())
 
-
-async def _drain_and_stop(instances: list[Instance], seconds: float) -> None:
-    """Let the instances finish what they have, then stop them."""
+def _deployed(call: Call) -> DeployedEndpoint:
+    """The endpoint as it is deployed now. InvocationError where there is none."""
     try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                for instance in instances:
-                    await instance.drained()
-    finally:
-        await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
-
-
-def _checked_target(endpoint: str, target_model: str | None) -> str:
-    if not target_model:
-        raise outcome.validation_error(
-            f"Endpoint {endpoint} is a multi-model endpoint: TargetModel is required to invoke it."
-        )
-    if len(target_model) > limits.TARGET_MODEL_MAX_CHARS:
-        raise outcome.validation_error(
-            f"TargetModel has {len(target_model)} characters; "
-            f"at most {limits.TARGET_MODEL_MAX_CHARS} are allowed"
-        )
-    return target_model
-
-
-def _multi_model_container(endpoint: DeployedEndpoint) -> tuple[DeployedVariant, DeployedContainer]:
-    """The variant and its one multi-model container. InvocationError where there is none."""
-    for variant in endpoint.variants:
-        for container in variant.containers:
-            if container.mode == "MultiModel" and container.model_data_url.startswith("s3://"):
-                if len(variant.containers) > 1:
-                    raise outcome.validation_error(
-                        f"{endpoint.name} is a serial pipeline; the local runtime serves single-container "
-                        "multi-model endpoints only"
-                    )
-                return variant, container
-    raise outcome.validation_error(
-        f"{endpoint.name} has no multi-model container; the local runtime serves multi-model endpoints only"
-    )
-
-
-def _fetcher(model_data_url: str, most_bytes: int) -> Callable[[str, Path], asyncio.Future[Artifact]]:
-    """A function that downloads and unpacks target models under an S3 prefix."""
-    bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
-
-    def download(target_model: str, folder: Path) -> Artifact:
-        key = prefix + target_model
-        try:
-            with open_object(bucket, key) as archive:
-                return unpack(archive.body, folder, most_bytes=most_bytes)
-        except ObjectMissing:
-            raise outcome.artifact_unavailable(bucket, key) from None
-
-    def fetch(target_model: str, folder: Path) -> asyncio.Future[Artifact]:
-        return asyncio.ensure_future(asyncio.to_thread(download, target_model, folder))
-
-    return fetch
+        endpoint = resolve_endpoint(call.endpoint, account=call.account, region=call.region)
+    except KeyError:  # no such region
+        endpoint = None
+    if endpoint is None:
+        raise outcome.unknown_endpoint(call.endpoint, call.account)
+    return endpoint

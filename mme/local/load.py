@@ -1,8 +1,9 @@
-"""One load of a model on its way, and how it can end badly."""
+"""One load of a model on its way, how it can end badly, and what a request holds once it ended well."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from mme.fleet import ModelMemory
 from mme.local.container import ContainerDiedError
@@ -24,6 +25,21 @@ class LoadFailedError(Exception):
 
 class NotReadyError(Exception):
     """The model is still loading after the time that one request may wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One request's use of a model: it stays in the memory until the lease is given back.
+
+    Attributes:
+        model: the target model.
+        ledger: the memory of the container that has it.
+        waited: whether the request waited for its load.
+    """
+
+    model: str
+    ledger: ModelMemory
+    waited: bool
 
 
 class Load:

@@ -1,7 +1,9 @@
 """How an invocation ends when it does not end well: the errors of ``InvokeEndpoint``.
 
-Names, statuses and fields are those of botocore's ``sagemaker-runtime`` model; the texts follow
-what SageMaker says where that is known.
+Names, statuses and fields are those of botocore's ``sagemaker-runtime`` model. The texts, and the codes
+in the body (which are not the error's name), are what SageMaker was seen to answer:
+aws/sagemaker-tensorflow-serving-container issues 109 and 166, aws/amazon-sagemaker-examples issues
+833, 1026 and 1216.
 """
 
 from __future__ import annotations
@@ -14,29 +16,72 @@ class InvocationError(Exception):
     """One error answer.
 
     Attributes:
-        code: the error's name, as botocore knows it.
+        name: the error's name, as botocore knows it.
         status: HTTP status.
         message: text for a person.
+        code: ``ErrorCode`` in the body, which clients of AWS do not look at; the name where there is none.
         fields: further members of the answer.
     """
 
-    code: str
+    name: str
     status: int
     message: str
+    code: str = ""
     fields: dict[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.code} ({self.status}): {self.message}"
+        return f"{self.name} ({self.status}): {self.message}"
+
+    def body(self) -> dict[str, str | int]:
+        """The members of the answer's JSON."""
+        return {"ErrorCode": self.code or self.name, "Message": self.message, **self.fields}
 
 
-def validation_error(message: str) -> InvocationError:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an endpoint is, to say so in its errors."""
+
+    endpoint: str
+    region: str
+    account: str
+
+    @property
+    def log_group(self) -> str:
+        """The endpoint's log group."""
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+
+def validation_error(message: str, code: str = "") -> InvocationError:
     """400: the request is wrong; trying again won't help."""
-    return InvocationError("ValidationError", 400, message)
+    return InvocationError("ValidationError", 400, message, code)
+
+
+def forbidden(name: str, message: str) -> InvocationError:
+    """403: the caller is not who it says, or may not."""
+    return InvocationError(name, 403, message)
 
 
 def unknown_endpoint(name: str, account: str) -> InvocationError:
     """400 for an endpoint that the control plane does not have."""
     return validation_error(f"Endpoint {name} of account {account} not found.")
+
+
+def target_model_missing(request_id: str) -> InvocationError:
+    """400 for a multi-model endpoint asked without a TargetModel."""
+    return validation_error(f"Request {request_id} is missing a target model header.")
+
+
+def target_model_unsupported(endpoint: str) -> InvocationError:
+    """400 for an endpoint that is no multi-model endpoint."""
+    return validation_error(
+        f"Endpoint {endpoint} is not a multi-model endpoint and does not support target model header.",
+        "TARGET_MODEL_HEADER_NOT_SUPPORTED",
+    )
+
+
+def too_large(size: int, most: int) -> InvocationError:
+    """400 for a payload over the limit."""
+    return validation_error(f"the payload of {size:,} bytes or more is over the limit of {most:,} bytes")
 
 
 def artifact_unavailable(bucket: str, key: str) -> InvocationError:
@@ -47,25 +92,33 @@ def artifact_unavailable(bucket: str, key: str) -> InvocationError:
     )
 
 
-def model_error(endpoint: str, variant: str, status: int, original: str) -> InvocationError:
+def model_error(place: Place, status: int, original: str) -> InvocationError:
     """424: the container answered with an error, or not at all (``status`` 0)."""
-    log = (
-        "https://us-east-1.console.aws.amazon.com/cloudwatch/home"
-        f"#logEventViewer:group=/aws/sagemaker/Endpoints/{endpoint}"
-    )
-    group = f"/aws/sagemaker/Endpoints/{endpoint}"
-    kind = "server" if status == 0 or status >= 500 else "client"
+    by_server = status == 0 or status >= 500
+    console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home?region={place.region}"
     return InvocationError(
         "ModelError",
         424,
-        f'Received {kind} error ({status}) from primary with message "{original}". '
-        f"See {log} for more information.",
+        f"Received {'server' if by_server else 'client'} error ({status}) from primary with message "
+        f'"{original}". See {console}#logEventViewer:group={place.log_group} '
+        f"in account {place.account} for more information.",
+        "INTERNAL_FAILURE_FROM_MODEL" if by_server else "CLIENT_ERROR_FROM_MODEL",
         {
             "OriginalStatusCode": status,
             "OriginalMessage": original,
-            "LogStreamArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"
-            f":log-stream:{variant}/local",
+            # the group's ARN, whatever the member's name says
+            "LogStreamArn": f"arn:aws:logs:{place.region}:{place.account}:log-group:{place.log_group}",
         },
+    )
+
+
+def timed_out(place: Place) -> InvocationError:
+    """424: the container did not answer in time."""
+    return model_error(
+        place,
+        0,
+        "Your invocation timed out while waiting for a response from container primary. Review the latency "
+        "metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
     )
 
 

@@ -39,4 +39,9 @@ def make_model(tmp_path: Path) -> ModelMaker:
 @pytest.fixture
 def good_model(make_model: ModelMaker) -> Path:
     """A model that Triton could load."""
-    return make_model({"config.pbtxt": CONFIG, "1/model.py": "class TritonPythonModel: ..."})
+    return make_model(
+        {
+            "config.pbtxt": CONFIG,
+            "1/model.py": "class TritonPythonModel:\n    def execute(self, requests): ...",
+        }
+    )

@@ -13,11 +13,23 @@ import pytest
 from mme.archives import ArchiveError, check_model
 from mme.errors import MmeError
 
-CONFIG = """
-backend: "python"
+TENSORS = """
 input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
 output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 """
+CONFIG = 'backend: "python"' + TENSORS
+ENSEMBLE = (
+    """
+platform: "ensemble"
+ensemble_scheduling { step [ {
+  model_name: "first" model_version: -1
+  input_map { key: "X" value: "X" } output_map { key: "Y" value: "Y" }
+} ] }
+"""
+    + TENSORS
+)
+
+CODE = "class TritonPythonModel:\n    def execute(self, requests): ..."
 
 BROKEN = {
     "empty": ({}, "empty-directory", "the directory is empty"),
@@ -49,14 +61,19 @@ BROKEN = {
     "binary": ({"config.pbtxt": b"\xff\xfe\x00", "1/m": ""}, "config-encoding", "not UTF-8"),
     "nameless input": ({"config.pbtxt": "input { dims: [1] }", "1/m": ""}, "config-tensor-name", "no name"),
     "negative batch": ({"config.pbtxt": "max_batch_size: -1", "1/m": ""}, "config-batch-size", "-1"),
-    "no version": ({"config.pbtxt": "backend: 'fil'", "x": ""}, "version-missing", "no version directory"),
+    "no version": ({"config.pbtxt": "backend: 'mine'", "x": ""}, "version-missing", "no version directory"),
     "flat file": ({"config.pbtxt": CONFIG, "model.py": ""}, "version-missing", "beside config.pbtxt"),
     "v1": ({"config.pbtxt": CONFIG, "v1/model.py": ""}, "version-name", "v1/ is no version"),
-    "version 0": ({"config.pbtxt": CONFIG, "0/model.py": ""}, "version-name", "0/ is no version"),
+    "version 01": ({"config.pbtxt": CONFIG, "01/model.py": ""}, "version-name", "01/ is no version"),
+    "ensemble alone": (
+        {"config.pbtxt": "platform: 'ensemble' ensemble_scheduling {}" + TENSORS, "1": None},
+        "ensemble-config",
+        "without steps",
+    ),
     "not built": ({"config.pbtxt": CONFIG}, "model-file-missing", "1/model.py is missing"),
     "other file": ({"config.pbtxt": CONFIG, "1/main.py": ""}, "model-file-missing", "1/model.py is missing"),
     "newest incomplete": (
-        {"config.pbtxt": CONFIG, "1/model.py": "", "10/x": "", "9/model.py": ""},
+        {"config.pbtxt": CONFIG, "1/model.py": "", "10/x": "", "9/model.py": CODE},
         "model-file-missing",
         "10/model.py is missing",
     ),
@@ -65,7 +82,7 @@ BROKEN = {
         "model-file-missing",
         "1/model.onnx is missing, which onnxruntime_onnx loads",
     ),
-    "empty version": ({"config.pbtxt": "backend: 'fil'", "1": None}, "version-empty", "1/ is empty"),
+    "empty version": ({"config.pbtxt": "backend: 'mine'", "1": None}, "version-empty", "1/ is empty"),
     "policy": (
         {"config.pbtxt": CONFIG + "version_policy { specific { versions: [3] } }", "1/model.py": ""},
         "version-missing",
@@ -74,20 +91,26 @@ BROKEN = {
 }
 
 GOOD = {
-    "default file name": {"config.pbtxt": CONFIG, "1/model.py": ""},
-    "own file name": {"config.pbtxt": CONFIG + "default_model_filename: 'net.py'", "1/net.py": ""},
-    "highest version counts": {"config.pbtxt": CONFIG, "1/old": "", "2/model.py": ""},
-    "ensemble's empty version": {"config.pbtxt": "platform: 'ensemble' ensemble_scheduling {}", "1": None},
+    "default file name": {"config.pbtxt": CONFIG, "1/model.py": CODE},
+    "own file name": {"config.pbtxt": CONFIG + "default_model_filename: 'net.py'", "1/net.py": CODE},
+    "highest version counts": {"config.pbtxt": CONFIG, "1/old": "", "2/model.py": CODE},
+    "version 0": {"config.pbtxt": CONFIG, "0/model.py": CODE},
+    "ensemble beside its steps": {
+        "both/config.pbtxt": ENSEMBLE,
+        "both/1": None,
+        "first/config.pbtxt": CONFIG,
+        "first/1/model.py": CODE,
+    },
     "saved model is a directory": {
         "config.pbtxt": "platform: 'tensorflow_savedmodel'",
         "1/model.savedmodel/saved_model.pb": "",
     },
     "unknown backend": {"config.pbtxt": "backend: 'mine'", "1/weights.bin": ""},
-    "tensors left to Triton": {"config.pbtxt": "platform: 'onnxruntime_onnx'", "1/model.onnx": ""},
+    "tensors left to Triton": {"config.pbtxt": "platform: 'onnxruntime_onnx'", "1/model.onnx": "onnx"},
     "policy latest 2": {
         "config.pbtxt": CONFIG + "version_policy { latest { num_versions: 2 } }",
-        "1/model.py": "",
-        "2/model.py": "",
+        "1/model.py": CODE,
+        "2/model.py": CODE,
     },
 }
 

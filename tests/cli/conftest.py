@@ -44,10 +44,16 @@ class Ran:
 def _invoke(request: Request) -> Response:
     target = request.headers["X-Amzn-SageMaker-Target-Model"].rpartition("/")[2]
     header = request.headers["Content-Type"]
+    if "json-header-size" not in header:
+        return _raw(request, header)
     size = int(header.rpartition("=")[2])
     body = request.get_data()
     # A request and a reply have one form: only the key differs.
     renamed = json.loads(body[:size])
+    wanted = [one["name"] for one in renamed.get("outputs", [])]
+    parameters = {
+        name: v for name, v in renamed.get("parameters", {}).items() if name != "binary_data_output"
+    }
     renamed["outputs"] = renamed.pop("inputs")
     start = json.dumps(renamed).encode()
     inputs = decode_reply(start + body[size:], header.replace(f"={size}", f"={len(start)}"))
@@ -61,7 +67,9 @@ def _invoke(request: Request) -> Response:
             "probabilities": np.tile(np.float32([0.01] * 7 + [0.9, 0.02, 0.01]), (count, 1)),
         }
     elif target.startswith("echo"):
-        outputs = inputs
+        outputs = {name: array for name, array in inputs.items() if name in wanted or not wanted}
+        if parameters:
+            outputs["PARAMETERS"] = np.array([json.dumps(parameters).encode()], dtype=object)
     elif target.startswith("broken"):
         return _failure(
             424,
@@ -82,6 +90,15 @@ def _invoke(request: Request) -> Response:
     start = json.dumps(answered).encode()
     content_type = answer.content_type.replace(f"={header_size}", f"={len(start)}")
     return Response(start + answer.body[header_size:], content_type=content_type)
+
+
+def _raw(request: Request, content_type: str) -> Response:
+    """A framework container: JSON of what it was asked where that is wanted, else the body as it came."""
+    body = request.get_data()
+    if request.headers.get("Accept") == "application/json":
+        answer = {"rows": body.decode().splitlines(), "type": content_type}
+        return Response(json.dumps(answer), content_type="application/json")
+    return Response(body, content_type=content_type)
 
 
 def _failure(status: int, code: str, body: dict[str, object]) -> Response:

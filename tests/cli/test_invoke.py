@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mme.aliases import AliasStore
 from mme.cli.answers import print_answer
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
@@ -118,6 +120,17 @@ def test_long_answers_are_cut(aws, mme) -> None:
         (["absent_v0.tar.gz", "--image", "x.png"], "what this model takes is not known"),
         (["broken_v0.tar.gz", "-i", "X=1"], "broken_v0.tar.gz failed with status 400: boom"),
         (["a" * 1025, "-i", "X=1"], "has 1025 characters"),
+        (["add_sub@prod", "-i", "X=1"], "there is no alias add_sub@prod"),
+        (["echo.tar.gz", "-i", "X:FLOAT=1"], "'FLOAT' is no data type of Triton"),
+        (["echo.tar.gz", "-i", "X=1", "-o", "out.txt"], "out.txt does not say how to save tensors"),
+        (["echo.tar.gz", "-i", "X=1", "-o", "absent/out.npz"], "absent/out.npz can't be written"),
+        (["echo.tar.gz", "-i", "X=1", "-i", "Y=1", "-o", "out.npy"], "a .npy file holds one array"),
+        (["echo.tar.gz", "-i", "X=1", "--parameter", "top"], "not of the form NAME=VALUE"),
+        (["echo.tar.gz", "-i", "X=1", "--accept", "text/csv"], "--accept is for bytes"),
+        (["echo.tar.gz", "-i", "X=1", "--body", "x.csv"], "so --input can't be given with it"),
+        (["echo.tar.gz", "--body", "absent.csv"], "absent.csv can't be read"),
+        (["echo.tar.gz", "--body", "absent.bin"], "absent.bin's ending does not tell what the body is"),
+        (["echo.tar.gz", "--body", "x.csv", "-o", "."], ". is a directory"),
     ],
 )
 def test_bad_input_is_one_clear_line(published, mme, arguments: list[str], words: str) -> None:
@@ -146,3 +159,91 @@ def test_large_payload_is_a_note_not_a_traceback(aws, mme, tmp_path: Path) -> No
 def test_caller_who_may_not_look_into_the_bucket(aws, mme) -> None:
     aws.delete_bucket(Bucket="models")
     assert mme("invoke", "echo.tar.gz", "-i", "X=1").status == 0
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("1,2\n3,4\n")
+    return path
+
+
+def test_bytes_for_a_framework_container(aws, mme, rows: Path) -> None:
+    ran = mme("invoke", "xgb_v0.tar.gz", "--body", rows)
+    assert (ran.status, ran.out) == (0, "1,2\n3,4\n")
+    assert ran.err.startswith("xgb_v0.tar.gz answered in")
+    ran = mme("invoke", "xgb_v0.tar.gz", "--body", rows, "--accept", "application/json", "--json")
+    assert ran.json["body"] == {"rows": ["1,2", "3,4"], "type": "text/csv"}
+    assert (ran.json["content_type"], ran.json["model"]) == ("application/json", "xgb_v0.tar.gz")
+    ran = mme("invoke", "xgb_v0.tar.gz", "--body", rows, "--content-type", "application/x-own", "--json")
+    assert ran.json["body_base64"] == "MSwyCjMsNAo="
+
+
+def test_binary_answers_go_to_pipes_and_files_as_they_are(aws, mme, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.arange(3))
+    content = (tmp_path / "x.npy").read_bytes()
+    ran = mme("invoke", "m_v0.tar.gz", "--body", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+    assert (ran.status, ran.out) == (0, "")
+    assert (tmp_path / "y.npy").read_bytes() == content
+    assert "bytes of application/x-npy" in ran.err
+
+
+def test_standard_input(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    def standard_input(content: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    standard_input(b"5,6\n")
+    assert mme("invoke", "m_v0.tar.gz", "--body", "-", "--content-type", "text/csv").out == "5,6\n"
+    standard_input(b"5,6\n")
+    ran = mme("invoke", "m_v0.tar.gz", "--body", "-")
+    assert "standard input does not tell what the body is" in ran.err
+    standard_input(b'{"A": [1, 2]}')
+    ran = mme("invoke", "echo.tar.gz", "--json-input", "-", "--json")
+    assert ran.json["outputs"]["A"]["data"] == [1, 2]
+
+
+def test_answers_are_saved(aws, mme, tmp_path: Path) -> None:
+    given = ["invoke", "echo.tar.gz", "-i", "A:INT64=1,2", "-i", "S:BYTES=hé"]
+    ran = mme(*given, "--output", tmp_path / "out.npz")
+    assert ran.status == 0
+    assert ran.err.splitlines() == [f"saved {tmp_path / 'out.npz'}"]
+    saved = np.load(tmp_path / "out.npz")
+    assert (saved["A"].tolist(), saved["S"].tolist()) == ([1, 2], ["hé".encode()])
+    mme(*given, "--output", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text())["S"]["data"] == ["hé"]
+    mme("invoke", "echo.tar.gz", "-i", "A:INT64=1,2", "--output", tmp_path / "a.npy")
+    assert np.load(tmp_path / "a.npy").tolist() == [1, 2]
+
+
+def test_alias(published, mme) -> None:
+    AliasStore(published, "models", "models/").point("add_sub@prod", "add_sub_v0.tar.gz")
+    given = ["-i", "INPUT0=1,2,3,4", "-i", "INPUT1=1,2,3,4"]
+    assert "add_sub_v0.tar.gz answered in" in mme("invoke", "add_sub@prod", *given).out
+    ran = mme("invoke", "add_sub@prod", *given, "--json")
+    assert (ran.json["model"], ran.json["alias"]) == ("add_sub_v0.tar.gz", "add_sub@prod")
+    assert "data" in ran.json["outputs"]["OUTPUT0"]
+
+
+def test_one_output_and_parameters_are_sent(aws, mme) -> None:
+    ran = mme(
+        "invoke", "echo.tar.gz", "-i", "A=1", "-i", "B=2", "--only", "A", "--parameter", "top=3", "--json"
+    )
+    outputs = ran.json["outputs"]
+    assert list(outputs) == ["A", "PARAMETERS"]
+    assert outputs["PARAMETERS"]["data"] == ['{"top": 3}']
+
+
+def test_unknown_types_are_told_the_known_ones(mme, aws) -> None:
+    ran = mme("invoke", "echo.tar.gz", "-i", "X:FLOAT=1")
+    assert "BF16, BOOL, BYTES, FP16, FP32" in ran.err
+    assert (
+        mme("invoke", "echo.tar.gz", "-i", "X:int64=1", "--json").json["outputs"]["X"]["datatype"] == "INT64"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["ad_sub", "ad_sub_v7.tar.gz", "add-sub_v0.tar.gz"])
+def test_did_you_mean(published, mme, wrong: str) -> None:
+    ran = mme("invoke", wrong, "-i", "X=1")
+    assert ran.status == 2
+    assert f"{wrong} can't be had by endpoint mme-local" in ran.err
+    assert ran.err.splitlines()[-1].startswith("did you mean add_sub_v0.tar.gz")

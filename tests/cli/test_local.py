@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mme.cli import local
+from mme.local import launcher, state
 from mme.local.triton.wheel import why_not_here
 
 
@@ -49,6 +52,53 @@ def test_status_without_a_runtime_says_how_to_start_one(tmp_path: Path) -> None:
     done = mme(tmp_path, "local", "status")
     assert (done.returncode, done.stdout) == (0, "no local runtime runs; start one: mme local up --detach\n")
     assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
+
+
+def test_status_shows_models_in_their_column_and_counts_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+    model = {"name": "odd[red]_v0.tar.gz", "state": "ready", "weight_bytes": 2048, "hits": 1234}
+    instance = {
+        "memory_used_bytes": 2048,
+        "memory_bytes": 1024**3,
+        "disk_used_bytes": 4096,
+        "disk_bytes": 8 * 1024**3,
+        "models": [model],
+    }
+    endpoint = {
+        "name": "e",
+        "instance_type": "ml.c5.xlarge",
+        "requests": 1,
+        "instances": [instance, instance | {"models": []}],
+    }
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(
+        launcher,
+        "ask_status",
+        lambda _: {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [endpoint]},
+    )
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
+    assert shown[1] == "endpoint e ml.c5.xlarge, 1 request"
+    assert shown[2] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
+    assert shown[3].startswith("instance 1: 0 models")
+    assert shown[4].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[6].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
+    assert len(shown) == 7
+
+
+def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path))
+    monkeypatch.setattr(state, "running", lambda: [here])
+    shown = CliRunner().invoke(local.app, ["status"]).output
+    assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
+
+
+def test_only_up_offers_a_free_port() -> None:
+    runner = CliRunner(env={"COLUMNS": "120"})
+    assert "0 takes a free one" in runner.invoke(local.app, ["up", "--help"]).output
+    for command in ("down", "status"):
+        assert "0 takes a free one" not in runner.invoke(local.app, [command, "--help"]).output
 
 
 @pytest.mark.slow

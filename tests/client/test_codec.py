@@ -240,3 +240,25 @@ def test_request_from_a_file() -> None:
 def test_request_that_does_not_fit(tensor: dict) -> None:
     with pytest.raises(TensorError):
         parse_request({"inputs": [tensor]})
+
+
+def test_parameters_of_the_request() -> None:
+    header, _ = split(encode_request({"A": np.zeros(1)}, parameters={"top": 3, "mode": "fast"}))
+    assert header["parameters"] == {"top": 3, "mode": "fast", "binary_data_output": True}
+    header, _ = split(encode_request({"A": np.zeros(1)}, outputs=("Y",), parameters={"top": 3}))
+    assert header["parameters"] == {"top": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"parameters": {"binary_data_output": False}}, "is the request's own"),
+        ({"parameters": {"x": [1]}}, "the parameter x is a list"),
+        ({"outputs": "OUTPUT0"}, "a list of names, not one"),
+        ({"outputs": []}, "no output is wanted"),
+        ({"datatypes": {"B": "FP16"}}, "a type is given for input B, but no values"),
+    ],
+)
+def test_requests_that_say_what_can_not_be(arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(TensorError, match=words):
+        encode_request({"A": np.zeros(1)}, **arguments)  # type: ignore[arg-type]

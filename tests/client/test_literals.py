@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mme.archives import TensorSignature, TensorSpec
 from mme.client import TensorError
-from mme.client.literals import load_json_inputs, parse_input
+from mme.client.literals import load_json_inputs, parse_input, parse_parameter
 
 ADD_SUB = TensorSignature(inputs=(TensorSpec("INPUT0", "FP32", (4,)), TensorSpec("INPUT1", "FP32", (4,))))
 DIGITS = TensorSignature(inputs=(TensorSpec("image", "FP32", (8, 8)),), max_batch_size=128)
@@ -149,3 +149,44 @@ def test_any_float_comes_through(values: list[float]) -> None:
 def test_any_text_gives_a_tensor_or_a_clear_error(text: str) -> None:
     with contextlib.suppress(TensorError):
         assert parse_input(text, ADD_SUB).array.shape == (4,)
+
+
+def test_types_in_any_case_and_unknown_ones() -> None:
+    assert parse_input("X:int64=1").datatype == "INT64"
+    for wrong in ("FLOAT", "fp8", "TYPE_FP32", "float32"):
+        with pytest.raises(TensorError, match=f"'{wrong}' is no data type of Triton") as caught:
+            parse_input(f"X:{wrong}=1", ADD_SUB)
+        assert "BF16, BOOL, BYTES, FP16, FP32" in (caught.value.hint or "")
+
+
+def test_a_colon_in_a_declared_name_is_part_of_it() -> None:
+    signature = TensorSignature(
+        inputs=(TensorSpec("scope:FP32", "INT32", (1,)), TensorSpec("a:b", "INT8", (1,)))
+    )
+    assert parse_input("scope:FP32=1", signature).name == "scope:FP32"
+    assert parse_input("a:b=1", signature).datatype == "INT8"
+    assert parse_input("a:b:INT64=1", signature).datatype == "INT64"
+
+
+@pytest.mark.parametrize(
+    ("text", "parameter"),
+    [
+        ("top=3", ("top", 3)),
+        ("p=0.5", ("p", 0.5)),
+        ("fast=true", ("fast", True)),
+        ("mode=fast", ("mode", "fast")),
+        ('mode="3"', ("mode", "3")),
+        ("list=[1]", ("list", "[1]")),
+        ("empty=", ("empty", "")),
+        ("a=b=c", ("a", "b=c")),
+    ],
+)
+def test_parameters(text: str, parameter: tuple[str, object]) -> None:
+    assert parse_parameter(text) == parameter
+    assert type(parse_parameter(text)[1]) is type(parameter[1])
+
+
+@pytest.mark.parametrize("text", ["top", "=3", ""])
+def test_what_is_no_parameter(text: str) -> None:
+    with pytest.raises(TensorError, match="not of the form NAME=VALUE"):
+        parse_parameter(text)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mme.client import InvalidTargetError
-from mme.client.targets import is_alias
 from mme.errors import MmeError
 
 from .test_many import answer_of
@@ -24,20 +23,6 @@ class Names:
         if alias != "add_sub@prod":
             raise MmeError(f"there is no alias {alias}")
         return self.target
-
-
-@pytest.mark.parametrize(
-    ("target", "alias"),
-    [
-        ("add_sub@prod", True),
-        ("tenant-a/add_sub@prod", True),
-        ("add_sub_v0.tar.gz", False),
-        ("odd@name_v0.tar.gz", False),
-        ("add_sub", False),
-    ],
-)
-def test_what_is_an_alias(target: str, alias: bool) -> None:
-    assert is_alias(target) is alias
 
 
 def test_the_model_behind_it_is_called(service, make_client) -> None:

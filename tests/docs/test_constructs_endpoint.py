@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[2] / "docs/constructs-endpoint.md").read_text("ut
 
 
 def test_the_page_runs(tmp_path: Path) -> None:
-    app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
+    app = App(outdir=str(tmp_path))
     stack = Stack(app, "Docs")
     names: dict[str, Any] = {"stack": stack}
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):

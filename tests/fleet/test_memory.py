@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mme.fleet import Admission, ModelMemory, ModelState, NoRoomError, TooLargeError
+from mme.fleet import Admission, EvictionOrder, ModelMemory, ModelState, NoRoomError, TooLargeError
 
 
 def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
@@ -12,6 +12,7 @@ def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
     admission = memory.admit(model, weight)
     for name in admission.evicted:
         memory.unloaded(name)
+    assert memory.begin_load(model)
     memory.loaded(model)
     return admission.evicted
 
@@ -31,6 +32,24 @@ def test_the_least_recently_used_leaves_first() -> None:
     memory.release("a")
     assert load(memory, "c", 50) == ("b",)
     assert set(memory.models) == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("order", "leaves"),
+    [
+        (EvictionOrder.LEAST_RECENTLY_USED, "b"),
+        (EvictionOrder.LEAST_FREQUENTLY_USED, "c"),
+        (EvictionOrder.FIRST_IN_FIRST_OUT, "a"),
+    ],
+)
+def test_other_orders_can_be_chosen(order: EvictionOrder, leaves: str) -> None:
+    memory = ModelMemory(100, order=order)
+    for name in "abc":
+        load(memory, name, 30)
+    for name in "abbaca":
+        memory.acquire(name)
+        memory.release(name)
+    assert load(memory, "d", 30) == (leaves,)
 
 
 def test_as_many_leave_as_needed_and_no_more() -> None:
@@ -78,6 +97,19 @@ def test_a_failed_load_gives_its_room_back() -> None:
     assert load(memory, "a", 100) == ()
 
 
+def test_a_load_begins_only_when_all_that_lies_in_the_memory_leaves_room_for_it() -> None:
+    memory = ModelMemory(100)
+    load(memory, "giant", 100)
+    assert memory.admit("a", 10).evicted == ("giant",)
+    assert memory.admit("b", 10).evicted == ()  # giant leaves anyway, but is not gone yet
+    assert not memory.begin_load("b")
+    assert (memory.used, memory.booked) == (100, 20)
+    memory.unloaded("giant")
+    assert memory.begin_load("b")
+    assert memory.begin_load("a")
+    assert (memory.used, memory.booked) == (20, 20)
+
+
 def test_507_evicts_one_idle_model_sparing_the_one_that_asked() -> None:
     memory = ModelMemory(100)
     load(memory, "a", 10)
@@ -85,6 +117,16 @@ def test_507_evicts_one_idle_model_sparing_the_one_that_asked() -> None:
     assert memory.evict_one(sparing="a") == "b"
     assert memory.evict_one(sparing="a") is None
     assert memory.state("b") is ModelState.UNLOADING
+
+
+def test_cache_disabled_lets_a_model_go_after_its_last_use() -> None:
+    memory = ModelMemory(100, keep_loaded=False)
+    load(memory, "a", 10)
+    assert memory.acquire("a")
+    assert memory.acquire("a")
+    assert not memory.release("a")
+    assert memory.release("a")
+    assert memory.state("a") is ModelState.UNLOADING
 
 
 def test_no_second_load_of_the_same_model() -> None:
@@ -123,6 +165,17 @@ class InstanceMachine(RuleBasedStateMachine):
         for name in admission.evicted:
             assert not self.users.get(name), "evicted a model in use"
 
+    @rule(model=names)
+    def begin_load(self, model: str) -> None:
+        if self.memory.state(model) is ModelState.WAITING:
+            leaving = any(self.memory.state(m) is ModelState.UNLOADING for m in self.memory.models)
+            assert self.memory.begin_load(model) or leaving, "held up with nobody left to wait for"
+
+    @rule(model=names)
+    def give_up_waiting(self, model: str) -> None:
+        if self.memory.state(model) is ModelState.WAITING:
+            self.memory.load_failed(model)
+
     @rule(model=names, well=st.booleans())
     def finish_load(self, model: str, well: bool) -> None:
         if self.memory.state(model) is ModelState.LOADING:
@@ -146,8 +199,8 @@ class InstanceMachine(RuleBasedStateMachine):
 
     @invariant()
     def never_over_budget(self) -> None:
-        staying = [m for m in self.memory.models if self.memory.state(m) is not ModelState.UNLOADING]
-        assert sum(self.memory.weight(m) for m in staying) <= self.memory.budget
+        assert self.memory.used <= self.memory.budget
+        assert self.memory.booked <= self.memory.budget
 
     @invariant()
     def models_in_use_are_ready(self) -> None:

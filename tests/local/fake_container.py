@@ -22,6 +22,9 @@ class FakeContainer:
         self.load_gate.set()
         self.invoke_gate = asyncio.Event()
         self.invoke_gate.set()
+        self.unload_gate = asyncio.Event()
+        self.unload_gate.set()
+        self.fail_start: Exception | None = None
         self.fail_load: ContainerReply | None = None
         self.running = False
         self.starts = 0
@@ -32,6 +35,8 @@ class FakeContainer:
         return os.getpid() if self.running else None
 
     async def start(self) -> None:
+        if self.fail_start:
+            raise self.fail_start
         self.running = True
         self.starts += 1
         self.loaded.clear()
@@ -48,7 +53,8 @@ class FakeContainer:
             raise ContainerDiedError("gone")
         if self.fail_load:
             return self.fail_load
-        assert handle not in self.loaded, "loaded twice"
+        if handle in self.loaded:
+            return ContainerReply(409, b'{"error":"already registered"}', "application/json")
         if len(self.loaded) >= self.capacity:
             return ContainerReply(507, b'{"error":"out of memory"}', "application/json")
         self.loaded[handle] = target_model
@@ -56,7 +62,7 @@ class FakeContainer:
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
         self.calls[f"unload {target_model}"] += 1
-        await asyncio.sleep(0)
+        await self.unload_gate.wait()
         gone = self.loaded.pop(handle, None)
         return ContainerReply(200 if gone else 404, b"", "application/json")
 
@@ -64,8 +70,13 @@ class FakeContainer:
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         assert handle in self.loaded, f"{target_model} invoked while it is not loaded"
+        self.calls[f"invoke {target_model}"] += 1
         start = self.starts
-        await self.invoke_gate.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.invoke_gate.wait()
+        except TimeoutError:
+            raise ContainerTimeoutError("invoke") from None
         if not self.running or start != self.starts:
             raise ContainerDiedError("gone")
         assert handle in self.loaded, f"{target_model} unloaded while it was in use"

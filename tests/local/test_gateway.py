@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,9 +12,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from mme.local import outcome
+from mme.local.call import Call, Invocation
 from mme.local.container import ContainerReply
-from mme.local.dataplane import Invocation
 from mme.local.gateway import build_gateway
+
+PLACE = outcome.Place("e", "eu-west-1", "210987654321")
 
 
 class FakePlane:
@@ -24,21 +26,25 @@ class FakePlane:
         self.answer = answer
         self.asked: list[Any] = []
 
-    async def invoke(
-        self, name: str, target: str | None, body: bytes, headers: Mapping[str, str], *, region: str
-    ) -> Invocation:
-        self.asked.append((name, target, body, dict(headers), region))
+    async def invoke(self, call: Call) -> Invocation:
+        self.asked.append(call)
         if self.answer:
             raise self.answer
-        return Invocation(ContainerReply(200, b"\x00answer", "application/x-test"), "AllTraffic")
+        attributes = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1"}
+        return Invocation(ContainerReply(200, b"\x00answer", "application/x-test", attributes), "AllTraffic")
 
 
-def ask(plane: FakePlane, path: str = "/endpoints/e/invocations", **headers: str) -> tuple[Any, bytes]:
+def ask(
+    plane: FakePlane,
+    path: str = "/endpoints/e/invocations",
+    content: bytes | AsyncIterator[bytes] = b"\x01body",
+    headers: dict[str, str] | None = None,
+) -> tuple[Any, bytes]:
     async def story() -> tuple[Any, bytes]:
         with ThreadPoolExecutor(1) as executor:
             gateway = build_gateway(plane, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
             async with TestClient(TestServer(gateway)) as client:
-                reply = await client.post(path, data=b"\x01body", headers=headers)
+                reply = await client.post(path, data=content, headers=headers)
                 return reply, await reply.read()
 
     return asyncio.run(story())
@@ -47,28 +53,30 @@ def ask(plane: FakePlane, path: str = "/endpoints/e/invocations", **headers: str
 def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
     plane = FakePlane()
     reply, body = ask(
-        plane, **{"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
+        plane, headers={"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
     )
     assert (reply.status, body) == (200, b"\x00answer")
     assert reply.headers["Content-Type"] == "application/x-test"
     assert reply.headers["x-Amzn-Invoked-Production-Variant"] == "AllTraffic"
-    assert plane.asked == [
-        ("e", "a/b.tar.gz", b"\x01body", {"Content-Type": "application/json", "Accept": "*/*"}, "us-east-1")
-    ]
+    assert reply.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
+    (call,) = plane.asked
+    assert (call.endpoint, call.target_model, call.body) == ("e", "a/b.tar.gz", b"\x01body")
+    assert call.headers == {"Content-Type": "application/json", "Accept": "*/*"}
+    assert (call.region, call.request_id) == ("us-east-1", reply.headers["x-amzn-RequestId"])
 
 
 def test_the_region_is_that_of_the_signature() -> None:
     plane = FakePlane()
     scope = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, SignedHeaders=host"
-    ask(plane, Authorization=scope)
-    assert plane.asked[0][4] == "eu-west-1"
+    ask(plane, headers={"Authorization": scope})
+    assert plane.asked[0].region == "eu-west-1"
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
         (outcome.unknown_endpoint("e", "1"), 400),
-        (outcome.model_error("e", "v", 400, "why"), 424),
+        (outcome.model_error(PLACE, 400, "why"), 424),
         (outcome.model_not_ready("m"), 429),
         (outcome.service_unavailable("why"), 503),
     ],
@@ -76,15 +84,45 @@ def test_the_region_is_that_of_the_signature() -> None:
 def test_errors_have_aws_names_and_statuses(error: outcome.InvocationError, status: int) -> None:
     reply, body = ask(FakePlane(error))
     assert reply.status == status
-    assert reply.headers["x-amzn-ErrorType"] == error.code
+    assert reply.headers["x-amzn-ErrorType"] == error.name
     assert json.loads(body)["Message"] == error.message
 
 
-def test_a_model_error_carries_the_original() -> None:
-    _, body = ask(FakePlane(outcome.model_error("e", "v", 507, "out of memory")))
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, "client", "CLIENT_ERROR_FROM_MODEL"),
+        (507, "server", "INTERNAL_FAILURE_FROM_MODEL"),
+        (0, "server", "INTERNAL_FAILURE_FROM_MODEL"),
+    ],
+)
+def test_a_model_error_carries_the_original(status: int, kind: str, code: str) -> None:
+    reply, body = ask(FakePlane(outcome.model_error(PLACE, status, "out of memory")))
     answer = json.loads(body)
-    assert (answer["OriginalStatusCode"], answer["OriginalMessage"]) == (507, "out of memory")
-    assert "/aws/sagemaker/Endpoints/e" in answer["LogStreamArn"]
+    assert reply.headers["x-amzn-ErrorType"] == "ModelError"
+    assert answer == {
+        "ErrorCode": code,
+        "Message": f'Received {kind} error ({status}) from primary with message "out of memory". '
+        "See https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logEventViewer:group="
+        "/aws/sagemaker/Endpoints/e in account 210987654321 for more information.",
+        "OriginalStatusCode": status,
+        "OriginalMessage": "out of memory",
+        "LogStreamArn": "arn:aws:logs:eu-west-1:210987654321:log-group:/aws/sagemaker/Endpoints/e",
+    }
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(chunked: bool) -> None:
+    plane = FakePlane()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(26):
+            yield bytes(1_000_000)
+
+    reply, body = ask(plane, content=pieces() if chunked else bytes(25_000_001))
+    assert reply.status == 400
+    assert "over the limit of 25,000,000 bytes" in json.loads(body)["Message"]
+    assert plane.asked == []
 
 
 def test_what_nobody_foresaw_is_an_internal_failure() -> None:

@@ -15,7 +15,7 @@ Context = Mapping[str, str | list[str]]
 _STATEMENT_KEYS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 - it says what is so
     """A function, key or operator that the evaluator does not know."""
 
 

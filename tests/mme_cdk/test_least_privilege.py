@@ -53,7 +53,6 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policies]:
         context=content["context"],
         outdir=str(tmp_path_factory.mktemp("out")),
         analytics_reporting=False,
-        builtin_cloud_formation_validation=False,
     )
     region, account = HERE.split(":")
     stack = Stack(app, "Test", env=Environment(account=account, region=region))
@@ -212,6 +211,10 @@ def test_a_tenant_may_not(request_: Request, roles: dict[str, Policies]) -> None
     ("s3:DeleteObject", f"{BUCKET}/models/tenant-a/x.tar.gz", {}),
     ("s3:AbortMultipartUpload", f"{BUCKET}/models/tenant-a/x.tar.gz", {}),
     (LIST, BUCKET, {"s3:prefix": "models/tenant-a/"}),
+    (LIST, BUCKET, {"s3:prefix": ".mme/models/@removed/tenant-a/x_v"}),
+    ("s3:PutObject", f"{BUCKET}/.mme/models/@removed/tenant-a/x_v0", {}),
+    ("s3:GetObject", f"{BUCKET}/.mme/models/@aliases/tenant-a/x@prod.json", {}),
+    ("s3:PutObject", f"{BUCKET}/.mme/models/@aliases/tenant-a/x@prod.json", {}),
     ("kms:GenerateDataKey", KEY, {}),
     ("kms:Decrypt", KEY, {}),
 )
@@ -231,6 +234,10 @@ def test_a_publisher_may(request_: Request, roles: dict[str, Policies]) -> None:
     (LIST, BUCKET, {}),
     (LIST, BUCKET, {"s3:prefix": "models/"}),
     (LIST, BUCKET, {"s3:prefix": "models/tenant-b/"}),
+    (LIST, BUCKET, {"s3:prefix": ".mme/models/@removed/"}),
+    ("s3:PutObject", f"{BUCKET}/.mme/models/@aliases/tenant-b/x@prod.json", {}),
+    ("s3:PutObject", f"{BUCKET}/.mme/models/@aliases/x@prod.json", {}),
+    ("s3:DeleteObject", f"{BUCKET}/.mme/models/@removed/tenant-a/x_v0", {}),
     ("kms:GenerateDataKey", OTHER_KEY, {}),
     ("kms:ScheduleKeyDeletion", KEY, {}),
     (INVOKE, ENDPOINT, {TARGET: "tenant-a/x.tar.gz"}),

@@ -74,7 +74,7 @@ def test_logs_into_a_bucket_of_the_users(stack: Stack, synth) -> None:
 
 
 def test_works_without_any_feature_flag(synth) -> None:
-    stack = Stack(App(builtin_cloud_formation_validation=False), "Bare")
+    stack = Stack(App(), "Bare")
     ModelBucket(stack, "Models")
     assert len(synth(stack).all(BUCKET)) == 2
 

@@ -68,7 +68,7 @@ def test_acknowledgements_fit_whatever_cross_stack_references_become(
 
 
 def test_an_app_without_any_feature_flag(tmp_path: Path, findings_of: Callable) -> None:
-    app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
+    app = App(outdir=str(tmp_path))
     store = ModelStore.from_bucket(ModelBucket(Stack(app, "Store"), "Models"))
     endpoint = endpoint_in(Stack(app, "Serving"), "Endpoint", store)
     endpoint.auto_scale_instance_count(max_capacity=2)
@@ -95,7 +95,7 @@ def test_grants_are_acknowledged_on_the_role_that_got_them(
     endpoint = endpoint_in(stack, "Endpoint", models)
     endpoint.grant_invoke_model(role, "tenant-a/*")
     endpoint.grant_publish_models(role, prefix="tenant-a/")
-    (write,) = synth(stack).allowing("s3:PutObject")
+    (write,) = synth(stack).allowing("s3:DeleteObject")
     assert write["Resource"]["Fn::Join"][1][-1] == "/models/tenant-a/*"
     assert findings() == []
 

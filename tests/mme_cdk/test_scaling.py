@@ -203,8 +203,53 @@ def test_no_gpu_to_scale_on(cpu_endpoint: Endpoint) -> None:
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
     with pytest.raises(PropsError, match=r"percent is 101; .*; ml\.m5\.xlarge has no GPU: use scale_on_cpu"):
         scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=101)
-    with pytest.raises(PropsError, match=r"target_utilization_percent is 0; it must be above 0 and at most"):
+    with pytest.raises(PropsError, match=r"target_utilization_percent is 0; it must be from 1 to 100$"):
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0)
+
+
+def test_every_policy_names_its_target_as_cloudformation_does(
+    stack: Stack, endpoint: Endpoint, synth
+) -> None:
+    metric = endpoint.metric_model_latency()
+    steps = [ScalingInterval(upper=10, change=-1), ScalingInterval(lower=80, change=1)]
+    scaling = endpoint.auto_scale_instance_count(max_capacity=4)
+    scaling.scale_on_invocations("Load", max_requests_per_second=5)
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
+    scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=50)
+    scaling.scale_to_track_metric("Latency", metric=metric, target_value=100)
+    scaling.scale_on_metric("Steps", metric=metric, scaling_steps=steps)
+    template = synth(stack)
+    named = [policy["Properties"]["ScalingTargetId"] for policy in template.all(POLICY)]
+    # Its Ref is `resource|dimension|namespace`; a part of that is no target.
+    assert named == [{"Ref": template.id_of(TARGET)}] * 6
+
+
+def test_a_share_is_no_percentage(cpu_endpoint: Endpoint) -> None:
+    scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
+    with pytest.raises(PropsError, match=r"is 0\.7; it must be from 1 to 100; for a share of 0\.7 give 70"):
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0.7)
+
+
+@pytest.mark.parametrize(
+    ("method", "numbers", "name"),
+    [
+        ("scale_on_invocations", {"max_requests_per_second": None}, "max_requests_per_second"),
+        ("scale_on_invocations", {"max_requests_per_second": 5, "safety_factor": None}, "safety_factor"),
+        ("scale_on_cpu_utilization", {"target_utilization_percent": None}, "target_utilization_percent"),
+        ("scale_on_cpu_utilization", {"target_utilization_percent": 50, "vcpus": None}, "vcpus"),
+    ],
+)
+def test_a_target_is_not_computed_from_a_token(
+    stack: Stack, cpu_endpoint: Endpoint, method: str, numbers: dict[str, float | None], name: str
+) -> None:
+    # A token is a huge negative number until it is resolved: multiplied, it would be a target of nonsense.
+    given = {
+        key: Token.as_number({"Ref": "AWS::AccountId"}) if value is None else value
+        for key, value in numbers.items()
+    }
+    scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
+    with pytest.raises(PropsError, match=rf"{name} is known only at deployment, .*: give a number"):
+        getattr(scaling, method)("Load", **given)
 
 
 def test_scale_to_track_any_metric(stack: Stack, endpoint: Endpoint, synth) -> None:

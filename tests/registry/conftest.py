@@ -17,6 +17,8 @@ input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
 output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 """
 
+CODE = b"class TritonPythonModel:\n    def execute(self, requests): ...\n# "
+
 DirectoryMaker = Callable[..., Path]
 
 
@@ -44,7 +46,8 @@ def make_directory(tmp_path: Path) -> DirectoryMaker:
         root = tmp_path / under / name
         (root / "1").mkdir(parents=True, exist_ok=True)
         (root / "config.pbtxt").write_text(CONFIG)
-        (root / "1" / "model.py").write_bytes(content.encode() if isinstance(content, str) else content)
+        comment = content.encode() if isinstance(content, str) else content
+        (root / "1" / "model.py").write_bytes(CODE + comment)
         return root
 
     return make

@@ -22,12 +22,10 @@ def context() -> dict[str, Any]:
 
 @pytest.fixture
 def app(context: dict[str, Any], tmp_path: Path) -> App:
-    # CDK's built-in validation costs a second a synthesis: the test of the CDK CLI pays it once for all.
     return App(
         context=context,
         outdir=str(tmp_path / "out"),
         analytics_reporting=False,
-        builtin_cloud_formation_validation=False,
     )
 
 
@@ -57,6 +55,5 @@ def assembly(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         context=context,
         outdir=str(tmp_path_factory.mktemp("assembly")),
         analytics_reporting=False,
-        builtin_cloud_formation_validation=False,
     )
     return Assembly(synthesize(build(app)))

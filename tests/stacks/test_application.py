@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
 
 from mme.errors import MmeError
 from mme_cdk import Processor, PropsError, ServingImage
@@ -18,6 +18,7 @@ from stacks.application import build, synthesize
 from stacks.environments import ENVIRONMENTS, Environment
 
 ROOT = Path(__file__).parents[2]
+BUILT_IN = "CloudFormation Validate"
 DEV = next(environment for environment in ENVIRONMENTS if environment.name == "dev")
 
 
@@ -104,7 +105,6 @@ def test_a_finding_stops_a_synthesis_of_which_the_cli_would_report_nothing(tmp_p
         [sys.executable, "-c", script],
         CDK_OUTDIR=str(tmp_path),
         CDK_CONTEXT_JSON=json.dumps(flags),
-        CDK_VALIDATION="false",
     )
     assert done.returncode == 2, done.stderr
     assert "error: synthesis found faults" in done.stderr
@@ -121,12 +121,21 @@ def test_a_wrong_environment_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_no_other_test_pays_for_the_built_in_validation(app: App) -> None:
+    # It refuses a stack with nothing in it.
+    Stack(app, "Empty")
+    app.synth()
+    report = Path(app.outdir) / "validation-report.json"
+    assert not report.exists() or BUILT_IN not in report.read_text("utf-8")
+
+
 @pytest.mark.slow
 def test_the_cdk_cli_synthesizes_every_environment(tmp_path: Path) -> None:
     """With CDK's own validation of templates, which the other tests leave out."""
     cli = ROOT / "node_modules" / ".bin" / "cdk"
     assert cli.exists(), "the CDK CLI is not installed: run make install"
-    done = run([str(cli), "synth", "--quiet", "--strict", "--output", str(tmp_path / "out")])
+    synth = [str(cli), "synth", "--quiet", "--strict", "--output", str(tmp_path / "out")]
+    done = run(synth, CDK_VALIDATION="true")
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "validation-report.json").read_text("utf-8"))
     assert [check["pluginName"] for check in report["pluginReports"] if check["violations"]] == []

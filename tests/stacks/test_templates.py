@@ -49,6 +49,13 @@ def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None
         "AWS::SageMaker::Endpoint",
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Logs::QueryDefinition",
+        # The alarms' topic: it holds no message for longer than it takes to send it.
+        "AWS::KMS::Key",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
     }
 
 
@@ -69,8 +76,16 @@ def test_the_serving_stack_may_stop_using_the_bucket_at_any_time(name: str, asse
 def test_a_name_only_where_it_may_not_change(name: str, assembly) -> None:
     for stack in ("ModelStore", "Serving"):
         for found in assembly.template(name, stack)["Resources"].values():
-            named = {key for key in found.get("Properties", {}) if key.endswith("Name")}
-            allowed = {"EndpointName", "EndpointConfigName", "PolicyName"}
+            named = {key for key in found.get("Properties", {}) if key.endswith("Name")} - {"MetricName"}
+            # Alarms, dashboards and saved queries are updated in place: people find them by name.
+            allowed = {
+                "EndpointName",
+                "EndpointConfigName",
+                "PolicyName",
+                "AlarmName",
+                "DashboardName",
+                "Name",
+            }
             assert named <= (allowed if stack == "Serving" else set()), found["Type"]
     (config,) = of(assembly.template(name, "Serving"), "AWS::SageMaker::EndpointConfig")
     assert "EndpointConfigName" not in config["Properties"]

@@ -38,6 +38,7 @@ class MonitoringMetrics:
         self._period = period
         self._vcpus = vcpus
         self._minimum = minimum_requests
+        self._parts: dict[tuple[str, str], aws_cloudwatch.Metric] = {}
 
     def count(self, name: str, label: str) -> aws_cloudwatch.Metric:
         """A metric's sum in a period."""
@@ -83,10 +84,16 @@ class MonitoringMetrics:
         )
 
     def _math(self, expression: str, label: str, *metrics: tuple[str, str]) -> aws_cloudwatch.IMetric:
-        used = {_id(name, statistic): self._metric(name, label, statistic) for name, statistic in metrics}
+        used = {_id(name, statistic): self._part(name, statistic) for name, statistic in metrics}
         return aws_cloudwatch.MathExpression(
             expression=expression, label=label, using_metrics=used, period=self._period
         )
+
+    def _part(self, name: str, statistic: str) -> aws_cloudwatch.Metric:
+        """A metric that only an expression shows; each is made once, as every object costs at synthesis."""
+        if (name, statistic) not in self._parts:
+            self._parts[name, statistic] = self._metric(name, name, statistic)
+        return self._parts[name, statistic]
 
 
 def _id(name: str, statistic: str) -> str:

@@ -54,6 +54,6 @@ def _additional(text: str) -> list[str]:
         if name in RESERVED or name.endswith("-address"):
             raise MmeError(
                 f"SAGEMAKER_TRITON_ADDITIONAL_ARGS holds {name}, which the local runtime decides itself",
-                hint="Take it out of the model's environment, or try it on a deployed endpoint.",
+                hint="take it out of the model's environment, or try it on a deployed endpoint",
             )
     return words

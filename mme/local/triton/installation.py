@@ -89,9 +89,9 @@ class TritonInstallation:
             major, minor = sys.version_info[:2]
             raise MmeError(
                 f"Triton's python process can't start: {tried.stderr.strip().splitlines()[-1]}",
-                hint=f"This Python {major}.{minor} has no shared library. Install it "
+                hint=f"this Python {major}.{minor} has no shared library: install it "
                 f"(Debian, Ubuntu: apt install libpython{major}.{minor}) or use a Python built with "
-                "--enable-shared, for example Python 3.13, whose library Triton's wheel brings along.",
+                "--enable-shared, for example Python 3.13, whose library Triton's wheel brings along",
             )
 
 

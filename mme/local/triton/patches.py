@@ -100,5 +100,5 @@ def read_numpy2_arrays(stub: bytes) -> bytes:
 def _unexpected(what: str) -> MmeError:
     return MmeError(
         f"this nvidia-pytriton is not the one the local runtime was made for: it has {what}",
-        hint='Install the pinned version: pip install "sagemaker-mme[local]"',
+        hint='install the pinned version: pip install "sagemaker-mme[local]"',
     )

@@ -16,7 +16,12 @@ from pathlib import Path
 import aiohttp
 
 from mme.errors import MmeError
-from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
+from mme.local.container import (
+    RETURNED_HEADERS,
+    ContainerDiedError,
+    ContainerReply,
+    ContainerTimeoutError,
+)
 from mme.local.triton.arguments import serve_arguments
 from mme.local.triton.installation import TritonInstallation
 
@@ -39,6 +44,7 @@ class TritonProcess:
         folder: where its log and its (empty) repository go; made if missing.
         environment: variables of the deployed model, ``SAGEMAKER_TRITON_*`` among them.
         start_seconds: most time until it answers ``/ping``.
+        log: its log file; by default ``triton.log`` in the folder.
     """
 
     def __init__(
@@ -48,15 +54,18 @@ class TritonProcess:
         environment: Mapping[str, str],
         *,
         start_seconds: float,
+        log: Path | None = None,
     ) -> None:
         self._installation = installation
         self._folder = folder
         self._environment = dict(environment)
+        self._log_path = log or folder / "triton.log"
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._base = ""
+        self._reserved: socket.socket | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +81,7 @@ class TritonProcess:
         """
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        self._reserved, port = _reserved_port()
         self._base = f"http://127.0.0.1:{port}"
         command = [
             str(self._installation.server),
@@ -88,6 +97,7 @@ class TritonProcess:
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             *serve_arguments(self._environment),
         ]
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -101,6 +111,7 @@ class TritonProcess:
             )
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
         )
@@ -150,6 +161,14 @@ class TritonProcess:
         session, self._session = self._session, None
         if session:
             await session.close()
+        reserved, self._reserved = self._reserved, None
+        try:
+            await self._end()
+        finally:
+            if reserved:
+                reserved.close()
+
+    async def _end(self) -> None:
         process = self._process
         if process is None:
             return
@@ -181,10 +200,6 @@ class TritonProcess:
             return ""
         return text.partition("Usage: tritonserver")[0].strip()[-_LOG_TAIL_BYTES:]
 
-    @property
-    def _log_path(self) -> Path:
-        return self._folder / "triton.log"
-
     async def _until_up(self) -> None:
         while True:
             if self._process is None or self._process.returncode is not None:
@@ -210,17 +225,30 @@ class TritonProcess:
                         reply.status,
                         await reply.read(),
                         reply.headers.get("Content-Type", "application/octet-stream"),
+                        {name: reply.headers[name] for name in RETURNED_HEADERS if name in reply.headers},
                     )
         except TimeoutError:
             raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise ContainerDiedError(str(error) or type(error).__name__) from None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserved_port() -> tuple[socket.socket, int]:
+    """A port for Triton, and the socket that keeps everybody else off it while it is open.
+
+    A Triton that finds its port taken ends a moment later, but until then the other's server would
+    answer our ``/ping`` and our requests. The kernel gives a port that is bound, if only by us and
+    without listening, to nobody who asks for any port; Triton may take it by name, since it binds
+    with SO_REUSEADDR, as we do.
+    """
+    holder = socket.socket()
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+    except OSError:
+        holder.close()
+        raise
+    return holder, int(holder.getsockname()[1])
 
 
 def _die_with_parent() -> None:

@@ -42,16 +42,16 @@ class TritonWheel:
         if unsupported:
             raise MmeError(
                 unsupported,
-                hint="Run the local runtime on Linux x86-64, or in a Linux container there: "
-                "docker run --platform linux/amd64 -it -v $PWD:/src -w /src python:3.12 make demo. "
-                "Publishing, listing, calling and `cdk deploy` work here as they are.",
+                hint="run the local runtime on Linux x86-64, or in a Linux container there: "
+                "docker run --platform linux/amd64 -it -v $PWD:/src -w /src python:3.12 make demo; "
+                "publishing, listing, calling and `cdk deploy` work here as they are",
             )
         try:
             files = importlib.metadata.distribution("nvidia-pytriton")
         except importlib.metadata.PackageNotFoundError:
             raise MmeError(
                 "NVIDIA's Triton server is not installed: the package nvidia-pytriton is missing",
-                hint='Install the local runtime: pip install "sagemaker-mme[local]"',
+                hint='install the local runtime: pip install "sagemaker-mme[local]"',
             ) from None
         root = Path(str(files.locate_file("pytriton"))) / "tritonserver"
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -60,13 +60,16 @@ def check_change(change: EndpointChange, advice: Advice) -> Iterator[Finding]:
             "take the endpoint out of the app and deploy, then put it back and deploy",
         )
         return
-    yield from _status(change, live)
-    yield from _variants(change, live, advice)
-    yield from _guardrails(change, live)
-    yield from _counts(change, live)
-    yield from _scaling(change, live)
-    yield from _models(change)
-    if change.is_update and live.status == "InService":
+    found = [
+        *_status(change, live),
+        *_variants(change, live, advice),
+        *_guardrails(change, live),
+        *_counts(change, live),
+        *_scaling(change, live),
+        *_models(change),
+    ]
+    yield from found
+    if change.is_update and not any(finding.effect is Effect.FAILS for finding in found):
         yield _finding(
             "endpoint-updated",
             Effect.NOTE,
@@ -115,7 +118,7 @@ def _variants(change: EndpointChange, live: LiveEndpoint, advice: Advice) -> Ite
             touched[variant.name] = plan
     registered = [live.variants[name] for name in touched if live.variants[name].registered]
     for variant in registered:
-        target = change.old.scalable_target(change.name, variant.name)
+        target = change.old.scalable_target(change.before, change.name, variant.name)
         to = touched[variant.name].instance_type
         yield Finding(
             code="instance-type",
@@ -219,8 +222,8 @@ def _counts(change: EndpointChange, live: LiveEndpoint) -> Iterator[Finding]:
 
 def _scaling(change: EndpointChange, live: LiveEndpoint) -> Iterator[Finding]:
     for variant in live.variants.values():
-        before = change.old.scalable_target(change.name, variant.name)
-        after = change.new.scalable_target(change.name, variant.name)
+        before = change.old.scalable_target(change.before, change.name, variant.name)
+        after = change.new.scalable_target(change.after, change.name, variant.name)
         if variant.registered and before and not after:
             yield _finding(
                 "scaling-removed",

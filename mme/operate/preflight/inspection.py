@@ -107,24 +107,29 @@ class _Comparison:
             yield from check_status(self._deployed)
         if self.old is None:
             yield from self._without_old()
-            yield from check_names(self._stack.name, {}, after, self._live_names(after, set()))
+            yield from check_names(self._stack.name, {}, after, names={}, taken=self._taken(after))
             return
-        before = {id: self._named(plan) for id, plan in self.old.endpoints().items()}
-        taken = {str(plan.name) for id, plan in before.items() if id in after and after[id].name == plan.name}
-        yield from check_names(self._stack.name, before, after, self._live_names(after, taken))
+        before = self.old.endpoints()
+        names = {id: self._name(plan) for id, plan in before.items()}
+        stays = {
+            id: plan
+            for id, plan in after.items()
+            if id in before and plan.name in (before[id].name, names[id])
+        }
+        moved = {id: plan for id, plan in after.items() if id not in stays}
+        yield from check_names(self._stack.name, before, after, names=names, taken=self._taken(moved))
         yield from check_data(self._stack.name, self.old, self.new)
         yield from check_fixed_names(self.old, self.new)
-        for id, plan in before.items():
-            if id in after and plan.name and is_known(plan.name) and after[id].name in (None, plan.name):
-                change = EndpointChange(
-                    name=plan.name,
-                    before=plan,
-                    after=self._with_config(after[id]),
-                    old=self.old,
-                    new=self.new,
-                    live=self._account.endpoint(plan.name),
-                )
-                yield from check_change(change, self._advice)
+        for id, plan in stays.items():
+            change = EndpointChange(
+                name=names[id],
+                before=before[id],
+                after=self._with_config(plan),
+                old=self.old,
+                new=self.new,
+                live=self._account.endpoint(names[id]),
+            )
+            yield from check_change(change, self._advice)
 
     def _without_old(self) -> Iterator[Finding]:
         if self._deployed is None:
@@ -143,12 +148,11 @@ class _Comparison:
                 reason="the CDK deploys JSON, so somebody else deployed this stack last",
             )
 
-    def _named(self, plan: EndpointPlan) -> EndpointPlan:
-        """With the name that CloudFormation gave it, where the template gives none that is known."""
+    def _name(self, plan: EndpointPlan) -> str:
+        """As it is: what CloudFormation says, where the template gives no name that is known."""
         if plan.name is not None and is_known(plan.name):
-            return plan
-        name = self._account.physical_name(self._stack.name, plan.logical_id)
-        return dataclasses.replace(plan, name=name or plan.name)
+            return plan.name
+        return self._account.physical_name(self._stack.name, plan.logical_id)
 
     def _with_config(self, plan: EndpointPlan) -> EndpointPlan:
         """With the variants of a config that is not in the template but in SageMaker."""
@@ -158,9 +162,9 @@ class _Comparison:
         variants = {name: VariantPlan(name, type, None, None) for name, type in types.items()}
         return dataclasses.replace(plan, variants=variants)
 
-    def _live_names(self, plans: dict[str, EndpointPlan], own: set[str]) -> set[str]:
-        """Of the names that would be new, those that exist."""
-        names = {plan.name for plan in plans.values() if plan.name and is_known(plan.name)} - own
+    def _taken(self, plans: dict[str, EndpointPlan]) -> set[str]:
+        """Of their names, those that an endpoint has."""
+        names = {plan.name for plan in plans.values() if plan.name and is_known(plan.name)}
         return {name for name in names if self._account.endpoint(name) is not None}
 
 
@@ -179,10 +183,11 @@ def _synth(settings: Settings) -> str:
 
 def _advice(settings: Settings, stack: SynthesizedStack) -> Advice:
     if settings.stack:
+        env = "" if settings.is_local else f"--env {settings.env} "
         return Advice(
             place=f"the MultiModelEndpoint of {stack.display_name}",
             deploy=f"cdk deploy '{stack.display_name}'",
-            check=f"cdk synth --quiet && mme --stack {settings.stack} endpoint preflight",
+            check=f"{_synth(settings)} && mme {env}--stack {settings.stack} endpoint preflight",
         )
     return Advice(
         place=f"stacks/environments.py, environment {settings.env}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.operate.access import cloudformation_client, open_session
+from mme.operate.access import open_session
 from mme.operate.preflight.template import scaling_resource_id
 from mme.settings import Settings
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
-_CONNECT_TIMEOUT_SECONDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -187,19 +186,15 @@ def connect(settings: Settings, region: str | None = None) -> Account:
         settings: credentials, region, and where AWS is.
         region: the region, where the settings name none.
     """
-    from botocore.config import Config
+    from mme.operate.clients import AwsClients
 
     placed = settings.model_copy(update={"region": settings.region or region})
-    session = open_session(placed)
-    config = Config(
-        connect_timeout=_CONNECT_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
-    )
-    url = placed.aws_url
+    clients = AwsClients(open_session(placed), placed)
     return Account(
-        cloudformation=cloudformation_client(session, placed),
-        sagemaker=session.client("sagemaker", endpoint_url=url, config=config),
-        scaling=session.client("application-autoscaling", endpoint_url=url, config=config),
-        sts=session.client("sts", endpoint_url=url, config=config),
+        cloudformation=clients.cloudformation,
+        sagemaker=clients.sagemaker,
+        scaling=clients.scaling,
+        sts=clients.sts,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
 from mme.operate.preflight.findings import Effect, Finding
@@ -66,59 +66,64 @@ def check_status(stack: DeployedStack) -> Iterator[Finding]:
 
 
 def check_names(
-    stack: str, before: Mapping[str, EndpointPlan], after: Mapping[str, EndpointPlan], live_names: set[str]
+    stack: str,
+    before: Mapping[str, EndpointPlan],
+    after: Mapping[str, EndpointPlan],
+    *,
+    names: Mapping[str, str],
+    taken: Set[str],
 ) -> Iterator[Finding]:
     """Endpoints that come, go or get another name.
 
     Args:
         stack: the stack's name.
-        before: endpoints of the deployed template, by logical id; their names as they are.
+        before: endpoints of the deployed template, by logical id.
         after: endpoints of the new one.
-        live_names: of the new names, those that SageMaker has an endpoint for now.
+        names: of those before, as they are, by logical id.
+        taken: of the names in the new template, those that SageMaker has an endpoint for now.
     """
     for id, plan in after.items():
-        old = before.get(id)
-        if old is not None and (old.name == plan.name or plan.name is None):
+        if id in before and plan.name in (before[id].name, names[id]):
             continue
-        if old is not None and not is_known([old.name, plan.name]):
+        if id in before and not is_known(plan.name):
             yield Finding(
                 code="undecided",
                 effect=Effect.WARNING,
-                subject=str(old.name),
+                subject=names[id],
                 message=f"preflight can't tell whether the endpoint's name changes: it becomes {plan.name}, "
                 "which only the deployment knows",
                 reason="another name is another endpoint, and the old one's URL is gone",
             )
             continue
-        if plan.name in live_names:
-            yield _taken(stack, plan, before)
-        if old is not None:
+        if plan.name in taken:
+            yield _taken(stack, plan, names)
+        if id in before:
+            new = plan.name or "one that CloudFormation makes"
             yield Finding(
                 code="endpoint-replaced",
                 effect=Effect.LOSES,
-                subject=str(old.name),
-                message=f"the endpoint's name changes to {plan.name}: a new endpoint is made, this one "
-                "deleted",
+                subject=names[id],
+                message=f"the endpoint's name changes to {new}: a new endpoint is made, this one deleted",
                 reason="who calls the old name gets an error from then on, and its alarms and metrics end",
                 way_out=(
-                    f'keep the name: endpoint_name="{old.name}" on the MultiModelEndpoint',
+                    f'keep the name: endpoint_name="{names[id]}" on the MultiModelEndpoint',
                     "or make a second endpoint beside it, move the callers, and take the first away then",
                 ),
             )
-    for id, plan in before.items():
+    for id, name in names.items():
         if id not in after:
             yield Finding(
                 code="endpoint-removed",
                 effect=Effect.LOSES,
-                subject=str(plan.name),
+                subject=name,
                 message=f"the endpoint ({id}) is not in the new template, so it is deleted",
                 reason="who calls it gets an error from then on; its models stay in their bucket",
                 way_out=("if its construct was renamed or moved, name and place it as before",),
             )
 
 
-def _taken(stack: str, plan: EndpointPlan, before: Mapping[str, EndpointPlan]) -> Finding:
-    own = next((id for id, old in before.items() if old.name == plan.name), None)
+def _taken(stack: str, plan: EndpointPlan, names: Mapping[str, str]) -> Finding:
+    own = next((id for id, name in names.items() if name == plan.name), None)
     return Finding(
         code="endpoint-exists",
         effect=Effect.FAILS,

@@ -115,10 +115,21 @@ class StackTemplate:
         """The endpoints, by logical id."""
         return {resource.logical_id: self._endpoint(resource) for resource in self.of_type(ENDPOINT)}
 
-    def scalable_target(self, endpoint: str, variant: str) -> Resource | None:
-        """The target that would register this variant, by the names that Application Auto Scaling uses."""
+    def scalable_target(self, endpoint: EndpointPlan, name: str, variant: str) -> Resource | None:
+        """The target that registers a variant, whether it names the endpoint or refers to it.
+
+        Args:
+            endpoint: the endpoint, of this template.
+            name: its name as it is.
+            variant: the variant's name.
+        """
+        wanted = {
+            scaling_resource_id(one, variant)
+            for one in (name, endpoint.name, f"${{{endpoint.logical_id}.EndpointName}}")
+            if one is not None
+        }
         for resource in self.of_type(SCALABLE_TARGET):
-            if resource.properties.get("ResourceId") == scaling_resource_id(endpoint, variant):
+            if resource.properties.get("ResourceId") in wanted:
                 return resource
         return None
 

@@ -71,7 +71,6 @@ def cdk(tmp_path: Path, aws_environment: dict[str, str]) -> Callable[..., str]:
     environment = {
         **os.environ,
         **aws_environment,
-        "CDK_VALIDATION": "false",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CI": "true",
         "HOME": str(tmp_path),

@@ -131,6 +131,28 @@ def test_the_port_is_reachable_from_this_machine_alone(
     asyncio.run(story())
 
 
+def test_nobody_else_is_given_the_port_of_a_triton(installation: TritonInstallation, tmp_path: Path) -> None:
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        try:
+            assert triton.pid is not None
+            (port,) = {
+                connection.laddr.port
+                for connection in psutil.Process(triton.pid).net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+        finally:
+            await triton.stop()
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+
+    asyncio.run(story())
+
+
 def other_addresses() -> list[str]:
     return [
         address.address

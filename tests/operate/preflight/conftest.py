@@ -77,6 +77,12 @@ def _document(
     return {"Resources": found}
 
 
+@pytest.fixture(autouse=True)
+def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
 class Cloud:
     """Stands for an account, by the names of its methods."""
 

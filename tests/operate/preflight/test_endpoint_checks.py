@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mme.operate.preflight import Effect, Finding, Report
+from mme.operate.preflight import Effect, Finding, Report, inspect
+from mme.settings import Settings
 
 Check = Callable[..., Report]
 Document = Callable[..., dict[str, Any]]
@@ -50,6 +51,27 @@ def test_another_type_of_a_registered_variant(check: Check, document: Document, 
         "cdk deploy -c env=dev 'dev/*'",
         "between them AllTraffic keeps its 3 instances, whatever the load",
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "called"),
+    [
+        (Settings(stack="mme-dev-serving"), "mme --stack mme-dev-serving endpoint preflight"),
+        (
+            Settings(stack="mme-dev-serving", env="prod"),
+            "mme --env prod --stack mme-dev-serving endpoint preflight",
+        ),
+    ],
+)
+def test_the_path_in_an_app_of_one_s_own(
+    account, assembly, document: Document, settings: Settings, called: str
+) -> None:
+    account.deployed("mme-dev-serving", document())
+    account.runs()
+    report = inspect(settings, assembly(document(type="ml.m5.2xlarge")), lambda *_: account)  # type: ignore[arg-type, return-value]
+    way_out = only(report, "instance-type").way_out
+    assert way_out[0].endswith("in the MultiModelEndpoint of dev/Serving:")
+    assert f"     $ cdk synth --quiet && {called} && cdk deploy 'dev/Serving'" in way_out
 
 
 def test_removing_the_scaling_at_the_same_time_does_not_help(check: Check, document: Document) -> None:

@@ -83,6 +83,36 @@ def test_a_name_that_cloudformation_made(check: Check, document: Document, accou
     assert only(check(before, after), "fewer-instances").subject == "Endpoint-1abc"
 
 
+def test_a_name_is_left_to_cloudformation_or_taken_from_it(check: Check, document: Document, account) -> None:
+    gone = only(check(document(), document(name=None)), "endpoint-replaced")
+    assert gone.subject == "mme-dev"
+    assert "changes to one that CloudFormation makes" in gone.message
+    account.names["Endpoint"] = "Endpoint-1abc"
+    account.runs("Endpoint-1abc")
+    fixed = check(document(name=None), document(name="mine"))
+    assert only(fixed, "endpoint-replaced").subject == "Endpoint-1abc"
+    # The same name, now written out.
+    assert "endpoint-replaced" not in codes(check(document(name=None), document(name="Endpoint-1abc")))
+
+
+def test_a_name_of_tokens_that_stays(check: Check, document: Document, account) -> None:
+    named = {"Fn::Sub": "mme-${AWS::AccountId}"}
+    account.names["Endpoint"] = "mme-123456789012"
+    account.runs("mme-123456789012")
+    before, after = (document(name=named, type=type) for type in ("ml.m5.xlarge", "ml.c5.xlarge"))
+    for template in (before, after):
+        template["Resources"]["Target"]["Properties"]["ResourceId"] = {
+            "Fn::Join": [
+                "",
+                ["endpoint/", {"Fn::GetAtt": ["Endpoint", "EndpointName"]}, "/variant/AllTraffic"],
+            ]
+        }
+    finding = only(check(before, after), "instance-type")
+    assert finding.subject == "mme-123456789012"
+    # The target refers to the endpoint instead of naming it: it is this stack's all the same.
+    assert finding.way_out[0].startswith("two deployments change it")
+
+
 def test_a_construct_that_was_renamed(check: Check, document: Document) -> None:
     report = check(document(), document(endpoint="Renamed"))
     exists = only(report, "endpoint-exists")

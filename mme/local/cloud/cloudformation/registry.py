@@ -15,6 +15,15 @@ _OURS = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "autoscaling",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "autoscaling",
     "AWS::CloudWatch::Alarm": "cloudwatch",
+    "AWS::EC2::RouteTable": "ec2_network",
+    "AWS::EC2::SecurityGroup": "ec2_security_group",
+    "AWS::EC2::SecurityGroupEgress": "ec2_security_group",
+    "AWS::EC2::SecurityGroupIngress": "ec2_security_group",
+    "AWS::EC2::Subnet": "ec2_network",
+    "AWS::EC2::SubnetRouteTableAssociation": "ec2_network",
+    "AWS::EC2::VPC": "ec2_network",
+    "AWS::EC2::VPCEndpoint": "ec2_network",
+    "AWS::Events::Rule": "events",
     "AWS::IAM::ManagedPolicy": "iam",
     "AWS::IAM::Policy": "iam",
     "AWS::IAM::Role": "iam",
@@ -26,11 +35,13 @@ _OURS = {
     "AWS::SageMaker::Endpoint": "sagemaker",
     "AWS::SageMaker::EndpointConfig": "sagemaker",
     "AWS::SageMaker::Model": "sagemaker",
+    "AWS::SNS::Subscription": "sns",
+    "AWS::SNS::TopicPolicy": "sns",
 }
 
-# Types that stand for nothing outside the template.
+# Types that stand for nothing outside the template; and saved log queries, which moto has no API for.
 _WITHOUT_EFFECT = frozenset(
-    {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"},
+    {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle", "AWS::Logs::QueryDefinition"},
 )
 
 

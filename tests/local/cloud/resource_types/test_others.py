@@ -107,3 +107,43 @@ def test_a_queue_a_topic_and_a_dashboard_made_by_moto(
     assert "QueueUrls" not in aws("sqs").list_queues()
     assert aws("sns").list_topics()["Topics"] == []
     assert aws("cloudwatch").list_dashboards()["DashboardEntries"] == []
+
+
+def test_a_topics_policy_and_subscribers(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    def topic(action: str, *, raw: bool) -> dict[str, Any]:
+        statement = {"Sid": "Own", "Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*"}
+        made = one("AWS::SNS::Topic")
+        made["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+        made["Resources"]["Policy"] = {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {
+                "Topics": [{"Ref": "It"}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+            },
+        }
+        made["Resources"]["Subscriber"] = {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {
+                "TopicArn": {"Ref": "It"},
+                "Protocol": "sqs",
+                "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]},
+                "RawMessageDelivery": raw,
+            },
+        }
+        return made
+
+    deploy(topic("sns:Publish", raw=False))
+    arn, subscriber = resource_id("It"), resource_id("Subscriber")
+    assert deploy(topic("sns:Subscribe", raw=True))["StackStatus"] == "UPDATE_COMPLETE"
+
+    sns = aws("sns")
+    assert resource_id("Subscriber") == subscriber
+    policy = json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
+    assert [statement["Action"] for statement in policy["Statement"]] == ["sns:Subscribe"]
+    settings = sns.get_subscription_attributes(SubscriptionArn=subscriber)["Attributes"]
+    assert settings["RawMessageDelivery"] == "true"
+    cloudformation.delete_stack(StackName="app")
+    assert sns.list_topics()["Topics"] == []
+    assert sns.list_subscriptions()["Subscriptions"] == []

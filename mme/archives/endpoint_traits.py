@@ -1,0 +1,60 @@
+"""What of an endpoint decides whether an archive can be served there; None where it is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from mme.catalog.hosting_types import hosting_types
+from mme.catalog.images import Processor, version_key
+from mme.catalog.instances import InstanceType, instance_type
+from mme.errors import MmeError
+
+_WITHOUT_TENSORFLOW: Final = "25.04"
+"""AWS's first Triton image without the TensorFlow backend. Source: triton-inference-server/server, whose
+build.py has it up to release 25.03; AWS publishes 25.04 next."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTraits:
+    """Where the archive shall run.
+
+    Attributes:
+        processor: what models compute on.
+        instance: the type, where the catalog describes it.
+        image_version: of the serving image, such as `26.05`.
+    """
+
+    processor: Processor | None = None
+    instance: InstanceType | None = None
+    image_version: str | None = None
+
+    @classmethod
+    def of(
+        cls, processor: Processor | None, instance_name: str | None, image_version: str | None
+    ) -> EndpointTraits:
+        """Looks the instance type up; it decides the processor where none is given.
+
+        Raises:
+            MmeError: there is no such instance type.
+        """
+        if instance_name is None:
+            return cls(processor, None, image_version)
+        if instance_name not in hosting_types():
+            near = get_close_matches(instance_name, hosting_types(), n=3, cutoff=0.6)
+            raise MmeError(
+                f"{instance_name} is not a SageMaker hosting instance type",
+                hint=f"did you mean {' or '.join(near)}" if near else "use ml.m5.xlarge or ml.g5.xlarge, say",
+            )
+        kind = instance_type(instance_name)
+        if processor is None and kind is not None:
+            processor = Processor.GPU if kind.gpus else Processor.CPU
+        return cls(processor, kind, image_version)
+
+    @property
+    def lacks_tensorflow(self) -> bool | None:
+        """Whether the image has no TensorFlow backend; None where its version is not known."""
+        if self.image_version is None:
+            return None
+        return version_key(self.image_version) >= version_key(_WITHOUT_TENSORFLOW)

@@ -1,0 +1,146 @@
+"""What a model's Python code says of itself, without running it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_CLASS = "TritonPythonModel"
+
+
+@dataclass(frozen=True, slots=True)
+class PythonSource:
+    """One file of code.
+
+    Attributes:
+        error: why it is no valid Python; None where it is.
+        names: what it defines or imports at its top level; `*` where it imports everything of a module.
+        methods: of its TritonPythonModel; None where that is not defined here or inherits.
+        calls: names of models that it sends inference requests to, as far as they stand in the code.
+        loads: names of models that it loads itself; `*` where the code computes one.
+    """
+
+    error: str | None = None
+    names: frozenset[str] = frozenset()
+    methods: frozenset[str] | None = None
+    calls: tuple[str, ...] = ()
+    loads: frozenset[str] = frozenset()
+
+    def defines(self, name: str) -> bool:
+        """Whether a top-level name is there, or may be by a star import."""
+        return name in self.names or "*" in self.names
+
+    @property
+    def completes_config(self) -> bool:
+        """Whether it may fill in what the config leaves out; a base class may do it unseen."""
+        return self.methods is None or "auto_complete_config" in self.methods
+
+
+def read_python(content: bytes) -> PythonSource:
+    """Parses a Python file with the running Python's grammar."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(content)
+    except SyntaxError as error:
+        line = f"line {error.lineno}: " if error.lineno else ""
+        return PythonSource(error=f"{line}{error.msg}")
+    except (ValueError, RecursionError, MemoryError) as error:
+        return PythonSource(error=str(error) or type(error).__name__)
+    constants = _constants(module)
+    calls = dict.fromkeys(
+        name
+        for call in _calls(module, "InferenceRequest")
+        if (name := _argument(call, "model_name", None, constants))
+    )
+    loads = {_argument(call, "model_name", 0, constants) or "*" for call in _calls(module, "load_model")}
+    return PythonSource(
+        names=frozenset(_bound(module.body)),
+        methods=_methods(module.body),
+        calls=tuple(calls),
+        loads=frozenset(loads),
+    )
+
+
+def python_version() -> str:
+    """Of the grammar that `read_python` knows."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those that run when the module is imported, in branches too."""
+    for statement in body:
+        yield statement
+        for field in ("body", "orelse", "finalbody"):
+            if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from _statements(getattr(statement, field, []))
+        for handler in getattr(statement, "handlers", []):
+            yield from _statements(handler.body)
+
+
+def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for statement in _statements(body):
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from (alias.asname or alias.name for alias in names)
+            case ast.Assign(targets=targets):
+                for target in targets:
+                    yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value:
+                yield name
+
+
+def _methods(body: Iterable[ast.stmt]) -> frozenset[str] | None:
+    for statement in _statements(body):
+        if isinstance(statement, ast.ClassDef) and statement.name == _CLASS:
+            if statement.keywords or any(
+                not (isinstance(base, ast.Name) and base.id == "object") for base in statement.bases
+            ):
+                return None
+            return frozenset(_bound(statement.body))
+    return None
+
+
+def _calls(module: ast.Module, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call):
+            called = node.func
+            if (isinstance(called, ast.Attribute) and called.attr == name) or (
+                isinstance(called, ast.Name) and called.id == name
+            ):
+                yield node
+
+
+def _argument(call: ast.Call, name: str, position: int | None, constants: dict[str, str]) -> str | None:
+    value: ast.expr | None = next((word.value for word in call.keywords if word.arg == name), None)
+    if value is None and position is not None and len(call.args) > position:
+        value = call.args[position]
+    match value:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=variable) | ast.Attribute(attr=variable):
+            return constants.get(variable)
+    return None
+
+
+def _constants(module: ast.Module) -> dict[str, str]:
+    """Variables and attributes that only ever get one text."""
+    texts: dict[str, set[str | None]] = {}
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            match target:
+                case ast.Name(id=variable) | ast.Attribute(attr=variable):
+                    value = node.value.value if isinstance(node.value, ast.Constant) else None
+                    texts.setdefault(variable, set()).add(value if isinstance(value, str) else None)
+    return {
+        variable: text
+        for variable, found in texts.items()
+        if len(found) == 1 and (text := next(iter(found))) is not None
+    }

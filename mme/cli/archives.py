@@ -1,0 +1,101 @@
+"""`mme archives`: what is in a model.tar.gz, and whether the container would serve it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.archives import Explanation
+    from mme.cli.deployment import Target
+
+app = typer.Typer(
+    name="archives", help="Say how the container will read a model.tar.gz, offline.", no_args_is_help=True
+)
+
+_NOT_SERVED = 2
+
+
+class _Processor(StrEnum):
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+@app.callback()
+def archives() -> None:
+    """Say how the container will read a model.tar.gz, offline.
+
+    Example: mme archives explain add_sub_v0.tar.gz
+    """
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A tar.gz, a model's directory, s3://BUCKET/KEY, or a published model's name.",
+            metavar="SOURCE",
+        ),
+    ],
+    framework: Annotated[
+        str | None,
+        typer.Option("--framework", help="The container's framework, if the contents shall not decide."),
+    ] = None,
+    processor: Annotated[
+        _Processor | None, typer.Option("--processor", help="What the endpoint computes on.")
+    ] = None,
+    instance_type: Annotated[
+        str | None, typer.Option("--instance-type", help="The endpoint's type, e.g. ml.g5.xlarge.")
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", help="The serving image's version, e.g. 26.05.", metavar="VERSION"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Say what an archive is, what is wrong with it, how to mend it, and what it weighs.
+
+    Ends with status 0 if the container would serve it, else with 2. A directory is read as it would be
+    packed.
+
+    Example: mme archives explain s3://models/add_sub_v0.tar.gz --instance-type ml.g5.xlarge
+    """
+    from mme.catalog.images import Processor
+    from mme.cli.console import print_json
+    from mme.cli.deployment import target_of
+
+    found = _explain(
+        target_of(context),
+        source,
+        framework=framework,
+        processor=None if processor is None else Processor(processor.value),
+        instance_type=instance_type,
+        image_version=image,
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        from mme.cli.explanations import print_explanation
+
+        print_explanation(found)
+    if not found.servable:
+        raise typer.Exit(_NOT_SERVED)
+
+
+def _explain(target: Target, source: str, **options: Any) -> Explanation:
+    from mme.archives import explain as explain_archive
+    from mme.archives.s3_archive import S3Url, explain_object
+
+    url = S3Url.parse(source)
+    if url is None and not Path(source).exists() and source.endswith(".tar.gz"):
+        # No such file: then the name of a published model.
+        store = target.deployment
+        url = S3Url(store.bucket, store.prefix + source)
+    if url is None:
+        return explain_archive(source, **options)
+    return explain_object(target.s3(), url, **options)

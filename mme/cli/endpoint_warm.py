@@ -1,0 +1,109 @@
+"""`mme endpoint warm`: loads models before anybody waits for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from mme.client import Warmed
+
+_FAILED: Final = 1
+_LOADED_NOW_SECONDS: Final = 0.5
+
+
+def warm(
+    context: typer.Context,
+    models: Annotated[
+        list[str],
+        typer.Argument(help="TargetModels, names, aliases; * and ? are wildcards.", metavar="MODEL..."),
+    ],
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", help="Loads under way at once.", min=1, max=64)
+    ] = 8,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Every version of a name, not the newest only.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Load models by calling each once, with zeros of the shapes it declares.
+
+    A call warms one instance, the one it is sent to: the others load the model at their own first call.
+    Ends with status 1 where a model could not be loaded.
+
+    Example: mme --env prod endpoint warm 'tenant-a/*' add_sub@prod --concurrency 16
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mme.cli.console import print_json, standard_error
+    from mme.cli.deployment import target_of
+    from mme.client import MultiModelClient
+    from mme.operate.warm_targets import choose_targets, example_request
+
+    target = target_of(context)
+    store = target.store()
+    chosen = choose_targets(
+        models, store.listed() or [], lambda alias: target.aliases().resolve(alias), all_versions=all_versions
+    )
+    client = MultiModelClient(target.deployment.endpoint_name, target.clients.runtime)
+    console = standard_error()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done: list[Warmed] = []
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("warming", total=len(chosen))
+        for warmed in client.warm(chosen, inputs=example_request(store), concurrency=concurrency):
+            done.append(warmed)
+            progress.update(task, advance=1, description=f"warmed {warmed.model}")
+    done.sort(key=lambda one: chosen.index(one.model))
+    if as_json:
+        print_json([_json(one) for one in done])
+    else:
+        _print(done, _instances(target))
+    if not all(one.loaded for one in done):
+        raise typer.Exit(_FAILED)
+
+
+def _print(done: list[Warmed], instances: int | None) -> None:
+    from rich.markup import escape
+
+    from mme.cli.console import plain_table, print_note, standard_output
+
+    table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
+    for one in done:
+        if one.loaded:
+            words = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
+        else:
+            words = f"[red]failed[/] {escape(one.error.message) if one.error else ''}"
+        table.add_row(escape(one.model), words, f"{one.seconds:.2f} s")
+    standard_output().print(table)
+    if instances is not None and instances > 1:
+        print_note(
+            "note:",
+            f"each call warmed one of {instances} instances, nothing tells which: "
+            "the others load a model at their own first call",
+        )
+
+
+def _instances(target: Any) -> int | None:
+    """How many instances there are, or None where one may invoke but not describe."""
+    from mme.operate.endpoint_state import read_endpoint
+
+    try:
+        state = read_endpoint(target.clients.sagemaker, target.deployment.endpoint_name)
+    except Exception as error:
+        from mme.operate.aws_failures import explain_aws_error
+
+        if explain_aws_error(error) is None:
+            raise
+        return None
+    return sum(variant.current or 0 for variant in state.variants)
+
+
+def _json(one: Warmed) -> dict[str, Any]:
+    return {
+        "model": one.model,
+        "loaded": one.loaded,
+        "seconds": round(one.seconds, 3),
+        "error": one.error.message if one.error else None,
+    }

@@ -1,0 +1,140 @@
+"""An archive's explanation, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mme.cli.console import plain_table, size_text, standard_output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mme.archives import Explanation, Finding, ModelSummary
+
+_STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_ROLES: Final = {
+    "model": "answers requests",
+    "ensemble": "answers requests (ensemble)",
+    "step": "a step of the ensemble",
+    "callee": "called by code, not loaded",
+    "idle": "not loaded",
+}
+
+
+def print_explanation(found: Explanation) -> None:
+    """Prints the verdict, the findings with their way out, the models with their tensors, and the weight."""
+    from rich.text import Text
+
+    console = standard_output()
+    console.print(Text(found.source, style="bold"))
+    console.print(Text(_what(found)))
+    console.print(_verdict(found))
+    if found.findings:
+        console.print()
+        console.print(_findings(found.findings))
+    if found.models:
+        console.print()
+        console.print(_models(found.models))
+    tensors = _tensors(found.models)
+    if tensors is not None:
+        console.print()
+        console.print(tensors)
+    console.print()
+    console.print(Text(_weight(found), style="dim"))
+
+
+def _what(found: Explanation) -> str:
+    from mme.catalog.frameworks import frameworks
+
+    if found.layout == "unreadable":
+        return "It can't be read to its end."
+    if found.framework not in frameworks():
+        return "It is a model of no known framework."
+    title = frameworks()[found.framework].title
+    kind = "A directory, read as it would be packed: " if found.kind == "directory" else ""
+    layout = "" if found.layout in ("unknown", "own") else f", layout {found.layout}"
+    return f"{kind}{title}{layout}"
+
+
+def _verdict(found: Explanation) -> object:
+    from rich.text import Text
+
+    errors, warnings = len(found.errors), len(found.warnings)
+    beside = f", {_count(warnings, 'warning')}" if warnings else ""
+    if errors:
+        return Text(f"It would not be served: {_count(errors, 'error')}{beside}", style="bold red")
+    return Text(f"It would be served{beside}", style="bold green")
+
+
+def _findings(findings: tuple[Finding, ...]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        text = Text(finding.message)
+        text.append(f" [{finding.code}]", style="dim")
+        text.append(f"\n{finding.hint}", style="italic")
+        table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), text)
+    return table
+
+
+def _models(models: tuple[ModelSummary, ...]) -> Table:
+    from rich.text import Text
+
+    table = plain_table("MODEL", "ROLE", "PLATFORM", "VERSIONS", "UNPACKED", right=("UNPACKED",))
+    for model in models:
+        role = _ROLES[model.role]
+        if model.calls:
+            role += f"; calls {', '.join(model.calls)}"
+        cells = (
+            f"{model.folder}/" if model.folder else "(root)",
+            role,
+            model.platform or "-",
+            ", ".join(map(str, model.versions)) or "-",
+            size_text(model.unpacked_bytes),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _tensors(models: tuple[ModelSummary, ...]) -> Table | None:
+    from rich.text import Text
+
+    with_tensors = [model for model in models if model.signature.inputs or model.signature.outputs]
+    if not with_tensors:
+        return None
+    several = len(with_tensors) > 1
+    table = plain_table(*(["MODEL"] if several else []), "TENSOR", "NAME", "TYPE", "SHAPE")
+    for model in with_tensors:
+        for kind, specs in (("input", model.signature.inputs), ("output", model.signature.outputs)):
+            for spec in specs:
+                shape = model.signature.request_shape(spec)
+                row = [model.folder or "(root)"] if several else []
+                row += [kind, spec.name, spec.datatype, _shape(shape, model.signature.max_batch_size)]
+                table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _shape(shape: tuple[int, ...], max_batch_size: int) -> str:
+    text = ", ".join("any" if dim == -1 else str(dim) for dim in shape)
+    return f"[{text}], first up to {max_batch_size}" if max_batch_size else f"[{text}]"
+
+
+def _weight(found: Explanation) -> str:
+    if not found.complete and not found.files:
+        return f"{size_text(found.packed_bytes or 0)} read"
+    least = "" if found.complete else "at least "
+    text = f"{least}{size_text(found.unpacked_bytes)} unpacked in {_count(found.files, 'file')}"
+    if found.packed_bytes is not None:
+        text += f", {least}{size_text(found.packed_bytes)} packed"
+    if found.largest:
+        shown = ", ".join(f"{member.path} {size_text(member.size)}" for member in found.largest)
+        text += f"; largest: {shown}"
+    return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,6 @@
+"""Taking a deployment away: what its stacks own, and nothing beside it."""
+
+from mme.operate.cleanup.execution import CleanListener, clean
+from mme.operate.cleanup.plan import Choice, CleanPlan, plan_clean, plan_leftovers
+
+__all__ = ["Choice", "CleanListener", "CleanPlan", "clean", "plan_clean", "plan_leftovers"]

@@ -1,0 +1,262 @@
+"""`mme endpoint` through its entry point, on embedded AWS; `mme --env dev` needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mme.local import cloud
+from mme.operate.clients import AwsClients
+from tests.operate.deployment import (
+    BUCKET,
+    ENDPOINT,
+    STACK,
+    clients_at,
+    deploy,
+    put_log,
+    put_metric,
+    serve_embedded_aws,
+    serving_template,
+    store_template,
+)
+
+LOG = (Path(__file__).parents[1] / "operate" / "triton_logs" / "quiet.log").read_text().splitlines()
+STORE = "mme-dev-model-store"
+
+
+@pytest.fixture(scope="module")
+def _url() -> Iterator[str]:
+    with serve_embedded_aws() as url:
+        yield url
+
+
+@pytest.fixture
+def clients(_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClients]:
+    """The dev environment is deployed, and `mme` is told nothing but where AWS is, and MME_ENV."""
+    cloud.reset()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("MME_ENDPOINT_URL", _url)
+    monkeypatch.setenv("MME_ENV", "dev")
+    clients = clients_at(_url)
+    deploy(clients, store_template(), STORE)
+    deploy(clients, serving_template(bucket={"Fn::ImportValue": f"{BUCKET}-name"}))
+    yield clients
+    cloud.reset()
+
+
+@pytest.fixture
+def log(clients: AwsClients) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    put_log(
+        clients, "AllTraffic/i-0abc", [(now + timedelta(milliseconds=n), text) for n, text in enumerate(LOG)]
+    )
+
+
+def test_an_environments_name_is_all_it_takes(
+    mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MME_ENV")
+    clients.s3.put_object(Bucket=BUCKET, Key="models/a_v0.tar.gz", Body=b"x")
+    listed = mme("--env", "dev", "models", "list", "--json")
+    assert listed.status == 0, listed.err
+    assert [model["model"] for model in listed.json] == ["a_v0.tar.gz"]
+    assert mme("--env", "dev", "endpoint", "status", "--json").json["endpoint"]["name"] == ENDPOINT
+    assert "environment staging is not deployed there" in mme("--env", "staging", "endpoint", "status").err
+
+
+def test_settings_by_variables_and_flags_win(
+    mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MME_ENV", "nowhere")
+    monkeypatch.setenv("MME_STACK", STACK)
+    assert mme("endpoint", "status").status == 0
+    assert "stack other does not exist" in mme("--stack", "other", "endpoint", "status").err
+    monkeypatch.setenv("MME_REGION", "eu-west-1")
+    assert "does not exist in eu-west-1" in mme("endpoint", "status").err
+    assert mme("--region", "us-east-1", "endpoint", "status").status == 0
+    monkeypatch.setenv("MME_PROFILE", "no-such-profile")
+    assert "no-such-profile" in mme("endpoint", "status").err
+
+
+def test_status(mme: Callable, clients: AwsClients) -> None:
+    ran = mme("endpoint", "status")
+    assert ran.status == 0, ran.err
+    assert "Endpoint mme-dev InService" in "\n".join(ran.rows)
+    assert any(
+        row.startswith("Variant AllTraffic: 1 of 1 ml.m5.xlarge, scales from 1 to 4") for row in ran.rows
+    )
+    assert f"as {STACK} says" in ran.rows
+    assert "\x1b" not in ran.out
+    assert mme("endpoint", "status", "--json").json["drifted"] is False
+    assert "--watch needs a terminal" in mme("endpoint", "status", "--watch").err
+
+
+class Terminal:
+    """Somebody who types a line."""
+
+    def __init__(self, typed: str) -> None:
+        self.typed = typed
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        return self.typed
+
+
+def drift(clients: AwsClients) -> str:
+    before = clients.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=before)
+    clients.sagemaker.create_endpoint_config(
+        EndpointConfigName="by-hand", ProductionVariants=config["ProductionVariants"]
+    )
+    clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
+    return before
+
+
+def test_status_fits_a_terminal_and_names_a_silent_rollback(
+    mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    before = drift(clients)
+    ran = mme("endpoint", "status")
+    assert ran.rows[0].startswith("✗ it runs config by-hand, but its stack says")
+    assert f"not {before}, which {STACK} says" in " ".join(ran.rows)
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_rollback(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = drift(clients)
+    refused = mme("endpoint", "rollback")
+    assert refused.status == 2
+    assert "nobody is there to confirm it" in refused.err
+    assert "by-hand" in refused.out
+    assert before in refused.out
+    assert clients.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == "by-hand"
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert "not confirmed: nothing was changed" in mme("endpoint", "rollback").err
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    ran = mme("endpoint", "rollback")
+    assert ran.status == 0, ran.err
+    assert "Roll mme-dev back? [y/N]" in ran.err
+    assert ran.rows[-1] == f"done mme-dev runs {before}"
+    assert "CloudFormation does not know of this" in ran.err
+    again = mme("endpoint", "rollback", "--to", "by-hand", "--yes", "--json")
+    assert again.json == {"endpoint": ENDPOINT, "from": before, "to": "by-hand", "status": "InService"}
+
+
+@pytest.mark.usefixtures("log")
+def test_logs_of_one_model(mme: Callable, clients: AwsClients) -> None:
+    ran = mme("endpoint", "logs", "--model", "broken_v0.tar.gz", "--since", "10m")
+    assert ran.status == 0, ran.err
+    assert re.match(r"\d\d:\d\d:\d\d\.\d{3} i-0abc I Loading SageMaker TargetModel: broken", ran.rows[0])
+    assert "alpha" not in ran.out
+    assert "\x1b" not in ran.out
+    lines = mme("endpoint", "logs", "--model", "tenant-a/*", "--json").out.splitlines()
+    assert {json.loads(line)["model"] for line in lines} == {"tenant-a/beta_v1.tar.gz"}
+    errors = mme("endpoint", "logs", "--errors", "--json").out.splitlines()
+    assert {json.loads(line)["level"] for line in errors} == {"W", "E"}
+    nothing = mme("endpoint", "logs", "--model", "other.tar.gz")
+    assert nothing.err.startswith("no lines of other.tar.gz since")
+
+
+def test_following_ends_with_ctrl_c(
+    mme: Callable, clients: AwsClients, log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    ran = mme("endpoint", "logs", "--follow", "--model", "config_v0.tar.gz")
+    assert ran.status == 130
+    assert "nosuch" in ran.out
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.usefixtures("log")
+def test_top(mme: Callable, clients: AwsClients) -> None:
+    ran = mme("endpoint", "top")
+    assert ran.status == 0, ran.err
+    assert re.match(r"alpha_v0\.tar\.gz 5 2 0 2 \d\.\d\d s", ran.rows[2])
+    assert mme("endpoint", "top", "--count", "1").rows[-1].startswith("... 4 more models")
+    busiest = mme("endpoint", "top", "--json").json[0]
+    assert (busiest["model"], busiest["invocations"]) == ("alpha_v0.tar.gz", 5)
+    assert mme("endpoint", "top", "--since", "1s").err.startswith("no models")
+
+
+def test_metrics(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    for minutes in range(1, 30):
+        put_metric(
+            clients, "AWS/SageMaker", "Invocations", now - timedelta(minutes=minutes), *[1.0] * minutes
+        )
+    ran = mme("endpoint", "metrics", "--since", "1h")
+    assert ran.status == 0, ran.err
+    assert ran.rows[0] == "Invocations Sum per 1 min least 1, most 29"
+    assert "no data" in ran.err
+    assert "ModelLatency" in ran.err
+    assert "\x1b" not in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    series = mme("endpoint", "metrics", "--metric", "invocations", "--json").json
+    assert [(one["metric"], len(one["points"])) for one in series] == [("Invocations", 29)]
+    assert "no metric of a multi-model endpoint" in mme("endpoint", "metrics", "--metric", "x").err
+
+
+def test_doctor(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = mme("endpoint", "doctor")
+    assert ran.status == 0, ran.out
+    assert "✓ stack" in ran.out
+    assert "→ mme models add PATH" in ran.out
+    assert ran.rows[-1] == "no errors, 2 warnings"
+    assert max(map(len, ran.out.splitlines())) <= 80
+    findings = mme("endpoint", "doctor", "--json").json
+    assert {one["check"] for one in findings} >= {"credentials", "archives"}
+    drift(clients)
+    ill = mme("endpoint", "doctor", "--archives", "0")
+    assert (ill.status, ill.rows[-1]) == (2, "1 error, 2 warnings")
+    assert "→ see why it was rolled back: mme endpoint logs --errors" in ill.out
+
+
+def test_clean(mme: Callable, clients: AwsClients) -> None:
+    clients.s3.put_object(Bucket=BUCKET, Key="models/a_v0.tar.gz", Body=b"x")
+    shown = mme("endpoint", "clean", "--dry-run")
+    assert shown.status == 0
+    assert any(row.startswith(f"stack {STACK} Endpoint, EndpointConfig, Model") for row in shown.rows)
+    assert "stays 1 models at s3://models/models/: --models takes them too" in shown.rows
+    unconfirmed = mme("endpoint", "clean", "--models")
+    assert unconfirmed.status == 2
+    assert "nobody is there to confirm it" in unconfirmed.err
+    would = mme("endpoint", "clean", "--store", "--dry-run", "--json").json["would_delete"]
+    assert would["stacks"] == [STACK, STORE]
+    assert would["objects"][0]["objects"] == 1
+    assert clients.sagemaker.list_endpoints()["Endpoints"]
+    ran = mme("endpoint", "clean", "--yes")
+    assert ran.status == 0, ran.err
+    assert ran.rows[-1] == f"done {STACK} is gone"
+    # What an interruption would have left goes with the same command.
+    rest = mme("endpoint", "clean", "--store", "--yes")
+    assert rest.rows[-1] == f"done {STORE} is gone"
+    assert "deleted models in s3://models/models/" in rest.err
+    gone = mme("endpoint", "clean", "--yes")
+    assert (gone.status, "nothing is left of this deployment" in gone.err) == (2, True)
+
+
+def test_clean_wants_the_stacks_name_typed(
+    mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("mme-prod-serving\n"))
+    ran = mme("endpoint", "clean")
+    assert ran.status == 2
+    assert "'mme-prod-serving' is not mme-dev-serving: nothing was deleted" in ran.err
+    assert clients.sagemaker.list_endpoints()["Endpoints"]
+    monkeypatch.setattr("sys.stdin", Terminal(f"{STACK}\n"))
+    assert mme("endpoint", "clean").status == 0
+    assert not clients.sagemaker.list_endpoints()["Endpoints"]

@@ -1,0 +1,95 @@
+"""Every version under a prefix goes, page by page, and nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from mme.errors import MmeError
+from mme.operate.cleanup.objects import count_objects, delete_objects, other_prefixes
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        client.create_bucket(Bucket="own")
+        client.put_bucket_versioning(Bucket="own", VersioningConfiguration={"Status": "Enabled"})
+        yield client
+
+
+def entries(s3: Any) -> list[str]:
+    found = s3.list_object_versions(Bucket="own")
+    return sorted(one["Key"] for one in found.get("Versions", []) + found.get("DeleteMarkers", []))
+
+
+def test_versions_and_markers_are_counted_and_deleted(s3: Any) -> None:
+    for body in (b"one", b"three"):
+        s3.put_object(Bucket="own", Key="models/a", Body=body)
+    s3.put_object(Bucket="own", Key="models/gone", Body=b"x")
+    s3.delete_object(Bucket="own", Key="models/gone")
+    for key in ("models-2/a", "other/a", "models"):
+        s3.put_object(Bucket="own", Key=key, Body=b"stays")
+    count = count_objects(s3, "own", "models/")
+    assert (count.current, count.entries, count.size) == (1, 4, 9)
+    deleted: list[int] = []
+    assert delete_objects(s3, "own", "models/", deleted.append) == 4
+    assert sum(deleted) == 4
+    assert entries(s3) == ["models", "models-2/a", "other/a"]
+
+
+def test_more_than_a_batch_and_what_an_interruption_left(s3: Any) -> None:
+    for number in range(1100):
+        s3.put_object(Bucket="own", Key=f"models/{number:04}", Body=b"")
+        if number < 1050:
+            s3.put_object(Bucket="own", Key=f"models/{number:04}", Body=b"")
+
+    class Interrupted(Exception):  # noqa: N818
+        pass
+
+    def interrupt(_: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        delete_objects(s3, "own", "models/", interrupt)
+    left = count_objects(s3, "own", "models/").entries
+    assert 0 <= left < 2150
+    assert delete_objects(s3, "own", "models/", lambda _: None) == left
+    assert count_objects(s3, "own", "models/").entries == 0
+
+
+def test_unfinished_uploads_end_too(s3: Any) -> None:
+    for key in ("models/half", "other/half"):
+        s3.create_multipart_upload(Bucket="own", Key=key)
+    delete_objects(s3, "own", "models/", lambda _: None)
+    left = s3.list_multipart_uploads(Bucket="own")["Uploads"]
+    assert [upload["Key"] for upload in left] == ["other/half"]
+
+
+def test_what_s3_refuses_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put_object(Bucket="own", Key="models/locked", Body=b"")
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        return {"Errors": [{"Key": "models/locked", "Code": "AccessDenied", "Message": "object is locked"}]}
+
+    monkeypatch.setattr(s3, "delete_objects", refuse)
+    with pytest.raises(MmeError, match=r"refuses to delete 1 versions .* models/locked: object is locked"):
+        delete_objects(s3, "own", "models/", lambda _: None)
+
+
+def test_what_else_is_in_the_bucket(s3: Any) -> None:
+    for key in ("models/a", ".mme/models/@aliases/x", "shared/1", "shared/2", "z"):
+        s3.put_object(Bucket="own", Key=key, Body=b"")
+    ours = ("models/", ".mme/models/@")
+    assert other_prefixes(s3, "own", ours) == ["shared/1", "shared/2", "z"]
+    assert other_prefixes(s3, "own", ours, most=1) == ["shared/1"]
+    assert other_prefixes(s3, "own", ("",)) == []
+
+
+def test_a_bucket_that_is_gone_holds_nothing(s3: Any) -> None:
+    assert count_objects(s3, "never", "").entries == 0
+    assert delete_objects(s3, "never", "", lambda _: None) == 0
