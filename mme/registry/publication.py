@@ -102,19 +102,16 @@ class Publication:
         self._done = 0
 
     def run(self) -> Published:
-        """Publishes it, if it is not there.
+        """Reads it, and publishes it if it is not there.
 
         Raises:
             MmeError: the bucket refuses.
             ArchiveError: the directory changed while it was packed. Nothing was published then.
         """
-        known = self._candidate.recalled
-        outcome = self._unchanged(known) if known else None
-        if outcome is None:
-            mark = self._journal.look(self._directory)
-            outcome = self._publish(known)
-            if mark is not None:
-                self._journal.remember(self._store, self._directory, mark, outcome)
+        mark = self._journal.look(self._directory)
+        outcome = self._publish(self._candidate.recalled)
+        if mark is not None:
+            self._journal.remember(self._store, self._directory, mark, outcome)
         return outcome
 
     def settled(self, outcome: Published, removed: frozenset[int] | tuple[()]) -> Published:
@@ -138,8 +135,15 @@ class Publication:
             removed = RemovedVersions(self._store).of(self._name)
         return outcome
 
-    def _unchanged(self, known: Remembered) -> Published | None:
-        """What is there already, where neither the directory nor the object changed since it was written."""
+    def unchanged(self) -> Published | None:
+        """What is there already, where neither the directory nor the object changed since it was written.
+
+        Raises:
+            MmeError: the bucket refuses.
+        """
+        known = self._candidate.recalled
+        if known is None:
+            return None
         place = known.place_in(self._store)
         if place is None or place.name != self._name:
             return None
