@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -159,16 +160,19 @@ def _call_with_tensors(
         check_outputs_path(output)
     own = dict(parse_parameter(text) for text in parameters)
     meant = _resolved(target, model)
-    tensors = _tensors(inputs, json_input, image, _signature(target.store(), meant))
+    store = target.store()
+    signature = _signature(store, meant)
+    tensors = _tensors(inputs, json_input, image, signature)
     client = target.client()
     began = time.perf_counter()
-    outputs = client.infer(
-        meant,
-        {tensor.name: tensor.array for tensor in tensors},
-        outputs=only or None,
-        datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
-        parameters=own,
-    )
+    with _better_hints(store, meant, signature):
+        outputs = client.infer(
+            meant,
+            {tensor.name: tensor.array for tensor in tensors},
+            outputs=only or None,
+            datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+            parameters=own,
+        )
     milliseconds = (time.perf_counter() - began) * 1000
     if output:
         save_outputs(output, outputs)
@@ -200,7 +204,8 @@ def _call_with_bytes(
     meant = _resolved(target, model)
     client = target.client()
     began = time.perf_counter()
-    reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
+    with _better_hints(target.store(), meant, None):
+        reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
     milliseconds = (time.perf_counter() - began) * 1000
     if output:
         try:
@@ -227,6 +232,28 @@ def _refuse(given: Mapping[str, object], words: str, hint: str | None = None) ->
     names = [name for name, value in given.items() if value]
     if names:
         raise MmeError(words.format(" and ".join(names)), hint=hint)
+
+
+@contextmanager
+def _better_hints(store: ModelStore, model: str, signature: TensorSignature | None) -> Iterator[None]:
+    """Says what the store knows: names like the one that is not there, or the tensors that a model takes."""
+    from mme.client import BadInputError, UnknownModelError
+    from mme.client.literals import describe
+    from mme.registry.targets import unknown_target
+
+    try:
+        yield
+    except UnknownModelError as error:
+        # Who may invoke a model need not be allowed to look into the bucket.
+        with suppress(MmeError):
+            error.hint = unknown_target(store, model).hint
+        raise
+    except BadInputError as error:
+        if signature and signature.inputs:
+            takes = f"it takes {describe(signature.inputs)}"
+            known = error.hint is None or error.hint.startswith("see what it takes")
+            error.hint = takes if known else f"{takes}; {error.hint}"
+        raise
 
 
 def _signature(store: ModelStore, model: str) -> TensorSignature | None:

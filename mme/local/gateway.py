@@ -15,7 +15,7 @@ from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.access.signature import scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
-from mme.local.dataplane import DataPlane, too_large
+from mme.local.dataplane import DataPlane
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
 STATUS_PATH = "/_mme/status"
@@ -30,6 +30,8 @@ def build_gateway(
     executor: Executor,
     status: Callable[[], dict[str, object]],
     gatekeeper: Gatekeeper | None = None,
+    *,
+    payload_bytes: int = limits.PAYLOAD_MAX_BYTES,
 ) -> web.Application:
     """The aiohttp application of a runtime.
 
@@ -39,13 +41,14 @@ def build_gateway(
         executor: threads for the control plane.
         status: what ``GET /_mme/status`` tells.
         gatekeeper: who may invoke; everybody by default.
+        payload_bytes: largest body of an invocation.
     """
     keeper = gatekeeper or Gatekeeper(enforce=False)
 
     async def invoke(request: web.Request) -> web.StreamResponse:
         if _is_for_s3(request):
             return await aws(request)
-        return await _invoke(data_plane, keeper, request)
+        return await _invoke(data_plane, keeper, payload_bytes, request)
 
     async def unsupported(request: web.Request) -> web.StreamResponse:
         if _is_for_s3(request):
@@ -80,14 +83,16 @@ def _is_for_s3(request: web.Request) -> bool:
     return scope is not None and scope.service == "s3"
 
 
-async def _invoke(data_plane: DataPlane, gatekeeper: Gatekeeper, request: web.Request) -> web.StreamResponse:
+async def _invoke(
+    data_plane: DataPlane, gatekeeper: Gatekeeper, payload_bytes: int, request: web.Request
+) -> web.StreamResponse:
     request_id = str(uuid.uuid4())
     scope = scope_of(request.headers)
     try:
         call = Call(
             request.match_info["name"],
             request.headers.get(_TARGET_MODEL),
-            await _payload(request),
+            await _payload(request, payload_bytes),
             {name: request.headers[name] for name in _PASSED_ON if name in request.headers},
             request_id,
             region=scope.region if scope else DEFAULT_REGION,
@@ -109,16 +114,16 @@ async def _invoke(data_plane: DataPlane, gatekeeper: Gatekeeper, request: web.Re
     )
 
 
-async def _payload(request: web.Request) -> bytes:
+async def _payload(request: web.Request, most: int) -> bytes:
     """The body, read no further than the limit. InvocationError where it is larger."""
-    if (request.content_length or 0) > limits.PAYLOAD_MAX_BYTES:
-        raise too_large(request.content_length or 0)
+    if (request.content_length or 0) > most:
+        raise outcome.too_large(request.content_length or 0, most)
     pieces = []
     size = 0
     async for piece in request.content.iter_any():
         size += len(piece)
-        if size > limits.PAYLOAD_MAX_BYTES:
-            raise too_large(size)
+        if size > most:
+            raise outcome.too_large(size, most)
         pieces.append(piece)
     return b"".join(pieces)
 

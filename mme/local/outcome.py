@@ -79,6 +79,11 @@ def target_model_unsupported(endpoint: str) -> InvocationError:
     )
 
 
+def too_large(size: int, most: int) -> InvocationError:
+    """400 for a payload over the limit."""
+    return validation_error(f"the payload of {size:,} bytes or more is over the limit of {most:,} bytes")
+
+
 def artifact_unavailable(bucket: str, key: str) -> InvocationError:
     """400 for a TargetModel that is not in S3."""
     return validation_error(

@@ -587,7 +587,7 @@ def test_what_is_wrong_for_one_endpoint(
 
 def test_every_message_is_one_of_a_kind() -> None:
     """No two of the broken archives read the same, so each message says what is the matter."""
-    said = {}
+    said: dict[tuple[str, str], str] = {}
     for name, (content, code, _) in CASES.items():
         finding = next(one for one in explain(io.BytesIO(content)).findings if one.code == code)
         assert (other := said.setdefault((code, finding.message), name)) == name, f"{name} reads like {other}"

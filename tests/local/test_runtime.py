@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import tempfile
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from mme.errors import MmeError
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import read_state
+from tests.local.a_model import a_model, body, error_of, number, wait_for
 from tests.local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
-
-CONFIG = """
-backend: "python"
-max_batch_size: 0
-input [{ name: "X" data_type: TYPE_FP32 dims: [1] }]
-output [{ name: "Y" data_type: TYPE_FP32 dims: [1] }]
-"""
-
-
-def a_model(expression: str = "x * 2", at_load: str = "pass", padding: int = 3000) -> dict[str, str | bytes]:
-    """A python model that answers ``expression`` of its one number; it unpacks to about ``padding`` bytes."""
-    code = f"""
-import os, time
-import numpy as np
-import triton_python_backend_utils as pb_utils
-
-class TritonPythonModel:
-    def initialize(self, args):
-        {at_load}
-
-    def execute(self, requests):
-        answers = []
-        for request in requests:
-            x = pb_utils.get_input_tensor_by_name(request, "X").as_numpy()
-            y = np.asarray({expression}, np.float32)
-            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("Y", y)]))
-        return answers
-"""
-    return {"config.pbtxt": CONFIG, "1/model.py": code, "1/weights": b"0" * padding}
-
-
-def body(number: float) -> bytes:
-    return json.dumps(
-        {"inputs": [{"name": "X", "datatype": "FP32", "shape": [1], "data": [number]}]}
-    ).encode()
-
-
-def number(answer: bytes) -> float:
-    return float(json.loads(answer)["outputs"][0]["data"][0])
-
-
-def error_of(caught: pytest.ExceptionInfo[ClientError]) -> dict[str, Any]:
-    return dict(caught.value.response)
 
 
 def test_a_model_is_loaded_by_its_first_call_and_answers(endpoint: Endpoint) -> None:
@@ -93,7 +48,11 @@ def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert answer["OriginalStatusCode"] == 400
     assert "list index out of range" in answer["OriginalMessage"]
-    assert endpoint.name in answer["LogStreamArn"]
+    assert answer["LogStreamArn"] == (
+        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{endpoint.name}"
+    )
+    assert "Received client error (400) from primary with message" in answer["Error"]["Message"]
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
 
 
 def test_a_model_that_does_not_load_is_a_model_error_with_the_reason(endpoint: Endpoint) -> None:
@@ -170,16 +129,6 @@ def test_killing_triton_loses_no_later_request(endpoint: Endpoint) -> None:
 def longest_in_flight(endpoint: Endpoint) -> float:
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     return float(instance["longest_in_flight_seconds"])
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    """Poll until true; the event is a helper to wait on, not a sleep."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come to pass")
 
 
 def test_requests_for_many_models_at_once_are_all_right(endpoint: Endpoint) -> None:
@@ -259,38 +208,50 @@ def test_operations_that_take_no_target_model_are_refused(endpoint: Endpoint) ->
         endpoint.calls.invoke_endpoint_async(EndpointName=endpoint.name, InputLocation="s3://a/b")
 
 
-def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
-    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
-        launcher.start_detached(LocalSettings(port=runtime.state.port))
+def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
+    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("slow_v0.tar.gz", a_model(at_load=at_load))
+        for _ in range(2):
+            with pytest.raises(endpoint.calls.exceptions.ModelNotReadyException) as caught:
+                endpoint.invoke("slow_v0.tar.gz", body(1))
+            assert error_of(caught)["ResponseMetadata"]["HTTPStatusCode"] == 429
+        gate.touch()
+        wait_for(lambda: states(endpoint) == ["ready"])
+        assert number(endpoint.invoke("slow_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
 
 
-@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
-    state = launcher.start_detached(LocalSettings(port=0))
-    endpoint = Endpoint(Runtime(state))
-    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
-    endpoint.invoke("a_v0.tar.gz", body(1))
-    process = psutil.Process(state.pid)
-    family = [process, *process.children(recursive=True)]
-    assert len(family) == 3, "the runtime, Triton, the model's python process"
-    os.kill(state.pid, number_)
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
-    assert not Path(state.workdir).exists()
-    assert not state.folder.exists()
-    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+def test_a_load_over_its_limit_is_given_up_and_disturbs_no_other_model(tmp_path: Path) -> None:
+    at_load = "time.sleep(600)"
+    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("hangs_v0.tar.gz", a_model(at_load=at_load))
+        endpoint.publish("a_v0.tar.gz", a_model())
+        with pytest.raises(endpoint.calls.exceptions.ModelError, match="did not load within 3 s"):
+            endpoint.invoke("hangs_v0.tar.gz", body(1))
+        assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
 
 
-def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
-    state = launcher.start_detached(LocalSettings(port=0))
-    endpoint = Endpoint(Runtime(state))
-    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
-    endpoint.invoke("a_v0.tar.gz", body(1))
-    family = psutil.Process(state.pid).children(recursive=True)
-    os.kill(state.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
-    again = launcher.start_detached(LocalSettings(port=state.port))
-    assert not Path(state.workdir).exists()
-    launcher.stop(again.port)
-    assert read_state(again.port) is None
+def states(endpoint: Endpoint) -> list[str]:
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    return [model["state"] for model in instance["models"]]
+
+
+def test_an_answer_has_every_field_of_awss(endpoint: Endpoint) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    answer = endpoint.calls.invoke_endpoint(
+        EndpointName=endpoint.name, TargetModel="a_v0.tar.gz", Body=body(1), ContentType="application/json"
+    )
+    assert answer["ContentType"] == "application/json"
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
+    assert number(answer["Body"].read()) == 2

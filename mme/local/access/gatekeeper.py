@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from mme.local import outcome
-from mme.local.access.identities import Identity, find_identity
+from mme.local.access.identities import Documents, Identity, find_identity
 from mme.local.access.policies import Decision, decide
 from mme.local.access.signature import signature_of
 from mme.local.call import Call
@@ -64,7 +64,7 @@ class Gatekeeper:
 
 
 def _allow(identity: Identity, call: Call) -> None:
-    resource = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint/{call.endpoint.lower()}"
+    resource = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint/{call.endpoint}"
     context = {
         **identity.context,
         "aws:RequestedRegion": call.region,
@@ -73,10 +73,10 @@ def _allow(identity: Identity, call: Call) -> None:
     }
     if call.target_model is not None:
         context["sagemaker:TargetModel"] = call.target_model
-    decision = decide(identity.documents, ACTION, resource, context)
+    decision = _decide(identity.documents, resource, context)
     for limit in identity.limits:
         if decision is Decision.ALLOWED:
-            decision = decide(limit, ACTION, resource, context)
+            decision = _decide(limit, resource, context)
     if decision is Decision.ALLOWED:
         return
     reason = (
@@ -88,3 +88,15 @@ def _allow(identity: Identity, call: Call) -> None:
         "AccessDeniedException",
         f"User: {identity.arn} is not authorized to perform: {ACTION} on resource: {resource} {reason}",
     )
+
+
+def _decide(documents: Documents, resource: str, context: Mapping[str, str]) -> Decision:
+    """What the policies say of the endpoint by its name as it was given, or in lower case.
+
+    SageMaker shows ARNs in lower case, CloudFormation's templates build them of the name as given.
+    """
+    decisions = {decide(documents, ACTION, arn, context) for arn in {resource, resource.lower()}}
+    for decision in (Decision.DENIED, Decision.ALLOWED):
+        if decision in decisions:
+            return decision
+    return Decision.NOT_ALLOWED

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from threading import Event
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
@@ -24,6 +26,7 @@ from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoin
 CHECKS: Final = ("credentials", "stack", "endpoint", "bucket", "role", "image", "quotas", "log", "archives")
 """Every check, in the order they are shown."""
 
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 _DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 
 
@@ -81,6 +84,7 @@ def _run_all(
     most_archives: int | None,
     keep: Callable[[str, list[Finding]], object],
 ) -> None:
+    stop = Event()
     checks: dict[str, Callable[[Patient], list[Finding]]] = {
         "stack": check_stack,
         "endpoint": check_endpoint,
@@ -89,21 +93,26 @@ def _run_all(
         "image": check_image,
         "quotas": check_quotas,
         "log": check_recent_errors,
-        "archives": lambda one: check_archives(one, listener.advanced, most=most_archives),
+        "archives": partial(check_archives, on_archive=listener.advanced, most=most_archives, stop=stop),
     }
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
         futures = {
             pool.submit(_guarded, name, partial(check, patient)): name for name, check in checks.items()
         }
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
+        try:
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
+        except BaseException:
+            stop.set()  # Ctrl-C must not wait for a thousand archives.
+            raise
 
 
 def _admit(clients: AwsClients, discover: Callable[[], Deployment], patient: list[Patient]) -> list[Finding]:
     """Finds the deployment and its endpoint; a finding only where that fails."""
     deployment = discover()
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
-    local = clients.settings.is_local
+    host = urlsplit(clients.settings.aws_url or "").hostname
+    local = clients.settings.is_local or host in _LOCAL_HOSTS
     patient.append(Patient(clients, deployment, endpoint, _role_arn(clients, endpoint), local))
     return []
 

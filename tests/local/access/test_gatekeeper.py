@@ -108,7 +108,7 @@ def test_a_tenant_may_call_its_own_models_alone() -> None:
         iam, ann = a_user(url)
         assert denied(ann) == (
             "AccessDeniedException: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: "
-            "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/shop "
+            "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/Shop "
             "because no identity-based policy allows the sagemaker:InvokeEndpoint action"
         )
         iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
