@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,8 +91,9 @@ def far_away(url: str, milliseconds: float) -> Iterator[str]:
         process.wait(timeout=30)
 
 
+@cache
 def session() -> Any:
-    """A boto3 session with the server's credentials."""
+    """A boto3 session with the server's credentials: one, as `boto3.client` too keeps one."""
     import boto3
 
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
