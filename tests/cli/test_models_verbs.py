@@ -97,7 +97,7 @@ def test_verify(two, aws, mme) -> None:
     aws.put_object(Bucket="models", Key="models/add_sub_v0.tar.gz", Body=b"broken")
     broken = mme("models", "verify")
     assert broken.status == 1
-    assert "add_sub_v0.tar.gz\twrong\tdamaged: " in broken.out
+    assert "add_sub_v0.tar.gz\twrong\tit is no gzip file: " in broken.out
     assert mme("models", "verify", "add_sub_v1.tar.gz").status == 0
     assert [one["ok"] for one in mme("models", "verify", "--json").json] == [False, True]
 
