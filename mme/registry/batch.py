@@ -140,6 +140,7 @@ class _Batch:
     ) -> None:
         self._store = store
         self._listener = listener
+        self._journal = journal
         self._stop = threading.Event()
         self._memory = _MemoryBudget(MEMORY_BYTES)
         index = StoreIndex(store, [name or candidate.directory.name for candidate in candidates])
@@ -157,6 +158,8 @@ class _Batch:
 
     def run(self) -> list[Published]:
         with self._store.objects.retries_told(self._retried):
+            # Of a run before that was killed: this one may be its second try.
+            self._journal.uploads.abort_abandoned(self._store.s3, self._store.bucket)
             outcomes = self._run_all()
             if not any(outcome.created for outcome in outcomes):
                 return outcomes

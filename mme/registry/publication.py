@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from mme.archives import (
@@ -205,7 +206,14 @@ class Publication:
         with store.explained():
             if self._small:
                 return store.objects.put_new(key, archive, metadata), len(archive)
-            with NewObject(store.s3, store.bucket, key, metadata, size_hint=packed.tar_bytes) as sent:
+            return self._send(key, packed, metadata)
+
+    def _send(self, key: str, packed: PackedArchive, metadata: Mapping[str, str]) -> tuple[str, int]:
+        s3, bucket = self._store.s3, self._store.bucket
+        sent = NewObject(s3, bucket, key, metadata, size_hint=packed.tar_bytes)
+        note = self._journal.uploads.note(s3, bucket, key, sent.upload)
+        try:
+            with sent:
                 written = write_archive(self._directory, sent, on_bytes=self._advance)
                 if written.digest != packed.digest:
                     finding = Finding(
@@ -214,7 +222,10 @@ class Publication:
                         "let the program that writes them finish, then try again",
                     )
                     raise ArchiveError(self._directory.subject, [finding])
-            return sent.etag, sent.size
+        finally:
+            if note:
+                note.close(upload_gone=sent.gone)
+        return sent.etag, sent.size
 
     def _advance(self, count: int) -> None:
         self._done += count

@@ -168,6 +168,15 @@ def test_list(aws, mme) -> None:
     assert listed[1]["digest"] is None
 
 
+def test_list_of_one_tenant(aws, mme) -> None:
+    for name in ("tenant-a/x", "tenant-a/y", "tenant-b/x"):
+        assert mme("models", "add", REGISTRY / "add_sub", "--name", name).status == 0
+    listed = mme("models", "list", "tenant-a/", "--json").json
+    assert [one["model"] for one in listed] == ["tenant-a/x_v0.tar.gz", "tenant-a/y_v0.tar.gz"]
+    assert [one["name"] for one in mme("models", "list", "tenant-a/y", "--json").json] == ["tenant-a/y"]
+    assert "no models that begin with c/ in s3://models/models/" in mme("models", "list", "c/").err
+
+
 def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MME_ENDPOINT_URL")
     monkeypatch.setenv("MME_LOCAL_PORT", "9")

@@ -70,6 +70,7 @@ def test_show(two, mme) -> None:
         assert "address   s3://models/models/add_sub_v1.tar.gz" in out
         assert "aliases   add_sub@prod" in out
         assert "INPUT0\tinput\tFP32\t[4]" in out
+    assert "runs on   python, no batching" in mme("models", "show", "add_sub_v0.tar.gz").out
     facts = mme("models", "show", "add_sub_v0.tar.gz", "--json").json
     assert facts["signature"]["inputs"][0] == {"name": "INPUT0", "datatype": "FP32", "shape": [4]}
     assert facts["loaded"] is None
