@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import shlex
 import shutil
 import subprocess
@@ -26,9 +27,11 @@ from rich.text import Text
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
+from mme.local.state import LOGS, RuntimeState
 from tests.operate.deployment import clients_at, deploy, put_log, put_metric, serving_template, store_template
 
+_FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+"""rich's pictures load a font from elsewhere; the reader's own monospaced one does."""
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 COLUMNS: Final = 80
@@ -82,8 +85,10 @@ class Screens:
             IMAGES.mkdir(parents=True, exist_ok=True)
             console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
             console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-            console.print(Text.from_ansi(shown.rstrip()))
-            console.save_svg(str(IMAGES / f"{picture}.svg"), title="mme", unique_id=f"mme-{picture}")
+            # An empty line at the end: without it the last one's underscores are cut off.
+            console.print(Text.from_ansi(shown.rstrip()), end="\n\n")
+            drawn = console.export_svg(title="mme", unique_id=f"mme-{picture}")
+            (IMAGES / f"{picture}.svg").write_text(_FONT.sub("", drawn))
 
     def run(self, command: str) -> str:
         """What the command writes to its terminal; notes and progress are left out."""
@@ -136,7 +141,7 @@ def main(*arguments: str) -> None:
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme models add models", "models-add")
         screens.show("mme endpoint warm '*'")
-        for log in Path(state.workdir).rglob("triton.log"):
+        for log in (Path(state.workdir) / LOGS).glob("*.log"):
             now = datetime.now(UTC)
             put_log(
                 clients,

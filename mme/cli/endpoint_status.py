@@ -68,8 +68,11 @@ def status_text(found: EndpointStatus) -> RenderableType:
     from mme.cli.console import age_text
 
     endpoint, traffic = found.endpoint, found.traffic
-    faults = [Text.assemble(("✗ ", "bold red"), fault) for fault in found.faults]
-    faults += [Text.assemble(("? ", "yellow"), f"{what}") for what in found.unread]
+    faults = Table.grid(padding=(0, 1))
+    for fault in found.faults:
+        faults.add_row(Text("✗", style="bold red"), Text(fault.text))
+    for what in found.unread:
+        faults.add_row(Text("?", style="yellow"), Text(f"can't be read: {what}"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -96,7 +99,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
         f"{_count(traffic.server_errors)} server errors, {_count(traffic.unloads)} unloads",
     )
     facts.add_row("Alarms", _alarms_text(found.alarms))
-    return Group(*faults, *([Text()] if faults else []), facts)
+    return Group(faults, Text(), facts) if faults.row_count else facts
 
 
 def _config_text(found: EndpointStatus) -> Any:

@@ -110,14 +110,19 @@ def status(
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if here.ready and port in (None, here.port)]
-    found = [ask_status(here) | {"port": here.port} for here in known]
+    known = [here for here in running() if port in (None, here.port)]
+    found = [ask_status(here) | {"port": here.port} for here in known if here.ready]
     if as_json:
         print_json({"runtimes": found})
         return
     if not found:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        starting = ", ".join(str(here.port) for here in known)
+        typer.echo(
+            f"a local runtime is starting on port {starting}; ask again in a second"
+            if starting
+            else f"no local runtime runs{where}; start one: mme local up --detach"
+        )
         return
     console = standard_output()
     for runtime in found:

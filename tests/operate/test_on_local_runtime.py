@@ -16,7 +16,7 @@ import pytest
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
+from mme.local.state import LOGS, RuntimeState
 from mme.local.triton.wheel import why_not_here
 from mme.operate.clients import AwsClients
 from tests.operate.deployment import (
@@ -80,9 +80,9 @@ class Laptop:
     def ship_log(self) -> None:
         """Puts what Triton has logged into the endpoint's log group, as SageMaker's agent does."""
         now = datetime.now(UTC)
-        for log in Path(self.state.workdir).rglob("triton.log"):
+        for log in (Path(self.state.workdir) / LOGS).glob("*.log"):
             lines = [(now, text) for text in log.read_text().splitlines()]
-            put_log(self.clients, f"AllTraffic/{log.parent.name}", lines)
+            put_log(self.clients, f"AllTraffic/{log.stem}", lines)
 
 
 @pytest.fixture(scope="module")
