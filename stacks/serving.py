@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_cloudwatch, aws_sns_sub
 from constructs import Construct
 
 from mme_cdk import ModelStore, MultiModelEndpoint
+from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.monitoring import AlarmThresholds, AlarmTopic
 from stacks.environments import Environment
 
@@ -54,6 +55,12 @@ class ServingStack(Stack):
             runbook_url=environment.runbook_url,
         )
         self._accept_passed_on_import()
+        if not environment.network_isolation:
+            acknowledge_checkov(
+                self.endpoint.model,
+                "CKV_AWS_370",
+                "network isolation is off in this environment on purpose: its models may call other services",
+            )
         # The toolkit finds an endpoint and its models by these outputs: their keys are a contract.
         CfnOutput(self, "EndpointName", value=self.endpoint.endpoint_name, description="Endpoint to invoke")
         CfnOutput(

@@ -105,10 +105,9 @@ def _log_bucket(
         ],
         removal_policy=removal_policy,
     )
-    own = "this bucket receives the access logs; logging its own access would never end"
-    acknowledge(logs, "S1", own)
-    acknowledge_config_rule(logs, "S3BucketLoggingEnabled", own)
-    acknowledge_checkov(logs, "CKV_AWS_18", own)
+    acknowledge_checkov(
+        logs, "CKV_AWS_18", "this bucket receives the access logs; logging its own access would never end"
+    )
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     acknowledge_config_rule(
         logs,
