@@ -1,8 +1,8 @@
 """Writes the tables of docs/security.md and docs/compliance.md, and fails where prod is not clean.
 
-`python -m tools.security_report` writes them; with `--check` it only says whether they are in step. Either way
-it ends with status 1 on a finding that nothing accepts, on an acceptance without a reason, and on one that
-nothing needs any more.
+`python -m tools.security_report` writes them; with `--check` it only says whether they are in step. Either
+way it ends with status 1 on a finding that nothing accepts, on an acceptance without a reason, and on one
+that nothing needs any more.
 """
 
 from __future__ import annotations
