@@ -1,7 +1,7 @@
 """Runs checkov on the templates of every environment: as they are, and as if nothing were accepted.
 
-`python -m tools.security_checkov PATH-OF-CHECKOV` ends with status 1 on a finding that no resource accepts, on
-one accepted without a reason, and on an acceptance that nothing needs any more.
+`python -m tools.security_checkov PATH-OF-CHECKOV` ends with status 1 on a finding that no resource accepts,
+on one accepted without a reason, and on an acceptance that nothing needs any more.
 """
 
 from __future__ import annotations

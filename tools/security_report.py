@@ -60,6 +60,17 @@ class Report:
         return _permissions(self._production)
 
     @cached_property
+    def pipeline(self) -> list[Permission]:
+        """What the example of a pipeline gives it in prod's account."""
+        files = example("github_actions", self.folder / "github")
+        return _permissions([file for file in files if file.name.startswith("github-access-prod.")])
+
+    @cached_property
+    def tenants(self) -> list[Permission]:
+        """What the example of several tenants gives to all of them."""
+        return _permissions(example("multi_tenant", self.folder / "tenants"))
+
+    @cached_property
     def exemptions(self) -> list[Exemption]:
         """What prod's templates accept of cfn-lint and checkov."""
         return exemptions(self._production)
@@ -79,12 +90,6 @@ class Report:
         Raises:
             MmeError: a permission without a purpose, or a page without a place for a table.
         """
-        pipeline = [
-            file
-            for file in example("github_actions", self.folder / "github")
-            if file.name.startswith("github-access-prod.")
-        ]
-        shared = example("multi_tenant", self.folder / "tenants")
         names = {
             file.name.removesuffix(".template.json"): "store" if "ModelStore" in file.name else "serving"
             for file in self._production
@@ -92,8 +97,8 @@ class Report:
         blocks = {
             SECURITY: {
                 "prod": tables.permissions(self.permissions, _title),
-                "pipeline": tables.permissions(_permissions(pipeline), _title),
-                "tenants": tables.permissions(_permissions(shared), _title, only="tenanta.*"),
+                "pipeline": tables.permissions(self.pipeline, _title),
+                "tenants": tables.permissions(self.tenants, _title, only="tenanta.*"),
             },
             COMPLIANCE: {
                 "packs": tables.packs(self.review),

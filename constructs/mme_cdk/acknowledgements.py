@@ -43,13 +43,20 @@ def acknowledge_lint(scope: IConstruct, check: str, reason: str) -> None:
 
     It stands in the template as resource metadata, where cfn-lint looks for it.
     """
-    metadata = {"config": {"ignore_checks": [check]}, "reasons": {check: reason}}
-    _resource(scope).add_metadata("cfn-lint", metadata)
+    resource = _resource(scope)
+    before = resource.get_metadata("cfn-lint") or {"config": {"ignore_checks": []}, "reasons": {}}
+    metadata = {
+        "config": {"ignore_checks": [*before["config"]["ignore_checks"], check]},
+        "reasons": {**before["reasons"], check: reason},
+    }
+    resource.add_metadata("cfn-lint", metadata)
 
 
 def acknowledge_checkov(scope: IConstruct, check: str, reason: str) -> None:
     """Accept a check of checkov, such as `CKV_AWS_18`, on the scope's own resource, by its metadata."""
-    _resource(scope).add_metadata("checkov", {"skip": [{"id": check, "comment": reason}]})
+    resource = _resource(scope)
+    before = resource.get_metadata("checkov") or {"skip": []}
+    resource.add_metadata("checkov", {"skip": [*before["skip"], {"id": check, "comment": reason}]})
 
 
 def _resource(scope: IConstruct) -> CfnResource:

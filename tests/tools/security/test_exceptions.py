@@ -17,16 +17,20 @@ def synthesized(tmp_path: Path) -> list[Path]:
     stack.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W6001"]}}}
     bucket = aws_s3.CfnBucket(stack, "Bucket")
     acknowledge_lint(bucket, "W3005", "why")
+    acknowledge_lint(bucket, "W3002", "also")
     acknowledge_checkov(bucket, "CKV_AWS_18", "because")
+    acknowledge_checkov(bucket, "CKV_AWS_21", "so")
     app.synth()
     return [tmp_path / "S.template.json"]
 
 
 def test_each_with_its_reason_and_without_one_if_it_has_none(tmp_path: Path) -> None:
     assert exemptions(synthesized(tmp_path)) == [
+        Exemption("cfn-lint", "W3002", "S", "Bucket", "also"),
         Exemption("cfn-lint", "W3005", "S", "Bucket", "why"),
         Exemption("cfn-lint", "W6001", "S", "", ""),
         Exemption("checkov", "CKV_AWS_18", "S", "Bucket", "because"),
+        Exemption("checkov", "CKV_AWS_21", "S", "Bucket", "so"),
     ]
 
 
