@@ -31,7 +31,7 @@ def test_what_is_accepted_stands_at_the_construct_that_causes_it(report: Report)
     """On a whole stack or app it would cover what comes later."""
     for one in report.review.acceptances:
         (covered,) = {found.path for found in report.review.findings if one.covers(found)}
-        stage, stack, *constructs = one.path.split("/")
+        _stage, _stack, *constructs = one.path.split("/")
         assert constructs, one
         # The construct itself or the resource in it; a role's rights lie in a policy beneath it.
         assert covered.removeprefix(one.path) in {"", "/Resource", "/Rights/Resource"}
