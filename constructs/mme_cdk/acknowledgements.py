@@ -32,7 +32,13 @@ def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
 
 
 def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
-    """Accept a rule such as `S3BucketReplicationEnabled` in the packs HIPAA, NIST 800-53 R5 and PCI DSS."""
+    """Accept a rule of AWS Config in the packs that share it: HIPAA, NIST 800-53 R5 and PCI DSS.
+
+    Args:
+        scope: on it and everything below it.
+        rule: without the pack's name, such as `S3BucketReplicationEnabled`.
+        reason: why the finding is right as it is.
+    """
     Validations.of(scope).acknowledge(
         *(Acknowledgment(id=f"{pack}-{rule}", reason=reason) for pack in CONFIG_PACKS)
     )

@@ -64,7 +64,11 @@ class ExecutionRole(aws_iam.Role):
     def add_to_principal_policy(
         self, statement: aws_iam.PolicyStatement
     ) -> aws_iam.AddToPrincipalPolicyResult:
-        """Add to the managed policy; every grant and `add_to_policy` come through here."""
+        """Add to the managed policy; every grant and `add_to_policy` come through here.
+
+        Args:
+            statement: what the containers may do besides.
+        """
         self._rights.add_statements(statement)
         return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)
 
