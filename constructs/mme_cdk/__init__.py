@@ -1,7 +1,7 @@
 """AWS CDK constructs for Amazon SageMaker multi-model endpoints."""
 
 from mme.catalog.images import Processor
-from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
+from mme_cdk.acknowledgements import acknowledge, acknowledge_config_rule, acknowledge_wildcards
 from mme_cdk.data_capture import DataCapture
 from mme_cdk.deployment import CapacitySize, DeploymentStrategy
 from mme_cdk.endpoint import Endpoint
@@ -44,5 +44,6 @@ __all__ = [
     "TritonLogLevel",
     "TritonSettings",
     "acknowledge",
+    "acknowledge_config_rule",
     "acknowledge_wildcards",
 ]

@@ -15,6 +15,9 @@ class ExecutionRole(aws_iam.Role):
 
     Models and images are added by what needs them: `ModelStore.grant_read` and `ServingImage.bind`.
     A python-backend model is code that runs with this role.
+
+    All rights, granted ones too, stand in one managed policy beneath the role, which compliance packs ask for
+    instead of an inline one; IAM lets it have 6144 characters.
     """
 
     def __init__(
@@ -52,8 +55,22 @@ class ExecutionRole(aws_iam.Role):
             description=description or "Runs the containers of a SageMaker multi-model endpoint",
             permissions_boundary=permissions_boundary,
         )
+        self._rights = aws_iam.ManagedPolicy(
+            self, "Rights", description="What the containers of the endpoint may do", roles=[self]
+        )
         self._allow_logs(stack, endpoint_name or "*")
         self._allow_metrics()
+
+    def add_to_principal_policy(
+        self, statement: aws_iam.PolicyStatement
+    ) -> aws_iam.AddToPrincipalPolicyResult:
+        """Add to the managed policy; every grant and `add_to_policy` come through here.
+
+        Args:
+            statement: what the containers may do besides.
+        """
+        self._rights.add_statements(statement)
+        return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)
 
     def _allow_logs(self, stack: Stack, endpoint_name: str) -> None:
         groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"

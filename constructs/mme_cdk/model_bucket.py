@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, RemovalPolicy, aws_s3
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge
+from mme_cdk.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
@@ -74,7 +74,10 @@ class ModelBucket(aws_s3.Bucket):
             removal_policy=removal_policy,
         )
         if not access_logs:
-            acknowledge(self, "S1", "access logs were switched off for this bucket on purpose")
+            reason = "access logs were switched off for this bucket on purpose"
+            acknowledge(self, "S1", reason)
+            acknowledge_config_rule(self, "S3BucketLoggingEnabled", reason)
+            acknowledge_checkov(self, "CKV_AWS_18", reason)
 
 
 def _log_bucket(
@@ -89,14 +92,31 @@ def _log_bucket(
         encryption=aws_s3.BucketEncryption.S3_MANAGED,
         block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
+        # A log that someone overwrites or deletes can be had back for a while.
+        versioned=True,
         lifecycle_rules=[
             aws_s3.LifecycleRule(
                 id="expire-logs",
                 expiration=expire_after or Duration.days(365),
+                noncurrent_version_expiration=Duration.days(30),
                 abort_incomplete_multipart_upload_after=Duration.days(1),
-            )
+            ),
+            aws_s3.LifecycleRule(id="drop-leftovers", expired_object_delete_marker=True),
         ],
         removal_policy=removal_policy,
     )
-    acknowledge(logs, "S1", "this bucket receives the access logs; logging its own access would never end")
+    acknowledge_checkov(
+        logs, "CKV_AWS_18", "this bucket receives the access logs; logging its own access would never end"
+    )
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    acknowledge_config_rule(
+        logs,
+        "S3DefaultEncryptionKMS",
+        "S3 delivers access logs to no bucket whose default encryption is SSE-KMS; SSE-S3 encrypts them",
+    )
+    acknowledge_config_rule(
+        logs,
+        "S3BucketReplicationEnabled",
+        "access logs are a record of this bucket in this region; no service depends on a second copy",
+    )
     return logs

@@ -108,7 +108,9 @@ class ModelStore:
         ]
         key = self.bucket.encryption_key
         if key is not None:
-            grants.append(key.grant_encrypt_decrypt(grantee))
+            # What S3 needs of a writer; a multipart upload is read back to be put together.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+            grants.append(key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey"))
         return reduce(aws_iam.Grant.combine, grants)
 
     def _grant_objects(self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str) -> aws_iam.Grant:

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from mme.catalog.limits import CONTAINER_HOSTNAME_PATTERN, PIPELINE_MAX_CONTAINERS
 from mme.catalog.suitability import check_image
+from mme_cdk.acknowledgements import acknowledge_lint
 from mme_cdk.connectable import declare_connectable
 from mme_cdk.container_environment import environment_faults, merged, triton_faults
 from mme_cdk.execution_role import ExecutionRole
@@ -162,6 +163,9 @@ class MultiModel(Construct):
         # On the role's policy, not only on the role: SageMaker checks its rights as soon as the model is
         # created, and the first deployment would race.
         resource.node.add_dependency(self.role)
+        acknowledge_lint(
+            resource, "W3005", "the model waits for the role's policy; CDK can name it only with the role"
+        )
         self._resource = resource
 
     @property
