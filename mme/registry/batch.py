@@ -30,6 +30,10 @@ _LARGE_BYTES: Final = 48 * 1024 * 1024
 """What an upload in parts holds: four parts of 8 MiB on their way, one being filled, and the packer's own."""
 
 
+_FEW: Final = 4
+"""Models whose removed versions are listed one by one."""
+
+
 class PublishListener(Protocol):
     """Hears how the publishing goes, from the publishing threads."""
 
