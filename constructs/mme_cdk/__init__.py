@@ -2,8 +2,9 @@
 
 from mme.catalog.images import Processor
 from mme_cdk.acknowledgements import acknowledge, acknowledge_config_rule, acknowledge_wildcards
+from mme_cdk.capacity_size import CapacitySize
 from mme_cdk.data_capture import DataCapture
-from mme_cdk.deployment import CapacitySize, DeploymentStrategy
+from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint import Endpoint
 from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig

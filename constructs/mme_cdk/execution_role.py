@@ -6,6 +6,8 @@ from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge_wildcards
+from mme_cdk.expectations import TEXT, expect
+from mme_cdk.validation import require
 
 METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 
@@ -37,7 +39,11 @@ class ExecutionRole(aws_iam.Role):
             endpoint_name: the one endpoint whose log group it may write. Default: every endpoint's.
             description: shown in the console. Default: says what the role is for.
             permissions_boundary: an upper bound that the account asks for. Default: none.
+
+        Raises:
+            PropsError: an endpoint_name that is no text.
         """
+        require(expect("endpoint_name", endpoint_name, TEXT, optional=True), path=f"{scope.node.path}/{id}")
         stack = Stack.of(scope)
         # Without these conditions SageMaker could be led to use the role for another account's resource.
         # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.

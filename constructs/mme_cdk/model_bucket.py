@@ -8,6 +8,9 @@ from aws_cdk import Duration, RemovalPolicy, aws_s3
 from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
+from mme_cdk.cdk_kinds import BUCKET, KEY
+from mme_cdk.expectations import DURATION, FLAG, expect, one_of
+from mme_cdk.validation import require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
@@ -43,7 +46,19 @@ class ModelBucket(aws_s3.Bucket):
             access_logs: whether S3 writes access logs. Default: True.
             access_logs_bucket: where they go. Default: a bucket of their own, with the same removal policy.
             access_logs_expire_after: how long the default log bucket keeps them. Default: 365 days.
+
+        Raises:
+            PropsError: values of the wrong kind.
         """
+        require(
+            expect("encryption_key", encryption_key, KEY, optional=True),
+            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
+            expect("old_versions_expire_after", old_versions_expire_after, DURATION, optional=True),
+            expect("access_logs", access_logs, FLAG),
+            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
+            expect("access_logs_expire_after", access_logs_expire_after, DURATION, optional=True),
+            path=f"{scope.node.path}/{id}",
+        )
         super().__init__(
             scope,
             id,

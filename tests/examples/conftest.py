@@ -69,7 +69,6 @@ def synthesize(app_file: Path, folder: Path) -> Example:
                 context=context,
                 outdir=str(folder),
                 analytics_reporting=False,
-                builtin_cloud_formation_validation=False,
             )
         )
         return made[-1]
