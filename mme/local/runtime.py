@@ -19,8 +19,10 @@ from aiohttp import web
 from mme.errors import MmeError
 from mme.local import state
 from mme.local.cloud import application
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.settings import LocalSettings
 from mme.local.triton.installation import TritonInstallation
@@ -71,6 +73,7 @@ async def _serve(
         return TritonProcess(installation, folder, environment, start_seconds=settings.start_seconds)
 
     data_plane = DataPlane(new_container, workdir / "instances", settings)
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -79,6 +82,7 @@ async def _serve(
             "workdir": here.workdir,
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -92,6 +96,7 @@ async def _serve(
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane))
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -100,6 +105,7 @@ async def _serve(
             reconciler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reconciler
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
 

@@ -222,7 +222,7 @@ class AsyncInvocations(Construct):
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
         return (
             self._grant_objects(grantee, ["s3:GetObject"], *places)
-            .combine(self._grant_list(grantee, *places))
+            .combine(self._grant_list(grantee))
             .combine(self._grant_key(grantee))
         )
 
@@ -240,8 +240,7 @@ class AsyncInvocations(Construct):
         endpoint.grant_invoke(self.function)
         self._grant_objects(self.function, ["s3:GetObject"], places.inputs, places.outcomes)
         self._grant_objects(self.function, ["s3:PutObject"], *written)
-        # Without it S3 says 403 of an object that is not there, and a missing input would be tried for hours.
-        self._grant_list(self.function, places.inputs, places.outcomes)
+        self._grant_list(self.function)
         self.dead_letter_queue.grant_send_messages(self.function)
         self.success_topic.grant_publish(self.function)
         self.error_topic.grant_publish(self.function)
@@ -262,13 +261,17 @@ class AsyncInvocations(Construct):
             grantee=grantee, actions=actions, resource_arns=arns, resource=self.bucket
         )
 
-    def _grant_list(self, grantee: aws_iam.IGrantable, *prefixes: str) -> aws_iam.Grant:
+    def _grant_list(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it learn that an object is not there: else S3 answers 403, as if it were forbidden.
+
+        Without a condition on `s3:prefix`, which requests for single objects do not have.
+        Source: S3 API reference, GetObject, permissions.
+        """
         return aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee,
             actions=["s3:ListBucket"],
             resource_arns=[self.bucket.bucket_arn],
             resource=self.bucket,
-            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
 
     def _grant_key(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:

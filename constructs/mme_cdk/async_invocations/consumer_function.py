@@ -86,7 +86,9 @@ class ConsumerFunction(aws_lambda.Function):
         )
         acknowledge_wildcards(role, "X-Ray has no resources to name", resources=["*"])
         acknowledge_packs(
-            self, "3.13 is the version the handler is tested on; AWS mends it for years", "LambdaLatestVersion"
+            self,
+            "3.13 is the version the handler is tested on; AWS mends it for years",
+            "LambdaLatestVersion",
         )
         acknowledge_packs(
             self,
