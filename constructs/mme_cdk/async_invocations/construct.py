@@ -210,9 +210,12 @@ class AsyncInvocations(Construct):
         }
 
     def grant_submit(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it put inputs and send requests, for every model of the endpoint; not read any answer."""
+        """Let it put inputs and send requests, for every model of the endpoint; not read any answer.
+
+        It may read inputs too: to see whether an inference id is taken, or only sent again.
+        """
         return (
-            self._grant_objects(grantee, ["s3:PutObject"], self.prefixes.inputs)
+            self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
             .combine(self.queue.grant_send_messages(grantee))
             .combine(self._grant_key(grantee))
         )
