@@ -12,11 +12,13 @@ BIN := $(VENV)/bin
 # Node comes from the wheel in .venv; a supported one matters to the CDK.
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+# The oldest versions that the construct library takes, first on the path of `test-lowest` alone.
+LOWEST := $(VENV)/lowest
 ENVIRONMENTS := local dev staging prod
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow snapshots release-snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow test-lowest snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +47,7 @@ demo: platform install  ## Deploy, publish and call a multi-model endpoint here,
 	@python -m tools.demo
 
 test: install lint typecheck  ## Run every check and every test, the slow real ones too
-	@$(MAKE) test-fast test-slow
+	@$(MAKE) test-fast test-slow test-lowest
 
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
@@ -61,6 +63,17 @@ test-fast: install  ## Run the fast tests, in parallel
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 	@pytest -q -m slow
 
+$(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
+	@rm -rf $(LOWEST)
+	@tools/install_lowest.sh $(BIN)/python $(LOWEST)
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed  ## Run the tests of the constructs on the oldest aws-cdk-lib supported
+	@PYTHONPATH=$(LOWEST) python -c 'from importlib.metadata import version; print("aws-cdk-lib", version("aws-cdk-lib"))' \
+		| tee /dev/stderr | sed 's/ /==/' | xargs -I @ grep -q '^@ ' requirements-lowest.txt
+	@PYTHONPATH=$(LOWEST) pytest -q -n 2 --dist worksteal -m "not slow" tests/mme_cdk \
+		tests/stacks/test_application.py tests/stacks/test_templates.py tests/docs
+
 snapshots: install  ## Renew the committed snapshots after a wanted change
 	@pytest -q -n 2 -m "not slow" tests/stacks --snapshot-update
 
@@ -74,6 +87,7 @@ synth: install  ## Synthesize every environment
 lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(COMPILE) --extra cdk --extra local --group dev --output-file requirements-dev.txt
 	@$(COMPILE) --extra cdk --constraints requirements-dev.txt --output-file requirements.txt
+	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
 
 clean:  ## Delete what make installed and what tools left
 	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
+from mme.local.state import LOGS
 
 _IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
 _CONFIG: Final = """backend: "python"
@@ -81,7 +82,7 @@ def capture(verbose: str) -> str:
                     ContentType="application/json",
                     Body=json.dumps({"inputs": [tensor]}),
                 )
-        (log,) = Path(state.workdir).rglob("triton.log")
+        (log,) = (Path(state.workdir) / LOGS).glob("*.log")
         return log.read_text()
     finally:
         launcher.stop(state.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 
 from aws_cdk import aws_iam, aws_s3
 
@@ -11,6 +12,8 @@ from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.validation import known, require
 
 _READ_REASON = "models come and go under the prefix without a deployment, so no list of keys can stand here"
+# Where the toolkit keeps what it knows of the models under a prefix: aliases, and numbers never to use again.
+_STATE = (".mme/", ("@aliases/", "@removed/"))
 _PUBLISH_REASON = (
     "publishers choose the names of new models under their prefix, so the keys are not known yet"
 )
@@ -70,6 +73,9 @@ class ModelStore:
     def grant_publish(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
         """Let it publish, list, read back and retire models under `prefix`, relative to the store's.
 
+        It may also change these models' aliases and the marks of their removed versions, which the toolkit
+        keeps outside the models' prefix, under `.mme/`.
+
         Whoever may publish a python-backend model may run code with the endpoint's execution role: give
         this to people and pipelines that you trust with that role.
 
@@ -83,26 +89,35 @@ class ModelStore:
         if prefix:
             require(*_prefix_faults("prefix", prefix))
         path = f"{self.prefix}{prefix}"
-        objects = self.bucket.arn_for_objects(f"{path}*")
-        write = aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            resource_arns=[objects],
-            resource=self.bucket,
-        )
-        listing = self._grant_list(grantee, path)
-        acknowledge_grant(grantee, _PUBLISH_REASON, objects)
+        place, kinds = _STATE
+        states = [f"{place}{self.prefix}{kind}{prefix}" for kind in kinds]
+        grants = [
+            self._grant_objects(
+                grantee, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], path
+            ),
+            self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], *states),
+            self._grant_list(grantee, path, *states),
+        ]
         key = self.bucket.encryption_key
-        grant = write.combine(listing)
-        return grant if key is None else grant.combine(key.grant_encrypt_decrypt(grantee))
+        if key is not None:
+            grants.append(key.grant_encrypt_decrypt(grantee))
+        return reduce(aws_iam.Grant.combine, grants)
 
-    def _grant_list(self, grantee: aws_iam.IGrantable, path: str) -> aws_iam.Grant:
+    def _grant_objects(self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str) -> aws_iam.Grant:
+        objects = [self.bucket.arn_for_objects(f"{path}*") for path in paths]
+        grant = aws_iam.Grant.add_to_principal_or_resource(
+            grantee=grantee, actions=actions, resource_arns=objects, resource=self.bucket
+        )
+        acknowledge_grant(grantee, _PUBLISH_REASON, *objects)
+        return grant
+
+    def _grant_list(self, grantee: aws_iam.IGrantable, *paths: str) -> aws_iam.Grant:
         return aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee,
             actions=["s3:ListBucket"],
             resource_arns=[self.bucket.bucket_arn],
             resource=self.bucket,
-            conditions={"StringLike": {"s3:prefix": [path, f"{path}*"]}},
+            conditions={"StringLike": {"s3:prefix": [item for path in paths for item in (path, f"{path}*")]}},
         )
 
 

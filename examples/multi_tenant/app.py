@@ -28,6 +28,13 @@ class Tenant(Construct):
         publisher = iam.Role(self, "Publisher", assumed_by=iam.AccountRootPrincipal())
         endpoint.grant_publish_models(publisher, prefix=f"{id}/")
 
+        # So `mme --stack MultiTenant models add ...` finds the bucket.
+        publisher.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudformation:DescribeStacks"], resources=[Stack.of(self).stack_id]
+            )
+        )
+
         CfnOutput(self, "CallerRole", value=caller.role_arn)
         CfnOutput(self, "PublisherRole", value=publisher.role_arn)
 

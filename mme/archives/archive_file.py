@@ -65,7 +65,8 @@ def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile
     contents = reading.contents()
     if complete and not contents.files and not reading.findings:
         hint = "pack the model's directory itself: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-        reading.findings.append(found("empty-archive", "the archive holds no file", hint))
+        text = "the archive holds directories only" if contents.members else "the archive holds no file"
+        reading.findings.append(found("empty-archive", text, hint))
     return ArchiveFile(contents, tuple(combined(reading.findings)), stream.packed_bytes, complete)
 
 

@@ -79,7 +79,7 @@ def _step(
         return
     model = others.get(name)
     if model is None:
-        present = ", ".join(sorted(others)) or "none"
+        present = ", ".join(sorted(set(others) - {ensemble.folder})) or "none"
         hint = f"add the directory {name}/, or name one of those there are: {present}"
         yield found("ensemble-step-missing", f"{where} names {name}, which is not in the archive", hint)
         return

@@ -124,11 +124,11 @@ class TarStream:
         self._stream.skip(self._padding)
         self._left = self._padding = 0
 
-    def _cut_off(self) -> StoppedError:
+    def _cut_off(self, place: str = "in the middle of") -> StoppedError:
         return StoppedError(
             found(
                 "tar-truncated",
-                f"the tar ends in the middle of {printable(self._current)}",
+                f"the tar ends {place} {printable(self._current)}",
                 "the program that packed it was stopped: pack it again",
             )
         )
@@ -144,7 +144,7 @@ class TarStream:
                     found("not-a-tar", f"it is gzip, but {inside}", "pack the model's directory as a tar.gz")
                 ) from None
             if len(block) < BLOCK:
-                raise self._cut_off() from None
+                raise self._cut_off("in a header after") from None
             raise self._damaged() from None
         if header.size < 0:
             raise self._damaged()

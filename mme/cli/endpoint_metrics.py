@@ -43,7 +43,7 @@ def metrics(
     from datetime import UTC, datetime
 
     from mme.catalog.metrics import endpoint_metrics
-    from mme.cli.console import print_json, print_note
+    from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
     from mme.operate.endpoint_state import read_endpoint
     from mme.operate.metric_series import check_metrics, fitting_period, read_series
@@ -62,9 +62,13 @@ def metrics(
         print_json([_json(one) for one in series])
         return
     silent = []
+    shown = 0
     for name in names:
         of_name = [one for one in series if one.metric.name == name]
         if any(one.points for one in of_name):
+            if shown:
+                standard_output().print()
+            shown += 1
             _print_chart(of_name, start, until)
         else:
             silent.append(name)

@@ -68,8 +68,11 @@ def status_text(found: EndpointStatus) -> RenderableType:
     from mme.cli.console import age_text
 
     endpoint, traffic = found.endpoint, found.traffic
-    faults = [Text.assemble(("✗ ", "bold red"), fault) for fault in found.faults]
-    faults += [Text.assemble(("? ", "yellow"), f"{what}") for what in found.unread]
+    faults = Table.grid(padding=(0, 1))
+    for fault in found.faults:
+        faults.add_row(Text("✗", style="bold red"), Text(fault))
+    for what in found.unread:
+        faults.add_row(Text("?", style="yellow"), Text(f"can't be read: {what}"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -86,7 +89,8 @@ def status_text(found: EndpointStatus) -> RenderableType:
     for variant in endpoint.variants:
         facts.add_row("Variant", _variant_text(found, variant))
         for image in variant.images:
-            facts.add_row("Image", image)
+            registry, _, name = image.rpartition("/")
+            facts.add_row("Image", Text.assemble(name, (f"\nof {registry}" if registry else "", "dim")))
     facts.add_row("Models", f"{_count(traffic.loaded_models)} loaded, over all instances")
     facts.add_row("Cache hits", _ratio(traffic.cache_hit_ratio))
     facts.add_row(
@@ -95,7 +99,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
         f"{_count(traffic.server_errors)} server errors, {_count(traffic.unloads)} unloads",
     )
     facts.add_row("Alarms", _alarms_text(found.alarms))
-    return Group(*faults, *([Text()] if faults else []), facts)
+    return Group(faults, Text(), facts) if faults.row_count else facts
 
 
 def _config_text(found: EndpointStatus) -> Any:

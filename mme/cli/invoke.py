@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mme.archives.signature import TensorSignature
     from mme.cli.deployment import Target
+    from mme.client import EncodedRequest
     from mme.client.literals import NamedTensor
     from mme.registry import ModelStore
 
@@ -21,6 +23,7 @@ app = typer.Typer(name="invoke", help="Call a model and show what it answers.")
 
 _TENSORS = "Tensors, for Triton"
 _BYTES = "Bytes, for framework containers"
+_QUEUE = "Asynchronously"
 
 
 @app.command(no_args_is_help=True)
@@ -109,6 +112,24 @@ def invoke(
             help='Print JSON for scripts; numbers it lacks are "NaN", "Infinity", "-Infinity".',
         ),
     ] = False,
+    asynchronous: Annotated[
+        bool,
+        typer.Option(
+            "--async",
+            help="Send it to the deployment's queue and don't wait. "
+            "The limits stay those of real-time inference: 25 MB, and 60 s for the model.",
+            rich_help_panel=_QUEUE,
+        ),
+    ] = False,
+    inference_id: Annotated[
+        str | None,
+        typer.Option(
+            "--inference-id",
+            help="The request's identity: the same twice is run once. [a new one]",
+            metavar="ID",
+            rich_help_panel=_QUEUE,
+        ),
+    ] = None,
 ) -> None:
     """Call a model and show what it answers. A model that is still loading is waited for.
 
@@ -117,6 +138,8 @@ def invoke(
     Example: mme invoke add_sub_v0.tar.gz --input INPUT0=1,2,3,4 --input INPUT1=1,2,3,4
 
     Example: mme invoke churn_v2.tar.gz --body rows.csv --accept application/json
+
+    Example: mme invoke churn_v2.tar.gz --body rows.csv --async
     """
     from mme.cli.deployment import target_of
 
@@ -129,11 +152,30 @@ def invoke(
     }
     if body is not None:
         _refuse(tensors, "--body sends bytes as they are, so {} can't be given with it")
+    else:
+        bytes_only = {"--content-type": content_type, "--accept": accept}
+        _refuse(bytes_only, "{} is for bytes", hint="give them: --body FILE")
+    if asynchronous:
+        _refuse(
+            {"--output": output},
+            "{} can't be given with --async, which has no answer yet",
+            hint="get it later: mme async result ID --output FILE",
+        )
+        _submit(
+            target_of(context),
+            model,
+            _encoded(target_of(context), model, inputs or [], json_input, image, only, parameters or [])
+            if body is None
+            else (body, content_type),
+            accept,
+            inference_id,
+            as_json,
+        )
+        return
+    _refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="queue it: --async")
+    if body is not None:
         _call_with_bytes(target_of(context), model, body, content_type, accept, output, as_json)
         return
-    _refuse(
-        {"--content-type": content_type, "--accept": accept}, "{} is for bytes", hint="give them: --body FILE"
-    )
     _call_with_tensors(
         target_of(context), model, inputs or [], json_input, image, only, parameters or [], output, as_json
     )
@@ -159,16 +201,19 @@ def _call_with_tensors(
         check_outputs_path(output)
     own = dict(parse_parameter(text) for text in parameters)
     meant = _resolved(target, model)
-    tensors = _tensors(inputs, json_input, image, _signature(target.store(), meant))
+    store = target.store()
+    signature = _signature(store, meant)
+    tensors = _tensors(inputs, json_input, image, signature)
     client = target.client()
     began = time.perf_counter()
-    outputs = client.infer(
-        meant,
-        {tensor.name: tensor.array for tensor in tensors},
-        outputs=only or None,
-        datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
-        parameters=own,
-    )
+    with _better_hints(store, meant, signature):
+        outputs = client.infer(
+            meant,
+            {tensor.name: tensor.array for tensor in tensors},
+            outputs=only or None,
+            datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+            parameters=own,
+        )
     milliseconds = (time.perf_counter() - began) * 1000
     if output:
         save_outputs(output, outputs)
@@ -200,7 +245,8 @@ def _call_with_bytes(
     meant = _resolved(target, model)
     client = target.client()
     began = time.perf_counter()
-    reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
+    with _better_hints(target.store(), meant, None):
+        reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
     milliseconds = (time.perf_counter() - began) * 1000
     if output:
         try:
@@ -215,6 +261,49 @@ def _call_with_bytes(
         print_reply(meant, reply, milliseconds)
 
 
+def _submit(
+    target: Target,
+    model: str,
+    content: EncodedRequest | tuple[Path, str | None],
+    accept: str | None,
+    inference_id: str | None,
+    as_json: bool,
+) -> None:
+    from mme.cli.async_requests import show_submission
+    from mme.client.files import content_type_of, read_bytes
+
+    if isinstance(content, tuple):
+        path, given = content
+        sent_as, body = given or content_type_of(path), read_bytes(path)
+    else:
+        sent_as, body = content.content_type, content.body
+    sent = target.queue().submit(
+        _resolved(target, model), body, content_type=sent_as, accept=accept, inference_id=inference_id
+    )
+    show_submission(sent, as_json=as_json)
+
+
+def _encoded(
+    target: Target,
+    model: str,
+    inputs: list[str],
+    json_input: Path | None,
+    image: Path | None,
+    only: list[str] | None,
+    parameters: list[str],
+) -> EncodedRequest:
+    from mme.client import encode_request
+    from mme.client.literals import parse_parameter
+
+    tensors = _tensors(inputs, json_input, image, _signature(target.store(), _resolved(target, model)))
+    return encode_request(
+        {tensor.name: tensor.array for tensor in tensors},
+        outputs=only or None,
+        datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+        parameters=dict(parse_parameter(text) for text in parameters),
+    )
+
+
 def _resolved(target: Target, model: str) -> str:
     """The TargetModel, before anything else is asked of AWS where it is no alias."""
     from mme.aliases import is_alias
@@ -227,6 +316,28 @@ def _refuse(given: Mapping[str, object], words: str, hint: str | None = None) ->
     names = [name for name, value in given.items() if value]
     if names:
         raise MmeError(words.format(" and ".join(names)), hint=hint)
+
+
+@contextmanager
+def _better_hints(store: ModelStore, model: str, signature: TensorSignature | None) -> Iterator[None]:
+    """Says what the store knows: names like the one that is not there, or the tensors that a model takes."""
+    from mme.client import BadInputError, UnknownModelError
+    from mme.client.literals import describe
+    from mme.registry.targets import unknown_target
+
+    try:
+        yield
+    except UnknownModelError as error:
+        # Who may invoke a model need not be allowed to look into the bucket.
+        with suppress(MmeError):
+            error.hint = unknown_target(store, model).hint
+        raise
+    except BadInputError as error:
+        if signature and signature.inputs:
+            takes = f"it takes {describe(signature.inputs)}"
+            known = error.hint is None or error.hint.startswith("see what it takes")
+            error.hint = takes if known else f"{takes}; {error.hint}"
+        raise
 
 
 def _signature(store: ModelStore, model: str) -> TensorSignature | None:

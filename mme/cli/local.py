@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,13 +43,26 @@ def up(
         float | None,
         typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
+    ] = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
     Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(port=port, memory_mib=memory_mib, weight_factor=weight_factor)
+    settings = _settings(
+        port=port,
+        memory_mib=memory_mib,
+        weight_factor=weight_factor,
+        folder=folder.absolute() if folder else None,
+        enforce_iam=enforce_iam or None,
+    )
     if detach:
         from mme.local.launcher import start_detached
 
@@ -96,14 +110,19 @@ def status(
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if here.ready and port in (None, here.port)]
-    found = [ask_status(here) | {"port": here.port} for here in known]
+    known = [here for here in running() if port in (None, here.port)]
+    found = [ask_status(here) | {"port": here.port} for here in known if here.ready]
     if as_json:
         print_json({"runtimes": found})
         return
     if not found:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        starting = ", ".join(str(here.port) for here in known)
+        typer.echo(
+            f"a local runtime is starting on port {starting}; ask again in a second"
+            if starting
+            else f"no local runtime runs{where}; start one: mme local up --detach"
+        )
         return
     console = standard_output()
     for runtime in found:
@@ -140,7 +159,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
         console.print(table)
 
 
-def _settings(**given: float | None) -> LocalSettings:
+def _settings(**given: float | Path | None) -> LocalSettings:
     from pydantic import ValidationError
 
     from mme.errors import MmeError

@@ -131,7 +131,7 @@ def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
         }.get(fault.kind, verdict)
     return kind(
         f"{model} {verdict}: {fault.cause}",
-        hint=fault.hint or (f"its log: {arn}" if arn else None),
+        hint=fault.hint or _where_to_look(fault.kind, model),
         cause=fault.cause,
         original_status=status,
         original_message=original,
@@ -140,6 +140,12 @@ def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
         file=fault.file,
         line=fault.line,
     )
+
+
+def _where_to_look(kind: FaultKind, model: str) -> str:
+    if kind is FaultKind.INPUT:
+        return f"see what it takes: mme models show {model}"
+    return f"see its log: mme endpoint logs --model {model}"
 
 
 def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:

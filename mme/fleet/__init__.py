@@ -4,12 +4,20 @@ The local runtime drives it with real Triton processes; planning drives it with 
 """
 
 from mme.fleet.disk import DiskFullError, ModelDisk
-from mme.fleet.memory import Admission, ModelMemory, ModelState, NoRoomError, TooLargeError
+from mme.fleet.memory import (
+    Admission,
+    EvictionOrder,
+    ModelMemory,
+    ModelState,
+    NoRoomError,
+    TooLargeError,
+)
 from mme.fleet.routing import InstanceView, VariantView, choose_instance, choose_variant
 
 __all__ = [
     "Admission",
     "DiskFullError",
+    "EvictionOrder",
     "InstanceView",
     "ModelDisk",
     "ModelMemory",

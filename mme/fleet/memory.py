@@ -1,7 +1,8 @@
 """Which models one instance holds in memory, and which leave when another needs the room.
 
 AWS says that unused models are unloaded when memory runs short (developer guide,
-"multi-model-endpoints"); it never says in which order. Least recently used first is our assumption.
+"multi-model-endpoints"); it never says in which order. Least recently used first is our assumption,
+and there are others to choose.
 """
 
 from __future__ import annotations
@@ -17,6 +18,16 @@ class ModelState(Enum):
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
+
+
+class EvictionOrder(Enum):
+    """Which idle model leaves first."""
+
+    LEAST_RECENTLY_USED = "lru"
+    LEAST_FREQUENTLY_USED = "lfu"
+    """Fewest requests since its load; of those, the least recently used."""
+    FIRST_IN_FIRST_OUT = "fifo"
+    """The one whose load was asked for first."""
 
 
 class TooLargeError(Exception):
@@ -46,6 +57,7 @@ class _Held:
     users: int = 0
     last_use: int = 0
     hits: int = 0
+    admitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Admission:
 
     Attributes:
         model: the model that asked for room. It is booked as WAITING from now on.
-        evicted: models now UNLOADING, least recently used first; unload them, then begin to load.
+        evicted: models now UNLOADING, in the order of their eviction; unload them, then begin to load.
     """
 
     model: str
@@ -74,10 +86,12 @@ class ModelMemory:
     Args:
         budget: bytes that all models together may weigh; at least 1.
         keep_loaded: False for ``ModelCacheSetting=Disabled``: a model leaves right after its last use.
+        order: which idle model leaves first.
     """
 
     budget: int
     keep_loaded: bool = True
+    order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
     _held: dict[str, _Held] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -148,7 +162,8 @@ class ModelMemory:
             raise NoRoomError(f"no room for {model}: {staying} of {self.budget} bytes are in use")
         for name in chosen:
             self._held[name].state = ModelState.UNLOADING
-        self._held[model] = _Held(weight, ModelState.WAITING, last_use=self._tick())
+        now = self._tick()
+        self._held[model] = _Held(weight, ModelState.WAITING, last_use=now, admitted=now)
         return Admission(model, tuple(chosen))
 
     def begin_load(self, model: str) -> bool:
@@ -163,7 +178,7 @@ class ModelMemory:
         return True
 
     def evict_one(self, *, sparing: str | None = None) -> str | None:
-        """Choose the least recently used idle model to leave, for a container that answered 507.
+        """Choose one idle model to leave, for a container that answered 507.
 
         Returns its name, now UNLOADING, or None where nothing can leave.
         """
@@ -218,11 +233,17 @@ class ModelMemory:
         return not self.keep_loaded and self.evict(model)
 
     def _idle(self) -> list[str]:
-        return [
+        """Models that may leave, the first to leave first."""
+        idle = [
             name
             for name in self.models
             if self._held[name].state is ModelState.READY and not self._held[name].users
         ]
+        if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
+            idle.sort(key=lambda name: self._held[name].hits)
+        elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
+            idle.sort(key=lambda name: self._held[name].admitted)
+        return idle
 
     def _expect(self, model: str, *states: ModelState) -> _Held:
         held = self._held[model]

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mme.fleet.disk import DiskFullError, ModelDisk
-from mme.fleet.memory import Admission, ModelMemory, ModelState, NoRoomError, TooLargeError
+from mme.fleet.memory import (
+    Admission,
+    EvictionOrder,
+    ModelMemory,
+    ModelState,
+    NoRoomError,
+    TooLargeError,
+)
 from mme.fleet.routing import InstanceView, choose_instance
 
 
@@ -47,6 +54,7 @@ class FleetShape:
         spill_at: see `choose_instance`.
         keep_loaded: False for ``ModelCacheSetting=Disabled``.
         unload: seconds that an unload takes.
+        order: which idle model leaves the memory first.
     """
 
     instances: int
@@ -55,6 +63,7 @@ class FleetShape:
     spill_at: int = 8
     keep_loaded: bool = True
     unload: float = 2.0
+    order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,7 @@ class _Replay:
         self._answers: list[Answered | None] = [None] * len(arrivals)
         self._events: list[Event] = []
         self._instances = [
-            _Instance(index, ModelMemory(shape.memory, shape.keep_loaded), ModelDisk(shape.disk))
+            _Instance(index, ModelMemory(shape.memory, shape.keep_loaded, shape.order), ModelDisk(shape.disk))
             for index in range(shape.instances)
         ]
 

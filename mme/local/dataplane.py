@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from mme.catalog import limits
 from mme.local import outcome
 from mme.local.artifact import BadArchiveError
 from mme.local.call import Call, Invocation
@@ -66,8 +65,8 @@ class DataPlane:
         Raises:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
-        if len(call.body) > limits.PAYLOAD_MAX_BYTES:
-            raise too_large(len(call.body))
+        if len(call.body) > self._settings.payload_bytes:
+            raise outcome.too_large(len(call.body), self._settings.payload_bytes)
         serving = await self._current(call)
         model = call.checked_model()
         variant, instance = serving.choose(model, call.target_variant)
@@ -206,13 +205,6 @@ class DataPlane:
         task = asyncio.create_task(serving.retire(instances), name=f"retire {serving.endpoint.name}")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
-
-
-def too_large(size: int) -> outcome.InvocationError:
-    """400 for a payload over the limit."""
-    return outcome.validation_error(
-        f"the payload of {size:,} bytes is over the limit of {limits.PAYLOAD_MAX_BYTES:,} bytes"
-    )
 
 
 def _deployed(call: Call) -> DeployedEndpoint:

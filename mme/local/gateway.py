@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -12,17 +11,17 @@ from aiohttp import web
 
 from mme.catalog import limits
 from mme.local import outcome
+from mme.local.access.gatekeeper import Gatekeeper
+from mme.local.access.signature import scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
-from mme.local.dataplane import DataPlane, too_large
+from mme.local.dataplane import DataPlane
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
 STATUS_PATH = "/_mme/status"
 _TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 _PASSED_ON = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
-_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/sagemaker/")
-"""The region in a Signature Version 4 credential scope for SageMaker."""
 
 
 def build_gateway(
@@ -30,6 +29,9 @@ def build_gateway(
     control_plane: WsgiApplication,
     executor: Executor,
     status: Callable[[], dict[str, object]],
+    gatekeeper: Gatekeeper | None = None,
+    *,
+    payload_bytes: int = limits.PAYLOAD_MAX_BYTES,
 ) -> web.Application:
     """The aiohttp application of a runtime.
 
@@ -38,12 +40,19 @@ def build_gateway(
         control_plane: embedded AWS, for every other path.
         executor: threads for the control plane.
         status: what ``GET /_mme/status`` tells.
+        gatekeeper: who may invoke; everybody by default.
+        payload_bytes: largest body of an invocation.
     """
+    keeper = gatekeeper or Gatekeeper(enforce=False)
 
     async def invoke(request: web.Request) -> web.StreamResponse:
-        return await _invoke(data_plane, request)
+        if _is_for_s3(request):
+            return await aws(request)
+        return await _invoke(data_plane, keeper, payload_bytes, request)
 
     async def unsupported(request: web.Request) -> web.StreamResponse:
+        if _is_for_s3(request):
+            return await aws(request)
         return _error(
             outcome.validation_error(
                 f"{request.match_info['verb']} does not take a TargetModel, so a multi-model endpoint "
@@ -68,19 +77,29 @@ def build_gateway(
     return application
 
 
-async def _invoke(data_plane: DataPlane, request: web.Request) -> web.StreamResponse:
+def _is_for_s3(request: web.Request) -> bool:
+    """Whether the path only looks like SageMaker's: a bucket may be called ``endpoints``."""
+    scope = scope_of(request.headers)
+    return scope is not None and scope.service == "s3"
+
+
+async def _invoke(
+    data_plane: DataPlane, gatekeeper: Gatekeeper, payload_bytes: int, request: web.Request
+) -> web.StreamResponse:
     request_id = str(uuid.uuid4())
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    scope = scope_of(request.headers)
     try:
         call = Call(
             request.match_info["name"],
             request.headers.get(_TARGET_MODEL),
-            await _payload(request),
+            await _payload(request, payload_bytes),
             {name: request.headers[name] for name in _PASSED_ON if name in request.headers},
             request_id,
-            region=scope.group(1) if scope else DEFAULT_REGION,
+            region=scope.region if scope else DEFAULT_REGION,
             target_variant=request.headers.get(_TARGET_VARIANT),
         )
+        url = f"{request.scheme}://{request.host}{request.raw_path}"
+        gatekeeper.check(call, request.method, url, request.headers)
         answered = await data_plane.invoke(call)
     except outcome.InvocationError as error:
         return _error(error, request_id)
@@ -95,16 +114,16 @@ async def _invoke(data_plane: DataPlane, request: web.Request) -> web.StreamResp
     )
 
 
-async def _payload(request: web.Request) -> bytes:
+async def _payload(request: web.Request, most: int) -> bytes:
     """The body, read no further than the limit. InvocationError where it is larger."""
-    if (request.content_length or 0) > limits.PAYLOAD_MAX_BYTES:
-        raise too_large(request.content_length or 0)
+    if (request.content_length or 0) > most:
+        raise outcome.too_large(request.content_length or 0, most)
     pieces = []
     size = 0
     async for piece in request.content.iter_any():
         size += len(piece)
-        if size > limits.PAYLOAD_MAX_BYTES:
-            raise too_large(size)
+        if size > most:
+            raise outcome.too_large(size, most)
         pieces.append(piece)
     return b"".join(pieces)
 

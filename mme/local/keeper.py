@@ -55,7 +55,7 @@ class ModelKeeper:
         *,
         keep_loaded: bool = True,
     ) -> None:
-        self.ledger = ModelMemory(settings.memory_bytes, keep_loaded)
+        self.ledger = ModelMemory(settings.memory_bytes, keep_loaded, settings.eviction)
         self._name = name
         self._container = container
         self._shelf = shelf
@@ -135,7 +135,7 @@ class ModelKeeper:
         self._loads.clear()
         for task in loads:
             task.cancel()
-        self.ledger = ModelMemory(self._settings.memory_bytes, self._keep_loaded)
+        self.ledger = ModelMemory(self.ledger.budget, self._keep_loaded, self.ledger.order)
         self._changes.announce()
         await asyncio.gather(*loads, return_exceptions=True)
         self._shelf.release_all()

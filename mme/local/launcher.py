@@ -36,9 +36,11 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
         port = int(probe.getsockname()[1])
     folder = state.state_root() / str(port)
     folder.mkdir(parents=True, exist_ok=True)
-    variables = {f"MME_LOCAL_{name.upper()}": str(value) for name, value in settings.model_dump().items()} | {
-        "MME_LOCAL_PORT": str(port)
-    }
+    variables = {
+        f"MME_LOCAL_{name.upper()}": str(value)
+        for name, value in settings.model_dump(mode="json").items()
+        if value is not None
+    } | {"MME_LOCAL_PORT": str(port)}
     # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
     with (folder / "runtime.log").open("w+b") as log:
         process = subprocess.Popen(

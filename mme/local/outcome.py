@@ -56,6 +56,11 @@ def validation_error(message: str, code: str = "") -> InvocationError:
     return InvocationError("ValidationError", 400, message, code)
 
 
+def forbidden(name: str, message: str) -> InvocationError:
+    """403: the caller is not who it says, or may not."""
+    return InvocationError(name, 403, message)
+
+
 def unknown_endpoint(name: str, account: str) -> InvocationError:
     """400 for an endpoint that the control plane does not have."""
     return validation_error(f"Endpoint {name} of account {account} not found.")
@@ -72,6 +77,11 @@ def target_model_unsupported(endpoint: str) -> InvocationError:
         f"Endpoint {endpoint} is not a multi-model endpoint and does not support target model header.",
         "TARGET_MODEL_HEADER_NOT_SUPPORTED",
     )
+
+
+def too_large(size: int, most: int) -> InvocationError:
+    """400 for a payload over the limit."""
+    return validation_error(f"the payload of {size:,} bytes or more is over the limit of {most:,} bytes")
 
 
 def artifact_unavailable(bucket: str, key: str) -> InvocationError:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import shutil
 import signal
 import socket
 import tempfile
@@ -18,12 +19,14 @@ from aiohttp import web
 
 from mme.errors import MmeError
 from mme.local import state
+from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
 from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
+from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
 from mme.local.triton.installation import TritonInstallation
 from mme.local.triton.process import TritonProcess
@@ -47,7 +50,7 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
-        here = state.own_state(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
+        here = state.own_state(port, _workdir(settings, port), kept=settings.folder is not None)
         try:
             here.write()
             await _serve(settings, listener, here, ready)
@@ -69,8 +72,16 @@ async def _serve(
     workdir = Path(here.workdir)
     installation = TritonInstallation.create(workdir / "triton")
 
-    def new_container(environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        return TritonProcess(installation, folder, environment, start_seconds=settings.start_seconds)
+    logs = workdir / state.LOGS
+
+    def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
+        return TritonProcess(
+            installation,
+            folder,
+            environment,
+            start_seconds=settings.start_seconds,
+            log=logs / f"{name.replace('/', '-')}.log",
+        )
 
     data_plane = DataPlane(new_container, workdir / "instances", settings)
     functions = Poller(here.url, workdir / "functions", deployed_functions)
@@ -80,22 +91,31 @@ async def _serve(
             "url": here.url,
             "pid": here.pid,
             "workdir": here.workdir,
+            "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
-                "eviction": "least recently used first",
+                "eviction": settings.eviction.value,
+                "spill_at": settings.spill_at,
             },
         }
 
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
-        gateway = build_gateway(data_plane, application(), executor, describe)
+        gateway = build_gateway(
+            data_plane,
+            application(),
+            executor,
+            describe,
+            Gatekeeper(enforce=settings.enforce_iam),
+            payload_bytes=settings.payload_bytes,
+        )
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
-        reconciler = asyncio.create_task(_reconcile(data_plane))
+        reconciler = asyncio.create_task(_reconcile(data_plane, logs))
         functions.start()
         try:
             replace(here, ready=True).write()
@@ -110,10 +130,32 @@ async def _serve(
             await runner.cleanup()
 
 
-async def _reconcile(data_plane: DataPlane) -> None:
+def _workdir(settings: LocalSettings, port: int) -> Path:
+    """An empty folder for everything that this runtime writes.
+
+    Raises:
+        MmeError: the folder of the settings can't be used.
+    """
+    if settings.folder is None:
+        return Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
+    workdir = settings.folder.expanduser().absolute() / f"port-{port}"
+    try:
+        if workdir.exists():
+            shutil.rmtree(workdir)
+        workdir.mkdir(parents=True)
+    except OSError as error:
+        raise MmeError(
+            f"the folder {settings.folder} can't be used: {error.strerror}",
+            hint="take another one by --folder or MME_LOCAL_FOLDER",
+        ) from None
+    return workdir
+
+
+async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
     while True:
         try:
             data_plane.reconcile()
+            shorten(logs)
         except Exception:
             log.exception("the data plane could not follow the control plane")
         await asyncio.sleep(_RECONCILE_SECONDS)

@@ -25,8 +25,9 @@ from mme.local.instance import Instance
 from mme.local.settings import LocalSettings
 from mme.local.shelf import Fetch, Order
 
-ContainerFactory = Callable[[Mapping[str, str], Path], ServingContainer]
-"""Makes the container of one instance, given its environment and a folder of its own."""
+ContainerFactory = Callable[[str, Mapping[str, str], Path], ServingContainer]
+"""Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
+environment of the deployed model and a folder of its own."""
 
 _folders = itertools.count()
 
@@ -148,9 +149,10 @@ class Serving:
         container = serving.container
         folder = self._folder / f"{next(_folders)}"
         folder.mkdir(parents=True)
+        name = f"{self.endpoint.name}/{serving.variant.name}/{index}"
         return Instance(
-            f"{self.endpoint.name}/{serving.variant.name}/{index}",
-            self._new_container(container.environment, folder),
+            name,
+            self._new_container(name, container.environment, folder),
             _fetch(container.model_data_url, self._settings.disk_bytes),
             folder,
             self._settings,

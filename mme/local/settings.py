@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.catalog import limits
+from mme.fleet import EvictionOrder
 
 DEFAULT_PORT = 4747
 
@@ -19,10 +22,15 @@ class LocalSettings(BaseSettings):
         weight_factor: a model weighs its unpacked bytes times this. Real use differs by
             framework, so this is an assumption to be set to what you see.
         disk_mib: disk of each instance for unpacked models, in MiB; no archive may unpack to more.
+        eviction: which idle model leaves first: ``lru``, ``lfu`` or ``fifo``.
+        payload_bytes: largest body of a request.
         load_seconds: most time for one download and load (AWS: 360).
         invoke_seconds: most time for one answer (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
         start_seconds: most time for a Triton to be up.
+        folder: where the runtime's files lie, in a folder ``port-N`` that is emptied at the start; the
+            containers' logs stay there when it ends. None: a temporary one, of which nothing stays.
+        enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid")
@@ -31,10 +39,14 @@ class LocalSettings(BaseSettings):
     memory_mib: float = Field(1024, gt=0)
     weight_factor: float = Field(1.5, gt=0)
     disk_mib: float = Field(8192, gt=0)
+    eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
+    payload_bytes: int = Field(limits.PAYLOAD_MAX_BYTES, ge=1)
     load_seconds: float = Field(limits.LOAD_TIMEOUT_SECONDS, gt=0)
     invoke_seconds: float = Field(limits.INVOKE_TIMEOUT_SECONDS, gt=0)
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
+    folder: Path | None = None
+    enforce_iam: bool = False
 
     @property
     def memory_bytes(self) -> int:

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 
 FILE_NAME = "runtime.json"
+LOGS = "logs"
+"""The folder in a runtime's ``workdir`` with a log for each container."""
 
 
 def state_root() -> Path:
@@ -30,6 +32,7 @@ class RuntimeState:
         started: the process's start time, seconds since the epoch: a pid alone may be reused.
         workdir: its temporary files.
         ready: whether it answers requests already.
+        kept: its containers' logs stay in ``workdir`` when it ends.
     """
 
     port: int
@@ -37,6 +40,7 @@ class RuntimeState:
     started: float
     workdir: str
     ready: bool = False
+    kept: bool = False
 
     @property
     def url(self) -> str:
@@ -65,17 +69,23 @@ class RuntimeState:
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete the state, the log and the temporary files. Another runtime's on the same port stay."""
-        shutil.rmtree(self.workdir, ignore_errors=True)
+        """Delete the state and the files, less logs to keep. Another runtime's on the same port stay."""
+        workdir = Path(self.workdir)
+        if self.kept and workdir.is_dir():
+            for path in workdir.iterdir():
+                if path.name != LOGS:
+                    shutil.rmtree(path, ignore_errors=True)
+        else:
+            shutil.rmtree(workdir, ignore_errors=True)
         now = read_state(self.port)
         if now is None or (now.pid, now.started) == (self.pid, self.started):
             forget(self.port)
 
 
-def own_state(port: int, workdir: Path) -> RuntimeState:
+def own_state(port: int, workdir: Path, *, kept: bool = False) -> RuntimeState:
     """The state of this process."""
     process = psutil.Process()
-    return RuntimeState(port, process.pid, process.create_time(), str(workdir))
+    return RuntimeState(port, process.pid, process.create_time(), str(workdir), kept=kept)
 
 
 def read_state(port: int) -> RuntimeState | None:

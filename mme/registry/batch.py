@@ -157,7 +157,7 @@ class _Batch:
             outcomes = self._run_all()
             if not any(outcome.created for outcome in outcomes):
                 return outcomes
-            removed = RemovedVersions(self._store).all()
+            removed = RemovedVersions(self._store).of_each({one.name for one in outcomes if one.created})
             return [
                 publication.settled(outcome, removed.get(outcome.name, frozenset()))
                 for publication, outcome in zip(self._publications, outcomes, strict=True)

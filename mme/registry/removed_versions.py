@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mme.aliases import state_prefix
 from mme.registry.names import SUFFIX, ModelName
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mme.registry.model_store import ModelStore
+
+FEW_MODELS: Final = 4
+"""Up to here a listing of its own for each model is cheaper than a look at the whole store."""
 
 
 class RemovedVersions:
@@ -41,6 +46,13 @@ class RemovedVersions:
     def of(self, name: str) -> frozenset[int]:
         """The removed versions of one model."""
         return self._listed(f"{name}_v").get(name, frozenset())
+
+    def of_each(self, names: Collection[str]) -> dict[str, frozenset[int]]:
+        """The removed versions of these models, at least.
+
+        A few are listed one by one: who may publish under a tenant's prefix may not list others' marks.
+        """
+        return {name: self.of(name) for name in names} if len(names) <= FEW_MODELS else self.all()
 
     def record(self, target: ModelName, by: str) -> None:
         """Marks a version as used up."""

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mme.registry.model_store import ModelRecord, ModelStore
-from mme.registry.removed_versions import RemovedVersions
-
-_FEW_MODELS: Final = 4
-"""Up to here a listing of its own for each model is cheaper than a look at the whole store."""
+from mme.registry.removed_versions import FEW_MODELS, RemovedVersions
 
 _MODELS_A_PAGE: Final = 10
 """Models to be published for each page of a thousand keys that is worth reading: pages come one by one."""
@@ -44,7 +41,7 @@ class StoreIndex:
         self._store = store
         self._removed = RemovedVersions(store)
         self._known: dict[str, KnownVersions] | None = None
-        if len(names) <= _FEW_MODELS:
+        if len(names) <= FEW_MODELS:
             return
         listed = store.listed(max_pages=1 + len(names) // _MODELS_A_PAGE)
         if listed is None:

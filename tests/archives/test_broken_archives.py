@@ -8,10 +8,16 @@ import io
 import lzma
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
-from archive_builder import (
+
+from mme.archives import explain
+from mme.archives.finding_codes import CODES
+from mme.archives.gzip_stream import Limits
+from mme.catalog.images import Processor
+from tests.archives.archive_builder import (
     CALLING_CODE,
     CODE,
     CONFIG,
@@ -31,10 +37,6 @@ from archive_builder import (
     with_kind,
     with_link,
 )
-
-from mme.archives import explain
-from mme.archives.gzip_stream import Limits
-from mme.catalog.images import Processor
 
 CPU = {"processor": Processor.CPU}
 GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
@@ -101,7 +103,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
     "extended header of 8 GB": (huge_pax_header(), "header-too-large", "8589934592 bytes"),
     "broken pax header": (broken_pax_header(), "pax-damaged", "a pax header of the tar is damaged"),
     "empty tar": (pack({}), "empty-archive", "holds no file"),
-    "only directories": (pack({"1": None}), "empty-archive", "holds no file"),
+    "only directories": (pack({"1": None}), "empty-archive", "holds directories only"),
     # members
     "absolute path": (pack({**FLAT, "/etc/passwd": "x"}), "absolute-path", "/etc/passwd has an absolute"),
     "parent directory": (pack({**FLAT, "1/../../x": "x"}), "path-escapes", "1/../../x leads out"),
@@ -127,7 +129,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "a is a file and a directory",
     ),
     "Windows path": (pack({**FLAT, "1\\weights": "x"}), "backslash-path", "holds a backslash"),
-    "line break in a name": (pack({**FLAT, "1/a\nb": "x"}), "control-character", "'1/a\\\\nb' holds"),
+    "line break in a name": (pack({**FLAT, "1/a\nb": "x"}), "control-character", "'1/a\\nb' holds"),
     "name not UTF-8": (pack({**FLAT, "1/\udcff": "x"}), "name-encoding", "is not UTF-8"),
     "name too long": (pack({**FLAT, "1/" + "n" * 300: "x"}), "name-too-long", "longer than a file system"),
     "macOS files": (
@@ -585,8 +587,47 @@ def test_what_is_wrong_for_one_endpoint(
 
 def test_every_message_is_one_of_a_kind() -> None:
     """No two of the broken archives read the same, so each message says what is the matter."""
-    said = {}
+    said: dict[tuple[str, str], str] = {}
     for name, (content, code, _) in CASES.items():
         finding = next(one for one in explain(io.BytesIO(content)).findings if one.code == code)
         assert (other := said.setdefault((code, finding.message), name)) == name, f"{name} reads like {other}"
     assert len(said) >= 40
+
+
+def test_every_code_has_its_broken_archive() -> None:
+    """Those with tests of their own apart."""
+    elsewhere = {"sparse-file", "huge", "unreadable", "empty-directory"}
+    told = {code for _, code, _ in CASES.values()} | {code for _, _, code, _ in WITH_AN_ENDPOINT.values()}
+    assert told | elsewhere == set(CODES)
+
+
+def gnu_sparse(unpacked: int = 10**6) -> bytes:
+    """A file of which 5 bytes are stored, and the rest is a hole."""
+    info = member("1/weights", b"", tarfile.GNUTYPE_SPARSE)
+    info.size = 5
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"%011o\0%011o\0" % (0, 5)
+    block[483:495] = b"\x80" + unpacked.to_bytes(11)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return gzip.compress(bytes(block) + b"hello".ljust(512, b"\0") + tar(FLAT), mtime=0)
+
+
+def test_a_sparse_file_weighs_what_it_unpacks_to() -> None:
+    found = explain(io.BytesIO(gnu_sparse()))
+    assert found.codes == ("sparse-file",)
+    assert found.unpacked_bytes == 10**6 + len(CONFIG) + len(CODE)
+
+
+def test_more_than_the_memory() -> None:
+    content = gnu_sparse(unpacked=20 * 2**30)
+    assert "huge" not in explain(io.BytesIO(content)).codes
+    found = explain(io.BytesIO(content), instance_type="ml.g4dn.xlarge")
+    assert "it unpacks to 20.0 GiB; the GPU of ml.g4dn.xlarge has 16 GiB" in found.warnings[0].message
+    assert found.servable
+
+
+def test_an_empty_directory(tmp_path: Path) -> None:
+    found = explain(tmp_path)
+    assert found.codes == ("empty-directory",)
+    assert not found.servable

@@ -239,3 +239,11 @@ def test_unknown_types_are_told_the_known_ones(mme, aws) -> None:
     assert (
         mme("invoke", "echo.tar.gz", "-i", "X:int64=1", "--json").json["outputs"]["X"]["datatype"] == "INT64"
     )
+
+
+@pytest.mark.parametrize("wrong", ["ad_sub", "ad_sub_v7.tar.gz", "add-sub_v0.tar.gz"])
+def test_did_you_mean(published, mme, wrong: str) -> None:
+    ran = mme("invoke", wrong, "-i", "X=1")
+    assert ran.status == 2
+    assert f"{wrong} can't be had by endpoint mme-local" in ran.err
+    assert ran.err.splitlines()[-1].startswith("did you mean add_sub_v0.tar.gz")

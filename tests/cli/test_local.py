@@ -87,6 +87,13 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert len(shown) == 7
 
 
+def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path))
+    monkeypatch.setattr(state, "running", lambda: [here])
+    shown = CliRunner().invoke(local.app, ["status"]).output
+    assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
+
+
 def test_only_up_offers_a_free_port() -> None:
     runner = CliRunner(env={"COLUMNS": "120"})
     assert "0 takes a free one" in runner.invoke(local.app, ["up", "--help"]).output

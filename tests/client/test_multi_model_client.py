@@ -178,7 +178,7 @@ def test_model_error_keeps_the_container_s_words(service, make_client) -> None:
     assert caught.value.original_status == 400
     assert caught.value.original_message == '{"error":"unexpected shape for input \'X\'"}'
     assert caught.value.log_stream_arn == "arn:aws:logs:..."
-    assert caught.value.hint == "its log: arn:aws:logs:..."
+    assert caught.value.hint == "see its log: mme endpoint logs --model m.tar.gz"
 
 
 def test_nobody_listens(service, make_client) -> None:

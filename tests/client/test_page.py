@@ -53,7 +53,7 @@ def test_page(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert str(np.array([[1, 2.5], [3, 4]])) in said
     assert "99 [2. 4. 6. 8.]" in said
     assert "add_sub_v0.tar.gz True" in said
-    assert "input INPUT0 should have shape [4], and has [3] | None" in said
+    assert "should have shape [4], and has [3] | see what it takes: mme models show add_sub_v0.tar.gz" in said
     targets = [headers["x-amzn-sagemaker-target-model"] for _, headers, _ in service.requests]
     assert "add_sub_v3.tar.gz" in targets
     handler = space["handler"]
@@ -61,5 +61,8 @@ def test_page(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     event = {"model": "add_sub_v0.tar.gz", "x": [1, 2, 3, 4], "y": [1, 2, 3, 4]}
     assert json.loads(handler(event, None)["body"]) == {"OUTPUT0": [2, 4, 6, 8]}
     answer = handler(event | {"x": [1, 2, 3]}, None)
-    assert (answer["statusCode"], json.loads(answer["body"])["hint"]) == (502, None)
+    assert (answer["statusCode"], json.loads(answer["body"])["hint"]) == (
+        502,
+        "see what it takes: mme models show add_sub_v0.tar.gz",
+    )
     assert encode_csv([[1, 2.5], [3, 4]]) in [body for _, _, body in service.requests]

@@ -46,11 +46,19 @@ def test_a_tenant_calls_and_publishes_its_own_models_only(
     assert calls["Condition"] == {"StringLike": {"sagemaker:TargetModel": [f"{tenant}/*"]}}
     assert ":endpoint/multitenant-endpoint-" in json.dumps(calls["Resource"])
 
-    objects, listing = shared.statements("MultiTenant", f"{id}Publisher")
-    assert "s3:PutObject" in objects["Action"]
+    objects, state, listing, outputs = shared.statements("MultiTenant", f"{id}Publisher")
+    assert (outputs["Action"], outputs["Resource"]) == (
+        "cloudformation:DescribeStacks",
+        {"Ref": "AWS::StackId"},
+    )
+    assert "s3:DeleteObject" in objects["Action"]
     assert json.dumps(objects["Resource"]).endswith(f'"/models/{tenant}/*"]]}}')
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": [f"models/{tenant}/", f"models/{tenant}/*"]}}
-    assert other not in json.dumps([calls, objects, listing])
+    assert state["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert all(f"/{tenant}/" in json.dumps(resource) for resource in state["Resource"])
+    patterns = listing["Condition"]["StringLike"]["s3:prefix"]
+    assert patterns[:2] == [f"models/{tenant}/", f"models/{tenant}/*"]
+    assert all(f"/{tenant}/" in pattern for pattern in patterns)
+    assert other not in json.dumps([calls, objects, state, listing])
 
 
 def test_tenants_share_a_fleet_that_scales(example: ExampleOf) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mme.fleet import Admission, ModelMemory, ModelState, NoRoomError, TooLargeError
+from mme.fleet import Admission, EvictionOrder, ModelMemory, ModelState, NoRoomError, TooLargeError
 
 
 def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
@@ -32,6 +32,24 @@ def test_the_least_recently_used_leaves_first() -> None:
     memory.release("a")
     assert load(memory, "c", 50) == ("b",)
     assert set(memory.models) == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("order", "leaves"),
+    [
+        (EvictionOrder.LEAST_RECENTLY_USED, "b"),
+        (EvictionOrder.LEAST_FREQUENTLY_USED, "c"),
+        (EvictionOrder.FIRST_IN_FIRST_OUT, "a"),
+    ],
+)
+def test_other_orders_can_be_chosen(order: EvictionOrder, leaves: str) -> None:
+    memory = ModelMemory(100, order=order)
+    for name in "abc":
+        load(memory, name, 30)
+    for name in "abbaca":
+        memory.acquire(name)
+        memory.release(name)
+    assert load(memory, "d", 30) == (leaves,)
 
 
 def test_as_many_leave_as_needed_and_no_more() -> None:

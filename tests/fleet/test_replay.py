@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.fleet import ModelDisk, ModelMemory, ModelState
+from mme.fleet import EvictionOrder, ModelDisk, ModelMemory, ModelState
 from mme.fleet.replay import Answered, Arrival, Deed, Event, FleetShape, ModelFacts, Outcome, replay
 
 FACTS = ModelFacts(weight=40, size=30, download=1, load=2)
@@ -93,6 +93,7 @@ SECONDS = st.integers(0, 8).map(lambda tenths: tenths / 2)
         spill_at=st.integers(1, 3),
         keep_loaded=st.booleans(),
         unload=SECONDS,
+        order=st.sampled_from(EvictionOrder),
     ),
 )
 def test_whatever_comes_nothing_is_over_budget_lost_or_done_twice(

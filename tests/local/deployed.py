@@ -29,13 +29,14 @@ class Runtime:
     state: RuntimeState
 
     def client(self, service: str, **config: Any) -> Any:
+        options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 70, **config}
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.state.url,
             region_name="us-east-1",
             aws_access_key_id="local",
             aws_secret_access_key="local",
-            config=Config(**({"retries": {"total_max_attempts": 1}, "read_timeout": 70} | config)),
+            config=Config(**options),
         )
 
     def endpoint(self, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,11 @@ def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert answer["OriginalStatusCode"] == 400
     assert "list index out of range" in answer["OriginalMessage"]
-    assert endpoint.name in answer["LogStreamArn"]
+    assert answer["LogStreamArn"] == (
+        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{endpoint.name}"
+    )
+    assert "Received client error (400) from primary with message" in answer["Error"]["Message"]
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
 
 
 def test_a_model_that_does_not_load_is_a_model_error_with_the_reason(endpoint: Endpoint) -> None:
@@ -294,3 +299,80 @@ def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> N
     assert not Path(state.workdir).exists()
     launcher.stop(again.port)
     assert read_state(again.port) is None
+
+
+def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
+    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("slow_v0.tar.gz", a_model(at_load=at_load))
+        for _ in range(2):
+            with pytest.raises(endpoint.calls.exceptions.ModelNotReadyException) as caught:
+                endpoint.invoke("slow_v0.tar.gz", body(1))
+            assert error_of(caught)["ResponseMetadata"]["HTTPStatusCode"] == 429
+        gate.touch()
+        wait_for(lambda: states(endpoint) == ["ready"])
+        assert number(endpoint.invoke("slow_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
+
+
+def test_a_load_over_its_limit_is_given_up_and_disturbs_no_other_model(tmp_path: Path) -> None:
+    at_load = "time.sleep(600)"
+    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3))
+    try:
+        endpoint = Endpoint(Runtime(state))
+        endpoint.publish("hangs_v0.tar.gz", a_model(at_load=at_load))
+        endpoint.publish("a_v0.tar.gz", a_model())
+        with pytest.raises(endpoint.calls.exceptions.ModelError, match="did not load within 3 s"):
+            endpoint.invoke("hangs_v0.tar.gz", body(1))
+        assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+    finally:
+        launcher.stop(state.port)
+
+
+def states(endpoint: Endpoint) -> list[str]:
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    return [model["state"] for model in instance["models"]]
+
+
+def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
+    other = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert other.port != runtime.state.port
+        mirror = Endpoint(Runtime(other))
+        mirror.publish("a_v0.tar.gz", a_model("x * 3"))
+        endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+        assert number(mirror.invoke("a_v0.tar.gz", body(10))) == 30
+        assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    finally:
+        launcher.stop(other.port)
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+
+
+def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    launcher.stop(state.port)
+    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
+    assert "a_v0.tar.gz" in kept.read_text()
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    assert not kept.exists(), "a runtime begins with an empty folder"
+    launcher.stop(again.port)
+
+
+def test_an_answer_has_every_field_of_awss(endpoint: Endpoint) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    answer = endpoint.calls.invoke_endpoint(
+        EndpointName=endpoint.name, TargetModel="a_v0.tar.gz", Body=body(1), ContentType="application/json"
+    )
+    assert answer["ContentType"] == "application/json"
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
+    assert number(answer["Body"].read()) == 2

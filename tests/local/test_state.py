@@ -63,3 +63,12 @@ def test_a_file_that_is_no_state_is_no_runtime(root: Path, content: str) -> None
     (folder / state.FILE_NAME).write_text(content)
     assert state.read_state(7) is None
     assert state.running() == []
+
+
+def test_logs_that_are_to_stay_stay(root: Path) -> None:
+    here = written(1, root / "work", kept=True)
+    (root / "work" / state.LOGS).mkdir()
+    (root / "work" / "instances" / "0").mkdir(parents=True)
+    here.remove()
+    assert [path.name for path in (root / "work").iterdir()] == [state.LOGS]
+    here.remove()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from aws_cdk import Stack, Token, aws_iam, aws_kms, aws_s3
 
+from mme.aliases import state_prefix
 from mme_cdk import ModelBucket, ModelStore, PropsError
 
 
@@ -63,10 +64,21 @@ def test_a_tenant_publishes_under_its_own_prefix_only(
 ) -> None:
     ModelStore.from_bucket(bucket).grant_publish(role, prefix="tenant-a/")
     template = synth(stack)
-    (write,) = template.allowing("s3:PutObject")
+    (write,) = template.allowing("s3:DeleteObject")
     assert write["Resource"]["Fn::Join"][1][-1] == ":s3:::the-bucket/models/tenant-a/*"
     (listing,) = template.allowing("s3:ListBucket")
-    assert listing["Condition"]["StringLike"]["s3:prefix"] == ["models/tenant-a/", "models/tenant-a/*"]
+    kinds = [state_prefix("models/", kind) for kind in ("aliases", "removed")]
+    places = ["models/tenant-a/", *(f"{kind}tenant-a/" for kind in kinds)]
+    assert listing["Condition"]["StringLike"]["s3:prefix"] == [
+        pattern for place in places for pattern in (place, f"{place}*")
+    ]
+    (state,) = [
+        statement for statement in template.allowing("s3:PutObject") if statement["Action"] != write["Action"]
+    ]
+    assert sorted(state["Action"]) == ["s3:GetObject", "s3:PutObject"]
+    assert [arn["Fn::Join"][1][-1] for arn in state["Resource"]] == [
+        f":s3:::the-bucket/{place}*" for place in places[1:]
+    ]
 
 
 @pytest.mark.parametrize("prefix", ["tenant-a", "*/", "/tenant/"])

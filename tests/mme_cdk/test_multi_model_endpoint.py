@@ -95,7 +95,7 @@ def test_grants_are_acknowledged_on_the_role_that_got_them(
     endpoint = endpoint_in(stack, "Endpoint", models)
     endpoint.grant_invoke_model(role, "tenant-a/*")
     endpoint.grant_publish_models(role, prefix="tenant-a/")
-    (write,) = synth(stack).allowing("s3:PutObject")
+    (write,) = synth(stack).allowing("s3:DeleteObject")
     assert write["Resource"]["Fn::Join"][1][-1] == "/models/tenant-a/*"
     assert findings() == []
 

@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 INPUTS = {
     "requirements.txt": PROJECT["project"]["dependencies"] + EXTRAS["cdk"],
+    "requirements-lowest.txt": PROJECT["project"]["dependencies"] + EXTRAS["cdk"],
     "requirements-dev.txt": PROJECT["project"]["dependencies"]
     + EXTRAS["cdk"]
     + EXTRAS["local"]
@@ -78,3 +79,18 @@ def test_the_deployment_lock_agrees_with_the_full_one() -> None:
             continue
         assert canonicalize_name(pin.name) in names
         assert str(pin) in full, f"{pin} differs: run make lock"
+
+
+@pytest.mark.parametrize("package", ["aws-cdk-lib", "cdk-nag"])
+def test_the_lowest_lock_has_the_lowest_version_of_what_pyproject_takes(package: str) -> None:
+    (wanted,) = (Requirement(text) for text in EXTRAS["cdk"] if Requirement(text).name == package)
+    (lowest,) = (Version(bound.version) for bound in wanted.specifier if bound.operator == ">=")
+    (pin,) = (pin for pin, _ in entries("requirements-lowest.txt") if pin.name == package)
+    assert Version(next(iter(pin.specifier)).version) == lowest, "run make lock"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/constructs.md"])
+def test_the_docs_state_the_lowest_aws_cdk_lib(page: str) -> None:
+    (wanted,) = (Requirement(text) for text in EXTRAS["cdk"] if text.startswith("aws-cdk-lib"))
+    (lowest,) = (bound.version for bound in wanted.specifier if bound.operator == ">=")
+    assert f"aws-cdk-lib {lowest} or newer" in (ROOT / page).read_text()

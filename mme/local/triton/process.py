@@ -44,6 +44,7 @@ class TritonProcess:
         folder: where its log and its (empty) repository go; made if missing.
         environment: variables of the deployed model, ``SAGEMAKER_TRITON_*`` among them.
         start_seconds: most time until it answers ``/ping``.
+        log: its log file; by default ``triton.log`` in the folder.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class TritonProcess:
         environment: Mapping[str, str],
         *,
         start_seconds: float,
+        log: Path | None = None,
     ) -> None:
         self._installation = installation
         self._folder = folder
         self._environment = dict(environment)
+        self._log_path = log or folder / "triton.log"
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process: asyncio.subprocess.Process | None = None
@@ -94,6 +97,7 @@ class TritonProcess:
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             *serve_arguments(self._environment),
         ]
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -195,10 +199,6 @@ class TritonProcess:
         except OSError:
             return ""
         return text.partition("Usage: tritonserver")[0].strip()[-_LOG_TAIL_BYTES:]
-
-    @property
-    def _log_path(self) -> Path:
-        return self._folder / "triton.log"
 
     async def _until_up(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
@@ -24,6 +25,7 @@ from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoin
 CHECKS: Final = ("credentials", "stack", "endpoint", "bucket", "role", "image", "quotas", "log", "archives")
 """Every check, in the order they are shown."""
 
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 _DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 
 
@@ -103,7 +105,8 @@ def _admit(clients: AwsClients, discover: Callable[[], Deployment], patient: lis
     """Finds the deployment and its endpoint; a finding only where that fails."""
     deployment = discover()
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
-    local = clients.settings.is_local
+    host = urlsplit(clients.settings.aws_url or "").hostname
+    local = clients.settings.is_local or host in _LOCAL_HOSTS
     patient.append(Patient(clients, deployment, endpoint, _role_arn(clients, endpoint), local))
     return []
 

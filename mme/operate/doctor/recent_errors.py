@@ -69,7 +69,7 @@ def check_recent_errors(patient: Patient, now: datetime | None = None) -> list[F
         Finding(
             "log",
             error.severity,
-            f"{error.model} {error.what} {_times(error.count)}: {error.cause}",
+            f"{error.model} {error.what} ({_times(error.count)}): {error.cause}",
             error.hint or f"mme endpoint logs --model {error.model} --errors",
         )
         for error in errors[:_SHOWN]

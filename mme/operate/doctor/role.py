@@ -61,11 +61,14 @@ def _requests(patient: Patient) -> list[tuple[str, str, str, dict[str, str]]]:
 def _simulated(iam: IAMClient, patient: Patient) -> dict[str, Verdict] | None:
     """What IAM says, or None where it may not be asked; the local runtime's knows no simulation."""
     from botocore.exceptions import ClientError
+    from botocore.parsers import ResponseParserError
 
     if patient.local:
         return None
     try:
         return _simulation(iam, patient)
+    except ResponseParserError:
+        return None  # An embedded AWS that lacks this call answers with a page of HTML.
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
             raise

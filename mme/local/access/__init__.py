@@ -1,0 +1,1 @@
+"""Who may call ``InvokeEndpoint``: signatures read, and on demand checked against embedded IAM."""

@@ -1,0 +1,235 @@
+"""explain's verdict against NVIDIA's real server: each archive is unpacked, loaded and called."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mme.archives import explain
+from mme.catalog.images import Processor
+from mme.local.artifact import unpack
+from mme.local.container import ContainerDiedError, ContainerTimeoutError
+from mme.local.triton.installation import TritonInstallation
+from mme.local.triton.process import TritonProcess
+from mme.local.triton.wheel import why_not_here
+from tests.archives.archive_builder import (
+    CODE,
+    COMPLETING_CODE,
+    CONFIG,
+    ENSEMBLE,
+    FLAT,
+    PIPELINE,
+    TENSORS,
+    Files,
+    flat,
+    pack,
+    pipeline,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.triton,
+    pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}"),
+]
+
+REQUEST = json.dumps(
+    {"inputs": [{"name": "X", "datatype": "FP32", "shape": [3], "data": [1, 2, 3]}]}
+).encode()
+ENVIRONMENT = 'parameters { key: "EXECUTION_ENV_PATH" value { string_value: "%s" } }'
+LOAD_SECONDS = 60
+HANGS_AFTER_SECONDS = 6
+
+LAYOUTS: Mapping[str, Files] = {
+    "flat": FLAT,
+    "flat under another name": flat(CONFIG + 'name: "other"'),
+    "sub-directory": {f"m/{path}": content for path, content in FLAT.items()},
+    "sub-directory under another name": {"m/config.pbtxt": CONFIG + 'name: "other"', "m/1/model.py": CODE},
+    "sub-directory beside a file": {"README.md": "x", "m/config.pbtxt": CONFIG, "m/1/model.py": CODE},
+    "sub-directory, no config": {"m/1/model.py": COMPLETING_CODE},
+    "sub-directory, no config, nothing completes it": {"m/1/model.py": CODE},
+    "two directories deep": {f"a/b/{path}": content for path, content in FLAT.items()},
+    "flat without config": {"1/model.py": COMPLETING_CODE},
+    "empty config, completed": flat("", COMPLETING_CODE),
+    "no backend": flat(TENSORS),
+    "no tensors": flat('backend: "python"'),
+    "other directories": {**FLAT, "docs/readme": "x", "warmup/x": "y"},
+    "version 0": {"config.pbtxt": CONFIG, "0/model.py": CODE},
+    "version 01": {"config.pbtxt": CONFIG, "01/model.py": CODE},
+    "version v1": {"config.pbtxt": CONFIG, "v1/model.py": CODE},
+    "no version": {"config.pbtxt": CONFIG, "model.py": CODE},
+    "version is a file": {"config.pbtxt": CONFIG, "1": CODE},
+    "policy without what it asks for": flat(CONFIG + "version_policy { specific { versions: [ 3 ] } }"),
+    "policy with some of it": flat(CONFIG + "version_policy { specific { versions: [ 1, 3 ] } }"),
+    "policy of none": flat(CONFIG + "version_policy { latest {} }"),
+    "older version served": {
+        **flat(CONFIG + "version_policy { specific { versions: [ 1 ] } }"),
+        "2/nothing": "x",
+    },
+    "own file name": {"config.pbtxt": CONFIG + 'default_model_filename: "net.py"', "1/net.py": CODE},
+    "file name that leads out": {
+        "config.pbtxt": CONFIG + 'default_model_filename: "../net.py"',
+        "1/x": "",
+        "net.py": CODE,
+    },
+    "empty code": flat(code=""),
+    "code with a fault": flat(code="def ("),
+    "code without the class": flat(code="class Model: ..."),
+    "code without execute": flat(code="class TritonPythonModel: ..."),
+    "GPU group": flat(CONFIG + "instance_group { kind: KIND_GPU }"),
+    "CPU group with gpus": flat(CONFIG + "instance_group { kind: KIND_CPU gpus: [ 0 ] }"),
+    "decoupled": flat(CONFIG + "model_transaction_policy { decoupled: true }"),
+    "dim 0": flat(CONFIG.replace("[ 3 ]", "[ 0 ]")),
+    "no dims": flat(CONFIG.replace("dims: [ 3 ]", "")),
+    "no data_type": flat(CONFIG.replace("data_type: TYPE_FP32", "")),
+    "reshape": flat(CONFIG.replace("[ 3 ]", "[ 3 ] reshape { shape: [ 4 ] }", 1)),
+    "input twice": flat(CONFIG + TENSORS),
+    "image format": flat(CONFIG.replace('"X"', '"X" format: FORMAT_NHWC')),
+    "batches too large": flat(CONFIG + "dynamic_batching { preferred_batch_size: [ 8 ] }"),
+    "platform for backend": flat('platform: "python"' + TENSORS),
+    "platform of another backend": flat('platform: "tensorrt_plan" backend: "onnxruntime"' + TENSORS),
+    "BOM": flat("\ufeff" + CONFIG),
+    "Latin-1 in a comment": flat(b"# \xe4\n" + CONFIG.encode()),
+    "unknown field": flat(CONFIG + "bakend: 'x'"),
+    "labels missing": flat(CONFIG.replace('"Y"', '"Y" label_filename: "labels.txt"')),
+    "environment missing": flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+    "environment of the server's folder": flat(CONFIG + ENVIRONMENT % "env.tar.gz"),
+    "ensemble": PIPELINE,
+    "ensemble without a version directory": {k: v for k, v in PIPELINE.items() if k != "both/1"},
+    "ensemble at the root": {"config.pbtxt": ENSEMBLE, "1": None},
+    "ensemble at the root with its step": {**FLAT, **PIPELINE, "config.pbtxt": ENSEMBLE},
+    "step missing": pipeline(**{'"first"': '"other"'}),
+    "step under another name": {**PIPELINE, "first/config.pbtxt": CONFIG + 'name: "one"'},
+    "step without config": {
+        **{k: v for k, v in PIPELINE.items() if k[:5] != "first"},
+        "first/1/model.py": COMPLETING_CODE,
+    },
+    "step decoupled": {
+        **PIPELINE,
+        "first/config.pbtxt": CONFIG + "model_transaction_policy { decoupled: true }",
+    },
+    "step of another version": pipeline(**{"model_version: -1": "model_version: 7"}),
+    "unknown tensor of a step": pipeline(**{'key: "X"': 'key: "Q"'}),
+    "tensor of another type": pipeline(**{"TYPE_FP32": "TYPE_INT64"}),
+    "tensor of another shape": pipeline(**{"[ 3 ]": "[ 4 ]"}),
+    "output that is never written": pipeline(ENSEMBLE + 'output { name: "Z" data_type: TYPE_FP32 dims: 3 }'),
+    "ensemble with a backend": pipeline(ENSEMBLE + 'backend: "python"'),
+}
+"""Triton answers for each of these, one way or the other."""
+
+FATAL: Mapping[str, Files] = {
+    "model file missing": {"config.pbtxt": CONFIG, "1/main.py": CODE},
+    "version 1.0": {"config.pbtxt": CONFIG, "1.0/model.py": CODE},
+    "a directory 3rdparty": {**FLAT, "3rdparty/x": ""},
+    "version of 20 digits": {**FLAT, "9" * 20 + "/x": ""},
+    "config is a directory": {"config.pbtxt/x": "", "1/model.py": CODE},
+}
+"""Triton hangs or dies over these: each needs a server of its own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Triton did: the status of the load and of one request, and its words."""
+
+    load: int
+    invoke: int
+    words: str
+
+    @property
+    def served(self) -> bool:
+        return self.load == 200 and self.invoke == 200
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation:
+    return TritonInstallation.create(tmp_path_factory.mktemp("triton") / "private")
+
+
+async def load_and_call(
+    triton: TritonProcess, folder: Path, handle: str, files: Files, seconds: float
+) -> Outcome:
+    artifact = unpack([pack(files)], folder / "models" / handle, most_bytes=10**6)
+    target = f"{handle}_v0.tar.gz"
+    try:
+        loaded = await triton.load(handle, target, artifact.path, seconds)
+        if not loaded.ok:
+            return Outcome(loaded.status, 0, loaded.text)
+        called = await triton.invoke(handle, target, REQUEST, {}, seconds)
+        return Outcome(loaded.status, called.status, called.text)
+    except (ContainerTimeoutError, ContainerDiedError) as error:
+        return Outcome(0, 0, str(error))
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    installation: TritonInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Outcome]:
+    folder = tmp_path_factory.mktemp("agreement")
+
+    async def story() -> dict[str, Outcome]:
+        triton = TritonProcess(
+            installation, folder / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+        )
+        await triton.start()
+        try:
+            return {
+                name: await load_and_call(triton, folder, f"m{number}", files, LOAD_SECONDS)
+                for number, (name, files) in enumerate(LAYOUTS.items())
+            }
+        finally:
+            await triton.stop()
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_triton_agrees(name: str, outcomes: dict[str, Outcome]) -> None:
+    found = explain(io.BytesIO(pack(LAYOUTS[name])), processor=Processor.CPU)
+    assert found.servable is outcomes[name].served, (found.codes, outcomes[name])
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_what_triton_does_not_survive_is_an_error(
+    name: str, installation: TritonInstallation, tmp_path: Path
+) -> None:
+    async def story() -> Outcome:
+        triton = TritonProcess(
+            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+        )
+        await triton.start()
+        try:
+            return await load_and_call(triton, tmp_path, "m", FATAL[name], HANGS_AFTER_SECONDS)
+        finally:
+            await triton.stop()
+
+    found = explain(io.BytesIO(pack(FATAL[name])))
+    assert not found.servable
+    assert not asyncio.run(story()).served
+
+
+def test_several_directories_are_an_accident(installation: TritonInstallation, tmp_path: Path) -> None:
+    """Triton loads one of two models, whichever the file system lists last: nothing to rely on."""
+    two = {f"{name}/{path}": content for name in ("a", "b") for path, content in FLAT.items()}
+    found = explain(io.BytesIO(pack(two)))
+    assert (found.layout, found.codes) == ("ambiguous", ("several-models",))
+
+    async def story() -> str:
+        triton = TritonProcess(
+            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+        )
+        await triton.start()
+        try:
+            await load_and_call(
+                triton, tmp_path, "m", {**two, "a/1/model.py": CODE.replace("* 2", "* 3")}, 60
+            )
+            reply = await triton.invoke("m", "m_v0.tar.gz", REQUEST, {}, 60)
+            return reply.text
+        finally:
+            await triton.stop()
+
+    assert json.loads(asyncio.run(story()))["outputs"][0]["data"] in ([2, 4, 6], [3, 6, 9])

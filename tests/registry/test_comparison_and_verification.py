@@ -1,0 +1,131 @@
+"""Archives in S3 are read as streams: compared with each other, and with what was published."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+
+import pytest
+
+from mme.archives import check_model
+from mme.errors import MmeError
+from mme.registry import publish
+from mme.registry.archive_contents import read_contents
+from mme.registry.comparison import compare
+from mme.registry.names import ModelName
+from mme.registry.removed_versions import RemovedVersions
+from mme.registry.verification import verify
+
+
+def put(s3, name: str, files: dict[str, bytes], metadata: dict[str, str] | None = None) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for path, content in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    s3.put_object(Bucket="models", Key=f"models/{name}", Body=buffer.getvalue(), Metadata=metadata or {})
+
+
+def test_what_changed(store, make_directory) -> None:
+    model = make_directory()
+    (model / "1" / "old.txt").write_text("gone")
+    publish(store, check_model(model))
+    (model / "1" / "old.txt").unlink()
+    (model / "1" / "new.txt").write_text("come")
+    (model / "1" / "model.py").write_text("longer")
+    config = (model / "config.pbtxt").read_text()
+    (model / "config.pbtxt").write_text(
+        config.replace('"X" data_type: TYPE_FP32', '"Z" data_type: TYPE_INT8')
+    )
+    publish(store, check_model(model))
+    found = compare(store, "doubler_v0.tar.gz", "doubler_v1.tar.gz")
+    assert [(one.path, one.kind, one.before, one.after) for one in found.files] == [
+        ("1/model.py", "changed", 2, 6),
+        ("1/new.txt", "added", None, 4),
+        ("1/old.txt", "removed", 4, None),
+        ("config.pbtxt", "changed", found.files[3].before, found.files[3].after),
+    ]
+    assert found.unchanged == 0
+    assert found.signature == ("input X removed: FP32[4]", "input Z added: INT8[4]")
+    assert any(line.startswith('+input [ { name: "Z"') for line in found.config)
+
+
+def test_same_version_is_not_even_read(store, s3, make_directory) -> None:
+    publish(store, check_model(make_directory()))
+    publish(store, check_model(make_directory()), name="copy")
+    s3.meta.events.register("before-call.s3.GetObject", lambda **_: pytest.fail("it was read"))
+    assert compare(store, "doubler_v0.tar.gz", "copy_v0.tar.gz").identical
+    assert compare(store, "doubler_v0.tar.gz", "doubler_v0.tar.gz").identical
+
+
+def test_foreign_archives_are_compared_by_content(store, s3) -> None:
+    put(s3, "a.tar.gz", {"./model.bin": b"1", "x": b"2"})
+    put(s3, "b.tar.gz", {"model.bin": b"1", "x": b"3"})
+    found = compare(store, "a.tar.gz", "b.tar.gz")
+    assert [one.path for one in found.files] == ["x"]
+    assert found.unchanged == 1
+    assert found.signature == found.config == ()
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_archives_of_several_gzip_members(pieces: int) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo("f")
+        info.size = 300_000
+        tar.addfile(info, io.BytesIO(bytes(300_000)))
+    raw = buffer.getvalue()
+    step = -(-len(raw) // pieces)
+    compressed = b"".join(gzip.compress(raw[start : start + step]) for start in range(0, len(raw), step))
+    assert read_contents(io.BytesIO(compressed), "x").files["f"].size == 300_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"hello", gzip.compress(b"no tar" * 400), gzip.compress(b"x" * 4000)[:-30]]
+)
+def test_damaged_archives(store, s3, body: bytes) -> None:
+    s3.put_object(Bucket="models", Key="models/bad_v0.tar.gz", Body=body)
+    (found,) = verify(store)
+    assert found.problems
+    if body:
+        with pytest.raises(MmeError, match=r"bad_v0\.tar\.gz is damaged"):
+            read_contents(io.BytesIO(body), "bad_v0.tar.gz")
+
+
+def test_all_is_well(store, make_directory) -> None:
+    for name in ("a", "b"):
+        publish(store, check_model(make_directory(name)))
+    read: list[int] = []
+    found = verify(store, on_bytes=read.append)
+    assert [(one.record.name, one.problems, one.notes) for one in found] == [("a", (), ()), ("b", (), ())]
+    assert sum(read) == sum(one.record.size for one in found)
+
+
+def test_what_is_wrong_is_named(store, s3, make_directory) -> None:
+    outcome = publish(store, check_model(make_directory()))
+    metadata = {"mme-digest": outcome.digest, "mme-unpacked-bytes": "7"}
+    put(s3, "doubler_v0.tar.gz", {"config.pbtxt": b"x", "../out": b"y"}, metadata)
+    RemovedVersions(store).record(ModelName("doubler", 0), "me")
+    (found,) = verify(store)
+    text = "; ".join(found.problems)
+    for words in (
+        "version 0 was removed once",
+        f"where {outcome.digest[:12]} was published",
+        "unpacks to 2 bytes where 7",
+        "../out would be written outside",
+    ):
+        assert words in text
+
+
+def test_links_and_empty_archives(store, s3) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    s3.put_object(Bucket="models", Key="models/x_v0.tar.gz", Body=buffer.getvalue())
+    (found,) = verify(store)
+    assert found.problems == ("link is neither a file nor a directory", "it holds no file")
+    assert found.notes == ("it carries no digest: mme did not publish it",)

@@ -1,0 +1,160 @@
+"""Models go only where no alias needs them, and their numbers never come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from mme.aliases import AliasStore
+from mme.archives import check_model
+from mme.errors import MmeError
+from mme.registry import ModelStore, find_models, publish, publish_all
+from mme.registry.promotion import promote, roll_back
+from mme.registry.removal import find_removable, plan_prune, remove_models
+from mme.registry.removed_versions import RemovedVersions
+
+
+@pytest.fixture
+def aliases(s3) -> AliasStore:
+    return AliasStore(s3, "models", "models/", by="me")
+
+
+@pytest.fixture
+def versions(store, make_directory):
+    """doubler_v0 to doubler_v4."""
+    for number in range(5):
+        publish(store, check_model(make_directory(content=f"v{number}")))
+
+
+def targets(store) -> list[str]:
+    return [record.target_model for record in store.listed()]
+
+
+def remove(store, aliases, *names: str) -> None:
+    remove_models(store, find_removable(store, aliases, names), by="me")
+
+
+def test_number_of_a_removed_version_is_not_used_again(store, aliases, versions, make_directory) -> None:
+    remove(store, aliases, "doubler_v4.tar.gz", "doubler_v3.tar.gz")
+    assert targets(store) == [f"doubler_v{number}.tar.gz" for number in range(3)]
+    # Also not for the same content: instances may hold either.
+    assert publish(store, check_model(make_directory(content="v4"))).version == 5
+
+
+def test_not_in_a_batch_either(store, aliases, make_directory) -> None:
+    paths = [make_directory(f"m{number}") for number in range(6)]
+    publish_all(store, find_models(paths).models)
+    remove(store, aliases, "m3_v0.tar.gz")
+    outcomes = publish_all(store, find_models(paths).models)
+    assert [(one.name, one.version) for one in outcomes if one.created] == [("m3", 1)]
+
+
+def test_folders_and_other_names_have_marks_of_their_own(store, s3, aliases, make_directory) -> None:
+    publish(store, check_model(make_directory()), name="a/x")
+    publish(store, check_model(make_directory()), name="x")
+    s3.put_object(Bucket="models", Key="models/other.tar.gz", Body=b"x")
+    remove(store, aliases, "a/x_v0.tar.gz", "other.tar.gz")
+    assert RemovedVersions(store).all() == {"a/x": frozenset({0})}
+    assert RemovedVersions(store).of("x") == frozenset()
+    assert publish(store, check_model(make_directory()), name="a/x").version == 1
+
+
+def test_removed_between_listing_and_writing(store, s3, aliases, make_directory, monkeypatch) -> None:
+    """Another publisher takes v0 and it is removed, all after our listing: our v0 must not stay."""
+    real = store.objects.put_new
+    raced = []
+
+    def put_new(key: str, body: bytes, metadata) -> str:
+        if not raced:
+            raced.append(key)
+            publish(
+                ModelStore(s3, "models", "models/"), check_model(make_directory(content="theirs", under="o"))
+            )
+            remove(ModelStore(s3, "models", "models/"), aliases, "doubler_v0.tar.gz")
+        return real(key, body, metadata)
+
+    monkeypatch.setattr(store.objects, "put_new", put_new)
+    outcome = publish(store, check_model(make_directory(content="ours")))
+    assert (outcome.version, outcome.created) == (1, True)
+    assert targets(store) == ["doubler_v1.tar.gz"]
+
+
+def test_removed_while_a_batch_ran(store, s3, aliases, make_directory, monkeypatch) -> None:
+    real = store.objects.put_new
+    raced = []
+
+    def put_new(key: str, body: bytes, metadata) -> str:
+        if key == "models/m2_v0.tar.gz" and not raced:
+            raced.append(key)
+            other = ModelStore(s3, "models", "models/")
+            publish(other, check_model(make_directory(content="theirs", under="o")), name="m2")
+            remove(other, aliases, "m2_v0.tar.gz")
+        return real(key, body, metadata)
+
+    monkeypatch.setattr(store.objects, "put_new", put_new)
+    paths = [make_directory(f"m{number}") for number in range(6)]
+    outcomes = publish_all(store, find_models(paths).models)
+    assert [one.version for one in outcomes] == [0, 0, 1, 0, 0, 0]
+    assert len(targets(store)) == 6
+
+
+def test_mark_is_there_before_the_archive_is_gone(store, s3, aliases, versions, monkeypatch) -> None:
+    order: list[str] = []
+    s3.meta.events.register("before-call.s3", lambda model, **_: order.append(model.name))
+    records = find_removable(store, aliases, ["doubler_v4.tar.gz"])
+    order.clear()
+    remove_models(store, records, by="me")
+    assert order == ["PutObject", "DeleteObject"]
+
+
+def test_what_an_alias_stands_for_stays(store, aliases, versions) -> None:
+    promote(store, aliases, "doubler_v1.tar.gz", "doubler@prod")
+    with pytest.raises(MmeError, match="what doubler@prod stands for, so it was not removed"):
+        remove(store, aliases, "doubler_v0.tar.gz", "doubler_v1.tar.gz")
+    assert len(targets(store)) == 5
+
+
+def test_unknown_model_is_not_removed_and_close_names_are_told(store, aliases, versions) -> None:
+    with pytest.raises(MmeError, match="there is no model 'doublr'") as caught:
+        remove(store, aliases, "doublr")
+    assert caught.value.hint == "did you mean doubler_v4.tar.gz?"
+
+
+def test_prune_keeps_the_newest_and_what_aliases_need(store, s3, aliases, versions, make_directory) -> None:
+    publish(store, check_model(make_directory("single")))
+    s3.put_object(Bucket="models", Key="models/other.tar.gz", Body=b"x")
+    promote(store, aliases, "doubler_v0.tar.gz", "doubler@prod")
+    promote(store, aliases, "doubler_v1.tar.gz", "doubler@prod")
+    plan = plan_prune(store, aliases, 2)
+    assert [record.version for record in plan.remove] == [2]
+    assert [record.version for record in plan.kept_for_alias] == [0, 1]
+    remove_models(store, plan.remove, by="me")
+    assert roll_back(store, aliases, "doubler@prod")[0].target == "doubler_v0.tar.gz"
+
+
+def test_prune_of_some_models(store, aliases, versions, make_directory) -> None:
+    for content in "ab":
+        publish(store, check_model(make_directory("single", content)))
+    plan = plan_prune(store, aliases, 1, ["single"])
+    assert [record.target_model for record in plan.remove] == ["single_v0.tar.gz"]
+    with pytest.raises(MmeError, match="there is no model absent"):
+        plan_prune(store, aliases, 1, ["absent"])
+    with pytest.raises(MmeError, match="0 versions can't be kept"):
+        plan_prune(store, aliases, 0)
+
+
+def test_promoting(store, aliases, versions) -> None:
+    with pytest.raises(MmeError, match="is an alias of other") as caught:
+        promote(store, aliases, "doubler_v1.tar.gz", "other@prod")
+    assert caught.value.hint == "did you mean doubler@prod?"
+    with pytest.raises(MmeError, match=r"there is no model 'doubler_v9\.tar\.gz'"):
+        promote(store, aliases, "doubler_v9.tar.gz", "doubler@prod")
+    assert aliases.all() == []
+
+
+def test_no_rollback_to_what_was_removed(store, aliases, versions) -> None:
+    promote(store, aliases, "doubler_v0.tar.gz", "doubler@prod")
+    promote(store, aliases, "doubler_v1.tar.gz", "doubler@prod")
+    remove(store, aliases, "doubler_v0.tar.gz")
+    with pytest.raises(MmeError, match=r"stood for doubler_v0\.tar\.gz before, which was removed"):
+        roll_back(store, aliases, "doubler@prod")
+    assert aliases.resolve("doubler@prod") == "doubler_v1.tar.gz"

@@ -1,0 +1,74 @@
+"""A new model is right from the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from mme.archives import ArchiveError, check_model
+from mme.errors import MmeError
+from mme.registry import find_models, publish
+from mme.registry.skeletons import BACKENDS, new_model
+
+
+@pytest.mark.parametrize("backend", ["python", "onnx"])
+def test_packs_and_publishes(store, tmp_path: Path, backend: str) -> None:
+    made = new_model("doubler", backend, tmp_path)
+    assert made.next_step == ""
+    assert sorted(path.relative_to(tmp_path) for path in made.files) == sorted(
+        path.relative_to(tmp_path) for path in made.directory.rglob("*") if path.is_file()
+    )
+    model = check_model(made.directory)
+    assert [spec.name for spec in (*model.signature.inputs, *model.signature.outputs)] == ["X", "Y"]
+    assert publish(store, model).target_model == "doubler_v0.tar.gz"
+
+
+def test_onnx_model_computes(tmp_path: Path) -> None:
+    content = (new_model("doubler", "onnx", tmp_path).directory / "1" / "model.onnx").read_bytes()
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    session = onnxruntime.InferenceSession(content)
+    x = np.float32([[1, 2, 3, 4], [5, 6, 7, 8]])
+    np.testing.assert_array_equal(session.run(None, {"X": x})[0], 2 * x)
+
+
+def test_pytorch_says_what_to_run(tmp_path: Path) -> None:
+    made = new_model("my-net", "pytorch", tmp_path)
+    script = tmp_path / "build_my_net.py"
+    assert made.next_step == f"python {script}"
+    compile(script.read_text(), str(script), "exec")
+    with pytest.raises(ArchiveError) as caught:
+        find_models([made.directory])
+    assert caught.value.findings[0].hint == f"run: python {script}"
+    (made.directory / "1" / "model.pt").write_bytes(b"built")
+    assert check_model(made.directory).signature.platform == "pytorch_libtorch"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_overwritten(tmp_path: Path, backend: str) -> None:
+    new_model("x", backend, tmp_path)
+    with pytest.raises(MmeError, match="exists already"):
+        new_model("x", backend, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "words"),
+    [
+        ("a b", "python", "can't be a model's name"),
+        ("tenant/x", "python", "is a folder and a name"),
+        ("x", "tensorflow", "no skeleton for the backend tensorflow"),
+    ],
+)
+def test_what_cannot_be_begun(tmp_path: Path, name: str, backend: str, words: str) -> None:
+    with pytest.raises(MmeError, match=words):
+        new_model(name, backend, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MmeError, match="can't be written: not a directory"):
+        new_model("x", "python", tmp_path / "file")

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs requirements-lowest.txt, hashes checked, into a folder that goes on PYTHONPATH before the packages
+# of the given Python.
+set -euo pipefail
+python=$1
+target=$2
+lock=$PWD/requirements-lowest.txt
+
+# From /, so that uv does not take up this project's overrides, which are not this lock's.
+uv=("$(dirname "$python")/uv" --directory / pip install --quiet --python "$python" --target "$target")
+if ! "${uv[@]}" --compile-bytecode --require-hashes --no-deps -r "$lock"; then
+    echo "uv could not install the lock; trying pip" >&2
+    "$python" -m pip install --quiet --disable-pip-version-check --target "$target" \
+        --require-hashes --no-deps -r "$lock"
+fi

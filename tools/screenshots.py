@@ -1,0 +1,202 @@
+"""Draws the pictures of docs/images: real commands on a real local runtime, in 80 columns.
+
+`python -m tools.screenshots` writes the SVG files; with `--text` it prints what each command shows, for the
+docs' text. The runtime serves with real Triton. Only CloudWatch's numbers are put there by this script: an
+hour of somebody else's calls.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+from mme.local.state import LOGS, RuntimeState
+from tests.operate.deployment import clients_at, deploy, put_log, put_metric, serving_template, store_template
+
+_FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+"""rich's pictures load a font from elsewhere; the reader's own monospaced one does."""
+ROOT: Final = Path(__file__).parents[1]
+IMAGES: Final = ROOT / "docs" / "images"
+COLUMNS: Final = 80
+NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "ranking", "recommend")
+BROKEN: Final = (
+    "import scikit_lern\n\n\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
+)
+ALARM: Final[dict[str, Any]] = {
+    "Type": "AWS::CloudWatch::Alarm",
+    "Properties": {
+        "AlarmName": "mme-dev-server-errors",
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "Invocation5XXErrors",
+        "Dimensions": [
+            {"Name": "EndpointName", "Value": "mme-dev"},
+            {"Name": "VariantName", "Value": "AllTraffic"},
+        ],
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Period": 60,
+        "Statistic": "Sum",
+        "Threshold": 1,
+    },
+}
+
+
+class Screens:
+    """Runs commands in a terminal of 80 columns and keeps what they show."""
+
+    def __init__(self, state: RuntimeState, folder: Path, *, text: bool) -> None:
+        self._folder = folder
+        self._text = text
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
+        self._environment = kept | {
+            "MME_ENDPOINT_URL": state.url,
+            "MME_ENV": "dev",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": str(COLUMNS),
+            "TERM": "xterm-256color",
+        }
+
+    def show(self, command: str, picture: str | None = None) -> None:
+        """Runs `mme ...`; draws it where a picture is named."""
+        shown = self.run(command)
+        if self._text:
+            sys.stdout.write(f"$ {command}\n{Text.from_ansi(shown).plain}\n\n")
+        if picture:
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+            console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
+            # An empty line at the end: without it the last one's underscores are cut off.
+            console.print(Text.from_ansi(shown.rstrip()), end="\n\n")
+            drawn = console.export_svg(title="mme", unique_id=f"mme-{picture}")
+            (IMAGES / f"{picture}.svg").write_text(_FONT.sub("", drawn))
+
+    def run(self, command: str) -> str:
+        """What the command writes to its terminal; notes and progress are left out."""
+        ours, theirs = pty.openpty()
+        arguments = [sys.executable, "-m", "mme.cli.main", *shlex.split(command)[1:]]
+        with subprocess.Popen(
+            arguments,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.DEVNULL,
+        ):
+            os.close(theirs)
+            shown = b""
+            while part := _read(ours):
+                shown += part
+        os.close(ours)
+        return shown.decode().replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux's way to say that the other end is closed.
+        return b""
+
+
+def main(*arguments: str) -> None:
+    """Makes every picture on a runtime of its own."""
+    with _runtime() as state, tempfile.TemporaryDirectory() as folder:
+        clients = clients_at(state.url)
+        _write_models(Path(folder))
+        deploy(clients, store_template("mme-dev-models"), "mme-dev-model-store")
+        bucket = {"Fn::ImportValue": "mme-dev-models-name"}
+        deploy(clients, serving_template(bucket=bucket, ServerErrors=ALARM))
+        clients.cloudwatch.set_alarm_state(
+            AlarmName="mme-dev-server-errors", StateValue="OK", StateReason="no errors"
+        )
+        clients.s3.put_public_access_block(
+            Bucket="mme-dev-models",
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+        _write_metrics(clients)
+        screens = Screens(state, Path(folder), text="--text" in arguments)
+        screens.show("mme models add models", "models-add")
+        screens.show("mme endpoint warm '*'")
+        for log in (Path(state.workdir) / LOGS).glob("*.log"):
+            now = datetime.now(UTC)
+            put_log(
+                clients,
+                "AllTraffic/i-0f1e2d3c",
+                [(now, line) for line in log.read_text().splitlines() if line],
+            )
+        screens.show("mme endpoint status", "status")
+        screens.show("mme endpoint doctor", "doctor")
+        screens.show("mme endpoint logs --model churn_v0.tar.gz --errors")
+        screens.show("mme endpoint top --count 3")
+        screens.show("mme endpoint metrics --since 1h --metric Invocations --metric ModelCacheHit", "metrics")
+        config = clients.sagemaker.describe_endpoint(EndpointName="mme-dev")["EndpointConfigName"]
+        described = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+        clients.sagemaker.create_endpoint_config(
+            EndpointConfigName="tried-by-hand", ProductionVariants=described["ProductionVariants"]
+        )
+        clients.sagemaker.update_endpoint(EndpointName="mme-dev", EndpointConfigName="tried-by-hand")
+        screens.show("mme endpoint status", "status-drift")
+        screens.show("mme endpoint rollback --yes")
+        screens.show("mme endpoint clean --models --dry-run")
+
+
+@contextmanager
+def _runtime() -> Iterator[RuntimeState]:
+    state = launcher.start_detached(LocalSettings(port=0))
+    try:
+        yield state
+    finally:
+        launcher.stop(state.port)
+
+
+def _write_models(folder: Path) -> None:
+    for name in NAMES:
+        model = folder / "models" / name
+        shutil.copytree(ROOT / "model_registry" / "add_sub", model)
+        config = model / "config.pbtxt"
+        config.write_text(config.read_text().replace('"add_sub"', f'"{name}"'))
+    (folder / "models" / "churn" / "1" / "model.py").write_text(BROKEN)
+
+
+def _write_metrics(clients: Any) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    for minutes in range(1, 60):
+        moment = now - timedelta(minutes=minutes)
+        calls = 20 + 4 * (minutes % 7) + minutes // 2
+        put_metric(clients, "AWS/SageMaker", "Invocations", moment, *[1.0] * calls)
+        misses = minutes % 4
+        hits = [1.0] * (calls - misses) + [0.0] * misses
+        put_metric(clients, "AWS/SageMaker", "ModelCacheHit", moment, *hits)
+        put_metric(clients, "/aws/sagemaker/Endpoints", "LoadedModelCount", moment, 5)
+        put_metric(clients, "AWS/SageMaker", "Invocation4XXErrors", moment, float(minutes % 13 == 0))
+        put_metric(clients, "AWS/SageMaker", "Invocation5XXErrors", moment, 0.0)
+        if minutes % 20 == 0:
+            put_metric(clients, "AWS/SageMaker", "ModelUnloadingTime", moment, 2_000_000.0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
