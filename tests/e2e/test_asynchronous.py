@@ -138,8 +138,9 @@ def test_commands(there: Deployed, told: Callable[[], list[dict[str, Any]]]) -> 
     answer = json.loads(machine.run("mme", "async", "result", "a/1", "--wait", "120", "--json"))
     assert answer["outputs"]["OUTPUT0"]["data"] == [11, 22, 33, 44]
     assert json.loads(machine.run("mme", "async", "status", "a/1", "--json"))["state"] == "completed"
+    other = ("--input", "INPUT0=9,9,9,9", "--input", "INPUT1=9,9,9,9")
     again = machine.run(
-        "mme", "invoke", "add_sub_v0.tar.gz", "--async", "--inference-id", "a/1", "-i", "INPUT0=1", status=2
+        "mme", "invoke", "add_sub_v0.tar.gz", *other, "--async", "--inference-id", "a/1", status=2
     )
     assert "is that of another request" in again
     machine.run("mme", "invoke", "nope_v0.tar.gz", *tensors, "--async", "--inference-id", "gone")
