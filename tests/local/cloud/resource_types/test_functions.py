@@ -9,7 +9,19 @@ import pytest
 
 from mme.local.cloud.functions import deployed
 
-QUEUE_POLICY = {"Version": "2012-10-17", "Statement": []}
+QUEUE_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "tls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ],
+}
 
 
 def template(code: str = "code.zip", batch: int = 5, marked: bool = True, **function: Any) -> dict[str, Any]:
