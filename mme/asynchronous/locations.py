@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from mme.errors import MmeError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 QUEUE_OUTPUT: Final = "AsyncQueueUrl"
 DEAD_LETTERS_OUTPUT: Final = "AsyncDeadLetterQueueUrl"
@@ -74,6 +77,27 @@ class AsyncLocations:
     outputs: Location
     failures: Location
     outcomes: Location
+
+    @classmethod
+    def of_stack(cls, stack: str, cloudformation: CloudFormationClient) -> AsyncLocations:
+        """Of a serving stack, whose outputs are read.
+
+        Raises:
+            MmeError: the stack does not exist, or has no queue.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            raise MmeError(
+                f"the stack {stack} does not exist in {cloudformation.meta.region_name}",
+                hint="check its name, the region and the credentials",
+            ) from None
+        outputs = {one.get("OutputKey", ""): one.get("OutputValue", "") for one in found.get("Outputs", [])}
+        return cls.from_outputs(outputs, stack)
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], stack: str) -> AsyncLocations:

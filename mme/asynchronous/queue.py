@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mme.asynchronous.locations import AsyncLocations
+from mme.asynchronous.members import (
+    TTL_RANGE_SECONDS,
+    check_members,
+    checked_body,
+    checked_id,
+    checked_seconds,
+    checked_target,
+)
 from mme.asynchronous.results import (
     AsyncFailedError,
     AsyncPendingError,
@@ -18,20 +26,18 @@ from mme.asynchronous.results import (
     State,
     Submission,
 )
-from mme.catalog.limits import INVOKE_TIMEOUT_SECONDS, PAYLOAD_MAX_BYTES, TARGET_MODEL_MAX_CHARS
+from mme.catalog.limits import INVOKE_TIMEOUT_SECONDS
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-
-# Source: botocore's model of sagemaker-runtime, InvokeEndpointAsync.
-INFERENCE_ID_MAX_CHARS: Final = 64
-TTL_RANGE_SECONDS: Final = (60, 21600)
 
 _STATES: Final = {"Completed": State.COMPLETED, "Failed": State.FAILED, "DeadLettered": State.DEAD_LETTER}
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _EXISTS: Final = frozenset({"412", "PreconditionFailed"})
+_OWN_URLS: Final = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -64,6 +70,26 @@ class AsyncQueue:
         self._clock = clock
         self._sleep = sleep
 
+    @classmethod
+    def of_stack(cls, stack: str, session: boto3.Session | None = None) -> AsyncQueue:
+        """The queue that a serving stack made: found by the stack's outputs.
+
+        Args:
+            stack: its name, such as `mme-prod-serving`.
+            session: a boto3 session. Default: one from the usual places.
+
+        Raises:
+            MmeError: the stack does not exist, or has no queue.
+        """
+        import boto3
+        from botocore.config import Config
+
+        found = session or boto3.Session()
+        locations = AsyncLocations.of_stack(stack, found.client("cloudformation"))
+        # `bucket.localhost`, which a local endpoint would have, is no address.
+        config = Config(s3={"addressing_style": "path"}) if _OWN_URLS & os.environ.keys() else None
+        return cls(locations, found.client("s3", config=config), found.client("sqs"))
+
     def submit(
         self,
         target_model: str,
@@ -94,59 +120,50 @@ class AsyncQueue:
         Raises:
             MmeError: something can't be sent, or the inference id is another request's.
         """
-        id = _checked_id(inference_id)
-        if len(body) > PAYLOAD_MAX_BYTES:
-            raise MmeError(
-                f"the request has {len(body) / 1e6:.1f} MB, and a multi-model endpoint takes "
-                f"{PAYLOAD_MAX_BYTES / 1e6:.0f} MB, asynchronously too",
-                hint="send a smaller batch",
-            )
+        id = checked_id(inference_id)
+        content = checked_body(body)
         inputs = self.locations.inputs
         given: dict[str, Any] = {
             "InferenceId": id,
-            "TargetModel": _checked_target(target_model),
+            "TargetModel": checked_target(target_model),
             "InputLocation": inputs.url(inputs.key(id)),
             "ContentType": content_type,
             "Accept": accept,
             "CustomAttributes": custom_attributes,
-            "RequestTTLSeconds": _checked("ttl_seconds", ttl_seconds, *TTL_RANGE_SECONDS),
-            "InvocationTimeoutSeconds": _checked(
+            "RequestTTLSeconds": checked_seconds("ttl_seconds", ttl_seconds, *TTL_RANGE_SECONDS),
+            "InvocationTimeoutSeconds": checked_seconds(
                 "timeout_seconds", timeout_seconds, 1, INVOKE_TIMEOUT_SECONDS
             ),
         }
         fields = {name: value for name, value in given.items() if value is not None}
-        self._put(id, bytes(body), content_type, _digest(fields, body))
+        self._put(id, content, content_type, _digest(fields, content))
         return self._send(fields)
 
     def invoke_endpoint_async(self, **members: Any) -> dict[str, str]:
         """boto3's `invoke_endpoint_async`, and `TargetModel`: programs need another client, nothing else.
 
         Args:
-            members: `TargetModel`, `InputLocation` (under the deployment's input location), and where wanted
-                `InferenceId`, `EndpointName`, `ContentType`, `Accept`, `CustomAttributes`,
+            members: `TargetModel`; `InputLocation` (under the deployment's input location) or `Body`; where
+                wanted `InferenceId`, `EndpointName`, `ContentType`, `Accept`, `CustomAttributes`,
                 `RequestTTLSeconds`, `InvocationTimeoutSeconds` (at most 60).
 
         Returns:
             `InferenceId`, `OutputLocation`, `FailureLocation`.
 
         Raises:
-            MmeError: a member is missing or can't be.
+            MmeError: a member is missing, can't be or is not supported, or the inference id is another
+                request's.
         """
-        id = _checked_id(members.get("InferenceId"))
-        _checked_target(str(members.get("TargetModel") or ""))
-        location, inputs = str(members.get("InputLocation") or ""), self.locations.inputs
-        if not location.removeprefix(inputs.url(inputs.prefix)) or not location.startswith(
-            inputs.url(inputs.prefix)
-        ):
-            raise MmeError(
-                f"InputLocation {location!r} is not under {inputs.url(inputs.prefix)}",
-                hint="put the request's body there, or let submit do it",
-            )
-        _checked("RequestTTLSeconds", members.get("RequestTTLSeconds"), *TTL_RANGE_SECONDS)
-        _checked(
-            "InvocationTimeoutSeconds", members.get("InvocationTimeoutSeconds"), 1, INVOKE_TIMEOUT_SECONDS
-        )
-        sent = self._send({**members, "InferenceId": id})
+        inputs = self.locations.inputs
+        check_members(members, inputs)
+        id = checked_id(members.get("InferenceId"))
+        fields = {name: value for name, value in members.items() if name != "Body" and value is not None}
+        fields["InferenceId"] = id
+        if members.get("Body") is not None:
+            content = checked_body(members["Body"])
+            fields["InputLocation"] = inputs.url(inputs.key(id))
+            self._put(id, content, str(members.get("ContentType") or ""), _digest(fields, content))
+        sent = self._send(fields)
         return {
             "InferenceId": id,
             "OutputLocation": sent.output_location,
@@ -301,37 +318,7 @@ def _pending(status: AsyncStatus) -> AsyncPendingError:
     )
 
 
-def _digest(fields: dict[str, Any], body: bytes | bytearray) -> str:
+def _digest(fields: dict[str, Any], body: bytes) -> str:
     told = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
     told.update(body)
     return told.hexdigest()
-
-
-def _checked_id(given: str | None) -> str:
-    if given is None:
-        return str(uuid.uuid4())
-    if not 0 < len(given) <= INFERENCE_ID_MAX_CHARS or not _sendable(given) or given[0] == " ":
-        raise MmeError(
-            f"{given!r} can't be an inference id",
-            hint=f"use 1 to {INFERENCE_ID_MAX_CHARS} printable ASCII characters, the first no space",
-        )
-    return given
-
-
-def _checked_target(target: str) -> str:
-    if not 0 < len(target) <= TARGET_MODEL_MAX_CHARS or not _sendable(target):
-        raise MmeError(
-            f"{target[:40]!r} can't be a TargetModel",
-            hint=f"use 1 to {TARGET_MODEL_MAX_CHARS} printable ASCII characters: add_sub_v0.tar.gz",
-        )
-    return target
-
-
-def _checked(name: str, value: int | None, low: int, high: int) -> int | None:
-    if value is not None and not low <= value <= high:
-        raise MmeError(f"{name} is {value}; it must be from {low} to {high}")
-    return value
-
-
-def _sendable(text: str) -> bool:
-    return text.isascii() and text.isprintable()

@@ -174,7 +174,10 @@ def test_a_program_that_calls_invoke_endpoint_async_needs_only_this_client(world
     [
         ({"InputLocation": "s3://box/models/x"}, "is not under s3://box/async/input/"),
         ({"InputLocation": "s3://box/async/input/"}, "is not under s3://box/async/input/"),
-        ({"InputLocation": None}, "is not under s3://box/async/input/"),
+        ({"InputLocation": None}, "has either Body or InputLocation"),
+        ({"Body": b"1,2"}, "has either Body or InputLocation"),
+        ({"InputLocation": None, "Body": bytes(25_000_001)}, "takes 25 MB, asynchronously too"),
+        ({"Filename": "x.out"}, "Filename is not supported for multi-model endpoints"),
         ({"TargetModel": None}, "can't be a TargetModel"),
         ({"InvocationTimeoutSeconds": 900}, "InvocationTimeoutSeconds is 900; it must be from 1 to 60"),
     ],
@@ -183,6 +186,21 @@ def test_members_that_cannot_be(world: World, members: dict[str, Any], fault: st
     given = {"TargetModel": "a", "InputLocation": "s3://box/async/input/x"} | members
     with pytest.raises(MmeError, match=fault):
         world.queue.invoke_endpoint_async(**given)
+    assert "Contents" not in world.s3.list_objects_v2(Bucket="box")
+    assert not world.sent()
+
+
+def test_a_body_in_the_call_is_put_where_inputs_lie(world: World) -> None:
+    given = {"TargetModel": "a", "Body": b"1,2", "ContentType": "text/csv", "InferenceId": "i/1"}
+    for _ in range(2):
+        world.queue.invoke_endpoint_async(**given)
+    found = world.s3.get_object(Bucket="box", Key="async/input/i%2F1")
+    assert (found["Body"].read(), found["ContentType"]) == (b"1,2", "text/csv")
+    messages = world.sent()
+    assert [message["InputLocation"] for message in messages] == ["s3://box/async/input/i%2F1"] * 2
+    assert "Body" not in messages[0]
+    with pytest.raises(MmeError, match="inference id i/1 is that of another request"):
+        world.queue.invoke_endpoint_async(**given | {"Body": b"3,4"})
 
 
 def test_states(world: World) -> None:
@@ -261,6 +279,29 @@ def test_a_stack_without_a_queue() -> None:
     with pytest.raises(MmeError, match="the stack s has no queue for asynchronous requests") as raised:
         AsyncLocations.from_outputs({"EndpointName": "e"}, "s")
     assert "asynchronous=True" in str(raised.value)
+
+
+def test_the_queue_of_a_stack(world: World) -> None:
+    locations = world.queue.locations
+    names = OUTPUTS | {
+        "AsyncQueueUrl": locations.queue_url,
+        "AsyncDeadLetterQueueUrl": locations.dead_letter_queue_url,
+    }
+    template = {
+        "Resources": {"Some": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in names.items()},
+    }
+    session = boto3.Session(region_name="us-east-1")
+    session.client("cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(template))
+    queue = AsyncQueue.of_stack("s", session)
+    assert queue.locations == locations
+    queue.submit("a.tar.gz", b"x", inference_id="i")
+    assert world.queue.status("i").state is State.WAITING
+
+
+def test_the_queue_of_a_stack_that_is_not_there(world: World) -> None:
+    with pytest.raises(MmeError, match="the stack nope does not exist in eu-west-1"):
+        AsyncQueue.of_stack("nope", boto3.Session(region_name="eu-west-1"))
 
 
 @pytest.mark.parametrize("url", ["", "b/x", "https://b/x", "s3://"])

@@ -13,7 +13,7 @@ from cdk_nag import HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks, Ser
 
 from mme_cdk import EndpointBase, ModelBucket, ModelStore, PropsError
 from mme_cdk.async_invocations import AsyncInvocations, ExchangeBucket, ExchangePrefixes
-from mme_cdk.async_invocations.handler import outcomes, request
+from mme_cdk.async_invocations.handler import consumer, outcomes, request
 
 Synth = Callable[[Stack], Any]
 
@@ -230,10 +230,12 @@ def test_the_security_packs_find_nothing(
 
 def test_the_toolkit_and_the_handler_speak_alike() -> None:
     """They can't share code: one runs in a function, the other never loads the constructs."""
-    from mme.asynchronous import queue
+    from mme.asynchronous import members, queue
     from mme.catalog import limits
 
-    assert queue.INFERENCE_ID_MAX_CHARS == request.INFERENCE_ID_MAX_CHARS
-    assert queue.TTL_RANGE_SECONDS == request.TTL_RANGE_SECONDS
+    assert members.INFERENCE_ID_MAX_CHARS == request.INFERENCE_ID_MAX_CHARS
+    assert members.TTL_RANGE_SECONDS == request.TTL_RANGE_SECONDS
     assert request.TIMEOUT_RANGE_SECONDS == (1, limits.INVOKE_TIMEOUT_SECONDS)
+    assert request._MEMBERS | {"Body"} == members._MEMBERS
+    assert consumer.PAYLOAD_MAX_BYTES == limits.PAYLOAD_MAX_BYTES
     assert set(queue._STATES) == {outcomes.COMPLETED, outcomes.FAILED, outcomes.DEAD}

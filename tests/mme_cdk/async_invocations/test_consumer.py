@@ -170,10 +170,8 @@ def test_a_model_that_never_loads_is_a_dead_letter_after_its_attempts(world: Wor
 @pytest.mark.parametrize(
     "error",
     [
-        aws_error("ServiceUnavailable", 503),
         aws_error("InternalFailure", 500),
         aws_error("InternalDependencyException", 530),
-        aws_error("ThrottlingException", 400),
         aws_error("AccessDeniedException", 403),
         ConnectTimeoutError(endpoint_url="u"),
     ],
@@ -185,6 +183,28 @@ def test_what_is_around_the_model_is_tried_again_and_then_a_dead_letter(
     assert not world.handle(world.message(receives=1))
     assert world.handle(world.message(receives=3))
     assert world.letters()[0]["Reason"].startswith("InternalServerError: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aws_error("ServiceUnavailable", 503, "no capacity"),
+        aws_error("ThrottlingException", 400, "no capacity"),
+    ],
+)
+def test_an_endpoint_that_is_busy_is_waited_for_and_costs_no_attempt(world: World, error: Exception) -> None:
+    world.runtime.script = [error] * 6
+    assert world.handle(world.message())
+    assert len(world.runtime.calls) == 7
+    assert OUTPUT in world.objects()
+
+
+def test_an_endpoint_that_stays_busy_is_a_dead_letter_with_its_words(world: World) -> None:
+    world.runtime.script = [aws_error("ThrottlingException", 400, "no capacity")] * 500
+    assert world.handle(world.message(receives=3))
+    reason = world.letters()[0]["Reason"]
+    assert reason.startswith("InternalServerError: ThrottlingException for 3")
+    assert reason.endswith("s: no capacity")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,11 +31,18 @@ def test_a_batch_reports_what_is_to_stay(world: World, monkeypatch: pytest.Monke
             raise RuntimeError("a bug")
         return handled[record["messageId"]]
 
-    monkeypatch.setattr(index, "consumer", lambda: SimpleNamespace(handle=handle))
+    makers: list[threading.Thread] = []
+
+    def consumer() -> SimpleNamespace:
+        makers.append(threading.current_thread())
+        return SimpleNamespace(handle=handle)
+
+    monkeypatch.setattr(index, "consumer", consumer)
     event = {"Records": [{"messageId": id} for id in ("m1", "m2", "m3")]}
     assert index.handler(event, CONTEXT) == {
         "batchItemFailures": [{"itemIdentifier": "m2"}, {"itemIdentifier": "m3"}]
     }
+    assert makers == [threading.current_thread()], "boto3's clients are made in one thread, once"
 
 
 @given(st.text())
@@ -82,7 +90,7 @@ def test_a_missing_variable_is_named() -> None:
 def test_the_package_needs_nothing_but_boto3() -> None:
     allowed = ("from .", "from __future__", "from botocore", "import boto3")
     standard = {"collections", "concurrent", "dataclasses", "datetime", "functools", "hashlib", "json"}
-    standard |= {"logging", "os", "random", "time", "typing", "urllib"}
+    standard |= {"logging", "os", "random", "threading", "time", "typing", "urllib"}
     for path in FOLDER.glob("*.py"):
         for line in path.read_text("utf-8").splitlines():
             if line.startswith(("import ", "from ")) and not line.startswith(allowed):

@@ -27,13 +27,14 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, 
         the messages that are to stay in the queue, as Lambda wants partial failures reported.
     """
     records = event["Records"]
+    here = consumer()  # made once: boto3 makes no clients in several threads at once
 
     def seconds_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
     def kept(record: Mapping[str, Any]) -> bool:
         try:
-            return not consumer().handle(record, seconds_left)
+            return not here.handle(record, seconds_left)
         except Exception:
             # One message's trouble must not be another's; this one is seen again after its time.
             log.exception("message %s", record.get("messageId"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,17 +20,24 @@ from .request import Request
 READ_TIMEOUT_SECONDS: Final = 70
 """Above the 60 s within which SageMaker answers. Source: SageMaker API reference, InvokeEndpoint."""
 
+_making: Final = threading.Lock()
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 15.0
-_LATER: Final = frozenset(
+# It may do better in a moment, so it is waited for here: going back into the queue would cost an attempt.
+_SOON: Final = frozenset(
     {
-        "InternalDependencyException",
-        "InternalFailure",
+        "ModelNotReadyException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+    }
+)
+_LATER: Final = _SOON | frozenset(
+    {
+        "InternalDependencyException",
+        "InternalFailure",
         # Rights may be on their way: IAM is eventually consistent. Otherwise someone has to give them.
         "AccessDenied",
         "AccessDeniedException",
@@ -79,7 +87,7 @@ class Invoker:
         self._sleep = sleep
 
     def invoke(self, request: Request, body: bytes, seconds_left: Callable[[], float]) -> Answer:
-        """The model's answer; a model that is loading is waited for as long as the time allows.
+        """The model's answer; a model that is loading, and an endpoint that is busy, is waited for.
 
         Raises:
             RefusedError: the request can't succeed.
@@ -108,8 +116,9 @@ class Invoker:
                     answer.get("InvokedProductionVariant", ""),
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] != "ModelNotReadyException":
+                if error.response["Error"]["Code"] not in _SOON:
                     raise verdict(error) from error
+                last = error
             except ReadTimeoutError as error:
                 told = f"no answer within {timeout} s"
                 if request.timeout_seconds:
@@ -121,10 +130,17 @@ class Invoker:
             pause = random.uniform(wait / 2, wait)  # noqa: S311 - spreads consumers, hides nothing
             # The next call may take its whole time, and the outcome is to be written after it.
             if waited + pause > self._load_seconds or seconds_left() < pause + timeout + 5:
-                model = arguments["TargetModel"]
-                raise RetryError(f"ModelNotReady: {model} was still loading after {waited:.0f} s")
+                raise _gave_up(last, arguments["TargetModel"], waited) from last
             self._sleep(pause)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+
+def _gave_up(error: ClientError, model: str, waited: float) -> RetryError:
+    told = error.response["Error"]
+    code, message = told.get("Code", ""), _one_line(told.get("Message", ""))
+    if code == "ModelNotReadyException":
+        return RetryError(f"ModelNotReady: {model} was still loading after {waited:.0f} s")
+    return RetryError(f"InternalServerError: {code} for {waited:.0f} s: {message}")
 
 
 def verdict(error: ClientError) -> RefusedError | RetryError:
@@ -147,9 +163,14 @@ def verdict(error: ClientError) -> RefusedError | RetryError:
     return RefusedError(f"ClientError: {code}: {_one_line(message)}")
 
 
-@lru_cache(maxsize=64)
 def runtime_client(timeout: int) -> Any:
     """A `sagemaker-runtime` client that waits `timeout` seconds and leaves trying again to the queue."""
+    with _making:  # clients may be shared by threads, but not made by several at once
+        return _made(timeout)
+
+
+@lru_cache(maxsize=64)
+def _made(timeout: int) -> Any:
     config = Config(
         read_timeout=timeout, connect_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True
     )
