@@ -173,6 +173,7 @@ def test_a_model_that_never_loads_is_a_dead_letter_after_its_attempts(world: Wor
         aws_error("InternalFailure", 500),
         aws_error("InternalDependencyException", 530),
         aws_error("AccessDeniedException", 403),
+        aws_error("ValidationError", 400, "Endpoint ep of account 123456789012 not found."),
         ConnectTimeoutError(endpoint_url="u"),
     ],
 )

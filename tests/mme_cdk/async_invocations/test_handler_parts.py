@@ -90,7 +90,7 @@ def test_a_missing_variable_is_named() -> None:
 def test_the_package_needs_nothing_but_boto3() -> None:
     allowed = ("from .", "from __future__", "from botocore", "import boto3")
     standard = {"collections", "concurrent", "dataclasses", "datetime", "functools", "hashlib", "json"}
-    standard |= {"logging", "os", "random", "threading", "time", "typing", "urllib"}
+    standard |= {"logging", "os", "random", "re", "threading", "time", "typing", "urllib"}
     for path in FOLDER.glob("*.py"):
         for line in path.read_text("utf-8").splitlines():
             if line.startswith(("import ", "from ")) and not line.startswith(allowed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,10 @@ _LATER: Final = _SOON | frozenset(
         "ExpiredTokenException",
         "UnrecognizedClientException",
     }
+)
+# A `ValidationError` tells nothing but by its words: the endpoint may be about to be made anew.
+_NO_ENDPOINT: Final = re.compile(
+    r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
 )
 # The container gave no answer, or says itself that the next may be better; 507 is want of memory, upon which
 # SageMaker unloads other models.
@@ -158,7 +163,7 @@ def verdict(error: ClientError) -> RefusedError | RetryError:
             return RetryError(reason, ends_as_failure=True, body=words.encode())
         return RefusedError(reason, words.encode())
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _LATER or status >= 500:
+    if code in _LATER or status >= 500 or (code == "ValidationError" and _NO_ENDPOINT.search(message)):
         return RetryError(f"InternalServerError: {code}: {_one_line(message)}")
     return RefusedError(f"ClientError: {code}: {_one_line(message)}")
 
