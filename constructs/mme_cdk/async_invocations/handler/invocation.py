@@ -28,8 +28,10 @@ _LONGEST_WAIT_SECONDS: Final = 15.0
 _SOON: Final = frozenset(
     {
         "ModelNotReadyException",
+        "RequestLimitExceeded",
         "ServiceUnavailable",
         "ServiceUnavailableException",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
