@@ -320,7 +320,7 @@ class MultiModelClient:
         if self._queue is None:
             raise InvalidRequestError(
                 f"this client knows no queue of endpoint {self.endpoint_name}",
-                hint="give it the deployment's: MultiModelClient(..., queue=AsyncQueue(...))",
+                hint="give it the deployment's: MultiModelClient(..., queue=AsyncQueue.of_stack(...))",
             )
         return self._queue
 

@@ -120,7 +120,10 @@ def told(there: Deployed) -> Callable[[], list[dict[str, Any]]]:
         while found := there.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for one in found:
                 messages.append(json.loads(json.loads(one["Body"])["Message"]))
-                there.sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+            read_now = [
+                {"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(found)
+            ]
+            there.sqs.delete_message_batch(QueueUrl=url, Entries=read_now)
         return messages
 
     return read
