@@ -21,8 +21,10 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
@@ -82,6 +84,7 @@ async def _serve(
         )
 
     data_plane = DataPlane(new_container, workdir / "instances", settings)
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -91,6 +94,7 @@ async def _serve(
             "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -112,6 +116,7 @@ async def _serve(
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -120,6 +125,7 @@ async def _serve(
             reconciler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reconciler
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
 
