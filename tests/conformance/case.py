@@ -38,7 +38,7 @@ class Triton:
     def __str__(self) -> str:
         text = f"{self.since} ({self.release}) or newer" if self.since else ANY_TRITON
         if self.broken:
-            text += f", but not {self.broken[0]} up to before {self.broken[1]}: {self.why}"
+            text += f", but not from {self.broken[0]} until {self.broken[1]} ({self.why})"
         return text
 
     def lacking(self, version: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance.case import case_of
-from tests.conformance.models import VERSION
+from tests.conformance.models import VERSION, times
 from tests.conformance.target import Target
 from tools.conformance_table import PASSED, Row, Run, markdown
 
@@ -102,6 +102,12 @@ def _where_it_can_run(request: pytest.FixtureRequest) -> None:
 def target(asked: Asked) -> Target:
     """The endpoint that every case asks."""
     return asked.target
+
+
+@pytest.fixture(scope="session")
+def double(asked: Asked) -> str:
+    """A published model that doubles its number, for cases that need any: a load takes time and memory."""
+    return asked.target.publish("double", times(2))
 
 
 @pytest.fixture

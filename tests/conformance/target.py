@@ -78,10 +78,7 @@ class Target:
         """
         clients: dict[str, Any] = {}
         for service in ("s3", "sagemaker", "sagemaker-runtime"):
-            clients[service] = boto3.client(
-                service,  # type: ignore[call-overload]
-                config=Config(read_timeout=_READ_SECONDS),
-            )
+            clients[service] = boto3.client(service, config=Config(read_timeout=_READ_SECONDS))
         if bucket is not None and prefix is not None:
             return cls(endpoint, bucket, prefix, None, clients)
         sagemaker = clients["sagemaker"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conformance import models
@@ -9,19 +11,23 @@ from tests.conformance.case import case
 from tests.conformance.target import Target
 
 
+@pytest.fixture(scope="module")
+def ensemble(asked: Any) -> str:
+    model: str = asked.target.publish("ensemble", models.ensemble("double", "last", models.PLUS_ONE))
+    return model
+
+
 @case("an ensemble in one archive is found among its steps and run")
-def test_ensemble(target: Target) -> None:
-    model = target.publish("ensemble", models.ensemble("double", "plus_one", models.PLUS_ONE))
-    assert target.call(model, 5).tensor("Y") == [11]
+def test_ensemble(target: Target, ensemble: str) -> None:
+    assert target.call(ensemble, 5).tensor("Y") == [11]
 
 
 @case("two archives whose steps have the same names keep apart")
-def test_same_step_names(target: Target) -> None:
-    one = target.publish("namespace", models.ensemble("double", "last", models.PLUS_ONE))
-    other = target.publish("namespace", models.ensemble("double", "last", models.times_only(10)))
-    assert target.call(one, 5).tensor("Y") == [11]
+def test_same_step_names(target: Target, ensemble: str) -> None:
+    other = target.publish("ensemble", models.ensemble("double", "last", models.times_only(10)))
+    assert target.call(ensemble, 5).tensor("Y") == [11]
     assert target.call(other, 5).tensor("Y") == [100]
-    assert target.call(one, 6).tensor("Y") == [13]
+    assert target.call(ensemble, 6).tensor("Y") == [13]
 
 
 @case("a step calls another model of its archive (business logic scripting)")

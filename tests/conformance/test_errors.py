@@ -61,26 +61,24 @@ def test_long_target_model(target: Target) -> None:
 
 
 @case("a tensor of the wrong type is a ModelError with Triton's words")
-def test_wrong_tensor(target: Target) -> None:
-    model = target.publish("wrong-tensor", models.times(1))
-    answer = model_error(target, model, request(X=("INT64", [1])))
+def test_wrong_tensor(target: Target, double: str) -> None:
+    answer = model_error(target, double, request(X=("INT64", [1])))
     assert "X" in answer["OriginalMessage"]
     assert "FP32" in answer["OriginalMessage"]
     assert answer["LogStreamArn"].startswith("arn:")
 
 
 @case("a body that is no JSON is a ModelError with Triton's words")
-def test_no_json(target: Target) -> None:
-    answer = model_error(target, target.publish("no-json", models.times(1)), b"hello")
+def test_no_json(target: Target, double: str) -> None:
+    answer = model_error(target, double, b"hello")
     assert "JSON" in answer["OriginalMessage"]
 
 
 @case("what a model raises is a ModelError with its text, and the next request is answered")
-def test_model_raises(target: Target) -> None:
-    model, other = target.publish("raises", models.RAISES), target.publish("bystander", models.times(2))
-    answer = model_error(target, model, request(X=("FP32", [1])))
+def test_model_raises(target: Target, double: str) -> None:
+    answer = model_error(target, target.publish("raises", models.RAISES), request(X=("FP32", [1])))
     assert "list index out of range" in answer["OriginalMessage"]
-    assert target.call(other, 3).tensor("Y") == [6]
+    assert target.call(double, 3).tensor("Y") == [6]
 
 
 @case("a model that does not load is a ModelError with its reason, at every call")

@@ -16,19 +16,17 @@ def test_first_call(target: Target) -> None:
 
 
 @case("a second call is answered by the same load")
-def test_repeat(target: Target) -> None:
-    model = target.publish("repeat", models.times(2))
-    first, second = target.call(model, 1), target.call(model, 2)
+def test_repeat(target: Target, double: str) -> None:
+    first, second = target.call(double, 1), target.call(double, 2)
     assert (first.tensor("Y"), second.tensor("Y")) == ([2], [4])
     assert first.tensor("LOAD") == second.tensor("LOAD")
 
 
 @case("a second model is loaded beside the first, which stays")
-def test_second_model(target: Target) -> None:
-    one, two = target.publish("one", models.times(2)), target.publish("two", models.times(3))
-    loaded = target.call(one).tensor("LOAD")
-    assert target.call(two).tensor("Y") == [3]
-    assert target.call(one).tensor("LOAD") == loaded
+def test_second_model(target: Target, double: str) -> None:
+    loaded = target.call(double).tensor("LOAD")
+    assert target.call(target.publish("second", models.times(3))).tensor("Y") == [3]
+    assert target.call(double).tensor("LOAD") == loaded
 
 
 @case("many callers of a cold model are all answered, by one load on each instance")
@@ -75,8 +73,8 @@ def test_deleted(target: Target) -> None:
 
 
 @case("an answer names its variant, its content type and its request")
-def test_fields(target: Target) -> None:
-    answer = target.call(target.publish("fields", models.times(1)))
+def test_fields(target: Target, double: str) -> None:
+    answer = target.call(double)
     assert answer.response["InvokedProductionVariant"]
     assert answer.content_type == "application/json"
     assert answer.response["ResponseMetadata"]["HTTPStatusCode"] == 200

@@ -113,10 +113,10 @@ def test_malformed_too_large(target: Target, add_sub: str) -> None:
 
 
 # 2.70 began to parse it by std::stoi, whose out_of_range nobody caught before server pull request 8925.
-@case(
-    "a JSON header's size that no integer holds is refused",
-    triton=Triton(broken=("2.70.0", "2.73.0"), why="it ends the server there"),
-)
+OUT_OF_RANGE = Triton(broken=("2.70.0", "2.73.0"), why="it ends the server there")
+
+
+@case("a JSON header's size that no integer holds is refused", triton=OUT_OF_RANGE)
 def test_malformed_out_of_range(target: Target, add_sub: str) -> None:
     check_malformed(target, add_sub, f"{BINARY}99999999999999999999")
 
