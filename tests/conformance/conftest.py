@@ -86,10 +86,7 @@ def _where_it_can_run(request: pytest.FixtureRequest) -> None:
     case = case_of(getattr(request.node, "function", None))
     if case is None:
         return
-    # Where the case can't run is clear before anything is started.
     live = _option(request.config, "endpoint_name")
-    if live and case.local_only:
-        pytest.skip(f"local only: {case.local_only}")
     asked: Asked = request.getfixturevalue("asked")
     where = f"endpoint {live}" if live else "the local runtime"
     request.node.user_properties.append((_ABOUT, (where, asked.triton or "unknown")))
@@ -152,14 +149,17 @@ def container(asked: Asked) -> Iterator[Container]:
     endpoint.delete()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every report of a case has its row, wherever it is made."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every report of a case has its row; what can't run live skips before any fixture starts a thing."""
+    live = _option(config, "endpoint_name")
     for item in items:
         function = getattr(item, "function", None)
         case = case_of(function)
         if case is not None and function is not None:
             # plain data, so that it also comes through from pytest-xdist's workers
             item.user_properties.append((_ROW, asdict(case.row(function))))
+            if live and case.local_only:
+                item.add_marker(pytest.mark.skip(reason=f"local only: {case.local_only}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
