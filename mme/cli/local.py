@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.local_fault import app as fault_app
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,8 @@ app = typer.Typer(
     help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
     no_args_is_help=True,
 )
+
+app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,

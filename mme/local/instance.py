@@ -164,9 +164,9 @@ class Instance:
                     if lease.waited:
                         raise NotReadyError(target_model) from None
                     raise
-                except ContainerDiedError:
+                except ContainerDiedError as error:
                     deaths += 1
-                    if deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
+                    if error.read or deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
                         raise
                     await self._models.death_seen(lease.ledger)
                     continue
@@ -175,6 +175,10 @@ class Instance:
                 if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
                     continue
                 return reply
+
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk, unless it is in use or on its way."""
+        await self._models.unload_idle(model)
 
     async def _watch(self) -> None:
         """Start the container again whenever it ends by itself."""
