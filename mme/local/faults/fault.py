@@ -118,14 +118,14 @@ def _seconds(kind: FaultKind, seconds: object, times: int | None) -> float | Non
         if seconds is not None:
             raise MmeError(
                 f"{kind} takes no seconds",
-                hint=f"{' and '.join(_WITH_SECONDS)} do; the others last until cleared, or so many --times",
+                hint=f"{' and '.join(_WITH_SECONDS)} do; the others last until they are cleared, or so many times",
             )
         return None
     if seconds is None:
         if kind is FaultKind.NOT_READY and times is not None:
             return None
-        more = ", or how often by --times" if kind is FaultKind.NOT_READY else ""
-        raise MmeError(f"{kind} needs seconds", hint=f"say how long by --seconds{more}")
+        more = ", or how many times" if kind is FaultKind.NOT_READY else ""
+        raise MmeError(f"{kind} needs seconds", hint=f"say how many seconds{more}")
     number = seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else math.nan
     if not 0 < number <= MOST_SECONDS:  # false for no number too
         raise MmeError(
