@@ -118,7 +118,7 @@ def _seconds(kind: FaultKind, seconds: object, times: int | None) -> float | Non
         if seconds is not None:
             raise MmeError(
                 f"{kind} takes no seconds",
-                hint=f"{' and '.join(_WITH_SECONDS)} do; the others last until they are cleared, or so many times",
+                hint=f"{' and '.join(_WITH_SECONDS)} do; the others last until cleared, or so many times",
             )
         return None
     if seconds is None:

@@ -27,7 +27,7 @@ from tests.local.fake_container import FakeContainer
 class Container(FakeContainer):
     """Of no process that could be killed."""
 
-    pid = None  # type: ignore[assignment]
+    pid = None
 
 
 class World:
@@ -53,7 +53,7 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(tmp_path: Path, **settings: float) -> AsyncIterator[World]:
+async def a_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
     world = World()
     faulty: Any = FaultyContainer(world.container, world.board)
     fetch = faulty_fetch(world.board, "s3://bucket/models/", world.fetch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from mme.errors import MmeError
 from mme.local.faults.remote import RuntimeFaults
+from tests.local.a_model import a_model, body, error_of, number, wait_for
 from tests.local.deployed import Endpoint, Runtime
-from tests.local.test_runtime import a_model, body, number
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 _numbers = count()
@@ -41,7 +41,7 @@ def model(endpoint: Endpoint) -> str:
 def failure(endpoint: Endpoint, model: str) -> dict[str, Any]:
     with pytest.raises(ClientError) as caught:
         endpoint.invoke(model, body(1))
-    return dict(caught.value.response)
+    return error_of(caught)
 
 
 def check_model_error(answer: dict[str, Any], status: int) -> str:
@@ -53,13 +53,6 @@ def check_model_error(answer: dict[str, Any], status: int) -> str:
 
 def check_mended(endpoint: Endpoint, model: str) -> None:
     assert number(endpoint.invoke(model, body(21))) == 42
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def test_a_load_returns_507(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
@@ -133,7 +126,7 @@ def test_a_model_is_not_ready(endpoint: Endpoint, faults: RuntimeFaults, model: 
 def test_a_model_is_not_ready_for_some_seconds(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("not-ready", model, seconds=0.5)
     assert failure(endpoint, model)["Error"]["Code"] == "ModelNotReadyException"
-    until(lambda: faults.all() == [])
+    wait_for(lambda: faults.all() == [])
     check_mended(endpoint, model)
 
 
@@ -143,7 +136,7 @@ def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> N
     text = check_model_error(failure(endpoint, model), 0)
     assert f"could not get a response from the {endpoint.name} endpoint" in text
     check_mended(endpoint, model)
-    until(lambda: endpoint.runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
+    wait_for(lambda: endpoint.runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
     (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     assert after["pid"] != before["pid"]
     assert not psutil.pid_exists(before["pid"])
