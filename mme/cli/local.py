@@ -135,6 +135,10 @@ def status(
             console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
         for endpoint in runtime["endpoints"]:
             _print_endpoint(console, endpoint)
+        if runtime.get("faults"):
+            console.print(
+                f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+            )
 
 
 def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:

@@ -97,6 +97,10 @@ class Instance:
         """Return once no request is in flight."""
         await self._in_flight.none()
 
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk, unless it is in use or on its way."""
+        await self._models.unload_idle(model)
+
     def view(self, target_model: str) -> InstanceView:
         """What routing may know of this instance for one model. The index is the caller's to set."""
         ledger = self._models.ledger
@@ -175,10 +179,6 @@ class Instance:
                 if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
                     continue
                 return reply
-
-    async def unload_idle(self, model: str) -> None:
-        """Let a model go from memory and disk, unless it is in use or on its way."""
-        await self._models.unload_idle(model)
 
     async def _watch(self) -> None:
         """Start the container again whenever it ends by itself."""

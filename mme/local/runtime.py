@@ -104,6 +104,7 @@ async def _serve(
             "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,

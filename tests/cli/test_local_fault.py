@@ -13,7 +13,7 @@ import psutil
 import pytest
 from aiohttp import web
 
-from mme.local import state
+from mme.local import launcher, state
 from mme.local.faults.board import FaultBoard
 from mme.local.faults.middleware import fault_middleware
 from mme.local.state import RuntimeState
@@ -117,3 +117,15 @@ def test_without_a_runtime_there_is_nothing_to_break(
     ran = mme("local", "fault", *words, "--port", "1")
     assert ran.status == 2
     assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up\n"
+
+
+@pytest.mark.parametrize("faults", [[], [{"kind": "load-507"}]])
+def test_status_reminds_of_faults_that_are_set(
+    mme: Any, faults: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = RuntimeState(4747, os.getpid(), 0.0, "", ready=True)
+    status = {"url": here.url, "pid": 1, "backends": [], "endpoints": [], "faults": faults}
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(launcher, "ask_status", lambda _: status)
+    shown = mme("local", "status").out
+    assert ("faults are set: mme local fault list --port 4747\n" in shown) is bool(faults)

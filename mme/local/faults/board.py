@@ -30,6 +30,10 @@ class FaultBoard:
         self._lock = threading.Lock()
         self._set: dict[tuple[FaultKind, str | None], _Set] = {}
 
+    def __bool__(self) -> bool:
+        """Whether anything may be set: nearly every request meets an empty board, and must not pay for it."""
+        return bool(self._set)
+
     def set(self, fault: Fault) -> None:
         """Have a fault from now on, in place of one of the same kind and model."""
         with self._lock:
@@ -57,7 +61,7 @@ class FaultBoard:
             kind: what could go wrong at this point.
             concerns: the target model of the request, or what tells whether a fault concerns it.
         """
-        if not self._set:  # the way of nearly every request
+        if not self:
             return None
         asked = (lambda fault: fault.concerns(concerns)) if isinstance(concerns, str) else concerns
         with self._lock:

@@ -52,7 +52,7 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
                 return await verbs[request.method](request)
             except MmeError as error:
                 return web.json_response({"error": error.message, "hint": error.hint}, status=400)
-        if _is_for_s3(request):
+        if board and _is_for_s3(request):
             return await _by_s3(board, request, handler)
         return await handler(request)
 

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mme.errors import MmeError
+from mme.local import launcher
 from mme.local.faults.remote import RuntimeFaults
 from tests.local.a_model import a_model, body, error_of, number, wait_for
 from tests.local.deployed import Endpoint, Runtime
@@ -116,6 +117,7 @@ def test_the_disk_is_full(endpoint: Endpoint, faults: RuntimeFaults, model: str)
 
 def test_a_model_is_not_ready(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("not-ready", model, times=2)
+    assert launcher.ask_status(endpoint.runtime.state)["faults"] == faults.all()
     for _ in range(2):
         answer = failure(endpoint, model)
         assert answer["Error"]["Code"] == "ModelNotReadyException"
