@@ -44,6 +44,7 @@ class Environment:
         alarm_thresholds: from which figures on alarms go off. Default: `docs/runbook.md` has them.
         alarm_emails: who is told when an alarm goes off or is over; each address confirms once, by mail.
         runbook_url: where the team reads the runbook, for the links in the alarms' descriptions.
+        asynchronous: whether the endpoint has a queue for asynchronous requests (docs/asynchronous.md).
         tags: put on every resource.
         next_instance_type: the instance type to come. AWS changes the type of no scaled endpoint: add this
             and deploy, which takes the scaling away; then set `instance_type` to it and deploy, which changes
@@ -74,6 +75,7 @@ class Environment:
     alarm_thresholds: AlarmThresholds | None = None
     alarm_emails: tuple[str, ...] = ()
     runbook_url: str = RUNBOOK
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_cloudwatch, aws_sns_subscriptions
 from constructs import Construct
 
@@ -10,12 +12,16 @@ from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.monitoring import AlarmThresholds, AlarmTopic
 from stacks.environments import Environment
 
+if TYPE_CHECKING:
+    from mme_cdk.async_invocations import AsyncInvocations
+
 
 class ServingStack(Stack):
     """Serves the models of a store.
 
     Attributes:
         endpoint: the multi-model endpoint.
+        asynchronous: the queue for asynchronous requests; None where the environment has none.
     """
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, models: ModelStore) -> None:
@@ -67,6 +73,20 @@ class ServingStack(Stack):
             self, "ModelBucketName", value=models.bucket.bucket_name, description="Bucket of the models"
         )
         CfnOutput(self, "ModelPrefix", value=models.prefix, description="Key prefix of the models")
+        self.asynchronous: AsyncInvocations | None = None
+        if environment.asynchronous:
+            self.asynchronous = self._asynchronous(environment)
+
+    def _asynchronous(self, environment: Environment) -> AsyncInvocations:
+        """A queue in front of the endpoint, found by the toolkit through its outputs."""
+        from mme_cdk.async_invocations import AsyncInvocations  # late: most environments have none
+
+        found = AsyncInvocations(
+            self, "Async", endpoint=self.endpoint, removal_policy=environment.removal_policy
+        )
+        for key, value in found.outputs.items():
+            CfnOutput(self, key, value=value)
+        return found
 
     def _accept_passed_on_import(self) -> None:
         """An output can hold no metadata of its own, so the template's says it to cfn-lint."""

@@ -256,6 +256,22 @@ class EndpointBase(EndpointMetrics):
         """
         return self.models.grant_read(grantee)
 
+    def grant_resolve_aliases(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it read what the models' aliases stand for, which a caller of `add_sub@prod` needs.
+
+        It is a right of its own beside `grant_invoke`: aliases lie in the models' bucket, where who only
+        invokes reads nothing.
+
+        Args:
+            grantee: who, of this account or another; another's also gets a statement in the bucket's policy.
+            prefix: the aliases of a tenant's own part only, such as `tenant-a/`. Default: all.
+
+        Raises:
+            PropsError: a prefix without trailing slash or with IAM wildcards, or an imported endpoint that
+                was not told where its models lie.
+        """
+        return self.models.grant_resolve_aliases(grantee, prefix=prefix)
+
     def on_deployment_state_change(
         self,
         id: str,

@@ -19,6 +19,7 @@ _STATE = (".mme/", ("@aliases/", "@removed/"))
 _PUBLISH_REASON = (
     "publishers choose the names of new models under their prefix, so the keys are not known yet"
 )
+_ALIAS_REASON = "aliases come and go without a deployment, so no list of keys can stand here"
 
 
 class ModelStore:
@@ -121,12 +122,35 @@ class ModelStore:
             grants.append(key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey"))
         return reduce(aws_iam.Grant.combine, grants)
 
-    def _grant_objects(self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str) -> aws_iam.Grant:
+    def grant_resolve_aliases(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it read what the models' aliases stand for, and nothing of the models.
+
+        Args:
+            grantee: who calls by aliases such as `add_sub@prod`.
+            prefix: the aliases of a tenant's own part only, such as `tenant-a/`. Default: all.
+
+        Raises:
+            PropsError: a prefix without trailing slash or with IAM wildcards.
+        """
+        if prefix:
+            require(*_prefix_faults("prefix", prefix))
+        place, (aliases, _) = _STATE
+        path = f"{place}{self.prefix}{aliases}{prefix}"
+        # Without the list, S3 answers "denied" and not "no such key" for an alias that is not there.
+        grant = self._grant_objects(grantee, ["s3:GetObject"], path, reason=_ALIAS_REASON).combine(
+            self._grant_list(grantee, path)
+        )
+        key = self.bucket.encryption_key
+        return grant if key is None else grant.combine(key.grant_decrypt(grantee))
+
+    def _grant_objects(
+        self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str, reason: str = _PUBLISH_REASON
+    ) -> aws_iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{path}*") for path in paths]
         grant = aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee, actions=actions, resource_arns=objects, resource=self.bucket
         )
-        acknowledge_grant(grantee, _PUBLISH_REASON, *objects)
+        acknowledge_grant(grantee, reason, *objects)
         return grant
 
     def _grant_list(self, grantee: aws_iam.IGrantable, *paths: str) -> aws_iam.Grant:

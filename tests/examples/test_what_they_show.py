@@ -117,6 +117,35 @@ def test_a_pipeline_of_one_scaler_and_many_models(example: ExampleOf) -> None:
     assert not pipeline.resources("Serving", "AWS::S3::Bucket")
 
 
+def test_requests_wait_in_a_queue_that_a_caller_sends_to_and_nobody_else(example: ExampleOf) -> None:
+    queued = example("asynchronous")
+    mapping = queued.one("Asynchronous", "AWS::Lambda::EventSourceMapping")
+    assert mapping["BatchSize"] * mapping["ScalingConfig"]["MaximumConcurrency"] == 20
+    endpoint = queued.resources("Asynchronous", "AWS::SageMaker::Endpoint")
+    function = queued.one("Asynchronous", "AWS::Lambda::Function")
+    assert reference_to(function["Environment"]["Variables"]["MME_ENDPOINT_NAME"], endpoint) or (
+        function["Environment"]["Variables"]["MME_ENDPOINT_NAME"]
+        == next(iter(endpoint.values()))["EndpointName"]
+    )
+    actions: set[str] = set()
+    for statement in queued.statements("Asynchronous", "Caller"):
+        named = statement["Action"]
+        actions |= {named} if isinstance(named, str) else set(named)
+    assert {"sqs:SendMessage", "s3:PutObject", "s3:GetObject"} <= actions
+    assert not actions & {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sagemaker:InvokeEndpoint"}
+    watched = queued.one("Asynchronous", "AWS::CloudWatch::Alarm")
+    (dimension,) = watched["Dimensions"]
+    dead = {
+        id: found
+        for id, found in queued.resources("Asynchronous", "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in found
+    }
+    assert reference_to(dimension["Value"], dead)
+    assert watched["TreatMissingData"] == "notBreaching"
+    outputs = queued.template("Asynchronous")["Outputs"]
+    assert {"AsyncQueueUrl", "AsyncDeadLetterQueueUrl", "AsyncOutcomeLocation"} <= set(outputs)
+
+
 def test_nothing_leads_out_of_the_locked_down_network(example: ExampleOf) -> None:
     locked = example("locked_down")
     kinds = {found["Type"] for found in locked.template("LockedDown")["Resources"].values()}

@@ -31,6 +31,9 @@ _OURS = {
     "AWS::IAM::Role": "iam",
     "AWS::KMS::Alias": "kms",
     "AWS::KMS::Key": "kms",
+    "AWS::Lambda::EventSourceMapping": "lambda_functions",
+    "AWS::Lambda::Function": "lambda_functions",
+    "AWS::Lambda::Permission": "lambda_functions",
     "AWS::Logs::LogGroup": "logs",
     "AWS::S3::Bucket": "s3",
     "AWS::S3::BucketPolicy": "s3",
@@ -39,6 +42,7 @@ _OURS = {
     "AWS::SageMaker::Model": "sagemaker",
     "AWS::SNS::Subscription": "sns",
     "AWS::SNS::TopicPolicy": "sns",
+    "AWS::SQS::QueuePolicy": "sqs",
 }
 
 # Types that stand for nothing outside the template; and saved log queries, which moto has no API for.
