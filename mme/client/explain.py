@@ -18,6 +18,7 @@ from mme.client.errors import (
     ModelNotReadyError,
     ModelOutOfMemoryError,
     ModelTimedOutError,
+    PayloadTooLargeError,
     ReplyError,
     ServiceFaultError,
     ThrottledError,
@@ -87,6 +88,13 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
         return _refused(message, endpoint, model)
     if code in _DENIED:
         return _denied(message, endpoint, model)
+    if code == "413":  # SageMaker's answer to a body over its limit has no other name
+        return PayloadTooLargeError(
+            f"the request for {model} is larger than SageMaker takes: {message}",
+            hint="send a smaller batch",
+            cause=message,
+            original=message,
+        )
     if code == "ModelNotReadyException":
         return ModelNotReadyError(
             f"{model} is still loading on endpoint {endpoint}",
