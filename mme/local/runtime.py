@@ -22,6 +22,7 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
 from mme.local.faults.board import FaultBoard
@@ -29,6 +30,7 @@ from mme.local.faults.container import FaultyContainer
 from mme.local.faults.downloads import faulty_fetch
 from mme.local.faults.middleware import fault_middleware
 from mme.local.faults.models import EndpointModels
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
@@ -95,6 +97,7 @@ async def _serve(
         settings,
         around_fetch=functools.partial(faulty_fetch, faults),
     )
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -104,6 +107,7 @@ async def _serve(
             "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
             "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
@@ -127,6 +131,7 @@ async def _serve(
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -135,6 +140,7 @@ async def _serve(
             reconciler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reconciler
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
 
