@@ -63,7 +63,9 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float) -> AsyncIterator[World]:
+async def a_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float | str
+) -> AsyncIterator[World]:
     def new_container(name: str, environment: Mapping[str, str], folder: Path) -> FakeContainer:
         container = FakeContainer()
         container.fail_start = world.fail_start
@@ -286,6 +288,20 @@ def test_requests_that_cannot_be_answered_are_validation_errors(
             with pytest.raises(InvocationError, match=message) as caught:
                 await world.plane.invoke(call)
             assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("placement", "instances"), [("most-free", [1, 1]), ("first", [0, 2])])
+def test_where_new_models_go_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placement: str, instances: list[int]
+) -> None:
+    async def story() -> None:
+        async with a_world(tmp_path, monkeypatch, placement=placement) as world:
+            world.deploy(an_endpoint(counts={"AllTraffic": 2}))
+            for model in "ab":
+                await world.call(model=model)
+            assert sorted(len(container.loaded) for container in world.containers) == instances
 
     asyncio.run(story())
 
