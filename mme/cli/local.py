@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.local_fault import app as fault_app
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
     no_args_is_help=True,
 )
+
+app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,
@@ -167,6 +170,10 @@ def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
         console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
     for endpoint in runtime["endpoints"]:
         _print_endpoint(console, endpoint)
+    if runtime.get("faults"):
+        console.print(
+            f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+        )
 
 
 def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import shutil
 import signal
@@ -21,8 +22,15 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
+from mme.local.faults.board import FaultBoard
+from mme.local.faults.container import FaultyContainer
+from mme.local.faults.downloads import faulty_fetch
+from mme.local.faults.middleware import fault_middleware
+from mme.local.faults.models import EndpointModels
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
@@ -73,15 +81,23 @@ async def _serve(
     logs = workdir / state.LOGS
 
     def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        return TritonProcess(
+        triton = TritonProcess(
             installation,
             folder,
             environment,
             start_seconds=settings.start_seconds,
             log=logs / f"{name.replace('/', '-')}.log",
         )
+        return FaultyContainer(triton, faults)
 
-    data_plane = DataPlane(new_container, workdir / "instances", settings)
+    faults = FaultBoard()
+    data_plane = DataPlane(
+        new_container,
+        workdir / "instances",
+        settings,
+        around_fetch=functools.partial(faulty_fetch, faults),
+    )
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -91,6 +107,8 @@ async def _serve(
             "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
+            "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -108,10 +126,12 @@ async def _serve(
             Gatekeeper(enforce=settings.enforce_iam),
             payload_bytes=settings.payload_bytes,
         )
+        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -120,6 +140,7 @@ async def _serve(
             reconciler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reconciler
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
 
