@@ -1,10 +1,10 @@
-"""Exceptions from the rules of cdk-nag's security packs, each with its reason."""
+"""Exceptions from the rules of cdk-nag's security packs and of checkov, each with its reason."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, CfnResource, Validations
 from constructs import IConstruct
 
 _PACKS: Final = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
@@ -15,10 +15,19 @@ _OTHER_NAMES: Final = {
     "LambdaLatestVersion": ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"),
     "SQSRedrivePolicy": ("Serverless-SQSRedrivePolicy",),
 }
+_CHECKOV: Final = {
+    "LambdaConcurrency": "CKV_AWS_115",
+    "LambdaDLQ": "CKV_AWS_116",
+    "LambdaInsideVPC": "CKV_AWS_117",
+    "S3BucketLoggingEnabled": "CKV_AWS_18",
+    "S3BucketVersioningEnabled": "CKV_AWS_21",
+}
 
 
 def acknowledge_packs(scope: IConstruct, reason: str, *rules: str) -> None:
     """Accept the findings of these rules in every pack that has them, on `scope` and all below it.
+
+    Checkov reads its own from the metadata of the resource.
 
     Args:
         scope: the construct that causes them.
@@ -28,3 +37,8 @@ def acknowledge_packs(scope: IConstruct, reason: str, *rules: str) -> None:
     names = [f"{pack}-{rule}" for rule in rules for pack in _PACKS]
     names += [name for rule in rules for name in _OTHER_NAMES.get(rule, ())]
     Validations.of(scope).acknowledge(*(Acknowledgment(id=name, reason=reason) for name in names))
+    skipped = [{"id": _CHECKOV[rule], "comment": reason} for rule in rules if rule in _CHECKOV]
+    if skipped:
+        resource = cast(CfnResource, scope.node.default_child)
+        before = (resource.get_metadata("checkov") or {}).get("skip", [])
+        resource.add_metadata("checkov", {"skip": [*before, *skipped]})
