@@ -34,6 +34,11 @@ class Environment:
         models_prefix: key prefix of the models, ends in `/`.
         removal_policy: what becomes of the models when the stack is deleted.
         access_logs: whether the bucket's access is logged.
+        customer_managed_key: whether a KMS key of the account's own encrypts the models, instead of S3's; it
+            is rotated each year, and encrypts what is published from then on. Once on, leave it on: it
+            also decrypts them.
+        network_isolation: whether the containers are without any network and credentials: models that are
+            code can call nothing. SageMaker still downloads the models.
         termination_protection: whether CloudFormation refuses to delete the stacks.
         container_environment: variables of the serving container.
         alarm_thresholds: from which figures on alarms go off. Default: `docs/runbook.md` has them.
@@ -61,6 +66,8 @@ class Environment:
     models_prefix: str = "models/"
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     access_logs: bool = True
+    customer_managed_key: bool = False
+    network_isolation: bool = False
     termination_protection: bool = False
     container_environment: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -122,6 +129,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         min_instances=2,
         max_instances=4,
         peak_requests_per_second=50,
+        customer_managed_key=True,
+        network_isolation=True,
         tags={"environment": "staging"},
     ),
     Environment(
@@ -133,6 +142,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         max_instances=8,
         peak_requests_per_second=50,
         termination_protection=True,
+        customer_managed_key=True,
+        network_isolation=True,
         tags={"environment": "prod"},
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import shutil
 import signal
@@ -24,6 +25,11 @@ from mme.local.cloud import application
 from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
+from mme.local.faults.board import FaultBoard
+from mme.local.faults.container import FaultyContainer
+from mme.local.faults.downloads import faulty_fetch
+from mme.local.faults.middleware import fault_middleware
+from mme.local.faults.models import EndpointModels
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
@@ -75,15 +81,22 @@ async def _serve(
     logs = workdir / state.LOGS
 
     def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        return TritonProcess(
+        triton = TritonProcess(
             installation,
             folder,
             environment,
             start_seconds=settings.start_seconds,
             log=logs / f"{name.replace('/', '-')}.log",
         )
+        return FaultyContainer(triton, faults)
 
-    data_plane = DataPlane(new_container, workdir / "instances", settings)
+    faults = FaultBoard()
+    data_plane = DataPlane(
+        new_container,
+        workdir / "instances",
+        settings,
+        around_fetch=functools.partial(faulty_fetch, faults),
+    )
     functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
@@ -95,6 +108,7 @@ async def _serve(
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
+            "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -112,6 +126,7 @@ async def _serve(
             Gatekeeper(enforce=settings.enforce_iam),
             payload_bytes=settings.payload_bytes,
         )
+        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()

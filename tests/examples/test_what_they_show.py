@@ -24,11 +24,11 @@ def test_minimal_needs_three_decisions_and_is_private(example: ExampleOf) -> Non
     (bucket,) = [
         properties
         for properties in minimal.resources("Minimal", "AWS::S3::Bucket").values()
-        if "VersioningConfiguration" in properties
+        if "LoggingConfiguration" in properties
     ]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert "LoggingConfiguration" in bucket
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     model = minimal.one("Minimal", "AWS::SageMaker::Model")
     assert model["PrimaryContainer" if "PrimaryContainer" in model else "Containers"]
     (variant,) = minimal.one("Minimal", "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
@@ -206,7 +206,7 @@ def test_one_key_for_what_is_stored(example: ExampleOf) -> None:
     (store,) = [
         bucket
         for bucket in locked.resources("LockedDown", "AWS::S3::Bucket").values()
-        if "VersioningConfiguration" in bucket
+        if "LoggingConfiguration" in bucket
     ]
     (rule,) = store["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
