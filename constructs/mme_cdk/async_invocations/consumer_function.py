@@ -19,7 +19,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge_wildcards
+from mme_cdk.acknowledgements import acknowledge_lint, acknowledge_wildcards
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 CONSUMER: Final = "async-invocations"
@@ -83,6 +83,9 @@ class ConsumerFunction(aws_lambda.Function):
             tracing=aws_lambda.Tracing.ACTIVE,
             log_group=logs,
             logging_format=aws_lambda.LoggingFormat.JSON,
+        )
+        acknowledge_lint(
+            self, "W3005", "the function waits for the role's policy; CDK can name it only with the role"
         )
         acknowledge_wildcards(role, "X-Ray has no resources to name", resources=["*"])
         acknowledge_packs(

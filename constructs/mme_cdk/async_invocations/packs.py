@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
-_PACKS: Final = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
+from mme_cdk.acknowledgements import acknowledge_checkov, acknowledge_config_rule
+
 _OTHER_NAMES: Final = {
     "S3BucketLoggingEnabled": ("AwsSolutions-S1",),
     "LambdaDLQ": ("Serverless-LambdaDLQ",),
@@ -34,11 +35,10 @@ def acknowledge_packs(scope: IConstruct, reason: str, *rules: str) -> None:
         reason: why it is right as it is.
         rules: the rules' names without the pack's, such as `LambdaDLQ`.
     """
-    names = [f"{pack}-{rule}" for rule in rules for pack in _PACKS]
+    names = [f"NIST.800.53.R4-{rule}" for rule in rules]
     names += [name for rule in rules for name in _OTHER_NAMES.get(rule, ())]
     Validations.of(scope).acknowledge(*(Acknowledgment(id=name, reason=reason) for name in names))
-    skipped = [{"id": _CHECKOV[rule], "comment": reason} for rule in rules if rule in _CHECKOV]
-    if skipped:
-        resource = cast(CfnResource, scope.node.default_child)
-        before = (resource.get_metadata("checkov") or {}).get("skip", [])
-        resource.add_metadata("checkov", {"skip": [*before, *skipped]})
+    for rule in rules:
+        acknowledge_config_rule(scope, rule, reason)
+        if rule in _CHECKOV:
+            acknowledge_checkov(scope, _CHECKOV[rule], reason)
