@@ -61,17 +61,24 @@ class AlarmFactory:
         for rule in ALARM_RULES:
             if (rule.gpu and not has_gpu) or (rule.prop == "cpu_percent" and not cpu_known):
                 continue
-            for severity, threshold in thresholds.of(rule).items():
-                made.setdefault(severity.lower(), []).append(self._alarm(rule, severity, threshold))
+            limits = thresholds.of(rule)
+            if not limits:
+                continue
+            # One figure for the alarms of all severities: every object costs at synthesis.
+            figure = rule.figure(self._metrics)
+            for severity, threshold in limits.items():
+                made.setdefault(severity.lower(), []).append(self._alarm(rule, figure, severity, threshold))
         return made
 
-    def _alarm(self, rule: AlarmRule, severity: str, threshold: float) -> aws_cloudwatch.Alarm:
+    def _alarm(
+        self, rule: AlarmRule, figure: aws_cloudwatch.IMetric, severity: str, threshold: float
+    ) -> aws_cloudwatch.Alarm:
         alarm = aws_cloudwatch.Alarm(
             self._scope,
             "".join(part.capitalize() for part in f"{rule.title}-{severity.lower()}".split("-")),
             alarm_name=f"{self._name_prefix}-{rule.title}-{severity.lower()}",
             alarm_description=self._description(rule, severity, threshold),
-            metric=rule.figure(self._metrics),
+            metric=figure,
             threshold=threshold,
             comparison_operator=_Comparison.LESS_THAN_THRESHOLD
             if rule.below

@@ -82,7 +82,7 @@ class EndpointMonitoring(Construct):
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
             _period_fault(length),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         prefix = name_prefix or endpoint.endpoint_name
