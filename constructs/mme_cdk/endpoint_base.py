@@ -325,6 +325,11 @@ class EndpointBase(EndpointMetrics):
         )
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Account and region that it is in; tokens where only deployment knows them."""
+        return self._account, self._region
+
+    @property
     def _account(self) -> str:
         return Stack.of(self).account
 

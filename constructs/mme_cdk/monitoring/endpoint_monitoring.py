@@ -11,7 +11,8 @@ from mme.catalog.instances import instance_type as describe
 from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
-from mme_cdk.monitoring.dashboard import DashboardWidgets, alarm_states, header, log_tables
+from mme_cdk.monitoring.dashboard import EndpointGraphs, GraphRows, alarm_states, header, log_tables
+from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 from mme_cdk.validation import PropsError, known, outside, require
@@ -90,11 +91,11 @@ class EndpointMonitoring(Construct):
             endpoint,
             variant_name=variant_name or endpoint.variant_name,
             period=length,
-            vcpus=kind.vcpus if kind else None,
-            minimum_requests=minimum_requests,
         )
+        figures = Figures(vcpus=kind.vcpus if kind else None, minimum_requests=minimum_requests)
         factory = AlarmFactory(
             self,
+            figures=figures,
             metrics=metrics,
             endpoint_name=endpoint.endpoint_name,
             name_prefix=prefix,
@@ -109,10 +110,9 @@ class EndpointMonitoring(Construct):
             self._save_queries(prefix)
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
-            widgets = DashboardWidgets(metrics, cpu_known=kind is not None, has_gpu=has_gpu)
-            self.dashboard = self._dashboard(
-                prefix, endpoint.endpoint_name, runbook_url, widgets, log_queries
-            )
+            graphs = EndpointGraphs(figures, cpu_known=kind is not None, has_gpu=has_gpu)
+            rows = GraphRows(graphs.rows(), metrics, self)
+            self.dashboard = self._dashboard(prefix, endpoint.endpoint_name, runbook_url, rows, log_queries)
 
     def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.Alarm, ...]:
         """The alarms of a severity, to roll deployments back or for a composite alarm.
@@ -137,15 +137,14 @@ class EndpointMonitoring(Construct):
             )
 
     def _dashboard(
-        self, name: str, endpoint_name: str, runbook_url: str, widgets: DashboardWidgets, log_queries: bool
+        self, name: str, endpoint_name: str, runbook_url: str, graphs: GraphRows, log_queries: bool
     ) -> aws_cloudwatch.Dashboard:
         dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         dashboard.add_widgets(header(endpoint_name, runbook_url))
         alarms = [alarm for severity in self.alarms.values() for alarm in severity]
         if alarms:
             dashboard.add_widgets(alarm_states(alarms))
-        for row in widgets.rows():
-            dashboard.add_widgets(*row)
+        dashboard.add_widgets(graphs)
         if log_queries:
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[:2]))
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[2:4]))
