@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Aws, aws_cloudwatch
+from aws_cdk import Aws, Stack, aws_cloudwatch
 from constructs import IConstruct
 
 from mme_cdk.monitoring.figures import Figure, Figures
@@ -161,39 +161,41 @@ class GraphRows(aws_cloudwatch.ConcreteWidget):
         self._rows = rows
         self._metrics = metrics
         self._scope = scope
-        self._left, self._top = 0.0, 0.0
+        self._region = Aws.REGION
+        self._written: list[Any] = []
 
     def position(self, x: float, y: float) -> None:
-        """Called by the dashboard: where the first graph is.
+        """Called by the dashboard, which says where the first graph is.
 
         Args:
             x: column.
             y: row.
         """
-        self._left, self._top = x, y
-
-    def to_json(self) -> list[Any]:
-        """Called by CDK at synthesis: the graphs as a dashboard's source has them."""
-        return [
+        place = self._metrics.place_beside(Stack.of(self._scope))
+        self._written = [
             {
                 "type": "metric",
                 "width": _WIDTH // len(row),
                 "height": _HEIGHT,
-                "x": self._left + place * (_WIDTH // len(row)),
-                "y": self._top + number * _HEIGHT,
-                "properties": self._properties(graph),
+                "x": x + column * (_WIDTH // len(row)),
+                "y": y + number * _HEIGHT,
+                "properties": self._properties(graph, place),
             }
             for number, row in enumerate(self._rows)
-            for place, graph in enumerate(row)
+            for column, graph in enumerate(row)
         ]
 
-    def _properties(self, graph: Graph) -> dict[str, Any]:
+    def to_json(self) -> list[Any]:
+        """Called by CDK, several times a synthesis: the graphs as a dashboard's source has them."""
+        return self._written
+
+    def _properties(self, graph: Graph, place: Mapping[str, str]) -> dict[str, Any]:
         high = {} if graph.high is None else {"max": graph.high}
         return {
             "view": "timeSeries",
             "title": graph.title,
-            "region": Aws.REGION,
-            "metrics": self._metrics.graphed(graph.figures, self._scope),
+            "region": self._region,
+            "metrics": self._metrics.graphed(graph.figures, place),
             "yAxis": {"left": {"label": graph.axis, **high, "min": 0, "showUnits": False}},
         }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from aws_cdk import Duration, Stack, aws_cloudwatch
-from constructs import IConstruct
 
 from mme.catalog.metrics import endpoint_metrics
 from mme_cdk.endpoint_base import EndpointBase
@@ -41,23 +41,22 @@ class MonitoringMetrics:
             period=self._period,
         )
 
-    def graphed(self, figures: Iterable[Figure], scope: IConstruct) -> list[list[Any]]:
-        """Figures as a dashboard's source lists them; plain Python, as each of CDK's objects costs at synthesis.
+    def graphed(self, figures: Iterable[Figure], place: Mapping[str, str]) -> list[list[Any]]:
+        """Figures as a dashboard's source lists them; plain Python, as CDK's objects cost at synthesis.
 
         Source: CloudWatch API reference, `CloudWatch-Dashboard-Body-Structure`.
 
         Args:
             figures: of one graph.
-            scope: where the dashboard is: an endpoint elsewhere is named with its account and region.
+            place: what `place_beside` says of the dashboard's stack.
         """
-        place = self._place_beside(Stack.of(scope))
         listed: list[list[Any]] = []
         hidden: set[Part] = set()
         for figure in figures:
             if figure.expression is None:
                 listed.append(self._listed(figure.parts[0], {"label": figure.label, **place}))
                 continue
-            line = {"label": figure.label, "expression": figure.expression, **self._rhythm()}
+            line = {"label": figure.label, "expression": figure.expression, **self._rhythm}
             listed.append([line])
             for part in figure.parts:
                 if part not in hidden:
@@ -65,6 +64,19 @@ class MonitoringMetrics:
                     options = {"label": part.name, "id": part.id, "visible": False, **place}
                     listed.append(self._listed(part, options))
         return listed
+
+    def place_beside(self, stack: Stack) -> dict[str, str]:
+        """Account and region of the endpoint, as far as they are known to be others than a stack's."""
+        account, region = self._endpoint.place
+        ours = {"accountId": stack.account, "region": stack.region}
+        theirs = {"accountId": account, "region": region}
+        return {name: place for name, place in theirs.items() if known(place) and place != ours[name]}
+
+    @cached_property
+    def _rhythm(self) -> dict[str, float]:
+        # A dashboard's own period, which needs no word, is 300 s.
+        length = self._period.to_seconds()
+        return {} if length == 300 else {"period": length}
 
     def _listed(self, part: Part, options: dict[str, Any]) -> list[Any]:
         statistic = {} if part.statistic == "Average" else {"stat": part.statistic}
@@ -75,19 +87,8 @@ class MonitoringMetrics:
             self._endpoint.endpoint_name,
             "VariantName",
             self._variant,
-            {**options, **self._rhythm(), **statistic},
+            {**options, **self._rhythm, **statistic},
         ]
-
-    def _rhythm(self) -> dict[str, float]:
-        # A dashboard's own period, which needs no word, is 300 s.
-        length = self._period.to_seconds()
-        return {} if length == 300 else {"period": length}
-
-    def _place_beside(self, stack: Stack) -> dict[str, str]:
-        account, region = self._endpoint.place
-        ours = {"accountId": stack.account, "region": stack.region}
-        theirs = {"accountId": account, "region": region}
-        return {name: place for name, place in theirs.items() if known(place) and place != ours[name]}
 
     def _metric(self, part: Part, label: str) -> aws_cloudwatch.Metric:
         return self._endpoint.metric(
