@@ -9,13 +9,22 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all, kind_of
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.dashboard import EndpointGraphs, GraphRows, alarm_states, header, log_tables
 from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.metrics import MonitoringMetrics
+from mme_cdk.production_variant import INSTANCE_TYPE
 from mme_cdk.validation import PropsError, known, outside, require
+
+_THRESHOLDS = kind_of(
+    AlarmThresholds, noun="an AlarmThresholds", way_out="use AlarmThresholds(cpu_percent={...}), say"
+)
+_ACTIONS = kind_of(
+    Mapping, noun="a mapping of severities to actions", way_out='use {"critical": [SnsAction(topic)]}, say'
+)
 
 RUNBOOK = "docs/runbook.md"
 """Where this project's own runbook lies in its repository."""
@@ -73,6 +82,17 @@ class EndpointMonitoring(Construct):
             PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
                 no alarm has, thresholds for GPU figures of an instance type without GPU.
         """
+        require(
+            expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
+            *expect_all(TEXT, optional=True, variant_name=variant_name, name_prefix=name_prefix),
+            expect("runbook_url", runbook_url, TEXT),
+            expect("thresholds", thresholds, _THRESHOLDS, optional=True),
+            expect("actions", actions, _ACTIONS, optional=True),
+            *expect_all(FLAG, dashboard=dashboard, log_queries=log_queries),
+            expect("period", period, DURATION, optional=True),
+            expect("minimum_requests", minimum_requests, WHOLE),
+            at=(scope, id),
+        )
         thresholds = thresholds or AlarmThresholds()
         length = period or Duration.minutes(1)
         kind = describe(instance_type) if instance_type and known(instance_type) else None
