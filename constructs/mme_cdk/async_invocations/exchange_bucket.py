@@ -44,7 +44,7 @@ class ExchangeBucket(aws_s3.Bucket):
             f"expire_after is {length / 86400:g} days; it must be at least 15, as dead letters stay 14"
             if length < 15 * 86400
             else None,
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(
             scope,
