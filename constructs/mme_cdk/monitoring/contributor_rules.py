@@ -16,9 +16,9 @@ class ContributorRule:
     A line such as `I1121 14:46:18.1 27890 sagemaker_server.cc:219] "Invoking SageMaker TargetModel: X"` is no
     Common Log Format, but a rule of `LogFormat` `CLF` numbers any line's fields: AWS's own rule for Lambda's
     `INIT_START` lines does it. Whether it does so with these lines **has not been verified against a live
-    endpoint**, nor whether it takes a quoted text for one field. So there are two rules: one reads the text in
-    quotes, of newer versions of Triton, as one field; the other takes the line apart at its blanks. A call is
-    counted by one of them, never by both.
+    endpoint**, nor whether it takes a quoted text for one field. So there are two rules: one reads the text
+    in quotes, of newer versions of Triton, as one field; the other takes the line apart at its blanks. A call
+    is counted by one of them, never by both.
 
     Sources: Amazon CloudWatch user guide, `ContributorInsights-RuleSyntax`; AWS Lambda developer guide,
     `runtimes-update` (the rule for `INIT_START`).
