@@ -1,0 +1,104 @@
+"""SageMaker's multi-model contract over HTTP, as any container speaks it.
+
+Source: AWS developer guide, "mms-container-apis".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+import aiohttp
+
+from mme.local.container import (
+    RETURNED_HEADERS,
+    ContainerDiedError,
+    ContainerReply,
+    ContainerTimeoutError,
+)
+
+TARGET_MODEL_HEADER = "X-Amzn-SageMaker-Target-Model"
+_UNLOAD_SECONDS = 360.0
+"""SageMaker waits as long for an unload (triton-inference-server/server, ``sagemaker_server.cc``)."""
+
+
+class ContractClient:
+    """Talks to one container.
+
+    Args:
+        base: its address, such as ``http://127.0.0.1:8080``.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+        )
+
+    async def ping(self, seconds: float) -> ContainerReply:
+        """``GET /ping``.
+
+        Raises:
+            ContainerDiedError, ContainerTimeoutError: nothing answers.
+        """
+        return await self._ask("GET", "/ping", "", b"", {}, seconds)
+
+    async def load(self, handle: str, target_model: str, path: str, seconds: float) -> ContainerReply:
+        """``POST /models``: load the unpacked archive at ``path``, as the container sees it.
+
+        Raises:
+            ContainerDiedError, ContainerTimeoutError: it ended, or the load did not.
+        """
+        body = json.dumps({"model_name": handle, "url": path}).encode()
+        # Triton reads it whatever it is called; other servers look at the type.
+        return await self._ask(
+            "POST", "/models", target_model, body, {"Content-Type": "application/json"}, seconds
+        )
+
+    async def unload(self, handle: str, target_model: str) -> ContainerReply:
+        """``DELETE /models/{handle}``; Triton takes about 2 s.
+
+        Raises:
+            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer.
+        """
+        return await self._ask("DELETE", f"/models/{handle}", target_model, b"", {}, _UNLOAD_SECONDS)
+
+    async def invoke(
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> ContainerReply:
+        """``POST /models/{handle}/invoke``.
+
+        Raises:
+            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer in time.
+        """
+        return await self._ask("POST", f"/models/{handle}/invoke", target_model, body, headers, seconds)
+
+    async def close(self) -> None:
+        """Close its connections; requests under way end with ContainerDiedError."""
+        await self._session.close()
+
+    async def _ask(
+        self, method: str, path: str, target: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> ContainerReply:
+        if self._session.closed:
+            raise ContainerDiedError("the container is not running")
+        sent = {**headers, TARGET_MODEL_HEADER: target} if target else dict(headers)
+        try:
+            async with asyncio.timeout(seconds):
+                async with self._session.request(
+                    method, self._base + path, data=body, headers=sent
+                ) as reply:
+                    return ContainerReply(
+                        reply.status,
+                        await reply.read(),
+                        reply.headers.get("Content-Type", "application/octet-stream"),
+                        {name: reply.headers[name] for name in RETURNED_HEADERS if name in reply.headers},
+                    )
+        except TimeoutError:
+            raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise ContainerDiedError(str(error) or type(error).__name__) from None
