@@ -89,9 +89,7 @@ class ContractClient:
         sent = {**headers, TARGET_MODEL_HEADER: target} if target else dict(headers)
         try:
             async with asyncio.timeout(seconds):
-                async with self._session.request(
-                    method, self._base + path, data=body, headers=sent
-                ) as reply:
+                async with self._session.request(method, self._base + path, data=body, headers=sent) as reply:
                     return ContainerReply(
                         reply.status,
                         await reply.read(),

@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,13 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.control_plane import DeployedContainer
 from mme.local.container import ServingContainer
+from mme.local.containers import open_containers
 from mme.local.dataplane import DataPlane
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
-from mme.local.triton.installation import TritonInstallation
-from mme.local.triton.process import TritonProcess
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +68,12 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
-    installation = TritonInstallation.create(workdir / "triton")
+    containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / state.LOGS
 
-    def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        return TritonProcess(
-            installation,
-            folder,
-            environment,
-            start_seconds=settings.start_seconds,
-            log=logs / f"{name.replace('/', '-')}.log",
-        )
+    def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
+        return containers.make(deployed, folder, logs / f"{name.replace('/', '-')}.log")
 
     data_plane = DataPlane(new_container, workdir / "instances", settings)
 
@@ -89,7 +83,8 @@ async def _serve(
             "pid": here.pid,
             "workdir": here.workdir,
             "logs": str(logs),
-            "backends": list(installation.backend_names),
+            "containers": containers.kind,
+            "backends": list(containers.backends),
             "endpoints": data_plane.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
@@ -122,6 +117,7 @@ async def _serve(
                 await reconciler
             await data_plane.stop()
             await runner.cleanup()
+            await containers.close()
 
 
 def _workdir(settings: LocalSettings, port: int) -> Path:

@@ -64,11 +64,11 @@ class World:
 
 @asynccontextmanager
 async def a_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float) -> AsyncIterator[World]:
-    def new_container(name: str, environment: Mapping[str, str], folder: Path) -> FakeContainer:
+    def new_container(name: str, deployed: DeployedContainer, folder: Path) -> FakeContainer:
         container = FakeContainer()
         container.fail_start = world.fail_start
         world.containers.append(container)
-        world.environments.append(environment)
+        world.environments.append(deployed.environment)
         return container
 
     def fetch(url: str, most_bytes: int) -> Fetch:
