@@ -9,15 +9,15 @@ import asyncio
 import json
 from collections.abc import Mapping
 
-import aiohttp
-
 from mme.local.container import (
     RETURNED_HEADERS,
     ContainerDiedError,
     ContainerReply,
     ContainerTimeoutError,
 )
+from mme.local.http1 import AnswerLostError, Http1Client
 
+_RETURNED = [(name, name.lower()) for name in RETURNED_HEADERS]
 TARGET_MODEL_HEADER = "X-Amzn-SageMaker-Target-Model"
 _UNLOAD_SECONDS = 360.0
 """SageMaker waits as long for an unload (triton-inference-server/server, ``sagemaker_server.cc``)."""
@@ -27,17 +27,11 @@ class ContractClient:
     """Talks to one container.
 
     Args:
-        base: its address, such as ``http://127.0.0.1:8080``.
+        port: of 127.0.0.1, where it listens.
     """
 
-    def __init__(self, base: str) -> None:
-        self._base = base
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity"},
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
-        )
+    def __init__(self, port: int) -> None:
+        self._http = Http1Client("127.0.0.1", port)
 
     async def ping(self, seconds: float) -> ContainerReply:
         """``GET /ping``.
@@ -79,24 +73,25 @@ class ContractClient:
 
     async def close(self) -> None:
         """Close its connections; requests under way end with ContainerDiedError."""
-        await self._session.close()
+        self._http.close()
 
     async def _ask(
         self, method: str, path: str, target: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
-        if self._session.closed:
+        if self._http.closed:
             raise ContainerDiedError("the container is not running")
-        sent = {**headers, TARGET_MODEL_HEADER: target} if target else dict(headers)
+        sent = {**headers, TARGET_MODEL_HEADER: target} if target else headers
         try:
             async with asyncio.timeout(seconds):
-                async with self._session.request(method, self._base + path, data=body, headers=sent) as reply:
-                    return ContainerReply(
-                        reply.status,
-                        await reply.read(),
-                        reply.headers.get("Content-Type", "application/octet-stream"),
-                        {name: reply.headers[name] for name in RETURNED_HEADERS if name in reply.headers},
-                    )
+                answer = await self._http.ask(method, path, sent, body)
         except TimeoutError:
             raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (AnswerLostError, OSError) as error:
             raise ContainerDiedError(str(error) or type(error).__name__) from None
+        got = answer.headers
+        return ContainerReply(
+            answer.status,
+            answer.body,
+            got.get("content-type", "application/octet-stream"),
+            {name: got[lower] for name, lower in _RETURNED if lower in got},
+        )

@@ -82,6 +82,9 @@ async def a_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: f
     world = World(DataPlane(new_container, tmp_path, LocalSettings.model_validate(settings)))
     monkeypatch.setattr(dataplane, "resolve_endpoint", lambda name, **_: world.deployed.get(name))
     monkeypatch.setattr(
+        dataplane, "endpoint_revision", lambda name, **_: getattr(world.deployed.get(name), "revision", None)
+    )
+    monkeypatch.setattr(
         dataplane,
         "list_endpoints",
         lambda *, region: list(world.deployed.values()) if region == "us-east-1" else [],

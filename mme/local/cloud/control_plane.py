@@ -97,6 +97,19 @@ def resolve_endpoint(
     return _deployed(endpoint) if endpoint is not None else None
 
 
+def endpoint_revision(
+    name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
+) -> str | None:
+    """`DeployedEndpoint.revision` alone, which every request asks for; None where there is no endpoint."""
+    from mme.local.cloud.sagemaker.backend import embedded_sagemaker
+
+    # Past moto's own look-up, which takes a lock and looks through every service each time.
+    regions = dict.get(embedded_sagemaker(), account)
+    backend = dict.get(regions, region) if regions is not None else None
+    endpoint = backend.endpoints.get(name) if backend is not None else None
+    return endpoint.fleet.revision if endpoint is not None else None
+
+
 def list_endpoints(*, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[DeployedEndpoint]:
     """Every endpoint, by name."""
     return [_deployed(endpoint) for _, endpoint in sorted(dict(_endpoints(account, region)).items())]

@@ -188,7 +188,7 @@ class DockerContainer:
             if self._client is None:
                 port = await self._engine.published(id, PORT)
                 if port is not None:
-                    self._client = ContractClient(f"http://127.0.0.1:{port}")
+                    self._client = ContractClient(port)
             if self._client is not None:
                 with contextlib.suppress(ContainerDiedError, ContainerTimeoutError):
                     if (await self._client.ping(2)).ok:

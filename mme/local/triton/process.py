@@ -97,7 +97,7 @@ class TritonProcess:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._client = ContractClient(f"http://127.0.0.1:{port}")
+        self._client = ContractClient(port)
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
