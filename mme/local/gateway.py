@@ -104,8 +104,9 @@ async def _invoke(
             region=scope.region if scope else DEFAULT_REGION,
             target_variant=request.headers.get(_TARGET_VARIANT),
         )
-        url = f"{request.scheme}://{request.host}{request.raw_path}"
-        gatekeeper.check(call, request.method, url, request.headers)
+        if gatekeeper.enforces:
+            url = f"{request.scheme}://{request.host}{request.raw_path}"
+            gatekeeper.check(call, request.method, url, request.headers)
         answered = await data_plane.invoke(call)
     except outcome.InvocationError as error:
         return _error(error, request_id)

@@ -128,11 +128,13 @@ class Serving:
                 [VariantView(name, s.variant.weight, s.requests) for name, s in self.variants.items()]
             )
         ]
+        self.requests += 1
+        serving.requests += target_variant is None
+        if len(serving.instances) == 1:
+            return serving, serving.instances[0]
         views = [
             replace(instance.view(model), index=index) for index, instance in enumerate(serving.instances)
         ]
-        self.requests += 1
-        serving.requests += target_variant is None
         return serving, serving.instances[choose_instance(views, spill_at=self._settings.spill_at)]
 
     async def retire(self, instances: list[Instance]) -> None:

@@ -96,7 +96,7 @@ def test_an_interim_answer_is_none(cuts: list[int]) -> None:
     ],
 )
 def test_what_contradicts_itself_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r".+"):
         _Reader().feed(raw)
 
 
