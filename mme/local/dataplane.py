@@ -20,7 +20,14 @@ from mme.local.cloud.control_plane import (
 from mme.local.container import ContainerDiedError, ContainerTimeoutError
 from mme.local.instance import Instance
 from mme.local.load import LoadFailedError, NotReadyError
-from mme.local.serving import ContainerFactory, Serving, multi_model_variants, stop_all
+from mme.local.serving import (
+    AroundFetch,
+    ContainerFactory,
+    Serving,
+    multi_model_variants,
+    plain_fetch,
+    stop_all,
+)
 from mme.local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -51,9 +58,18 @@ class DataPlane:
         new_container: makes the container of an instance.
         folder: where containers and unpacked models live; the caller removes it.
         settings: budgets and time limits.
+        around_fetch: what each download of models goes through.
     """
 
-    def __init__(self, new_container: ContainerFactory, folder: Path, settings: LocalSettings) -> None:
+    def __init__(
+        self,
+        new_container: ContainerFactory,
+        folder: Path,
+        settings: LocalSettings,
+        *,
+        around_fetch: AroundFetch = plain_fetch,
+    ) -> None:
+        self._around_fetch = around_fetch
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
@@ -86,9 +102,8 @@ class DataPlane:
         except ContainerTimeoutError:
             raise outcome.timed_out(call.place) from None
         except ContainerDiedError as error:
-            raise outcome.model_error(
-                call.place, 0, f"the container ended while it answered and is started again: {error}"
-            ) from None
+            log.warning("%s: the container ended under a request for %s: %s", call.endpoint, model, error)
+            raise outcome.no_response(call.place) from None
         if not reply.ok:
             raise outcome.model_error(call.place, reply.status, reply.text)
         return Invocation(reply, variant.variant.name)
@@ -131,6 +146,11 @@ class DataPlane:
             for (region, _), serving in sorted(self._serving.items())
             for variant in serving.variants.values()
         ]
+
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk of every instance that does not use it now."""
+        instances = [instance for serving in self._serving.values() for instance in serving.instances]
+        await asyncio.gather(*(instance.unload_idle(model) for instance in instances))
 
     async def stop(self) -> None:
         """Stop every container. Requests from now on are refused."""
@@ -181,7 +201,13 @@ class DataPlane:
             if known is not None and known.endpoint.revision == endpoint.revision:
                 self._retire(known, await known.scale(endpoint))
             else:
-                fresh = Serving(endpoint, self._new_container, self._folder, self._settings)
+                fresh = Serving(
+                    endpoint,
+                    self._new_container,
+                    self._folder,
+                    self._settings,
+                    around_fetch=self._around_fetch,
+                )
                 await fresh.scale(endpoint)
                 known = self._serving.get(key)  # reconcile may have let it go meanwhile
                 self._serving[key] = fresh

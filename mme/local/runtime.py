@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import shutil
 import signal
@@ -22,9 +23,16 @@ from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
 from mme.local.cloud.control_plane import DeployedContainer
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.containers import open_containers
 from mme.local.dataplane import DataPlane
+from mme.local.faults.board import FaultBoard
+from mme.local.faults.container import FaultyContainer
+from mme.local.faults.downloads import faulty_fetch
+from mme.local.faults.middleware import fault_middleware
+from mme.local.faults.models import EndpointModels
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
@@ -75,9 +83,17 @@ async def _serve(
     logs = workdir / state.LOGS
 
     def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
-        return containers.make(deployed, folder, logs / f"{name.replace('/', '-')}.log")
+        log = logs / f"{name.replace('/', '-')}.log"
+        return FaultyContainer(containers.make(deployed, folder, log), faults)
 
-    data_plane = DataPlane(new_container, workdir / "instances", settings)
+    faults = FaultBoard()
+    data_plane = DataPlane(
+        new_container,
+        workdir / "instances",
+        settings,
+        around_fetch=functools.partial(faulty_fetch, faults),
+    )
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -88,6 +104,8 @@ async def _serve(
             "containers": containers.kind,
             "backends": list(containers.backends),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
+            "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -105,10 +123,12 @@ async def _serve(
             Gatekeeper(enforce=settings.enforce_iam),
             payload_bytes=settings.payload_bytes,
         )
+        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2, read_bufsize=_READ_BYTES)
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -117,6 +137,7 @@ async def _serve(
             reconciler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reconciler
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
             await containers.close()

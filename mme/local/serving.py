@@ -29,7 +29,15 @@ ContainerFactory = Callable[[str, DeployedContainer, Path], ServingContainer]
 """Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
 deployed model's container and a folder of its own, in which ``models`` holds the unpacked models."""
 
+AroundFetch = Callable[[str, Fetch], Fetch]
+"""Given a container's ModelDataUrl and what downloads from it, what downloads in its place."""
+
 _folders = itertools.count()
+
+
+def plain_fetch(_: str, fetch: Fetch) -> Fetch:
+    """Nothing around a download."""
+    return fetch
 
 
 @dataclass(slots=True)
@@ -51,6 +59,7 @@ class Serving:
         new_container: makes the container of an instance.
         folder: where instances live.
         settings: budgets and time limits.
+        around_fetch: what each download of models goes through.
     """
 
     def __init__(
@@ -59,7 +68,10 @@ class Serving:
         new_container: ContainerFactory,
         folder: Path,
         settings: LocalSettings,
+        *,
+        around_fetch: AroundFetch = plain_fetch,
     ) -> None:
+        self._around_fetch = around_fetch
         self.endpoint = endpoint
         self.requests = 0
         self.variants = {
@@ -155,7 +167,9 @@ class Serving:
         return Instance(
             name,
             self._new_container(name, container, folder),
-            _fetch(container.model_data_url, self._settings.disk_bytes),
+            self._around_fetch(
+                container.model_data_url, _fetch(container.model_data_url, self._settings.disk_bytes)
+            ),
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
