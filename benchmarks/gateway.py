@@ -197,11 +197,7 @@ async def _evictions() -> list[Comparison]:
             if gone.status != 200:
                 raise RuntimeError(f"Triton did not unload {name}: {gone.status}")
         triton.close()
-    return [
-        Comparison(
-            f"{ROOM} unloads one by one; a request that needs them and loads", one_by_one, together, "s"
-        )
-    ]
+    return [Comparison(f"{ROOM} unloads; a request that needs them", one_by_one, together, "s")]
 
 
 async def _load_directly(port: int, name: str, path: Path, body: bytes, content_type: str) -> float:
@@ -281,8 +277,9 @@ def main() -> None:
     from rich.table import Table
 
     table = Table(title=f"the gateway; Python {platform.python_version()}", box=None, title_justify="left")
-    for column in ("", "Triton alone", "gateway", "times", "goal"):
-        table.add_column(column, justify="left" if not column else "right")
+    table.add_column()
+    for column in ("Triton alone", "gateway", "times", "goal"):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in found:
         bound = "at most" if one.at_most else "at least"
         goal = "" if one.goal is None else f"{bound} {one.goal:g} {'✓' if one.met else '✗'}"

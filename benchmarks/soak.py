@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
@@ -105,6 +105,10 @@ class Outcome:
     def clean(self) -> bool:
         """Whether every request was answered, and right."""
         return self.right == self.requests and not (self.wrong or self.lost or self.fatal)
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return vars(self) | {"clean": self.clean, "memory_growth_mib": round(self.memory_growth_mib, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,11 +292,7 @@ def main() -> None:
     as_json = given.pop("json")
     outcome = soak(Plan(**given))
     if as_json:
-        facts = asdict(outcome) | {
-            "clean": outcome.clean,
-            "memory_growth_mib": round(outcome.memory_growth_mib, 1),
-        }
-        print(json.dumps(facts, indent=2))  # noqa: T201
+        print(json.dumps(outcome.facts(), indent=2))  # noqa: T201
     else:
         _print(outcome)
     sys.exit(0 if outcome.clean else 1)
