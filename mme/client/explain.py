@@ -25,7 +25,10 @@ from mme.client.errors import (
     UnknownEndpointError,
     UnknownModelError,
 )
+from mme.client.python_trace import one_line
 
+_BARE_STATUSES: Final = ("404", "405", "501")
+"""What web servers refuse with; AWS has a word for each of its refusals."""
 _DENIED: Final = ("AccessDeniedException", "AccessDenied")
 _THROTTLED: Final = (
     "ThrottlingException",
@@ -53,7 +56,10 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, exceptions.ClientError):
-        return _explain_answer(dict(error.response), endpoint, model)
+        response: dict[str, Any] = dict(error.response)
+        if str(response.get("Error", {}).get("Code")) in _BARE_STATUSES:
+            return _no_aws(endpoint, str(error))
+        return _explain_answer(response, endpoint, model)
     if isinstance(error, exceptions.ReadTimeoutError):
         return EndpointUnreachableError(
             f"{model} on endpoint {endpoint} gave no answer in time",
@@ -69,12 +75,16 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
             original=str(error),
         )
     if isinstance(error, ResponseParserError):
-        return ReplyError(
-            f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
-            hint="check the endpoint URL",
-            original=str(error),
-        )
+        return _no_aws(endpoint, str(error))
     return None
+
+
+def _no_aws(endpoint: str, original: str) -> ReplyError:
+    return ReplyError(
+        f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
+        hint="check the endpoint URL",
+        original=original,
+    )
 
 
 def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> InvocationError:
@@ -101,7 +111,7 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
             cause=f"{code}: {message}".rstrip(": "),
             original=message,
         )
-    cause = f"{code or 'no code'}: {message}".rstrip(": ")
+    cause = one_line(f"{code or 'no code'}: {message}".rstrip(": "))
     return ServiceFaultError(
         f"SageMaker failed with {cause}", hint="call it again", cause=cause, original=message
     )

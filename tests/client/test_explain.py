@@ -14,6 +14,7 @@ from mme.client import (
     ModelFailedError,
     ModelLoadError,
     ModelOutOfMemoryError,
+    ReplyError,
     ServiceFaultError,
     ThrottledError,
     UnhealthyModelError,
@@ -122,3 +123,15 @@ def test_errors_travel_between_processes() -> None:
     assert type(copy) is ModelOutOfMemoryError
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
+
+
+def test_a_web_servers_own_404_is_not_aws() -> None:
+    error = error_of("404", "<!doctype html>\n<title>404 Not Found</title>")
+    assert isinstance(error, ReplyError)
+    assert "does not answer like AWS" in error.message
+
+
+def test_a_fault_is_one_line() -> None:
+    error = error_of("503", "<html>\n<h1>busy</h1>\n</html>")
+    assert isinstance(error, ServiceFaultError)
+    assert error.cause == "503: <html> <h1>busy</h1> </html>"
