@@ -18,6 +18,7 @@ from mme.client.errors import (
     ModelNotReadyError,
     ModelOutOfMemoryError,
     ModelTimedOutError,
+    PayloadTooLargeError,
     ReplyError,
     ServiceFaultError,
     ThrottledError,
@@ -37,6 +38,9 @@ _THROTTLED: Final = (
     "TooManyRequestsException",
     "RequestLimitExceeded",
 )
+_REFUSED: Final = ("ValidationError", "ValidationException", "413")
+"""The last has no other name: SageMaker's answer to a body over its limit."""
+_TOO_LARGE = re.compile(r"content length exceeded", re.IGNORECASE)
 _NO_ENDPOINT = re.compile(
     r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
 )
@@ -93,7 +97,7 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
     message = str(response.get("Error", {}).get("Message") or "")
     if code == "ModelError":
         return _model_failed(response, model)
-    if code in ("ValidationError", "ValidationException"):
+    if code in _REFUSED:
         return _refused(message, endpoint, model)
     if code in _DENIED:
         return _denied(message, endpoint, model)
@@ -178,7 +182,14 @@ def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
 
 
 def _refused(message: str, endpoint: str, model: str) -> InvocationError:
-    # SageMaker has one code for all of these; only the words differ.
+    # SageMaker has one code for nearly all of these; only the words differ.
+    if _TOO_LARGE.search(message):
+        return PayloadTooLargeError(
+            f"the request for {model} is larger than SageMaker takes: {message}",
+            hint="send a smaller batch",
+            cause=message,
+            original=message,
+        )
     if _NO_ENDPOINT.search(message):
         return UnknownEndpointError(
             f"there is no endpoint {endpoint} here: {message}",

@@ -147,7 +147,9 @@ class Serving:
         views = [
             replace(instance.view(model), index=index) for index, instance in enumerate(serving.instances)
         ]
-        return serving, serving.instances[choose_instance(views, spill_at=self._settings.spill_at)]
+        return serving, serving.instances[
+            choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
+        ]
 
     async def retire(self, instances: list[Instance]) -> None:
         """Let instances finish what they have, then stop them."""

@@ -14,6 +14,7 @@ from mme.client import (
     ModelFailedError,
     ModelLoadError,
     ModelOutOfMemoryError,
+    PayloadTooLargeError,
     ReplyError,
     ServiceFaultError,
     ThrottledError,
@@ -59,6 +60,13 @@ def test_access_denied_names_the_condition_on_target_models() -> None:
 def test_access_denied_outright_is_mended_by_no_grant() -> None:
     error = error_of("AccessDeniedException", f"{USER}{ENDPOINT} with an explicit deny in an SCP")
     assert "no grant helps" in (error.hint or "")
+
+
+def test_a_body_that_sagemaker_finds_too_large() -> None:
+    error = error_of("413", "HTTP content length exceeded 25000000 bytes.")
+    assert isinstance(error, PayloadTooLargeError)
+    assert error.hint == "send a smaller batch"
+    assert "HTTP content length exceeded 25000000 bytes." in error.message
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "Throttling"])
