@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
+from mme.local.state import RuntimeState
 
 ENDPOINT: Final = "benchmark"
 MODEL: Final = "identity_v0.tar.gz"
@@ -42,29 +43,57 @@ class TritonPythonModel:
 @contextmanager
 def local_endpoint() -> Iterator[str]:
     """Starts a runtime, deploys the endpoint by plain API calls, yields its URL; all is gone at the end."""
-    state = launcher.start_detached(LocalSettings(port=0))
-    try:
-        _deploy(state.url)
+    with local_runtime({MODEL: {"config.pbtxt": _CONFIG, "1/model.py": _CODE}}) as state:
         yield state.url
+
+
+@contextmanager
+def local_runtime(
+    models: Mapping[str, Mapping[str, str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    instances: int = 1,
+    **settings: Any,
+) -> Iterator[RuntimeState]:
+    """Starts a runtime with the endpoint and these models; all is gone at the end.
+
+    Args:
+        models: files and their text, by TargetModel.
+        environment: further variables of the containers.
+        instances: how many there are.
+        settings: of the runtime.
+    """
+    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}))
+    try:
+        _client(state.url, "s3").create_bucket(Bucket=ENDPOINT)
+        publish(state.url, models)
+        _deploy(state.url, environment or {}, instances)
+        yield state
     finally:
         launcher.stop(state.port)
 
 
-def _deploy(url: str) -> None:
+def publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
+    """Puts archives of these files into the endpoint's bucket."""
+    s3 = _client(url, "s3")
+    for target, files in models.items():
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name, text in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(text.encode())
+                archive.addfile(info, io.BytesIO(text.encode()))
+        s3.put_object(Bucket=ENDPOINT, Key=f"models/{target}", Body=buffer.getvalue())
+
+
+def _client(url: str, service: str) -> Any:
     import boto3
 
-    def client(service: str) -> Any:
-        return boto3.client(service, endpoint_url=url, **CLIENT)  # type: ignore[call-overload]
+    return boto3.client(service, endpoint_url=url, **CLIENT)  # type: ignore[call-overload]
 
-    s3, sagemaker = client("s3"), client("sagemaker")
-    s3.create_bucket(Bucket=ENDPOINT)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, text in (("config.pbtxt", _CONFIG), ("1/model.py", _CODE)):
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
-    s3.put_object(Bucket=ENDPOINT, Key=f"models/{MODEL}", Body=buffer.getvalue())
+
+def _deploy(url: str, environment: Mapping[str, str], instances: int) -> None:
+    sagemaker = _client(url, "sagemaker")
     sagemaker.create_model(
         ModelName=ENDPOINT,
         ExecutionRoleArn="arn:aws:iam::123456789012:role/local",
@@ -72,7 +101,7 @@ def _deploy(url: str) -> None:
             "Image": IMAGE,
             "Mode": "MultiModel",
             "ModelDataUrl": f"s3://{ENDPOINT}/models/",
-            "Environment": {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
+            "Environment": {"SAGEMAKER_TRITON_LOG_VERBOSE": "0", **environment},
         },
     )
     sagemaker.create_endpoint_config(
@@ -82,7 +111,7 @@ def _deploy(url: str) -> None:
                 "VariantName": "AllTraffic",
                 "ModelName": ENDPOINT,
                 "InstanceType": "ml.c5.xlarge",
-                "InitialInstanceCount": 1,
+                "InitialInstanceCount": instances,
                 "InitialVariantWeight": 1,
             }
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Size
+from aws_cdk import Duration, RemovalPolicy, Size
 from constructs import Construct
 
 from mme_cdk.connectable import declare_connectable
@@ -24,7 +24,7 @@ from mme_cdk.serving_image import ServingImage
 from mme_cdk.triton_settings import TritonSettings
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms, aws_logs
 
     from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
 
@@ -234,6 +234,9 @@ class MultiModelEndpoint(EndpointBase):
         variant_name: str | None = None,
         period: Duration | None = None,
         minimum_requests: int = 10,
+        contributor_insights: bool = False,
+        log_retention: aws_logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> EndpointMonitoring:
         """Watch it: a dashboard, alarms by severity, and saved queries of single models.
 
@@ -248,6 +251,12 @@ class MultiModelEndpoint(EndpointBase):
             variant_name: which variant. Default: the first.
             period: of the figures, whole minutes. Default: 1 minute.
             minimum_requests: in a period, below which no share of requests is an alarm. Default: 10.
+            contributor_insights: whether to make Contributor Insights rules that rank models by calls, **not
+                verified against a live endpoint**; see `EndpointMonitoring`. Default: False.
+            log_retention: how long a line of the log is kept. The stack then makes the log group, **which
+                collides with one that SageMaker has made**: see `EndpointMonitoring`. Default: the group is
+                SageMaker's own, and its lines never expire.
+            log_removal_policy: what becomes of that group when it leaves the stack. Default: it is deleted.
 
         Raises:
             PropsError: see `EndpointMonitoring`.
@@ -270,4 +279,7 @@ class MultiModelEndpoint(EndpointBase):
             log_queries=log_queries,
             period=period,
             minimum_requests=minimum_requests,
+            contributor_insights=contributor_insights,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
         )

@@ -47,6 +47,16 @@ def up(
         float | None,
         typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
     ] = None,
+    containers: Annotated[
+        str | None,
+        typer.Option(
+            "--containers",
+            help="wheel: real Triton from its wheel, whatever image is deployed. docker: the deployed image. "
+            "auto: docker where a daemon answers. By default wheel.",
+            show_default=False,
+            metavar="KIND",
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
@@ -64,6 +74,7 @@ def up(
         port=port,
         memory_mib=memory_mib,
         weight_factor=weight_factor,
+        containers=containers,
         folder=folder.absolute() if folder else None,
         enforce_iam=enforce_iam or None,
     )
@@ -165,7 +176,8 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
 
 def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
     backends = ", ".join(runtime["backends"])
-    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {backends}")
+    serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
+    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
     if not runtime["endpoints"]:
         console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
     for endpoint in runtime["endpoints"]:
@@ -201,7 +213,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
         console.print(table)
 
 
-def _settings(**given: float | Path | None) -> LocalSettings:
+def _settings(**given: float | str | Path | None) -> LocalSettings:
     from pydantic import ValidationError
 
     from mme.local.settings import LocalSettings

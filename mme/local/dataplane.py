@@ -11,7 +11,12 @@ from mme.local import outcome
 from mme.local.artifact import BadArchiveError
 from mme.local.call import Call, Invocation
 from mme.local.cloud.account import DEFAULT_REGION
-from mme.local.cloud.control_plane import DeployedEndpoint, list_endpoints, resolve_endpoint
+from mme.local.cloud.control_plane import (
+    DeployedEndpoint,
+    endpoint_revision,
+    list_endpoints,
+    resolve_endpoint,
+)
 from mme.local.container import ContainerDiedError, ContainerTimeoutError
 from mme.local.instance import Instance
 from mme.local.load import LoadFailedError, NotReadyError
@@ -164,12 +169,14 @@ class DataPlane:
         while True:
             if self._stopping:
                 raise outcome.service_unavailable("the local runtime is being stopped")
-            endpoint = _deployed(call)
-            self._regions.add(call.region)
             known = self._serving.get(key)
             # Another count or other weights are no reason to wait: reconcile sees to them.
-            if known is not None and known.endpoint.revision == endpoint.revision:
+            if known is not None and known.endpoint.revision == endpoint_revision(
+                call.endpoint, account=call.account, region=call.region
+            ):
                 return known
+            endpoint = _deployed(call)
+            self._regions.add(call.region)
             if failure := self._failed(key, endpoint):
                 raise failure.error
             # Every request waits for the one change, which outlives a request that gives up.

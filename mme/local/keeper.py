@@ -350,6 +350,7 @@ class ModelKeeper:
             await self._kill()
 
 
+@functools.lru_cache(4096)
 def handle(target_model: str) -> str:
     """The opaque name for the container: hex, since Triton's path rule takes no dash."""
     return hashlib.sha256(target_model.encode()).hexdigest()[:32]

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 MOST_BYTES = 32 * 1024 * 1024
+TAIL_BYTES = 4000
+"""How much of a log explains a failure."""
+
+
+def tail(path: Path, most_bytes: int = TAIL_BYTES) -> str:
+    """The end of a log; empty where there is none."""
+    try:
+        with path.open("rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(0, log.tell() - most_bytes))
+            return log.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def shorten(folder: Path, most_bytes: int = MOST_BYTES) -> None:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,10 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.control_plane import DeployedContainer
 from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
+from mme.local.containers import open_containers
 from mme.local.dataplane import DataPlane
 from mme.local.faults.board import FaultBoard
 from mme.local.faults.container import FaultyContainer
@@ -34,13 +36,13 @@ from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.settings import LocalSettings
-from mme.local.triton.installation import TritonInstallation
-from mme.local.triton.process import TritonProcess
 
 log = logging.getLogger(__name__)
 
 _CONTROL_PLANE_THREADS = 8
 _RECONCILE_SECONDS = 0.5
+_READ_BYTES = 1 << 20
+"""Of a request, before the gateway has the kernel hold the rest back, which costs two system calls."""
 
 
 async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], None]) -> None:
@@ -76,19 +78,13 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
-    installation = TritonInstallation.create(workdir / "triton")
+    containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / state.LOGS
 
-    def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        triton = TritonProcess(
-            installation,
-            folder,
-            environment,
-            start_seconds=settings.start_seconds,
-            log=logs / f"{name.replace('/', '-')}.log",
-        )
-        return FaultyContainer(triton, faults)
+    def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
+        log = logs / f"{name.replace('/', '-')}.log"
+        return FaultyContainer(containers.make(deployed, folder, log), faults)
 
     faults = FaultBoard()
     data_plane = DataPlane(
@@ -105,7 +101,8 @@ async def _serve(
             "pid": here.pid,
             "workdir": here.workdir,
             "logs": str(logs),
-            "backends": list(installation.backend_names),
+            "containers": containers.kind,
+            "backends": list(containers.backends),
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
             "faults": faults.describe(),
@@ -129,7 +126,7 @@ async def _serve(
             payload_bytes=settings.payload_bytes,
         )
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
-        runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
+        runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2, read_bufsize=_READ_BYTES)
         await runner.setup()
         await web.SockSite(runner, listener).start()
         reconciler = asyncio.create_task(_reconcile(data_plane, logs))
@@ -145,6 +142,7 @@ async def _serve(
             await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
+            await containers.close()
 
 
 def _workdir(settings: LocalSettings, port: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,9 +25,9 @@ from mme.local.instance import Instance
 from mme.local.settings import LocalSettings
 from mme.local.shelf import Fetch, Order
 
-ContainerFactory = Callable[[str, Mapping[str, str], Path], ServingContainer]
+ContainerFactory = Callable[[str, DeployedContainer, Path], ServingContainer]
 """Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
-environment of the deployed model and a folder of its own."""
+deployed model's container and a folder of its own, in which ``models`` holds the unpacked models."""
 
 AroundFetch = Callable[[str, Fetch], Fetch]
 """Given a container's ModelDataUrl and what downloads from it, what downloads in its place."""
@@ -140,11 +140,13 @@ class Serving:
                 [VariantView(name, s.variant.weight, s.requests) for name, s in self.variants.items()]
             )
         ]
+        self.requests += 1
+        serving.requests += target_variant is None
+        if len(serving.instances) == 1:
+            return serving, serving.instances[0]
         views = [
             replace(instance.view(model), index=index) for index, instance in enumerate(serving.instances)
         ]
-        self.requests += 1
-        serving.requests += target_variant is None
         return serving, serving.instances[
             choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
         ]
@@ -166,7 +168,7 @@ class Serving:
         name = f"{self.endpoint.name}/{serving.variant.name}/{index}"
         return Instance(
             name,
-            self._new_container(name, container.environment, folder),
+            self._new_container(name, container, folder),
             self._around_fetch(
                 container.model_data_url, _fetch(container.model_data_url, self._settings.disk_bytes)
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,8 @@ class LocalSettings(BaseSettings):
         invoke_seconds: most time for one answer (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
         start_seconds: most time for a Triton to be up.
+        containers: ``wheel`` serves every image by the wheel's Triton; ``docker`` starts the deployed image
+            under Docker; ``auto`` does so where a daemon answers.
         folder: where the runtime's files lie, in a folder ``port-N`` that is emptied at the start; the
             containers' logs stay there when it ends. None: a temporary one, of which nothing stays.
         enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
@@ -49,6 +52,7 @@ class LocalSettings(BaseSettings):
     invoke_seconds: float = Field(limits.INVOKE_TIMEOUT_SECONDS, gt=0)
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
+    containers: Literal["wheel", "docker", "auto"] = "wheel"
     folder: Path | None = None
     enforce_iam: bool = False
 

@@ -22,6 +22,16 @@ def state_root() -> Path:
     return Path(base) / "sagemaker-mme" / "local"
 
 
+def is_running(pid: int, started: float) -> bool:
+    """Whether a process still runs: that very one, as a pid alone may be reused."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < 1
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeState:
     """A runtime as it was written down at its start.
@@ -54,12 +64,7 @@ class RuntimeState:
 
     def alive(self) -> bool:
         """Whether that very process still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 1
-            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return False
+        return is_running(self.pid, self.started)
 
     def write(self) -> None:
         """Write it down, whole or not at all."""

@@ -66,11 +66,11 @@ class World:
 async def a_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float | str
 ) -> AsyncIterator[World]:
-    def new_container(name: str, environment: Mapping[str, str], folder: Path) -> FakeContainer:
+    def new_container(name: str, deployed: DeployedContainer, folder: Path) -> FakeContainer:
         container = FakeContainer()
         container.fail_start = world.fail_start
         world.containers.append(container)
-        world.environments.append(environment)
+        world.environments.append(deployed.environment)
         return container
 
     def fetch(url: str, most_bytes: int) -> Fetch:
@@ -83,6 +83,9 @@ async def a_world(
 
     world = World(DataPlane(new_container, tmp_path, LocalSettings.model_validate(settings)))
     monkeypatch.setattr(dataplane, "resolve_endpoint", lambda name, **_: world.deployed.get(name))
+    monkeypatch.setattr(
+        dataplane, "endpoint_revision", lambda name, **_: getattr(world.deployed.get(name), "revision", None)
+    )
     monkeypatch.setattr(
         dataplane,
         "list_endpoints",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, aws_cloudwatch, aws_logs
+from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_logs
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
@@ -12,9 +12,11 @@ from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all, kind_of
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
+from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
 from mme_cdk.monitoring.dashboard import EndpointGraphs, GraphRows, alarm_states, header, log_tables
 from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
+from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 from mme_cdk.production_variant import INSTANCE_TYPE
 from mme_cdk.validation import PropsError, known, outside, require
@@ -39,6 +41,7 @@ class EndpointMonitoring(Construct):
     Attributes:
         alarms: every alarm, by severity in lower case.
         dashboard: the dashboard; None where there is none.
+        log_group: the endpoint's log group; None where SageMaker makes it.
     """
 
     def __init__(
@@ -57,6 +60,9 @@ class EndpointMonitoring(Construct):
         log_queries: bool = True,
         period: Duration | None = None,
         minimum_requests: int = 10,
+        contributor_insights: bool = False,
+        log_retention: aws_logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         """Watch an endpoint.
 
@@ -77,10 +83,20 @@ class EndpointMonitoring(Construct):
             period: of the figures, whole minutes, at least one. Default: 1 minute.
             minimum_requests: in a period, below which no share of requests is an alarm, at least 1.
                 Default: 10.
+            contributor_insights: whether to make two Contributor Insights rules that rank models by calls.
+                **Not verified against a live endpoint** (see `ContributorRule`), and CloudWatch charges for
+                each rule and each line that matches: the saved queries show the same. Default: False.
+            log_retention: how long a line of the endpoint's log is kept. The stack then makes the log group
+                `/aws/sagemaker/Endpoints/NAME`, **which collides with one that SageMaker has made**: the
+                deployment fails where the group exists. See `LogRetention` for the ways out. Default: the
+                group is SageMaker's own, and its lines never expire.
+            log_removal_policy: what becomes of that group when it leaves the stack. One that stays behind
+                collides with the next deployment of the same endpoint. Default: it is deleted.
 
         Raises:
             PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
-                no alarm has, thresholds for GPU figures of an instance type without GPU.
+                no alarm has, thresholds for GPU figures of an instance type without GPU, retention for the
+                log of an endpoint that this app does not define.
         """
         require(
             expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
@@ -103,6 +119,7 @@ class EndpointMonitoring(Construct):
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
             _period_fault(length),
+            retention_fault(endpoint) if log_retention is not None else None,
             at=(scope, id),
         )
         super().__init__(scope, id)
@@ -128,6 +145,18 @@ class EndpointMonitoring(Construct):
         self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
         if log_queries:
             self._save_queries(prefix)
+        if contributor_insights:
+            self._rank_models(prefix)
+        self.log_group: aws_logs.ILogGroup | None = None
+        if log_retention is not None:
+            self.log_group = LogRetention(
+                self,
+                "Log",
+                endpoint=endpoint,
+                log_group_name=self._log_group,
+                retention=log_retention,
+                removal_policy=log_removal_policy,
+            ).log_group
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
             graphs = EndpointGraphs(figures, cpu_known=kind is not None, has_gpu=has_gpu)
@@ -154,6 +183,16 @@ class EndpointMonitoring(Construct):
                 name=f"{prefix}/{query.name}",
                 log_group_names=[self._log_group],
                 query_string=query.text,
+            )
+
+    def _rank_models(self, prefix: str) -> None:
+        for rule in CONTRIBUTOR_RULES:
+            aws_cloudwatch.CfnInsightRule(
+                self,
+                "".join(part.capitalize() for part in rule.name.split("-")),
+                rule_name=f"{prefix}-{rule.name}",
+                rule_state="ENABLED",
+                rule_body=rule.body(self._log_group),
             )
 
     def _dashboard(

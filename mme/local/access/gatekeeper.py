@@ -29,6 +29,11 @@ class Gatekeeper:
     def __init__(self, *, enforce: bool) -> None:
         self._enforce = enforce
 
+    @property
+    def enforces(self) -> bool:
+        """Whether anybody is ever refused."""
+        return self._enforce
+
     def check(self, call: Call, method: str, url: str, headers: Mapping[str, str]) -> None:
         """Return where the call may go on.
 

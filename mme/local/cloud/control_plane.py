@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mme.local.cloud.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme.local.cloud.objects import ObjectHead, ObjectMissing, OpenObject, head_object, open_object
 
 if TYPE_CHECKING:
+    from moto.core.base_backend import BackendDict
+
+    from mme.local.cloud.sagemaker.backend import EmbeddedSageMaker
     from mme.local.cloud.sagemaker.records import EndpointRecord, ModelRecord
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "ObjectHead",
     "ObjectMissing",
     "OpenObject",
+    "endpoint_revision",
     "head_object",
     "list_endpoints",
     "open_object",
@@ -97,15 +102,31 @@ def resolve_endpoint(
     return _deployed(endpoint) if endpoint is not None else None
 
 
+def endpoint_revision(
+    name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
+) -> str | None:
+    """`DeployedEndpoint.revision` alone, which every request asks for; None where there is no endpoint."""
+    # Past moto's own look-up, which takes a lock and looks through every service each time.
+    regions = dict.get(_backends(), account)
+    backend = dict.get(regions, region) if regions is not None else None
+    endpoint = backend.endpoints.get(name) if backend is not None else None
+    return endpoint.fleet.revision if endpoint is not None else None
+
+
 def list_endpoints(*, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[DeployedEndpoint]:
     """Every endpoint, by name."""
     return [_deployed(endpoint) for _, endpoint in sorted(dict(_endpoints(account, region)).items())]
 
 
-def _endpoints(account: str, region: str) -> Mapping[str, EndpointRecord]:
+@cache
+def _backends() -> BackendDict[EmbeddedSageMaker]:
     from mme.local.cloud.sagemaker.backend import embedded_sagemaker
 
-    return embedded_sagemaker()[account][region].endpoints
+    return embedded_sagemaker()
+
+
+def _endpoints(account: str, region: str) -> Mapping[str, EndpointRecord]:
+    return _backends()[account][region].endpoints
 
 
 def _deployed(endpoint: EndpointRecord) -> DeployedEndpoint:

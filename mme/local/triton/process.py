@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import json
 import os
 import secrets
 import signal
@@ -13,24 +12,15 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-import aiohttp
-
 from mme.errors import MmeError
-from mme.local.container import (
-    RETURNED_HEADERS,
-    ContainerDiedError,
-    ContainerReply,
-    ContainerTimeoutError,
-)
+from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
+from mme.local.contract import ContractClient
+from mme.local.logs import TAIL_BYTES, tail
 from mme.local.triton.arguments import serve_arguments
 from mme.local.triton.installation import TritonInstallation
 
-TARGET_MODEL_HEADER = "X-Amzn-SageMaker-Target-Model"
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
-_UNLOAD_SECONDS = 360.0
-"""SageMaker waits as long for an unload (triton-inference-server/server, ``sagemaker_server.cc``)."""
-_LOG_TAIL_BYTES = 4000
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here: a forked child should do as little as it can
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend puts its regions
@@ -63,8 +53,7 @@ class TritonProcess:
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process: asyncio.subprocess.Process | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._base = ""
+        self._client: ContractClient | None = None
         self._reserved: socket.socket | None = None
 
     @property
@@ -82,7 +71,6 @@ class TritonProcess:
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
         self._reserved, port = _reserved_port()
-        self._base = f"http://127.0.0.1:{port}"
         command = [
             str(self._installation.server),
             "--model-control-mode=explicit",
@@ -109,12 +97,7 @@ class TritonProcess:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity"},
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
-        )
+        self._client = ContractClient(port)
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
@@ -129,8 +112,7 @@ class TritonProcess:
         Raises:
             ContainerDiedError, ContainerTimeoutError: it ended, or the load did.
         """
-        body = json.dumps({"model_name": handle, "url": str(path)}).encode()
-        return await self._ask("POST", "/models", target_model, body, {}, seconds)
+        return await self._running().load(handle, target_model, str(path), seconds)
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
         """Unload a model; Triton takes about 2 s.
@@ -138,7 +120,7 @@ class TritonProcess:
         Raises:
             ContainerDiedError, ContainerTimeoutError: it ended, or did not answer.
         """
-        return await self._ask("DELETE", f"/models/{handle}", target_model, b"", {}, _UNLOAD_SECONDS)
+        return await self._running().unload(handle, target_model)
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
@@ -148,7 +130,7 @@ class TritonProcess:
         Raises:
             ContainerDiedError, ContainerTimeoutError: it ended, or did not answer in time.
         """
-        return await self._ask("POST", f"/models/{handle}/invoke", target_model, body, headers, seconds)
+        return await self._running().invoke(handle, target_model, body, headers, seconds)
 
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""
@@ -158,9 +140,9 @@ class TritonProcess:
 
     async def stop(self) -> None:
         """End the server and its python processes; their shared memory goes too."""
-        session, self._session = self._session, None
-        if session:
-            await session.close()
+        client, self._client = self._client, None
+        if client:
+            await client.close()
         reserved, self._reserved = self._reserved, None
         try:
             await self._end()
@@ -184,13 +166,7 @@ class TritonProcess:
 
     def last_words(self) -> str:
         """The end of the server's log."""
-        try:
-            with self._log_path.open("rb") as log:
-                log.seek(0, os.SEEK_END)
-                log.seek(max(0, log.tell() - _LOG_TAIL_BYTES))
-                return log.read().decode(errors="replace")
-        except OSError:
-            return ""
+        return tail(self._log_path)
 
     def _first_words(self) -> str:
         """Why a start failed: of a refused flag Triton prints the reason first, then all its help."""
@@ -198,7 +174,7 @@ class TritonProcess:
             text = self._log_path.read_text(errors="replace")
         except OSError:
             return ""
-        return text.partition("Usage: tritonserver")[0].strip()[-_LOG_TAIL_BYTES:]
+        return text.partition("Usage: tritonserver")[0].strip()[-TAIL_BYTES:]
 
     async def _until_up(self) -> None:
         while True:
@@ -207,30 +183,14 @@ class TritonProcess:
                 await self.stop()
                 raise MmeError(f"Triton ended at its start\n{words}")
             with contextlib.suppress(ContainerDiedError, ContainerTimeoutError):
-                if (await self._ask("GET", "/ping", "", b"", {}, 2)).ok:
+                if (await self._running().ping(2)).ok:
                     return
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _ask(
-        self, method: str, path: str, target: str, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> ContainerReply:
-        session = self._session
-        if session is None or session.closed:
+    def _running(self) -> ContractClient:
+        if self._client is None:
             raise ContainerDiedError("the container is not running")
-        sent = {**headers, TARGET_MODEL_HEADER: target} if target else dict(headers)
-        try:
-            async with asyncio.timeout(seconds):
-                async with session.request(method, self._base + path, data=body, headers=sent) as reply:
-                    return ContainerReply(
-                        reply.status,
-                        await reply.read(),
-                        reply.headers.get("Content-Type", "application/octet-stream"),
-                        {name: reply.headers[name] for name in RETURNED_HEADERS if name in reply.headers},
-                    )
-        except TimeoutError:
-            raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise ContainerDiedError(str(error) or type(error).__name__) from None
+        return self._client
 
 
 def _reserved_port() -> tuple[socket.socket, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from mme.errors import MmeError
@@ -57,7 +58,9 @@ def clean(clients: AwsClients, plan: CleanPlan, listener: CleanListener, pause: 
             _empty(clients, one, listener)
     if plan.log_group is not None:
         listener.began(f"log group {plan.log_group}", None)
-        clients.logs.delete_log_group(logGroupName=plan.log_group)
+        # The stack may have had it, and taken it away.
+        with suppress(clients.logs.exceptions.ResourceNotFoundException):
+            clients.logs.delete_log_group(logGroupName=plan.log_group)
         listener.finished(f"log group {plan.log_group}")
     if plan.store is not None:
         after = [one for one in plan.objects if one.bucket in plan.store.buckets]

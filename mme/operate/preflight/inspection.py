@@ -17,6 +17,7 @@ from mme.operate.preflight.stack_checks import (
     NOTHING_DEPLOYED,
     check_data,
     check_fixed_names,
+    check_log_groups,
     check_names,
     check_nested,
     check_status,
@@ -105,6 +106,8 @@ class _Comparison:
         after = self.new.endpoints()
         if self._deployed is not None:
             yield from check_status(self._deployed)
+        if self.is_new or self.old is not None:
+            yield from check_log_groups(self.old, self.new, self._account.has_log_group)
         if self.old is None:
             yield from self._without_old()
             yield from check_names(self._stack.name, {}, after, names={}, taken=self._taken(after))

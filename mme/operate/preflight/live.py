@@ -14,6 +14,7 @@ from mme.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sts import STSClient
 
@@ -81,6 +82,7 @@ class Account:
         sagemaker: a boto3 client.
         scaling: a boto3 client of Application Auto Scaling.
         sts: a boto3 client.
+        logs: a boto3 client.
     """
 
     def __init__(
@@ -90,11 +92,13 @@ class Account:
         sagemaker: SageMakerClient,
         scaling: ApplicationAutoScalingClient,
         sts: STSClient,
+        logs: CloudWatchLogsClient,
     ) -> None:
         self._cloudformation = cloudformation
         self._sagemaker = sagemaker
         self._scaling = scaling
         self._sts = sts
+        self._logs = logs
 
     @property
     def region(self) -> str:
@@ -158,6 +162,11 @@ class Account:
             },
         )
 
+    def has_log_group(self, name: str) -> bool:
+        """Whether there is a log group of that name."""
+        found = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        return any(group.get("logGroupName") == name for group in found)
+
     def instance_types(self, config_name: str) -> dict[str, str]:
         """Instance type by variant of an endpoint config; empty where the config is gone."""
         found = _unless_missing(
@@ -195,6 +204,7 @@ def connect(settings: Settings, region: str | None = None) -> Account:
         sagemaker=clients.sagemaker,
         scaling=clients.scaling,
         sts=clients.sts,
+        logs=clients.logs,
     )
 
 

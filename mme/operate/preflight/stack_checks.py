@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
 from mme.operate.preflight.findings import Effect, Finding
@@ -26,6 +26,7 @@ STATEFUL: Final[Mapping[str, tuple[str, ...]]] = {
     "AWS::EFS::FileSystem": ("AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"),
     "AWS::DynamoDB::Table": ("TableName", "KeySchema", "ImportSourceSpecification"),
 }
+LOG_GROUP: Final = "AWS::Logs::LogGroup"
 _NAMED: Final = {MODEL: "ModelName", ENDPOINT_CONFIG: "EndpointConfigName"}
 # CloudFormation user guide, stack status codes: none of these takes an update.
 _STUCK: Final = (
@@ -184,6 +185,39 @@ def check_fixed_names(old: StackTemplate, new: StackTemplate) -> Iterator[Findin
                     f"leave {_NAMED[resource.type]} out: CloudFormation then makes a new name each time",
                 ),
             )
+
+
+def check_log_groups(
+    old: StackTemplate | None, new: StackTemplate, exists: Callable[[str], bool]
+) -> Iterator[Finding]:
+    """Log groups that the stack would make and that somebody has made before it.
+
+    SageMaker makes an endpoint's at its first line, and leaves it behind when the endpoint is deleted.
+
+    Args:
+        old: what is deployed.
+        new: what would be.
+        exists: whether there is a log group of a name.
+    """
+    before = {one.properties.get("LogGroupName") for one in old.of_type(LOG_GROUP)} if old else set()
+    for resource in new.of_type(LOG_GROUP):
+        name = resource.properties.get("LogGroupName")
+        if not isinstance(name, str) or name in before or not exists(name):
+            continue
+        yield Finding(
+            code="log-group-exists",
+            effect=Effect.FAILS,
+            subject=name,
+            message=f"the log group {resource.logical_id} would be made, and one of that name exists",
+            reason="SageMaker makes an endpoint's log group at its first line and leaves it behind, and "
+            "CloudFormation does not take over what it did not make",
+            way_out=(
+                f"keep it and let its lines expire: aws logs put-retention-policy --log-group-name {name} "
+                "--retention-in-days DAYS, and leave log_retention out of add_monitoring",
+                "or give it to the stack with all its lines: cdk import",
+                f"or lose what was logged: aws logs delete-log-group --log-group-name {name}",
+            ),
+        )
 
 
 def check_nested(stack: str, new: StackTemplate) -> Iterator[Finding]:

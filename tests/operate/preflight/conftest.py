@@ -94,6 +94,7 @@ class Cloud:
         self.endpoints: dict[str, LiveEndpoint] = {}
         self.configs: dict[str, dict[str, str]] = {}
         self.names: dict[str, str] = {}
+        self.log_groups: set[str] = set()
 
     def deployed(self, name: str, template: Mapping[str, Any] | None, **more: Any) -> None:
         facts: Any = {"status": "UPDATE_COMPLETE", "parameters": {}, **more}
@@ -121,6 +122,9 @@ class Cloud:
 
     def endpoint(self, name: str) -> LiveEndpoint | None:
         return self.endpoints.get(name)
+
+    def has_log_group(self, name: str) -> bool:
+        return name in self.log_groups
 
     def instance_types(self, config_name: str) -> dict[str, str]:
         return self.configs.get(config_name, {})

@@ -25,7 +25,7 @@ class Answers:
     """boto3 clients that answer what they are told, in that order, and nothing else."""
 
     def __init__(self) -> None:
-        names = ("cloudformation", "sagemaker", "application-autoscaling", "sts")
+        names = ("cloudformation", "sagemaker", "application-autoscaling", "sts", "logs")
         self.clients: dict[str, Any] = {
             name: boto3.client(  # type: ignore[call-overload]
                 name, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
@@ -48,6 +48,7 @@ class Answers:
             sagemaker=self.clients["sagemaker"],
             scaling=self.clients["application-autoscaling"],
             sts=self.clients["sts"],
+            logs=self.clients["logs"],
         )
 
 
@@ -188,6 +189,15 @@ def test_a_name_that_cloudformation_made(answers: Answers) -> None:
     }
     answers.add("cloudformation", "describe_stack_resource", {"StackResourceDetail": detail})
     assert answers.account().physical_name("serving", "Endpoint") == "made"
+
+
+def test_a_log_group_by_its_whole_name(answers: Answers) -> None:
+    groups = [{"logGroupName": "/aws/sagemaker/Endpoints/mme-2"}]
+    answers.add("logs", "describe_log_groups", {"logGroups": groups})
+    assert not answers.account().has_log_group("/aws/sagemaker/Endpoints/mme")
+    groups.append({"logGroupName": "/aws/sagemaker/Endpoints/mme"})
+    answers.add("logs", "describe_log_groups", {"logGroups": groups})
+    assert answers.account().has_log_group("/aws/sagemaker/Endpoints/mme")
 
 
 @pytest.fixture

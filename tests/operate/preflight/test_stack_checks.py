@@ -209,3 +209,30 @@ def test_credentials_of_another_account(account, document: Document, assembly: C
     folder = assembly(document(), place="aws://999999999999/eu-west-1")
     with pytest.raises(MmeError, match=r"are for account 123456789012, and the assembly deploys .* to 9{12}"):
         inspect(Settings(env="dev"), folder, lambda *_: account)  # type: ignore[arg-type, return-value]
+
+
+GROUP = "/aws/sagemaker/Endpoints/mme-dev"
+
+
+def log_group(days: int) -> dict[str, Any]:
+    return {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": GROUP, "RetentionInDays": days}}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_log_group_that_sagemaker_made_stops_the_deployment(
+    check: Check, document: Document, account: Any, first: bool
+) -> None:
+    account.log_groups.add(GROUP)
+    report = check(None if first else document(), document(Log=log_group(14)))
+    finding = only(report, "log-group-exists")
+    assert finding in report.stopping()
+    assert finding.subject == GROUP
+    assert f"aws logs put-retention-policy --log-group-name {GROUP}" in finding.way_out[0]
+
+
+def test_a_log_group_of_the_stack_s_own_or_a_free_name_is_fine(
+    check: Check, document: Document, account: Any
+) -> None:
+    assert "log-group-exists" not in codes(check(document(), document(Log=log_group(14))))
+    account.log_groups.add(GROUP)
+    assert "log-group-exists" not in codes(check(document(Log=log_group(14)), document(Log=log_group(30))))

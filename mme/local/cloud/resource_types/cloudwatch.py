@@ -1,4 +1,4 @@
-"""AWS::CloudWatch::Alarm."""
+"""AWS::CloudWatch::Alarm and InsightRule."""
 
 from __future__ import annotations
 
@@ -37,4 +37,40 @@ class Alarm:
         return Physical(name, {"Arn": described["MetricAlarms"][0]["AlarmArn"]})
 
 
-TYPES: dict[str, Callable[[], ResourceType]] = {"AWS::CloudWatch::Alarm": Alarm}
+class InsightRule:
+    """A Contributor Insights rule: kept and described; nothing counts its contributors. Ref is its name."""
+
+    name_property = "RuleName"
+
+    def replaces(self, before: Properties, after: Properties) -> bool:
+        """Only a change of the name."""
+        return before.get("RuleName") != after.get("RuleName")
+
+    def create(self, request: Request, properties: Properties) -> Physical:
+        """PutInsightRule."""
+        return self._put(request, str(properties["RuleName"]), properties)
+
+    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:  # noqa: ARG002
+        """PutInsightRule of the same name, which replaces its content."""
+        return self._put(request, physical.id, after)
+
+    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+        """DeleteInsightRules."""
+        request.aws.call("cloudwatch", "delete_insight_rules", {"RuleNames": [physical.id]})
+
+    def _put(self, request: Request, name: str, properties: Properties) -> Physical:
+        rule = {
+            "RuleName": name,
+            "RuleState": properties["RuleState"],
+            "RuleDefinition": properties["RuleBody"],
+            "Tags": properties.get("Tags") or [],
+        }
+        request.aws.call("cloudwatch", "put_insight_rule", rule)
+        arn = f"arn:aws:cloudwatch:{request.region}:{request.account}:insight-rule/{name}"
+        return Physical(name, {"Arn": arn, "RuleName": name})
+
+
+TYPES: dict[str, Callable[[], ResourceType]] = {
+    "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::InsightRule": InsightRule,
+}

@@ -199,7 +199,7 @@ def test_where_a_template_lies(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "type_name", ["AWS::Lambda::Function", "Custom::S3AutoDeleteObjects", "AWS::Fancy::Thing"]
+    "type_name", ["AWS::Batch::JobQueue", "Custom::S3AutoDeleteObjects", "AWS::Fancy::Thing"]
 )
 def test_a_type_that_embedded_aws_lacks_is_refused_by_name(
     deploy: Any, cloudformation: Any, type_name: str

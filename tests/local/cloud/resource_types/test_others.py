@@ -40,6 +40,33 @@ def test_an_alarm_is_made_changed_and_deleted(
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
 
 
+def test_an_insight_rule_is_made_changed_and_deleted(deploy: Any, cloudformation: Any, aws: Any) -> None:
+    def rule(body: str) -> dict[str, Any]:
+        return one(
+            "AWS::CloudWatch::InsightRule", RuleName="models-by-calls", RuleState="ENABLED", RuleBody=body
+        )
+
+    cloudwatch = aws("cloudwatch")
+    deploy(rule('{"AggregateOn": "Count"}'))
+    [made] = cloudwatch.describe_insight_rules()["InsightRules"]
+    assert (made["Name"], made["State"], made["Definition"]) == (
+        "models-by-calls", "ENABLED", '{"AggregateOn": "Count"}',
+    )  # fmt: skip
+    assert deploy(rule('{"AggregateOn": "Sum"}'))["StackStatus"] == "UPDATE_COMPLETE"
+    [changed] = cloudwatch.describe_insight_rules()["InsightRules"]
+    assert changed["Definition"] == '{"AggregateOn": "Sum"}'
+    cloudformation.delete_stack(StackName="app")
+    assert cloudwatch.describe_insight_rules()["InsightRules"] == []
+
+
+def test_a_log_group_that_sagemaker_has_made_collides(deploy: Any, aws: Any) -> None:
+    name = "/aws/sagemaker/Endpoints/mme"
+    aws("logs").create_log_group(logGroupName=name)
+    assert deploy(one("AWS::Logs::LogGroup", LogGroupName=name))["StackStatus"] == "ROLLBACK_COMPLETE"
+    [group] = aws("logs").describe_log_groups()["logGroups"]
+    assert group["logGroupName"] == name
+
+
 def test_a_log_groups_retention_changes_in_place(
     deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
 ) -> None:
