@@ -82,7 +82,7 @@ class DataPlane:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
         if len(call.body) > self._settings.payload_bytes:
-            raise outcome.too_large(len(call.body), self._settings.payload_bytes)
+            raise outcome.too_large(self._settings.payload_bytes)
         serving = await self._current(call)
         model = call.checked_model()
         variant, instance = serving.choose(model, call.target_variant)

@@ -59,7 +59,7 @@ class Instance:
         self._container = container
         self._folder = folder
         self._settings = settings
-        self._shelf = ArtifactShelf(folder / "models", fetch, settings.disk_bytes)
+        self._shelf = ArtifactShelf(folder / "models", fetch, settings.disk_bytes, settings.disk_eviction)
         self._models = ModelKeeper(
             name, container, self._shelf, settings, self._kill, keep_loaded=keep_loaded
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mme.fleet import ModelDisk
+from mme.fleet import EvictionOrder, ModelDisk
 from mme.local.artifact import Artifact
 
 _ABANDONED_SECONDS = 5.0
@@ -52,12 +52,19 @@ class ArtifactShelf:
         folder: where they go; made when needed.
         fetch: brings one.
         budget: bytes that all together may take; see `mme.fleet.ModelDisk`.
+        order: which one leaves first.
     """
 
-    def __init__(self, folder: Path, fetch: Fetch, budget: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fetch: Fetch,
+        budget: int,
+        order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED,
+    ) -> None:
         self._folder = folder
         self._fetch = fetch
-        self._disk = ModelDisk(budget)
+        self._disk = ModelDisk(budget, order)
         self._lock = threading.Lock()  # around the ledger and the files: downloads run in threads
         self._artifacts: dict[str, Artifact] = {}
         self._coming: dict[str, _Coming] = {}

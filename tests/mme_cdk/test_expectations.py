@@ -275,6 +275,7 @@ def test_grants(stack: Stack, endpoint: MultiModelEndpoint, role: aws_iam.Role) 
             r"prefix \.\./x/ holds \. or \.\., which S3",
         ),
         (lambda: endpoint.grant_publish_models(role, prefix=None), r"prefix is None; it must be a text"),
+        (lambda: endpoint.grant_resolve_aliases("me"), r'grantee is "me"; it must be a role'),
         (lambda: endpoint.grant_read_models("me"), r'grantee is "me"; it must be a role, a user or another'),
     ]
     for call, fault in wrong:
