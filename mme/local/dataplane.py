@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mme.local.instance import Instance
 from mme.local.load import LoadFailedError, NotReadyError
 from mme.local.serving import ContainerFactory, Serving, multi_model_variants, stop_all
 from mme.local.settings import LocalSettings
+from mme.local.trace import NoObserver, Observer, Trace
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +49,17 @@ class DataPlane:
         new_container: makes the container of an instance.
         folder: where containers and unpacked models live; the caller removes it.
         settings: budgets and time limits.
+        observer: told of requests and loads.
     """
 
-    def __init__(self, new_container: ContainerFactory, folder: Path, settings: LocalSettings) -> None:
+    def __init__(
+        self,
+        new_container: ContainerFactory,
+        folder: Path,
+        settings: LocalSettings,
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer or NoObserver()
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
@@ -65,13 +76,26 @@ class DataPlane:
         Raises:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
+        began = time.perf_counter()
+        trace = Trace()
+        try:
+            answered = await self._answer(call, trace)
+        except outcome.InvocationError as error:
+            self._observer.finished(call, trace, time.perf_counter() - began, error)
+            raise
+        self._observer.finished(call, trace, time.perf_counter() - began, None)
+        return answered
+
+    async def _answer(self, call: Call, trace: Trace) -> Invocation:
         if len(call.body) > self._settings.payload_bytes:
             raise outcome.too_large(len(call.body), self._settings.payload_bytes)
         serving = await self._current(call)
         model = call.checked_model()
         variant, instance = serving.choose(model, call.target_variant)
+        trace.variant, trace.instance = variant.variant.name, instance.name
+        trace.instances = len(variant.instances)
         try:
-            reply = await instance.invoke(model, call.body, call.headers)
+            reply = await instance.invoke(model, call.body, call.headers, trace)
         except NotReadyError:
             raise outcome.model_not_ready(model) from None
         except LoadFailedError as error:
@@ -174,7 +198,8 @@ class DataPlane:
             if known is not None and known.endpoint.revision == endpoint.revision:
                 self._retire(known, await known.scale(endpoint))
             else:
-                fresh = Serving(endpoint, self._new_container, self._folder, self._settings)
+                timed = functools.partial(self._observer.stepped, key[0], endpoint.name)
+                fresh = Serving(endpoint, self._new_container, self._folder, self._settings, timed)
                 await fresh.scale(endpoint)
                 known = self._serving.get(key)  # reconcile may have let it go meanwhile
                 self._serving[key] = fresh

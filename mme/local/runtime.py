@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import shutil
@@ -25,6 +24,7 @@ from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
+from mme.local.observability.watch import Watch, log_path
 from mme.local.settings import LocalSettings
 from mme.local.triton.installation import TritonInstallation
 from mme.local.triton.process import TritonProcess
@@ -78,10 +78,11 @@ async def _serve(
             folder,
             environment,
             start_seconds=settings.start_seconds,
-            log=logs / f"{name.replace('/', '-')}.log",
+            log=log_path(logs, name),
         )
 
-    data_plane = DataPlane(new_container, workdir / "instances", settings)
+    watch = Watch(logs, settings.metrics_seconds)
+    data_plane = DataPlane(new_container, workdir / "instances", settings, watch)
 
     def describe() -> dict[str, object]:
         return {
@@ -111,15 +112,18 @@ async def _serve(
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
-        reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        beside = [
+            asyncio.create_task(_reconcile(data_plane, logs)),
+            asyncio.create_task(watch.run(data_plane.describe)),
+        ]
         try:
             replace(here, ready=True).write()
             ready(here)
             await stop.wait()
         finally:
-            reconciler.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reconciler
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await data_plane.stop()
             await runner.cleanup()
 

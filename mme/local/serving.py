@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from mme.local.container import ServingContainer
 from mme.local.instance import Instance
 from mme.local.settings import LocalSettings
 from mme.local.shelf import Fetch, Order
+from mme.local.trace import Step
 
 ContainerFactory = Callable[[str, Mapping[str, str], Path], ServingContainer]
 """Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
@@ -51,6 +53,7 @@ class Serving:
         new_container: makes the container of an instance.
         folder: where instances live.
         settings: budgets and time limits.
+        timed: told the variant, the step and its seconds of every download, load and unload.
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class Serving:
         new_container: ContainerFactory,
         folder: Path,
         settings: LocalSettings,
+        timed: Callable[[str, Step, float], None] = lambda *_: None,
     ) -> None:
+        self._timed = timed
         self.endpoint = endpoint
         self.requests = 0
         self.variants = {
@@ -157,6 +162,7 @@ class Serving:
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
+            timed=functools.partial(self._timed, serving.variant.name),
         )
 
     async def _start(self, instances: list[Instance]) -> None:

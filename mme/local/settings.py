@@ -30,6 +30,7 @@ class LocalSettings(BaseSettings):
         start_seconds: most time for a Triton to be up.
         folder: where the runtime's files lie, in a folder ``port-N`` that is emptied at the start; the
             containers' logs stay there when it ends. None: a temporary one, of which nothing stays.
+        metrics_seconds: between two publications of CloudWatch's metrics (AWS: 60).
         enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
 
@@ -46,6 +47,7 @@ class LocalSettings(BaseSettings):
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
     folder: Path | None = None
+    metrics_seconds: float = Field(60, gt=0)
     enforce_iam: bool = False
 
     @property

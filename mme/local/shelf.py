@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mme.fleet import ModelDisk
 from mme.local.artifact import Artifact
+from mme.local.trace import Step, StepTimed, unseen
 
 _ABANDONED_SECONDS = 5.0
 
@@ -52,9 +54,11 @@ class ArtifactShelf:
         folder: where they go; made when needed.
         fetch: brings one.
         budget: bytes that all together may take; see `mme.fleet.ModelDisk`.
+        timed: told of every download.
     """
 
-    def __init__(self, folder: Path, fetch: Fetch, budget: int) -> None:
+    def __init__(self, folder: Path, fetch: Fetch, budget: int, timed: StepTimed = unseen) -> None:
+        self._timed = timed
         self._folder = folder
         self._fetch = fetch
         self._disk = ModelDisk(budget)
@@ -147,8 +151,10 @@ class ArtifactShelf:
 
     async def _bring(self, coming: _Coming) -> None:
         order = coming.order
+        began = time.perf_counter()
         try:
             artifact = await asyncio.to_thread(self._fetch, order)
+            self._timed(Step.DOWNLOAD, time.perf_counter() - began)
         except BaseException:
             order.abandoned.set()
             if self._coming.get(order.model) is coming:
