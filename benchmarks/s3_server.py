@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,9 +50,9 @@ def s3_server(folder: Path) -> Iterator[str]:
     }
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": [identity]}))
-    ports = _free_ports(len(_PORT_FLAGS))
+    ports = free_ports(len(_PORT_FLAGS))
     command = [
-        _program("weed"),
+        program("weed"),
         "-logtostderr=true",
         "server",
         "-s3",
@@ -67,7 +68,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            _wait_until_up(url, process)
+            wait_until_up(url, process)
             _wait_until_it_stores(url, process)
             yield url
         finally:
@@ -78,20 +79,21 @@ def s3_server(folder: Path) -> Iterator[str]:
 @contextmanager
 def far_away(url: str, milliseconds: float) -> Iterator[str]:
     """The same server behind a network of this round trip time; the way there takes half of it, and back."""
-    port, target = _free_ports(1)[0], int(url.rpartition(":")[2])
+    port, target = free_ports(1)[0], int(url.rpartition(":")[2])
     command = [sys.executable, "-m", "benchmarks.slow_network", str(port), str(target), str(milliseconds)]
     process = subprocess.Popen(command)
     try:
         slow = f"http://localhost:{port}"
-        _wait_until_up(slow, process)
+        wait_until_up(slow, process)
         yield slow
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
+@cache
 def session() -> Any:
-    """A boto3 session with the server's credentials."""
+    """A boto3 session with the server's credentials: one, as `boto3.client` too keeps one."""
     import boto3
 
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
@@ -105,7 +107,8 @@ def client(url: str) -> Any:
     return session().client("s3", endpoint_url=url, config=config)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Where a program of an installed wheel is."""
     beside = Path(sysconfig.get_path("scripts")) / name
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
@@ -113,7 +116,8 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
@@ -124,7 +128,8 @@ def _free_ports(count: int) -> list[int]:
             one.close()
 
 
-def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a server answers anything at all."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

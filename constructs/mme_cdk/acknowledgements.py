@@ -18,7 +18,13 @@ from constructs import Construct, IConstruct, IValidation
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Accept the finding of a rule without details, such as `S1`, on `scope` and everything below it."""
+    """Accept the finding of a rule without details on `scope` and everything below it.
+
+    Args:
+        scope: the construct.
+        rule: of AwsSolutions, without the pack's name, such as `S1`.
+        reason: why the finding is right as it is.
+    """
     Validations.of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
 
 
@@ -31,7 +37,8 @@ def acknowledge_wildcards(
         scope: the role or policy that gets the statement.
         reason: why no narrower statement can do.
         resources: the statement's resource ARNs; those without `*` need no exception and are passed over.
-        actions: actions with `*` in them.
+            Default: none.
+        actions: actions with `*` in them. Default: none.
     """
     findings = [f"Action::{action}" for action in actions if "*" in action]
     late = []

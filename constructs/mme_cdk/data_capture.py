@@ -69,7 +69,11 @@ class DataCapture:
         )
 
     def fault_beside(self, models: ModelStore) -> str | None:
-        """Why it can't go there: the containers would get the right to overwrite the models they run."""
+        """Why it can't go there: the containers would get the right to overwrite the models they run.
+
+        Args:
+            models: where the endpoint's models lie.
+        """
         if not _same_bucket(self.bucket, models.bucket) or not (known(self.prefix) and known(models.prefix)):
             return None
         if not (self.prefix.startswith(models.prefix) or models.prefix.startswith(self.prefix)):

@@ -46,7 +46,10 @@ class CapacitySize:
 
     @classmethod
     def percent(cls, value: int) -> CapacitySize:
-        """So many percent of the variant's instances, 1 to 100.
+        """So many percent of the variant's instances.
+
+        Args:
+            value: percent, 1 to 100.
 
         Raises:
             PropsError: a percentage outside 1 to 100.
@@ -56,7 +59,10 @@ class CapacitySize:
 
     @classmethod
     def instances(cls, value: int) -> CapacitySize:
-        """So many instances, at least 1.
+        """So many instances.
+
+        Args:
+            value: at least 1.
 
         Raises:
             PropsError: fewer than one instance.
@@ -65,7 +71,11 @@ class CapacitySize:
         return cls(type="INSTANCE_COUNT", value=value)
 
     def percent_of(self, instances: int) -> float | None:
-        """Its share of a fleet of so many instances, percent; None where only deployment knows it."""
+        """Its share of a fleet in percent; None where only deployment knows it.
+
+        Args:
+            instances: the fleet's size.
+        """
         if not known(self.value):
             return None
         if self.type == "CAPACITY_PERCENT":
@@ -250,6 +260,9 @@ class DeploymentStrategy:
 
     def with_alarm(self, alarm: aws_cloudwatch.IAlarm) -> DeploymentStrategy:
         """The same strategy that also goes back on this alarm.
+
+        Args:
+            alarm: of the endpoint's account and region.
 
         Raises:
             PropsError: more than 10 alarms.

@@ -111,7 +111,12 @@ class Endpoint(EndpointBase):
         return [] if self._deployment is None else _fleet_faults(self._deployment, self.config)
 
     def capacity_faults(self, *, min_capacity: int | None, max_capacity: int | None) -> list[str]:
-        """Why the deployment strategy can't work with a fleet of these bounds; None = bound not given."""
+        """Why the deployment strategy can't work with a fleet of these bounds.
+
+        Args:
+            min_capacity: fewest instances; None = not given.
+            max_capacity: most instances; None = not given.
+        """
         if self._deployment is None:
             return []
         bounds = {"min_capacity": min_capacity, "max_capacity": max_capacity}

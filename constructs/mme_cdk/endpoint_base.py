@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, Token, aws_iam
+from aws_cdk import Annotations, ArnFormat, Names, Stack, aws_iam
 from constructs import Construct, IConstruct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
@@ -14,7 +14,7 @@ from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch, aws_events
+    from aws_cdk import aws_events
 
 # Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
 _EVENT_SOURCE = "aws.sagemaker"
@@ -81,7 +81,9 @@ class EndpointBase(EndpointMetrics):
         Raises:
             PropsError: neither name nor ARN, a text that is no endpoint's ARN, a name that contradicts it.
         """
-        return _ImportedEndpoint(
+        from mme_cdk.imported_endpoint import ImportedEndpoint
+
+        return ImportedEndpoint(
             scope,
             id,
             endpoint_name=endpoint_name,
@@ -99,6 +101,18 @@ class EndpointBase(EndpointMetrics):
         variant_name: str = "AllTraffic",
         models: ModelStore | None = None,
     ) -> None:
+        """Name the endpoint; `Endpoint` and the imports call it.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint_name: its name. Default: derived from the path.
+            variant_name: the variant that metrics are of. Default: `AllTraffic`.
+            models: where its models lie. Default: unknown.
+
+        Raises:
+            PropsError: a name that SageMaker does not take.
+        """
         super().__init__(scope, id)
         self._variant_name = variant_name
         self._models = models
@@ -150,7 +164,11 @@ class EndpointBase(EndpointMetrics):
         )
 
     def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it call every model of this endpoint."""
+        """Let it call every model of this endpoint.
+
+        Args:
+            grantee: who, of the endpoint's own account.
+        """
         return self.grant(grantee, "sagemaker:InvokeEndpoint")
 
     def grant_invoke_model(self, grantee: aws_iam.IGrantable, *patterns: str) -> aws_iam.Grant:
@@ -179,7 +197,11 @@ class EndpointBase(EndpointMetrics):
         )
 
     def grant_describe(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it see the endpoint's state: status, live instance counts, a failure's reason."""
+        """Let it see the endpoint's state: status, live instance counts, a failure's reason.
+
+        Args:
+            grantee: who, of the endpoint's own account.
+        """
         return self.grant(grantee, "sagemaker:DescribeEndpoint")
 
     def grant_publish_models(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
@@ -205,6 +227,9 @@ class EndpointBase(EndpointMetrics):
 
     def grant_read_models(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Let it list and read the models, for checks and copies.
+
+        Args:
+            grantee: who, of this account or another; another's also gets a statement in the bucket's policy.
 
         Raises:
             PropsError: an imported endpoint that was not told where its models lie.
@@ -283,59 +308,6 @@ class EndpointBase(EndpointMetrics):
         )
 
 
-class _ImportedEndpoint(EndpointBase):
-    """An endpoint that another app, or nobody's, defines."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        endpoint_name: str | None,
-        endpoint_arn: str | None,
-        variant_name: str,
-        models: ModelStore | None,
-    ) -> None:
-        path = f"{scope.node.path}/{id}"
-        require(
-            "neither endpoint_name nor endpoint_arn is given: give one"
-            if endpoint_name is None and endpoint_arn is None
-            else None,
-            _arn_fault(endpoint_arn, endpoint_name),
-            path=path,
-        )
-        parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
-        super().__init__(
-            scope,
-            id,
-            endpoint_name=endpoint_name or (parts.resource_name if parts else None),
-            variant_name=variant_name,
-            models=models,
-        )
-        self._arn = endpoint_arn
-        # What only deployment knows is taken to be here, as aws-cdk's own imports do.
-        self._place_account = parts.account if parts and known(parts.account) else None
-        self._place_region = parts.region if parts and known(parts.region) else None
-
-    @property
-    def endpoint_arn(self) -> str:
-        """The ARN it was imported by, or the one made from its name."""
-        return self._arn or super().endpoint_arn
-
-    @property
-    def _account(self) -> str:
-        return self._place_account or super()._account
-
-    @property
-    def _region(self) -> str:
-        return self._place_region or super()._region
-
-    def _place(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
-        if self._place_account is None and self._place_region is None:
-            return super()._place(metric)
-        return metric.with_(account=self._place_account, region=self._place_region)
-
-
 def _default_name(scope: IConstruct) -> str:
     """The name that an endpoint gets from its path: stable, unique in the app, valid, in lower case."""
     return Names.unique_resource_name(scope, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-").lower()
@@ -350,17 +322,6 @@ def _name_fault(name: str) -> str | None:
         f"endpoint_name {name} is not valid: use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and "
         "hyphens, a letter or digit first and last"
     )
-
-
-def _arn_fault(arn: str | None, name: str | None) -> str | None:
-    if arn is None or Token.is_unresolved(arn):
-        return None
-    match = re.fullmatch(r"arn:[\w-]+:sagemaker:[\w-]+:\d{12}:endpoint/([^/]+)", arn)
-    if match is None:
-        return f"{arn} is not an endpoint's ARN: use arn:aws:sagemaker:REGION:ACCOUNT:endpoint/NAME"
-    if name is not None and known(name) and name.lower() != match[1].lower():
-        return f"endpoint_name {name} is not the name in {arn}: give one of them"
-    return None
 
 
 def _pattern_fault(pattern: str) -> str | None:

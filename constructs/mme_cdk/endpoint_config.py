@@ -158,7 +158,10 @@ class EndpointConfig(Construct):
         return self._variants[0].model
 
     def variant(self, name: str | None = None) -> ProductionVariant:
-        """The variant of that name; the first one where none is given.
+        """The variant of that name.
+
+        Args:
+            name: Default: the first one's.
 
         Raises:
             PropsError: no variant has that name.
@@ -249,7 +252,15 @@ class EndpointConfig(Construct):
         return variant
 
     def ensure_instances(self, minimum: int, *, variant_name: str | None = None) -> None:
-        """Start with at least `minimum` instances, as a variant below its scaling minimum scales at once."""
+        """Start with at least `minimum` instances, as a variant below its scaling minimum scales at once.
+
+        Args:
+            minimum: instances.
+            variant_name: which variant. Default: the first.
+
+        Raises:
+            PropsError: no variant has that name.
+        """
         variant = self.variant(variant_name)
         count = variant.initial_instance_count
         if known(count) and known(minimum) and count < minimum:

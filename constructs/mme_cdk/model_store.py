@@ -30,6 +30,10 @@ class ModelStore:
     def __init__(self, bucket: aws_s3.IBucket, *, prefix: str = "models/") -> None:
         """Say where the models lie; `ModelStore.from_bucket` reads better.
 
+        Args:
+            bucket: owned or imported.
+            prefix: key prefix, ends in `/`. Default: `models/`.
+
         Raises:
             PropsError: a prefix that SageMaker would not take as a folder of models.
         """
@@ -56,7 +60,11 @@ class ModelStore:
         return self.bucket.s3_url_for_object(self.prefix)
 
     def grant_read(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it list the prefix and read the models under it: what an execution role needs, no more."""
+        """Let it list the prefix and read the models under it: what an execution role needs, no more.
+
+        Args:
+            grantee: who, of this account or another.
+        """
         objects = self.bucket.arn_for_objects(f"{self.prefix}*")
         read = aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee, actions=["s3:GetObject"], resource_arns=[objects], resource=self.bucket

@@ -39,6 +39,7 @@ class MultiModel(Construct):
     Attributes:
         models: where the archives lie.
         image_traits: what is known of the image.
+        companion_traits: what is known of the images of the pipeline's other containers, in their order.
         role: the containers' role.
     """
 
@@ -114,6 +115,7 @@ class MultiModel(Construct):
             Annotations.of(self).add_warning_v2("mme:image", warning)
         self.models = models
         self.image_traits = image.traits
+        self.companion_traits = tuple(container.image.traits for container in further)
         self.role: aws_iam.IRole = role or ExecutionRole(self, "Role")
         models.grant_read(self.role)
         self._network: ModelNetwork | None = None

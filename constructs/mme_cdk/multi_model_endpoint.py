@@ -190,13 +190,30 @@ class MultiModelEndpoint(EndpointBase):
         return self.model.connections
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
-        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`."""
+        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`.
+
+        Args:
+            alarms: of this account and region, at most 10 with those of the strategy.
+
+        Raises:
+            PropsError: too many alarms, or one of another account or region.
+        """
         self.endpoint.add_rollback_alarm(*alarms)
 
     def auto_scale_instance_count(
         self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
     ) -> ScalableInstanceCount:
-        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`."""
+        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`.
+
+        Args:
+            min_capacity: fewest instances, at least 1. Default: 1.
+            max_capacity: most instances.
+            variant_name: which variant. Default: the first.
+
+        Raises:
+            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
+                second call for the same variant.
+        """
         return self.endpoint.auto_scale_instance_count(
             min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
         )

@@ -40,7 +40,11 @@ class PipelineContainer:
         return self.bucket.s3_url_for_object(self.key)
 
     def grant_read(self, grantee: aws_iam.IGrantable) -> None:
-        """Let it read the model, and decrypt it where the bucket's key is known; nothing else."""
+        """Let it read the model, and decrypt it where the bucket's key is known; nothing else.
+
+        Args:
+            grantee: who.
+        """
         if self.bucket is None or self.key is None:
             return
         aws_iam.Grant.add_to_principal_or_resource(

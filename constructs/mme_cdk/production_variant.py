@@ -17,7 +17,7 @@ from mme.catalog.limits import (
     VARIANT_NAME_PATTERN,
     VOLUME_SIZE_RANGE_GIB,
 )
-from mme.catalog.suitability import Verdict, check_instance
+from mme.catalog.suitability import Verdict, check_companion, check_instance
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.validation import known, outside, outside_seconds, seconds
 
@@ -65,7 +65,21 @@ class ProductionVariant:
         routing_strategy: RoutingStrategy | None = None,
         next_instance_type: str | None = None,
     ) -> None:
-        """Take the variant's settings; see `EndpointConfig.add_variant` for what each means."""
+        """Take the variant's settings; `EndpointConfig` says more of each.
+
+        Args:
+            variant_name: its name.
+            model: what it serves.
+            instance_type: such as `ml.g5.xlarge`.
+            initial_instance_count: instances to start with, at least 1. Default: 1.
+            initial_variant_weight: its share of the traffic beside the others'. Default: 1.0.
+            volume_size: storage of each instance, 1 to 512 GiB. Default: SageMaker's own.
+            model_data_download_timeout: 60 to 3600 s. Default: SageMaker's own.
+            container_startup_health_check_timeout: 60 to 3600 s. Default: SageMaker's own.
+            inference_ami_version: the instances' AMI. Default: what the image needs, else SageMaker's own.
+            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
+            next_instance_type: the type to change to in two phases. Default: none.
+        """
         self.variant_name = variant_name
         self.model = model
         self.instance_type = instance_type
@@ -114,7 +128,11 @@ class ProductionVariant:
         ]
 
     def warn(self, scope: Construct) -> None:
-        """Put what may not work, or wastes money, where the CDK CLI shows it."""
+        """Put what may not work, or wastes money, where the CDK CLI shows it.
+
+        Args:
+            scope: the construct that the warnings are about.
+        """
         for warning in self._verdict().warnings:
             Annotations.of(scope).add_warning_v2("mme:instanceType", warning)
         for warning in self._ami_verdict().warnings:
@@ -138,7 +156,18 @@ class ProductionVariant:
     def _verdict(self) -> Verdict:
         if not known(self.instance_type):
             return Verdict()
-        return check_instance(self.instance_type, self.model.image_traits)
+        return self._verdict_on(self.instance_type)
+
+    def _verdict_on(self, instance_type: str) -> Verdict:
+        """What speaks against a type for the multi-model container and those of its pipeline."""
+        found = [
+            check_instance(instance_type, self.model.image_traits),
+            *(check_companion(instance_type, traits) for traits in self.model.companion_traits),
+        ]
+        return Verdict(
+            errors=tuple(error for verdict in found for error in verdict.errors),
+            warnings=tuple(warning for verdict in found for warning in verdict.warnings),
+        )
 
     def _next_type_faults(self) -> list[str]:
         """Faults of the type to come: found before the first phase is deployed, not before the second."""
@@ -149,7 +178,7 @@ class ProductionVariant:
                 "next_instance_type needs both types known at synth, to see whether they differ: "
                 "write them out, or leave next_instance_type out"
             ]
-        verdict = check_instance(self.next_instance_type, self.model.image_traits)
+        verdict = self._verdict_on(self.next_instance_type)
         return [f"next_instance_type: {fault}" for fault in verdict.errors]
 
     def _ami_verdict(self) -> Verdict:

@@ -9,27 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_iam
+from aws_cdk import aws_iam
 from constructs import Construct
 
-from mme.catalog.images import (
-    CatalogImage,
-    ImageTraits,
-    Processor,
-    catalog_image,
-    domain_suffix,
-    parse_ecr_uri,
-    traits_of,
-)
+from mme.catalog.images import ImageTraits, Processor, catalog_image
 from mme.errors import MmeError
-from mme_cdk.acknowledgements import acknowledge_grant
 from mme_cdk.validation import PropsError, known
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
-
-_PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
-_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +34,9 @@ class ServingImageConfig:
 class ServingImage(ABC):
     """An image with a multi-model server in it.
 
+    The factories named after frameworks give AWS's own x86-64 images. For Graviton types, AWS's arm64 images
+    and those of your own come by `from_uri`, `from_ecr_repository` or `from_docker_asset`.
+
     Attributes:
         traits: what is known of it before it runs; instance types are checked against it.
     """
@@ -54,7 +45,7 @@ class ServingImage(ABC):
 
     @classmethod
     def triton(
-        cls, version: str, *, processor: Processor = Processor.GPU, account: str | None = None
+        cls, version: str, *, processor: Processor | str = Processor.GPU, account: str | None = None
     ) -> ServingImage:
         """NVIDIA's Triton as AWS builds it for SageMaker: the one image that serves many models on a GPU.
 
@@ -62,11 +53,11 @@ class ServingImage(ABC):
 
         Args:
             version: NVIDIA's release, such as `26.05`.
-            processor: the build. Default: GPU.
+            processor: the build; the enum's value, `cpu` or `gpu`, will do. Default: GPU.
             account: the account that holds the repository. Default: AWS's, by region.
 
         Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            PropsError: a version that this catalog lacks, another processor, or an account without 12 digits.
         """
         return _catalog_serving_image("triton", version, account, processor)
 
@@ -176,13 +167,19 @@ class ServingImage(ABC):
 
     @classmethod
     def from_ecr_repository(cls, repository: aws_ecr.IRepository, tag: str = "latest") -> ServingImage:
-        """An image of your own. It needs the label `com.amazonaws.sagemaker.capabilities.multi-models=true`.
+        """An image of your own.
+
+        It needs a multi-model server and the label `com.amazonaws.sagemaker.capabilities.multi-models=true`.
+        Nothing can look into an image at synth: without them it is SageMaker that refuses, at deployment. Nor
+        is the processor or the architecture checked against the instance type.
 
         Args:
             repository: owned or imported.
             tag: tag, or digest with its `sha256:`. Default: `latest`.
         """
-        return _EcrServingImage(repository, tag)
+        from mme_cdk.own_serving_image import EcrServingImage
+
+        return EcrServingImage(repository, tag)
 
     @classmethod
     def from_docker_asset(
@@ -196,7 +193,8 @@ class ServingImage(ABC):
     ) -> ServingImage:
         """An image that the CDK CLI builds and pushes with each deployment; that needs Docker.
 
-        It needs the label `com.amazonaws.sagemaker.capabilities.multi-models=true`.
+        It needs a multi-model server and the label `com.amazonaws.sagemaker.capabilities.multi-models=true`,
+        which are not checked; the platform is, against the instance type's architecture.
 
         Args:
             directory: the build context.
@@ -209,11 +207,15 @@ class ServingImage(ABC):
         Raises:
             PropsError: no such directory, or no such Dockerfile in it.
         """
-        return _DockerServingImage(Path(directory), file, target, build_args, platform)
+        from mme_cdk.own_serving_image import DockerServingImage
+
+        return DockerServingImage(Path(directory), file, target, build_args, platform)
 
     @classmethod
     def from_uri(cls, uri: str) -> ServingImage:
-        """Any image in ECR by its full uri, AWS's own of other versions among them.
+        """Any image in ECR by its full uri, AWS's own of other versions and for Graviton among them.
+
+        That it serves many models is taken on trust: a uri says nothing about the server in the image.
 
         Args:
             uri: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`. Pull rights are granted for it; a
@@ -222,7 +224,9 @@ class ServingImage(ABC):
         Raises:
             PropsError: a uri outside ECR, which SageMaker can't pull from.
         """
-        return _UriServingImage(uri)
+        from mme_cdk.own_serving_image import UriServingImage
+
+        return UriServingImage(uri)
 
     @abstractmethod
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
@@ -230,159 +234,18 @@ class ServingImage(ABC):
 
 
 def _catalog_serving_image(
-    framework: str, version: str, account: str | None, processor: Processor = Processor.CPU
+    framework: str, version: str, account: str | None, processor: Processor | str = Processor.CPU
 ) -> ServingImage:
+    from mme_cdk.catalog_serving_image import CatalogServingImage
+
     if known(account) and not re.fullmatch(r"\d{12}", str(account)):
         raise PropsError([f"account {account} is not valid: an AWS account has 12 digits"])
     try:
-        return _CatalogServingImage(catalog_image(framework), version, processor, account)
+        build = Processor(processor)
+    except ValueError:
+        choices = " or ".join(f"Processor.{each.name}" for each in Processor)
+        raise PropsError([f"processor {processor} is not valid: use {choices}"]) from None
+    try:
+        return CatalogServingImage(catalog_image(framework), version, build, account)
     except MmeError as error:
         raise PropsError([error.message]) from None
-
-
-class _CatalogServingImage(ServingImage):
-    """One of AWS's own images, whose account depends on the region."""
-
-    def __init__(self, image: CatalogImage, version: str, processor: Processor, account: str | None) -> None:
-        self._image = image
-        self._version = version
-        self._account = account
-        self._tag = image.tag(version, processor)
-        self._repository = image.framework.repository
-        self.traits = image.traits(version, processor)
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        stack = Stack.of(scope)
-        account = self._account or self._account_in(stack, scope)
-        # A known region's suffix comes from the catalog, so that the uri is plain text in the template.
-        suffix = domain_suffix(stack.region) if known(stack.region) else Aws.URL_SUFFIX
-        arn = stack.format_arn(
-            service="ecr", account=account, resource="repository", resource_name=self._repository
-        )
-        _grant_pull(role, arn)
-        registry = f"{account}.dkr.ecr.{stack.region}.{suffix}"
-        return ServingImageConfig(image_uri=f"{registry}/{self._repository}:{self._tag}")
-
-    def _account_in(self, stack: Stack, scope: Construct) -> str:
-        if known(stack.region):
-            try:
-                self._image.require_region(self._version, stack.region)
-            except MmeError as error:
-                raise PropsError([error.message], path=scope.node.path) from None
-            return self._image.accounts[stack.region]
-        return self._account_mapping(stack).find_in_map(Aws.REGION, "Account")
-
-    def _account_mapping(self, stack: Stack) -> CfnMapping:
-        """One mapping a stack and version, however many endpoints use it."""
-        # Mappings are named by letters and digits alone.
-        id = re.sub(r"[^A-Za-z0-9]", "", f"{self._image.framework.name.title()}{self._version}Accounts")
-        existing = stack.node.try_find_child(id)
-        if isinstance(existing, CfnMapping):
-            return existing
-        rows = {
-            region: {"Account": self._image.accounts[region]} for region in self._image.regions(self._version)
-        }
-        return CfnMapping(stack, id, mapping=rows)
-
-
-class _EcrServingImage(ServingImage):
-    """An image of a repository known to the app."""
-
-    def __init__(self, repository: aws_ecr.IRepository, tag: str) -> None:
-        self._repository = repository
-        self._tag = tag
-        name = repository.repository_name
-        self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:  # noqa: ARG002
-        self._repository.grant_pull(role)
-        _acknowledge_authorization(role)
-        return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
-
-
-class _DockerServingImage(ServingImage):
-    """An image built from a directory."""
-
-    def __init__(
-        self,
-        directory: Path,
-        file: str,
-        target: str | None,
-        build_args: Mapping[str, str] | None,
-        platform: aws_ecr_assets.Platform | None,
-    ) -> None:
-        if not directory.is_dir():
-            raise PropsError([f"directory {directory} does not exist: give the folder of the Dockerfile"])
-        if not (directory / file).is_file():
-            raise PropsError([f"directory {directory} has no {file}: name the Dockerfile with file="])
-        self._directory = directory
-        self._file = file
-        self._target = target
-        self._build_args = build_args
-        from aws_cdk import aws_ecr_assets
-
-        self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
-        arch = _ARCHITECTURES.get(self._platform.platform)
-        self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        from aws_cdk import aws_ecr_assets
-
-        asset = aws_ecr_assets.DockerImageAsset(
-            scope,
-            "AssetImage",
-            directory=str(self._directory),
-            file=self._file,
-            target=self._target,
-            build_args=self._build_args,
-            platform=self._platform,
-        )
-        asset.repository.grant_pull(role)
-        _acknowledge_authorization(role)
-        return ServingImageConfig(image_uri=asset.image_uri)
-
-
-class _UriServingImage(ServingImage):
-    """An image known by its uri alone."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._parts = parse_ecr_uri(uri) if known(uri) else None
-        if self._parts is None and known(uri):
-            raise PropsError(
-                [
-                    f"{uri} is not an ECR image uri, and SageMaker pulls from ECR: "
-                    "copy the image there, as ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
-                ]
-            )
-        repository, tag = (self._parts.repository, self._parts.tag) if self._parts else ("", "")
-        self.traits = traits_of(repository, tag, name=f"{repository}:{tag}" if repository else "the image")
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        if self._parts is None:
-            Annotations.of(scope).add_warning_v2(
-                "mme:imageUriUnknown",
-                "the image's uri is known only at deployment, so no pull rights were granted: "
-                "grant them on its repository, or use ServingImage.from_ecr_repository",
-            )
-        else:
-            arn = Stack.of(scope).format_arn(
-                service="ecr",
-                account=self._parts.account,
-                region=self._parts.region,
-                resource="repository",
-                resource_name=self._parts.repository,
-            )
-            _grant_pull(role, arn)
-        return ServingImageConfig(image_uri=self._uri)
-
-
-def _grant_pull(role: aws_iam.IRole, repository_arn: str) -> None:
-    # AWS's repositories are not ours to import: a grant on the principal is all there is to do.
-    aws_iam.Grant.add_to_principal(grantee=role, actions=_PULL_ACTIONS, resource_arns=[repository_arn])
-    aws_iam.Grant.add_to_principal(grantee=role, actions=["ecr:GetAuthorizationToken"], resource_arns=["*"])
-    _acknowledge_authorization(role)
-
-
-def _acknowledge_authorization(role: aws_iam.IRole) -> None:
-    acknowledge_grant(role, "ecr:GetAuthorizationToken takes no resource and reads nothing by itself", "*")

@@ -16,6 +16,12 @@ class PropsError(ValueError):
     """
 
     def __init__(self, faults: Iterable[str], *, path: str = "") -> None:
+        """Say the faults in one message.
+
+        Args:
+            faults: one sentence each; the user's own values in them.
+            path: the construct's path. Default: none, where there is no construct yet.
+        """
         self.faults = tuple(faults)
         self.path = path
         super().__init__(f"{path}: {'; '.join(self.faults)}" if path else "; ".join(self.faults))

@@ -31,6 +31,10 @@ _MTIME: Final = 315532800
 
 _MAX_THREADS: Final = 4
 
+_PLAIN_NAME_CHARS: Final = 100
+_PLAIN_SIZE: Final = 8**11
+"""Below these, a member's name and size stand in ustar's own fields (POSIX.1-1988)."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackedArchive:
@@ -63,7 +67,7 @@ OnBytes = Callable[[int], None]
 
 def tar_size(directory: ModelDirectory) -> int:
     """Size in bytes of the uncompressed tar, without reading any file."""
-    size = sum(len(_header(member)) + _padded(member.size) for member in directory.members)
+    size = sum(_header_size(member) + _padded(member.size) for member in directory.members)
     return _ended(size)
 
 
@@ -149,6 +153,13 @@ def _header(member: Member) -> bytes:
     info.uid = info.gid = 0
     info.uname = info.gname = ""
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _header_size(member: Member) -> int:
+    # One block, unless the name or the size asks for an extended header: then only building it tells.
+    if member.path.isascii() and len(member.path) < _PLAIN_NAME_CHARS and member.size < _PLAIN_SIZE:
+        return tarfile.BLOCKSIZE
+    return len(_header(member))
 
 
 def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:

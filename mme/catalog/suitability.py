@@ -78,8 +78,27 @@ def check_instance(name: str, image: ImageTraits) -> Verdict:
                 "try it before you rely on it, or use a g4dn or g5 type"
             )
     elif image.processor is Processor.GPU:
-        warnings.append(f"{name} has no GPU; {image.name} is larger than it need be: use the CPU build")
+        warnings.append(_no_gpu(kind, image))
     return Verdict(errors=tuple(errors), warnings=tuple(warnings))
+
+
+def check_companion(name: str, image: ImageTraits) -> Verdict:
+    """Whether a further container of a pipeline, which holds one model, may run on the instance type `name`.
+
+    It shares the instance with the multi-model container, whose check says whether the type itself is
+    valid. It needs the type's architecture and, if it is built for GPUs, what its GPU can do; an image
+    without GPU support runs beside one with it.
+    """
+    kind = instance_type(name)
+    if kind is None:
+        return Verdict()
+    errors = [*_architecture_faults(kind, image), *(_capability_faults(kind, image) if kind.gpus else [])]
+    needless = image.processor is Processor.GPU and not kind.gpus
+    return Verdict(errors=tuple(errors), warnings=(_no_gpu(kind, image),) if needless else ())
+
+
+def _no_gpu(kind: InstanceType, image: ImageTraits) -> str:
+    return f"{kind.name} has no GPU; {image.name} is larger than it need be: use the CPU build"
 
 
 def _unknown(name: str) -> str:
@@ -116,14 +135,17 @@ def _gpu_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
             f"{kind.name} is a GPU type; {image.name} cannot use its GPU: "
             "use the GPU build, or a CPU type such as ml.m5.xlarge"
         )
+    return [*faults, *_capability_faults(kind, image)]
+
+
+def _capability_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
     needed = image.minimum_compute_capability
-    if needed is not None and kind.compute_capability < needed:
-        able = _able_types(needed)
-        faults.append(
-            f"{kind.name} has a {kind.gpu} GPU of compute capability {kind.compute_capability}; "
-            f"{image.name} needs {needed} or more: use {able}"
-        )
-    return faults
+    if needed is None or kind.compute_capability >= needed:
+        return []
+    return [
+        f"{kind.name} has a {kind.gpu} GPU of compute capability {kind.compute_capability}; "
+        f"{image.name} needs {needed} or more: use {_able_types(needed)}"
+    ]
 
 
 def _single_gpu_advice(kind: InstanceType) -> str:

@@ -99,6 +99,8 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 
 
 def _print_plan(plan: CleanPlan) -> None:
+    from rich.markup import escape
+
     from mme.cli.console import plain_table, size_text, standard_output
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
@@ -114,14 +116,14 @@ def _print_plan(plan: CleanPlan) -> None:
             amount = (
                 f"{one.count.current:,} objects, {one.count.entries:,} versions, {size_text(one.count.size)}"
             )
-            table.add_row(one.what, f"s3://{one.bucket}/{one.prefix}", amount)
+            table.add_row(one.what, escape(f"s3://{one.bucket}/{one.prefix}"), amount)
     if plan.log_group:
         table.add_row("log group", plan.log_group, "")
     console = standard_output()
     if table.row_count:
         console.print(table)
     for stays in plan.stays:
-        console.print(f"[yellow]stays[/] {stays}", soft_wrap=True)
+        console.print(f"[yellow]stays[/] {escape(stays)}", soft_wrap=True)
 
 
 def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:

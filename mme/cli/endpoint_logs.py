@@ -80,6 +80,8 @@ def top(
 
     Example: mme endpoint top --since 15m
     """
+    from rich.markup import escape
+
     from mme.cli.console import plain_table, print_json, print_note, standard_error, standard_output
     from mme.cli.deployment import target_of
     from mme.operate.log_events import read_events
@@ -104,7 +106,7 @@ def top(
     for one in models[:count]:
         seconds = one.median_load_seconds
         table.add_row(
-            one.model,
+            escape(one.model),
             str(one.invocations),
             str(one.loads),
             f"[red]{one.failed_loads}[/]" if one.failed_loads else "0",

@@ -70,7 +70,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
     endpoint, traffic = found.endpoint, found.traffic
     faults = Table.grid(padding=(0, 1))
     for fault in found.faults:
-        faults.add_row(Text("✗", style="bold red"), Text(fault))
+        faults.add_row(Text("✗", style="bold red"), Text(fault.text))
     for what in found.unread:
         faults.add_row(Text("?", style="yellow"), Text(f"can't be read: {what}"))
     facts = Table.grid(padding=(0, 2))

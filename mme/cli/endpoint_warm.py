@@ -65,6 +65,8 @@ def warm(
 
 
 def _print(done: list[Warmed], instances: int | None) -> None:
+    from rich.markup import escape
+
     from mme.cli.console import plain_table, print_note, standard_output
 
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
@@ -72,10 +74,8 @@ def _print(done: list[Warmed], instances: int | None) -> None:
         if one.loaded:
             words = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
         else:
-            from rich.markup import escape
-
             words = f"[red]failed[/] {escape(one.error.message) if one.error else ''}"
-        table.add_row(one.model, words, f"{one.seconds:.2f} s")
+        table.add_row(escape(one.model), words, f"{one.seconds:.2f} s")
     standard_output().print(table)
     if instances is not None and instances > 1:
         print_note(

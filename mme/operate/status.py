@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from mme.operate.alarms import AlarmState, read_alarms
@@ -50,6 +51,31 @@ class StackView:
         return self.status.endswith("_IN_PROGRESS")
 
 
+class FaultKind(StrEnum):
+    """What is wrong with an endpoint."""
+
+    BROKEN = "broken"
+    DRIFT = "drift"
+    ROLLED_BACK = "rolled back"
+    ALARM = "alarm"
+    SHORT = "short of instances"
+    FULL = "at most instances"
+    SUSPENDED = "scaling suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing an operator should know.
+
+    Attributes:
+        kind: of fault.
+        text: a whole sentence with the names that matter.
+    """
+
+    kind: FaultKind
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
     """An endpoint, what its stack says of it, and what is wrong.
@@ -60,7 +86,7 @@ class EndpointStatus:
         scaling: of each variant that scales.
         alarms: those that watch it, the ringing ones first.
         traffic: of the last hour.
-        faults: what an operator should know first, in whole sentences; none where all is well.
+        faults: what an operator should know first, the worst first; none where all is well.
         unread: what could not be read, and why: status shows what it can.
     """
 
@@ -69,7 +95,7 @@ class EndpointStatus:
     scaling: tuple[ScalingState, ...]
     alarms: tuple[AlarmState, ...]
     traffic: Traffic
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
     unread: tuple[str, ...]
 
     @property
@@ -132,15 +158,7 @@ def read_status(clients: AwsClients, deployment: Deployment, now: datetime | Non
     status = EndpointStatus(
         endpoint, stack, tuple(scaling), tuple(alarms), traffic, faults=(), unread=tuple(unread)
     )
-    return EndpointStatus(
-        endpoint,
-        stack,
-        tuple(scaling),
-        tuple(alarms),
-        traffic,
-        faults=tuple(find_faults(status)),
-        unread=tuple(unread),
-    )
+    return replace(status, faults=tuple(find_faults(status)))
 
 
 def read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView:
@@ -156,30 +174,39 @@ def read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView:
     )
 
 
-def find_faults(status: EndpointStatus) -> list[str]:
+def find_faults(status: EndpointStatus) -> list[Fault]:
     """What an operator should know first, the worst first."""
     endpoint, stack = status.endpoint, status.stack
-    faults: list[str] = []
+    faults: list[Fault] = []
+
+    def found(kind: FaultKind, text: str) -> None:
+        faults.append(Fault(kind, text))
+
     if endpoint.status in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
-        faults.append(f"the endpoint is {endpoint.status}{reason}")
+        found(FaultKind.BROKEN, f"the endpoint is {endpoint.status}{reason}")
     if status.drifted and stack is not None:
-        faults.append(
+        found(
+            FaultKind.DRIFT,
             f"it runs config {endpoint.config}, but its stack says {stack.config}: "
-            "an update was rolled back, or someone updated it by hand"
+            "an update was rolled back, or someone updated it by hand",
         )
     if stack is not None and not stack.in_motion and "ROLLBACK" in stack.status:
-        faults.append(f"the last deployment of {stack.name} was rolled back ({stack.status})")
-    faults += [
-        f"alarm {alarm.name} rings: {alarm.reason or alarm.metric}" for alarm in status.alarms if alarm.rings
-    ]
+        found(FaultKind.ROLLED_BACK, f"the last deployment of {stack.name} was rolled back ({stack.status})")
+    for alarm in status.alarms:
+        if alarm.rings:
+            found(FaultKind.ALARM, f"alarm {alarm.name} rings: {alarm.reason or alarm.metric}")
     for variant in endpoint.variants:
         if not endpoint.in_motion and variant.current != variant.desired:
-            faults.append(f"variant {variant.name} has {variant.current} of {variant.desired} instances")
+            text = f"variant {variant.name} has {variant.current} of {variant.desired} instances"
+            found(FaultKind.SHORT, text)
         for scaling in status.scaling:
             if scaling.variant == variant.name and variant.current == scaling.maximum > scaling.minimum:
-                faults.append(f"variant {variant.name} is at its most instances, {scaling.maximum}")
-    faults += [f"scaling of variant {one.variant} is suspended" for one in status.scaling if one.suspended]
+                text = f"variant {variant.name} is at its most instances, {scaling.maximum}"
+                found(FaultKind.FULL, text)
+    for scaling in status.scaling:
+        if scaling.suspended:
+            found(FaultKind.SUSPENDED, f"scaling of variant {scaling.variant} is suspended")
     return faults
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, Protocol
 
-from mme.archives import TritonModel, tar_size
+from mme.archives import TritonModel
 from mme.archives.packing import IN_MEMORY_BYTES
 from mme.errors import MmeError
 from mme.registry.candidates import Candidate
@@ -28,6 +28,10 @@ MEMORY_BYTES: Final = 96 * 1024 * 1024
 
 _LARGE_BYTES: Final = 48 * 1024 * 1024
 """What an upload in parts holds: four parts of 8 MiB on their way, one being filled, and the packer's own."""
+
+
+_FEW: Final = 4
+"""Models whose removed versions are listed one by one."""
 
 
 class PublishListener(Protocol):
@@ -150,7 +154,6 @@ class _Batch:
             )
             for candidate in candidates
         ]
-        self._needed = [_memory_of(candidate) for candidate in candidates]
 
     def run(self) -> list[Published]:
         with self._store.objects.retries_told(self._retried):
@@ -181,9 +184,10 @@ class _Batch:
         return [future.result() for future in futures]
 
     def _run_one(self, number: int) -> Published:
-        with self._memory.share(self._needed[number]):
+        publication = self._publications[number]
+        with self._memory.share(_memory_of(publication.tar_bytes)):
             self._raise_if_stopped()
-            outcome = self._publications[number].run()
+            outcome = publication.run()
         self._listener.finished(outcome)
         return outcome
 
@@ -200,7 +204,6 @@ class _Batch:
             raise _StoppedError
 
 
-def _memory_of(candidate: Candidate) -> int:
-    size = tar_size(candidate.directory)
+def _memory_of(tar_bytes: int) -> int:
     # The tar and its archive.
-    return 2 * size if size <= IN_MEMORY_BYTES else _LARGE_BYTES
+    return 2 * tar_bytes if tar_bytes <= IN_MEMORY_BYTES else _LARGE_BYTES

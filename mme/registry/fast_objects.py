@@ -43,7 +43,9 @@ def fast_objects(session: boto3.Session, s3: S3Client, bucket: str, prefix: str)
         bucket: the bucket's name.
         prefix: that all keys begin with.
     """
-    own_certificates = any(os.environ.get(name) for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
+    own_certificates = s3.meta.endpoint_url.startswith("https:") and any(
+        os.environ.get(name) for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+    )
     plain = not prefix or (_PLAIN_KEY.fullmatch(prefix) and "." not in prefix.split("/"))
     if own_certificates or not plain or session.get_credentials() is None:
         return None

@@ -68,6 +68,9 @@ class Publication:
         journal: what was published before. Default: nothing is remembered.
         on_progress: hears of progress.
 
+    Attributes:
+        tar_bytes: size of the uncompressed tar.
+
     Raises:
         MmeError: the name or key can't be used.
     """
@@ -91,7 +94,7 @@ class Publication:
         self._index = index or StoreIndex(store, [self._name])
         self._journal = journal or Journal()
         self._on_progress = on_progress
-        size = tar_size(self._directory)
+        size = self.tar_bytes = tar_size(self._directory)
         self._small = size <= IN_MEMORY_BYTES
         # Large ones are read twice: the digest must be known before the first byte is sent, because S3 takes
         # an object's metadata at the start of an upload.
@@ -154,7 +157,7 @@ class Publication:
             packed, archive = pack_directory(self._directory, self._advance)
         elif known:
             # What is sent is hashed again: a file that changed without a trace ends the upload.
-            packed = PackedArchive(known.digest, known.unpacked_bytes, tar_size(self._directory))
+            packed = PackedArchive(known.digest, known.unpacked_bytes, self.tar_bytes)
             self._advance(packed.tar_bytes)
         else:
             packed = digest_directory(self._directory, self._advance)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final, cast
 
-from mme.errors import MmeError
-from mme.registry.archive_contents import ArchiveContents, ByteStream, open_archive, read_contents
+from mme.archives import explain
+from mme.registry.archive_contents import ByteStream, open_archive
 from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.removed_versions import RemovedVersions
 
 _PARALLEL: Final = 4
+_BLOCK: Final = 1024 * 1024
+_GZIP: Final = 31
+"""zlib's number for gzip with its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,45 +99,67 @@ def _verified(
         problems.append(
             f"version {record.version} was removed once: instances may serve another model under this name"
         )
-    try:
-        with open_archive(store, record.target_model) as stream:
-            counted = _Counted(stream)
-            contents = read_contents(counted, record.target_model, on_bytes)
-    except MmeError as error:
-        return Verified(record, (*problems, error.message.removeprefix(f"{record.target_model} is ")))
-    if counted.size != record.size:
-        problems.append(f"{counted.size} bytes came where S3 lists {record.size}")
+    with open_archive(store, record.target_model) as stream:
+        hashed = _Hashed(stream, on_bytes)
+        # Whatever reads it only asks it to read.
+        explanation = explain(cast("IO[bytes]", hashed), name=record.target_model)
+        hashed.finish()
+    if hashed.size != record.size:
+        problems.append(f"{hashed.size} bytes came where S3 lists {record.size}")
     if record.digest is None:
         notes.append("it carries no digest: mme did not publish it")
-    elif record.digest != contents.digest:
-        problems.append(f"its digest is {contents.digest[:12]} where {record.digest[:12]} was published")
-    unpacked = sum(file.size for file in contents.files.values())
-    if record.unpacked_bytes not in (None, unpacked):
-        problems.append(f"it unpacks to {unpacked} bytes where {record.unpacked_bytes} were published")
-    problems += _layout_problems(contents)
+    elif record.digest != hashed.digest:
+        problems.append(f"its digest is {hashed.digest[:12]} where {record.digest[:12]} was published")
+    if explanation.complete and record.unpacked_bytes not in (None, explanation.unpacked_bytes):
+        problems.append(
+            f"it unpacks to {explanation.unpacked_bytes} bytes where {record.unpacked_bytes} were published"
+        )
+    problems += [finding.message for finding in explanation.errors]
+    notes += [finding.message for finding in explanation.warnings]
     return Verified(record, tuple(problems), tuple(notes))
 
 
-def _layout_problems(contents: ArchiveContents) -> list[str]:
-    problems = [f"{name} is neither a file nor a directory" for name in contents.others]
-    problems += [
-        f"{name} would be written outside the model's directory"
-        for name in contents.files
-        if name.startswith("/") or ".." in name.split("/")
-    ]
-    if not contents.files:
-        problems.append("it holds no file")
-    return problems
+class _Hashed:
+    """A stream of a tar.gz that hashes the tar in it as it is read.
 
+    Args:
+        stream: the compressed bytes.
+        on_bytes: hears of them.
+    """
 
-class _Counted:
-    """A stream that knows how much was read of it."""
-
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, on_bytes: Callable[[int], None]) -> None:
         self._stream = stream
+        self._on_bytes = on_bytes
+        self._gzip = zlib.decompressobj(_GZIP)
+        self._identity = hashlib.sha256()
+        self._damaged = False
         self.size = 0
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was unpacked; no digest at all where it can't be."""
+        return "damaged" if self._damaged else self._identity.hexdigest()
+
     def read(self, size: int = -1, /) -> bytes:
-        block = self._stream.read(size)
+        block = self._stream.read(_BLOCK if size < 0 else size)
         self.size += len(block)
+        self._on_bytes(len(block))
+        self._hash(block)
         return block
+
+    def finish(self) -> None:
+        """Reads what nobody read."""
+        while self.read(_BLOCK):
+            pass
+
+    def _hash(self, data: bytes) -> None:
+        try:
+            while data and not self._damaged:
+                self._identity.update(self._gzip.decompress(data, _BLOCK))
+                if self._gzip.eof:
+                    # Compressors with several threads write several gzip members, one after the other.
+                    data, self._gzip = self._gzip.unused_data, zlib.decompressobj(_GZIP)
+                else:
+                    data = self._gzip.unconsumed_tail
+        except zlib.error:
+            self._damaged = True

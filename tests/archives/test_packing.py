@@ -198,3 +198,13 @@ def test_any_tree_comes_back_as_it_was(tree: dict[tuple[str, ...], bytes]) -> No
         kept = {member.path for member in directory.members if not member.is_directory}
         assert inside == {path: content for path, content in written.items() if path in kept}
         assert packed.unpacked_bytes == sum(map(len, inside.values()))
+
+
+@pytest.mark.parametrize("length", [95, 96, 97, 98, 99, 100, 101, 155, 256, 300])
+def test_size_is_known_before_packing_whatever_the_names(tmp_path: Path, length: int) -> None:
+    name = "x" * min(length, 200) if length <= 200 else "d" * 100 + "/" + "x" * (length - 101)
+    for path in (tmp_path / name, tmp_path / f"{'e' * (length % 90)}ü"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("content")
+    directory = scan_directory(tmp_path)
+    assert digest_directory(directory).tar_bytes == tar_size(directory)

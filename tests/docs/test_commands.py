@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "docs/migration.md",
     ROOT / "docs/deploying.md",
+    ROOT / "docs/operating.md",
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import tempfile
@@ -10,62 +9,17 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from mme.errors import MmeError
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import read_state
+from tests.local.a_model import a_model, body, error_of, number, wait_for
 from tests.local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
-
-CONFIG = """
-backend: "python"
-max_batch_size: 0
-input [{ name: "X" data_type: TYPE_FP32 dims: [1] }]
-output [{ name: "Y" data_type: TYPE_FP32 dims: [1] }]
-"""
-
-
-def a_model(expression: str = "x * 2", at_load: str = "pass", padding: int = 3000) -> dict[str, str | bytes]:
-    """A python model that answers ``expression`` of its one number; it unpacks to about ``padding`` bytes."""
-    code = f"""
-import os, time
-import numpy as np
-import triton_python_backend_utils as pb_utils
-
-class TritonPythonModel:
-    def initialize(self, args):
-        {at_load}
-
-    def execute(self, requests):
-        answers = []
-        for request in requests:
-            x = pb_utils.get_input_tensor_by_name(request, "X").as_numpy()
-            y = np.asarray({expression}, np.float32)
-            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("Y", y)]))
-        return answers
-"""
-    return {"config.pbtxt": CONFIG, "1/model.py": code, "1/weights": b"0" * padding}
-
-
-def body(number: float) -> bytes:
-    return json.dumps(
-        {"inputs": [{"name": "X", "datatype": "FP32", "shape": [1], "data": [number]}]}
-    ).encode()
-
-
-def number(answer: bytes) -> float:
-    return float(json.loads(answer)["outputs"][0]["data"][0])
-
-
-def error_of(caught: pytest.ExceptionInfo[ClientError]) -> dict[str, Any]:
-    return dict(caught.value.response)
 
 
 def test_a_model_is_loaded_by_its_first_call_and_answers(endpoint: Endpoint) -> None:
@@ -177,16 +131,6 @@ def longest_in_flight(endpoint: Endpoint) -> float:
     return float(instance["longest_in_flight_seconds"])
 
 
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    """Poll until true; the event is a helper to wait on, not a sleep."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come to pass")
-
-
 def test_requests_for_many_models_at_once_are_all_right(endpoint: Endpoint) -> None:
     for n in range(3):
         endpoint.publish(f"plus{n}_v0.tar.gz", a_model(f"x + {n}"))
@@ -264,43 +208,6 @@ def test_operations_that_take_no_target_model_are_refused(endpoint: Endpoint) ->
         endpoint.calls.invoke_endpoint_async(EndpointName=endpoint.name, InputLocation="s3://a/b")
 
 
-def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
-    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
-        launcher.start_detached(LocalSettings(port=runtime.state.port))
-
-
-@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
-    state = launcher.start_detached(LocalSettings(port=0))
-    endpoint = Endpoint(Runtime(state))
-    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
-    endpoint.invoke("a_v0.tar.gz", body(1))
-    process = psutil.Process(state.pid)
-    family = [process, *process.children(recursive=True)]
-    assert len(family) == 3, "the runtime, Triton, the model's python process"
-    os.kill(state.pid, number_)
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
-    assert not Path(state.workdir).exists()
-    assert not state.folder.exists()
-    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
-
-
-def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
-    state = launcher.start_detached(LocalSettings(port=0))
-    endpoint = Endpoint(Runtime(state))
-    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
-    endpoint.invoke("a_v0.tar.gz", body(1))
-    family = psutil.Process(state.pid).children(recursive=True)
-    os.kill(state.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
-    again = launcher.start_detached(LocalSettings(port=state.port))
-    assert not Path(state.workdir).exists()
-    launcher.stop(again.port)
-    assert read_state(again.port) is None
-
-
 def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
@@ -336,34 +243,6 @@ def test_a_load_over_its_limit_is_given_up_and_disturbs_no_other_model(tmp_path:
 def states(endpoint: Endpoint) -> list[str]:
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     return [model["state"] for model in instance["models"]]
-
-
-def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
-    other = launcher.start_detached(LocalSettings(port=0))
-    try:
-        assert other.port != runtime.state.port
-        mirror = Endpoint(Runtime(other))
-        mirror.publish("a_v0.tar.gz", a_model("x * 3"))
-        endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
-        assert number(mirror.invoke("a_v0.tar.gz", body(10))) == 30
-        assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
-    finally:
-        launcher.stop(other.port)
-    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
-
-
-def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
-    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
-    endpoint = Endpoint(Runtime(state))
-    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
-    endpoint.invoke("a_v0.tar.gz", body(1))
-    launcher.stop(state.port)
-    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
-    assert "a_v0.tar.gz" in kept.read_text()
-    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
-    assert not kept.exists(), "a runtime begins with an empty folder"
-    launcher.stop(again.port)
 
 
 def test_an_answer_has_every_field_of_awss(endpoint: Endpoint) -> None:

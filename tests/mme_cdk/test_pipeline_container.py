@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Stack, Token, aws_kms, aws_s3
+from aws_cdk import Stack, Token, aws_ecr_assets, aws_kms, aws_s3
 
 from mme_cdk import (
     ModelStore,
@@ -148,3 +148,39 @@ def test_faults_of_the_archive(stack: Stack, models: ModelStore, key: str | None
     container = PipelineContainer(image=XGBOOST, bucket=bucket_in(stack), key=key)
     with pytest.raises(PropsError, match=fault):
         model_in(stack, models, containers_before=[container])
+
+
+def endpoint_with(scope: Stack, models: ModelStore, instance_type: str, image: ServingImage) -> None:
+    MultiModelEndpoint(
+        scope,
+        "Endpoint",
+        image=ServingImage.triton("26.05"),
+        models=models,
+        instance_type=instance_type,
+        containers_before=[PipelineContainer(image=image)],
+    )
+
+
+def test_a_cpu_container_stands_beside_one_on_the_gpu(stack: Stack, models: ModelStore, synth) -> None:
+    endpoint_with(stack, models, "ml.g5.xlarge", SCIKIT_LEARN)
+    assert len(synth(stack).one(MODEL)["Containers"]) == 2
+
+
+def test_a_container_built_for_another_architecture(stack: Stack, models: ModelStore, tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "Dockerfile").write_text("FROM scratch")
+    arm = ServingImage.from_docker_asset(tmp_path / "image", platform=aws_ecr_assets.Platform.LINUX_ARM64)
+    with pytest.raises(PropsError, match=r"ml\.g5\.xlarge is x86_64, the image of .* is built for arm64"):
+        endpoint_with(stack, models, "ml.g5.xlarge", arm)
+
+
+def test_a_container_that_the_gpu_is_too_old_for(stack: Stack, models: ModelStore) -> None:
+    with pytest.raises(PropsError, match=r"has a V100 GPU of compute capability 7\.0; .* 7\.5"):
+        MultiModelEndpoint(
+            stack,
+            "Endpoint",
+            image=ServingImage.triton("24.09"),
+            models=models,
+            instance_type="ml.p3.2xlarge",
+            containers_after=[PipelineContainer(image=ServingImage.triton("26.05"))],
+        )

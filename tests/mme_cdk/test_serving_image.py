@@ -202,3 +202,13 @@ def test_from_docker_asset_of_what_is_not_there(context_directory: Path) -> None
         ServingImage.from_docker_asset(context_directory / "nowhere")
     with pytest.raises(PropsError, match=r"has no Containerfile: name the Dockerfile with file="):
         ServingImage.from_docker_asset(context_directory, file="Containerfile")
+
+
+@pytest.mark.parametrize("processor", ["cpu", Processor.CPU])
+def test_a_processor_by_its_value(processor: Processor | str) -> None:
+    assert ServingImage.triton("26.05", processor=processor).traits.processor is Processor.CPU
+
+
+def test_a_processor_that_does_not_exist() -> None:
+    with pytest.raises(PropsError, match=r"^processor tpu is not valid: use Processor\.CPU or \S+GPU$"):
+        ServingImage.triton("26.05", processor="tpu")

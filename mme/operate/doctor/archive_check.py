@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 from mme.archives import Explanation, explain
@@ -34,7 +35,12 @@ class _Surroundings:
 
 
 def check_archives(
-    patient: Patient, on_archive: OnArchive, *, most: int | None = None, explain: Explain = explain
+    patient: Patient,
+    on_archive: OnArchive,
+    *,
+    most: int | None = None,
+    stop: Event | None = None,
+    explain: Explain = explain,
 ) -> list[Finding]:
     """A finding for each fault of each archive, and one that counts the good ones.
 
@@ -42,6 +48,7 @@ def check_archives(
         patient: whose models.
         on_archive: is told how far it is.
         most: read only so many, the newest. Default: all.
+        stop: once it is set, no further archive is read.
         explain: replays how the container reads an archive.
     """
     s3, deployment = patient.clients.s3, patient.deployment
@@ -53,20 +60,22 @@ def check_archives(
     surroundings = _surroundings(patient)
     findings: list[Finding] = []
     good = done = 0
+    halted = stop or Event()
+
+    def read(key: str) -> list[Finding]:
+        if halted.is_set():
+            return []
+        return _read(s3, deployment.bucket, deployment.prefix, key, surroundings, explain)
+
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        futures = [
-            pool.submit(_read, s3, deployment.bucket, deployment.prefix, one["Key"], surroundings, explain)
-            for one in chosen
-        ]
         try:
-            for future in futures:
-                faults = future.result()
+            for faults in pool.map(read, [one["Key"] for one in chosen]):
                 findings += faults
                 good += not any(fault.severity is Severity.ERROR for fault in faults)
                 done += 1
                 on_archive(done, len(chosen))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            halted.set()
             raise
     left = len(found) - len(chosen)
     if left:

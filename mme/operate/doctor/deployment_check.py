@@ -6,8 +6,19 @@ from typing import Final
 
 from mme.operate.doctor.finding import Finding, Patient, Severity
 from mme.operate.stack_resources import stack_resources
-from mme.operate.status import EndpointStatus, read_status
+from mme.operate.status import FaultKind, read_status
 
+_SEVERITIES: Final = dict.fromkeys((FaultKind.BROKEN, FaultKind.DRIFT, FaultKind.ALARM), Severity.ERROR)
+_ERRORS: Final = "mme endpoint logs --errors"
+_NEXT: Final = {
+    FaultKind.BROKEN: _ERRORS,
+    FaultKind.DRIFT: f"see why it was rolled back: {_ERRORS}; then mend the code and deploy",
+    FaultKind.ROLLED_BACK: "see why: aws cloudformation describe-stack-events --stack-name {stack}",
+    FaultKind.ALARM: "mme endpoint metrics, and the alarm's description links to the runbook",
+    FaultKind.SHORT: "wait, or see why they don't start: " + _ERRORS,
+    FaultKind.FULL: "mme endpoint metrics --metric InvocationsPerInstance; raise max_capacity if wanted",
+    FaultKind.SUSPENDED: "aws application-autoscaling register-scalable-target --suspended-state",
+}
 _GOOD: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
@@ -34,7 +45,13 @@ def check_endpoint(patient: Patient) -> list[Finding]:
     """The endpoint: in service, of the stack's config, no alarm ringing."""
     status = read_status(patient.clients, patient.deployment)
     found = [
-        Finding("endpoint", _severity(status, fault), fault, _next(status, fault)) for fault in status.faults
+        Finding(
+            "endpoint",
+            _SEVERITIES.get(fault.kind, Severity.WARNING),
+            fault.text,
+            _NEXT[fault.kind].format(stack=patient.deployment.stack),
+        )
+        for fault in status.faults
     ]
     found += [Finding("endpoint", Severity.SKIPPED, f"can't be read: {what}") for what in status.unread]
     if not status.faults:
@@ -48,20 +65,3 @@ def check_endpoint(patient: Patient) -> list[Finding]:
             )
         )
     return found
-
-
-def _severity(status: EndpointStatus, fault: str) -> Severity:
-    broken = fault.startswith("the endpoint is ") or (status.drifted and fault.startswith("it runs config"))
-    return Severity.ERROR if broken or fault.startswith("alarm ") else Severity.WARNING
-
-
-def _next(status: EndpointStatus, fault: str) -> str:
-    if status.drifted and fault.startswith("it runs config"):
-        return "see why it was rolled back: mme endpoint logs --errors; then mend the code and deploy"
-    if fault.startswith("alarm "):
-        return "mme endpoint metrics"
-    if "most instances" in fault:
-        return (
-            "mme endpoint metrics --metric InvocationsPerInstance, and raise max_capacity where it is wanted"
-        )
-    return "mme endpoint logs --errors"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from threading import Event
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -83,6 +84,7 @@ def _run_all(
     most_archives: int | None,
     keep: Callable[[str, list[Finding]], object],
 ) -> None:
+    stop = Event()
     checks: dict[str, Callable[[Patient], list[Finding]]] = {
         "stack": check_stack,
         "endpoint": check_endpoint,
@@ -91,14 +93,18 @@ def _run_all(
         "image": check_image,
         "quotas": check_quotas,
         "log": check_recent_errors,
-        "archives": lambda one: check_archives(one, listener.advanced, most=most_archives),
+        "archives": partial(check_archives, on_archive=listener.advanced, most=most_archives, stop=stop),
     }
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
         futures = {
             pool.submit(_guarded, name, partial(check, patient)): name for name, check in checks.items()
         }
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
+        try:
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
+        except BaseException:
+            stop.set()  # Ctrl-C must not wait for a thousand archives.
+            raise
 
 
 def _admit(clients: AwsClients, discover: Callable[[], Deployment], patient: list[Patient]) -> list[Finding]:

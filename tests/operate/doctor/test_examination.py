@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -347,3 +348,39 @@ def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
     assert (one.instance_type, one.image_version) == ("ml.m5.xlarge", "26.05")
     newest = check_archives(patient, lambda *_: None, most=2, explain=explain)
     assert told(newest, Severity.SKIPPED) == ["19 older archives were not read"]
+
+
+def test_ctrl_c_reads_no_further_archive(patient: Patient) -> None:
+    for number in range(40):
+        patient.clients.s3.put_object(Bucket=BUCKET, Key=f"models/m{number}_v0.tar.gz", Body=b"")
+    read: list[str] = []
+    interrupted = Event()
+
+    def explain(stream: Any, **around: Any) -> Explanation:
+        read.append(around["name"])
+        if len(read) > 8:
+            interrupted.wait(5)  # Those that are begun before the first is done end with it.
+        return Explanation(around["name"], "archive", "triton", "flat")
+
+    def interrupt(done: int, total: int) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_archives(patient, interrupt, explain=explain)
+    assert len(read) < 41
+    stop = Event()
+    stop.set()
+    read.clear()
+    check_archives(patient, lambda *_: None, stop=stop, explain=explain)
+    assert read == []
+
+
+def test_a_listener_that_ends_the_examination_ends_it(patient: Patient) -> None:
+    class Impatient(Listener):
+        def finished(self, check: str, findings: list[Finding]) -> None:
+            if check not in ("credentials",):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        examine(patient.clients, lambda: DEPLOYMENT, Impatient())

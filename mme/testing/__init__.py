@@ -1,0 +1,1 @@
+"""For other teams' tests: a multi-model endpoint on this machine, with real Triton, for a pytest session."""

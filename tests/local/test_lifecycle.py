@@ -1,0 +1,107 @@
+"""Runtimes that start, stop, are killed, and live side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+
+from mme.errors import MmeError
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+from mme.local.state import read_state
+from tests.local.a_model import a_model, body, number, wait_for
+from tests.local.deployed import Endpoint, Runtime
+
+pytestmark = [pytest.mark.slow, pytest.mark.triton]
+
+
+def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
+    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
+        launcher.start_detached(LocalSettings(port=runtime.state.port))
+
+
+@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    process = psutil.Process(state.pid)
+    family = [process, *process.children(recursive=True)]
+    assert len(family) == 3, "the runtime, Triton, the model's python process"
+    os.kill(state.pid, number_)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_runtime_stopped_in_the_middle_of_loads_leaves_nothing_either(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state), instances=2)
+    for n in range(3):
+        endpoint.publish(f"m{n}_v0.tar.gz", a_model(at_load="time.sleep(600)"))
+    endpoint.calls = Runtime(state).client("sagemaker-runtime", max_pool_connections=8)
+    with ThreadPoolExecutor(6) as callers:
+        calls = [callers.submit(endpoint.invoke, f"m{n % 3}_v0.tar.gz", body(1)) for n in range(6)]
+        process = psutil.Process(state.pid)
+        wait_for(lambda: len(process.children(recursive=True)) > 3)  # two Tritons, and models of theirs
+        family = [process, *process.children(recursive=True)]
+        os.kill(state.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=25)
+        assert not alive
+        failures = [call.exception(timeout=20) for call in calls]
+    assert all(isinstance(failure, (ClientError, HTTPClientError)) for failure in failures), failures
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    family = psutil.Process(state.pid).children(recursive=True)
+    os.kill(state.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    again = launcher.start_detached(LocalSettings(port=state.port))
+    assert not Path(state.workdir).exists()
+    launcher.stop(again.port)
+    assert read_state(again.port) is None
+
+
+def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
+    other = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert other.port != runtime.state.port
+        mirror = Endpoint(Runtime(other))
+        mirror.publish("a_v0.tar.gz", a_model("x * 3"))
+        endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+        assert number(mirror.invoke("a_v0.tar.gz", body(10))) == 30
+        assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    finally:
+        launcher.stop(other.port)
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+
+
+def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    launcher.stop(state.port)
+    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
+    assert "a_v0.tar.gz" in kept.read_text()
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    assert not kept.exists(), "a runtime begins with an empty folder"
+    launcher.stop(again.port)

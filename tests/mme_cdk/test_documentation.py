@@ -1,0 +1,90 @@
+"""Each public name is documented: every class, method and property, and each of their parameters by name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mme_cdk
+
+ROOT = Path(mme_cdk.__file__).parent
+CLASSES = {name for name in mme_cdk.__all__ if inspect.isclass(getattr(mme_cdk, name))}
+FUNCTIONS = set(mme_cdk.__all__) - CLASSES
+# What an exported class inherits from is public, too.
+BASES = {
+    base.__name__
+    for name in CLASSES
+    for base in getattr(mme_cdk, name).__mro__
+    if base.__module__.startswith("mme_cdk.")
+}
+
+
+def public() -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef]]:
+    """Each public class and function as its source has it, and the public methods of the classes."""
+    for file in sorted(ROOT.rglob("*.py")):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
+                yield node.name, node
+            if isinstance(node, ast.ClassDef) and node.name in BASES:
+                yield node.name, node
+                for member in node.body:
+                    if isinstance(member, ast.FunctionDef) and (
+                        not member.name.startswith("_") or member.name == "__init__"
+                    ):
+                        yield f"{node.name}.{member.name}", member
+
+
+PUBLIC = dict(public())
+
+
+def named_by(node: ast.ClassDef | ast.FunctionDef) -> list[str]:
+    """A function's parameters, or the fields that a class declares."""
+    if isinstance(node, ast.ClassDef):
+        fields = (each.target for each in node.body if isinstance(each, ast.AnnAssign))
+        names = [field.id for field in fields if isinstance(field, ast.Name)]
+        return [name for name in names if not name.startswith("_")]
+    arguments = node.args
+    taken = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg]
+    if arguments.kwarg and ast.unparse(arguments.kwarg.annotation or ast.Constant(None)) != METRIC_PROPS:
+        taken.append(arguments.kwarg)
+    return [each.arg for each in taken if each is not None and each.arg not in {"self", "cls"}]
+
+
+# Every metric's method takes them; they are documented once, as the fields of MetricProps.
+METRIC_PROPS = "Unpack[MetricProps]"
+
+
+def test_everything_exported_is_looked_at() -> None:
+    from_elsewhere = {"Processor"}  # of mme.catalog, whose tests look at it
+    assert set(mme_cdk.__all__) - from_elsewhere <= set(PUBLIC)
+    assert len(PUBLIC) > 100
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_is_documented(name: str) -> None:
+    text = ast.get_docstring(PUBLIC[name])
+    assert text, f"{name} has no docstring"
+    missing = [each for each in named_by(PUBLIC[name]) if not re.search(rf"\n    {each}: |`{each}`", text)]
+    assert not missing, f"{name} does not say what {', '.join(missing)} is"
+
+
+def test_a_default_is_said() -> None:
+    """Of each parameter that has one; where it is said may be the line after."""
+    silent = []
+    for name, node in PUBLIC.items():
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        text = ast.get_docstring(node) or ""
+        defaults = [
+            each.arg for each, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value
+        ]
+        for parameter in defaults:
+            entry = re.search(rf"\n    {parameter}: (.*?)(?=\n    \w+: |\n\n|\Z)", text, re.DOTALL)
+            if entry and "Default" not in entry[1]:
+                silent.append(f"{name}: {parameter}")
+    assert silent == []
