@@ -111,7 +111,7 @@ def status(
     from mme.local.state import running
 
     known = [here for here in running() if port in (None, here.port)]
-    found = [ask_status(here) | {"port": here.port} for here in known if here.ready]
+    found = [ask_status(here) | {"port": here.port, "page": here.page} for here in known if here.ready]
     if as_json:
         print_json({"runtimes": found})
         return
@@ -128,6 +128,7 @@ def status(
     for runtime in found:
         backends = ", ".join(runtime["backends"])
         console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {backends}")
+        console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
         if not runtime["endpoints"]:
             console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
         for endpoint in runtime["endpoints"]:
@@ -181,11 +182,12 @@ def _settings(**given: float | Path | None) -> LocalSettings:
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:
     stop = "Ctrl-C stops it" if foreground else f"stop it: mme local down --port {here.port}"
     _print(
-        {"url": here.url, "port": here.port, "pid": here.pid},
+        {"url": here.url, "port": here.port, "pid": here.pid, "page": here.page},
         as_json,
         f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
         f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
-        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
+        f"see what it does: {here.page}",
     )
 
 

@@ -24,6 +24,7 @@ from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
+from mme.local.observability.page.server import StatusPage
 from mme.local.observability.watch import Watch, log_path
 from mme.local.settings import LocalSettings
 from mme.local.triton.installation import TritonInstallation
@@ -100,6 +101,7 @@ async def _serve(
             },
         }
 
+    page = StatusPage(describe, watch.history, lambda: watch.cpu)
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
         gateway = build_gateway(
             data_plane,
@@ -108,6 +110,7 @@ async def _serve(
             describe,
             Gatekeeper(enforce=settings.enforce_iam),
             payload_bytes=settings.payload_bytes,
+            pages=page.routes(),
         )
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
@@ -124,6 +127,7 @@ async def _serve(
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            await page.close()
             await data_plane.stop()
             await runner.cleanup()
 

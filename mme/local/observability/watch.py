@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mme.local.call import Call
-from mme.local.observability.instance_use import ProcessTrees, measure_gpus
+from mme.local.observability.history import History
+from mme.local.observability.instance_use import InstanceUse, ProcessTrees, measure_gpus
 from mme.local.observability.log_shipper import LogShipper, LogSource
 from mme.local.observability.measurements import MINUTE, Measurements
 from mme.local.observability.publisher import publish, publish_use
@@ -29,12 +30,17 @@ class Watch:
         logs: the folder of the containers' logs.
         metrics_seconds: between two publications of metrics; they come at its multiples of the wall clock.
         now: seconds since the epoch.
+
+    Attributes:
+        history: of the requests, for people.
     """
 
     def __init__(self, logs: Path, metrics_seconds: float = 60, now: Callable[[], float] = time.time) -> None:
         self._logs = logs
         self._seconds = metrics_seconds
         self._now = now
+        self.history = History(now)
+        self._uses: dict[str, InstanceUse] = {}
         self._measurements = Measurements(now)
         self._trees = ProcessTrees()
         self._shipper = LogShipper(now)
@@ -42,10 +48,16 @@ class Watch:
     def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
         """See `mme.local.trace.Observer`."""
         self._measurements.finished(call, trace, seconds, error)
+        self.history.finished(call, trace, seconds, error)
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
         """See `mme.local.trace.Observer`."""
         self._measurements.stepped(region, endpoint, variant, step, seconds)
+
+    @property
+    def cpu(self) -> dict[str, float]:
+        """Percent of a processor by the instance's id, as last published."""
+        return {name: use.cpu for name, use in self._uses.items()}
 
     async def run(self, describe: Callable[[], list[dict[str, Any]]]) -> None:
         """Publish until cancelled.
@@ -72,7 +84,9 @@ class Watch:
             await asyncio.to_thread(self._publish_use, endpoints)
 
     def _publish_use(self, endpoints: list[dict[str, Any]]) -> None:
-        uses = self._trees.measure(one for endpoint in endpoints for one in endpoint["instances"])
+        uses = self._uses = self._trees.measure(
+            one for endpoint in endpoints for one in endpoint["instances"]
+        )
         # Measured at a minute's end, of the minute that has passed: as what was counted in it.
         minute = int(self._now() - 0.5) // MINUTE * MINUTE
         publish_use(endpoints, uses, measure_gpus(), minute)
