@@ -27,8 +27,8 @@ from rich.text import Text
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import LOGS, RuntimeState
-from tests.operate.deployment import clients_at, deploy, put_log, put_metric, serving_template, store_template
+from mme.local.state import RuntimeState
+from tests.operate.deployment import clients_at, deploy, put_metric, serving_template, store_template
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 """rich's pictures load a font from elsewhere; the reader's own monospaced one does."""
@@ -141,13 +141,6 @@ def main(*arguments: str) -> None:
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme models add models", "models-add")
         screens.show("mme endpoint warm '*'")
-        for log in (Path(state.workdir) / LOGS).glob("*.log"):
-            now = datetime.now(UTC)
-            put_log(
-                clients,
-                "AllTraffic/i-0f1e2d3c",
-                [(now, line) for line in log.read_text().splitlines() if line],
-            )
         screens.show("mme endpoint status", "status")
         screens.show("mme endpoint doctor", "doctor")
         screens.show("mme endpoint logs --model churn_v0.tar.gz --errors")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from mme.local.cloud.cloudwatch.distribution import Distribution
 from mme.local.observability.charts import bar_chart, line_chart, meter
 from mme.local.observability.history import SLICE_SECONDS, EndpointHistory, SeenRequest, Slice
-from mme.local.observability.page.words import age, clock, count, plural, seconds, share, size, text
+from mme.local.observability.page.words import NOTHING, age, clock, count, plural, seconds, share, size, text
 
 _MODELS_SHOWN: Final = 100
 _MINUTES: Final = 30
@@ -93,7 +93,7 @@ def models(instances: Sequence[Mapping[str, Any]], now: float) -> str:
                 f'<tr><th scope="row" class="name">{text(model["name"])}</th><td class="n">{number}</td>'
                 f'<td><span class="state {state}">{state}</span></td>'
                 f'<td class="n">{size(model["weight_bytes"])}</td>'
-                f'<td class="n">{age(now - since) if since else "–"}</td>'
+                f'<td class="n">{age(now - since) if since else NOTHING}</td>'
                 f'<td class="n">{count(model["hits"])}</td></tr>'
             )
         hidden += max(0, len(instance["models"]) - _MODELS_SHOWN)
@@ -108,10 +108,10 @@ def requests(seen: Iterable[SeenRequest]) -> str:
     """The latest requests."""
     rows = [
         f'<tr><td class="n"><time>{clock(one.at)}</time></td><td>{_status(one)}</td>'
-        f'<th scope="row" class="name">{text(one.model) or "–"}</th>'
+        f'<th scope="row" class="name">{text(one.model) or NOTHING}</th>'
         f"<td>{_cache(one)}</td>"
-        f'<td class="n">{seconds(one.waited_seconds) if one.cache_hit is False else "–"}</td>'
-        f'<td class="n">{seconds(one.model_seconds) if one.model_seconds else "–"}</td>'
+        f'<td class="n">{seconds(one.waited_seconds) if one.cache_hit is False else NOTHING}</td>'
+        f'<td class="n">{seconds(one.model_seconds) if one.model_seconds else NOTHING}</td>'
         f'<td class="n">{seconds(one.seconds)}</td></tr>'
         for one in seen
     ]
@@ -191,7 +191,7 @@ def _status(one: SeenRequest) -> str:
 
 def _cache(one: SeenRequest) -> str:
     if one.cache_hit is None:
-        return "–"
+        return NOTHING
     return '<span class="hit">hit</span>' if one.cache_hit else '<span class="miss">miss</span>'
 
 

@@ -13,7 +13,8 @@ from mme.local.observability.page import blocks
 from mme.local.observability.page.words import text
 
 _MARK = (
-    '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><rect x="2" y="2" width="9" height="9" rx="2.5"/>'
+    '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true">'
+    '<rect x="2" y="2" width="9" height="9" rx="2.5"/>'
     '<rect x="13" y="2" width="9" height="9" rx="2.5" opacity=".55"/>'
     '<rect x="2" y="13" width="9" height="9" rx="2.5" opacity=".55"/>'
     '<rect x="13" y="13" width="9" height="9" rx="2.5" opacity=".25"/></svg>'
@@ -93,7 +94,8 @@ def _asset(name: str) -> str:
 
 
 _NOTHING = """<h2>No endpoint is deployed</h2>
-<p>Point the AWS CLI, the CDK or boto3 at this address and deploy a multi-model endpoint. It shows up here with its first container.</p>
+<p>Point the AWS CLI, the CDK or boto3 at this address and deploy a multi-model endpoint.
+It shows up here with its first container.</p>
 <pre><code>export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 cdk deploy 'local/*'</code></pre>"""

@@ -6,6 +6,8 @@ import time
 from html import escape
 from typing import Final
 
+NOTHING: Final = "\N{EN DASH}"
+"""Stands where there is no value."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB")
 
 
@@ -22,7 +24,7 @@ def count(number: float) -> str:
 def share(part: float, whole: float) -> str:
     """A share of 0 to 1 in percent, a dash where there is nothing to share."""
     if not whole:
-        return "–"
+        return NOTHING
     percent = 100 * part / whole
     # 99.96 is not all of them
     return f"{percent:.0f} %" if percent in (0, 100) else f"{min(99.9, max(0.1, percent)):.1f} %"
@@ -31,7 +33,7 @@ def share(part: float, whole: float) -> str:
 def seconds(value: float | None) -> str:
     """A duration in the unit that fits it."""
     if value is None:
-        return "–"
+        return NOTHING
     if value < 0.001:
         return f"{value * 1_000_000:.0f} µs"
     if value < 1:
