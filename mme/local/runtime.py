@@ -101,7 +101,7 @@ async def _serve(
             },
         }
 
-    page = StatusPage(describe, watch.history, lambda: watch.cpu)
+    page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
         gateway = build_gateway(
             data_plane,

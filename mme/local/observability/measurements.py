@@ -6,14 +6,14 @@ Sources: SageMaker AI developer guide, `monitoring-cloudwatch` and `multi-model-
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from mme.local.call import Call
 from mme.local.cloud.cloudwatch.distribution import Distribution
-from mme.local.outcome import InvocationError
-from mme.local.trace import Step, Trace
+from mme.local.observability.seen import SeenRequest
+from mme.local.trace import Step
 
 MINUTE: Final = 60
 _MICROSECONDS: Final = 1_000_000
@@ -53,48 +53,43 @@ class Measurements:
         taken, self._pending = self._pending, {}
         return taken
 
-    def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
-        """Count a request that got as far as a variant.
+    def count(self, requests: Iterable[SeenRequest]) -> None:
+        """Count requests; those that reached no variant are nobody's.
 
         Errors count 1 and all others 0, so that their average is a rate. `InvocationsPerInstance` counts
         1 / instances.
         """
-        if not trace.variant:
-            return
-        status = status_of(error)
-        values = self._values(VariantKey(call.region, call.endpoint, trace.variant))
-        told = {
-            "Invocations": 1.0,
-            "InvocationsPerInstance": 1 / max(1, trace.instances),
-            "Invocation4XXErrors": float(400 <= status < 500),
-            "Invocation5XXErrors": float(status >= 500),
-            "InvocationModelErrors": float(error is not None and error.name == "ModelError"),
-            "OverheadLatency": max(0.0, seconds - trace.model_seconds) * _MICROSECONDS,
-        }
-        if trace.model_seconds:
-            told["ModelLatency"] = trace.model_seconds * _MICROSECONDS
-        if trace.cache_hit is not None:
-            told["ModelCacheHit"] = float(trace.cache_hit)
-        if trace.cache_hit is False:
-            told["ModelLoadingWaitTime"] = trace.waited_seconds * _MICROSECONDS
-        for name, value in told.items():
-            values.setdefault(name, Distribution()).add(value)
+        told: dict[tuple[str, str, str, int], dict[str, list[float]]] = {}
+        for seen in requests:
+            trace, failure = seen.trace, seen.failure
+            if not trace.variant:
+                continue
+            minute = int(seen.at) // MINUTE * MINUTE
+            values = told.setdefault((seen.region, seen.endpoint, trace.variant, minute), defaultdict(list))
+            status = failure.counted if failure else 200
+            values["Invocations"].append(1.0)
+            values["InvocationsPerInstance"].append(1 / max(1, trace.instances))
+            values["Invocation4XXErrors"].append(float(400 <= status < 500))
+            values["Invocation5XXErrors"].append(float(status >= 500))
+            values["InvocationModelErrors"].append(
+                float(failure is not None and failure.name == "ModelError")
+            )
+            values["OverheadLatency"].append(max(0.0, seen.seconds - trace.model_seconds) * _MICROSECONDS)
+            if trace.model_seconds:
+                values["ModelLatency"].append(trace.model_seconds * _MICROSECONDS)
+            if trace.cache_hit is not None:
+                values["ModelCacheHit"].append(float(trace.cache_hit))
+            if trace.cache_hit is False:
+                values["ModelLoadingWaitTime"].append(trace.waited_seconds * _MICROSECONDS)
+        for (*place, minute), found in told.items():
+            known = self._values(VariantKey(*place), minute)
+            for name, each in found.items():
+                known.setdefault(name, Distribution()).add_all(each)
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
         """Time a download, a load or an unload."""
-        values = self._values(VariantKey(region, endpoint, variant))
+        values = self._values(VariantKey(region, endpoint, variant), int(self._now()) // MINUTE * MINUTE)
         values.setdefault(_STEPS[step], Distribution()).add(seconds * _MICROSECONDS)
 
-    def _values(self, key: VariantKey) -> dict[str, Distribution]:
-        minute = int(self._now()) // MINUTE * MINUTE
+    def _values(self, key: VariantKey, minute: int) -> dict[str, Distribution]:
         return self._pending.setdefault((key, minute), {})
-
-
-def status_of(error: InvocationError | None) -> int:
-    """The status that an answer counts with: of a container's error that of the container, 500 where it
-    gave none."""
-    if error is None:
-        return 200
-    if error.name != "ModelError":
-        return error.status
-    return int(error.fields.get("OriginalStatusCode", 0)) or 500

@@ -15,6 +15,7 @@ from mme.local.observability.instance_use import InstanceUse, ProcessTrees, meas
 from mme.local.observability.log_shipper import LogShipper, LogSource
 from mme.local.observability.measurements import MINUTE, Measurements
 from mme.local.observability.publisher import publish, publish_use
+from mme.local.observability.seen import SeenRequest
 from mme.local.outcome import InvocationError
 from mme.local.trace import Step, Trace
 
@@ -30,29 +31,32 @@ class Watch:
         logs: the folder of the containers' logs.
         metrics_seconds: between two publications of metrics; they come at its multiples of the wall clock.
         now: seconds since the epoch.
-
-    Attributes:
-        history: of the requests, for people.
     """
 
     def __init__(self, logs: Path, metrics_seconds: float = 60, now: Callable[[], float] = time.time) -> None:
         self._logs = logs
         self._seconds = metrics_seconds
         self._now = now
-        self.history = History(now)
+        self._seen: list[SeenRequest] = []
+        self._history = History()
         self._uses: dict[str, InstanceUse] = {}
         self._measurements = Measurements(now)
         self._trees = ProcessTrees()
         self._shipper = LogShipper(now)
 
     def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
-        """See `mme.local.trace.Observer`."""
-        self._measurements.finished(call, trace, seconds, error)
-        self.history.finished(call, trace, seconds, error)
+        """See `mme.local.trace.Observer`. Nothing is counted yet: a caller waits for its answer."""
+        self._seen.append(SeenRequest.of(self._now(), call, trace, seconds, error))
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
         """See `mme.local.trace.Observer`."""
         self._measurements.stepped(region, endpoint, variant, step, seconds)
+
+    @property
+    def history(self) -> History:
+        """Of the requests up to now, for people."""
+        self._count()
+        return self._history
 
     @property
     def cpu(self) -> dict[str, float]:
@@ -69,6 +73,7 @@ class Watch:
         while True:
             await asyncio.sleep(max(0.0, min(_TICK_SECONDS, due - self._now())))
             try:
+                self._count()
                 endpoints = describe()
                 if self._now() >= due:
                     due = self._next()
@@ -79,9 +84,15 @@ class Watch:
 
     async def publish(self, endpoints: list[dict[str, Any]]) -> None:
         """Publish all metrics now."""
+        self._count()
         await asyncio.to_thread(publish, self._measurements.take())
         if endpoints:
             await asyncio.to_thread(self._publish_use, endpoints)
+
+    def _count(self) -> None:
+        seen, self._seen = self._seen, []
+        self._measurements.count(seen)
+        self._history.count(seen)
 
     def _publish_use(self, endpoints: list[dict[str, Any]]) -> None:
         uses = self._uses = self._trees.measure(

@@ -7,6 +7,7 @@ import pytest
 from mme.local import outcome
 from mme.local.call import Call
 from mme.local.observability.measurements import Measurements, VariantKey
+from mme.local.observability.seen import SeenRequest
 from mme.local.trace import Step, Trace
 
 CALL = Call("e", "m.tar.gz", b"", region="eu-west-1")
@@ -17,8 +18,8 @@ PLACE = outcome.Place("e", "eu-west-1", "123456789012")
 def of_one(
     trace: Trace, error: outcome.InvocationError | None = None, seconds: float = 0.5
 ) -> dict[str, float]:
-    measurements = Measurements(lambda: 125.9)
-    measurements.finished(CALL, trace, seconds, error)
+    measurements = Measurements()
+    measurements.count([SeenRequest.of(125.9, CALL, trace, seconds, error)])
     ((key, minute), values), *more = measurements.take().items()
     assert (key, minute, more) == (KEY, 120, [])
     assert {one.count for one in values.values()} == {1}
@@ -65,7 +66,7 @@ def test_an_error(error: outcome.InvocationError, counted: tuple[int, int, int])
 
 def test_a_request_that_reached_no_variant_is_nobodys() -> None:
     measurements = Measurements()
-    measurements.finished(CALL, Trace(), 0.1, outcome.unknown_endpoint("e", "1"))
+    measurements.count([SeenRequest.of(1, CALL, Trace(), 0.1, outcome.unknown_endpoint("e", "1"))])
     assert measurements.take() == {}
 
 
@@ -80,3 +81,14 @@ def test_steps_are_timed_in_microseconds() -> None:
         "ModelUnloadingTime": (2, 3_000_000),
     }
     assert measurements.take() == {}
+
+
+def test_requests_of_several_minutes_and_variants_are_kept_apart() -> None:
+    measurements = Measurements()
+    for at, variant in ((59.9, "a"), (60.0, "a"), (61.0, "a"), (61.0, "b")):
+        measurements.count([SeenRequest.of(at, CALL, Trace(variant, cache_hit=True), 0.1, None)])
+    counted = {
+        (key.variant, minute): values["Invocations"].total
+        for (key, minute), values in measurements.take().items()
+    }
+    assert counted == {("a", 0): 1, ("a", 60): 2, ("b", 60): 1}

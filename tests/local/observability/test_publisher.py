@@ -14,6 +14,7 @@ from mme.local.cloud.clients import clients_of
 from mme.local.observability.instance_use import GpuUse, InstanceUse
 from mme.local.observability.measurements import Measurements
 from mme.local.observability.publisher import publish, publish_use
+from mme.local.observability.seen import SeenRequest
 from mme.local.trace import Step, Trace
 from mme.operate.metric_series import read_series
 from mme.operate.traffic import read_traffic
@@ -40,7 +41,7 @@ def serve(requests: int, minute: int = MINUTE) -> None:
     measurements = Measurements(lambda: minute + 30.0)
     for number in range(1, requests + 1):
         trace = Trace("AllTraffic", cache_hit=number > 1, waited_seconds=2, model_seconds=number / 1000)
-        measurements.finished(CALL, trace, 0.5, None)
+        measurements.count([SeenRequest.of(minute + 30.0, CALL, trace, 0.5, None)])
     measurements.stepped("eu-west-1", "e", "AllTraffic", Step.UNLOAD, 2)
     publish(measurements.take())
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from mme.local.cloud.cloudwatch.distribution import Distribution
 from mme.local.observability.charts import bar_chart, line_chart, meter
-from mme.local.observability.history import SLICE_SECONDS, EndpointHistory, SeenRequest, Slice
+from mme.local.observability.history import SLICE_SECONDS, EndpointHistory, Slice
 from mme.local.observability.page.words import NOTHING, age, clock, count, plural, seconds, share, size, text
+from mme.local.observability.seen import SeenRequest
 
 _MODELS_SHOWN: Final = 100
 _MINUTES: Final = 30
@@ -110,8 +111,8 @@ def requests(seen: Iterable[SeenRequest]) -> str:
         f'<tr><td class="n"><time>{clock(one.at)}</time></td><td>{_status(one)}</td>'
         f'<th scope="row" class="name">{text(one.model) or NOTHING}</th>'
         f"<td>{_cache(one)}</td>"
-        f'<td class="n">{seconds(one.waited_seconds) if one.cache_hit is False else NOTHING}</td>'
-        f'<td class="n">{seconds(one.model_seconds) if one.model_seconds else NOTHING}</td>'
+        f'<td class="n">{seconds(one.trace.waited_seconds) if one.trace.cache_hit is False else NOTHING}</td>'
+        f'<td class="n">{seconds(one.trace.model_seconds) if one.trace.model_seconds else NOTHING}</td>'
         f'<td class="n">{seconds(one.seconds)}</td></tr>'
         for one in seen
     ]
@@ -124,10 +125,11 @@ def requests(seen: Iterable[SeenRequest]) -> str:
 def failures(seen: Iterable[SeenRequest]) -> str:
     """The latest errors, with what they said."""
     items = [
-        f'<li><div class="line">{_status(one)} <strong>{text(one.error)}</strong> '
+        f'<li><div class="line">{_status(one)} <strong>{text(failure.name)}</strong> '
         f'<span class="name">{text(one.model)}</span> <time>{clock(one.at)}</time></div>'
-        f"<pre>{text(one.message)}</pre></li>"
+        f"<pre>{text(failure.message)}</pre></li>"
         for one in seen
+        if (failure := one.failure)
     ]
     if not items:
         return '<p class="empty">No errors.</p>'
@@ -185,14 +187,15 @@ def _table(title: str, heads: Iterable[tuple[str, str]], rows: Iterable[str]) ->
 
 
 def _status(one: SeenRequest) -> str:
-    kind = "ok" if one.status < 400 else "wait" if one.status == 429 else "bad"
-    return f'<span class="status {kind}">{one.status}</span>'
+    status = one.failure.status if one.failure else 200
+    kind = "ok" if status < 400 else "wait" if status == 429 else "bad"
+    return f'<span class="status {kind}">{status}</span>'
 
 
 def _cache(one: SeenRequest) -> str:
-    if one.cache_hit is None:
+    if one.trace.cache_hit is None:
         return NOTHING
-    return '<span class="hit">hit</span>' if one.cache_hit else '<span class="miss">miss</span>'
+    return '<span class="hit">hit</span>' if one.trace.cache_hit else '<span class="miss">miss</span>'
 
 
 def _together(parts: Iterable[Distribution]) -> Distribution:

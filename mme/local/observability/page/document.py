@@ -38,9 +38,9 @@ def render_page(status: Mapping[str, Any], main: str, nonce: str) -> str:
         f'<noscript><meta http-equiv="refresh" content="5"></noscript>'
         f'<style nonce="{nonce}">{_asset("page.css")}</style></head><body>'
         f'<a class="skip" href="#main">Skip to the endpoints</a><header class="top">{_MARK}'
-        f'<div><h1>Local endpoint runtime</h1><p class="note"><code>{text(status["url"])}</code> · '
-        f'{text(facts)}</p></div><p class="live" role="status"><span class="light up"></span>'
-        '<span id="live">live</span></p></header>'
+        f'<div><h1>Local endpoint runtime</h1><p class="note"><code>{text(status["url"])}</code>'
+        f'<span class="facts"> · {text(facts)}</span></p></div>'
+        '<p class="live" role="status"><span class="light up"></span><span id="live">live</span></p></header>'
         f'<main id="main" tabindex="-1">{main}</main>'
         f'<script nonce="{nonce}">{_asset("page.js")}</script></body></html>'
     )

@@ -36,7 +36,7 @@ class StatusPage:
     def __init__(
         self,
         status: Callable[[], Mapping[str, Any]],
-        history: History,
+        history: Callable[[], History],
         cpu: Callable[[], Mapping[str, float]],
         *,
         seconds: float = 1.0,
@@ -120,5 +120,5 @@ class StatusPage:
         """The changing part, drawn once for all who look at the same time."""
         now = self._now()
         if now - self._drawn[0] >= self._seconds / 2:
-            self._drawn = now, render_main(self._status(), self._history, self._cpu(), now)
+            self._drawn = now, render_main(self._status(), self._history(), self._cpu(), now)
         return self._drawn[1]
