@@ -69,7 +69,10 @@ def _serve_our_iam() -> None:
 
 
 def _serve_our_cloudwatch() -> None:
-    """Have moto make our CloudWatch backend, in the same way, and ask it for percentiles too."""
+    """Have moto make our CloudWatch backend, in the same way, with percentiles and composite alarms.
+
+    moto's `put_metric_alarm` reads a composite alarm's rule too, but nothing calls it for one.
+    """
     from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
     from moto.cloudwatch.responses import CloudWatchResponse
 
@@ -80,6 +83,8 @@ def _serve_our_cloudwatch() -> None:
         raise RuntimeError("this release of moto keeps CloudWatch's backend class elsewhere")
     cloudwatch_backends.backend = EmbeddedCloudWatch
     CloudWatchResponse.get_metric_statistics = get_metric_statistics  # type: ignore[method-assign]
+    if not hasattr(CloudWatchResponse, "put_composite_alarm"):
+        CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm  # type: ignore[attr-defined]
 
 
 def _judge_bucket_policies_without_conditions() -> None:

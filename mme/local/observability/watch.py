@@ -22,6 +22,8 @@ from mme.local.trace import Step, Trace
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
+_ALARM_SECONDS = 10.0
+"""Between two evaluations of alarms that no publication of metrics asks for: others put metrics too."""
 
 
 class Watch:
@@ -70,6 +72,7 @@ class Watch:
             describe: what `DataPlane.describe` tells.
         """
         due = self._next()
+        alarms_due = self._now()
         while True:
             await asyncio.sleep(max(0.0, min(_TICK_SECONDS, due - self._now())))
             try:
@@ -78,6 +81,10 @@ class Watch:
                 if self._now() >= due:
                     due = self._next()
                     await self.publish(endpoints)
+                    alarms_due = self._now()
+                if self._now() >= alarms_due:
+                    alarms_due = self._now() + _ALARM_SECONDS
+                    await asyncio.to_thread(_evaluate_alarms, self._now())
                 await asyncio.to_thread(self._shipper.ship, log_sources(endpoints, self._logs))
             except Exception:
                 log.exception("metrics and logs could not be published")
@@ -104,6 +111,12 @@ class Watch:
 
     def _next(self) -> float:
         return (self._now() // self._seconds + 1) * self._seconds
+
+
+def _evaluate_alarms(now: float) -> None:
+    from mme.local.cloud.cloudwatch.alarms import evaluate_all
+
+    evaluate_all(now)
 
 
 def log_sources(endpoints: list[dict[str, Any]], logs: Path) -> list[LogSource]:

@@ -13,11 +13,13 @@ from typing import Any
 
 from moto.cloudwatch import urls
 from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
-from moto.cloudwatch.models import CloudWatchBackend, MetricDatum
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDatum
 from moto.core.utils import utcnow
 
+from mme.local.cloud.cloudwatch.alarm_actions import act
 from mme.local.cloud.cloudwatch.distribution import Distribution, UnknownStatisticError
 from mme.local.cloud.cloudwatch.expressions import ExpressionError, Points, evaluate
+from mme.local.cloud.cloudwatch.judgement import State
 from mme.local.cloud.cloudwatch.store import MetricKey, MetricStore, Period, first_moment
 
 _BASIC = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
@@ -38,6 +40,33 @@ class EmbeddedCloudWatch(CloudWatchBackend):
     def _url_module(self) -> ModuleType:
         """Where moto's web layer finds this service's routes: it looks beside the backend's class."""
         return urls
+
+    def put_metric_alarm(self, name: str, *arguments: Any, **more: Any) -> Alarm:  # type: ignore[override]
+        """As ``PutMetricAlarm`` and ``PutCompositeAlarm``: an alarm that was there keeps its state, a new one
+        has none yet."""
+        before = self.alarms.get(name)
+        alarm = super().put_metric_alarm(name, *arguments, **more)
+        if before is None:
+            alarm.state_value = State.INSUFFICIENT_DATA.value
+        else:
+            alarm.state_value, alarm.state_reason = before.state_value, before.state_reason
+            alarm.state_reason_data = before.state_reason_data
+            alarm.state_updated_timestamp = before.state_updated_timestamp
+        return alarm
+
+    def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
+        """As ``SetAlarmState``, actions included; the next evaluation has the last word."""
+        alarm = self.alarms.get(alarm_name)
+        before = alarm.state_value if alarm else ""
+        super().set_alarm_state(alarm_name, reason, reason_data, state_value)
+        if alarm and alarm.state_value != before:
+            act(alarm, self.account_id, before)
+
+    def change_state(self, alarm: Alarm, state: State, reason: str, data: str) -> None:
+        """Have an alarm be in another state, and do what it is to do then."""
+        before = alarm.state_value
+        alarm.update_state(reason, data, state.value)
+        act(alarm, self.account_id, before)
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         """As ``PutMetricData``: nothing is kept where one of the metrics is not valid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from mme.local.cloud.cloudwatch.distribution import Distribution
@@ -96,15 +97,22 @@ class MetricStore:
         first = first_moment(start, seconds)
         periods: dict[int, Period] = {}
         with self._lock:
-            for moment, units in self._metrics.get(key, {}).items():
-                if not first <= moment < end:
-                    continue
+            for moment, units in self._within(key, first, end):
                 begin = first + (moment - first) // seconds * seconds
                 for each, values in units.items():
                     if unit is None or unit == each:
                         period = periods.setdefault(begin, Period(begin, each, Distribution()))
                         period.values.merge(values)
         return [periods[begin] for begin in sorted(periods)]
+
+    def _within(
+        self, key: MetricKey, first: int, end: float
+    ) -> list[tuple[int, dict[str | None, Distribution]]]:
+        """The moments that hold values; of a short time, without a look at all others."""
+        moments = self._metrics.get(key, {})
+        if end - first < len(moments):
+            return [(moment, moments[moment]) for moment in range(first, ceil(end)) if moment in moments]
+        return [(moment, units) for moment, units in moments.items() if first <= moment < end]
 
     def _units(self, key: MetricKey, moment: int) -> dict[str | None, Distribution]:
         moments = self._metrics.setdefault(key, {})

@@ -1,4 +1,4 @@
-"""AWS::CloudWatch::Alarm."""
+"""AWS::CloudWatch::Alarm and AWS::CloudWatch::CompositeAlarm."""
 
 from __future__ import annotations
 
@@ -37,4 +37,17 @@ class Alarm:
         return Physical(name, {"Arn": described["MetricAlarms"][0]["AlarmArn"]})
 
 
-TYPES: dict[str, Callable[[], ResourceType]] = {"AWS::CloudWatch::Alarm": Alarm}
+class CompositeAlarm(Alarm):
+    """An alarm whose rule is about others. Ref is its name."""
+
+    def _put(self, request: Request, name: str, properties: Properties) -> Physical:
+        request.aws.call("cloudwatch", "put_composite_alarm", {**properties, "AlarmName": name})
+        asked = {"AlarmNames": [name], "AlarmTypes": ["CompositeAlarm"]}
+        described = request.aws.call("cloudwatch", "describe_alarms", asked)
+        return Physical(name, {"Arn": described["CompositeAlarms"][0]["AlarmArn"]})
+
+
+TYPES: dict[str, Callable[[], ResourceType]] = {
+    "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::CompositeAlarm": CompositeAlarm,
+}
