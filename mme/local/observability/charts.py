@@ -34,6 +34,40 @@ def line_chart(points: _Points, title: str, *, most: float, colour: str = "c1") 
     return _chart(title, "".join(parts), colour)
 
 
+def lines_chart(
+    lines: Sequence[tuple[_Points, str]],
+    title: str,
+    *,
+    least: float,
+    most: float,
+    marks: Sequence[float] = (),
+) -> str:
+    """Several lines, each from left to right with a class for its colour, and dashed marks across all.
+
+    Args:
+        lines: all of the same length of time.
+        title: says in words what is to be seen.
+        least: the value at the lower edge.
+        most: the value at the upper edge.
+        marks: such as thresholds.
+    """
+    height = most - least or 1.0
+    parts = []
+    for points, colour in lines:
+        drawn = []
+        for run in _runs(points):
+            way = [(_x(number, points), _y(value - least, height)) for number, value in run]
+            if len(way) == 1:
+                drawn.append(f'<circle class="dot" cx="{way[0][0]}" cy="{way[0][1]}" r="2.5"/>')
+            else:
+                drawn.append(f'<path class="line" d="M{" L".join(f"{x} {y}" for x, y in way)}"/>')
+        parts.append(f'<g class="{colour}">{"".join(drawn)}</g>')
+    for mark in marks:
+        if least <= mark <= most:
+            parts.append(f'<path class="mark-line" d="M0 {_y(mark - least, height)} H{WIDTH}"/>')
+    return _chart(title, "".join(parts), "")
+
+
 def bar_chart(points: _Points, title: str, *, most: float, over: _Points = (), colour: str = "c1") -> str:
     """Bars; those of `over` stand in front of them in the colour of errors."""
     step = WIDTH / max(1, len(points))

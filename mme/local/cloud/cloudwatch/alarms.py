@@ -75,7 +75,7 @@ def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdi
         return None
     periods = int(alarm.evaluation_periods)
     needed = int(alarm.datapoints_to_alarm or periods)
-    queries = _queries(alarm)
+    queries = queries_of(alarm)
     wanted = next((query for query in queries if query["ReturnData"]), queries[-1])
     seconds = _period(wanted, queries)
     end = int(now // seconds * seconds)
@@ -121,7 +121,8 @@ def _settle(backend: EmbeddedCloudWatch, alarm: Alarm, verdict: Verdict | None) 
     return True
 
 
-def _queries(alarm: Alarm) -> list[dict[str, Any]]:
+def queries_of(alarm: Alarm) -> list[dict[str, Any]]:
+    """What an alarm of metrics watches, as ``GetMetricData`` takes it; the watched one has ``ReturnData``."""
     if not alarm.metric_data_queries:
         stat = {
             "Metric": _metric(alarm),
@@ -132,7 +133,7 @@ def _queries(alarm: Alarm) -> list[dict[str, Any]]:
         return [{"Id": _ID, "MetricStat": stat, "ReturnData": True}]
     queries = []
     for query in alarm.metric_data_queries:
-        found: dict[str, Any] = {"Id": query.id, "ReturnData": query.return_data is not False}
+        found: dict[str, Any] = {"Id": query.id, "ReturnData": _returned(query)}
         if query.metric_stat is not None:
             known = query.metric_stat
             found["MetricStat"] = {
@@ -146,6 +147,10 @@ def _queries(alarm: Alarm) -> list[dict[str, Any]]:
             found["Period"] = query.period
         queries.append(found)
     return queries
+
+
+def _returned(query: Any) -> bool:
+    return query.return_data is not False  # left out, it is True
 
 
 def _metric(of: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         """Where moto's web layer finds this service's routes: it looks beside the backend's class."""
         return urls
 
-    def put_metric_alarm(self, name: str, *arguments: Any, **more: Any) -> Alarm:  # type: ignore[override]
+    def put_metric_alarm(self, name: str, *arguments: Any, **more: Any) -> Alarm:
         """As ``PutMetricAlarm`` and ``PutCompositeAlarm``: an alarm that was there keeps its state, a new one
         has none yet."""
         before = self.alarms.get(name)

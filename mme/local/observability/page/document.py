@@ -7,7 +7,10 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
+from mme.local.observability.dashboards.cloud import CloudFacts
+from mme.local.observability.dashboards.widgets import alarm_list
 from mme.local.observability.history import History
 from mme.local.observability.page import blocks
 from mme.local.observability.page.words import text
@@ -21,24 +24,25 @@ _MARK = (
 )
 
 
-def render_page(status: Mapping[str, Any], main: str, nonce: str) -> str:
+def render_page(status: Mapping[str, Any], main: str, nonce: str, back: str = "") -> str:
     """The document.
 
     Args:
         status: what the runtime tells of itself: ``url``, ``pid``, ``backends``.
         main: its changing part.
         nonce: lets its own style and script, and nothing else, be used (Content Security Policy).
+        back: the address of the page that this one is part of; empty where there is none.
     """
     facts = f"process {status['pid']} · {', '.join(map(str, status['backends']))}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><title>Local endpoint runtime</title>'
+        '<meta name="color-scheme" content="light dark"><title>Local runtime</title>'
         '<link rel="icon" href="data:,">'
         f'<noscript><meta http-equiv="refresh" content="5"></noscript>'
         f'<style nonce="{nonce}">{_asset("page.css")}</style></head><body>'
         f'<a class="skip" href="#main">Skip to the endpoints</a><header class="top">{_MARK}'
-        f'<div><h1>Local endpoint runtime</h1><p class="note"><code>{text(status["url"])}</code>'
+        f'<div><h1>{_title(back)}</h1><p class="note"><code>{text(status["url"])}</code>'
         f'<span class="facts"> · {text(facts)}</span></p></div>'
         '<p class="live" role="status"><span class="light up"></span><span id="live">live</span></p></header>'
         f'<main id="main" tabindex="-1">{main}</main>'
@@ -46,19 +50,45 @@ def render_page(status: Mapping[str, Any], main: str, nonce: str) -> str:
     )
 
 
-def render_main(status: Mapping[str, Any], history: History, cpu: Mapping[str, float], now: float) -> str:
+def render_main(
+    status: Mapping[str, Any], history: History, cpu: Mapping[str, float], cloud: CloudFacts, now: float
+) -> str:
     """What changes while the runtime serves.
 
     Args:
         status: with ``endpoints`` as `DataPlane.describe` tells of them.
         history: of their requests.
         cpu: percent of a processor, by the instance's id.
+        cloud: alarms and dashboards.
         now: seconds since the epoch.
     """
     endpoints = status["endpoints"]
+    parts = [_endpoint(endpoint, history, cpu, now) for endpoint in endpoints]
     if not endpoints:
-        return blocks.block("nothing", _NOTHING.format(url=text(status["url"])), "empty-page")
-    return "".join(_endpoint(endpoint, history, cpu, now) for endpoint in endpoints)
+        parts = [blocks.block("nothing", _NOTHING.format(url=text(status["url"])), "empty-page")]
+    return "".join([*parts, _watched(cloud, now)])
+
+
+def _watched(cloud: CloudFacts, now: float) -> str:
+    """Dashboards and alarms, where some are deployed."""
+    if not cloud.alarms and not cloud.dashboards:
+        return ""
+    links = "".join(
+        f'<li><a href="dashboards/{quote(region, safe="")}/{quote(name, safe="")}/">{text(name)}</a> '
+        f'<span class="note">{text(region)}</span></li>'
+        for region, name in cloud.dashboards
+    )
+    dashboards = f'<h3>Dashboards</h3><ul class="dashboards">{links}</ul>' if links else ""
+    alarms = f"<h3>Alarms</h3>{alarm_list(cloud.alarms, now)}" if cloud.alarms else ""
+    return (
+        '<section aria-labelledby="watched"><div class="heading"><h2 id="watched">CloudWatch</h2></div>'
+        f"{blocks.block('dashboards', dashboards)}{blocks.block('alarms', alarms)}</section>"
+    )
+
+
+def _title(back: str) -> str:
+    title = "Local runtime"
+    return f'<a href="{text(back)}">{title}</a>' if back else title
 
 
 def _endpoint(endpoint: Mapping[str, Any], history: History, cpu: Mapping[str, float], now: float) -> str:

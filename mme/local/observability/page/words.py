@@ -21,6 +21,15 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def number(value: float | None) -> str:
+    """A value of any size with three digits that count."""
+    if value is None:
+        return NOTHING
+    if abs(value) >= 100_000:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
 def share(part: float, whole: float) -> str:
     """A share of 0 to 1 in percent, a dash where there is nothing to share."""
     if not whole:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mme.local import outcome
 from mme.local.call import Call
+from mme.local.observability.dashboards.cloud import CloudFacts
 from mme.local.observability.history import History
 from mme.local.observability.page.server import StatusPage
 from mme.local.observability.seen import SeenRequest
@@ -67,6 +68,7 @@ class FakeRuntime:
 
     endpoints: list[dict[str, Any]] = field(default_factory=lambda: [an_endpoint()])
     history: History = field(default_factory=History)
+    cloud: CloudFacts = field(default_factory=CloudFacts)
     now: float = NOW
 
     def status(self) -> dict[str, Any]:
@@ -79,5 +81,10 @@ class FakeRuntime:
 
     def page(self) -> StatusPage:
         return StatusPage(
-            self.status, lambda: self.history, lambda: {"i-0": 12.3}, seconds=0.02, now=lambda: self.now
+            self.status,
+            lambda: self.history,
+            lambda: {"i-0": 12.3},
+            lambda: self.cloud,
+            seconds=0.02,
+            now=lambda: self.now,
         )

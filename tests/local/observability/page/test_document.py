@@ -21,7 +21,7 @@ from tests.local.observability.page.a_runtime import (
 
 def words_of(runtime: FakeRuntime) -> str:
     """The page's text."""
-    main = render_main(runtime.status(), runtime.history, {"i-0": 12.3}, runtime.now)
+    main = render_main(runtime.status(), runtime.history, {"i-0": 12.3}, runtime.cloud, runtime.now)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
 
 
@@ -66,7 +66,7 @@ def test_names_and_messages_are_shown_and_never_obeyed() -> None:
     evil = '<img src=x onerror="alert(1)">'
     runtime = FakeRuntime(endpoints=[an_endpoint(an_instance(0, a_model(evil)), name="mme-dev")])
     runtime.history.count([a_request(evil, error=evil)])
-    main = render_main(runtime.status(), runtime.history, {}, NOW)
+    main = render_main(runtime.status(), runtime.history, {}, runtime.cloud, NOW)
     assert "<img" not in main
     assert evil in html.unescape(main)
 
