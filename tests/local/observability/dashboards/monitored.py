@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 from aws_cdk import (
@@ -81,7 +82,7 @@ def serve_minutes(last: int, minutes: int, *, failing: float = 0.0) -> None:
         {"name": ENDPOINT, "region": REGION, "variant": "AllTraffic", "instances": [{"id": "a"}, {"id": "b"}]}
     ]
     for minute in range(last - 60 * minutes, last, 60):
-        measurements = Measurements(lambda moment=minute: moment + 1.0)
+        measurements = Measurements(partial(float, minute))
         requests = []
         for number in range(chance.randint(25, 60)):
             hit = chance.random() > 0.08
