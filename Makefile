@@ -14,11 +14,14 @@ export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 # The oldest versions that the construct library takes, first on the path of `test-lowest` alone.
 LOWEST := $(VENV)/lowest
+# checkov pins some hundred packages: they stay apart from this project's.
+CHECKOV := $(VENV)/checkov
 ENVIRONMENTS := local dev staging prod
-COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
-	--no-emit-find-links --python-version 3.11 pyproject.toml
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11
+COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow test-lowest snapshots release-snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow test-lowest security security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +50,7 @@ demo: platform install  ## Deploy, publish and call a multi-model endpoint here,
 	@python -m tools.demo
 
 test: install lint typecheck  ## Run every check and every test, the slow real ones too
-	@$(MAKE) test-fast test-slow test-lowest
+	@$(MAKE) test-fast test-slow test-lowest security
 
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
@@ -74,6 +77,17 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests of the constructs on the old
 	@PYTHONPATH=$(LOWEST) pytest -q -n 2 --dist worksteal -m "not slow" tests/mme_cdk \
 		tests/stacks/test_application.py tests/stacks/test_templates.py tests/docs
 
+$(CHECKOV)/.installed: requirements-checkov.txt $(VENV)/.installed
+	@tools/install_checkov.sh $(BIN)/python $(CHECKOV)
+	@touch $@
+
+security: install $(CHECKOV)/.installed  ## Run the security packs on prod, and checkov on every environment
+	@python -m tools.security_report --check
+	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
+
+security-docs: install  ## Renew the tables of docs/security.md and docs/compliance.md
+	@python -m tools.security_report
+
 snapshots: install  ## Renew the committed snapshots after a wanted change
 	@pytest -q -n 2 -m "not slow" tests/stacks --snapshot-update
 
@@ -88,6 +102,7 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(COMPILE) --extra cdk --extra local --group dev --output-file requirements-dev.txt
 	@$(COMPILE) --extra cdk --constraints requirements-dev.txt --output-file requirements.txt
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
+	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
 
 clean:  ## Delete what make installed and what tools left
 	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

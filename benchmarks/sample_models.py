@@ -20,7 +20,7 @@ def write_model(root: Path, size: int, seed: int = _SEED) -> Path:
     rng = np.random.default_rng(seed)
     (root / "1").mkdir(parents=True)
     (root / "config.pbtxt").write_text(CONFIG)
-    (root / "1" / "model.py").write_text("# measured, never loaded\n")
+    (root / "1" / "model.py").write_text("class TritonPythonModel:\n    def execute(self, requests): ...\n")
     (root / "1" / "weights.bin").write_bytes(rng.standard_normal(size // 8, dtype=np.float32).tobytes())
     (root / "1" / "vocabulary.txt").write_bytes(_text(rng, size // 2))
     return root

@@ -14,6 +14,14 @@ LOCAL_ENVIRONMENT: Final = "local"
 LOCAL_PORT: Final = 4747
 LOCAL_REGION: Final = "us-east-1"
 
+_NAME_FORM: Final = "it is letters, digits and dashes, and begins with a letter"
+_FORMS: Final = {
+    "env": _NAME_FORM,
+    "stack": _NAME_FORM,
+    "endpoint_url": "it begins with http:// or https://",
+}
+"""What is wrong with a value that does not match its pattern, in words."""
+
 
 class Settings(BaseSettings):
     """Which deployment to work on, and how to get there.
@@ -48,7 +56,7 @@ class Settings(BaseSettings):
             fault = error.errors()[0]
             name = str(fault["loc"][0])
             raise MmeError(
-                f"{fault['input']!r} can't be the {name.replace('_', ' ')}: {fault['msg'].lower()}",
+                f"{fault['input']!r} can't be the {name.replace('_', ' ')}: {_FORMS.get(name, fault['msg'])}",
                 hint=f"set --{name.replace('_', '-')} or MME_{name.upper()}",
             ) from error
 

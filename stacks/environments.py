@@ -34,11 +34,17 @@ class Environment:
         models_prefix: key prefix of the models, ends in `/`.
         removal_policy: what becomes of the models when the stack is deleted.
         access_logs: whether the bucket's access is logged.
+        customer_managed_key: whether a KMS key of the account's own encrypts the models, instead of S3's; it
+            is rotated each year, and encrypts what is published from then on. Once on, leave it on: it
+            also decrypts them.
+        network_isolation: whether the containers are without any network and credentials: models that are
+            code can call nothing. SageMaker still downloads the models.
         termination_protection: whether CloudFormation refuses to delete the stacks.
         container_environment: variables of the serving container.
         alarm_thresholds: from which figures on alarms go off. Default: `docs/runbook.md` has them.
         alarm_emails: who is told when an alarm goes off or is over; each address confirms once, by mail.
         runbook_url: where the team reads the runbook, for the links in the alarms' descriptions.
+        asynchronous: whether the endpoint has a queue for asynchronous requests (docs/asynchronous.md).
         tags: put on every resource.
         next_instance_type: the instance type to come. AWS changes the type of no scaled endpoint: add this
             and deploy, which takes the scaling away; then set `instance_type` to it and deploy, which changes
@@ -60,6 +66,8 @@ class Environment:
     models_prefix: str = "models/"
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     access_logs: bool = True
+    customer_managed_key: bool = False
+    network_isolation: bool = False
     termination_protection: bool = False
     container_environment: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +75,7 @@ class Environment:
     alarm_thresholds: AlarmThresholds | None = None
     alarm_emails: tuple[str, ...] = ()
     runbook_url: str = RUNBOOK
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
@@ -120,6 +129,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         min_instances=2,
         max_instances=4,
         peak_requests_per_second=50,
+        customer_managed_key=True,
+        network_isolation=True,
         tags={"environment": "staging"},
     ),
     Environment(
@@ -131,6 +142,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         max_instances=8,
         peak_requests_per_second=50,
         termination_protection=True,
+        customer_managed_key=True,
+        network_isolation=True,
         tags={"environment": "prod"},
     ),
 )

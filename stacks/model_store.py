@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack, aws_kms
 from constructs import Construct
 
-from mme_cdk import ModelBucket, ModelStore
+from mme_cdk import ModelBucket, ModelStore, acknowledge_config_rule
 from stacks.environments import Environment
 
 
@@ -25,15 +25,34 @@ class ModelStoreStack(Stack):
             description=f"Models of the {environment.name} multi-model endpoint",
             termination_protection=environment.termination_protection,
         )
+        key = self._key(environment) if environment.customer_managed_key else None
         bucket = ModelBucket(
             self,
             "ModelBucket",
+            encryption_key=key,
             removal_policy=environment.removal_policy,
             access_logs=environment.access_logs,
+        )
+        acknowledge_config_rule(
+            bucket,
+            "S3BucketReplicationEnabled",
+            "models are built elsewhere and can be published again; what is overwritten or deleted can be "
+            "had back for 30 days; an endpoint in a second region has its own store, published to by itself",
         )
         self.models = ModelStore.from_bucket(bucket, prefix=environment.models_prefix)
         # Exported for good: an export that vanishes while the serving stack still imports it blocks both.
         self.export_value(bucket.bucket_arn)
         self.export_value(bucket.bucket_name)
+        if key is not None:
+            self.export_value(key.key_arn)
         CfnOutput(self, "ModelBucketName", value=bucket.bucket_name, description="Bucket of the models")
         CfnOutput(self, "ModelPrefix", value=self.models.prefix, description="Key prefix of the models")
+
+    def _key(self, environment: Environment) -> aws_kms.Key:
+        return aws_kms.Key(
+            self,
+            "ModelKey",
+            description=f"Models of the {environment.name} multi-model endpoint",
+            enable_key_rotation=True,
+            removal_policy=environment.removal_policy,
+        )

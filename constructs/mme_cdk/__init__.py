@@ -1,9 +1,10 @@
 """AWS CDK constructs for Amazon SageMaker multi-model endpoints."""
 
 from mme.catalog.images import Processor
-from mme_cdk.acknowledgements import acknowledge, acknowledge_wildcards
+from mme_cdk.acknowledgements import acknowledge, acknowledge_config_rule, acknowledge_wildcards
+from mme_cdk.capacity_size import CapacitySize
 from mme_cdk.data_capture import DataCapture
-from mme_cdk.deployment import CapacitySize, DeploymentStrategy
+from mme_cdk.deployment import DeploymentStrategy
 from mme_cdk.endpoint import Endpoint
 from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_config import EndpointConfig
@@ -44,5 +45,6 @@ __all__ = [
     "TritonLogLevel",
     "TritonSettings",
     "acknowledge",
+    "acknowledge_config_rule",
     "acknowledge_wildcards",
 ]

@@ -1,4 +1,4 @@
-"""Exceptions from cdk-nag's AwsSolutions pack, each with its reason, at the construct that causes it.
+"""Exceptions from cdk-nag, cfn-lint and checkov, each with its reason, at the construct that causes it.
 
 cdk-nag 3 accepts an exception by the finding's exact id, which holds the resource as the template will show
 it. What a reference to another stack becomes there (an export's name, or a stack output) CDK decides only
@@ -13,8 +13,11 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import jsii
-from aws_cdk import Acknowledgment, Stack, Token, Validations, aws_iam
+from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations, aws_iam
 from constructs import Construct, IConstruct, IValidation
+
+# The packs that share the rules of AWS Config, under the same names.
+CONFIG_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
@@ -26,6 +29,44 @@ def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
         reason: why the finding is right as it is.
     """
     Validations.of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+
+
+def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
+    """Accept a rule of AWS Config in the packs that share it: HIPAA, NIST 800-53 R5 and PCI DSS.
+
+    Args:
+        scope: on it and everything below it.
+        rule: without the pack's name, such as `S3BucketReplicationEnabled`.
+        reason: why the finding is right as it is.
+    """
+    Validations.of(scope).acknowledge(
+        *(Acknowledgment(id=f"{pack}-{rule}", reason=reason) for pack in CONFIG_PACKS)
+    )
+
+
+def acknowledge_lint(scope: IConstruct, check: str, reason: str) -> None:
+    """Accept a check of cfn-lint, such as `W3005`, on the scope's own resource.
+
+    It stands in the template as resource metadata, where cfn-lint looks for it.
+    """
+    resource = _resource(scope)
+    before = resource.get_metadata("cfn-lint") or {"config": {"ignore_checks": []}, "reasons": {}}
+    metadata = {
+        "config": {"ignore_checks": [*before["config"]["ignore_checks"], check]},
+        "reasons": {**before["reasons"], check: reason},
+    }
+    resource.add_metadata("cfn-lint", metadata)
+
+
+def acknowledge_checkov(scope: IConstruct, check: str, reason: str) -> None:
+    """Accept a check of checkov, such as `CKV_AWS_18`, on the scope's own resource, by its metadata."""
+    resource = _resource(scope)
+    before = resource.get_metadata("checkov") or {"skip": []}
+    resource.add_metadata("checkov", {"skip": [*before["skip"], {"id": check, "comment": reason}]})
+
+
+def _resource(scope: IConstruct) -> CfnResource:
+    return cast(CfnResource, scope if CfnResource.is_cfn_resource(scope) else scope.node.default_child)
 
 
 def acknowledge_wildcards(
@@ -61,16 +102,10 @@ def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str)
 
 def acknowledge_volume_key(scope: IConstruct) -> None:
     """Accept, in every pack that asks for it, that an endpoint config of NVMe types has no key."""
-    packs = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
-    Validations.of(scope).acknowledge(
-        *(
-            Acknowledgment(
-                id=f"{pack}-SageMakerEndpointConfigurationKMSKeyConfigured",
-                reason="the instances have local NVMe storage, which their hardware encrypts and no key may",
-            )
-            for pack in packs
-        )
-    )
+    rule = "SageMakerEndpointConfigurationKMSKeyConfigured"
+    reason = "the instances have local NVMe storage, which their hardware encrypts and no key may"
+    acknowledge_config_rule(scope, rule, reason)
+    Validations.of(scope).acknowledge(Acknowledgment(id=f"NIST.800.53.R4-{rule}", reason=reason))
 
 
 @jsii.implements(IValidation)

@@ -43,7 +43,7 @@ def triton_faults(
 
 def environment_faults(environments: Iterable[Mapping[str, str]]) -> list[str]:
     """What SageMaker would refuse in the variables of one model's containers."""
-    found = []
+    found: list[str] = []
     total = 0
     for variables in environments:
         if len(variables) > ENVIRONMENT_MAX_ENTRIES:

@@ -10,6 +10,8 @@ from constructs import Construct
 
 from mme.catalog.limits import CAPTURE_PERCENT_RANGE, CAPTURE_URI_MAX_CHARS
 from mme_cdk.acknowledgements import acknowledge_grant
+from mme_cdk.cdk_kinds import BUCKET, KEY
+from mme_cdk.expectations import FLAG, TEXT, WHOLE, expect, expect_each, kind_of
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import known, outside, require
 
@@ -52,6 +54,16 @@ class DataCapture:
     json_content_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        require(
+            expect("bucket of data capture", self.bucket, BUCKET),
+            expect("sampling_percentage", self.sampling_percentage, WHOLE),
+            expect("prefix of data capture", self.prefix, TEXT),
+            expect("capture_input", self.capture_input, FLAG),
+            expect("capture_output", self.capture_output, FLAG),
+            expect("encryption_key of data capture", self.encryption_key, KEY, optional=True),
+            *expect_each("csv_content_types", self.csv_content_types, TEXT),
+            *expect_each("json_content_types", self.json_content_types, TEXT),
+        )
         name = self.bucket.bucket_name
         length = len("s3:///") + (len(name) if known(name) else 63) + len(self.prefix)
         require(
@@ -125,3 +137,8 @@ class DataCapture:
 
 def _same_bucket(one: aws_s3.IBucket, other: aws_s3.IBucket) -> bool:
     return one is other or one.bucket_name == other.bucket_name
+
+
+DATA_CAPTURE = kind_of(
+    DataCapture, noun="a DataCapture", way_out="use DataCapture(bucket=..., sampling_percentage=...)"
+)

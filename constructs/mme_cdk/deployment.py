@@ -17,7 +17,10 @@ from mme.catalog.limits import (
     ROLLBACK_ALARMS_MAX,
     ROLLING_BATCH_PERCENT_RANGE,
 )
-from mme_cdk.validation import known, outside, outside_seconds, require, seconds
+from mme_cdk.capacity_size import CAPACITY_SIZE, CapacitySize
+from mme_cdk.cdk_kinds import ALARM
+from mme_cdk.expectations import DURATION, expect, expect_each, kind_of
+from mme_cdk.validation import known, outside_seconds, require, seconds
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
@@ -26,69 +29,10 @@ _Deployment = aws_sagemaker.CfnEndpoint.DeploymentConfigProperty
 _BlueGreen = aws_sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty
 _Rolling = aws_sagemaker.CfnEndpoint.RollingUpdatePolicyProperty
 _Traffic = aws_sagemaker.CfnEndpoint.TrafficRoutingConfigProperty
-_Size = aws_sagemaker.CfnEndpoint.CapacitySizeProperty
 
 # CloudWatch gets a metric of the endpoint once a minute: an alarm needs some minutes to trip.
 _BAKE = Duration.minutes(5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CapacitySize:
-    """A part of a fleet: `CapacitySize.percent(25)` or `CapacitySize.instances(1)`.
-
-    Attributes:
-        type: as SageMaker names it: `CAPACITY_PERCENT` or `INSTANCE_COUNT`.
-        value: percent of the variant's instances, or how many of them.
-    """
-
-    type: str
-    value: int
-
-    @classmethod
-    def percent(cls, value: int) -> CapacitySize:
-        """So many percent of the variant's instances.
-
-        Args:
-            value: percent, 1 to 100.
-
-        Raises:
-            PropsError: a percentage outside 1 to 100.
-        """
-        require(outside("percent", value, 1, 100))
-        return cls(type="CAPACITY_PERCENT", value=value)
-
-    @classmethod
-    def instances(cls, value: int) -> CapacitySize:
-        """So many instances.
-
-        Args:
-            value: at least 1.
-
-        Raises:
-            PropsError: fewer than one instance.
-        """
-        require(outside("instances", value, 1))
-        return cls(type="INSTANCE_COUNT", value=value)
-
-    def percent_of(self, instances: int) -> float | None:
-        """Its share of a fleet in percent; None where only deployment knows it.
-
-        Args:
-            instances: the fleet's size.
-        """
-        if not known(self.value):
-            return None
-        if self.type == "CAPACITY_PERCENT":
-            return self.value
-        return 100 * self.value / instances if known(instances) else None
-
-    def __str__(self) -> str:
-        if self.type == "CAPACITY_PERCENT":
-            return f"{self.value}%"
-        return f"{self.value} instance{'' if self.value == 1 else 's'}"
-
-    def _render(self) -> _Size:
-        return _Size(type=self.type, value=self.value)
+_NO_WAIT = Duration.seconds(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +62,14 @@ class DeploymentStrategy:
     rollback_alarms: tuple[aws_cloudwatch.IAlarm, ...] = ()
 
     def __post_init__(self) -> None:
+        require(
+            expect(self._part, self.size, CAPACITY_SIZE, optional=True),
+            expect("wait_interval", self.wait_interval, DURATION),
+            expect("termination_wait", self.termination_wait, DURATION, optional=True),
+            expect("maximum_execution_timeout", self.maximum_execution_timeout, DURATION, optional=True),
+            expect("rollback_batch", self.rollback_size, CAPACITY_SIZE, optional=True),
+            *expect_each("rollback_alarms", self.rollback_alarms, ALARM),
+        )
         require(
             self._size_fault(),
             outside_seconds("wait_interval", self.wait_interval, *DEPLOYMENT_WAIT_RANGE_SECONDS),
@@ -157,10 +109,10 @@ class DeploymentStrategy:
         """
         return cls(
             type="ALL_AT_ONCE",
-            wait_interval=wait_interval or _BAKE,
-            termination_wait=termination_wait or Duration.seconds(0),
+            wait_interval=_BAKE if wait_interval is None else wait_interval,
+            termination_wait=_NO_WAIT if termination_wait is None else termination_wait,
             maximum_execution_timeout=maximum_execution_timeout,
-            rollback_alarms=tuple(rollback_alarms),
+            rollback_alarms=_alarms(rollback_alarms),
         )
 
     @classmethod
@@ -187,11 +139,11 @@ class DeploymentStrategy:
         """
         return cls(
             type="CANARY",
-            size=size or CapacitySize.percent(10),
-            wait_interval=wait_interval or _BAKE,
-            termination_wait=termination_wait or Duration.seconds(0),
+            size=CapacitySize.percent(10) if size is None else size,
+            wait_interval=_BAKE if wait_interval is None else wait_interval,
+            termination_wait=_NO_WAIT if termination_wait is None else termination_wait,
             maximum_execution_timeout=maximum_execution_timeout,
-            rollback_alarms=tuple(rollback_alarms),
+            rollback_alarms=_alarms(rollback_alarms),
         )
 
     @classmethod
@@ -218,11 +170,11 @@ class DeploymentStrategy:
         """
         return cls(
             type="LINEAR",
-            size=step or CapacitySize.percent(25),
-            wait_interval=wait_interval or _BAKE,
-            termination_wait=termination_wait or Duration.seconds(0),
+            size=CapacitySize.percent(25) if step is None else step,
+            wait_interval=_BAKE if wait_interval is None else wait_interval,
+            termination_wait=_NO_WAIT if termination_wait is None else termination_wait,
             maximum_execution_timeout=maximum_execution_timeout,
-            rollback_alarms=tuple(rollback_alarms),
+            rollback_alarms=_alarms(rollback_alarms),
         )
 
     @classmethod
@@ -251,11 +203,11 @@ class DeploymentStrategy:
         """
         return cls(
             type="ROLLING",
-            size=batch or CapacitySize.percent(25),
-            wait_interval=wait_interval or _BAKE,
+            size=CapacitySize.percent(25) if batch is None else batch,
+            wait_interval=_BAKE if wait_interval is None else wait_interval,
             rollback_size=rollback_batch,
             maximum_execution_timeout=maximum_execution_timeout,
-            rollback_alarms=tuple(rollback_alarms),
+            rollback_alarms=_alarms(rollback_alarms),
         )
 
     def with_alarm(self, alarm: aws_cloudwatch.IAlarm) -> DeploymentStrategy:
@@ -307,14 +259,14 @@ class DeploymentStrategy:
             for alarm in self.rollback_alarms
         ]
         rollback = aws_sagemaker.CfnEndpoint.AutoRollbackConfigProperty(alarms=alarms) if alarms else None
-        size = self.size._render() if self.size else None
+        size = self.size.render() if self.size else None
         if self.type == "ROLLING" and size is not None:
             return _Deployment(
                 rolling_update_policy=_Rolling(
                     maximum_batch_size=size,
                     wait_interval_in_seconds=self.wait_interval.to_seconds(),
                     maximum_execution_timeout_in_seconds=seconds(self.maximum_execution_timeout),
-                    rollback_maximum_batch_size=self.rollback_size._render() if self.rollback_size else None,
+                    rollback_maximum_batch_size=self.rollback_size.render() if self.rollback_size else None,
                 ),
                 auto_rollback_configuration=rollback,
             )
@@ -339,7 +291,9 @@ class DeploymentStrategy:
     @property
     def _part(self) -> str:
         """What messages call the size."""
-        return {"CANARY": "canary", "LINEAR": "linear step", "ROLLING": "rolling batch"}[self.type]
+        return {"CANARY": "canary", "LINEAR": "linear step", "ROLLING": "rolling batch"}.get(
+            self.type, "size"
+        )
 
     @property
     def _bounds(self) -> tuple[int, int]:
@@ -376,3 +330,26 @@ class DeploymentStrategy:
             f"maximum_execution_timeout is {limit} s and the waits alone take {waiting} s: "
             "raise it, or shorten the waits"
         )
+
+
+def _alarms(given: Iterable[aws_cloudwatch.IAlarm]) -> tuple[aws_cloudwatch.IAlarm, ...]:
+    # A text, too, can be taken apart: into letters, none of them an alarm.
+    require(
+        *(
+            []
+            if isinstance(given, Iterable) and not isinstance(given, str)
+            else expect_each("rollback_alarms", given, ALARM)
+        )
+    )
+    return tuple(given)
+
+
+DEPLOYMENT = kind_of(
+    DeploymentStrategy,
+    noun="a DeploymentStrategy",
+    way_out=lambda value: (
+        f"use DeploymentStrategy.{value}()"
+        if value in {"all_at_once", "canary", "linear", "rolling"}
+        else "use DeploymentStrategy.all_at_once(), canary(), linear() or rolling()"
+    ),
+)

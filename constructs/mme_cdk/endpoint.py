@@ -8,9 +8,12 @@ import jsii
 from aws_cdk import Stack, aws_sagemaker
 from constructs import Construct, IValidation
 
-from mme_cdk.deployment import DeploymentStrategy
+from mme_cdk.cdk_kinds import ALARM
+from mme_cdk.deployment import DEPLOYMENT, DeploymentStrategy
 from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.endpoint_config import EndpointConfig
+from mme_cdk.endpoint_config import ENDPOINT_CONFIG, EndpointConfig
+from mme_cdk.endpoint_names import claim_name
+from mme_cdk.expectations import FLAG, expect, expect_each
 from mme_cdk.scaling import ScalableInstanceCount
 from mme_cdk.validation import PropsError, known, require
 
@@ -52,9 +55,15 @@ class Endpoint(EndpointBase):
                 of the config's. Default: True as soon as the instance count is scaled, else False.
 
         Raises:
-            PropsError: a name that SageMaker does not take, or a deployment that the config's instances
-                can't do: canary, linear and rolling need two or more.
+            PropsError: a name that SageMaker does not take or another endpoint of the stack has, or a
+                deployment that the config's instances can't do: canary, linear and rolling need two or more.
         """
+        require(
+            expect("config", config, ENDPOINT_CONFIG),
+            expect("deployment", deployment, DEPLOYMENT, optional=True),
+            expect("retain_variant_properties", retain_variant_properties, FLAG, optional=True),
+            path=f"{scope.node.path}/{id}",
+        )
         super().__init__(
             scope,
             id,
@@ -68,6 +77,7 @@ class Endpoint(EndpointBase):
                 *(_alarm_fault(self, alarm) for alarm in deployment.rollback_alarms),
                 path=self.node.path,
             )
+        claim_name(self, self.endpoint_name)
         self.config = config
         self._deployment = deployment
         self._retain = retain_variant_properties
@@ -96,6 +106,7 @@ class Endpoint(EndpointBase):
         Raises:
             PropsError: too many alarms, or one of another account or region.
         """
+        require(*expect_each("alarms", alarms, ALARM), path=self.node.path)
         require(*(_alarm_fault(self, alarm) for alarm in alarms), path=self.node.path)
         strategy = self._deployment or DeploymentStrategy.all_at_once()
         try:
@@ -166,6 +177,9 @@ class Endpoint(EndpointBase):
         if self._retain is None:
             self._retain_variants(True)
         return scaling
+
+    def _require_variant(self, name: str) -> None:
+        self.config.variant(name)
 
     def _retain_variants(self, retain: bool) -> None:
         self._resource.retain_all_variant_properties = retain

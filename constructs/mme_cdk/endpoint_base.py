@@ -9,8 +9,10 @@ from aws_cdk import Annotations, ArnFormat, Names, Stack, aws_iam
 from constructs import Construct, IConstruct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme_cdk.cdk_kinds import GRANTEE
 from mme_cdk.endpoint_metrics import EndpointMetrics
-from mme_cdk.model_store import ModelStore
+from mme_cdk.expectations import TEXT, expect, shown
+from mme_cdk.model_store import MODEL_STORE, ModelStore
 from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
@@ -113,10 +115,16 @@ class EndpointBase(EndpointMetrics):
         Raises:
             PropsError: a name that SageMaker does not take.
         """
+        require(
+            expect("endpoint_name", endpoint_name, TEXT, optional=True),
+            expect("variant_name", variant_name, TEXT),
+            expect("models", models, MODEL_STORE, optional=True),
+            path=f"{scope.node.path}/{id}",
+        )
         super().__init__(scope, id)
         self._variant_name = variant_name
         self._models = models
-        self._endpoint_name = endpoint_name or _default_name(self)
+        self._endpoint_name = _default_name(self) if endpoint_name is None else endpoint_name
         require(_name_fault(self._endpoint_name), path=self.node.path)
 
     @property
@@ -157,7 +165,18 @@ class EndpointBase(EndpointMetrics):
         Args:
             grantee: who.
             actions: such as `sagemaker:InvokeEndpoint`.
+
+        Raises:
+            PropsError: a grantee that is none, no action, or a text that is no action.
         """
+        require(
+            expect("grantee", grantee, GRANTEE),
+            "no action was given, so it would allow nothing: name one, such as sagemaker:InvokeEndpoint"
+            if not actions
+            else None,
+            *(_action_fault(action) for action in actions),
+            path=self.node.path,
+        )
         self._warn_of_another_account(grantee)
         return aws_iam.Grant.add_to_principal(
             grantee=grantee, actions=list(actions), resource_arns=[self.endpoint_arn]
@@ -182,6 +201,7 @@ class EndpointBase(EndpointMetrics):
             PropsError: no pattern, or one that no TargetModel can match.
         """
         require(
+            expect("grantee", grantee, GRANTEE),
             "no pattern was given: name at least one, such as tenant-a/*, or use grant_invoke"
             if not patterns
             else None,
@@ -220,8 +240,8 @@ class EndpointBase(EndpointMetrics):
                 `tenant-a/x.tar.gz`. Default: the whole store.
 
         Raises:
-            PropsError: a prefix without trailing slash or with IAM wildcards, or an imported endpoint that
-                was not told where its models lie.
+            PropsError: a prefix without trailing slash, with IAM wildcards or with `..`, or an imported
+                endpoint that was not told where its models lie.
         """
         return self.models.grant_publish(grantee, prefix=prefix)
 
@@ -235,6 +255,22 @@ class EndpointBase(EndpointMetrics):
             PropsError: an imported endpoint that was not told where its models lie.
         """
         return self.models.grant_read(grantee)
+
+    def grant_resolve_aliases(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it read what the models' aliases stand for, which a caller of `add_sub@prod` needs.
+
+        It is a right of its own beside `grant_invoke`: aliases lie in the models' bucket, where who only
+        invokes reads nothing.
+
+        Args:
+            grantee: who, of this account or another; another's also gets a statement in the bucket's policy.
+            prefix: the aliases of a tenant's own part only, such as `tenant-a/`. Default: all.
+
+        Raises:
+            PropsError: a prefix without trailing slash or with IAM wildcards, or an imported endpoint that
+                was not told where its models lie.
+        """
+        return self.models.grant_resolve_aliases(grantee, prefix=prefix)
 
     def on_deployment_state_change(
         self,
@@ -314,6 +350,8 @@ def _default_name(scope: IConstruct) -> str:
 
 
 def _name_fault(name: str) -> str | None:
+    if not name:
+        return "endpoint_name is empty: give a name, or leave it out for one derived from the path"
     if not known(name) or (
         len(name) <= ENDPOINT_NAME_MAX_CHARS and re.fullmatch(ENDPOINT_NAME_PATTERN, name) is not None
     ):
@@ -324,7 +362,17 @@ def _name_fault(name: str) -> str | None:
     )
 
 
+def _action_fault(action: str) -> str | None:
+    wrong = expect("action", action, TEXT)
+    if wrong or not known(action) or re.fullmatch(r"[\w-]+:[\w*?]+", action):
+        return wrong
+    return f"{shown(action)} is no action of IAM: write SERVICE:ACTION, such as sagemaker:InvokeEndpoint"
+
+
 def _pattern_fault(pattern: str) -> str | None:
+    wrong = expect("pattern", pattern, TEXT)
+    if wrong:
+        return wrong
     if not known(pattern):
         return None
     if not pattern or len(pattern) > TARGET_MODEL_MAX_CHARS:

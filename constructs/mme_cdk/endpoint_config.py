@@ -9,7 +9,9 @@ from constructs import Construct
 
 from mme.catalog.limits import METRIC_FREQUENCIES_SECONDS, VARIANTS_MAX
 from mme_cdk.acknowledgements import acknowledge_volume_key
-from mme_cdk.data_capture import DataCapture
+from mme_cdk.cdk_kinds import KEY
+from mme_cdk.data_capture import DATA_CAPTURE, DataCapture
+from mme_cdk.expectations import DURATION, FLAG, expect, kind_of
 from mme_cdk.multi_model import MultiModel
 from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
 from mme_cdk.validation import PropsError, known, require, seconds
@@ -83,9 +85,17 @@ class EndpointConfig(Construct):
         Raises:
             PropsError: an instance type, now or next, that is unknown or can't serve this image, an AMI that
                 is unknown or too old for it, a count below 1, volume or key on a type with NVMe storage, a
-                time outside its bounds. All faults are named at once.
+                time outside its bounds. All faults are named at once, after values of the wrong kind.
         """
-        super().__init__(scope, id)
+        path = f"{scope.node.path}/{id}"
+        require(
+            expect("encryption_key", encryption_key, KEY, optional=True),
+            expect("data_capture", data_capture, DATA_CAPTURE, optional=True),
+            expect("detailed_observability", detailed_observability, FLAG),
+            expect("enhanced_metrics", enhanced_metrics, FLAG),
+            expect("metric_publish_frequency", metric_publish_frequency, DURATION, optional=True),
+            path=path,
+        )
         self._key = encryption_key
         self._variants = [
             ProductionVariant(
@@ -100,6 +110,7 @@ class EndpointConfig(Construct):
                 inference_ami_version=inference_ami_version,
                 routing_strategy=routing_strategy,
                 next_instance_type=next_instance_type,
+                path=path,
             )
         ]
         (variant,) = self._variants
@@ -108,8 +119,9 @@ class EndpointConfig(Construct):
             self._key_fault(variant),
             _frequency_fault(metric_publish_frequency),
             data_capture.fault_beside(model.models) if data_capture else None,
-            path=self.node.path,
+            path=path,
         )
+        super().__init__(scope, id)
         variant.warn(self)
         self._data_capture = data_capture
         self._resource = aws_sagemaker.CfnEndpointConfig(
@@ -224,6 +236,7 @@ class EndpointConfig(Construct):
             inference_ami_version=inference_ami_version,
             routing_strategy=routing_strategy,
             next_instance_type=next_instance_type,
+            path=self.node.path,
         )
         require(
             *variant.faults(),
@@ -289,3 +302,10 @@ def _frequency_fault(frequency: Duration | None) -> str | None:
         return None
     choices = ", ".join(str(choice) for choice in METRIC_FREQUENCIES_SECONDS)
     return f"metric_publish_frequency is {length:g} s; it must be one of {choices} s"
+
+
+ENDPOINT_CONFIG = kind_of(
+    EndpointConfig,
+    noun="an EndpointConfig",
+    way_out="use EndpointConfig(self, id, model=..., instance_type=...)",
+)

@@ -9,7 +9,9 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from mme.catalog.metrics import endpoint_metrics
-from mme_cdk.validation import PropsError
+from mme_cdk.expectations import DURATION, TEXT, expect
+from mme_cdk.validation import PropsError, require
+from mme_cdk.validation import known as is_known
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
@@ -65,10 +67,20 @@ class EndpointMetrics(Construct):
             props: see `MetricProps`.
 
         Raises:
-            PropsError: an unknown name without a namespace.
+            PropsError: an unknown name without a namespace, or a variant that the endpoint has not.
         """
         from aws_cdk import aws_cloudwatch
 
+        variant_name = props.get("variant_name")
+        require(
+            expect("metric_name", metric_name, TEXT),
+            expect("variant_name", variant_name, TEXT, optional=True),
+            expect("statistic", props.get("statistic"), TEXT, optional=True),
+            expect("period", props.get("period"), DURATION, optional=True),
+            path=self.node.path,
+        )
+        if variant_name is not None and is_known(variant_name):
+            self._require_variant(variant_name)
         known = endpoint_metrics().get(metric_name)
         if known is None and namespace is None:
             near = get_close_matches(metric_name, endpoint_metrics(), n=1)
@@ -78,7 +90,7 @@ class EndpointMetrics(Construct):
             )
         dimensions = {
             "EndpointName": self.endpoint_name,
-            "VariantName": props.get("variant_name") or self.variant_name,
+            "VariantName": self.variant_name if variant_name is None else variant_name,
         }
         metric = aws_cloudwatch.Metric(
             namespace=namespace or (known.namespace if known else ""),
@@ -90,6 +102,9 @@ class EndpointMetrics(Construct):
             color=props.get("color"),
         )
         return self._place(metric)
+
+    def _require_variant(self, name: str) -> None:
+        """Raise where the endpoint is known to have no variant of this name; here nothing is known of it."""
 
     def _place(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
         """The metric, for use in stacks of other accounts and regions, too."""

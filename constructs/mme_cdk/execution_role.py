@@ -6,6 +6,8 @@ from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge_wildcards
+from mme_cdk.expectations import TEXT, expect
+from mme_cdk.validation import require
 
 METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 
@@ -15,6 +17,9 @@ class ExecutionRole(aws_iam.Role):
 
     Models and images are added by what needs them: `ModelStore.grant_read` and `ServingImage.bind`.
     A python-backend model is code that runs with this role.
+
+    All rights, granted ones too, stand in one managed policy beneath the role, which compliance packs ask for
+    instead of an inline one; IAM lets it have 6144 characters.
     """
 
     def __init__(
@@ -34,7 +39,11 @@ class ExecutionRole(aws_iam.Role):
             endpoint_name: the one endpoint whose log group it may write. Default: every endpoint's.
             description: shown in the console. Default: says what the role is for.
             permissions_boundary: an upper bound that the account asks for. Default: none.
+
+        Raises:
+            PropsError: an endpoint_name that is no text.
         """
+        require(expect("endpoint_name", endpoint_name, TEXT, optional=True), path=f"{scope.node.path}/{id}")
         stack = Stack.of(scope)
         # Without these conditions SageMaker could be led to use the role for another account's resource.
         # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.
@@ -52,8 +61,22 @@ class ExecutionRole(aws_iam.Role):
             description=description or "Runs the containers of a SageMaker multi-model endpoint",
             permissions_boundary=permissions_boundary,
         )
+        self._rights = aws_iam.ManagedPolicy(
+            self, "Rights", description="What the containers of the endpoint may do", roles=[self]
+        )
         self._allow_logs(stack, endpoint_name or "*")
         self._allow_metrics()
+
+    def add_to_principal_policy(
+        self, statement: aws_iam.PolicyStatement
+    ) -> aws_iam.AddToPrincipalPolicyResult:
+        """Add to the managed policy; every grant and `add_to_policy` come through here.
+
+        Args:
+            statement: what the containers may do besides.
+        """
+        self._rights.add_statements(statement)
+        return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)
 
     def _allow_logs(self, stack: Stack, endpoint_name: str) -> None:
         groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"

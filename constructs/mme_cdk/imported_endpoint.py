@@ -9,6 +9,7 @@ from aws_cdk import Arn, ArnFormat, Token
 from constructs import Construct
 
 from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.expectations import TEXT, expect
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import known, require
 
@@ -34,6 +35,7 @@ class ImportedEndpoint(EndpointBase):
             "neither endpoint_name nor endpoint_arn is given: give one"
             if endpoint_name is None and endpoint_arn is None
             else None,
+            expect("endpoint_arn", endpoint_arn, TEXT, optional=True),
             _arn_fault(endpoint_arn, endpoint_name),
             path=path,
         )
@@ -41,7 +43,9 @@ class ImportedEndpoint(EndpointBase):
         super().__init__(
             scope,
             id,
-            endpoint_name=endpoint_name or (parts.resource_name if parts else None),
+            endpoint_name=(
+                parts.resource_name if endpoint_name is None and parts is not None else endpoint_name
+            ),
             variant_name=variant_name,
             models=models,
         )
@@ -70,7 +74,7 @@ class ImportedEndpoint(EndpointBase):
 
 
 def _arn_fault(arn: str | None, name: str | None) -> str | None:
-    if arn is None or Token.is_unresolved(arn):
+    if not isinstance(arn, str) or Token.is_unresolved(arn):
         return None
     match = re.fullmatch(r"arn:[\w-]+:sagemaker:[\w-]+:\d{12}:endpoint/([^/]+)", arn)
     if match is None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, RemovalPolicy, aws_s3
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge
+from mme_cdk.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
+from mme_cdk.cdk_kinds import BUCKET, KEY
+from mme_cdk.expectations import DURATION, FLAG, expect, one_of
+from mme_cdk.validation import require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
@@ -43,7 +46,19 @@ class ModelBucket(aws_s3.Bucket):
             access_logs: whether S3 writes access logs. Default: True.
             access_logs_bucket: where they go. Default: a bucket of their own, with the same removal policy.
             access_logs_expire_after: how long the default log bucket keeps them. Default: 365 days.
+
+        Raises:
+            PropsError: values of the wrong kind.
         """
+        require(
+            expect("encryption_key", encryption_key, KEY, optional=True),
+            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
+            expect("old_versions_expire_after", old_versions_expire_after, DURATION, optional=True),
+            expect("access_logs", access_logs, FLAG),
+            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
+            expect("access_logs_expire_after", access_logs_expire_after, DURATION, optional=True),
+            path=f"{scope.node.path}/{id}",
+        )
         super().__init__(
             scope,
             id,
@@ -74,7 +89,10 @@ class ModelBucket(aws_s3.Bucket):
             removal_policy=removal_policy,
         )
         if not access_logs:
-            acknowledge(self, "S1", "access logs were switched off for this bucket on purpose")
+            reason = "access logs were switched off for this bucket on purpose"
+            acknowledge(self, "S1", reason)
+            acknowledge_config_rule(self, "S3BucketLoggingEnabled", reason)
+            acknowledge_checkov(self, "CKV_AWS_18", reason)
 
 
 def _log_bucket(
@@ -89,14 +107,31 @@ def _log_bucket(
         encryption=aws_s3.BucketEncryption.S3_MANAGED,
         block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
+        # A log that someone overwrites or deletes can be had back for a while.
+        versioned=True,
         lifecycle_rules=[
             aws_s3.LifecycleRule(
                 id="expire-logs",
                 expiration=expire_after or Duration.days(365),
+                noncurrent_version_expiration=Duration.days(30),
                 abort_incomplete_multipart_upload_after=Duration.days(1),
-            )
+            ),
+            aws_s3.LifecycleRule(id="drop-leftovers", expired_object_delete_marker=True),
         ],
         removal_policy=removal_policy,
     )
-    acknowledge(logs, "S1", "this bucket receives the access logs; logging its own access would never end")
+    acknowledge_checkov(
+        logs, "CKV_AWS_18", "this bucket receives the access logs; logging its own access would never end"
+    )
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    acknowledge_config_rule(
+        logs,
+        "S3DefaultEncryptionKMS",
+        "S3 delivers access logs to no bucket whose default encryption is SSE-KMS; SSE-S3 encrypts them",
+    )
+    acknowledge_config_rule(
+        logs,
+        "S3BucketReplicationEnabled",
+        "access logs are a record of this bucket in this region; no service depends on a second copy",
+    )
     return logs

@@ -10,7 +10,16 @@ from constructs import Construct, IValidation
 
 from mme.catalog.limits import VPC_MAX_SECURITY_GROUPS, VPC_MAX_SUBNETS, VPC_MIN_SUBNETS
 from mme_cdk.acknowledgements import acknowledge_grant
+from mme_cdk.expectations import expect, kind_of
 from mme_cdk.validation import known, require
+
+# CDK takes a dictionary for each of its structs.
+_SUBNETS = kind_of(
+    aws_ec2.SubnetSelection,
+    dict,
+    noun="a SubnetSelection",
+    way_out="use SubnetSelection(subnets=...) or SubnetSelection(subnet_type=...)",
+)
 
 # SageMaker AI developer guide, `sagemaker-roles`, CreateModel API: execution role permissions in a VPC.
 _INTERFACE_ACTIONS = [
@@ -49,6 +58,7 @@ class ModelNetwork:
         Raises:
             PropsError: fewer than two subnets or zones, more than 16 subnets, more than 5 security groups.
         """
+        require(expect("vpc_subnets", vpc_subnets, _SUBNETS, optional=True), path=scope.node.path)
         self._scope = scope
         self._vpc = vpc
         self._subnets = vpc.select_subnets() if vpc_subnets is None else _selected(vpc, vpc_subnets)

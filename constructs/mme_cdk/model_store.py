@@ -9,6 +9,8 @@ from aws_cdk import aws_iam, aws_s3
 
 from mme.catalog.limits import MODEL_DATA_URL_MAX_CHARS
 from mme_cdk.acknowledgements import acknowledge_grant
+from mme_cdk.cdk_kinds import BUCKET, GRANTEE
+from mme_cdk.expectations import TEXT, expect, kind_of
 from mme_cdk.validation import known, require
 
 _READ_REASON = "models come and go under the prefix without a deployment, so no list of keys can stand here"
@@ -17,6 +19,7 @@ _STATE = (".mme/", ("@aliases/", "@removed/"))
 _PUBLISH_REASON = (
     "publishers choose the names of new models under their prefix, so the keys are not known yet"
 )
+_ALIAS_REASON = "aliases come and go without a deployment, so no list of keys can stand here"
 
 
 class ModelStore:
@@ -37,6 +40,7 @@ class ModelStore:
         Raises:
             PropsError: a prefix that SageMaker would not take as a folder of models.
         """
+        require(expect("bucket", bucket, BUCKET), expect("prefix", prefix, TEXT))
         require(*_prefix_faults("prefix", prefix), _url_fault(bucket, prefix))
         self.bucket = bucket
         self.prefix = prefix
@@ -64,7 +68,11 @@ class ModelStore:
 
         Args:
             grantee: who, of this account or another.
+
+        Raises:
+            PropsError: a grantee that is none.
         """
+        require(expect("grantee", grantee, GRANTEE))
         objects = self.bucket.arn_for_objects(f"{self.prefix}*")
         read = aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee, actions=["s3:GetObject"], resource_arns=[objects], resource=self.bucket
@@ -92,8 +100,9 @@ class ModelStore:
             prefix: a tenant's own part, such as `tenant-a/`. Default: the whole store.
 
         Raises:
-            PropsError: a prefix without trailing slash or with IAM wildcards.
+            PropsError: a prefix without trailing slash, with IAM wildcards, or with `.` or `..` in it.
         """
+        require(expect("grantee", grantee, GRANTEE), expect("prefix", prefix, TEXT))
         if prefix:
             require(*_prefix_faults("prefix", prefix))
         path = f"{self.prefix}{prefix}"
@@ -108,15 +117,40 @@ class ModelStore:
         ]
         key = self.bucket.encryption_key
         if key is not None:
-            grants.append(key.grant_encrypt_decrypt(grantee))
+            # What S3 needs of a writer; a multipart upload is read back to be put together.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+            grants.append(key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey"))
         return reduce(aws_iam.Grant.combine, grants)
 
-    def _grant_objects(self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str) -> aws_iam.Grant:
+    def grant_resolve_aliases(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
+        """Let it read what the models' aliases stand for, and nothing of the models.
+
+        Args:
+            grantee: who calls by aliases such as `add_sub@prod`.
+            prefix: the aliases of a tenant's own part only, such as `tenant-a/`. Default: all.
+
+        Raises:
+            PropsError: a prefix without trailing slash or with IAM wildcards.
+        """
+        if prefix:
+            require(*_prefix_faults("prefix", prefix))
+        place, (aliases, _) = _STATE
+        path = f"{place}{self.prefix}{aliases}{prefix}"
+        # Without the list, S3 answers "denied" and not "no such key" for an alias that is not there.
+        grant = self._grant_objects(grantee, ["s3:GetObject"], path, reason=_ALIAS_REASON).combine(
+            self._grant_list(grantee, path)
+        )
+        key = self.bucket.encryption_key
+        return grant if key is None else grant.combine(key.grant_decrypt(grantee))
+
+    def _grant_objects(
+        self, grantee: aws_iam.IGrantable, actions: list[str], *paths: str, reason: str = _PUBLISH_REASON
+    ) -> aws_iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{path}*") for path in paths]
         grant = aws_iam.Grant.add_to_principal_or_resource(
             grantee=grantee, actions=actions, resource_arns=objects, resource=self.bucket
         )
-        acknowledge_grant(grantee, _PUBLISH_REASON, *objects)
+        acknowledge_grant(grantee, reason, *objects)
         return grant
 
     def _grant_list(self, grantee: aws_iam.IGrantable, *paths: str) -> aws_iam.Grant:
@@ -138,6 +172,9 @@ def _prefix_faults(name: str, prefix: str) -> list[str | None]:
         f"{name} {prefix} has no trailing slash: use {prefix}/" if not prefix.endswith("/") else None,
         f"{name} {prefix} starts with a slash: use {prefix.lstrip('/')}" if prefix.startswith("/") else None,
         f"{name} {prefix} holds an empty folder name: use single slashes" if "//" in prefix else None,
+        f"{name} {prefix} holds . or .., which S3 takes for names and not for folders: write the folders out"
+        if {".", ".."} & set(prefix.split("/"))
+        else None,
         f"{name} {prefix} holds characters that IAM would take as a pattern: use letters, digits and -_./"
         if re.search(r"[*?${}]", prefix)
         else None,
@@ -149,3 +186,10 @@ def _url_fault(bucket: aws_s3.IBucket, prefix: str) -> str | None:
     if not known(prefix) or length <= MODEL_DATA_URL_MAX_CHARS:
         return None
     return f"prefix of {len(prefix)} characters makes the models' url longer than {MODEL_DATA_URL_MAX_CHARS}"
+
+
+MODEL_STORE = kind_of(
+    ModelStore,
+    noun="a ModelStore",
+    way_out="use ModelStore.from_bucket(bucket), with a prefix where it has one",
+)

@@ -12,13 +12,16 @@ from constructs import Construct
 
 from mme.catalog.limits import CONTAINER_HOSTNAME_PATTERN, PIPELINE_MAX_CONTAINERS
 from mme.catalog.suitability import check_image
+from mme_cdk.acknowledgements import acknowledge_lint
+from mme_cdk.cdk_kinds import ROLE, SECURITY_GROUP, VPC
 from mme_cdk.connectable import declare_connectable
 from mme_cdk.container_environment import environment_faults, merged, triton_faults
 from mme_cdk.execution_role import ExecutionRole
-from mme_cdk.model_store import ModelStore
-from mme_cdk.pipeline_container import PipelineContainer
-from mme_cdk.serving_image import ServingImage
-from mme_cdk.triton_settings import TritonSettings
+from mme_cdk.expectations import FLAG, TEXT, expect, expect_each, expect_texts, kind_of
+from mme_cdk.model_store import MODEL_STORE, ModelStore
+from mme_cdk.pipeline_container import PIPELINE_CONTAINER, PipelineContainer
+from mme_cdk.serving_image import SERVING_IMAGE, ServingImage
+from mme_cdk.triton_settings import TRITON_SETTINGS, TritonSettings
 from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
@@ -94,14 +97,35 @@ class MultiModel(Construct):
             PropsError: variables that SageMaker doesn't take, Triton settings that are out of range, for
                 another image, or also set in `environment`, a pipeline of more than 15 containers, a
                 hostname that is invalid or given twice, subnets in one zone, subnets or groups without a
-                VPC, or an image that the region lacks. All faults are named at once but those of the VPC
-                and the region.
+                VPC, or an image that the region lacks. Values of the wrong kind are named first, then all
+                other faults at once but those of the VPC and the region.
         """
         if vpc is not None:
+            require(expect("vpc", vpc, VPC), path=f"{scope.node.path}/{id}")
             declare_connectable(type(self))
+        require(
+            expect("image", image, SERVING_IMAGE),
+            expect("models", models, MODEL_STORE),
+            expect("role", role, ROLE, optional=True),
+            expect("cache_models", cache_models, FLAG),
+            *(expect_texts("environment", environment) if environment is not None else ()),
+            expect("triton", triton, TRITON_SETTINGS, optional=True),
+            *expect_each("containers_before", containers_before, PIPELINE_CONTAINER),
+            *expect_each("containers_after", containers_after, PIPELINE_CONTAINER),
+            expect("container_hostname", container_hostname, TEXT, optional=True),
+            *expect_each("security_groups", security_groups, SECURITY_GROUP),
+            expect("allow_all_outbound", allow_all_outbound, FLAG),
+            expect("network_isolation", network_isolation, FLAG),
+            path=f"{scope.node.path}/{id}",
+        )
+        further = [*containers_before, *containers_after]
+        require(
+            *(triton.kind_faults() if triton else ()),
+            *(fault for container in further for fault in container.kind_faults()),
+            path=f"{scope.node.path}/{id}",
+        )
         super().__init__(scope, id)
         variables = merged(image.traits, triton, environment or {})
-        further = [*containers_before, *containers_after]
         hostnames = _hostnames(containers_before, container_hostname, containers_after)
         require(
             *triton_faults(image.traits, triton, environment or {}),
@@ -162,6 +186,9 @@ class MultiModel(Construct):
         # On the role's policy, not only on the role: SageMaker checks its rights as soon as the model is
         # created, and the first deployment would race.
         resource.node.add_dependency(self.role)
+        acknowledge_lint(
+            resource, "W3005", "the model waits for the role's policy; CDK can name it only with the role"
+        )
         self._resource = resource
 
     @property
@@ -239,3 +266,8 @@ def _pipeline_faults(
                 "digit first and last"
             )
     return found
+
+
+MULTI_MODEL = kind_of(
+    MultiModel, noun="a MultiModel", way_out="use MultiModel(self, id, image=..., models=...)"
+)

@@ -189,6 +189,9 @@ class MultiModelEndpoint(EndpointBase):
         """
         return self.model.connections
 
+    def _require_variant(self, name: str) -> None:
+        self.config.variant(name)
+
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
         """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`.
 

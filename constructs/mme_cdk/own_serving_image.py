@@ -10,9 +10,11 @@ from aws_cdk import Annotations, Stack, aws_iam
 from constructs import Construct
 
 from mme.catalog.images import ImageTraits, parse_ecr_uri, traits_of
+from mme_cdk.cdk_kinds import REPOSITORY
+from mme_cdk.expectations import TEXT, expect
 from mme_cdk.image_pull import acknowledge_authorization, grant_pull
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
-from mme_cdk.validation import PropsError, known
+from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
@@ -24,6 +26,7 @@ class EcrServingImage(ServingImage):
     """An image of a repository known to the app."""
 
     def __init__(self, repository: aws_ecr.IRepository, tag: str) -> None:
+        require(expect("repository", repository, REPOSITORY), expect("tag", tag, TEXT))
         self._repository = repository
         self._tag = tag
         name = repository.repository_name
@@ -81,6 +84,7 @@ class UriServingImage(ServingImage):
     """An image known by its uri alone."""
 
     def __init__(self, uri: str) -> None:
+        require(expect("uri", uri, TEXT))
         self._uri = uri
         self._parts = parse_ecr_uri(uri) if known(uri) else None
         if self._parts is None and known(uri):

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam, aws_s3
 
-from mme_cdk.serving_image import ServingImage
+from mme_cdk.cdk_kinds import BUCKET
+from mme_cdk.expectations import TEXT, expect, expect_texts, kind_of
+from mme_cdk.serving_image import SERVING_IMAGE, ServingImage
 from mme_cdk.validation import known
 
 
@@ -56,6 +58,16 @@ class PipelineContainer:
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant_decrypt(grantee)
 
+    def kind_faults(self) -> list[str | None]:
+        """Its values of the wrong kind; None where nothing is."""
+        return [
+            expect("image of a pipeline container", self.image, SERVING_IMAGE),
+            expect("bucket of a pipeline container", self.bucket, BUCKET, optional=True),
+            expect("key of a pipeline container", self.key, TEXT, optional=True),
+            expect("hostname of a pipeline container", self.hostname, TEXT, optional=True),
+            *expect_texts("environment of a pipeline container", self.environment),
+        ]
+
     def faults(self) -> list[str]:
         """What can't be, one sentence each; empty where all is well."""
         if (self.bucket is None) != (self.key is None):
@@ -70,3 +82,8 @@ class PipelineContainer:
                     "name one archive"
                 ]
         return []
+
+
+PIPELINE_CONTAINER = kind_of(
+    PipelineContainer, noun="a PipelineContainer", way_out="use PipelineContainer(image=...)"
+)

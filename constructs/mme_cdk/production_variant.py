@@ -18,8 +18,19 @@ from mme.catalog.limits import (
     VOLUME_SIZE_RANGE_GIB,
 )
 from mme.catalog.suitability import Verdict, check_companion, check_instance
-from mme_cdk.multi_model import MultiModel
-from mme_cdk.validation import known, outside, outside_seconds, seconds
+from mme_cdk.expectations import (
+    DURATION,
+    NUMBER,
+    SIZE,
+    TEXT,
+    WHOLE,
+    Kind,
+    expect,
+    kind_of,
+    one_of,
+)
+from mme_cdk.multi_model import MULTI_MODEL, MultiModel
+from mme_cdk.validation import known, outside, outside_seconds, require, seconds
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
 _Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
@@ -36,6 +47,19 @@ class RoutingStrategy(Enum):
 
     LEAST_OUTSTANDING_REQUESTS = "LEAST_OUTSTANDING_REQUESTS"
     """The one with the fewest requests in flight."""
+
+
+ROUTING = one_of(RoutingStrategy)
+
+
+def _as_type(value: object) -> str:
+    # An aws_ec2.InstanceType, without loading aws_ec2 to ask: its text lacks the `ml.` of SageMaker's types.
+    if type(value).__name__ == "InstanceType" and hasattr(value, "to_string"):
+        return f'use "ml.{value.to_string()}"'
+    return 'name one of SageMaker\'s, such as "ml.g5.xlarge"'
+
+
+INSTANCE_TYPE: Kind = kind_of(str, noun="a text", way_out=_as_type)
 
 
 class ProductionVariant:
@@ -64,6 +88,7 @@ class ProductionVariant:
         inference_ami_version: str | None = None,
         routing_strategy: RoutingStrategy | None = None,
         next_instance_type: str | None = None,
+        path: str = "",
     ) -> None:
         """Take the variant's settings; `EndpointConfig` says more of each.
 
@@ -79,7 +104,30 @@ class ProductionVariant:
             inference_ami_version: the instances' AMI. Default: what the image needs, else SageMaker's own.
             routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
             next_instance_type: the type to change to in two phases. Default: none.
+            path: the config's, which messages name. Default: none.
+
+        Raises:
+            PropsError: values of the wrong kind, such as an `aws_ec2.InstanceType`.
         """
+        require(
+            expect("variant_name", variant_name, TEXT),
+            expect("model", model, MULTI_MODEL),
+            expect("instance_type", instance_type, INSTANCE_TYPE),
+            expect("initial_instance_count", initial_instance_count, WHOLE),
+            expect("initial_variant_weight", initial_variant_weight, NUMBER),
+            expect("volume_size", volume_size, SIZE, optional=True),
+            expect("model_data_download_timeout", model_data_download_timeout, DURATION, optional=True),
+            expect(
+                "container_startup_health_check_timeout",
+                container_startup_health_check_timeout,
+                DURATION,
+                optional=True,
+            ),
+            expect("inference_ami_version", inference_ami_version, TEXT, optional=True),
+            expect("routing_strategy", routing_strategy, ROUTING, optional=True),
+            expect("next_instance_type", next_instance_type, INSTANCE_TYPE, optional=True),
+            path=path,
+        )
         self.variant_name = variant_name
         self.model = model
         self.instance_type = instance_type
@@ -92,9 +140,9 @@ class ProductionVariant:
         self._routing = routing_strategy
         self._ami_given = inference_ami_version is not None
         traits = model.image_traits
-        self.inference_ami_version = inference_ami_version or (
-            needed_ami(instance_type, traits) if known(instance_type) else None
-        )
+        if inference_ami_version is None and known(instance_type):
+            inference_ami_version = needed_ami(instance_type, traits)
+        self.inference_ami_version = inference_ami_version
 
     @property
     def has_local_storage(self) -> bool:
@@ -191,9 +239,10 @@ class ProductionVariant:
     def _name_fault(self) -> str | None:
         if not known(self.variant_name) or re.fullmatch(VARIANT_NAME_PATTERN, self.variant_name):
             return None
+        name = self.variant_name or "(empty)"
         return (
-            f"variant_name {self.variant_name} is not valid: use at most {VARIANT_NAME_MAX_CHARS} letters, "
-            "digits and hyphens, a letter or digit first and last"
+            f"variant_name {name} is not valid: use at most {VARIANT_NAME_MAX_CHARS} letters, digits and "
+            "hyphens, a letter or digit first and last"
         )
 
     def _volume_fault(self) -> str | None:

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
-from mme.catalog.instances import instance_type as describe
 from mme.catalog.limits import SAFETY_FACTOR
-from mme_cdk.scaling_faults import bounds_faults, not_a_number_yet, not_positive, percent_fault
+from mme_cdk.cdk_kinds import METRIC, SCHEDULE
+from mme_cdk.expectations import DURATION, NUMBER, TIME, TIME_ZONE, WHOLE, expect, expect_all
+from mme_cdk.scaling_faults import (
+    bounds_faults,
+    not_a_number_yet,
+    not_positive,
+    tracking_faults,
+)
 from mme_cdk.type_change import leave_out
+from mme_cdk.utilization_scaling import UtilizationScaling
 from mme_cdk.validation import known, require, seconds
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
 _Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionProperty
 
 
-class ScalableInstanceCount(Construct):
+class ScalableInstanceCount(UtilizationScaling):
     """A variant registered with Application Auto Scaling. `Endpoint.auto_scale_instance_count` makes it.
 
     It takes the service's own linked role, so no role is made and two endpoints never share an id. Where
@@ -63,6 +70,10 @@ class ScalableInstanceCount(Construct):
             PropsError: a minimum below 1 or above the maximum, a maximum below the initial count, or
                 bounds that the endpoint's deployment strategy can't work with.
         """
+        require(
+            *expect_all(WHOLE, min_capacity=min_capacity, max_capacity=max_capacity),
+            path=f"{scope.node.path}/{id}",
+        )
         variant = endpoint.config.variant(variant_name)
         initial = variant.initial_instance_count
         # Before there is a construct: a caught fault leaves none behind, and the id free.
@@ -129,6 +140,11 @@ class ScalableInstanceCount(Construct):
             PropsError: a rate or factor that is not positive or not known at synth, or a factor above 1.
         """
         require(
+            *expect_all(NUMBER, max_requests_per_second=max_requests_per_second, safety_factor=safety_factor),
+            *tracking_faults(scale_in_cooldown, scale_out_cooldown, disable_scale_in),
+            path=f"{self.node.path}/{id}",
+        )
+        require(
             not_positive("max_requests_per_second", max_requests_per_second),
             not_positive("safety_factor", safety_factor),
             not_a_number_yet("max_requests_per_second", max_requests_per_second),
@@ -156,152 +172,6 @@ class ScalableInstanceCount(Construct):
             ),
         )
 
-    def scale_on_cpu_utilization(
-        self,
-        id: str,
-        *,
-        target_utilization_percent: float,
-        vcpus: int | None = None,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
-    ) -> None:
-        """Keep the processors of an instance at this load.
-
-        SageMaker's metric goes to 100 for each vCPU, so the policy's target is the percentage times the
-        instance type's vCPUs.
-
-        Args:
-            id: the policy's id.
-            target_utilization_percent: 1 to 100, of all vCPUs together.
-            vcpus: of the instance type. Default: looked up; needed for a type known only at deployment.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
-
-        Raises:
-            PropsError: a percentage out of bounds or not known at synth, or an instance type whose vCPUs
-                nobody said.
-        """
-        type = self._variant.instance_type
-        kind = describe(type) if known(type) else None
-        count = vcpus or (kind.vcpus if kind else 0)
-        require(
-            percent_fault(target_utilization_percent),
-            not_a_number_yet("target_utilization_percent", target_utilization_percent),
-            not_a_number_yet("vcpus", vcpus),
-            "the instance type's vCPUs are not known at synth: give vcpus" if not count else None,
-            path=f"{self.node.path}/{id}",
-        )
-        self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_cpu_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent * count,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
-        )
-
-    def scale_on_gpu_utilization(
-        self,
-        id: str,
-        *,
-        target_utilization_percent: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
-    ) -> None:
-        """Keep the GPU of an instance at this load.
-
-        Args:
-            id: the policy's id.
-            target_utilization_percent: 1 to 100.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
-
-        Raises:
-            PropsError: a percentage out of bounds, or an instance type without a GPU.
-        """
-        self._require_gpu(id, target_utilization_percent)
-        self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
-        )
-
-    def scale_on_gpu_memory_utilization(
-        self,
-        id: str,
-        *,
-        target_utilization_percent: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
-    ) -> None:
-        """Keep the GPU memory of an instance filled to this share.
-
-        Models stay in memory until room is needed, idle or not: with more models than fit, this metric
-        stays high under no load at all, and the endpoint at its maximum.
-
-        Args:
-            id: the policy's id.
-            target_utilization_percent: 1 to 100.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
-
-        Raises:
-            PropsError: a percentage out of bounds, or an instance type without a GPU.
-        """
-        self._require_gpu(id, target_utilization_percent)
-        self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
-        )
-
-    def scale_to_track_metric(
-        self,
-        id: str,
-        *,
-        metric: aws_cloudwatch.IMetric,
-        target_value: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
-    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
-        """Keep a metric at a value.
-
-        Args:
-            id: the policy's id.
-            metric: any that falls as instances are added, such as one by instance; no math expression.
-            target_value: in the metric's unit, above 0.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
-
-        Raises:
-            PropsError: a target that is not positive.
-        """
-        require(not_positive("target_value", target_value), path=f"{self.node.path}/{id}")
-        return aws_applicationautoscaling.TargetTrackingScalingPolicy(
-            self,
-            id,
-            scaling_target=self._target,
-            custom_metric=metric,
-            target_value=target_value,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=True if disable_scale_in else None,
-        )
-
     def scale_on_metric(
         self,
         id: str,
@@ -327,7 +197,22 @@ class ScalableInstanceCount(Construct):
             datapoints_to_alarm: how many of them must breach. Default: all.
             metric_aggregation_type: over these periods. Default: derived from the metric's statistic.
             min_adjustment_magnitude: fewest instances of a change in percent. Default: none.
+
+        Raises:
+            PropsError: values of the wrong kind.
         """
+        require(
+            expect("metric", metric, METRIC),
+            expect("cooldown", cooldown, DURATION, optional=True),
+            *expect_all(
+                WHOLE,
+                optional=True,
+                evaluation_periods=evaluation_periods,
+                datapoints_to_alarm=datapoints_to_alarm,
+                min_adjustment_magnitude=min_adjustment_magnitude,
+            ),
+            path=f"{self.node.path}/{id}",
+        )
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
             id,
@@ -368,6 +253,13 @@ class ScalableInstanceCount(Construct):
             PropsError: neither bound, bounds as the constructor refuses them, or a name that is taken.
         """
         require(
+            expect("schedule", schedule, SCHEDULE),
+            *expect_all(WHOLE, optional=True, min_capacity=min_capacity, max_capacity=max_capacity),
+            *expect_all(TIME, optional=True, start_time=start_time, end_time=end_time),
+            expect("time_zone", time_zone, TIME_ZONE, optional=True),
+            path=f"{self.node.path}/{id}",
+        )
+        require(
             "neither min_capacity nor max_capacity is given, so it would change nothing: give one"
             if min_capacity is None and max_capacity is None
             else None,
@@ -384,14 +276,3 @@ class ScalableInstanceCount(Construct):
             timezone=time_zone.timezone_name if time_zone else None,
         )
         self._resource.scheduled_actions = list(self._actions.values())
-
-    def _require_gpu(self, id: str, percent: float) -> None:
-        type = self._variant.instance_type
-        kind = describe(type) if known(type) else None
-        require(
-            percent_fault(percent),
-            f"{type} has no GPU: use scale_on_cpu_utilization or scale_on_invocations"
-            if kind is not None and not kind.gpus
-            else None,
-            path=f"{self.node.path}/{id}",
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mme.catalog.limits import VARIANT_MIN_INSTANCES
+from mme_cdk.expectations import DURATION, FLAG, expect, expect_all
 from mme_cdk.validation import known, outside
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ def bounds_faults(endpoint: Endpoint, least: int | None, most: int | None) -> li
         if least is not None and most is not None and known(least) and known(most) and least > most
         else None,
         *endpoint.capacity_faults(min_capacity=least, max_capacity=most),
+    ]
+
+
+def tracking_faults(scale_in: object, scale_out: object, disabled: object) -> list[str | None]:
+    """Values of the wrong kind among what every policy takes that tracks a metric."""
+    return [
+        *expect_all(DURATION, optional=True, scale_in_cooldown=scale_in, scale_out_cooldown=scale_out),
+        expect("disable_scale_in", disabled, FLAG),
     ]
 
 

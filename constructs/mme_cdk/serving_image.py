@@ -14,7 +14,8 @@ from constructs import Construct
 
 from mme.catalog.images import ImageTraits, Processor, catalog_image
 from mme.errors import MmeError
-from mme_cdk.validation import PropsError, known
+from mme_cdk.expectations import TEXT, expect, kind_of
+from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
@@ -233,11 +234,23 @@ class ServingImage(ABC):
         """Let `role` pull the image and say its uri in the stack of `scope`."""
 
 
+SERVING_IMAGE = kind_of(
+    ServingImage,
+    noun="a ServingImage",
+    way_out=lambda value: (
+        f'use ServingImage.from_uri("{value}")'
+        if isinstance(value, str) and ".dkr.ecr." in value
+        else 'use ServingImage.triton("26.05"), another framework\'s, or ServingImage.from_uri'
+    ),
+)
+
+
 def _catalog_serving_image(
     framework: str, version: str, account: str | None, processor: Processor | str = Processor.CPU
 ) -> ServingImage:
     from mme_cdk.catalog_serving_image import CatalogServingImage
 
+    require(expect("version", version, TEXT), expect("account", account, TEXT, optional=True))
     if known(account) and not re.fullmatch(r"\d{12}", str(account)):
         raise PropsError([f"account {account} is not valid: an AWS account has 12 digits"])
     try:

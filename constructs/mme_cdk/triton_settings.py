@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from mme_cdk.expectations import FLAG, NUMBER, TEXT, WHOLE, expect, expect_each, kind_of, one_of
 from mme_cdk.validation import known, outside
 
 ADDITIONAL_ARGS = "SAGEMAKER_TRITON_ADDITIONAL_ARGS"
@@ -37,6 +38,7 @@ _LOG_VARIABLES = {
         "SAGEMAKER_TRITON_LOG_WARNING": "false",
     },
 }
+_LOG_LEVEL = one_of(TritonLogLevel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +113,26 @@ class TritonSettings:
         ]
         return [fault for fault in found if fault]
 
+    def kind_faults(self) -> list[str | None]:
+        """Its values of the wrong kind; None where nothing is."""
+        return [
+            expect("shm_default_bytes", self.shm_default_bytes, WHOLE, optional=True),
+            expect("shm_growth_bytes", self.shm_growth_bytes, WHOLE, optional=True),
+            expect("thread_count", self.thread_count, WHOLE, optional=True),
+            expect("buffer_manager_thread_count", self.buffer_manager_thread_count, WHOLE, optional=True),
+            expect("log_level", self.log_level, _LOG_LEVEL, optional=True),
+            expect("gpu_memory_limit", self.gpu_memory_limit, NUMBER, optional=True),
+            expect("auto_complete_config", self.auto_complete_config, FLAG),
+            *expect_each("additional_arguments", self.additional_arguments, TEXT),
+        ]
+
     def _limit_fault(self) -> str | None:
         limit = self.gpu_memory_limit
         if limit is None or not known(limit) or 0 < limit <= 1:
             return None
         return f"gpu_memory_limit is {limit}; it is a share of the GPU's memory, above 0 up to 1: 0.8, say"
+
+
+TRITON_SETTINGS = kind_of(
+    TritonSettings, noun="a TritonSettings", way_out="use TritonSettings(thread_count=8), say"
+)

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from aws_cdk import Duration, Token
 
+# CDK writes tokens as text holding "${Token[", and as numbers far below any that is meant.
+_TOKENS_BELOW = -1e100
+
 
 class PropsError(ValueError):
     """Props that cannot work.
@@ -40,7 +43,14 @@ def require(*faults: str | None, path: str = "") -> None:
 
 def known(value: object) -> bool:
     """Whether the value is there at synth: not None and no token, whose value only deployment knows."""
-    return value is not None and not Token.is_unresolved(value)
+    if value is None:
+        return False
+    # Plain values are judged here: each call to CDK costs as much as a hundred lines of Python.
+    if isinstance(value, str) and "${Token[" not in value:
+        return True
+    if isinstance(value, int | float) and value > _TOKENS_BELOW:
+        return True
+    return not Token.is_unresolved(value)
 
 
 def outside(name: str, value: float | None, low: float, high: float | None = None) -> str | None:

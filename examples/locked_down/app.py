@@ -45,7 +45,7 @@ class PrivateNetwork(Construct):
             "Runtime",
             service=ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
             open=False,
-            security_groups=[self._security_group("RuntimeGroup", "SageMaker's runtime API")],
+            security_groups=[self._security_group("RuntimeGroup", "SageMaker runtime API")],
         )
         runtime.add_to_policy(
             iam.PolicyStatement(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 from typing import Final
 
@@ -34,9 +35,12 @@ JUNK: Final = (
 """Names that tools leave behind: never packed, wherever they lie."""
 
 
+_IS_JUNK = re.compile("|".join(translate(pattern) for pattern in JUNK))
+
+
 def is_junk(name: str) -> bool:
     """True for a file or directory name that no archive should hold."""
-    return any(fnmatchcase(name, pattern) for pattern in JUNK)
+    return _IS_JUNK.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,16 @@ class S3Url:
         """Reads a URL; None where the text is none of S3.
 
         Raises:
-            MmeError: it names no bucket or no object.
+            MmeError: it is another kind of URL, or names no bucket or no object.
         """
-        if not text.lower().startswith(f"{_SCHEME}://"):
+        scheme, mark, _ = text.partition("://")
+        if not mark:
             return None
+        if scheme.lower() != _SCHEME:
+            raise MmeError(
+                f"{text!r} can't be read: archives are files and s3://BUCKET/KEY, not {scheme}://",
+                hint="download it first, and give the path",
+            )
         parts = urlsplit(text, allow_fragments=False)
         key = text.partition("://")[2].partition("/")[2]
         if not parts.netloc or not key or key.endswith("/"):
@@ -68,7 +74,13 @@ def explain_object(client: S3Client, url: S3Url, **options: Any) -> Explanation:
     try:
         body = client.get_object(Bucket=url.bucket, Key=url.key)["Body"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+        code = error.response.get("Error", {}).get("Code")
+        if code == "NoSuchBucket":
+            raise MmeError(
+                f"there is no bucket {url.bucket!r}, and so no {url}",
+                hint="check its name, --region and --profile: aws s3 ls",
+            ) from error
+        if code in _MISSING:
             raise MmeError(f"there is no {url}", hint="mme models list shows what is published") from error
         raise
     with body:

@@ -21,14 +21,14 @@ _MANY_CLASSES: Final = 100
 
 
 def print_answer(
-    model: str, outputs: dict[str, Array], milliseconds: float, *, of_picture: bool = False
+    model: str, outputs: dict[str, Array], milliseconds: float | None, *, of_picture: bool = False
 ) -> None:
     """Prints a table of the outputs; class probabilities as the five likeliest.
 
     Args:
         model: the TargetModel.
         outputs: arrays by name.
-        milliseconds: how long the call took.
+        milliseconds: how long the call took; None for an answer that was there already.
         of_picture: true for the answer to a picture: scores of very many classes are then classes too.
     """
     table = plain_table("OUTPUT", "TYPE", "SHAPE", "VALUES")
@@ -37,7 +37,8 @@ def print_answer(
         table.add_row(name, _datatype(array), str(list(array.shape)), "\n".join(lines))
     console = standard_output()
     console.print(table)
-    console.print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
+    if milliseconds is not None:
+        console.print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
 
 
 def answer_json(
@@ -49,7 +50,7 @@ def answer_json(
     return _facts(asked, model, endpoint, milliseconds) | {"outputs": outputs_json(outputs)}
 
 
-def print_reply(model: str, reply: Reply, milliseconds: float) -> None:
+def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
     """Prints a container's bytes: text to a terminal, anything to a pipe or a file."""
     text = _text(reply)
     if text is not None:
@@ -61,7 +62,8 @@ def print_reply(model: str, reply: Reply, milliseconds: float) -> None:
         sys.stdout.buffer.write(reply.body)
         sys.stdout.buffer.flush()
     # Not among what is piped on.
-    standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
+    if milliseconds is not None:
+        standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
 
 
 def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from mme.aliases import AliasStore
+    from mme.asynchronous import AsyncQueue, DeadLetters
     from mme.client import MultiModelClient
     from mme.operate.clients import AwsClients
     from mme.operate.discovery import Deployment
@@ -82,6 +83,22 @@ class Target:
 
         found = self.deployment
         return AliasStore(self.s3(), found.bucket, found.prefix)
+
+    def queue(self) -> AsyncQueue:
+        """Its queue for asynchronous requests; MmeError where it has none."""
+        from mme.asynchronous import AsyncLocations, AsyncQueue
+
+        found = self.deployment
+        return AsyncQueue(
+            AsyncLocations.from_outputs(found.outputs, found.stack), self.s3(), self.clients.sqs
+        )
+
+    def dead_letters(self) -> DeadLetters:
+        """The requests that its queue could not get answered; MmeError where it has none."""
+        from mme.asynchronous import AsyncLocations, DeadLetters
+
+        found = self.deployment
+        return DeadLetters(AsyncLocations.from_outputs(found.outputs, found.stack), self.clients.sqs)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""

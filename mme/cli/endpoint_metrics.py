@@ -46,17 +46,18 @@ def metrics(
     from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
     from mme.operate.endpoint_state import read_endpoint
-    from mme.operate.metric_series import check_metrics, fitting_period, read_series
+    from mme.operate.metric_series import check_metrics, check_statistic, fitting_period, read_series
     from mme.operate.periods import parse_since
 
     names = check_metrics(metric or _DEFAULT)
+    chosen = check_statistic(statistic) if statistic else None
     until = datetime.now(UTC)
     start = parse_since(since, until)
+    period = fitting_period(start, until, _POINTS)
     target = target_of(context)
     clients, endpoint = target.clients, target.deployment.endpoint_name
     variants = [variant.name for variant in read_endpoint(clients.sagemaker, endpoint).variants]
-    wanted = [(name, statistic or endpoint_metrics()[name].statistic) for name in names]
-    period = fitting_period(start, until, _POINTS)
+    wanted = [(name, chosen or endpoint_metrics()[name].statistic) for name in names]
     series = read_series(clients.cloudwatch, endpoint, variants, wanted, start, until, period)
     if as_json:
         print_json([_json(one) for one in series])

@@ -74,7 +74,7 @@ def _print(done: list[Warmed], instances: int | None) -> None:
         if one.loaded:
             words = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
         else:
-            words = f"[red]failed[/] {escape(one.error.message) if one.error else ''}"
+            words = f"[red]failed[/] {escape(_reason(one))}"
         table.add_row(escape(one.model), words, f"{one.seconds:.2f} s")
     standard_output().print(table)
     if instances is not None and instances > 1:
@@ -83,6 +83,14 @@ def _print(done: list[Warmed], instances: int | None) -> None:
             f"each call warmed one of {instances} instances, nothing tells which: "
             "the others load a model at their own first call",
         )
+
+
+def _reason(one: Warmed) -> str:
+    """Why it is not loaded, without the name that stands beside it."""
+    if one.error is None:
+        return ""
+    cause: str = getattr(one.error, "cause", "") or one.error.message
+    return cause.removeprefix(f"{one.model} ")
 
 
 def _instances(target: Any) -> int | None:

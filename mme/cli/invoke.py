@@ -15,6 +15,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mme.archives.signature import TensorSignature
     from mme.cli.deployment import Target
+    from mme.client import EncodedRequest
     from mme.client.literals import NamedTensor
     from mme.registry import ModelStore
 
@@ -22,6 +23,7 @@ app = typer.Typer(name="invoke", help="Call a model and show what it answers.")
 
 _TENSORS = "Tensors, for Triton"
 _BYTES = "Bytes, for framework containers"
+_QUEUE = "Asynchronously"
 
 
 @app.command(no_args_is_help=True)
@@ -110,6 +112,24 @@ def invoke(
             help='Print JSON for scripts; numbers it lacks are "NaN", "Infinity", "-Infinity".',
         ),
     ] = False,
+    asynchronous: Annotated[
+        bool,
+        typer.Option(
+            "--async",
+            help="Send it to the deployment's queue and don't wait. "
+            "The limits stay those of real-time inference: 25 MB, and 60 s for the model.",
+            rich_help_panel=_QUEUE,
+        ),
+    ] = False,
+    inference_id: Annotated[
+        str | None,
+        typer.Option(
+            "--inference-id",
+            help="The request's identity: the same twice is run once. [a new one]",
+            metavar="ID",
+            rich_help_panel=_QUEUE,
+        ),
+    ] = None,
 ) -> None:
     """Call a model and show what it answers. A model that is still loading is waited for.
 
@@ -118,6 +138,8 @@ def invoke(
     Example: mme invoke add_sub_v0.tar.gz --input INPUT0=1,2,3,4 --input INPUT1=1,2,3,4
 
     Example: mme invoke churn_v2.tar.gz --body rows.csv --accept application/json
+
+    Example: mme invoke churn_v2.tar.gz --body rows.csv --async
     """
     from mme.cli.deployment import target_of
 
@@ -130,11 +152,30 @@ def invoke(
     }
     if body is not None:
         _refuse(tensors, "--body sends bytes as they are, so {} can't be given with it")
+    else:
+        bytes_only = {"--content-type": content_type, "--accept": accept}
+        _refuse(bytes_only, "{} is for bytes", hint="give them: --body FILE")
+    if asynchronous:
+        _refuse(
+            {"--output": output},
+            "{} can't be given with --async, which has no answer yet",
+            hint="get it later: mme async result ID --output FILE",
+        )
+        _submit(
+            target_of(context),
+            model,
+            _encoded(target_of(context), model, inputs or [], json_input, image, only, parameters or [])
+            if body is None
+            else (body, content_type),
+            accept,
+            inference_id,
+            as_json,
+        )
+        return
+    _refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="queue it: --async")
+    if body is not None:
         _call_with_bytes(target_of(context), model, body, content_type, accept, output, as_json)
         return
-    _refuse(
-        {"--content-type": content_type, "--accept": accept}, "{} is for bytes", hint="give them: --body FILE"
-    )
     _call_with_tensors(
         target_of(context), model, inputs or [], json_input, image, only, parameters or [], output, as_json
     )
@@ -218,6 +259,49 @@ def _call_with_bytes(
         print_note("saved", f"{output}: {len(reply.body)} bytes of {reply.content_type or 'no type'}")
     else:
         print_reply(meant, reply, milliseconds)
+
+
+def _submit(
+    target: Target,
+    model: str,
+    content: EncodedRequest | tuple[Path, str | None],
+    accept: str | None,
+    inference_id: str | None,
+    as_json: bool,
+) -> None:
+    from mme.cli.async_requests import show_submission
+    from mme.client.files import content_type_of, read_bytes
+
+    if isinstance(content, tuple):
+        path, given = content
+        sent_as, body = given or content_type_of(path), read_bytes(path)
+    else:
+        sent_as, body = content.content_type, content.body
+    sent = target.queue().submit(
+        _resolved(target, model), body, content_type=sent_as, accept=accept, inference_id=inference_id
+    )
+    show_submission(sent, as_json=as_json)
+
+
+def _encoded(
+    target: Target,
+    model: str,
+    inputs: list[str],
+    json_input: Path | None,
+    image: Path | None,
+    only: list[str] | None,
+    parameters: list[str],
+) -> EncodedRequest:
+    from mme.client import encode_request
+    from mme.client.literals import parse_parameter
+
+    tensors = _tensors(inputs, json_input, image, _signature(target.store(), _resolved(target, model)))
+    return encode_request(
+        {tensor.name: tensor.array for tensor in tensors},
+        outputs=only or None,
+        datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+        parameters=dict(parse_parameter(text) for text in parameters),
+    )
 
 
 def _resolved(target: Target, model: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.local_fault import app as fault_app
+from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +22,8 @@ app = typer.Typer(
     help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
     no_args_is_help=True,
 )
+
+app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,
@@ -111,28 +115,66 @@ def status(
     from mme.local.state import running
 
     known = [here for here in running() if port in (None, here.port)]
-    found = [ask_status(here) | {"port": here.port, "page": here.page} for here in known if here.ready]
+    found, faults = [], []
+    for here in known:
+        if here.ready:
+            try:
+                found.append(ask_status(here) | {"port": here.port, "page": here.page})
+            except MmeError as error:
+                faults.append(error)
     if as_json:
         print_json({"runtimes": found})
-        return
-    if not found:
+    elif found:
+        faults += _print_runtimes(found)
+    elif not faults:
+        _print_none(known, port)
+    # One that does not answer hides no other.
+    if faults:
+        raise faults[0]
+
+
+def _print_none(starting: list[RuntimeState], port: int | None) -> None:
+    if starting:
+        ports = ", ".join(str(here.port) for here in starting)
+        typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
+    else:
         where = f" on port {port}" if port is not None else ""
-        starting = ", ".join(str(here.port) for here in known)
-        typer.echo(
-            f"a local runtime is starting on port {starting}; ask again in a second"
-            if starting
-            else f"no local runtime runs{where}; start one: mme local up --detach"
-        )
-        return
+        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+
+
+def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
+    """Prints each; one of another version, whose status has another form, comes back as an error."""
     console = standard_output()
+    faults = []
     for runtime in found:
-        backends = ", ".join(runtime["backends"])
-        console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {backends}")
-        console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
-        if not runtime["endpoints"]:
-            console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
-        for endpoint in runtime["endpoints"]:
-            _print_endpoint(console, endpoint)
+        try:
+            with console.capture() as printed:
+                _print_runtime(console, runtime)
+        except (KeyError, TypeError) as error:
+            faults.append(
+                MmeError(
+                    f"the runtime on port {runtime['port']} was started by another version of mme: "
+                    f"its status can't be read ({type(error).__name__}: {error})",
+                    hint=f"stop it and start one of this version: mme local down --port {runtime['port']}",
+                )
+            )
+        else:
+            typer.echo(printed.get(), nl=False)
+    return faults
+
+
+def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
+    backends = ", ".join(runtime["backends"])
+    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, backends {backends}")
+    console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
+    if not runtime["endpoints"]:
+        console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
+    for endpoint in runtime["endpoints"]:
+        _print_endpoint(console, endpoint)
+    if runtime.get("faults"):
+        console.print(
+            f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+        )
 
 
 def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
@@ -163,7 +205,6 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
 def _settings(**given: float | Path | None) -> LocalSettings:
     from pydantic import ValidationError
 
-    from mme.errors import MmeError
     from mme.local.settings import LocalSettings
 
     try:

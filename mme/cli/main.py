@@ -26,6 +26,7 @@ class _Nouns(LazyGroup):
         ("models", "Publish models, look at them, promote and retire them.", "mme.cli.models"),
         ("archives", "Say how the container will read a model.tar.gz, offline.", "mme.cli.archives"),
         ("invoke", "Call a model and show what it answers.", "mme.cli.invoke"),
+        ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
         ("endpoint", "See how a deployed endpoint is, mend it, and clean it up.", "mme.cli.endpoint"),
     )
 

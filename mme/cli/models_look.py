@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-def list_models(context: typer.Context, as_json: _Json = False) -> None:
+def list_models(
+    context: typer.Context,
+    start: Annotated[
+        str, typer.Argument(help="Only names that begin so, as tenant-a/ does.", metavar="[PREFIX]")
+    ] = "",
+    as_json: _Json = False,
+) -> None:
     """List the published models: version, size, age, aliases, and whether an instance holds them loaded.
 
     LOADED is known of the local runtime only: SageMaker tells nobody which models its instances hold.
 
-    Example: mme models list --json
+    Example: mme models list tenant-a/ --json
     """
     from mme.cli.console import age_text, plain_table, print_json, print_note, print_table, size_text
     from mme.cli.deployment import target_of
@@ -28,14 +34,15 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
 
     target = target_of(context)
     store = target.store()
-    records = store.records()
+    records = store.records(start)
     pointing = _by_target(target.aliases().all())
     loaded = loaded_models(target.settings.aws_url, target.deployment.endpoint_name)
     if as_json:
         print_json([_record_json(record, pointing, loaded) for record in records])
         return
     if not records:
-        print_note("no models", f"in {store.url}; publish one: mme models add PATH")
+        where = f"that begin with {start} in {store.url}" if start else f"in {store.url}"
+        print_note("no models", f"{where}; publish one: mme models add PATH")
         return
     table = plain_table(
         "MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST", right=("VERSION", "SIZE")
@@ -98,9 +105,10 @@ def show(
             f"{'tensors':<10}unknown: it declares none in its config.pbtxt", markup=False, soft_wrap=True
         )
         return
-    out.print(
-        f"{'runs on':<10}{signature.platform}, batches of up to {signature.max_batch_size}", markup=False
-    )
+    size = signature.max_batch_size
+    # 0 is Triton's word for a model whose shapes have no batch dimension.
+    batching = f"batches of up to {size}" if size else "no batching"
+    out.print(f"{'runs on':<10}{signature.platform}, {batching}", markup=False)
     table = plain_table("TENSOR", "KIND", "TYPE", "SHAPE")
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:

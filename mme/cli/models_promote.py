@@ -130,6 +130,7 @@ def promote_to(
     """
     from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
+    from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import reading
     from mme.registry.promotion import check_promotion
     from mme.registry.promotion import promote as promote_model
@@ -140,7 +141,7 @@ def promote_to(
     here = target_of(context)
     there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
     source, destination = here.store(), there.store()
-    with reading("checking the copy", 0) as progress:
+    with cleaned_up_when_ended(), reading("checking the copy", 0) as progress:
         bar = progress.task_ids[0]
         copied = transfer(
             source,

@@ -112,6 +112,7 @@ def add(
     from mme.archives import tar_size
     from mme.cli.console import print_json, print_note
     from mme.cli.deployment import target_of
+    from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import publishing
     from mme.registry import Journal, find_models, publish_all
     from mme.registry.names import check_name
@@ -126,7 +127,8 @@ def add(
         outcomes = []
     else:
         store = target_of(context).store()
-        with publishing(len(found.models), sum(tar_size(one.directory) for one in found.models)) as listener:
+        size = sum(tar_size(one.directory) for one in found.models)
+        with cleaned_up_when_ended(), publishing(len(found.models), size) as listener:
             outcomes = publish_all(store, found.models, listener, name=name, journal=journal)
     if as_json:
         print_json(_published_json(outcomes, found.skipped))

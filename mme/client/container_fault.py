@@ -262,8 +262,16 @@ _PATTERNS: Final[
             ),
         ),
         (
-            r"Stub process '?[^']*'? is not healthy|[Ww]orker died|container ended while it answered",
+            r"Stub process '?[^']*'? is not healthy|[Ww]orker died",
             ContainerFault(FaultKind.UNHEALTHY, "the process that runs it has ended", _STUB),
+        ),
+        (
+            r"container ended while it answered",
+            ContainerFault(
+                FaultKind.UNHEALTHY,
+                "its container ended while it answered, and is started again",
+                "call it once more; if the container ends again, this request ends it: mme endpoint logs",
+            ),
         ),
         (
             r"did not load within \d+",

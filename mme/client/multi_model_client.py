@@ -24,6 +24,8 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+    from mme.asynchronous import AsyncQueue, Submission
+
 DEFAULT_CONCURRENCY: Final = 8
 
 
@@ -57,6 +59,7 @@ class MultiModelClient:
         on_wait: called with the model and the seconds waited so far, after each answer "still loading"; in
             `infer_many` and `warm` by several threads.
         aliases: makes targets like `add_sub@prod` work: a `mme.aliases.CachedAliases`.
+        queue: makes `submit` and `collect` work: the endpoint's `mme.asynchronous.AsyncQueue`.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class MultiModelClient:
         patience: Patience | None = None,
         on_wait: Callable[[str, float], None] | None = None,
         aliases: SupportsResolve | None = None,
+        queue: AsyncQueue | None = None,
     ) -> None:
         self.endpoint_name = endpoint_name
         self._client = client or runtime_client()
         self._patience = patience or Patience()
         self._on_wait = on_wait
         self._aliases = aliases
+        self._queue = queue
 
     def infer(
         self,
@@ -129,6 +134,56 @@ class MultiModelClient:
             "CustomAttributes": custom_attributes,
         }
         return self._invoke(model, body, {name: value for name, value in more.items() if value is not None})
+
+    def submit(
+        self,
+        model: str,
+        inputs: Mapping[str, Array],
+        *,
+        outputs: Iterable[str] | None = None,
+        datatypes: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
+        inference_id: str | None = None,
+    ) -> Submission:
+        """Sends tensors to the endpoint's queue, without waiting for the answer.
+
+        The limits stay those of real-time inference: 25 MB, and 60 s for the model. For bytes of any kind,
+        use the queue's own `submit`.
+
+        Args:
+            model: the TargetModel, or an alias, which is resolved now and not when the request is run.
+            inputs: as `infer` takes them; likewise `outputs`, `datatypes` and `parameters`.
+            outputs: names of the wanted outputs; all by default.
+            datatypes: Triton's type by input name.
+            parameters: for the model itself.
+            inference_id: the request's identity: the same twice is run once. Default: a new one.
+
+        Raises:
+            InvalidRequestError: this client has no queue.
+            MmeError: something can't be sent, or the inference id is another request's.
+        """
+        request = encode_request(inputs, outputs=outputs, datatypes=datatypes, parameters=parameters)
+        return self._its_queue().submit(
+            resolved(model, self._aliases),
+            request.body,
+            content_type=request.content_type,
+            inference_id=inference_id,
+        )
+
+    def collect(self, inference_id: str, *, wait_seconds: float = 0) -> dict[str, Array]:
+        """The answer to a request that `submit` sent, as `infer` gives it.
+
+        Args:
+            inference_id: of the request.
+            wait_seconds: how long to wait for it.
+
+        Raises:
+            AsyncFailedError: the request ended without an answer.
+            AsyncPendingError: there is none yet.
+            InvalidRequestError: this client has no queue.
+        """
+        found = self._its_queue().result(inference_id, wait_seconds=wait_seconds)
+        return decode_reply(found.body, found.content_type)
 
     def infer_many(
         self,
@@ -260,6 +315,14 @@ class MultiModelClient:
             cause=f"still loading after {seconds}",
             original=original,
         )
+
+    def _its_queue(self) -> AsyncQueue:
+        if self._queue is None:
+            raise InvalidRequestError(
+                f"this client knows no queue of endpoint {self.endpoint_name}",
+                hint="give it the deployment's: MultiModelClient(..., queue=AsyncQueue.of_stack(...))",
+            )
+        return self._queue
 
     def _checked(self, concurrency: int) -> int:
         connections = int(getattr(self._client.meta.config, "max_pool_connections", 10))

@@ -42,7 +42,16 @@ class ContainerReply:
 
 
 class ContainerDiedError(Exception):
-    """The container went away while it was asked."""
+    """The container went away while it was asked.
+
+    Args:
+        message: how that was noticed.
+        read: it is known to have read the request, which must not be sent again then.
+    """
+
+    def __init__(self, message: str, *, read: bool = False) -> None:
+        super().__init__(message)
+        self.read = read
 
 
 class ContainerTimeoutError(Exception):

@@ -17,7 +17,14 @@ from mme.local.cloud.control_plane import DeployedEndpoint, list_endpoints, reso
 from mme.local.container import ContainerDiedError, ContainerTimeoutError
 from mme.local.instance import Instance
 from mme.local.load import LoadFailedError, NotReadyError
-from mme.local.serving import ContainerFactory, Serving, multi_model_variants, stop_all
+from mme.local.serving import (
+    AroundFetch,
+    ContainerFactory,
+    Serving,
+    multi_model_variants,
+    plain_fetch,
+    stop_all,
+)
 from mme.local.settings import LocalSettings
 from mme.local.trace import NoObserver, Observer, Trace
 
@@ -50,6 +57,7 @@ class DataPlane:
         folder: where containers and unpacked models live; the caller removes it.
         settings: budgets and time limits.
         observer: told of requests and loads.
+        around_fetch: what each download of models goes through.
     """
 
     def __init__(
@@ -58,8 +66,11 @@ class DataPlane:
         folder: Path,
         settings: LocalSettings,
         observer: Observer | None = None,
+        *,
+        around_fetch: AroundFetch = plain_fetch,
     ) -> None:
         self._observer = observer or NoObserver()
+        self._around_fetch = around_fetch
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
@@ -105,9 +116,8 @@ class DataPlane:
         except ContainerTimeoutError:
             raise outcome.timed_out(call.place) from None
         except ContainerDiedError as error:
-            raise outcome.model_error(
-                call.place, 0, f"the container ended while it answered and is started again: {error}"
-            ) from None
+            log.warning("%s: the container ended under a request for %s: %s", call.endpoint, model, error)
+            raise outcome.no_response(call.place) from None
         if not reply.ok:
             raise outcome.model_error(call.place, reply.status, reply.text)
         return Invocation(reply, variant.variant.name)
@@ -150,6 +160,11 @@ class DataPlane:
             for (region, _), serving in sorted(self._serving.items())
             for variant in serving.variants.values()
         ]
+
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk of every instance that does not use it now."""
+        instances = [instance for serving in self._serving.values() for instance in serving.instances]
+        await asyncio.gather(*(instance.unload_idle(model) for instance in instances))
 
     async def stop(self) -> None:
         """Stop every container. Requests from now on are refused."""
@@ -199,7 +214,14 @@ class DataPlane:
                 self._retire(known, await known.scale(endpoint))
             else:
                 timed = functools.partial(self._observer.stepped, key[0], endpoint.name)
-                fresh = Serving(endpoint, self._new_container, self._folder, self._settings, timed)
+                fresh = Serving(
+                    endpoint,
+                    self._new_container,
+                    self._folder,
+                    self._settings,
+                    timed,
+                    around_fetch=self._around_fetch,
+                )
                 await fresh.scale(endpoint)
                 known = self._serving.get(key)  # reconcile may have let it go meanwhile
                 self._serving[key] = fresh

@@ -106,6 +106,10 @@ class Instance:
         """Return once no request is in flight."""
         await self._in_flight.none()
 
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk, unless it is in use or on its way."""
+        await self._models.unload_idle(model)
+
     def view(self, target_model: str) -> InstanceView:
         """What routing may know of this instance for one model. The index is the caller's to set."""
         ledger = self._models.ledger
@@ -179,9 +183,9 @@ class Instance:
                     if lease.waited:
                         raise NotReadyError(target_model) from None
                     raise
-                except ContainerDiedError:
+                except ContainerDiedError as error:
                     deaths += 1
-                    if deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
+                    if error.read or deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
                         raise
                     await self._models.death_seen(lease.ledger)
                     continue

@@ -128,6 +128,13 @@ class ModelKeeper:
         done, _ = await asyncio.wait({self._start_unload(victim)}, timeout=left)
         return bool(done)
 
+    async def unload_idle(self, model: str) -> None:
+        """Let a model go from memory and disk, unless it is in use or on its way."""
+        if self.ledger.evict(model):
+            await asyncio.shield(self._start_unload(model))
+        if self.ledger.state(model) is None and model not in self._loads:
+            self._shelf.forget(model)
+
     async def death_seen(self, ledger: ModelMemory) -> None:
         """Return once it is noticed that the container of this ledger is gone, or soon anyway."""
         with contextlib.suppress(TimeoutError):

@@ -91,11 +91,11 @@ def _end(process: subprocess.Popen[bytes], port: int) -> None:
         here.remove()
 
 
-def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.RuntimeState:
-    """Stop the runtime on a port and return once it is gone.
+def find(port: int) -> state.RuntimeState:
+    """The runtime on a port.
 
     Raises:
-        MmeError: none runs there, or it does not stop.
+        MmeError: none runs there.
     """
     here = state.read_state(port)
     if here is None or not here.alive():
@@ -104,6 +104,16 @@ def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.Runti
             f"no local runtime runs on port {port}",
             hint=f"running: port {others}" if others else "start one: mme local up",
         )
+    return here
+
+
+def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.RuntimeState:
+    """Stop the runtime on a port and return once it is gone.
+
+    Raises:
+        MmeError: none runs there, or it does not stop.
+    """
+    here = find(port)
     os.kill(here.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     while here.alive():

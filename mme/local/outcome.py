@@ -122,6 +122,17 @@ def timed_out(place: Place) -> InvocationError:
     )
 
 
+def no_response(place: Place) -> InvocationError:
+    """424: the container ended while it answered (the text: aws/amazon-sagemaker-examples issue 2815)."""
+    return model_error(
+        place,
+        0,
+        f"Amazon SageMaker could not get a response from the {place.endpoint} endpoint. This can occur when "
+        "CPU or memory utilization is high. To check your utilization, see Amazon CloudWatch. To fix this "
+        "problem, use an instance type with more CPU capacity or memory.",
+    )
+
+
 def model_not_ready(target_model: str) -> InvocationError:
     """429: the model is still on its way in; the load goes on."""
     return InvocationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import logging
 import shutil
 import signal
@@ -20,8 +21,15 @@ from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.cloud import application
+from mme.local.cloud.functions import deployed as deployed_functions
 from mme.local.container import ServingContainer
 from mme.local.dataplane import DataPlane
+from mme.local.faults.board import FaultBoard
+from mme.local.faults.container import FaultyContainer
+from mme.local.faults.downloads import faulty_fetch
+from mme.local.faults.middleware import fault_middleware
+from mme.local.faults.models import EndpointModels
+from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
 from mme.local.observability.page.server import StatusPage
@@ -74,16 +82,25 @@ async def _serve(
     logs = workdir / state.LOGS
 
     def new_container(name: str, environment: Mapping[str, str], folder: Path) -> ServingContainer:
-        return TritonProcess(
+        triton = TritonProcess(
             installation,
             folder,
             environment,
             start_seconds=settings.start_seconds,
             log=log_path(logs, name),
         )
+        return FaultyContainer(triton, faults)
 
+    faults = FaultBoard()
     watch = Watch(logs, settings.metrics_seconds)
-    data_plane = DataPlane(new_container, workdir / "instances", settings, watch)
+    data_plane = DataPlane(
+        new_container,
+        workdir / "instances",
+        settings,
+        watch,
+        around_fetch=functools.partial(faulty_fetch, faults),
+    )
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
 
     def describe() -> dict[str, object]:
         return {
@@ -93,6 +110,8 @@ async def _serve(
             "logs": str(logs),
             "backends": list(installation.backend_names),
             "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
+            "faults": faults.describe(),
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -112,6 +131,7 @@ async def _serve(
             payload_bytes=settings.payload_bytes,
             pages=page.routes(),
         )
+        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.SockSite(runner, listener).start()
@@ -119,6 +139,7 @@ async def _serve(
             asyncio.create_task(_reconcile(data_plane, logs)),
             asyncio.create_task(watch.run(data_plane.describe)),
         ]
+        functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -128,6 +149,7 @@ async def _serve(
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await page.close()
+            await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
 

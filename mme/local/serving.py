@@ -31,7 +31,15 @@ ContainerFactory = Callable[[str, Mapping[str, str], Path], ServingContainer]
 """Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
 environment of the deployed model and a folder of its own."""
 
+AroundFetch = Callable[[str, Fetch], Fetch]
+"""Given a container's ModelDataUrl and what downloads from it, what downloads in its place."""
+
 _folders = itertools.count()
+
+
+def plain_fetch(_: str, fetch: Fetch) -> Fetch:
+    """Nothing around a download."""
+    return fetch
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Serving:
         folder: where instances live.
         settings: budgets and time limits.
         timed: told the variant, the step and its seconds of every download, load and unload.
+        around_fetch: what each download of models goes through.
     """
 
     def __init__(
@@ -63,8 +72,11 @@ class Serving:
         folder: Path,
         settings: LocalSettings,
         timed: Callable[[str, Step, float], None] = lambda *_: None,
+        *,
+        around_fetch: AroundFetch = plain_fetch,
     ) -> None:
         self._timed = timed
+        self._around_fetch = around_fetch
         self.endpoint = endpoint
         self.requests = 0
         self.variants = {
@@ -158,7 +170,9 @@ class Serving:
         return Instance(
             name,
             self._new_container(name, container.environment, folder),
-            _fetch(container.model_data_url, self._settings.disk_bytes),
+            self._around_fetch(
+                container.model_data_url, _fetch(container.model_data_url, self._settings.disk_bytes)
+            ),
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",

@@ -19,7 +19,7 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError | None:
-    """One clear message for an error of boto3's, or None where it is not one a user can mend.
+    """One clear message for an error of boto3's, or None for an error of anybody else's.
 
     Args:
         error: what boto3 raised.
@@ -31,14 +31,18 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
     if isinstance(error, ResponseParserError) or _of_no_aws(error):
         return MmeError(
             f"{url or 'the endpoint URL'} does not answer like AWS: some other server is there",
-            hint="check --endpoint-url, MME_ENDPOINT_URL and AWS_ENDPOINT_URL",
+            hint="check --region, --endpoint-url, MME_ENDPOINT_URL and AWS_ENDPOINT_URL",
         )
     if isinstance(error, exceptions.ClientError):
         return _refused(error)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return _unreachable(error)
     explanations: list[tuple[tuple[type[BaseException], ...], str, str]] = [
-        ((exceptions.ProfileNotFound,), str(error), "see what there is: aws configure list-profiles"),
+        (
+            (exceptions.ProfileNotFound,),
+            f"there is no AWS profile {getattr(error, 'kwargs', {}).get('profile')!r}",
+            "see what there is: aws configure list-profiles; set it by --profile, MME_PROFILE or AWS_PROFILE",
+        ),
         (
             (exceptions.NoRegionError,),
             "no AWS region is set",
@@ -87,7 +91,7 @@ def _port_option(port: int | None) -> str:
     return "" if port in (None, LOCAL_PORT) else f" --port {port}"
 
 
-def _refused(error: Exception) -> MmeError | None:
+def _refused(error: Exception) -> MmeError:
     response = getattr(error, "response", {})
     fault = response.get("Error", {})
     code, message = fault.get("Code", ""), fault.get("Message", "")
@@ -101,4 +105,10 @@ def _refused(error: Exception) -> MmeError | None:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= 500 or code in ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"):
         return MmeError(f"AWS failed at {operation} with {code}, also when tried again: {message}")
-    return None
+    if code == "NoSuchBucket":
+        bucket = fault.get("BucketName")
+        return MmeError(
+            f"there is no bucket {bucket}" if bucket else f"the bucket that {operation} asked does not exist",
+            hint="check --env, --stack and --profile: mme endpoint doctor",
+        )
+    return MmeError(f"AWS refused {operation} with {code or status}: {message}".rstrip(": "))

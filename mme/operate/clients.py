@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
 _CONNECT_TIMEOUT_SECONDS: Final = 5
@@ -98,6 +99,12 @@ class AwsClients:
     def sts(self) -> STSClient:
         """STS."""
         client: STSClient = self._client("sts")
+        return client
+
+    @property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        client: SQSClient = self._client("sqs")
         return client
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mme.errors import MmeError
@@ -25,12 +26,14 @@ class Deployment:
         endpoint_name: what to invoke.
         bucket: where its models are.
         prefix: their key prefix, ending in `/`.
+        outputs: all of the stack's outputs, for what only some deployments have.
     """
 
     stack: str
     endpoint_name: str
     bucket: str
     prefix: str
+    outputs: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def discover(cloudformation: CloudFormationClient, stack: str, environment: str | None) -> Deployment:
@@ -72,7 +75,9 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
             if whole
             else "name the serving stack with --stack, or wait until its deployment is done",
         )
-    return Deployment(stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT])
+    return Deployment(
+        stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT], outputs
+    )
 
 
 def _absent(stack: str, environment: str | None, region: str) -> MmeError:

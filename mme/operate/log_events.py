@@ -114,7 +114,7 @@ def _pages(
     except logs.exceptions.ResourceNotFoundException as error:
         raise MmeError(
             f"endpoint {endpoint_name} has no log yet: the log group {group} does not exist",
-            hint="SageMaker makes it with the first line of a container: mme endpoint status",
+            hint="the first line of a container makes it; see whether one is up: mme endpoint status",
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,15 @@ _PERIODS: Final = (60, 300, 900, 3600, 21600, 86400)
 """CloudWatch keeps a minute's values for 15 days, those of 5 minutes for 63 and those of an hour for 455."""
 _MINUTE_KEPT: Final = timedelta(days=15)
 _FIVE_MINUTES_KEPT: Final = timedelta(days=63)
+_HOUR_KEPT: Final = timedelta(days=455)
+_PLAIN_STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum", "IQM")
+_PERCENT: Final = r"(100|\d{1,2})(\.\d{1,10})?"
+_STATISTIC: Final = re.compile(
+    rf"(p|tm|wm|tc|ts){_PERCENT}"
+    rf"|(TM|WM|TC|TS)\(({_PERCENT}%)?:({_PERCENT}%)?\)"
+    r"|(PR|TM|WM|TC|TS)\((\d+(\.\d+)?)?:(\d+(\.\d+)?)?\)"
+)
+"""Percentiles, trimmed means and the like (CloudWatch User Guide, "CloudWatch statistics definitions")."""
 _QUERIES_AT_ONCE: Final = 500
 
 
@@ -56,9 +66,34 @@ def check_metrics(names: Iterable[str]) -> list[str]:
     return [known[name.lower()] for name in names]
 
 
+def check_statistic(text: str) -> str:
+    """A statistic as CloudWatch spells it: `Sum`, `p99`, `TM(10%:90%)`.
+
+    Raises:
+        MmeError: there is no such statistic.
+    """
+    plain = {name.lower(): name for name in _PLAIN_STATISTICS}
+    found = plain.get(text.lower())
+    if found is None and not _STATISTIC.fullmatch(text):
+        raise MmeError(
+            f"{text!r} is no statistic of CloudWatch's",
+            hint=f"choose among {', '.join(_PLAIN_STATISTICS)}, p0 to p100 as in p99 or p99.9, tm95",
+        )
+    return found or text
+
+
 def fitting_period(since: datetime, until: datetime, most_points: int) -> int:
-    """Seconds between points so that no more than that many come, and CloudWatch still has them."""
+    """Seconds between points so that no more than that many come, and CloudWatch still has them.
+
+    Raises:
+        MmeError: it begins before anything that CloudWatch still has.
+    """
     length = until - since
+    if length > _HOUR_KEPT:
+        raise MmeError(
+            f"{since:%Y-%m-%d} is too long ago: CloudWatch keeps metrics for {_HOUR_KEPT.days} days",
+            hint=f"look back {_HOUR_KEPT.days}d at most",
+        )
     wanted = length.total_seconds() / max(1, most_points)
     oldest = timedelta() if length <= _MINUTE_KEPT else length
     least = 60 if not oldest else 300 if oldest <= _FIVE_MINUTES_KEPT else 3600

@@ -154,7 +154,8 @@ def _chosen(clients: AwsClients, deployment: Deployment, name: str) -> ConfigSum
     summary, fault = _summary(clients, name, deployment)
     if summary is None:
         raise MmeError(
-            f"the endpoint can't go to config {name}: {fault}", hint="aws sagemaker list-endpoint-configs"
+            f"the endpoint can't go to config {name}: {fault}",
+            hint="see what there is: aws sagemaker list-endpoint-configs",
         )
     return summary
 
@@ -163,10 +164,12 @@ def _summary(clients: AwsClients, name: str, deployment: Deployment) -> tuple[Co
     """The config, or why it is none that this endpoint can run: another environment's has a like name."""
     from botocore.exceptions import ClientError
 
+    asked = "it"
     try:
         found: Any = clients.sagemaker.describe_endpoint_config(EndpointConfigName=name)
         variants = []
         for variant in found["ProductionVariants"]:
+            asked = f"its model {variant['ModelName']}"
             model: Any = clients.sagemaker.describe_model(ModelName=variant["ModelName"])
             containers = model.get("Containers") or [model["PrimaryContainer"]]
             served = {one.get("ModelDataUrl") for one in containers if one.get("Mode") == "MultiModel"}
@@ -176,7 +179,7 @@ def _summary(clients: AwsClients, name: str, deployment: Deployment) -> tuple[Co
             variants.append((variant["VariantName"], variant.get("InstanceType", ""), images))
     except ClientError as error:
         if is_not_found(error):
-            return None, error.response["Error"].get("Message", "it does not exist")
+            return None, f"{asked} does not exist"
         raise
     return ConfigSummary(name, found["CreationTime"], tuple(variants)), ""
 

@@ -140,6 +140,7 @@ class _Batch:
     ) -> None:
         self._store = store
         self._listener = listener
+        self._journal = journal
         self._stop = threading.Event()
         self._memory = _MemoryBudget(MEMORY_BYTES)
         index = StoreIndex(store, [name or candidate.directory.name for candidate in candidates])
@@ -157,6 +158,8 @@ class _Batch:
 
     def run(self) -> list[Published]:
         with self._store.objects.retries_told(self._retried):
+            # Of a run before that was killed: this one may be its second try.
+            self._journal.uploads.abort_abandoned(self._store.s3, self._store.bucket)
             outcomes = self._run_all()
             if not any(outcome.created for outcome in outcomes):
                 return outcomes
@@ -167,10 +170,22 @@ class _Batch:
             ]
 
     def _run_all(self) -> list[Published]:
-        pool = ThreadPoolExecutor(min(PARALLEL, len(self._publications)))
+        # A thread for each is more work than to see that it did not change.
+        known = [publication.unchanged() for publication in self._publications]
+        for outcome in known:
+            if outcome:
+                self._listener.finished(outcome)
+        changed = [number for number, outcome in enumerate(known) if outcome is None]
+        published = dict(zip(changed, self._run_changed(changed), strict=True))
+        return [outcome or published[number] for number, outcome in enumerate(known)]
+
+    def _run_changed(self, numbers: Sequence[int]) -> list[Published]:
+        if not numbers:
+            return []
+        pool = ThreadPoolExecutor(min(PARALLEL, len(numbers)))
         futures: list[Future[Published]] = []
         try:
-            futures = [pool.submit(self._run_one, number) for number in range(len(self._publications))]
+            futures = [pool.submit(self._run_one, number) for number in numbers]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             # Also on Ctrl-C: the threads then end at their next block and abort what they had begun.

@@ -17,6 +17,7 @@ from mme.archives import (
 from mme.archives.model_directory import is_junk
 from mme.archives.triton_config import CONFIG_FILE
 from mme.errors import MmeError
+from mme.registry.folders import ENSEMBLE_ALONE, idle_beside_ensemble, mixed_fault, with_folder_hint
 from mme.registry.journal import Journal, Remembered
 from mme.registry.names import check_name
 
@@ -78,9 +79,10 @@ class Candidates:
 def find_models(paths: Iterable[str | Path], journal: Journal | None = None) -> Candidates:
     """Checks every model that the paths name, before anything is uploaded.
 
-    A directory with config.pbtxt is a model. A directory without one that holds several directories, at least
-    one of them a model, is a registry: its models lacking nothing but a file that a script beside them builds
-    are skipped, and so are directories that look nothing like a model.
+    A directory with config.pbtxt is a model, and so is one that holds an ensemble, its steps and nothing
+    else. Any other directory that holds several directories, at least one of them a model, is a registry: its
+    models lacking nothing but a file that a script beside them builds are skipped, and so are directories
+    that look nothing like a model.
 
     Args:
         paths: of models and registries.
@@ -97,31 +99,71 @@ def find_models(paths: Iterable[str | Path], journal: Journal | None = None) -> 
         if path == "":
             raise MmeError("the path '' names no model", hint="give a model's directory, or . for this one")
         inner = _registry(Path(path))
+        tried: list[tuple[Path, Candidate | MmeError]] = []
         for folder in inner or [Path(path)]:
             # One model may be named twice: in two ways, or alone and with its registry. A link has
             # its own name.
             identity = (folder.resolve(), folder.absolute().name)
-            if identity in seen:
-                continue
-            seen.add(identity)
-            try:
-                candidate = _candidate(folder, journal)
-                check_name(candidate.directory.name)
-                models.append(candidate)
-            except ArchiveError as error:
-                explained = _with_build_step(folder, error)
-                if inner and error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
-                    skipped.append(Skipped(folder.name, _skip_reason(explained)))
-                elif inner and error.codes[0] in ("config-missing", "empty-directory") and _foreign(folder):
-                    skipped.append(Skipped(folder.name, f"not a model: no {CONFIG_FILE}"))
-                else:
-                    faults.append(explained)
-            except MmeError as error:
-                faults.append(error)
+            if identity not in seen:
+                seen.add(identity)
+                tried.append((folder, _tried(folder, journal)))
+        for folder, found in _with_ensemble(Path(path), tried, journal) if inner else tried:
+            if isinstance(found, Candidate):
+                models.append(found)
+            elif inner and (reason := _reason_to_skip(folder, found)):
+                skipped.append(Skipped(folder.name, reason))
+            else:
+                faults.append(found)
     faults += _same_names(models)
     if faults:
         raise _combined(faults)
     return Candidates(tuple(models), tuple(skipped))
+
+
+def _tried(folder: Path, journal: Journal | None) -> Candidate | MmeError:
+    """The model in a directory, or why there is none."""
+    try:
+        candidate = _candidate(folder, journal)
+        check_name(candidate.directory.name)
+    except ArchiveError as error:
+        return with_folder_hint(folder, _with_build_step(folder, error))
+    except MmeError as error:
+        return error
+    return candidate
+
+
+def _with_ensemble(
+    path: Path, tried: list[tuple[Path, Candidate | MmeError]], journal: Journal | None
+) -> list[tuple[Path, Candidate | MmeError]]:
+    """The same, or where they are an ensemble and its steps, the one model that they are together."""
+    # Seen by its failing alone, so that no other registry is read for it.
+    lonely = [
+        folder for folder, one in tried if isinstance(one, ArchiveError) and ENSEMBLE_ALONE in one.codes
+    ]
+    if not lonely:
+        return tried
+    try:
+        found = idle_beside_ensemble(path)
+    except ArchiveError:
+        return tried
+    if found is None:
+        return tried
+    ensemble, idle = found
+    if not idle:
+        return [(path, _tried(path, journal))]
+    fault = mixed_fault(path, ensemble, idle)
+    return [(folder, fault if folder in lonely else one) for folder, one in tried]
+
+
+def _reason_to_skip(folder: Path, error: MmeError) -> str | None:
+    """Why a directory of a registry may be left out, or None where its fault must stop everything."""
+    if not isinstance(error, ArchiveError):
+        return None
+    if error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
+        return _skip_reason(error)
+    if error.codes[0] in ("config-missing", "empty-directory") and _foreign(folder):
+        return f"not a model: no {CONFIG_FILE}"
+    return None
 
 
 def _candidate(folder: Path, journal: Journal | None) -> Candidate:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from mme.archives import ModelDirectory
 from mme.registry.model_store import ModelStore
 from mme.registry.outcome import Published
+from mme.registry.unfinished import UnfinishedUploads
 
 _FORMAT: Final = 1
 _MAX_ENTRIES: Final = 20_000
@@ -72,11 +73,15 @@ class Journal:
     Args:
         path: its file. Default: nothing is read or written.
         unsure_ns: how old a change must be to be sure that none came after it.
+
+    Attributes:
+        uploads: in parts, that are under way from this machine; noted beside the file.
     """
 
     def __init__(self, path: Path | None = None, *, unsure_ns: int = _UNSURE_NS) -> None:
         self._path = path
         self._unsure_ns = unsure_ns
+        self.uploads = UnfinishedUploads(path.parent / "uploads" if path else None)
         self._lock = threading.Lock()
         self._changed = False
         self._entries: dict[str, dict[str, Any]] = {}

@@ -89,13 +89,16 @@ class ModelStore:
         """`s3://bucket/prefix/`."""
         return f"s3://{self.bucket}/{self.prefix}"
 
-    def records(self) -> list[ModelRecord]:
-        """Every archive that can be invoked, by name and version, with its metadata.
+    def records(self, start: str = "") -> list[ModelRecord]:
+        """The archives that can be invoked, by name and version, with their metadata.
 
         One HeadObject per archive, 16 at a time: S3's listing does not tell metadata.
+
+        Args:
+            start: of the names. Default: all.
         """
         with ThreadPoolExecutor(_PARALLEL_HEADS) as pool:
-            found = list(pool.map(self._described, self.listed() or []))
+            found = list(pool.map(self._described, self.listed(start) or []))
         # One that was removed between the listing and the look at it is gone.
         present = [record for record in found if record]
         return sorted(present, key=_order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from mme.archives import (
@@ -102,19 +103,16 @@ class Publication:
         self._done = 0
 
     def run(self) -> Published:
-        """Publishes it, if it is not there.
+        """Reads it, and publishes it if it is not there.
 
         Raises:
             MmeError: the bucket refuses.
             ArchiveError: the directory changed while it was packed. Nothing was published then.
         """
-        known = self._candidate.recalled
-        outcome = self._unchanged(known) if known else None
-        if outcome is None:
-            mark = self._journal.look(self._directory)
-            outcome = self._publish(known)
-            if mark is not None:
-                self._journal.remember(self._store, self._directory, mark, outcome)
+        mark = self._journal.look(self._directory)
+        outcome = self._publish(self._candidate.recalled)
+        if mark is not None:
+            self._journal.remember(self._store, self._directory, mark, outcome)
         return outcome
 
     def settled(self, outcome: Published, removed: frozenset[int] | tuple[()]) -> Published:
@@ -138,8 +136,15 @@ class Publication:
             removed = RemovedVersions(self._store).of(self._name)
         return outcome
 
-    def _unchanged(self, known: Remembered) -> Published | None:
-        """What is there already, where neither the directory nor the object changed since it was written."""
+    def unchanged(self) -> Published | None:
+        """What is there already, where neither the directory nor the object changed since it was written.
+
+        Raises:
+            MmeError: the bucket refuses.
+        """
+        known = self._candidate.recalled
+        if known is None:
+            return None
         place = known.place_in(self._store)
         if place is None or place.name != self._name:
             return None
@@ -201,7 +206,14 @@ class Publication:
         with store.explained():
             if self._small:
                 return store.objects.put_new(key, archive, metadata), len(archive)
-            with NewObject(store.s3, store.bucket, key, metadata, size_hint=packed.tar_bytes) as sent:
+            return self._send(key, packed, metadata)
+
+    def _send(self, key: str, packed: PackedArchive, metadata: Mapping[str, str]) -> tuple[str, int]:
+        s3, bucket = self._store.s3, self._store.bucket
+        sent = NewObject(s3, bucket, key, metadata, size_hint=packed.tar_bytes)
+        note = self._journal.uploads.note(s3, bucket, key, sent.upload)
+        try:
+            with sent:
                 written = write_archive(self._directory, sent, on_bytes=self._advance)
                 if written.digest != packed.digest:
                     finding = Finding(
@@ -210,7 +222,10 @@ class Publication:
                         "let the program that writes them finish, then try again",
                     )
                     raise ArchiveError(self._directory.subject, [finding])
-            return sent.etag, sent.size
+        finally:
+            if note:
+                note.close(upload_gone=sent.gone)
+        return sent.etag, sent.size
 
     def _advance(self, count: int) -> None:
         self._done += count

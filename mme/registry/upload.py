@@ -39,6 +39,8 @@ class NewObject(io.RawIOBase):
     Attributes:
         size: bytes written so far.
         etag: once it is there, S3's name of its content.
+        upload: S3's id of the upload.
+        gone: whether nothing is left of the upload but the object, if that came to be.
 
     Raises:
         NameTakenError: on leaving, there is an object of that key.
@@ -59,7 +61,8 @@ class NewObject(io.RawIOBase):
         self._pool = ThreadPoolExecutor(_PARTS_IN_FLIGHT)
         self.size = 0
         self.etag = ""
-        self._id = s3.create_multipart_upload(
+        self.gone = False
+        self.upload = s3.create_multipart_upload(
             Bucket=bucket, Key=key, Metadata=metadata, ContentType=CONTENT_TYPE
         )["UploadId"]
 
@@ -96,7 +99,8 @@ class NewObject(io.RawIOBase):
                 # Where even that fails (no network), the first error is the one to tell, and the bucket's
                 # lifecycle rule clears the parts.
                 with contextlib.suppress(Exception):
-                    self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
+                    self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.upload)
+                    self.gone = True
             self.close()
 
     def _send(self, part: bytes) -> None:
@@ -109,7 +113,7 @@ class NewObject(io.RawIOBase):
     def _upload(self, number: int, part: bytes) -> CompletedPartTypeDef:
         try:
             answer = self._s3.upload_part(
-                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=part
+                Bucket=self._bucket, Key=self._key, UploadId=self.upload, PartNumber=number, Body=part
             )
         finally:
             self._room.release()
@@ -129,9 +133,10 @@ class NewObject(io.RawIOBase):
             self.etag = self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
-                UploadId=self._id,
+                UploadId=self.upload,
                 MultipartUpload={"Parts": parts},
                 IfNoneMatch="*",
             )["ETag"]
         except ClientError as error:
             raise taken_or(error) from error
+        self.gone = True

@@ -17,6 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from mme.local.state import RuntimeState
     from mme.testing.endpoint import LocalEndpoint
+    from mme.testing.faults import EndpointFaults
 
 _ON_MISSING = ("skip", "fail")
 
@@ -106,3 +107,14 @@ def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
     for variable, value in mme_endpoint.environment.items():
         monkeypatch.setenv(variable, value)
     return mme_endpoint.environment
+
+
+@pytest.fixture
+def mme_faults(mme_runtime: RuntimeState, mme_endpoint: LocalEndpoint) -> Iterator[EndpointFaults]:
+    """Makes S3, Triton, memory or disk fail: ``.set("load-507", "add_sub")``. Mended when the test ends."""
+    from mme.testing.faults import EndpointFaults
+
+    faults = EndpointFaults(mme_endpoint)
+    yield faults
+    if mme_runtime.alive():
+        faults.clear()

@@ -129,6 +129,17 @@ def test_a_missing_object(s3: Any) -> None:
         explain_object(s3, S3Url("models", "live/absent.tar.gz"))
 
 
+def test_a_missing_bucket(s3: Any) -> None:
+    with pytest.raises(MmeError, match=r"there is no bucket .absent., and so no s3://absent/x\.tar\.gz"):
+        explain_object(s3, S3Url("absent", "x.tar.gz"))
+
+
+@pytest.mark.parametrize("text", ["http://host/m.tar.gz", "file:///m.tar.gz", "gs://b/m.tar.gz"])
+def test_a_url_of_another_kind(text: str) -> None:
+    with pytest.raises(MmeError, match=f"{text!r} can't be read: archives are files and s3://BUCKET/KEY"):
+        S3Url.parse(text)
+
+
 @pytest.mark.parametrize("text", ["s3://models", "s3://models/", "s3://models/live/", "s3:///x"])
 def test_a_url_of_no_object(text: str) -> None:
     with pytest.raises(MmeError, match="names no object in S3"):

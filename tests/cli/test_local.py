@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mme.cli import local
+from mme.errors import MmeError
 from mme.local import launcher, state
 from mme.local.triton.wheel import why_not_here
 
@@ -94,6 +95,32 @@ def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(state, "running", lambda: [here])
     shown = CliRunner().invoke(local.app, ["status"]).output
     assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
+
+
+def test_a_runtime_of_another_version_is_named_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = [
+        state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748, 4749)
+    ]
+    told = {4747: {"pid": 1}, 4749: {"url": "u", "pid": 1, "backends": [], "endpoints": []}}
+
+    def ask(one: state.RuntimeState) -> dict[str, object]:
+        if one.port not in told:
+            raise MmeError(f"the runtime on port {one.port} does not answer")
+        return told[one.port]
+
+    monkeypatch.setattr(state, "running", lambda: here)
+    monkeypatch.setattr(launcher, "ask_status", ask)
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert ran.output.startswith("u process 1")
+    assert isinstance(ran.exception, MmeError)
+    assert "4748 does not answer" in ran.exception.message
+    told[4748] = told[4749]
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert isinstance(ran.exception, MmeError)
+    assert "4747 was started by another version of mme" in ran.exception.message
+    assert "mme local down --port 4747" in str(ran.exception.hint)
 
 
 def test_only_up_offers_a_free_port() -> None:

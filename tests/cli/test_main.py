@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -19,59 +17,6 @@ def test_help_lists_the_commands(mme) -> None:
     assert ran.status == 0
     for word in ("local", "models", "invoke", "--env", "Example: mme"):
         assert word in ran.out
-
-
-@pytest.mark.parametrize(
-    "command", [("models", "--help"), ("models", "add", "-h"), ("models", "list", "-h"), ("invoke", "-h")]
-)
-def test_every_help_has_an_example(mme, command: tuple[str, ...]) -> None:
-    ran = mme(*command)
-    assert ran.status == 0
-    assert "Example" in ran.out or "Commands" in ran.out
-
-
-def test_help_loads_nothing_heavy() -> None:
-    script = (
-        "import sys; sys.argv = ['mme', '--help']\n"
-        "from mme.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'boto3', 'botocore', 'numpy', 'pydantic', 'google.protobuf', 'PIL', 'isal', 'aiohttp',"
-        " 'moto', 'mme.cli.models', 'mme.cli.local'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (ran.returncode, ran.stderr) == (0, "")
-
-
-@pytest.mark.slow
-def test_help_takes_less_than_a_moment() -> None:
-    def seconds() -> float:
-        began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "mme.cli.main", "--help"], capture_output=True, check=True, timeout=60
-        )
-        return time.perf_counter() - began
-
-    # The quickest of several: other work on this machine is not the command's fault.
-    assert min(seconds() for _ in range(7)) < 0.3
-
-
-def test_listing_models_needs_neither_numpy_nor_cdk() -> None:
-    script = (
-        "import sys; sys.argv = ['mme', '--endpoint-url', 'http://localhost:9', 'models', 'list']\n"
-        "from mme.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit as ended: assert ended.code == 2\n"
-        "heavy = {'numpy', 'aws_cdk', 'moto', 'PIL', 'google.protobuf'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert ran.returncode == 0, ran.stderr
 
 
 def test_unknown_command(mme) -> None:

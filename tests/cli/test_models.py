@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -168,6 +169,15 @@ def test_list(aws, mme) -> None:
     assert listed[1]["digest"] is None
 
 
+def test_list_of_one_tenant(aws, mme) -> None:
+    for name in ("tenant-a/x", "tenant-a/y", "tenant-b/x"):
+        assert mme("models", "add", REGISTRY / "add_sub", "--name", name).status == 0
+    listed = mme("models", "list", "tenant-a/", "--json").json
+    assert [one["model"] for one in listed] == ["tenant-a/x_v0.tar.gz", "tenant-a/y_v0.tar.gz"]
+    assert [one["name"] for one in mme("models", "list", "tenant-a/y", "--json").json] == ["tenant-a/y"]
+    assert "no models that begin with c/ in s3://models/models/" in mme("models", "list", "c/").err
+
+
 def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MME_ENDPOINT_URL")
     monkeypatch.setenv("MME_LOCAL_PORT", "9")
@@ -227,3 +237,17 @@ def test_bucket_that_is_gone(aws, mme) -> None:
     ran = mme("models", "list")
     assert ran.status == 2
     assert "the models' bucket models does not exist" in ran.err
+
+
+def test_throttling_that_stays_is_one_clear_line(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*_: object, **__: object) -> None:
+        raise GenericError("Server returned non-2xx status code: 503: <Code>SlowDown</Code>")
+
+    waited: list[float] = []
+    monkeypatch.setattr("obstore.put", throttled)
+    monkeypatch.setattr("mme.registry.fast_objects.random.uniform", lambda _, most: waited.append(most) or 0)
+    ran = mme("models", "add", REGISTRY / "add_sub")
+    assert ran.status == 2
+    assert ran.err.count("retrying S3 said SlowDown") == 3
+    assert "error: AWS failed at PutObject with SlowDown, also when tried again" in ran.err
+    assert waited == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]

@@ -6,10 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+
+from mme.aliases import AliasStore
+from mme.client import MultiModelClient, Warmed
+from mme.errors import MmeError
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 
@@ -70,6 +75,7 @@ def test_show(two, mme) -> None:
         assert "address   s3://models/models/add_sub_v1.tar.gz" in out
         assert "aliases   add_sub@prod" in out
         assert "INPUT0\tinput\tFP32\t[4]" in out
+    assert "runs on   python, no batching" in mme("models", "show", "add_sub_v0.tar.gz").out
     facts = mme("models", "show", "add_sub_v0.tar.gz", "--json").json
     assert facts["signature"]["inputs"][0] == {"name": "INPUT0", "datatype": "FP32", "shape": [4]}
     assert facts["loaded"] is None
@@ -97,7 +103,7 @@ def test_verify(two, aws, mme) -> None:
     aws.put_object(Bucket="models", Key="models/add_sub_v0.tar.gz", Body=b"broken")
     broken = mme("models", "verify")
     assert broken.status == 1
-    assert "add_sub_v0.tar.gz\twrong\tdamaged: " in broken.out
+    assert "add_sub_v0.tar.gz\twrong\tit is no gzip file: " in broken.out
     assert mme("models", "verify", "add_sub_v1.tar.gz").status == 0
     assert [one["ok"] for one in mme("models", "verify", "--json").json] == [False, True]
 
@@ -129,11 +135,25 @@ def test_promote_and_rollback(two, mme) -> None:
         assert words in ran.err
 
 
-def test_promote_warms_first(two, mme) -> None:
+@pytest.mark.parametrize("fault", [None, MmeError("it does not load")])
+def test_promote_warms_first(two, aws, mme, monkeypatch: pytest.MonkeyPatch, fault: MmeError | None) -> None:
+    mme("models", "promote", "add_sub_v0.tar.gz", "--as", "add_sub@prod")
+    stood_for: list[str] = []
+
+    def warm(self: MultiModelClient, models: list[str]) -> Iterator[Warmed]:
+        stood_for.extend(one.target for one in AliasStore(aws, "models", "models/").all())
+        yield Warmed(models[0], fault is None, 1.0, fault)
+
+    monkeypatch.setattr(MultiModelClient, "warm", warm)
     ran = mme("models", "promote", "add_sub_v1.tar.gz", "--as", "add_sub@prod", "--warm")
-    # This AWS answers an empty request by failing: the alias must not move then, nor without a reason.
-    assert (ran.status == 0) == ("now stands for" in ran.out)
-    assert (mme("models", "aliases", "--json").json != []) == (ran.status == 0)
+    assert stood_for == ["add_sub_v0.tar.gz"]
+    (now,) = mme("models", "aliases", "--json").json
+    if fault:
+        assert (ran.status, now["model"]) == (2, "add_sub_v0.tar.gz")
+        assert "it does not load" in ran.err
+    else:
+        assert (ran.status, now["model"]) == (0, "add_sub_v1.tar.gz")
+        assert "one instance holds add_sub_v1.tar.gz, after 1.0 s" in ran.err
 
 
 def test_no_aliases(aws, mme) -> None:
@@ -194,6 +214,41 @@ def test_promote_to(prod, two, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     assert mme(*to_prod, "add_sub_v0.tar.gz", "--role-arn", role).status == 0
     wrong = mme(*to_prod, "add_sub_v0.tar.gz", "--role-arn", "publisher")
     assert (wrong.status, "no role's ARN" in wrong.err) == (2, True)
+
+
+def test_promote_to_another_account_by_role(two, aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    role = "arn:aws:iam::222222222222:role/publisher"
+    url = aws.meta.endpoint_url
+    sts = boto3.client("sts", endpoint_url=url, region_name="us-east-1")
+    keys_there = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    there = boto3.Session(
+        keys_there["AccessKeyId"], keys_there["SecretAccessKey"], keys_there["SessionToken"], "us-east-1"
+    )
+    assert there.client("sts", endpoint_url=url).get_caller_identity()["Account"] == "222222222222"
+    outputs = {"EndpointName": "mme-prod", "ModelBucketName": "prod-models", "ModelPrefix": "live/"}
+    there.client("s3", endpoint_url=url).create_bucket(Bucket="prod-models")
+    there.client("cloudformation", endpoint_url=url).create_stack(
+        StackName="mme-prod-serving",
+        TemplateBody=json.dumps(
+            {
+                "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+                "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+            }
+        ),
+    )
+    to_prod = ("models", "promote-to", "--env", "prod", "--region", "us-east-1", "add_sub_v1.tar.gz")
+    without = mme(*to_prod)
+    assert (without.status, "mme-prod-serving" in without.err) == (2, True)  # it is not in this account
+    ran = mme(*to_prod, "--role-arn", role, "--as", "add_sub@prod", "--json")
+    assert ran.status == 0, ran.err
+    assert (ran.json["created"], ran.json["content_read"]) == (True, True)
+    assert ran.json["alias"]["model"] == "add_sub_v1.tar.gz"
+    assert sorted(keys(there.client("s3", endpoint_url=url), "prod-models")) == [
+        ".mme/live/@aliases/add_sub@prod.json",
+        "live/add_sub_v1.tar.gz",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,11 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert heavy & loaded(*arguments) == set()
 
 
+def test_help_of_all_loads_no_noun() -> None:
+    nouns = {f"mme.cli.{noun}" for noun in ("local", "models", "archives", "invoke", "endpoint")}
+    assert (nouns | {"pydantic"}) & loaded("--help") == set()
+
+
 def test_local_help_starts_nothing() -> None:
     heavy = NEVER | LOCAL | TERMINAL | AWS | ARRAYS | PARSING
     assert heavy & loaded("local", "--help") == set()

@@ -98,6 +98,12 @@ TRITON = {
         "the process that runs it has ended",
         "mme endpoint logs",
     ),
+    "the whole container crashed": (
+        "the container ended while it answered and is started again: Connection reset by peer",
+        FaultKind.UNHEALTHY,
+        "its container ended while it answered, and is started again",
+        "call it once more",
+    ),
     "exception in execute": (
         f"{EXECUTE}IndexError: list index out of range\n\nAt:\n  {PLACE}/model/1/model.py(5): helper\n"
         f"  {PLACE}/model/1/model.py(15): execute\n",

@@ -14,6 +14,7 @@ PAGES = [
     ROOT / "docs/migration.md",
     ROOT / "docs/deploying.md",
     ROOT / "docs/operating.md",
+    ROOT / "docs/asynchronous.md",
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 

@@ -96,6 +96,16 @@ def test_tenants_publish_list_and_call_nested_names(bootstrapped: Machine) -> No
     assert "[2.0, 3.0, 4.0, 5.0]" in json.dumps(json.loads(said))
 
 
+def test_queued_requests_are_answered_as_the_readme_says(bootstrapped: Machine) -> None:
+    deploy(bootstrapped, "asynchronous", "Asynchronous")
+    here = ("mme", "--stack", "Asynchronous")
+    bootstrapped.run(*here, "models", "add", "model_registry/add_sub")
+    tensors = ("--input", "INPUT0=1,2,3,4", "--input", "INPUT1=1,1,1,1")
+    bootstrapped.run(*here, "invoke", "add_sub_v0.tar.gz", *tensors, "--async", "--inference-id", "first")
+    said = bootstrapped.run(*here, "async", "result", "first", "--wait", "120", "--json")
+    assert json.loads(said)["outputs"]["OUTPUT0"]["data"] == [2, 3, 4, 5]
+
+
 def test_xgboost_deploys_with_its_alarm_and_its_scaling(bootstrapped: Machine) -> None:
     outputs = deploy(bootstrapped, "cpu_xgboost", "CpuXgboost")
     sagemaker = bootstrapped.client("sagemaker")

@@ -46,7 +46,8 @@ class Example:
         """What the policies say that are attached to the role whose logical id begins so."""
         return [
             statement
-            for policy in self.resources(stack, "AWS::IAM::Policy").values()
+            for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy")
+            for policy in self.resources(stack, kind).values()
             for attached in policy["Roles"]
             if attached["Ref"].startswith(role)
             for statement in policy["PolicyDocument"]["Statement"]
@@ -68,7 +69,6 @@ def synthesize(app_file: Path, folder: Path) -> Example:
                 context=context,
                 outdir=str(folder),
                 analytics_reporting=False,
-                builtin_cloud_formation_validation=False,
             )
         )
         return made[-1]

@@ -18,7 +18,8 @@ NAMES = sorted(file.parent.name for file in EXAMPLES.glob("*/app.py"))
 
 
 def test_all_are_here() -> None:
-    assert {"minimal", "multi_tenant", "cpu_xgboost", "serial_pipeline", "locked_down"} <= set(NAMES)
+    shown = {"minimal", "multi_tenant", "cpu_xgboost", "serial_pipeline", "locked_down", "asynchronous"}
+    assert shown <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

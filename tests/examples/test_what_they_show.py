@@ -24,11 +24,11 @@ def test_minimal_needs_three_decisions_and_is_private(example: ExampleOf) -> Non
     (bucket,) = [
         properties
         for properties in minimal.resources("Minimal", "AWS::S3::Bucket").values()
-        if "VersioningConfiguration" in properties
+        if "LoggingConfiguration" in properties
     ]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert "LoggingConfiguration" in bucket
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     model = minimal.one("Minimal", "AWS::SageMaker::Model")
     assert model["PrimaryContainer" if "PrimaryContainer" in model else "Containers"]
     (variant,) = minimal.one("Minimal", "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
@@ -117,6 +117,35 @@ def test_a_pipeline_of_one_scaler_and_many_models(example: ExampleOf) -> None:
     assert not pipeline.resources("Serving", "AWS::S3::Bucket")
 
 
+def test_requests_wait_in_a_queue_that_a_caller_sends_to_and_nobody_else(example: ExampleOf) -> None:
+    queued = example("asynchronous")
+    mapping = queued.one("Asynchronous", "AWS::Lambda::EventSourceMapping")
+    assert mapping["BatchSize"] * mapping["ScalingConfig"]["MaximumConcurrency"] == 20
+    endpoint = queued.resources("Asynchronous", "AWS::SageMaker::Endpoint")
+    function = queued.one("Asynchronous", "AWS::Lambda::Function")
+    assert reference_to(function["Environment"]["Variables"]["MME_ENDPOINT_NAME"], endpoint) or (
+        function["Environment"]["Variables"]["MME_ENDPOINT_NAME"]
+        == next(iter(endpoint.values()))["EndpointName"]
+    )
+    actions: set[str] = set()
+    for statement in queued.statements("Asynchronous", "Caller"):
+        named = statement["Action"]
+        actions |= {named} if isinstance(named, str) else set(named)
+    assert {"sqs:SendMessage", "s3:PutObject", "s3:GetObject"} <= actions
+    assert not actions & {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sagemaker:InvokeEndpoint"}
+    watched = queued.one("Asynchronous", "AWS::CloudWatch::Alarm")
+    (dimension,) = watched["Dimensions"]
+    dead = {
+        id: found
+        for id, found in queued.resources("Asynchronous", "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in found
+    }
+    assert reference_to(dimension["Value"], dead)
+    assert watched["TreatMissingData"] == "notBreaching"
+    outputs = queued.template("Asynchronous")["Outputs"]
+    assert {"AsyncQueueUrl", "AsyncDeadLetterQueueUrl", "AsyncOutcomeLocation"} <= set(outputs)
+
+
 def test_nothing_leads_out_of_the_locked_down_network(example: ExampleOf) -> None:
     locked = example("locked_down")
     kinds = {found["Type"] for found in locked.template("LockedDown")["Resources"].values()}
@@ -177,7 +206,7 @@ def test_one_key_for_what_is_stored(example: ExampleOf) -> None:
     (store,) = [
         bucket
         for bucket in locked.resources("LockedDown", "AWS::S3::Bucket").values()
-        if "VersioningConfiguration" in bucket
+        if "LoggingConfiguration" in bucket
     ]
     (rule,) = store["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"

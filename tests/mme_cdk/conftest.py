@@ -69,10 +69,10 @@ class Synthesized:
         return str(id)
 
     def statements(self) -> list[dict[str, Any]]:
-        """The statements of every policy of a role."""
+        """The statements of every policy of a role, an endpoint's own managed one or an inline one."""
         return [
             statement
-            for policy in self.all("AWS::IAM::Policy")
+            for policy in (*self.all("AWS::IAM::ManagedPolicy"), *self.all("AWS::IAM::Policy"))
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         ]
 

@@ -84,7 +84,7 @@ class Policies:
         """Every statement that a role of the template has, inline or attached.
 
         Raises:
-            Unsupported: the role has managed policies, whose statements are not in the template.
+            Unsupported: the role has managed policies whose statements are not in the template.
         """
         resolve = Resolver(values, template.get("Mappings"))
         properties = template["Resources"][role]["Properties"]
@@ -92,11 +92,8 @@ class Policies:
             raise Unsupported(f"managed policies of {role}")
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::IAM::ManagedPolicy":
-                raise Unsupported("a managed policy")
-            if resource["Type"] == "AWS::IAM::Policy" and {"Ref": role} in resource["Properties"].get(
-                "Roles", []
-            ):
+            kinds = {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}
+            if resource["Type"] in kinds and {"Ref": role} in resource["Properties"].get("Roles", []):
                 documents.append(resource["Properties"]["PolicyDocument"])
         return cls([resolve(statement) for document in documents for statement in document["Statement"]])
 

@@ -96,6 +96,17 @@ def test_grant_read_models(stack: Stack, endpoint: MultiModelEndpoint, synth, fi
     assert findings() == []
 
 
+def test_grant_resolve_aliases(stack: Stack, endpoint: MultiModelEndpoint, synth, findings: Callable) -> None:
+    endpoint.grant_resolve_aliases(role_in(stack), prefix="tenant-a/")
+    (listing,) = [
+        statement
+        for statement in synth(stack).allowing("s3:ListBucket")
+        if "@aliases" in str(statement["Condition"])
+    ]
+    assert listing["Condition"]["StringLike"]["s3:prefix"][0] == ".mme/models/@aliases/tenant-a/"
+    assert findings() == []
+
+
 def test_the_trust_boundary_is_spoken_of() -> None:
     words = " ".join((EndpointBase.grant_publish_models.__doc__ or "").split())
     assert "it runs with the endpoint's execution role" in words
@@ -155,7 +166,7 @@ def test_by_attributes(stack: Stack, models: ModelStore, synth, findings: Callab
     assert findings() == []
 
 
-@pytest.mark.parametrize("method", ["grant_publish_models", "grant_read_models"])
+@pytest.mark.parametrize("method", ["grant_publish_models", "grant_read_models", "grant_resolve_aliases"])
 def test_models_of_an_import_that_was_not_told(stack: Stack, method: str) -> None:
     imported = EndpointBase.from_endpoint_name(stack, "Imported", "mine")
     with pytest.raises(PropsError, match=r"^Test/Imported: .* is not known: import it by from_endpoint_attr"):

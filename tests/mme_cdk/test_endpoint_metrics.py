@@ -52,6 +52,7 @@ def test_there_are_no_other_methods() -> None:
 
 
 def test_settings(endpoint: MultiModelEndpoint) -> None:
+    endpoint.config.add_variant("green", model=endpoint.model, instance_type="ml.m5.large")
     metric = endpoint.metric_model_unloading_time(
         statistic="SampleCount",
         period=Duration.minutes(5),

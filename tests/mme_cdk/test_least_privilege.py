@@ -239,6 +239,9 @@ def test_a_publisher_may(request_: Request, roles: dict[str, Policies]) -> None:
     ("s3:PutObject", f"{BUCKET}/.mme/models/@aliases/x@prod.json", {}),
     ("s3:DeleteObject", f"{BUCKET}/.mme/models/@removed/tenant-a/x_v0", {}),
     ("kms:GenerateDataKey", OTHER_KEY, {}),
+    ("kms:Encrypt", KEY, {}),
+    ("kms:ReEncryptFrom", KEY, {}),
+    ("kms:GenerateDataKeyWithoutPlaintext", KEY, {}),
     ("kms:ScheduleKeyDeletion", KEY, {}),
     (INVOKE, ENDPOINT, {TARGET: "tenant-a/x.tar.gz"}),
 )

@@ -18,7 +18,7 @@ def test_safe_by_default(stack: Stack, synth) -> None:
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         encryption = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
         assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert models["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
     rules = {rule["Id"]: rule for rule in models["Properties"]["LifecycleConfiguration"]["Rules"]}
     assert rules["expire-old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["drop-leftovers"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
@@ -71,6 +71,21 @@ def test_logs_into_a_bucket_of_the_users(stack: Stack, synth) -> None:
         "DestinationBucketName": "the-log-bucket",
         "LogFilePrefix": "models/",
     }
+
+
+def test_logs_are_kept_their_time_and_no_longer(stack: Stack, synth) -> None:
+    ModelBucket(stack, "Models")
+    (logs,) = (
+        bucket["Properties"]
+        for bucket in synth(stack).all(BUCKET)
+        if "LoggingConfiguration" not in bucket["Properties"]
+    )
+    rules = {rule["Id"]: rule for rule in logs["LifecycleConfiguration"]["Rules"]}
+    assert rules["expire-logs"]["ExpirationInDays"] == 365
+    assert rules["expire-logs"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    # S3 takes this together with no days.
+    assert rules["drop-leftovers"]["ExpiredObjectDeleteMarker"] is True
+    assert "ExpirationInDays" not in rules["drop-leftovers"]
 
 
 def test_works_without_any_feature_flag(synth) -> None:

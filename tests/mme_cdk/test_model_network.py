@@ -198,10 +198,20 @@ def test_too_many_of_each(stack: Stack, models: ModelStore) -> None:
     assert "security_groups has 6; SageMaker takes 5" in raised.value.faults
 
 
-@pytest.mark.parametrize("props", [{"vpc_subnets": aws_ec2.SubnetSelection()}, {"security_groups": ["sg"]}])
-def test_subnets_or_groups_without_a_vpc(stack: Stack, models: ModelStore, props: dict[str, Any]) -> None:
-    with pytest.raises(PropsError, match=rf"{next(iter(props))} are given and no vpc: give vpc too"):
-        model_in(stack, models, **props)
+@pytest.mark.parametrize("prop", ["vpc_subnets", "security_groups"])
+def test_subnets_or_groups_without_a_vpc(stack: Stack, models: ModelStore, prop: str) -> None:
+    group = aws_ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-0123456789abcdef0")
+    props: dict[str, Any] = {"vpc_subnets": aws_ec2.SubnetSelection(), "security_groups": [group]}
+    with pytest.raises(PropsError, match=rf"{prop} are given and no vpc: give vpc too"):
+        model_in(stack, models, **{prop: props[prop]})
+
+
+def test_subnets_that_are_no_selection(stack: Stack, models: ModelStore) -> None:
+    vpc = aws_ec2.Vpc(stack, "Vpc", restrict_default_security_group=False)
+    with pytest.raises(
+        PropsError, match=r"vpc_subnets\[?.* must be a SubnetSelection: use SubnetSelection\("
+    ):
+        model_in(stack, models, vpc=vpc, vpc_subnets=vpc.private_subnets)
 
 
 def test_a_vpc_that_a_lookup_will_find(app: App) -> None:

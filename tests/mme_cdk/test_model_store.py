@@ -81,17 +81,38 @@ def test_a_tenant_publishes_under_its_own_prefix_only(
     ]
 
 
+@pytest.mark.parametrize("prefix", ["", "tenant-a/"])
+def test_who_resolves_aliases_reads_aliases_and_nothing_else(
+    stack: Stack, role: aws_iam.Role, bucket: aws_s3.IBucket, synth, prefix: str
+) -> None:
+    ModelStore.from_bucket(bucket).grant_resolve_aliases(role, prefix=prefix)
+    template = synth(stack)
+    place = state_prefix("models/", "aliases") + prefix
+    (read,) = template.allowing("s3:GetObject")
+    assert (read["Action"], read["Resource"]["Fn::Join"][1][-1]) == (
+        "s3:GetObject",
+        f":s3:::the-bucket/{place}*",
+    )
+    (listing,) = template.allowing("s3:ListBucket")
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": [place, f"{place}*"]}}
+    assert len(template.statements()) == 2
+
+
+@pytest.mark.parametrize("grant", ["grant_publish", "grant_resolve_aliases"])
 @pytest.mark.parametrize("prefix", ["tenant-a", "*/", "/tenant/"])
-def test_a_tenants_prefix_is_checked(role: aws_iam.Role, bucket: aws_s3.IBucket, prefix: str) -> None:
+def test_a_tenants_prefix_is_checked(
+    role: aws_iam.Role, bucket: aws_s3.IBucket, grant: str, prefix: str
+) -> None:
     with pytest.raises(PropsError, match="prefix"):
-        ModelStore.from_bucket(bucket).grant_publish(role, prefix=prefix)
+        getattr(ModelStore.from_bucket(bucket), grant)(role, prefix=prefix)
 
 
 @pytest.mark.parametrize(
     ("grant", "actions"),
     [
         ("grant_read", {"kms:Decrypt"}),
-        ("grant_publish", {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}),
+        ("grant_resolve_aliases", {"kms:Decrypt"}),
+        ("grant_publish", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
 )
 def test_a_key_of_ours_is_granted_too(

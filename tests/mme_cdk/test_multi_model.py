@@ -50,7 +50,7 @@ def test_the_model_waits_for_the_roles_policy(stack: Stack, models: ModelStore, 
     MultiModel(stack, "Model", image=TRITON, models=models)
     template = synth(stack)
     (model,) = template.all(MODEL)
-    assert template.id_of("AWS::IAM::Policy") in model["DependsOn"]
+    assert template.id_of("AWS::IAM::ManagedPolicy") in model["DependsOn"]
 
 
 def test_an_imported_role_gets_a_policy_that_the_model_waits_for(

@@ -146,6 +146,11 @@ def test_only_the_roles_own_policies_count() -> None:
             "Inline": {"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document}]}},
             "Managed": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": ["x"]}},
             "Other": {"Type": "AWS::IAM::Role", "Properties": {}},
+            "Beneath": {"Type": "AWS::IAM::Role", "Properties": {}},
+            "ManagedPolicy": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": document, "Roles": [{"Ref": "Beneath"}]},
+            },
             "Policy": {
                 "Type": "AWS::IAM::Policy",
                 "Properties": {"PolicyDocument": document, "Roles": [{"Ref": "Mine"}]},
@@ -154,8 +159,8 @@ def test_only_the_roles_own_policies_count() -> None:
     }
     may = {
         role: Policies.of_role(template, role, {"Bucket": BUCKET}).allow("s3:GetObject", BUCKET)
-        for role in ("Mine", "Inline", "Other")
+        for role in ("Mine", "Inline", "Beneath", "Other")
     }
-    assert may == {"Mine": True, "Inline": True, "Other": False}
+    assert may == {"Mine": True, "Inline": True, "Beneath": True, "Other": False}
     with pytest.raises(Unsupported, match="managed"):
         Policies.of_role(template, "Managed", {})

@@ -48,7 +48,7 @@ def template_of(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
     def template(**types: str) -> dict[str, Any]:
         folder = tmp_path / "-".join(types.values())
-        app = App(outdir=str(folder), analytics_reporting=False, builtin_cloud_formation_validation=False)
+        app = App(outdir=str(folder), analytics_reporting=False)
         stack = Stack(app, "Serving")
         endpoint = MultiModelEndpoint(
             stack,

@@ -13,7 +13,13 @@ from mme.catalog.metrics import endpoint_metrics
 from mme.errors import MmeError
 from mme.operate.charts import draw, shown_unit, shown_value
 from mme.operate.clients import AwsClients
-from mme.operate.metric_series import MetricSeries, check_metrics, fitting_period, read_series
+from mme.operate.metric_series import (
+    MetricSeries,
+    check_metrics,
+    check_statistic,
+    fitting_period,
+    read_series,
+)
 from tests.operate.deployment import ENDPOINT, put_metric
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -90,6 +96,27 @@ def test_values_in_the_units_people_read(
 )
 def test_periods_that_cloudwatch_still_has(length: timedelta, period: int) -> None:
     assert fitting_period(START - length, START, 180) == period
+
+
+def test_nothing_is_left_of_longer_ago() -> None:
+    assert fitting_period(START - timedelta(days=455), START, 20_000) == 3600
+    with pytest.raises(MmeError, match="too long ago: CloudWatch keeps metrics for 455 days"):
+        fitting_period(START - timedelta(days=456), START, 180)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("sum", "Sum"), ("SAMPLECOUNT", "SampleCount"), ("p99.9", "p99.9"), ("tm95", "tm95")]
+    + [(text, text) for text in ("p0", "p100", "TM(10%:90%)", "TS(80%:)", "PR(:300)", "PR(100:2000)")],
+)
+def test_statistics_as_cloudwatch_spells_them(given: str, meant: str) -> None:
+    assert check_statistic(given) == meant
+
+
+@pytest.mark.parametrize("text", ["p200", "p", "99", "mean", "TM(10:", "PR(1%:2%)", ""])
+def test_what_is_no_statistic(text: str) -> None:
+    with pytest.raises(MmeError, match=re.escape(f"{text!r} is no statistic of CloudWatch's")):
+        check_statistic(text)
 
 
 def test_metrics_are_found_however_they_are_spelled() -> None:

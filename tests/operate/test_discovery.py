@@ -103,7 +103,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ProfileNotFound(profile="x"), "The config profile (x) could not be found"),
+        (ProfileNotFound(profile="x"), "there is no AWS profile 'x'"),
         (NoRegionError(), "no AWS region"),
         (NoCredentialsError(), "no AWS credentials"),
         (SSOTokenLoadError(error_msg="x"), "credentials can't be had"),
@@ -115,6 +115,8 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (DataNotFoundError(data_path="x"), "the call to AWS failed: Unable to load data for: x"),
         (ResponseParserError("no xml"), "the endpoint URL does not answer like AWS"),
         (refusal("InternalError", 500), "AWS failed at DescribeStacks"),
+        (refusal("ValidationError"), "AWS refused DescribeStacks with ValidationError: m"),
+        (refusal("NoSuchBucket"), "the bucket that DescribeStacks asked does not exist"),
     ],
 )
 def test_errors_of_boto3_in_plain_words(error: Exception, words: str) -> None:
@@ -123,8 +125,15 @@ def test_errors_of_boto3_in_plain_words(error: Exception, words: str) -> None:
     assert words in explained.message
 
 
+def test_a_bucket_that_is_not_there_is_named() -> None:
+    error = refusal("NoSuchBucket", 404)
+    error.response["Error"]["BucketName"] = "gone"  # type: ignore[typeddict-unknown-key]
+    explained = explain_aws_error(error)
+    assert explained is not None
+    assert explained.message == "there is no bucket gone"
+
+
 def test_other_errors_are_left_alone() -> None:
-    assert explain_aws_error(refusal("ValidationError")) is None
     assert explain_aws_error(ValueError()) is None
 
 
@@ -186,7 +195,15 @@ def test_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load(env="dev").aws_url is None  # boto3 reads the variable by itself
 
 
-@pytest.mark.parametrize(("flag", "value"), [("env", "a b"), ("endpoint_url", "localhost:1"), ("stack", "-")])
-def test_bad_settings(flag: str, value: str) -> None:
-    with pytest.raises(MmeError, match=f"{value!r} can't be the"):
+@pytest.mark.parametrize(
+    ("flag", "value", "form"),
+    [
+        ("env", "a b", "letters, digits and dashes"),
+        ("endpoint_url", "localhost:1", "begins with http:// or https://"),
+        ("stack", "-", "begins with a letter"),
+    ],
+)
+def test_bad_settings(flag: str, value: str, form: str) -> None:
+    with pytest.raises(MmeError, match=f"{value!r} can't be the .*{form}") as caught:
         Settings.load(**{flag: value})
+    assert "pattern" not in caught.value.message

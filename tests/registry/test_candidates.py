@@ -8,7 +8,8 @@ import pytest
 
 from mme.archives import ArchiveError
 from mme.errors import MmeError
-from mme.registry import find_models
+from mme.registry import find_models, publish_all
+from mme.registry.verification import verify
 
 
 def found(*paths: Path | str) -> list[str]:
@@ -119,3 +120,62 @@ def test_the_project_s_own_registry(tmp_path: Path) -> None:
         (skipped,) = candidates.skipped
         assert skipped.reason.startswith("model.pt missing, run python ")
         assert skipped.reason.endswith("build_triton_serve_pt.py")
+
+
+ENSEMBLE = """
+platform: "ensemble"
+input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
+output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
+ensemble_scheduling { step [
+  { model_name: "first" model_version: -1
+    input_map { key: "X" value: "X" } output_map { key: "Y" value: "between" } },
+  { model_name: "second" model_version: -1
+    input_map { key: "X" value: "between" } output_map { key: "Y" value: "Y" } } ] }
+"""
+
+
+@pytest.fixture
+def pipeline(make_directory) -> Path:
+    """An ensemble's own directory: the ensemble and its two steps."""
+    root = make_directory("first", under="pipeline").parent
+    make_directory("second", under="pipeline")
+    (root / "both" / "1").mkdir(parents=True)
+    (root / "both" / "config.pbtxt").write_text(ENSEMBLE)
+    return root
+
+
+def test_ensemble_with_its_steps_is_one_model(store, pipeline: Path) -> None:
+    candidates = find_models([pipeline])
+    assert [model.directory.name for model in candidates.models] == ["pipeline"]
+    assert [one.target_model for one in publish_all(store, candidates.models)] == ["pipeline_v0.tar.gz"]
+    assert [one.problems for one in verify(store)] == [()]
+
+
+def test_ensemble_in_a_registry(make_directory, pipeline: Path) -> None:
+    make_directory("other", under="pipeline")
+    with pytest.raises(MmeError) as caught:
+        find_models([pipeline])
+    assert caught.value.message == (
+        f"{pipeline} holds the ensemble both and models that it does not need: other"
+    )
+    assert str(caught.value.hint).startswith("move both and its steps into a directory of their own")
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        (["tenant-a/x"], "neither a model nor a registry of models: the first model in it is tenant-a/x"),
+        (["tenant-a/x", "tenant-a/y", "tenant-b/x"], "the first model in it is tenant-a/x"),
+        (["plain", "tenant-a/x"], "one level too deep, in the wrapper directory x/"),
+        (["plain", "tenant-a/x", "tenant-a/y"], "holds 2 models: x, y"),
+    ],
+)
+def test_folders_of_models_are_published_by_name(make_directory, tmp_path: Path, models, words) -> None:
+    for model in models:
+        folder, _, name = model.rpartition("/")
+        make_directory(name, under=f"registry/{folder}")
+    with pytest.raises(ArchiveError) as caught:
+        find_models([tmp_path / "registry"])
+    assert words in str(caught.value)
+    command = f"mme models add {tmp_path / 'registry' / 'tenant-a' / 'x'} --name tenant-a/x"
+    assert str(caught.value.hint).endswith(command)

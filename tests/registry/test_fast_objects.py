@@ -222,6 +222,15 @@ def test_many_models_both_ways(session, s3, waits, make_directory) -> None:
     assert fast.records() == ModelStore(s3, "models", "models/").records()
 
 
+def test_keys_that_obstore_would_write_otherwise(session, s3) -> None:
+    fast = FastObjects(session, s3, "models")
+    s3.put_object(Bucket="models", Key="models/a//b_v0.tar.gz", Body=b"there")
+    found = fast.head("models/a//b_v0.tar.gz")
+    assert found is not None
+    assert found.size == 5
+    assert fast.head("models/../etc/passwd") is None
+
+
 def test_denied_is_said_in_words_about_the_bucket(session, s3, server, waits, make_directory) -> None:
     store = ModelStore(
         s3, "models", "models/", objects=FastObjects(session, s3, "models", sleep=waits.append)

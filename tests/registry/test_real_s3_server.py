@@ -157,6 +157,6 @@ def test_server_without_conditional_writes_is_refused_for_aliases(tmp_path: Path
             rclone.create_bucket(Bucket="models")
             with pytest.raises(MmeError, match="does no conditional writes"):
                 AliasStore(rclone, "models", "models/").point("x@prod", "x_v0.tar.gz")
-            assert rclone.list_objects_v2(Bucket="models").get("KeyCount") == 0
+            assert rclone.list_objects_v2(Bucket="models").get("Contents", []) == []
         finally:
             process.terminate()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from stacks.environments import ENVIRONMENTS
 
 NAMES = [environment.name for environment in ENVIRONMENTS]
+WITH_KEY = {"staging", "prod"}
 
 
 def of(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -40,10 +42,11 @@ def test_stack_names(name: str, assembly) -> None:
 def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None:
     serving = {found["Type"] for found in assembly.template(name, "Serving")["Resources"].values()}
     store = {found["Type"] for found in assembly.template(name, "ModelStore")["Resources"].values()}
-    assert store == {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
+    key = {"AWS::KMS::Key"} if name in WITH_KEY else set()
+    assert store == {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"} | key
     assert serving == {
         "AWS::IAM::Role",
-        "AWS::IAM::Policy",
+        "AWS::IAM::ManagedPolicy",
         "AWS::SageMaker::Model",
         "AWS::SageMaker::EndpointConfig",
         "AWS::SageMaker::Endpoint",
@@ -69,7 +72,7 @@ def test_models_are_kept_where_they_matter(name: str, kept: str, assembly) -> No
 def test_the_serving_stack_may_stop_using_the_bucket_at_any_time(name: str, assembly) -> None:
     outputs = assembly.template(name, "ModelStore")["Outputs"]
     exports = [output for output in outputs.values() if "Export" in output]
-    assert len(exports) == 2
+    assert len(exports) == (3 if name in WITH_KEY else 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,6 +98,31 @@ def test_a_name_only_where_it_may_not_change(name: str, assembly) -> None:
 def test_tags(name: str, assembly) -> None:
     (bucket, *_) = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
     assert {"Key": "environment", "Value": name} in bucket["Properties"]["Tags"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_serves_people_has_its_own_key_and_no_network(name: str, assembly) -> None:
+    (bucket,) = (
+        bucket["Properties"]
+        for bucket in of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
+        if "expire-old-versions" in str(bucket["Properties"]["LifecycleConfiguration"])
+    )
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    (model,) = of(assembly.template(name, "Serving"), "AWS::SageMaker::Model")
+    reads = [
+        statement["Action"]
+        for policy in of(assembly.template(name, "Serving"), "AWS::IAM::ManagedPolicy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    if name in WITH_KEY:
+        assert rule["BucketKeyEnabled"] is True
+        assert "ModelKey" in json.dumps(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+        assert "kms:Decrypt" in reads
+        assert model["Properties"]["EnableNetworkIsolation"] is True
+    else:
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        assert "kms:Decrypt" not in reads
+        assert "EnableNetworkIsolation" not in model["Properties"]
 
 
 def test_production_stacks_are_protected(assembly) -> None:

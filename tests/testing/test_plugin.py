@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from importlib import import_module
@@ -155,6 +156,59 @@ def mme_settings():
         assert ran.status == 0, ran.output
         assert ran.counts == {"passed": 7}
         assert not list(tmp_path.glob("state/*")), "a runtime was left behind"
+
+    def test_faults_are_set_for_one_test(self, tmp_path: Path) -> None:
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "add_sub")
+        ran = run_pytest(
+            tmp_path,
+            """
+import json
+import pytest
+from mme.errors import MmeError
+
+BODY = json.dumps({"inputs": [
+    {"name": name, "datatype": "FP32", "shape": [4], "data": [1, 2, 3, 4]} for name in ("INPUT0", "INPUT1")
+]}).encode()
+
+def test_it_is_set_by_the_directorys_name(mme_endpoint, mme_faults):
+    mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.set("disk-full", "add_sub")
+    (fault,) = mme_faults.all()
+    assert (fault["model"], fault["met"]) == ("add_sub_v0.tar.gz", 0)
+    with pytest.raises(mme_endpoint.client.exceptions.ModelError, match="No space left on device"):
+        mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.clear("disk-full", "add_sub")
+    mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.set("not-ready", times=3)
+
+def test_it_is_mended_when_the_test_ends(mme_endpoint, mme_faults):
+    assert mme_faults.all() == []
+    mme_endpoint.invoke("add_sub", BODY)
+
+def test_a_fault_that_is_none_is_told(mme_faults):
+    with pytest.raises(MmeError, match="there are: s3-slow"):
+        mme_faults.set("nothing")
+""",
+            ini="mme_models = add_sub\nmme_missing = fail\n",
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 3}
+
+    def test_the_guides_examples_work_as_they_stand(self, tmp_path: Path) -> None:
+        guide = (ROOT / "docs" / "testing.md").read_text("utf-8")
+        (ini,) = re.findall(r"```ini\n# pytest.ini\n\[pytest\]\n(.*?)```", guide, re.DOTALL)
+        examples = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+        tests = [example for example in examples if "def test_" in example]
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "model_registry" / "add_sub")
+        (settings,) = (example for example in examples if "def mme_settings" in example)
+        ran = run_pytest(
+            tmp_path,
+            "import pytest\n" + "\n".join(tests),
+            ini=ini + "mme_missing = fail\n",
+            conftest="import pytest\n" + settings,
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 2}
 
     def test_a_model_that_triton_would_not_serve_is_told_in_words(self, tmp_path: Path) -> None:
         (tmp_path / "wrong").mkdir()

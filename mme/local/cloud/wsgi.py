@@ -11,7 +11,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from mme.local.cloud import mends
+from mme.local.cloud import functions, mends
 from mme.local.cloud.compressed import decompressed
 
 if TYPE_CHECKING:
@@ -42,3 +42,4 @@ def reset() -> None:
     with _resetting:
         BackendDict.reset()
         reset_model_data()
+        functions.deployed.clear()

@@ -132,18 +132,15 @@ def _role_arn(clients: AwsClients, endpoint: EndpointState) -> str:
 
 def _guarded(check: str, run: Callable[[], list[Finding]]) -> list[Finding]:
     """A check that can't be made is a finding too: skipped where it is denied, an error otherwise."""
-    from botocore.exceptions import ClientError
-
     try:
         return run()
     except MmeError as error:
         return [Finding(check, Severity.ERROR, error.message, error.hint or "")]
     except Exception as error:
         explained = explain_aws_error(error)
-        if explained is None and not isinstance(error, ClientError):
+        if explained is None:
             raise
-        message, hint = (explained.message, explained.hint or "") if explained else (str(error), "")
-        return [Finding(check, _how_bad(check, error), message, hint)]
+        return [Finding(check, _how_bad(check, error), explained.message, explained.hint or "")]
 
 
 def _how_bad(check: str, error: Any) -> Severity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mme.operate.doctor.bucket_key import bucket_key
 from mme.operate.doctor.finding import Finding, Patient, Severity
 from mme.operate.doctor.role_policies import Verdict, evaluate, trusts
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 _PROBE: Final = "some-model_v0.tar.gz"
 _SERVICE: Final = "sagemaker.amazonaws.com"
+_DECRYPTS: Final = "decrypts models"
+
+# What the role must be able to do: in words, action, resource, condition keys.
+_Request = tuple[str, str, str, dict[str, str]]
 
 
 def check_role(patient: Patient) -> list[Finding]:
@@ -32,14 +37,19 @@ def check_role(patient: Patient) -> list[Finding]:
     if not trusts(role["AssumeRolePolicyDocument"], _SERVICE):
         message = f"the role {name} does not trust {_SERVICE}"
         found.append(Finding("role", Severity.ERROR, message, "let it assume the role, and deploy"))
-    verdicts, how = _simulated(iam, patient), "IAM's simulation says"
+    requests = _requests(patient)
+    verdicts, how = _simulated(iam, patient, requests), "IAM's simulation says"
     if verdicts is None:
-        verdicts = _evaluated(iam, name, patient)
+        verdicts = _evaluated(iam, name, requests)
         how = "its own policies say; IAM's simulation can't be asked"
     denied = {what: verdict for what, verdict in verdicts.items() if verdict is not Verdict.ALLOWED}
     for what, verdict in denied.items():
-        severity = Severity.WARNING if verdict is Verdict.DEPENDS else Severity.ERROR
+        # A key's own policy, which is not read here, may let the role decrypt as well.
+        unsure = verdict is Verdict.DEPENDS or (what == _DECRYPTS and verdict is Verdict.UNMENTIONED)
+        severity = Severity.WARNING if unsure else Severity.ERROR
         hint = "grant_read_models, or the construct's own role, gives it that"
+        if what == _DECRYPTS:
+            hint += "; an imported bucket needs its encryption_key to be given, too"
         found.append(Finding("role", severity, f"the role {name} {what}: {verdict} ({how})", hint))
     if not denied:
         message = f"the role {name} reads the models, by what {how}"
@@ -47,18 +57,19 @@ def check_role(patient: Patient) -> list[Finding]:
     return found
 
 
-def _requests(patient: Patient) -> list[tuple[str, str, str, dict[str, str]]]:
-    """What it must be able to do: in words, action, resource, condition keys."""
+def _requests(patient: Patient) -> list[_Request]:
     partition = patient.role_arn.split(":")[1]
     bucket = f"arn:{partition}:s3:::{patient.deployment.bucket}"
     prefix = patient.deployment.prefix
-    return [
+    needed: list[_Request] = [
         ("reads models", "s3:GetObject", f"{bucket}/{prefix}{_PROBE}", {}),
         ("lists models", "s3:ListBucket", bucket, {"s3:prefix": prefix}),
     ]
+    key = bucket_key(patient.clients.s3, patient.deployment.bucket, patient.role_arn)
+    return [*needed, (_DECRYPTS, "kms:Decrypt", key, {})] if key else needed
 
 
-def _simulated(iam: IAMClient, patient: Patient) -> dict[str, Verdict] | None:
+def _simulated(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Verdict] | None:
     """What IAM says, or None where it may not be asked; the local runtime's knows no simulation."""
     from botocore.exceptions import ClientError
     from botocore.parsers import ResponseParserError
@@ -66,7 +77,7 @@ def _simulated(iam: IAMClient, patient: Patient) -> dict[str, Verdict] | None:
     if patient.local:
         return None
     try:
-        return _simulation(iam, patient)
+        return _simulation(iam, patient, requests)
     except ResponseParserError:
         return None  # An embedded AWS that lacks this call answers with a page of HTML.
     except ClientError as error:
@@ -75,14 +86,14 @@ def _simulated(iam: IAMClient, patient: Patient) -> dict[str, Verdict] | None:
         return None
 
 
-def _simulation(iam: IAMClient, patient: Patient) -> dict[str, Verdict]:
+def _simulation(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Verdict]:
     words = {
         "allowed": Verdict.ALLOWED,
         "explicitDeny": Verdict.DENIED,
         "implicitDeny": Verdict.UNMENTIONED,
     }
     verdicts = {}
-    for what, action, resource, context in _requests(patient):
+    for what, action, resource, context in requests:
         entries: Any = [
             {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
             for key, value in context.items()
@@ -97,11 +108,10 @@ def _simulation(iam: IAMClient, patient: Patient) -> dict[str, Verdict]:
     return verdicts
 
 
-def _evaluated(iam: IAMClient, name: str, patient: Patient) -> dict[str, Verdict]:
+def _evaluated(iam: IAMClient, name: str, requests: list[_Request]) -> dict[str, Verdict]:
     policies = _policies(iam, name)
     return {
-        what: evaluate(policies, action, resource, context)
-        for what, action, resource, context in _requests(patient)
+        what: evaluate(policies, action, resource, context) for what, action, resource, context in requests
     }
 
 

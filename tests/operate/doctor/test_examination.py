@@ -207,6 +207,50 @@ def test_the_role_by_its_policies_where_the_simulation_is_denied(patient: Patien
     assert "reads models: explicitly denied" in bad.message
 
 
+def encrypt(patient: Patient, key: str) -> None:
+    by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    patient.clients.s3.put_bucket_encryption(
+        Bucket=BUCKET,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_key}]},
+    )
+
+
+@pytest.mark.parametrize("named", ["arn:aws:kms:us-east-1:123456789012:key/ours", "ours"])
+def test_a_role_that_may_not_decrypt_with_the_buckets_key(patient: Patient, named: str) -> None:
+    encrypt(patient, named)
+    (bad,) = check_role(patient)
+    # The key's own policy may say more than the role's.
+    assert bad.severity is Severity.WARNING
+    assert "decrypts models: not allowed" in bad.message
+    assert "encryption_key" in bad.next
+    name = patient.role_arn.rpartition("/")[2]
+    for effect, severity in (("Allow", Severity.OK), ("Deny", Severity.ERROR)):
+        statement = {
+            "Effect": effect,
+            "Action": "kms:Decrypt",
+            "Resource": "arn:aws:kms:us-east-1:123456789012:key/ours",
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        patient.clients.iam.put_role_policy(RoleName=name, PolicyName="Key", PolicyDocument=document)
+        (found,) = check_role(patient)
+        assert found.severity is severity, found
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "NoSuchBucket", "ServerSideEncryptionConfigurationNotFoundError"]
+)
+def test_a_key_that_cannot_be_told_is_not_asked_for(patient: Patient, code: str) -> None:
+    encrypt(patient, "arn:aws:kms:us-east-1:123456789012:key/ours")
+    deny(patient.clients.s3, "GetBucketEncryption", code=code)
+    assert [one.severity for one in check_role(patient)] == [Severity.OK]
+
+
+@pytest.mark.parametrize("named", ["alias/ours", "arn:aws:kms:us-east-1:123456789012:alias/ours"])
+def test_an_alias_of_a_key_is_not_taken_for_a_key(patient: Patient, named: str) -> None:
+    encrypt(patient, named)
+    assert [one.severity for one in check_role(patient)] == [Severity.OK]
+
+
 def test_a_role_that_is_gone_or_trusts_others(patient: Patient) -> None:
     gone = Patient(
         patient.clients, DEPLOYMENT, patient.endpoint, "arn:aws:iam::123456789012:role/gone", False

@@ -16,6 +16,7 @@ _OURS = {
     "AWS::ApplicationAutoScaling::ScalingPolicy": "autoscaling",
     "AWS::CloudWatch::Alarm": "cloudwatch",
     "AWS::CloudWatch::CompositeAlarm": "cloudwatch",
+    "AWS::EC2::FlowLog": "ec2_network",
     "AWS::EC2::RouteTable": "ec2_network",
     "AWS::EC2::SecurityGroup": "ec2_security_group",
     "AWS::EC2::SecurityGroupEgress": "ec2_security_group",
@@ -26,10 +27,14 @@ _OURS = {
     "AWS::EC2::VPCEndpoint": "ec2_network",
     "AWS::Events::Rule": "events",
     "AWS::IAM::ManagedPolicy": "iam",
+    "AWS::IAM::OIDCProvider": "iam",
     "AWS::IAM::Policy": "iam",
     "AWS::IAM::Role": "iam",
     "AWS::KMS::Alias": "kms",
     "AWS::KMS::Key": "kms",
+    "AWS::Lambda::EventSourceMapping": "lambda_functions",
+    "AWS::Lambda::Function": "lambda_functions",
+    "AWS::Lambda::Permission": "lambda_functions",
     "AWS::Logs::LogGroup": "logs",
     "AWS::S3::Bucket": "s3",
     "AWS::S3::BucketPolicy": "s3",
@@ -38,6 +43,7 @@ _OURS = {
     "AWS::SageMaker::Model": "sagemaker",
     "AWS::SNS::Subscription": "sns",
     "AWS::SNS::TopicPolicy": "sns",
+    "AWS::SQS::QueuePolicy": "sqs",
 }
 
 # Types that stand for nothing outside the template; and saved log queries, which moto has no API for.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
+from mme.local.cloud.cloudformation.faults import ResourceFault, handler_message
 from mme.local.cloud.cloudformation.resource import Physical, Properties, Request, ResourceType, changed
 
 _SERVICE = "application-autoscaling"
@@ -80,10 +81,21 @@ class ScalingPolicy:
 
 
 def _policy(properties: Properties) -> Properties:
-    """The API's members; a policy may name its target by the target's Ref."""
+    """The API's members; a policy may name its target by the target's Ref.
+
+    Raises:
+        ResourceFault: a text that is no Ref of a target.
+    """
     policy = dict(properties)
     if target := policy.pop("ScalingTargetId", None):
-        policy.update(zip(_TARGET_KEY, str(target).split("|"), strict=True))
+        parts = str(target).split("|")
+        if len(parts) != len(_TARGET_KEY) or not all(parts):
+            reason = (
+                f"Invalid ScalingTargetId {target}: it must be the Ref of an "
+                "AWS::ApplicationAutoScaling::ScalableTarget, ResourceId|ScalableDimension|ServiceNamespace"
+            )
+            raise ResourceFault(handler_message(reason, "InvalidRequest"))
+        policy.update(zip(_TARGET_KEY, parts, strict=True))
     return policy
 
 

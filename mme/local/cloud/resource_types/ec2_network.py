@@ -1,4 +1,4 @@
-"""AWS::EC2::VPC, Subnet, RouteTable, SubnetRouteTableAssociation and VPCEndpoint: a network without internet.
+"""A network without internet: AWS::EC2::VPC, Subnet, RouteTable and its association, VPCEndpoint, FlowLog.
 
 What costs a network its isolation (gateways, NAT, routes to them) is not provided: nothing here has traffic.
 Ref of each is its id (CloudFormation user guide, return values of each type).
@@ -192,11 +192,54 @@ class VpcEndpoint:
         request.aws.call("ec2", "delete_vpc_endpoints", {"VpcEndpointIds": [physical.id]})
 
 
+class FlowLog:
+    """A log of a network's traffic, of which there is none here. Ref is its id; every change replaces it."""
+
+    name_property = None
+    _PROVIDED = frozenset(
+        {
+            "DeliverLogsPermissionArn",
+            "LogDestination",
+            "LogDestinationType",
+            "LogFormat",
+            "LogGroupName",
+            "MaxAggregationInterval",
+            "ResourceId",
+            "ResourceType",
+            "Tags",
+            "TrafficType",
+        }
+    )
+
+    def replaces(self, before: Properties, after: Properties) -> bool:
+        """A change of anything but its tags."""
+        return bool(changed(before, after) - {"Tags"})
+
+    def create(self, request: Request, properties: Properties) -> Physical:
+        """CreateFlowLogs."""
+        refuse_others("AWS::EC2::FlowLog", properties, self._PROVIDED)
+        made = {name: value for name, value in properties.items() if name not in {"ResourceId", "Tags"}}
+        made["ResourceIds"] = [properties["ResourceId"]]
+        made |= specification("vpc-flow-log", properties)
+        (log,) = request.aws.call("ec2", "create_flow_logs", made)["FlowLogIds"]
+        return Physical(log, {"Id": log})
+
+    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
+        """Tags."""
+        retag(request, physical.id, before, after)
+        return physical
+
+    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+        """DeleteFlowLogs."""
+        request.aws.call("ec2", "delete_flow_logs", {"FlowLogIds": [physical.id]})
+
+
 def _text(document: object) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
 TYPES: dict[str, Callable[[], ResourceType]] = {
+    "AWS::EC2::FlowLog": FlowLog,
     "AWS::EC2::RouteTable": RouteTable,
     "AWS::EC2::Subnet": Subnet,
     "AWS::EC2::SubnetRouteTableAssociation": SubnetRouteTableAssociation,

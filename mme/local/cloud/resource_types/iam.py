@@ -1,4 +1,4 @@
-"""AWS::IAM::Role, Policy (inline) and ManagedPolicy."""
+"""AWS::IAM::Role, Policy (inline), ManagedPolicy and OIDCProvider."""
 
 from __future__ import annotations
 
@@ -161,6 +161,37 @@ class ManagedPolicy:
         _unless_missing(request, "delete_policy", {"PolicyArn": physical.id})
 
 
+class OidcProvider:
+    """An identity provider of OpenID Connect. Ref is its ARN (CloudFormation user guide)."""
+
+    name_property = None
+
+    def replaces(self, before: Properties, after: Properties) -> bool:
+        """A change of the issuer."""
+        return "Url" in changed(before, after)
+
+    def create(self, request: Request, properties: Properties) -> Physical:
+        """CreateOpenIDConnectProvider."""
+        made = {
+            "Url": properties["Url"],
+            "ClientIDList": properties.get("ClientIdList") or [],
+            "ThumbprintList": properties.get("ThumbprintList") or [],
+            "Tags": properties.get("Tags") or [],
+        }
+        arn = request.aws.call("iam", "create_open_id_connect_provider", made)["OpenIDConnectProviderArn"]
+        return Physical(arn, {"Arn": arn})
+
+    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
+        """Made again under the same ARN, as moto can't change the clients: in place for all who look."""
+        self.delete(request, physical, before)
+        return self.create(request, after)
+
+    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+        """DeleteOpenIDConnectProvider."""
+        arn = {"OpenIDConnectProviderArn": physical.id}
+        _unless_missing(request, "delete_open_id_connect_provider", arn)
+
+
 def _principals(properties: Properties) -> list[tuple[str, str, str]]:
     """What a policy is attached to, as (role, RoleName, name)."""
     return [(*_PRINCIPALS[kind], name) for kind in _PRINCIPALS for name in properties.get(kind) or []]
@@ -181,6 +212,7 @@ def _unless_missing(request: Request, operation: str, parameters: dict[str, Any]
 
 TYPES: dict[str, Callable[[], ResourceType]] = {
     "AWS::IAM::ManagedPolicy": ManagedPolicy,
+    "AWS::IAM::OIDCProvider": OidcProvider,
     "AWS::IAM::Policy": Policy,
     "AWS::IAM::Role": Role,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -100,3 +102,15 @@ def test_both_go_with_the_stack(deploy: Any, endpoint_template: Any, cloudformat
     scaling = aws("application-autoscaling")
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
     assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+
+
+@pytest.mark.parametrize("target", ["endpoint/mme/variant/AllTraffic", "a|b", "a||c", "a|b|c|d"])
+def test_a_policy_of_no_target(deploy: Any, endpoint_template: Any, events: Any, target: str) -> None:
+    template = scaled(endpoint_template())
+    template["Resources"]["Policy"]["Properties"]["ScalingTargetId"] = target
+
+    assert deploy(template)["StackStatus"] == "ROLLBACK_COMPLETE"
+
+    (reason,) = [reason for id, status, reason in events() if (id, status) == ("Policy", "CREATE_FAILED")]
+    assert f'Resource handler returned message: "Invalid ScalingTargetId {target}: it must be' in reason
+    assert "HandlerErrorCode: InvalidRequest" in reason

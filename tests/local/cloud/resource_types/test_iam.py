@@ -86,3 +86,29 @@ def test_a_managed_policy_gets_a_new_version(
     cloudformation.delete_stack(StackName="app")
     assert iam.list_roles()["Roles"] == []
     assert iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def provider(clients: list[str], **more: Any) -> dict[str, Any]:
+    properties = {"Url": "https://token.example.com", "ClientIdList": clients, **more}
+    return {"Resources": {"Provider": {"Type": "AWS::IAM::OIDCProvider", "Properties": properties}}}
+
+
+def test_an_identity_provider(deploy: Any, resource_id: Any, cloudformation: Any, aws: Any) -> None:
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    deploy(provider(["sts.amazonaws.com"], Tags=tags))
+    arn, iam = resource_id("Provider"), aws("iam")
+    assert arn.endswith(":oidc-provider/token.example.com")
+    thumbprint = "0123456789abcdef0123456789abcdef01234567"
+
+    stack = deploy(provider(["another"], Tags=tags[1:], ThumbprintList=[thumbprint]))
+
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    assert resource_id("Provider") == arn
+    described = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert (described["ClientIDList"], described["ThumbprintList"], described["Tags"]) == (
+        ["another"],
+        [thumbprint],
+        tags[1:],
+    )
+    cloudformation.delete_stack(StackName="app")
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []

@@ -1,0 +1,294 @@
+"""Asynchronous requests for a multi-model endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import (
+    Duration,
+    RemovalPolicy,
+    Size,
+    aws_iam,
+    aws_kms,
+    aws_lambda_event_sources,
+    aws_logs,
+    aws_s3,
+    aws_sns,
+    aws_sqs,
+)
+from constructs import Construct
+
+from mme.catalog.limits import CLIENT_READ_TIMEOUT_SECONDS, LOAD_TIMEOUT_SECONDS
+from mme_cdk.acknowledgements import acknowledge_grant, acknowledge_wildcards
+from mme_cdk.async_invocations.consumer_function import ConsumerFunction
+from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket
+from mme_cdk.async_invocations.packs import acknowledge_packs
+from mme_cdk.async_invocations.prefixes import ExchangePrefixes
+from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.validation import outside, outside_seconds, require
+
+_SETTLING_SECONDS = 20  # for the objects and the notification after the last call
+_PARKINGS = 3  # receives beyond max_attempts, in which a dead letter gets its reason
+_DEFAULT_TIMEOUT = Duration.seconds(LOAD_TIMEOUT_SECONDS + CLIENT_READ_TIMEOUT_SECONDS + _SETTLING_SECONDS)
+_KEYS_REASON = "callers choose the inference ids, which the keys are made of"
+_KMS_REASON = "the actions that S3, SQS and SNS take by KMS's own naming, on one key"
+
+
+class AsyncInvocations(Construct):
+    """What `InvokeEndpointAsync` is for other endpoints: SageMaker has none for multi-model ones.
+
+    A request's body lies in S3, the request itself in a queue; a Lambda function calls the endpoint, waits
+    for a model that is loading, and puts the answer, or the failure, where SageMaker would: under the
+    inference id, once. Topics are told as SageMaker tells them.
+
+    **Its limits are those of real-time inference**: 25 MB in, and 60 s for an answer. What it adds is the
+    queue: callers need not wait, bursts are evened out, and models that load are no error.
+
+    Attributes:
+        queue: where requests are sent.
+        dead_letter_queue: those that could not be handled, each with its reason.
+        bucket: of inputs, outputs and failures.
+        prefixes: where in the bucket.
+        key: encrypts queues, topics, bucket, log and the function's variables.
+        success_topic: told of every answer.
+        error_topic: told of every failure.
+        function: the consumer.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: EndpointBase,
+        bucket: aws_s3.IBucket | None = None,
+        prefixes: ExchangePrefixes | None = None,
+        encryption_key: aws_kms.IKey | None = None,
+        max_concurrency: int = 5,
+        batch_size: int = 5,
+        max_attempts: int = 5,
+        timeout: Duration | None = None,
+        memory_size: Size | None = None,
+        reserved_concurrency: int | None = None,
+        objects_expire_after: Duration | None = None,
+        access_logs_bucket: aws_s3.IBucket | None = None,
+        log_retention: aws_logs.RetentionDays = aws_logs.RetentionDays.ONE_MONTH,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """Define queue, consumer, topics and bucket.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            endpoint: what is invoked, defined here or imported.
+            bucket: for inputs and outputs. Default: an `ExchangeBucket` of its own.
+            prefixes: where in the bucket; never inside the models' prefix. Default: `async/input/`,
+                `async/output/`, `async/failure/`, `async/outcome/`.
+            encryption_key: of queues, topics, log and the default bucket. A key of another stack or account
+                must itself let `logs.REGION.amazonaws.com` use it, or the log has AWS's own encryption.
+                Default: a new key, rotated each year.
+            max_concurrency: functions at once, 2 to 1000. With `batch_size`, the requests under way at once:
+                no more than the endpoint bears beside its other callers. Default: 5.
+            batch_size: messages that one function handles at once, 1 to 10; all their bodies are in its
+                memory. Default: 5.
+            max_attempts: how often a request is tried before it ends as a failure or a dead letter, 1 to 100.
+                Default: 5.
+            timeout: of the function, 75 to 900 s. A model's load and the call after it should fit; the
+                queue's visibility timeout is 30 s more. Default: 450 s, of which 360 s are SageMaker's limit
+                for a load.
+            memory_size: of the function, 128 to 10240 MiB. Default: 512 MiB.
+            reserved_concurrency: of the function, at least `max_concurrency`. Default: none.
+            objects_expire_after: when objects of the default bucket go, at least 15 days. Default: 30 days.
+            access_logs_bucket: where the default bucket's access is logged. Default: nowhere.
+            log_retention: of the function's log. Default: one month.
+            removal_policy: what becomes of bucket, key and log with the stack. Default: retained.
+
+        Raises:
+            PropsError: props that can't work, such as an output prefix inside the models' prefix.
+        """
+        places = prefixes or ExchangePrefixes()
+        length = timeout or _DEFAULT_TIMEOUT
+        memory = memory_size or Size.mebibytes(512)
+        require(
+            *places.faults(bucket, endpoint._models),
+            outside("max_concurrency", max_concurrency, 2, 1000),
+            outside("batch_size", batch_size, 1, 10),
+            outside("max_attempts", max_attempts, 1, 100),
+            outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
+            outside("memory_size", memory.to_mebibytes(), 128, 10240),
+            f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}: "
+            "the queue would throttle, and requests lose attempts"
+            if reserved_concurrency is not None and reserved_concurrency < max_concurrency
+            else None,
+            "objects_expire_after and access_logs_bucket are of the default bucket: set them up in yours"
+            if bucket is not None and (objects_expire_after or access_logs_bucket)
+            else None,
+            path=f"{scope.node.path}/{id}",
+        )
+        super().__init__(scope, id)
+        self.prefixes = places
+        self.key: aws_kms.IKey = encryption_key or aws_kms.Key(
+            self,
+            "Key",
+            description="Asynchronous requests of a multi-model endpoint",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
+        )
+        self.bucket: aws_s3.IBucket = bucket or ExchangeBucket(
+            self,
+            "Bucket",
+            encryption_key=self.key,
+            expire_after=objects_expire_after,
+            access_logs_bucket=access_logs_bucket,
+            removal_policy=removal_policy,
+        )
+        self.dead_letter_queue = aws_sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        acknowledge_packs(
+            self.dead_letter_queue, "this is the dead-letter queue, and its letters stay", "SQSRedrivePolicy"
+        )
+        self.queue = aws_sqs.Queue(
+            self,
+            "Queue",
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            visibility_timeout=Duration.seconds(length.to_seconds() + 30),
+            dead_letter_queue=aws_sqs.DeadLetterQueue(
+                queue=self.dead_letter_queue, max_receive_count=max_attempts + _PARKINGS
+            ),
+        )
+        self.success_topic = self._topic("Succeeded")
+        self.error_topic = self._topic("Failed")
+        self.function = ConsumerFunction(
+            self,
+            "Consumer",
+            environment={
+                "MME_ENDPOINT_NAME": endpoint.endpoint_name,
+                "MME_QUEUE_URL": self.queue.queue_url,
+                "MME_DEAD_LETTER_QUEUE_URL": self.dead_letter_queue.queue_url,
+                "MME_SUCCESS_TOPIC_ARN": self.success_topic.topic_arn,
+                "MME_ERROR_TOPIC_ARN": self.error_topic.topic_arn,
+                "MME_INPUT_LOCATION": self._url(places.inputs),
+                "MME_OUTPUT_LOCATION": self._url(places.outputs),
+                "MME_FAILURE_LOCATION": self._url(places.failures),
+                "MME_OUTCOME_LOCATION": self._url(places.outcomes),
+                "MME_MAX_ATTEMPTS": str(max_attempts),
+                "MME_LOAD_SECONDS": str(LOAD_TIMEOUT_SECONDS),
+            },
+            encryption_key=self.key,
+            timeout=length,
+            memory_size=memory,
+            reserved_concurrency=reserved_concurrency,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
+        self._let_consume(endpoint)
+        self.function.add_event_source(
+            aws_lambda_event_sources.SqsEventSource(
+                self.queue,
+                batch_size=batch_size,
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Outputs by which `mme` and `MultiModelClient` find the queue: put each into the serving stack."""
+        return {
+            "AsyncQueueUrl": self.queue.queue_url,
+            "AsyncDeadLetterQueueUrl": self.dead_letter_queue.queue_url,
+            "AsyncInputLocation": self._url(self.prefixes.inputs),
+            "AsyncOutputLocation": self._url(self.prefixes.outputs),
+            "AsyncFailureLocation": self._url(self.prefixes.failures),
+            "AsyncOutcomeLocation": self._url(self.prefixes.outcomes),
+        }
+
+    def grant_submit(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it put inputs and send requests, for every model of the endpoint; not read any answer.
+
+        It may read inputs too: to see whether an inference id is taken, or only sent again.
+        """
+        return (
+            self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
+            .combine(self.queue.grant_send_messages(grantee))
+            .combine(self._grant_key(grantee))
+        )
+
+    def grant_read_results(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it read answers, failures and how each request ended."""
+        places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
+        return (
+            self._grant_objects(grantee, ["s3:GetObject"], *places)
+            .combine(self._grant_list(grantee))
+            .combine(self._grant_key(grantee))
+        )
+
+    def grant_redrive(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it look at the dead letters and send them anew."""
+        return (
+            self.dead_letter_queue.grant_consume_messages(grantee)
+            .combine(self.queue.grant_send_messages(grantee))
+            .combine(self._grant_key(grantee))
+        )
+
+    def _let_consume(self, endpoint: EndpointBase) -> None:
+        places = self.prefixes
+        written = (places.outputs, places.failures, places.outcomes)
+        endpoint.grant_invoke(self.function)
+        self._grant_objects(self.function, ["s3:GetObject"], places.inputs, places.outcomes)
+        self._grant_objects(self.function, ["s3:PutObject"], *written)
+        self._grant_list(self.function)
+        self.dead_letter_queue.grant_send_messages(self.function)
+        self.success_topic.grant_publish(self.function)
+        self.error_topic.grant_publish(self.function)
+        self._grant_key(self.function)
+
+    def _topic(self, id: str) -> aws_sns.Topic:
+        return aws_sns.Topic(self, id, master_key=self.key, enforce_ssl=True)
+
+    def _url(self, prefix: str) -> str:
+        return self.bucket.s3_url_for_object(prefix)
+
+    def _grant_objects(
+        self, grantee: aws_iam.IGrantable, actions: list[str], *prefixes: str
+    ) -> aws_iam.Grant:
+        arns = [self.bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+        acknowledge_grant(grantee, _KEYS_REASON, *arns)
+        return aws_iam.Grant.add_to_principal_or_resource(
+            grantee=grantee, actions=actions, resource_arns=arns, resource=self.bucket
+        )
+
+    def _grant_list(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        """Let it learn that an object is not there: else S3 answers 403, as if it were forbidden.
+
+        Without a condition on `s3:prefix`, which requests for single objects do not have.
+        Source: S3 API reference, GetObject, permissions.
+        """
+        return aws_iam.Grant.add_to_principal_or_resource(
+            grantee=grantee,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket.bucket_arn],
+            resource=self.bucket,
+        )
+
+    def _grant_key(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
+        principal = grantee.grant_principal
+        if Construct.is_construct(principal):
+            acknowledge_wildcards(
+                principal,  # type: ignore[arg-type]
+                _KMS_REASON,
+                actions=["kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            )
+        grant = self.key.grant_encrypt_decrypt(grantee)
+        other = self.bucket.encryption_key
+        return (
+            grant
+            if other is None or other is self.key
+            else grant.combine(other.grant_encrypt_decrypt(grantee))
+        )

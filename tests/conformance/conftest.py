@@ -1,0 +1,204 @@
+"""The suite's options, its target, and the table it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conformance.case import case_of
+from tests.conformance.models import VERSION, times
+from tests.conformance.target import Target
+from tools.conformance_table import PASSED, Row, Run, markdown
+
+if TYPE_CHECKING:
+    from tests.conformance.local_runtime import Container, LocalRuntime
+
+_ROW = "conformance_row"
+_ABOUT = "conformance_about"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the suite, where it is named on the command line: ``pytest tests/conformance ...``."""
+    group = parser.getgroup("conformance", "the conformance suite of multi-model endpoints")
+    group.addoption("--endpoint-name", help="ask this deployed endpoint instead of the local runtime")
+    group.addoption("--model-bucket", help="of the endpoint's models (default: as its model says)")
+    group.addoption("--model-prefix", help="of the endpoint's models, ending in / (default: likewise)")
+    group.addoption("--triton-version", help="of the endpoint's Triton, such as 2.69.0 (default: found out)")
+    group.addoption("--conformance-json", type=Path, help="write the table there as JSON")
+    group.addoption("--conformance-markdown", type=Path, help="write the table there as markdown")
+
+
+def _option(config: pytest.Config, name: str) -> str | None:
+    value: str | None = config.getoption(name, default=None)
+    return value
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the session's cases ask: a target, its Triton, and the runtime where it is local."""
+
+    target: Target
+    triton: str | None
+    local: LocalRuntime | None
+
+
+@pytest.fixture(scope="session")
+def asked(pytestconfig: pytest.Config) -> Iterator[Asked]:
+    """The endpoint of the session."""
+    name = _option(pytestconfig, "endpoint_name")
+    triton = _option(pytestconfig, "triton_version")
+    if name:
+        bucket, prefix = _option(pytestconfig, "model_bucket"), _option(pytestconfig, "model_prefix")
+        if prefix and not prefix.endswith("/"):
+            raise pytest.UsageError(f"--model-prefix {prefix!r} must end in /")
+        target = Target.deployed(name, bucket, prefix)
+        try:
+            yield Asked(target, triton or _version_by_a_model(target), None)
+        finally:
+            target.clean()
+        return
+    from mme.testing.endpoint import missing
+
+    reason = missing()
+    if reason:
+        pytest.skip(f"Triton can't run here: {reason}")
+    from tests.conformance.local_runtime import LocalRuntime
+
+    local = LocalRuntime()
+    try:
+        yield Asked(local.target, triton or local.triton_version(), local)
+    finally:
+        local.stop()
+
+
+def _version_by_a_model(target: Target) -> str | None:
+    """As NVIDIA's images tell it to every process; None where they don't."""
+    (version,) = target.call(target.publish("version", VERSION)).tensor("Y")
+    return str(version) or None
+
+
+@pytest.fixture(autouse=True)
+def _where_it_can_run(request: pytest.FixtureRequest) -> None:
+    case = case_of(getattr(request.node, "function", None))
+    if case is None:
+        return
+    live = _option(request.config, "endpoint_name")
+    asked: Asked = request.getfixturevalue("asked")
+    where = f"endpoint {live}" if live else "the local runtime"
+    request.node.user_properties.append((_ABOUT, (where, asked.triton or "unknown")))
+    lacking = case.triton.lacking(asked.triton)
+    if lacking:
+        pytest.skip(lacking)
+
+
+@pytest.fixture
+def target(asked: Asked) -> Target:
+    """The endpoint that every case asks."""
+    return asked.target
+
+
+@pytest.fixture(scope="session")
+def double(asked: Asked) -> str:
+    """A published model that doubles its number, for cases that need any: a load takes time and memory."""
+    return asked.target.publish("double", times(2))
+
+
+@pytest.fixture
+def local(asked: Asked) -> LocalRuntime:
+    """The local runtime, for cases that are local only."""
+    assert asked.local, "a case that uses the local runtime says so by local_only"
+    return asked.local
+
+
+@pytest.fixture
+def fresh(asked: Asked) -> Iterator[Target]:
+    """An endpoint without loaded models, as far as one can be had: a live one is as it is."""
+    if asked.local is None:
+        yield asked.target
+        return
+    endpoint, target = asked.local.fresh()
+    yield target
+    endpoint.delete()
+
+
+@pytest.fixture
+def flagged(local: LocalRuntime) -> Iterator[Callable[..., Target]]:
+    """Makes endpoints whose Triton has flags of the case's own."""
+    made = []
+
+    def make(*flags: str) -> Target:
+        endpoint, target = local.fresh(*flags)
+        made.append(endpoint)
+        return target
+
+    yield make
+    for endpoint in made:
+        endpoint.delete()
+
+
+@pytest.fixture(scope="session")
+def container(asked: Asked) -> Iterator[Container]:
+    """The container of an endpoint that nobody else asks."""
+    assert asked.local, "a case that asks the container itself says so by local_only"
+    endpoint, target = asked.local.fresh()
+    yield asked.local.container(target)
+    endpoint.delete()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every report of a case has its row; what can't run live skips before any fixture starts a thing."""
+    live = _option(config, "endpoint_name")
+    for item in items:
+        function = getattr(item, "function", None)
+        case = case_of(function)
+        if case is not None and function is not None:
+            # plain data, so that it also comes through from pytest-xdist's workers
+            item.user_properties.append((_ROW, asdict(case.row(function))))
+            if live and case.local_only:
+                item.add_marker(pytest.mark.skip(reason=f"local only: {case.local_only}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table, where any case was asked for."""
+    run = _run_of(terminalreporter)
+    if run is None:
+        return
+    terminalreporter.section("conformance")
+    width = max(len(row.title) for row in run.rows)
+    for row in run.rows:
+        good = {"green": row.result == PASSED, "red": row.result == "failed"}
+        terminalreporter.write_line(f"{row.area:12} {row.title:{width}}  {row.result}", **good)
+    terminalreporter.write_line(run.summary)
+    for option, text in (("conformance_json", run.dump()), ("conformance_markdown", markdown(run))):
+        path: Path | None = config.getoption(option, default=None)
+        if path is not None:
+            path.write_text(text, "utf-8")
+            terminalreporter.write_line(f"written to {path}")
+
+
+def _run_of(terminalreporter: pytest.TerminalReporter) -> Run | None:
+    rows: dict[str, tuple[tuple[str, int], Row]] = {}
+    where, triton = "nothing", "unknown"
+    for outcome in ("passed", "skipped", "error", "failed"):  # the worst is what stays
+        for report in terminalreporter.stats.get(outcome, ()):
+            properties = dict(getattr(report, "user_properties", ()))
+            if _ROW not in properties:
+                continue
+            where, triton = properties.get(_ABOUT, (where, triton))
+            row = Row(**{**properties[_ROW], "result": _result(outcome, report)})
+            rows[report.nodeid] = (report.location[:2], row)
+    return Run(where, triton, tuple(row for _, row in sorted(rows.values(), key=_place))) if rows else None
+
+
+def _place(entry: tuple[tuple[str, int], Row]) -> tuple[str, int]:
+    return entry[0]
+
+
+def _result(outcome: str, report: pytest.TestReport) -> str:
+    if outcome == "skipped" and isinstance(report.longrepr, tuple):
+        return f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}"
+    return "failed" if outcome == "error" else outcome

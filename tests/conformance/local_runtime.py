@@ -1,0 +1,175 @@
+"""The local runtime as the suite's target, and a way to its containers that AWS gives nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mme.testing.endpoint import ENVIRONMENT, LocalEndpoint
+from tests.conformance.target import Target
+
+if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local runtime
+    from mme.local.state import RuntimeState
+
+MEMORY_MIB = 4.0
+"""Of an instance, for models: two of those with a padding of 1.2 MiB, three never."""
+PADDING = 1_200_000
+TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
+_SECONDS = 30
+Found = TypeVar("Found")
+
+
+class LocalRuntime:
+    """A runtime for the session, and endpoints on it that share a bucket."""
+
+    def __init__(self) -> None:
+        from mme.local import launcher
+        from mme.local.settings import LocalSettings
+
+        settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
+        self.state: RuntimeState = launcher.start_detached(settings)
+        self._first = LocalEndpoint.create(self.state.url)
+        self.target = self._target(self._first)
+
+    def fresh(self, *flags: str) -> tuple[LocalEndpoint, Target]:
+        """Another endpoint, with the same models, no model loaded yet.
+
+        Args:
+            flags: for its Triton.
+        """
+        arguments = ENVIRONMENT["SAGEMAKER_TRITON_ADDITIONAL_ARGS"]
+        variables = {**ENVIRONMENT, "SAGEMAKER_TRITON_ADDITIONAL_ARGS": " ".join((arguments, *flags))}
+        endpoint = LocalEndpoint.create(self.state.url, variables=variables, bucket=self._first.bucket)
+        return endpoint, self._target(endpoint)
+
+    def triton_version(self) -> str:
+        """What its Triton says of itself at its start."""
+        logs = Path(self._status()["logs"])
+
+        def said() -> str | None:
+            for log in logs.glob(f"{self.target.endpoint}-*.log"):
+                found = re.search(r"server_version\s*\|\s*([\d.]+)", log.read_text(errors="replace"))
+                if found:
+                    return found[1]
+            return None
+
+        return _eventually(said, "Triton's version in its log")
+
+    def container(self, target: Target) -> Container:
+        """The container of an endpoint's one instance."""
+        return _eventually(lambda: self._container(target), "the container's port")
+
+    def stop(self) -> None:
+        """Stop it; nothing stays."""
+        from mme.local import launcher
+
+        launcher.stop(self.state.port)
+
+    def _status(self) -> dict[str, Any]:
+        from mme.local import launcher
+
+        return launcher.ask_status(self.state)
+
+    def _container(self, target: Target) -> Container | None:
+        import psutil
+
+        for endpoint in self._status()["endpoints"]:
+            if endpoint["name"] == target.endpoint:
+                (instance,) = endpoint["instances"]
+                for connection in psutil.Process(instance["pid"]).net_connections("inet"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        return Container(connection.laddr.port)
+        return None
+
+    @staticmethod
+    def _target(endpoint: LocalEndpoint) -> Target:
+        clients = {
+            "s3": endpoint.s3,
+            "sagemaker": endpoint.sagemaker,
+            "sagemaker-runtime": endpoint.client,
+        }
+        return Target(endpoint.name, endpoint.bucket, endpoint.prefix, 1, clients)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of a container: its status and its body."""
+
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body of a JSON answer."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Container:
+    """The multi-model contract, asked directly."""
+
+    port: int
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.read())
+        finally:
+            connection.close()
+
+    def load(self, name: str, path: Path | str, target_model: str | None = None) -> Reply:
+        """``POST /models``."""
+        headers = {"Content-Type": "application/json"} | (
+            {TARGET_MODEL: target_model} if target_model else {}
+        )
+        return self.ask(
+            "POST", "/models", json.dumps({"model_name": name, "url": str(path)}).encode(), headers
+        )
+
+    def invoke(self, name: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """``POST /models/{name}/invoke``."""
+        return self.ask(
+            "POST", f"/models/{name}/invoke", body, {"Content-Type": "application/json", **(headers or {})}
+        )
+
+
+def send_chunks(port: int, path: str, headers: Mapping[str, str], body: bytes, size: int = 1) -> Reply:
+    """A POST whose body goes in chunks of this many bytes, as fast as they are taken."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+    try:
+        connection.putrequest("POST", path)
+        for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        pieces = (body[start : start + size] for start in range(0, len(body), size))
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+        # Where it has heard enough, its answer is what counts.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(chunks + b"0\r\n\r\n")
+        answer = connection.getresponse()
+        return Reply(answer.status, answer.read())
+    finally:
+        connection.close()
+
+
+def _eventually(look: Callable[[], Found | None], what: str) -> Found:
+    """What a look finds at last. AssertionError where it finds nothing within 30 s."""
+    pause = threading.Event()
+    for _ in range(int(_SECONDS / 0.05)):
+        found = look()
+        if found is not None:
+            return found
+        pause.wait(0.05)
+    raise AssertionError(f"{what} did not show within {_SECONDS} s")

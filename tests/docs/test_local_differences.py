@@ -1,0 +1,39 @@
+"""The page of differences from AWS names each setting that changes one, and none that there is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mme.local.settings import LocalSettings
+
+DOCS = Path(__file__).parents[2] / "docs"
+NO_DIFFERENCE = {"port", "folder"}
+"""Settings that change nothing of what a caller sees."""
+
+
+def named(page: str) -> set[str]:
+    return {
+        name.lower()
+        for name in re.findall(r"MME_LOCAL_([A-Z]+(?:_[A-Z]+)*)", (DOCS / page).read_text("utf-8"))
+    }
+
+
+@pytest.mark.parametrize("page", ["local-differences.md", "local-runtime.md", "testing.md"])
+def test_what_a_page_names_can_be_set(page: str) -> None:
+    assert named(page) <= set(LocalSettings.model_fields)
+
+
+def test_every_setting_is_in_the_runtimes_table() -> None:
+    assert named("local-runtime.md") >= set(LocalSettings.model_fields)
+
+
+def test_every_difference_that_can_be_set_names_its_setting() -> None:
+    assert named("local-differences.md") >= set(LocalSettings.model_fields) - NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("word", ["lru", "lfu", "fifo"])
+def test_the_words_of_a_setting_are_told(word: str) -> None:
+    assert f"`{word}`" in (DOCS / "local-runtime.md").read_text("utf-8")

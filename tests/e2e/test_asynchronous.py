@@ -1,0 +1,258 @@
+"""Asynchronous requests on the local runtime: the deployed consumer, real Triton, and accidents."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+import numpy as np
+import psutil
+import pytest
+import requests
+from botocore.config import Config
+
+from mme.asynchronous import AsyncFailedError, AsyncLocations, AsyncQueue, DeadLetters, State
+from mme.client import MultiModelClient
+from tests.e2e.conftest import Machine
+
+pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(900)]
+
+MODELS = 30
+GOOD, WITHOUT_MODEL, WITHOUT_INPUT, POISON = 450, 20, 20, 10
+VISIBILITY_SECONDS = 20
+PATIENCE_SECONDS = 420
+INPUTS = {"INPUT0": np.arange(4, dtype=np.float32), "INPUT1": np.ones(4, dtype=np.float32)}
+
+
+class Deployed:
+    """The local environment with its queue, and what a test does to it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.outputs = machine.outputs()
+        self.locations = AsyncLocations.from_outputs(self.outputs, "mme-local-serving")
+        self.s3 = boto3.client(
+            "s3",
+            endpoint_url=machine.state.url,
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=20),
+        )
+        self.sqs = machine.client("sqs")
+        self.queue = AsyncQueue(self.locations, self.s3, self.sqs)
+        self.dead_letters = DeadLetters(self.locations, self.sqs)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The names under a prefix of the exchange's bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.locations.outcomes.bucket, Prefix=prefix
+        )
+        return [one["Key"].removeprefix(prefix) for page in pages for one in page.get("Contents", [])]
+
+    def settled(self) -> int:
+        """How many requests have an outcome."""
+        return len(self.keys(self.locations.outcomes.prefix))
+
+    def kill_consumer(self) -> None:
+        """Kill a process of the consumer that is at work."""
+
+        def busy() -> list[int]:
+            told = requests.get(f"{self.machine.state.url}/_mme/status", timeout=30).json()
+            return [pid for one in told["functions"] if one["busy"] for pid in one["pids"][: one["busy"]]]
+
+        until(lambda: bool(busy()), "a busy consumer")
+        os.kill(busy()[0], signal.SIGKILL)
+
+    def kill_triton(self) -> None:
+        """Kill Triton itself; its stubs go with it."""
+        runtime = psutil.Process(self.machine.state.pid)
+        servers = [one for one in runtime.children(recursive=True) if one.name() == "tritonserver"]
+        assert servers
+        servers[0].kill()
+
+    def publish_copies(self, source: str, count: int) -> list[str]:
+        """The same model under many names."""
+        bucket, prefix = self.outputs["ModelBucketName"], self.outputs["ModelPrefix"]
+        archive = self.s3.get_object(Bucket=bucket, Key=f"{prefix}{source}")["Body"].read()
+        names = [f"copy{number:02}_v0.tar.gz" for number in range(count)]
+        for name in names:
+            self.s3.put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=archive)
+        return names
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for a condition, with a limit."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def there(machine: Machine) -> Deployed:
+    machine.cdk("bootstrap")
+    machine.cdk("deploy", "local/*", "--require-approval", "never", asynchronous=True)
+    machine.run("mme", "models", "add", "model_registry/add_sub")
+    return Deployed(machine)
+
+
+@pytest.fixture
+def told(there: Deployed) -> Callable[[], list[dict[str, Any]]]:
+    """What the topics have told so far."""
+    sns = there.machine.client("sns")
+    url = there.sqs.create_queue(QueueName=f"told-{time.monotonic_ns()}")["QueueUrl"]
+    arn = there.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for topic in sns.list_topics()["Topics"]:
+        if "Async" in topic["TopicArn"]:
+            sns.subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=arn)
+    messages: list[dict[str, Any]] = []
+
+    def read() -> list[dict[str, Any]]:
+        while found := there.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for one in found:
+                messages.append(json.loads(json.loads(one["Body"])["Message"]))
+            read_now = [
+                {"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(found)
+            ]
+            there.sqs.delete_message_batch(QueueUrl=url, Entries=read_now)
+        return messages
+
+    return read
+
+
+def test_commands(there: Deployed, told: Callable[[], list[dict[str, Any]]]) -> None:
+    machine = there.machine
+    tensors = ("--input", "INPUT0=1,2,3,4", "--input", "INPUT1=10,20,30,40")
+    sent = json.loads(
+        machine.run(
+            "mme", "invoke", "add_sub_v0.tar.gz", *tensors, "--async", "--json", "--inference-id", "a/1"
+        )
+    )
+    assert sent["OutputLocation"] == f"{there.outputs['AsyncOutputLocation']}a%2F1.out"
+    answer = json.loads(machine.run("mme", "async", "result", "a/1", "--wait", "120", "--json"))
+    assert answer["outputs"]["OUTPUT0"]["data"] == [11, 22, 33, 44]
+    assert json.loads(machine.run("mme", "async", "status", "a/1", "--json"))["state"] == "completed"
+    other = ("--input", "INPUT0=9,9,9,9", "--input", "INPUT1=9,9,9,9")
+    again = machine.run(
+        "mme", "invoke", "add_sub_v0.tar.gz", *other, "--async", "--inference-id", "a/1", status=2
+    )
+    assert "is that of another request" in again
+    machine.run("mme", "invoke", "nope_v0.tar.gz", *tensors, "--async", "--inference-id", "gone")
+    failed = machine.run("mme", "async", "result", "gone", "--wait", "120", status=2)
+    assert "ended as a failure: ClientError: ValidationError: Failed to download model data" in failed
+    (completed,) = [one for one in told() if one["inferenceId"] == "a/1"]
+    assert completed["invocationStatus"] == "Completed"
+    assert completed["responseParameters"]["outputLocation"] == sent["OutputLocation"]
+    assert completed["requestParameters"]["targetModel"] == "add_sub_v0.tar.gz"
+    (failure,) = [one for one in told() if one["inferenceId"] == "gone"]
+    assert failure["invocationStatus"] == "Failed"
+    assert failure["failureReason"].startswith("ClientError: ValidationError")
+
+
+def test_client(there: Deployed) -> None:
+    client = MultiModelClient("mme-local", there.machine.client("sagemaker-runtime"), queue=there.queue)
+    sent = client.submit("add_sub_v0.tar.gz", INPUTS)
+    outputs = client.collect(sent.inference_id, wait_seconds=120)
+    np.testing.assert_array_equal(outputs["OUTPUT0"], INPUTS["INPUT0"] + INPUTS["INPUT1"])
+    lost = there.queue.invoke_endpoint_async(
+        TargetModel="add_sub_v0.tar.gz", InputLocation=f"{there.outputs['AsyncInputLocation']}never-put"
+    )
+    with pytest.raises(AsyncFailedError, match=r"never-put does not exist"):
+        there.queue.result(lost["InferenceId"], wait_seconds=120)
+
+
+def test_each_of_500_requests_ends_once_whatever_is_killed(
+    there: Deployed, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    before = there.settled()
+    letters_before = len(there.dead_letters.peek())
+    there.sqs.set_queue_attributes(
+        QueueUrl=there.locations.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+    )
+    models = there.publish_copies("add_sub_v0.tar.gz", MODELS)
+    client = MultiModelClient("mme-local", there.machine.client("sagemaker-runtime"), queue=there.queue)
+
+    def send(number: int) -> str:
+        if number < GOOD:
+            return client.submit(models[number % MODELS], INPUTS, inference_id=f"good-{number}").inference_id
+        if number < GOOD + WITHOUT_MODEL:
+            return client.submit("nope_v0.tar.gz", INPUTS, inference_id=f"model-{number}").inference_id
+        if number < GOOD + WITHOUT_MODEL + WITHOUT_INPUT:
+            location = f"{there.outputs['AsyncInputLocation']}nothing-{number}"
+            return there.queue.invoke_endpoint_async(
+                TargetModel=models[0], InputLocation=location, InferenceId=f"input-{number}"
+            )["InferenceId"]
+        there.sqs.send_message(QueueUrl=there.locations.queue_url, MessageBody=f"poison {number}")
+        return ""
+
+    total = GOOD + WITHOUT_MODEL + WITHOUT_INPUT + POISON
+    assert total == 500
+    with ThreadPoolExecutor(8) as threads:
+        ids = [id for id in threads.map(send, range(total)) if id]
+
+    until(lambda: there.settled() >= before + 40, "the first outcomes")
+    there.kill_consumer()
+    until(lambda: there.settled() >= before + 120, "a quarter of the outcomes")
+    there.kill_triton()
+    until(lambda: there.settled() >= before + 250, "half of the outcomes")
+    there.kill_consumer()
+    until(lambda: there.settled() >= before + len(ids), "all outcomes")
+    until(lambda: sum(there.queue.depths()[one] for one in ("waiting", "running")) == 0, "an empty queue")
+
+    places = there.locations
+    outputs = {unquote(name.removesuffix(".out")) for name in there.keys(places.outputs.prefix)} & set(ids)
+    failures = {
+        unquote(name.removesuffix("-error.out")) for name in there.keys(places.failures.prefix)
+    } & set(ids)
+    letters = there.dead_letters.peek(1000)
+    dead = {letter.inference_id for letter in letters if letter.inference_id} & set(ids)
+    poison = [letter for letter in letters if not letter.inference_id][letters_before:]
+
+    ends = Counter([*outputs, *failures, *dead])
+    assert set(ends) == set(ids), "every request has an end"
+    assert set(ends.values()) == {1}, "and only one"
+    assert len(poison) == POISON
+    assert all(letter.reason.startswith("the message is no JSON") for letter in poison)
+    assert len(ends) + len(poison) == total
+    assert {id for id in ids if not id.startswith("good")} == failures - {
+        id for id in failures if id.startswith("good")
+    }
+    states = Counter(there.queue.status(id).state for id in ids)
+    assert states[State.COMPLETED] == len(outputs)
+    # Killing Triton may use up the attempts of a few; most must have their answers.
+    assert len(outputs) >= GOOD * 0.9, states
+    until(lambda: {one["inferenceId"] for one in told()} >= set(ids), "a notification of each")
+    sample = client.collect("good-7")
+    np.testing.assert_array_equal(sample["OUTPUT1"], INPUTS["INPUT0"] - INPUTS["INPUT1"])
+
+
+def test_a_dead_letter_is_sent_anew(there: Deployed) -> None:
+    location = there.locations.inputs
+    there.s3.put_object(Bucket=location.bucket, Key=location.key("again"), Body=b"{}")
+    letter = json.dumps(
+        {
+            "InferenceId": "again",
+            "TargetModel": "nope_v0.tar.gz",
+            "InputLocation": location.url(location.key("again")),
+        }
+    )
+    there.sqs.send_message(
+        QueueUrl=there.locations.dead_letter_queue_url,
+        MessageBody=letter,
+        MessageAttributes={"Reason": {"DataType": "String", "StringValue": "the endpoint was away"}},
+    )
+    listed = there.machine.run("mme", "async", "status")
+    assert "the endpoint was away" in listed
+    assert "again" in there.machine.run("mme", "async", "redrive", "--id", "again")
+    until(lambda: there.queue.status("again").state is State.FAILED, "its end", 120)
+    absent = there.machine.run("mme", "async", "redrive", "--id", "again", status=2)
+    assert "no dead letter has inference id again" in absent

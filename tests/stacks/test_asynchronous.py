@@ -1,0 +1,120 @@
+"""Prod with its queue for asynchronous requests: what that adds, and that every security pack is content."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack, Validations, aws_s3, aws_sqs
+from cdk_nag import HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+from syrupy.location import PyTestLocation
+
+from mme.asynchronous import AsyncLocations
+from stacks.application import build, synthesize
+from stacks.environments import ENVIRONMENTS
+
+PROD = next(environment for environment in ENVIRONMENTS if environment.name == "prod")
+
+
+class SnapshotBesideTheOthers(JSONSnapshotExtension):
+    """`snapshots/test_asynchronous/test_what_the_queue_adds.json`."""
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        file = Path(test_location.filepath)
+        return str(file.parents[1] / "snapshots" / file.stem)
+
+
+@pytest.fixture(scope="module")
+def folder(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The assembly of prod with its queue, under every security pack."""
+    app = App(context=context, outdir=str(tmp_path_factory.mktemp("asynchronous")), analytics_reporting=False)
+    build(app, (replace(PROD, asynchronous=True),))
+    # Every pack finds something in these: one that finds nothing at all is not in the report.
+    control = Stack(app, "Control")
+    aws_s3.Bucket(control, "Bucket")
+    aws_sqs.Queue(control, "Queue")
+    for pack in (HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks):
+        Validations.of(app).add_plugins(pack(app))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+    return Path(app.outdir)
+
+
+@pytest.fixture(scope="module")
+def template(folder: Path) -> dict[str, Any]:
+    (file,) = (folder / "assembly-prod").glob("prodServing*.template.json")
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def test_what_the_queue_adds(template: dict[str, Any], assembly: Any, snapshot: SnapshotAssertion) -> None:
+    without = assembly.template("prod", "Serving")
+    added: dict[str, Any] = {
+        part: {name: found for name, found in template[part].items() if name not in without[part]}
+        for part in ("Resources", "Outputs")
+    }
+    assert without["Resources"].items() <= template["Resources"].items(), "the endpoint stays as it is"
+    # The consumer's package is named by a hash of its code, which would change with every line there.
+    text = re.sub(r"\b[0-9a-f]{64}\b", "ASSET", json.dumps(added))
+    assert json.loads(text) == snapshot(extension_class=SnapshotBesideTheOthers)
+
+
+def test_the_toolkit_finds_the_queue(template: dict[str, Any]) -> None:
+    outputs = {name: f"s3://b/{name}/" for name in template["Outputs"]}
+    assert AsyncLocations.from_outputs(outputs, "s").queue_url == "s3://b/AsyncQueueUrl/"
+
+
+def test_the_queue_outlives_nothing_but_what_is_kept(template: dict[str, Any], assembly: Any) -> None:
+    without = assembly.template("prod", "Serving")["Resources"]
+    kept = {
+        found["Type"]
+        for name, found in template["Resources"].items()
+        if name not in without and found.get("DeletionPolicy") == "Retain"
+    }
+    assert kept == {"AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+
+
+def test_no_security_pack_finds_anything_in_it(folder: Path) -> None:
+    report = json.loads((folder / "validation-report.json").read_text("utf-8"))
+    packs = {check["pluginName"] for check in report["pluginReports"]}
+    assert packs >= {"AwsSolutions", "HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321", "Serverless"}
+    found = [
+        (check["pluginName"], violation["ruleName"], where["constructPath"])
+        for check in report["pluginReports"]
+        for violation in check["violations"]
+        for where in violation["violatingConstructs"]
+        if "/Async/" in where["constructPath"]
+    ]
+    assert found == []
+
+
+def test_the_package_holds_the_handler_and_nothing_else(folder: Path) -> None:
+    packages = [path for path in folder.glob("**/asset.*") if path.is_dir() and (path / "handler").is_dir()]
+    assert len(packages) == 1
+    names = {str(path.relative_to(packages[0])) for path in packages[0].rglob("*") if path.is_file()}
+    assert "handler/index.py" in names
+    assert all(re.fullmatch(r"handler/[a-z_]+\.py", name) for name in names)
+
+
+def test_no_environment_pays_for_it_unasked(assembly: Any) -> None:
+    for environment in ENVIRONMENTS:
+        kinds = {
+            found["Type"] for found in assembly.template(environment.name, "Serving")["Resources"].values()
+        }
+        assert environment.asynchronous == ("AWS::SQS::Queue" in kinds)
+
+
+def test_dev_with_a_queue_synthesizes_clean(app: App) -> None:
+    dev = next(environment for environment in ENVIRONMENTS if environment.name == "dev")
+    folder = synthesize(build(app, (replace(dev, asynchronous=True),)))
+    assert (folder / "assembly-dev").is_dir()

@@ -1,0 +1,109 @@
+"""The packs' review of small apps: what is open, what is accepted, what is accepted for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from aws_cdk import Acknowledgment, App, CfnOutput, Stack, Validations, aws_s3, aws_sqs
+from constructs import Construct
+
+from mme_cdk.acknowledgements import CONFIG_PACKS, acknowledge_config_rule
+from tools.security.packs import PACKS, Acceptance, Finding, Review, review, rule_count
+
+RULE = "S3BucketReplicationEnabled"
+REASON = "built elsewhere, and published again at any time"
+Accept = Callable[[Construct], object]
+
+
+def reviewed(accept: Accept) -> Review:
+    """The review of two buckets, `S/One` and `S/OneMore`, after `accept` of the first."""
+
+    def build(app: App) -> None:
+        stack = Stack(app, "S")
+        accept(aws_s3.Bucket(stack, "One"))
+        aws_s3.Bucket(stack, "OneMore")
+
+    return review(build, {})
+
+
+def of_rule(findings: tuple[Finding, ...]) -> set[tuple[str, str]]:
+    return {(one.pack, one.path) for one in findings if one.rule.endswith(f"-{RULE}")}
+
+
+def test_what_nothing_accepts_is_left_and_said() -> None:
+    found = reviewed(lambda _: None)
+    assert found.left == found.findings
+    both = {"S/One/Resource", "S/OneMore/Resource"}
+    assert of_rule(found.left) == {(pack, path) for pack in CONFIG_PACKS for path in both}
+    assert f"HIPAA.Security-{RULE} at S/One/Resource: mend it, or acknowledge it with a reason" in (
+        found.faults()
+    )
+
+
+def test_what_is_accepted_is_found_but_not_left_and_the_neighbour_still_is() -> None:
+    found = reviewed(lambda bucket: acknowledge_config_rule(bucket, RULE, REASON))
+    assert of_rule(found.left) == {(pack, "S/OneMore/Resource") for pack in CONFIG_PACKS}
+    accepted = {one for one in found.findings if one not in found.left}
+    assert {(one.pack, one.path) for one in accepted} == {(pack, "S/One/Resource") for pack in CONFIG_PACKS}
+    assert {found.reasons(one) for one in accepted} == {(REASON,)}
+    assert len(found.faults()) == len(found.left)
+
+
+def test_an_acceptance_that_nothing_needs_is_a_fault() -> None:
+    found = reviewed(
+        lambda bucket: Validations.of(bucket).acknowledge(
+            Acknowledgment(id="AwsSolutions-SQS3", reason="no queue here")
+        )
+    )
+    assert (
+        "AwsSolutions-SQS3 at S/One is acknowledged, and nothing there breaks the rule: take it away"
+        in found.faults()
+    )
+
+
+def test_an_acceptance_without_a_reason_is_a_fault() -> None:
+    finding = Finding(f"HIPAA.Security-{RULE}", "S/One/Resource")
+    found = Review((finding,), (), (Acceptance(finding.rule, "S/One", " "),))
+    assert found.faults() == [f"HIPAA.Security-{RULE} at S/One is acknowledged without a reason"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "covered"),
+    [
+        ("AwsSolutions-S1", "S/One", True),
+        ("AwsSolutions-S1", "S/One/Resource", True),
+        ("AwsSolutions-S1", "S/OneMore", False),
+        ("AwsSolutions-S1", "S", False),
+        ("AwsSolutions-S10", "S/One", False),
+    ],
+)
+def test_an_acceptance_covers_its_construct_and_what_is_below(rule: str, path: str, covered: bool) -> None:
+    assert Acceptance("AwsSolutions-S1", "S/One", REASON).covers(Finding(rule, path)) is covered
+
+
+def test_every_pack_looks() -> None:
+    """A queue without anything breaks a rule of each pack that knows queues; a bucket does of the others."""
+
+    def build(app: App) -> None:
+        stack = Stack(app, "S")
+        aws_sqs.CfnQueue(stack, "Queue")
+        aws_s3.CfnBucket(stack, "Bucket")
+
+    assert {one.pack for one in review(build, {}).left} == set(PACKS)
+
+
+def test_an_app_that_cannot_be_synthesized_is_no_review() -> None:
+    def build(app: App) -> None:
+        one, other = Stack(app, "One"), Stack(app, "Other")
+        one.add_dependency(other)
+        CfnOutput(other, "Name", value=aws_sqs.Queue(one, "Queue").queue_name)
+
+    with pytest.raises(RuntimeError, match=r"(?i)cyclic|depends on"):
+        review(build, {})
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_packs_rules_are_counted(pack: str) -> None:
+    # The smallest is of the order of 20, the largest of 130: one digit would be a miscount.
+    assert 10 <= rule_count(pack) <= 300

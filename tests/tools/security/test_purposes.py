@@ -1,0 +1,59 @@
+"""Each permission has a purpose; one that nobody explained is an error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mme.errors import MmeError
+from tools.security.policies import Permission
+from tools.security.purposes import PURPOSES, why
+
+READ = Permission(
+    holder="EndpointRole",
+    kind="AWS::IAM::Role",
+    effect="Allow",
+    principal="",
+    action="s3:GetObject",
+    resources=("<ModelBucket>/models/*",),
+    conditions=(),
+)
+
+
+def test_a_known_permission_says_why() -> None:
+    assert "models are loaded when they are first called" in why(READ)
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        replace(READ, action="s3:DeleteObject"),
+        replace(READ, holder="EndpointRoleOfSomebodyElse"),
+        replace(READ, holder="Somebody", action="iam:PassRole"),
+    ],
+)
+def test_an_unexplained_permission_is_named(permission: Permission) -> None:
+    with pytest.raises(MmeError, match=rf"{permission.holder} may {permission.action}") as error:
+        why(permission)
+    assert "tools/security/purposes.py" in str(error.value.hint)
+
+
+def test_where_tells_two_purposes_of_an_action_apart() -> None:
+    models = replace(READ, holder="tenantaPublisher", resources=("<Models>/models/tenant-a/*",))
+    state = replace(models, resources=("<Models>/.mme/models/@aliases/tenant-a/*",))
+    assert "reads models back" in why(models)
+    assert "aliases" in why(state)
+
+
+def test_who_tells_two_purposes_of_an_action_apart() -> None:
+    refused = replace(READ, holder="AlarmsPolicy", action="sns:Publish", principal="*")
+    allowed = replace(refused, principal="cloudwatch.amazonaws.com")
+    assert "TLS" in why(refused)
+    assert "subscribed" in why(allowed)
+    with pytest.raises(MmeError):
+        why(replace(refused, principal="events.amazonaws.com"))
+
+
+def test_every_purpose_says_something() -> None:
+    assert all(len(purpose.why) > 20 for purpose in PURPOSES)

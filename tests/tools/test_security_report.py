@@ -1,0 +1,144 @@
+"""Prod is clean under five packs, and the security pages are what its templates say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mme.errors import MmeError
+from tools import security_report
+from tools.security.packs import PACKS
+from tools.security.purposes import PURPOSES
+from tools.security_report import COMPLIANCE, SECURITY, Report, filled
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return Report(tmp_path_factory.mktemp("report"))
+
+
+def test_the_packs_find_nothing_on_prod_that_is_not_accepted_with_a_reason(report: Report) -> None:
+    assert report.review.left == ()
+    assert report.faults() == []
+    # Nothing to accept at all would mean that nothing was looked at.
+    assert {one.pack for one in report.review.findings} == set(PACKS) - {"Serverless"}
+    assert all(report.review.reasons(one) for one in report.review.findings)
+
+
+def test_what_is_accepted_stands_at_the_construct_that_causes_it(report: Report) -> None:
+    """On a whole stack or app it would cover what comes later."""
+    for one in report.review.acceptances:
+        (covered,) = {found.path for found in report.review.findings if one.covers(found)}
+        _stage, _stack, *constructs = one.path.split("/")
+        assert constructs, one
+        # The construct itself or the resource in it; a role's rights lie in a policy beneath it.
+        assert covered.removeprefix(one.path) in {"", "/Resource", "/Rights/Resource"}
+
+
+@pytest.mark.parametrize("page", [SECURITY, COMPLIANCE], ids=lambda page: page.name)
+def test_the_page_is_in_step(report: Report, page: Path) -> None:
+    assert report.pages()[page] == page.read_text("utf-8"), "run make security-docs"
+
+
+def test_every_role_and_right_of_prod_is_on_the_page(report: Report) -> None:
+    """By the templates as CloudFormation gets them, not by what the tables are made from."""
+    text = SECURITY.read_text("utf-8")
+    assert {one.holder for one in report.permissions if one.kind == "AWS::IAM::Role"} == {"EndpointRole"}
+    for one in report.permissions:
+        assert f"### {one.holder} (" in text
+        assert f"`{one.action}`" in text
+
+
+def test_a_purpose_that_explains_nothing_any_more_is_not_kept(report: Report) -> None:
+    explained = [*report.permissions, *report.pipeline, *report.tenants]
+    for purpose in PURPOSES:
+        assert any(purpose.explains(one) for one in explained), purpose
+
+
+PAGE = "a\n<!-- begin x (made) -->\n\nold\n\n<!-- end x -->\nb\n<!-- begin y (made) -->\n<!-- end y -->\n"
+
+
+def test_a_table_is_put_between_its_comments_and_nowhere_else() -> None:
+    page = filled(PAGE, {"x": r"new \1", "y": "other"})
+    assert page == (
+        "a\n<!-- begin x (made) -->\n\nnew \\1\n\n<!-- end x -->\nb\n"
+        "<!-- begin y (made) -->\n\nother\n\n<!-- end y -->\n"
+    )
+    assert filled(page, {"x": r"new \1", "y": "other"}) == page
+
+
+@pytest.mark.parametrize(("page", "places"), [("no place", 0), (PAGE + PAGE, 2)])
+def test_a_page_with_no_place_for_a_table_or_with_two(page: str, places: int) -> None:
+    with pytest.raises(MmeError, match=rf"the page has {places} places for the table x"):
+        filled(page, {"x": "new"})
+
+
+class _Ready:
+    """A report that is made already."""
+
+    def __init__(self, pages: dict[Path, str], faults: list[str]) -> None:
+        self._pages, self._faults = pages, faults
+
+    def __call__(self, _: Path) -> _Ready:
+        return self
+
+    def pages(self) -> dict[Path, str]:
+        return self._pages
+
+    def faults(self) -> list[str]:
+        return self._faults
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(security_report, "ROOT", tmp_path)
+    page = tmp_path / "security.md"
+    page.write_text("old")
+    return page
+
+
+def test_a_page_out_of_step_is_named_and_left_alone(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(security_report, "Report", _Ready({page: "new"}, []))
+    assert security_report.main(["--check"]) == 1
+    assert capsys.readouterr().err == "error: security.md is out of step: run `make security-docs`\n"
+    assert page.read_text() == "old"
+
+
+def test_a_page_is_renewed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security_report, "Report", _Ready({page: "new"}, []))
+    assert security_report.main([]) == 0
+    assert page.read_text() == "new"
+    assert security_report.main(["--check"]) == 0
+
+
+def test_an_open_finding_fails_in_either_way(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(security_report, "Report", _Ready({}, ["HIPAA.Security-X at prod/Y: mend it"]))
+    for arguments in ([], ["--check"]):
+        assert security_report.main(arguments) == 1
+        assert capsys.readouterr().err == "error: HIPAA.Security-X at prod/Y: mend it\n"
+
+
+def test_an_unexplained_right_is_said_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Unexplained(_Ready):
+        def pages(self) -> dict[Path, str]:
+            raise MmeError("Role may x:Y and no purpose says why", hint="take it away")
+
+    monkeypatch.setattr(security_report, "Report", Unexplained({}, []))
+    assert security_report.main([]) == 1
+    assert capsys.readouterr().err == "error: Role may x:Y and no purpose says why\ntake it away\n"
+
+
+def test_a_reason_that_nobody_gave_is_a_fault(report: Report) -> None:
+    unsaid = Report(report.folder)
+    unsaid.__dict__["review"] = report.review
+    unsaid.__dict__["exemptions"] = [replace(report.exemptions[0], reason="")]
+    (fault,) = unsaid.faults()
+    assert fault.endswith("is passed over without a reason")

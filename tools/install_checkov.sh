@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs requirements-checkov.txt, hashes checked, into an environment of its own.
+set -euo pipefail
+python=$1
+target=$2
+lock=$PWD/requirements-checkov.txt
+
+echo "installing checkov into $target"
+"$python" -m venv --clear "$target"
+# From /, so that uv does not take up this project's overrides, which are not this lock's.
+uv=("$(dirname "$python")/uv" --directory / pip install --quiet --python "$target/bin/python")
+if ! "${uv[@]}" --require-hashes --no-deps -r "$lock"; then
+    echo "uv could not install the lock; trying pip" >&2
+    "$target/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock" || {
+        rm -rf "$target"
+        echo "error: checkov cannot be installed from requirements-checkov.txt, so its checks did not run:" \
+            "the package index must offer its hundred packages" >&2
+        exit 1
+    }
+fi

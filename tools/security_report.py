@@ -1,0 +1,165 @@
+"""Writes the tables of docs/security.md and docs/compliance.md, and fails where prod is not clean.
+
+`python -m tools.security_report` writes them; with `--check` it only says whether they are in step. Either
+way it ends with status 1 on a finding that nothing accepts, on an acceptance without a reason, and on one
+that nothing needs any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from mme.errors import MmeError
+from tools.security import tables
+from tools.security.exceptions import Exemption, exemptions
+from tools.security.packs import Review, review
+from tools.security.policies import Permission, Policies
+from tools.security.synthesis import ROOT, context, environment, example, production, templates
+
+SECURITY: Final = ROOT / "docs" / "security.md"
+COMPLIANCE: Final = ROOT / "docs" / "compliance.md"
+_KINDS: Final = {
+    "AWS::IAM::Role": "role",
+    "AWS::S3::BucketPolicy": "bucket policy",
+    "AWS::KMS::Key": "key policy",
+    "AWS::SNS::TopicPolicy": "topic policy",
+    "AWS::SQS::QueuePolicy": "queue policy",
+    "AWS::EC2::VPCEndpoint": "VPC endpoint policy",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the pages are made of; each part is worked out when first asked for.
+
+    Attributes:
+        folder: where templates are synthesized to.
+    """
+
+    folder: Path
+
+    @cached_property
+    def review(self) -> Review:
+        """The packs' look at prod."""
+        return review(production, context())
+
+    @cached_property
+    def _production(self) -> list[Path]:
+        return templates(self.folder / "prod", (environment("prod"),))
+
+    @cached_property
+    def permissions(self) -> list[Permission]:
+        """What prod's templates give."""
+        return _permissions(self._production)
+
+    @cached_property
+    def pipeline(self) -> list[Permission]:
+        """What the example of a pipeline gives it in prod's account."""
+        files = example("github_actions", self.folder / "github")
+        return _permissions([file for file in files if file.name.startswith("github-access-prod.")])
+
+    @cached_property
+    def tenants(self) -> list[Permission]:
+        """What the example of several tenants gives to all of them."""
+        return _permissions(example("multi_tenant", self.folder / "tenants"))
+
+    @cached_property
+    def exemptions(self) -> list[Exemption]:
+        """What prod's templates accept of cfn-lint and checkov."""
+        return exemptions(self._production)
+
+    def faults(self) -> list[str]:
+        """Why prod is not clean; nothing where it is."""
+        bare = [
+            f"{one.tool} {one.check} at {one.resource or one.template} is passed over without a reason"
+            for one in self.exemptions
+            if not one.reason.strip()
+        ]
+        return [*self.review.faults(), *bare]
+
+    def pages(self) -> dict[Path, str]:
+        """Each page as it should be.
+
+        Raises:
+            MmeError: a permission without a purpose, or a page without a place for a table.
+        """
+        names = {
+            file.name.removesuffix(".template.json"): "store" if "ModelStore" in file.name else "serving"
+            for file in self._production
+        }
+        blocks = {
+            SECURITY: {
+                "prod": tables.permissions(self.permissions, _title),
+                "pipeline": tables.permissions(self.pipeline, _title),
+                "tenants": tables.permissions(self.tenants, _title, only="tenanta.*"),
+            },
+            COMPLIANCE: {
+                "packs": tables.packs(self.review),
+                "accepted": tables.accepted(self.review),
+                "linters": tables.linters(self.exemptions, names),
+            },
+        }
+        return {page: filled(page.read_text("utf-8"), parts) for page, parts in blocks.items()}
+
+
+def filled(page: str, blocks: dict[str, str]) -> str:
+    """The page with each block between its two comments.
+
+    Raises:
+        MmeError: the page has no such place, or more than one.
+    """
+    for name, block in blocks.items():
+        between = rf"(?<=<!-- begin {name} )([^\n]*-->\n).*?(?=<!-- end {name} -->)"
+        places = list(re.finditer(between, page, re.DOTALL))
+        if len(places) != 1:
+            raise MmeError(f"the page has {len(places)} places for the table {name}: it needs one")
+        page = f"{page[: places[0].end(1)]}\n{block}\n\n{page[places[0].end() :]}"
+    return page
+
+
+def _permissions(files: list[Path]) -> list[Permission]:
+    policies = Policies.of_files(files)
+    if attached := policies.attached():
+        raise MmeError(f"roles have managed policies that no template shows: {attached}")
+    return policies.permissions()
+
+
+def _title(permission: Permission) -> str:
+    return f"{permission.holder} ({_KINDS[permission.kind]})"
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the pages; the exit status."""
+    parser = argparse.ArgumentParser(description="The security pages' tables, made from the prod templates.")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where a page is out of step"
+    )
+    check = bool(parser.parse_args(arguments).check)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Report(Path(folder))
+        try:
+            faults = report.faults()
+            pages = report.pages()
+        except MmeError as error:
+            faults, pages = [str(error)], {}
+    for page, text in pages.items():
+        if page.read_text("utf-8") == text:
+            continue
+        if check:
+            faults.append(f"{page.relative_to(ROOT)} is out of step: run `make security-docs`")
+        else:
+            page.write_text(text, "utf-8")
+    for fault in faults:
+        sys.stderr.write(f"error: {fault}\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
