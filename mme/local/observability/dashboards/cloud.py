@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mme.local.cloud.account import DEFAULT_ACCOUNT
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mme.local.observability.dashboards.body import Graph
 
 Points = dict[int, float]
+MOST_EVENTS: Final = 10_000
+"""Newest lines of a log that a table is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,26 @@ def read_graph_points(graph: Graph, region: str, start: float, end: float) -> Ma
         return cloudwatch(region).answer(graph.queries, start, end)
     except ValidationError as error:
         raise ValueError(str(error.message)) from None
+
+
+def read_log(region: str, groups: list[str], start: int, end: int) -> list[dict[str, Any]]:
+    """The newest events of log groups within some time, both ends in seconds since the epoch.
+
+    Returns dictionaries of ``@timestamp`` (milliseconds), ``@message`` and ``@logStream``.
+    """
+    from moto.logs.models import logs_backends
+
+    known = logs_backends[DEFAULT_ACCOUNT][region].groups
+    found = [
+        {"@timestamp": event.timestamp, "@message": event.message, "@logStream": name}
+        for group in groups
+        if group in known
+        for name, stream in list(known[group].streams.items())
+        for event in stream.events[-MOST_EVENTS:]
+        if start * 1000 <= event.timestamp <= end * 1000
+    ]
+    found.sort(key=lambda event: event["@timestamp"])
+    return found[-MOST_EVENTS:]
 
 
 def period_of(graph: Graph, name: str) -> int:

@@ -15,11 +15,17 @@ from mme.local.observability.dashboards.cloud import (
     period_of,
     read_alarm,
     read_graph_points,
+    read_log,
 )
 from mme.local.observability.dashboards.markdown import render_markdown
+from mme.local.observability.insights.expressions import QueryError
+from mme.local.observability.insights.query import Query, Table
 from mme.local.observability.page.words import NOTHING, age, number, text
 
 _COLOURS: Final = 6
+_ROWS: Final = 50
+_MILLISECONDS: Final = 1_000_000_000_000
+"""A greater number is a moment: the year 2001 in milliseconds."""
 _STATES: Final = {"ALARM": "In alarm", "OK": "OK", "INSUFFICIENT_DATA": "Insufficient data"}
 
 
@@ -171,14 +177,41 @@ def _alarms(widget: Widget, _start: int, end: int) -> str:
     return f"<h3>{text(widget.title or 'Alarms')}</h3>{alarm_list(facts, end) if facts else ''}{gone}"
 
 
-def _log(widget: Widget, _start: int, _end: int) -> str:
-    query = str(widget.properties.get("query") or "")
+def _log(widget: Widget, start: int, end: int) -> str:
+    source = str(widget.properties.get("query") or "")
+    try:
+        query = Query(source)
+        region = str(widget.properties.get("region") or "us-east-1")
+        shown = _table(widget, query.run(read_log(region, query.groups, start, end)))
+    except QueryError as error:
+        shown = f'<p class="note">{text(error)}</p>'
     return (
-        f"<figure><figcaption><span>{text(widget.title)}</span></figcaption>"
-        '<p class="note">Logs Insights queries are not run here. <code>mme endpoint top</code> and '
-        "<code>mme endpoint logs</code> read the same lines.</p>"
-        f"<details><summary>Query</summary><pre>{text(query)}</pre></details></figure>"
+        f"<figure><figcaption><span>{text(widget.title)}</span></figcaption>{shown}"
+        f"<details><summary>Query</summary><pre>{text(source)}</pre></details></figure>"
     )
+
+
+def _table(widget: Widget, table: Table) -> str:
+    if not table.rows:
+        return '<p class="note">No line of the log answers this query.</p>'
+    heads = "".join(f'<th scope="col">{text(name)}</th>' for name in table.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>" for row in table.rows[:_ROWS]
+    )
+    return (
+        f'<div class="scroll" role="region" aria-label="{text(widget.title)}" tabindex="0"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int | float):
+        return _moment(value) if value > _MILLISECONDS else number(value)
+    return text(value if value is not None else NOTHING)
+
+
+def _moment(milliseconds: float) -> str:
+    return f"<time>{time.strftime('%H:%M:%S', time.localtime(milliseconds / 1000))}</time>"
 
 
 def _unknown(widget: Widget, _start: int, _end: int) -> str:

@@ -68,6 +68,27 @@ def test_every_widget_shows_what_was_published() -> None:
     assert (main or "").count('class="line"') >= 12
 
 
+def test_tables_of_the_log() -> None:
+    logs = client("logs")
+    group = f"/aws/sagemaker/Endpoints/{ENDPOINT}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="AllTraffic/i-0")
+    now = int(time.time())
+    lines = [
+        "I1121 1 sagemaker_server.cc:1] Invoking SageMaker TargetModel: busy.tar.gz",
+        "I1121 1 sagemaker_server.cc:1] Invoking SageMaker TargetModel: busy.tar.gz",
+        "E1121 1 lifecycle.cc:1] failed to load 'bad<b>.tar.gz' version 1: no file",
+    ]
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName="AllTraffic/i-0",
+        logEvents=[{"timestamp": now * 1000 - 5000, "message": line} for line in lines],
+    )
+    main = render_dashboard(REGION, ENDPOINT, "1h", now) or ""
+    assert re.search(r"busy\.tar\.gz</td><td>2</td><td><time>\d\d:\d\d:\d\d", main)
+    assert "<td>bad&lt;b&gt;.tar.gz</td><td>1</td><td>no file</td>" in main
+
+
 def test_alarms_and_dashboards_stand_on_the_status_page() -> None:
     now = this_minute()
     serve_minutes(now, 5)
@@ -119,6 +140,8 @@ def test_widgets_of_every_kind_and_those_that_cannot_be_drawn() -> None:
         ("metric", {"title": "Bad", "metrics": [["N"]]}),
         ("alarm", {"title": "States", "alarms": [alarm, f"{alarm}-gone"]}),
         ("explorer", {"title": "Explorer"}),
+        ("log", {"title": "Log", "query": "SOURCE '/gone' | fields @message"}),
+        ("log", {"title": "Log", "query": "pattern @message"}),
     ]
     told = {"widgets": [{"type": kind, "properties": properties} for kind, properties in kinds]}
     client("cloudwatch").put_dashboard(DashboardName="odd", DashboardBody=json.dumps(told))
@@ -131,6 +154,8 @@ def test_widgets_of_every_kind_and_those_that_cannot_be_drawn() -> None:
     assert "the function SEARCH is not known to the embedded CloudWatch" in shown
     assert "metric 0 of the graph can't be read" in shown
     assert f"{alarm}-gone is not deployed here" in shown
+    assert "No line of the log answers this query." in shown
+    assert "the command pattern is not known here" in shown
     assert "Widgets of the kind explorer are not drawn here." in shown
 
 
