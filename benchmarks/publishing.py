@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -31,6 +32,19 @@ COUNT: Final = 200
 LARGE: Final = 200_000_000
 ROUNDS: Final = 3
 ROUND_TRIP_MS: Final = 20
+MEMORY_MB: Final = 200
+
+_MEMORY = """
+import re, sys
+from pathlib import Path
+from benchmarks.s3_server import BUCKET, client, session
+from mme.registry import ModelStore, find_models, publish_all
+url, prefix, *paths = sys.argv[1:]
+store = ModelStore.open(session(), client(url), BUCKET, prefix)
+publish_all(store, find_models(paths).models)
+# Not getrusage: that begins with what the parent held when it made this process.
+print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
+"""
 
 
 class Measured:
@@ -71,6 +85,12 @@ class Measured:
 
         return _seconds(run)
 
+    def memory(self, paths: list[Path]) -> Row:
+        """The most that one command for all of it needs, Python and imports included."""
+        command = [sys.executable, "-c", _MEMORY, self._url, self.prefix(), *map(str, paths)]
+        needed = int(subprocess.check_output(command, timeout=600)) / 1e6
+        return Row(f"memory for all of that at once ({MEMORY_MB} MB or less)", MEMORY_MB, needed, "MB", 1)
+
     def rows(
         self, what: str, path: Path, models: list[Path], goal: float, unchanged_goal: float
     ) -> list[Row]:
@@ -100,6 +120,7 @@ def main() -> None:
             direct = Measured(here, url)
             rows = direct.rows("200 models of 100 KB", registry, models, 8, 50)
             rows += direct.rows("one of 200 MB", large, [large], 8, 50)
+            rows.append(direct.memory([registry, large]))
             rows += _copying(here, url, direct, registry, models)
             with far_away(url, ROUND_TRIP_MS) as slow:
                 rows += Measured(here, slow).rows(

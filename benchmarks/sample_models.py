@@ -13,6 +13,8 @@ output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 """
 _SEED = 20
 _WORDS = 20_000
+_TEXT_BYTES = 4 * 1024 * 1024
+"""Text repeats after so many bytes: far beyond the 32 KB in which gzip looks for repetitions."""
 
 
 def write_model(root: Path, size: int, seed: int = _SEED) -> Path:
@@ -35,8 +37,10 @@ def write_registry(root: Path, count: int, size: int) -> Path:
 
 def _text(rng: np.random.Generator, size: int) -> bytes:
     """Words of a language of its own, as frequent as words are: it compresses about as prose does."""
+    wanted, size = size, min(size, _TEXT_BYTES)
     letters = rng.integers(97, 123, size=(_WORDS, 9), dtype=np.uint8)
     lengths = rng.integers(2, 10, size=_WORDS)
     words = [letters[number, : lengths[number]].tobytes() for number in range(_WORDS)]
     ranks = rng.zipf(1.2, size=size // 3) % _WORDS
-    return b" ".join([words[rank] for rank in ranks])[:size].ljust(size, b".")
+    text = b" ".join([words[rank] for rank in ranks])[:size].ljust(size, b".")
+    return (text * -(-wanted // size))[:wanted]

@@ -1,4 +1,4 @@
-"""Runs checkov on the templates of every environment: as they are, and as if nothing were accepted.
+"""Runs checkov on every environment, and on prod with a queue: as it is, and as if nothing were accepted.
 
 `python -m tools.security_checkov PATH-OF-CHECKOV` ends with status 1 on a finding that no resource accepts,
 on one accepted without a reason, and on an acceptance that nothing needs any more.
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from stacks.environments import ENVIRONMENTS
 from tools.security.exceptions import exemptions, without_exemptions
-from tools.security.synthesis import templates
+from tools.security.synthesis import queued, templates
 
 _LIMIT_SECONDS: Final = 300
 _AS_IS, _BARE = "as-is", "bare"
@@ -92,7 +93,7 @@ def main(arguments: list[str]) -> int:
     checkov: Path = parser.parse_args(arguments).checkov
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = templates(folder / "synthesized")
+        files = templates(folder / "synthesized", (*ENVIRONMENTS, queued()))
         for file in files:
             template = json.loads(file.read_text("utf-8"))
             for kind, content in ((_AS_IS, template), (_BARE, without_exemptions(template))):

@@ -21,10 +21,20 @@ from tools.security import tables
 from tools.security.exceptions import Exemption, exemptions
 from tools.security.packs import Review, review
 from tools.security.policies import Permission, Policies
-from tools.security.synthesis import ROOT, context, environment, example, production, templates
+from tools.security.synthesis import (
+    ROOT,
+    context,
+    environment,
+    example,
+    production,
+    production_with_queue,
+    queued,
+    templates,
+)
 
 SECURITY: Final = ROOT / "docs" / "security.md"
 COMPLIANCE: Final = ROOT / "docs" / "compliance.md"
+_QUEUE: Final = "Async"  # what the construct of the queue is called in the serving stack
 _KINDS: Final = {
     "AWS::IAM::Role": "role",
     "AWS::S3::BucketPolicy": "bucket policy",
@@ -60,6 +70,26 @@ class Report:
         return _permissions(self._production)
 
     @cached_property
+    def queue_review(self) -> Review:
+        """The packs' look at prod with the queue for asynchronous requests."""
+        return review(production_with_queue, context())
+
+    @cached_property
+    def _queue_files(self) -> list[Path]:
+        return templates(self.folder / "queue", (queued(),))
+
+    @cached_property
+    def queue(self) -> list[Permission]:
+        """What the queue adds to prod's permissions."""
+        found = _permissions(self._queue_files)
+        return [one for one in found if one.holder.startswith(_QUEUE)]
+
+    @cached_property
+    def queue_exemptions(self) -> list[Exemption]:
+        """What the queue's templates accept of cfn-lint and checkov."""
+        return [one for one in exemptions(self._queue_files) if one.resource.startswith(_QUEUE)]
+
+    @cached_property
     def pipeline(self) -> list[Permission]:
         """What the example of a pipeline gives it in prod's account."""
         files = example("github_actions", self.folder / "github")
@@ -79,10 +109,10 @@ class Report:
         """Why prod is not clean; nothing where it is."""
         bare = [
             f"{one.tool} {one.check} at {one.resource or one.template} is passed over without a reason"
-            for one in self.exemptions
+            for one in [*self.exemptions, *self.queue_exemptions]
             if not one.reason.strip()
         ]
-        return [*self.review.faults(), *bare]
+        return [*self.review.faults(), *self.queue_review.faults(), *bare]
 
     def pages(self) -> dict[Path, str]:
         """Each page as it should be.
@@ -92,17 +122,22 @@ class Report:
         """
         names = {
             file.name.removesuffix(".template.json"): "store" if "ModelStore" in file.name else "serving"
-            for file in self._production
+            for file in [*self._production, *self._queue_files]
         }
+        queue = self.queue_review.below(f"{queued().name}/Serving/{_QUEUE}")
         blocks = {
             SECURITY: {
                 "prod": tables.permissions(self.permissions, _title),
+                "queue": tables.permissions(self.queue, _title),
                 "pipeline": tables.permissions(self.pipeline, _title),
                 "tenants": tables.permissions(self.tenants, _title, only="tenanta.*"),
             },
             COMPLIANCE: {
                 "packs": tables.packs(self.review),
                 "accepted": tables.accepted(self.review),
+                "queue-packs": tables.packs(self.queue_review),
+                "queue-accepted": tables.accepted(queue),
+                "queue-linters": tables.linters(self.queue_exemptions, names),
                 "linters": tables.linters(self.exemptions, names),
             },
         }

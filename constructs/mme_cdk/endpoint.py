@@ -62,7 +62,7 @@ class Endpoint(EndpointBase):
             expect("config", config, ENDPOINT_CONFIG),
             expect("deployment", deployment, DEPLOYMENT, optional=True),
             expect("retain_variant_properties", retain_variant_properties, FLAG, optional=True),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(
             scope,
@@ -75,7 +75,7 @@ class Endpoint(EndpointBase):
             require(
                 *_fleet_faults(deployment, config),
                 *(_alarm_fault(self, alarm) for alarm in deployment.rollback_alarms),
-                path=self.node.path,
+                at=self,
             )
         claim_name(self, self.endpoint_name)
         self.config = config
@@ -106,8 +106,8 @@ class Endpoint(EndpointBase):
         Raises:
             PropsError: too many alarms, or one of another account or region.
         """
-        require(*expect_each("alarms", alarms, ALARM), path=self.node.path)
-        require(*(_alarm_fault(self, alarm) for alarm in alarms), path=self.node.path)
+        require(*expect_each("alarms", alarms, ALARM), at=self)
+        require(*(_alarm_fault(self, alarm) for alarm in alarms), at=self)
         strategy = self._deployment or DeploymentStrategy.all_at_once()
         try:
             for alarm in alarms:

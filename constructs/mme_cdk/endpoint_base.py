@@ -119,13 +119,13 @@ class EndpointBase(EndpointMetrics):
             expect("endpoint_name", endpoint_name, TEXT, optional=True),
             expect("variant_name", variant_name, TEXT),
             expect("models", models, MODEL_STORE, optional=True),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         self._variant_name = variant_name
         self._models = models
         self._endpoint_name = _default_name(self) if endpoint_name is None else endpoint_name
-        require(_name_fault(self._endpoint_name), path=self.node.path)
+        require(_name_fault(self._endpoint_name), at=self)
 
     @property
     def endpoint_arn(self) -> str:
@@ -175,7 +175,7 @@ class EndpointBase(EndpointMetrics):
             if not actions
             else None,
             *(_action_fault(action) for action in actions),
-            path=self.node.path,
+            at=self,
         )
         self._warn_of_another_account(grantee)
         return aws_iam.Grant.add_to_principal(
@@ -206,7 +206,7 @@ class EndpointBase(EndpointMetrics):
             if not patterns
             else None,
             *(_pattern_fault(pattern) for pattern in patterns),
-            path=self.node.path,
+            at=self,
         )
         self._warn_of_another_account(grantee)
         return aws_iam.Grant.add_to_principal(
@@ -323,6 +323,11 @@ class EndpointBase(EndpointMetrics):
                 detail={"EndpointName": [{"equals-ignore-case": self.endpoint_name}]},
             ),
         )
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Account and region that it is in; tokens where only deployment knows them."""
+        return self._account, self._region
 
     @property
     def _account(self) -> str:

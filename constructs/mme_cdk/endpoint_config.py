@@ -87,14 +87,13 @@ class EndpointConfig(Construct):
                 is unknown or too old for it, a count below 1, volume or key on a type with NVMe storage, a
                 time outside its bounds. All faults are named at once, after values of the wrong kind.
         """
-        path = f"{scope.node.path}/{id}"
         require(
             expect("encryption_key", encryption_key, KEY, optional=True),
             expect("data_capture", data_capture, DATA_CAPTURE, optional=True),
             expect("detailed_observability", detailed_observability, FLAG),
             expect("enhanced_metrics", enhanced_metrics, FLAG),
             expect("metric_publish_frequency", metric_publish_frequency, DURATION, optional=True),
-            path=path,
+            at=(scope, id),
         )
         self._key = encryption_key
         self._variants = [
@@ -110,7 +109,7 @@ class EndpointConfig(Construct):
                 inference_ami_version=inference_ami_version,
                 routing_strategy=routing_strategy,
                 next_instance_type=next_instance_type,
-                path=path,
+                at=(scope, id),
             )
         ]
         (variant,) = self._variants
@@ -119,7 +118,7 @@ class EndpointConfig(Construct):
             self._key_fault(variant),
             _frequency_fault(metric_publish_frequency),
             data_capture.fault_beside(model.models) if data_capture else None,
-            path=path,
+            at=(scope, id),
         )
         super().__init__(scope, id)
         variant.warn(self)
@@ -236,7 +235,7 @@ class EndpointConfig(Construct):
             inference_ami_version=inference_ami_version,
             routing_strategy=routing_strategy,
             next_instance_type=next_instance_type,
-            path=self.node.path,
+            at=self,
         )
         require(
             *variant.faults(),
@@ -248,7 +247,7 @@ class EndpointConfig(Construct):
             if len(self._variants) >= VARIANTS_MAX
             else None,
             self._data_capture.fault_beside(model.models) if self._data_capture else None,
-            path=self.node.path,
+            at=self,
         )
         variant.warn(self)
         if len(self._variants) == 1:

@@ -77,7 +77,7 @@ class EndpointMetrics(Construct):
             expect("variant_name", variant_name, TEXT, optional=True),
             expect("statistic", props.get("statistic"), TEXT, optional=True),
             expect("period", props.get("period"), DURATION, optional=True),
-            path=self.node.path,
+            at=self,
         )
         if variant_name is not None and is_known(variant_name):
             self._require_variant(variant_name)

@@ -30,5 +30,5 @@ def claim_name(endpoint: Construct, name: str) -> None:
         f"endpoint_name {name} is the name of {owner}, too: give one of them another"
         if owner != endpoint.node.path
         else None,
-        path=endpoint.node.path,
+        at=endpoint,
     )

@@ -43,7 +43,7 @@ class ExecutionRole(aws_iam.Role):
         Raises:
             PropsError: an endpoint_name that is no text.
         """
-        require(expect("endpoint_name", endpoint_name, TEXT, optional=True), path=f"{scope.node.path}/{id}")
+        require(expect("endpoint_name", endpoint_name, TEXT, optional=True), at=(scope, id))
         stack = Stack.of(scope)
         # Without these conditions SageMaker could be led to use the role for another account's resource.
         # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.

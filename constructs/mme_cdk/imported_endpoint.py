@@ -30,14 +30,13 @@ class ImportedEndpoint(EndpointBase):
         variant_name: str,
         models: ModelStore | None,
     ) -> None:
-        path = f"{scope.node.path}/{id}"
         require(
             "neither endpoint_name nor endpoint_arn is given: give one"
             if endpoint_name is None and endpoint_arn is None
             else None,
             expect("endpoint_arn", endpoint_arn, TEXT, optional=True),
             _arn_fault(endpoint_arn, endpoint_name),
-            path=path,
+            at=(scope, id),
         )
         parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
         super().__init__(

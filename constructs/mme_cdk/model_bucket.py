@@ -57,7 +57,7 @@ class ModelBucket(aws_s3.Bucket):
             expect("access_logs", access_logs, FLAG),
             expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
             expect("access_logs_expire_after", access_logs_expire_after, DURATION, optional=True),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(
             scope,

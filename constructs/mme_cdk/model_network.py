@@ -58,11 +58,11 @@ class ModelNetwork:
         Raises:
             PropsError: fewer than two subnets or zones, more than 16 subnets, more than 5 security groups.
         """
-        require(expect("vpc_subnets", vpc_subnets, _SUBNETS, optional=True), path=scope.node.path)
+        require(expect("vpc_subnets", vpc_subnets, _SUBNETS, optional=True), at=scope)
         self._scope = scope
         self._vpc = vpc
         self._subnets = vpc.select_subnets() if vpc_subnets is None else _selected(vpc, vpc_subnets)
-        require(*self._faults(security_groups), path=scope.node.path)
+        require(*self._faults(security_groups), at=scope)
         self._groups = list(security_groups) or [
             aws_ec2.SecurityGroup(
                 scope,

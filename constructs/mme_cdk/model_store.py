@@ -130,8 +130,9 @@ class ModelStore:
             prefix: the aliases of a tenant's own part only, such as `tenant-a/`. Default: all.
 
         Raises:
-            PropsError: a prefix without trailing slash or with IAM wildcards.
+            PropsError: a grantee that is none, or a prefix that `grant_publish` would not take either.
         """
+        require(expect("grantee", grantee, GRANTEE), expect("prefix", prefix, TEXT))
         if prefix:
             require(*_prefix_faults("prefix", prefix))
         place, (aliases, _) = _STATE

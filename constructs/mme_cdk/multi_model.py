@@ -101,7 +101,7 @@ class MultiModel(Construct):
                 other faults at once but those of the VPC and the region.
         """
         if vpc is not None:
-            require(expect("vpc", vpc, VPC), path=f"{scope.node.path}/{id}")
+            require(expect("vpc", vpc, VPC), at=(scope, id))
             declare_connectable(type(self))
         require(
             expect("image", image, SERVING_IMAGE),
@@ -116,13 +116,13 @@ class MultiModel(Construct):
             *expect_each("security_groups", security_groups, SECURITY_GROUP),
             expect("allow_all_outbound", allow_all_outbound, FLAG),
             expect("network_isolation", network_isolation, FLAG),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         further = [*containers_before, *containers_after]
         require(
             *(triton.kind_faults() if triton else ()),
             *(fault for container in further for fault in container.kind_faults()),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         variables = merged(image.traits, triton, environment or {})
@@ -133,7 +133,7 @@ class MultiModel(Construct):
             *_pipeline_faults(further, hostnames, container_hostname),
             "vpc_subnets are given and no vpc: give vpc too" if vpc is None and vpc_subnets else None,
             "security_groups are given and no vpc: give vpc too" if vpc is None and security_groups else None,
-            path=self.node.path,
+            at=self,
         )
         for warning in check_image(image.traits).warnings:
             Annotations.of(self).add_warning_v2("mme:image", warning)

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 
 from aws_cdk import Annotations, Duration, Size, Token, aws_sagemaker
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from mme.catalog.inference_amis import check_inference_ami, needed_ami
 from mme.catalog.instances import instance_type as describe
@@ -88,7 +88,7 @@ class ProductionVariant:
         inference_ami_version: str | None = None,
         routing_strategy: RoutingStrategy | None = None,
         next_instance_type: str | None = None,
-        path: str = "",
+        at: IConstruct | tuple[IConstruct, str] | None = None,
     ) -> None:
         """Take the variant's settings; `EndpointConfig` says more of each.
 
@@ -104,7 +104,7 @@ class ProductionVariant:
             inference_ami_version: the instances' AMI. Default: what the image needs, else SageMaker's own.
             routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
             next_instance_type: the type to change to in two phases. Default: none.
-            path: the config's, which messages name. Default: none.
+            at: the config, or its parent and its id, which messages name. Default: none.
 
         Raises:
             PropsError: values of the wrong kind, such as an `aws_ec2.InstanceType`.
@@ -126,7 +126,7 @@ class ProductionVariant:
             expect("inference_ami_version", inference_ami_version, TEXT, optional=True),
             expect("routing_strategy", routing_strategy, ROUTING, optional=True),
             expect("next_instance_type", next_instance_type, INSTANCE_TYPE, optional=True),
-            path=path,
+            at=at,
         )
         self.variant_name = variant_name
         self.model = model

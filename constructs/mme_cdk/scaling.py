@@ -72,7 +72,7 @@ class ScalableInstanceCount(UtilizationScaling):
         """
         require(
             *expect_all(WHOLE, min_capacity=min_capacity, max_capacity=max_capacity),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         variant = endpoint.config.variant(variant_name)
         initial = variant.initial_instance_count
@@ -82,7 +82,7 @@ class ScalableInstanceCount(UtilizationScaling):
             f"initial_instance_count {initial} is above max_capacity {max_capacity}: bring them together"
             if known(initial) and known(max_capacity) and initial > max_capacity
             else None,
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         self._endpoint = endpoint
@@ -142,7 +142,7 @@ class ScalableInstanceCount(UtilizationScaling):
         require(
             *expect_all(NUMBER, max_requests_per_second=max_requests_per_second, safety_factor=safety_factor),
             *tracking_faults(scale_in_cooldown, scale_out_cooldown, disable_scale_in),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         require(
             not_positive("max_requests_per_second", max_requests_per_second),
@@ -152,7 +152,7 @@ class ScalableInstanceCount(UtilizationScaling):
             f"safety_factor is {safety_factor}; it must be at most 1"
             if known(safety_factor) and safety_factor > 1
             else None,
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         policy = Construct(self, id)
         aws_applicationautoscaling.CfnScalingPolicy(
@@ -211,7 +211,7 @@ class ScalableInstanceCount(UtilizationScaling):
                 datapoints_to_alarm=datapoints_to_alarm,
                 min_adjustment_magnitude=min_adjustment_magnitude,
             ),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
@@ -257,7 +257,7 @@ class ScalableInstanceCount(UtilizationScaling):
             *expect_all(WHOLE, optional=True, min_capacity=min_capacity, max_capacity=max_capacity),
             *expect_all(TIME, optional=True, start_time=start_time, end_time=end_time),
             expect("time_zone", time_zone, TIME_ZONE, optional=True),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         require(
             "neither min_capacity nor max_capacity is given, so it would change nothing: give one"
@@ -265,7 +265,7 @@ class ScalableInstanceCount(UtilizationScaling):
             else None,
             f"schedule {id} is there already: use another id" if id in self._actions else None,
             *bounds_faults(self._endpoint, min_capacity, max_capacity),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         self._actions[id] = _Action(
             scheduled_action_name=id,

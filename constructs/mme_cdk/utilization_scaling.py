@@ -59,7 +59,7 @@ class UtilizationScaling(Construct):
         require(
             expect("target_utilization_percent", target_utilization_percent, NUMBER),
             expect("vcpus", vcpus, WHOLE, optional=True),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         count = (kind.vcpus if kind else 0) if vcpus is None else vcpus
         require(
@@ -70,7 +70,7 @@ class UtilizationScaling(Construct):
             "the instance type's vCPUs are not known at synth: give vcpus"
             if vcpus is None and not count
             else None,
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
         self.scale_to_track_metric(
             id,
@@ -173,9 +173,9 @@ class UtilizationScaling(Construct):
             expect("metric", metric, METRIC),
             expect("target_value", target_value, NUMBER),
             *tracking_faults(scale_in_cooldown, scale_out_cooldown, disable_scale_in),
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )
-        require(not_positive("target_value", target_value), path=f"{self.node.path}/{id}")
+        require(not_positive("target_value", target_value), at=(self, id))
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
@@ -190,11 +190,11 @@ class UtilizationScaling(Construct):
     def _require_gpu(self, id: str, percent: float) -> None:
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
-        require(expect("target_utilization_percent", percent, NUMBER), path=f"{self.node.path}/{id}")
+        require(expect("target_utilization_percent", percent, NUMBER), at=(self, id))
         require(
             percent_fault(percent),
             f"{type} has no GPU: use scale_on_cpu_utilization or scale_on_invocations"
             if kind is not None and not kind.gpus
             else None,
-            path=f"{self.node.path}/{id}",
+            at=(self, id),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aws_cdk import Duration, Token
+from constructs import IConstruct
 
 # CDK writes tokens as text holding "${Token[", and as numbers far below any that is meant.
 _TOKENS_BELOW = -1e100
@@ -30,15 +31,24 @@ class PropsError(ValueError):
         super().__init__(f"{path}: {'; '.join(self.faults)}" if path else "; ".join(self.faults))
 
 
-def require(*faults: str | None, path: str = "") -> None:
+def require(*faults: str | None, at: IConstruct | tuple[IConstruct, str] | None = None) -> None:
     """Do nothing where every fault is None.
+
+    Args:
+        faults: what is wrong; None where nothing is.
+        at: the construct they are of, or its parent and its id where it is not made yet. Asked for its path
+            only when there is a fault, as that is two calls to CDK.
 
     Raises:
         PropsError: holding all faults given.
     """
     found = [fault for fault in faults if fault]
-    if found:
-        raise PropsError(found, path=path)
+    if not found:
+        return
+    if isinstance(at, tuple):
+        parent, id = at
+        raise PropsError(found, path=f"{parent.node.path}/{id}")
+    raise PropsError(found, path=at.node.path if at is not None else "")
 
 
 def known(value: object) -> bool:

@@ -278,8 +278,9 @@ class AliasStore:
             if code in ("AccessDenied", "403"):
                 raise MmeError(
                     f"access to {self.url} is denied ({error.operation_name})",
-                    hint="aliases lie beside the models, so they need rights of their own: s3:GetObject to "
-                    "resolve, s3:PutObject to promote, s3:ListBucket to list",
+                    hint="aliases lie beside the models, so they need rights of their own: "
+                    "grant_resolve_aliases to call by them (s3:GetObject, s3:ListBucket), "
+                    "grant_publish_models to promote (s3:PutObject)",
                 ) from error
             if code in ("NotImplemented", "501"):
                 raise _unconditional(self._bucket) from error

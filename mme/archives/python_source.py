@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CLASS = "TritonPythonModel"
 
@@ -39,8 +40,9 @@ class PythonSource:
         return self.methods is None or "auto_complete_config" in self.methods
 
 
+@lru_cache(maxsize=64)
 def read_python(content: bytes) -> PythonSource:
-    """Parses a Python file with the running Python's grammar."""
+    """Parses a Python file with the running Python's grammar. The latest are kept: many models share one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

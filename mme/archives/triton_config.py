@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from mme.archives.finding_codes import found
@@ -107,8 +108,9 @@ class TritonConfig:
         return sorted(present)[-count:] if count else []
 
 
+@lru_cache(maxsize=64)
 def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Finding:
-    """Parses a config.pbtxt.
+    """Parses a config.pbtxt. The latest are kept, as many models share one: don't change them.
 
     Args:
         content: the file's bytes.
@@ -121,9 +123,10 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
 
     message = load_schema().ModelConfig()
     try:
-        text_format.Parse(content.decode("utf-8", "replace"), message)
+        text = content.decode("utf-8", "replace")
+        text_format.Parse(text, message)
         # Triton reads bytes: what is not UTF-8 hurts it in a value, not in a comment.
-        if "\ufffd" in text_format.MessageToString(message, as_utf8=True):
+        if "\ufffd" in text and "\ufffd" in text_format.MessageToString(message, as_utf8=True):
             content.decode("utf-8")
     except UnicodeDecodeError:
         return _encoding_fault(content, source) or TritonConfig(message, _signature(message))

@@ -75,13 +75,16 @@ def result(
 
     Example: mme async result 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10 --wait 600
     """
-    from mme.cli.console import print_json, print_note
+    from mme.cli.console import print_json, print_note, standard_error
     from mme.cli.deployment import target_of
     from mme.client.files import check_directory
 
     if output:
         check_directory(output)
-    found = target_of(context).queue().result(inference_id, wait_seconds=wait)
+    queue = target_of(context).queue()
+    # In a pipe rich shows nothing of this.
+    with standard_error().status(f"waiting for {_plain(inference_id)}, {wait:g} s at most"):
+        found = queue.result(inference_id, wait_seconds=wait)
     if output:
         try:
             output.write_bytes(found.body)

@@ -82,7 +82,7 @@ def top(
     """
     from rich.markup import escape
 
-    from mme.cli.console import plain_table, print_json, print_note, standard_error, standard_output
+    from mme.cli.console import plain_table, print_json, print_note, print_table, standard_error
     from mme.cli.deployment import target_of
     from mme.operate.log_events import read_events
     from mme.operate.periods import parse_since
@@ -113,10 +113,9 @@ def top(
             str(one.unloads),
             "-" if seconds is None else f"{seconds:.2f} s",
         )
-    console = standard_output()
-    console.print(table)
+    print_table(table)
     if len(models) > count:
-        console.print(f"... {len(models) - count} more models; --count or --json shows them", style="dim")
+        print_note(f"... {len(models) - count} more models;", "--count or --json shows them")
 
 
 def _text(found: ModelLogLine) -> Any:

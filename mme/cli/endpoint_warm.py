@@ -67,7 +67,7 @@ def warm(
 def _print(done: list[Warmed], instances: int | None) -> None:
     from rich.markup import escape
 
-    from mme.cli.console import plain_table, print_note, standard_output
+    from mme.cli.console import plain_table, print_note, print_table
 
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
     for one in done:
@@ -76,7 +76,7 @@ def _print(done: list[Warmed], instances: int | None) -> None:
         else:
             words = f"[red]failed[/] {escape(_reason(one))}"
         table.add_row(escape(one.model), words, f"{one.seconds:.2f} s")
-    standard_output().print(table)
+    print_table(table)
     if instances is not None and instances > 1:
         print_note(
             "note:",

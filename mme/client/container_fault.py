@@ -236,6 +236,13 @@ _PATTERNS: Final[
             ),
         ),
         (
+            r"^Raw request must only have 1 input",
+            _input(
+                f"{_NOT_A_REQUEST}, and it is no raw request either: those are for models with one input",
+                "send tensors by infer(), or mme invoke --input",
+            ),
+        ),
+        (
             r"doesn't support models with decoupled transaction policy",
             _load(
                 "it is decoupled, and SageMaker calls only models that answer once",

@@ -18,6 +18,7 @@ from mme.client.errors import (
     ModelNotReadyError,
     ModelOutOfMemoryError,
     ModelTimedOutError,
+    PayloadTooLargeError,
     ReplyError,
     ServiceFaultError,
     ThrottledError,
@@ -25,7 +26,10 @@ from mme.client.errors import (
     UnknownEndpointError,
     UnknownModelError,
 )
+from mme.client.python_trace import one_line
 
+_BARE_STATUSES: Final = ("404", "405", "501")
+"""What web servers refuse with; AWS has a word for each of its refusals."""
 _DENIED: Final = ("AccessDeniedException", "AccessDenied")
 _THROTTLED: Final = (
     "ThrottlingException",
@@ -34,6 +38,9 @@ _THROTTLED: Final = (
     "TooManyRequestsException",
     "RequestLimitExceeded",
 )
+_REFUSED: Final = ("ValidationError", "ValidationException", "413")
+"""The last has no other name: SageMaker's answer to a body over its limit."""
+_TOO_LARGE = re.compile(r"content length exceeded", re.IGNORECASE)
 _NO_ENDPOINT = re.compile(
     r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
 )
@@ -53,7 +60,10 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, exceptions.ClientError):
-        return _explain_answer(dict(error.response), endpoint, model)
+        response: dict[str, Any] = dict(error.response)
+        if str(response.get("Error", {}).get("Code")) in _BARE_STATUSES:
+            return _no_aws(endpoint, str(error))
+        return _explain_answer(response, endpoint, model)
     if isinstance(error, exceptions.ReadTimeoutError):
         return EndpointUnreachableError(
             f"{model} on endpoint {endpoint} gave no answer in time",
@@ -69,12 +79,16 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
             original=str(error),
         )
     if isinstance(error, ResponseParserError):
-        return ReplyError(
-            f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
-            hint="check the endpoint URL",
-            original=str(error),
-        )
+        return _no_aws(endpoint, str(error))
     return None
+
+
+def _no_aws(endpoint: str, original: str) -> ReplyError:
+    return ReplyError(
+        f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
+        hint="check the endpoint URL",
+        original=original,
+    )
 
 
 def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> InvocationError:
@@ -83,7 +97,7 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
     message = str(response.get("Error", {}).get("Message") or "")
     if code == "ModelError":
         return _model_failed(response, model)
-    if code in ("ValidationError", "ValidationException"):
+    if code in _REFUSED:
         return _refused(message, endpoint, model)
     if code in _DENIED:
         return _denied(message, endpoint, model)
@@ -101,7 +115,7 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
             cause=f"{code}: {message}".rstrip(": "),
             original=message,
         )
-    cause = f"{code or 'no code'}: {message}".rstrip(": ")
+    cause = one_line(f"{code or 'no code'}: {message}".rstrip(": "))
     return ServiceFaultError(
         f"SageMaker failed with {cause}", hint="call it again", cause=cause, original=message
     )
@@ -168,7 +182,14 @@ def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
 
 
 def _refused(message: str, endpoint: str, model: str) -> InvocationError:
-    # SageMaker has one code for all of these; only the words differ.
+    # SageMaker has one code for nearly all of these; only the words differ.
+    if _TOO_LARGE.search(message):
+        return PayloadTooLargeError(
+            f"the request for {model} is larger than SageMaker takes: {message}",
+            hint="send a smaller batch",
+            cause=message,
+            original=message,
+        )
     if _NO_ENDPOINT.search(message):
         return UnknownEndpointError(
             f"there is no endpoint {endpoint} here: {message}",

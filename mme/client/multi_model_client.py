@@ -16,7 +16,7 @@ from mme.client.errors import InvalidRequestError, ModelNotReadyError
 from mme.client.explain import explain
 from mme.client.patience import Patience
 from mme.client.payload import check_payload
-from mme.client.targets import SupportsResolve, resolved
+from mme.client.targets import SupportsResolve, check_endpoint, check_models, resolved
 from mme.client.warming import PROBE, Warmed, shows_loaded
 from mme.client.workers import run_bounded
 from mme.errors import MmeError
@@ -72,7 +72,7 @@ class MultiModelClient:
         aliases: SupportsResolve | None = None,
         queue: AsyncQueue | None = None,
     ) -> None:
-        self.endpoint_name = endpoint_name
+        self.endpoint_name = check_endpoint(endpoint_name)
         self._client = client or runtime_client()
         self._patience = patience or Patience()
         self._on_wait = on_wait
@@ -254,10 +254,18 @@ class MultiModelClient:
             return Warmed(model, error is None, time.perf_counter() - began, error)
 
         return run_bounded(
-            warm_one, models, concurrency=self._checked(concurrency), ordered=False, progress=progress
+            warm_one,
+            check_models(models),
+            concurrency=self._checked(concurrency),
+            ordered=False,
+            progress=progress,
         )
 
     def _outcome(self, index: int, given: Call | tuple[str, Mapping[str, Array]], stop: Event) -> Outcome:
+        if not isinstance(given, Call) and (isinstance(given, str) or len(given) != 2):
+            raise InvalidRequestError(
+                f"{given!r} is no call", hint="give a Call, or a pair of a model's name and its inputs"
+            )
         call = given if isinstance(given, Call) else Call(*given)
         began = time.perf_counter()
         outputs: dict[str, Array] | None = None

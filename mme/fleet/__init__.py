@@ -12,7 +12,7 @@ from mme.fleet.memory import (
     NoRoomError,
     TooLargeError,
 )
-from mme.fleet.routing import InstanceView, VariantView, choose_instance, choose_variant
+from mme.fleet.routing import InstanceView, Placement, VariantView, choose_instance, choose_variant
 
 __all__ = [
     "Admission",
@@ -23,6 +23,7 @@ __all__ = [
     "ModelMemory",
     "ModelState",
     "NoRoomError",
+    "Placement",
     "TooLargeError",
     "VariantView",
     "choose_instance",

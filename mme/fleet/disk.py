@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mme.fleet.memory import EvictionOrder
+
 
 class DiskFullError(Exception):
     """What may not be deleted leaves too little room.
@@ -32,6 +34,8 @@ class _Kept:
     complete: bool = False
     pinned: bool = False
     last_use: int = 0
+    begun: int = 0
+    uses: int = 0
 
 
 @dataclass(slots=True)
@@ -43,9 +47,11 @@ class ModelDisk:
 
     Args:
         budget: bytes that all unpacked archives together may take; at least 1.
+        order: which archive is deleted first. AWS says "unused models", in no stated order.
     """
 
     budget: int
+    order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -75,7 +81,8 @@ class ModelDisk:
         """An archive starts to come in. ValueError where it is here, or coming in, already."""
         if model in self._kept:
             raise ValueError(f"{model} is on the disk already")
-        self._kept[model] = _Kept(last_use=self._tick())
+        now = self._tick()
+        self._kept[model] = _Kept(last_use=now, begun=now)
 
     def grow(self, model: str, more: int) -> tuple[str, ...]:
         """Take ``more`` bytes for an archive that is coming in.
@@ -91,12 +98,11 @@ class ModelDisk:
             raise ValueError(f"{model} can't grow by {more} bytes")
         used = self.used
         chosen: list[str] = []
-        for name in self.models:
+        for name in self._leaving():
             if used + more <= self.budget:
                 break
-            if self._kept[name].complete and not self._kept[name].pinned:
-                chosen.append(name)
-                used -= self._kept[name].size
+            chosen.append(name)
+            used -= self._kept[name].size
         if used + more > self.budget:
             raise DiskFullError(model, growing.size + more, self.budget)
         for name in chosen:
@@ -115,6 +121,7 @@ class ModelDisk:
         if kept is None or not kept.complete:
             return False
         kept.pinned = True
+        kept.uses += 1
         kept.last_use = self._tick()
         return True
 
@@ -128,6 +135,15 @@ class ModelDisk:
     def drop(self, model: str) -> bool:
         """Forget it, complete or not, pinned or not. False where it is not here."""
         return self._kept.pop(model, None) is not None
+
+    def _leaving(self) -> list[str]:
+        """Archives that may be deleted, the first to go first."""
+        idle = [name for name in self.models if self._kept[name].complete and not self._kept[name].pinned]
+        if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
+            idle.sort(key=lambda name: self._kept[name].uses)
+        elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
+            idle.sort(key=lambda name: self._kept[name].begun)
+        return idle
 
     def _tick(self) -> int:
         self._ticks += 1

@@ -23,7 +23,7 @@ from mme.fleet.memory import (
     NoRoomError,
     TooLargeError,
 )
-from mme.fleet.routing import InstanceView, choose_instance
+from mme.fleet.routing import InstanceView, Placement, choose_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class FleetShape:
         keep_loaded: False for ``ModelCacheSetting=Disabled``.
         unload: seconds that an unload takes.
         order: which idle model leaves the memory first.
+        disk_order: which unused archive leaves the disk first.
+        placement: see `choose_instance`.
     """
 
     instances: int
@@ -64,6 +66,8 @@ class FleetShape:
     keep_loaded: bool = True
     unload: float = 2.0
     order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
+    disk_order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
+    placement: Placement = Placement.MOST_FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,11 @@ class _Replay:
         self._answers: list[Answered | None] = [None] * len(arrivals)
         self._events: list[Event] = []
         self._instances = [
-            _Instance(index, ModelMemory(shape.memory, shape.keep_loaded, shape.order), ModelDisk(shape.disk))
+            _Instance(
+                index,
+                ModelMemory(shape.memory, shape.keep_loaded, shape.order),
+                ModelDisk(shape.disk, shape.disk_order),
+            )
             for index in range(shape.instances)
         ]
 
@@ -208,7 +216,9 @@ class _Replay:
     def _arrive(self, number: int) -> None:
         model = self._arrivals[number].model
         views = [_view(instance, model) for instance in self._instances]
-        instance = self._instances[choose_instance(views, spill_at=self._shape.spill_at)]
+        shape = self._shape
+        chosen = choose_instance(views, spill_at=shape.spill_at, placement=shape.placement)
+        instance = self._instances[chosen]
         instance.in_flight[model] = instance.in_flight.get(model, 0) + 1
         if instance.memory.acquire(model):
             self._answer(instance, number, hit=True)

@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Placement(Enum):
+    """Where a model goes that no instance has, or that is too busy where it is. Nobody publishes it."""
+
+    MOST_FREE = "most-free"
+    """The instance with the most free memory."""
+    LEAST_BUSY = "least-busy"
+    """The one that answers the fewest requests now; of those, the one with the most free memory."""
+    FIRST = "first"
+    """The first by its number: one after the other fills up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +44,14 @@ class InstanceView:
     available: bool = True
 
 
-def choose_instance(instances: Sequence[InstanceView], *, spill_at: int = 8) -> int:
+def choose_instance(
+    instances: Sequence[InstanceView], *, spill_at: int = 8, placement: Placement = Placement.MOST_FREE
+) -> int:
     """Pick the instance for one request; returns its ``index``.
 
     A holder wins while it answers fewer than ``spill_at`` requests for the model; then the model
-    spills to the emptiest instance that does not hold it, or, where all hold it, to the least busy.
+    spills to an instance that does not hold it, chosen by ``placement``, or, where all hold it, to the
+    least busy.
 
     Raises:
         ValueError: there is no instance, or ``spill_at`` is below 1.
@@ -52,6 +67,10 @@ def choose_instance(instances: Sequence[InstanceView], *, spill_at: int = 8) -> 
         best = min(holders, key=lambda view: (view.model_in_flight, view.in_flight, view.index))
         if best.model_in_flight < spill_at or not others:
             return best.index
+    if placement is Placement.FIRST:
+        return min(view.index for view in others)
+    if placement is Placement.LEAST_BUSY:
+        return min(others, key=lambda view: (view.in_flight, -view.free, view.index)).index
     return min(others, key=lambda view: (-view.free, view.in_flight, view.index)).index
 
 

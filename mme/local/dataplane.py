@@ -99,7 +99,7 @@ class DataPlane:
 
     async def _answer(self, call: Call, trace: Trace) -> Invocation:
         if len(call.body) > self._settings.payload_bytes:
-            raise outcome.too_large(len(call.body), self._settings.payload_bytes)
+            raise outcome.too_large(self._settings.payload_bytes)
         serving = await self._current(call)
         model = call.checked_model()
         variant, instance = serving.choose(model, call.target_variant)

@@ -120,13 +120,13 @@ async def _invoke(
 async def _payload(request: web.Request, most: int) -> bytes:
     """The body, read no further than the limit. InvocationError where it is larger."""
     if (request.content_length or 0) > most:
-        raise outcome.too_large(request.content_length or 0, most)
+        raise outcome.too_large(most)
     pieces = []
     size = 0
     async for piece in request.content.iter_any():
         size += len(piece)
         if size > most:
-            raise outcome.too_large(size, most)
+            raise outcome.too_large(most)
         pieces.append(piece)
     return b"".join(pieces)
 

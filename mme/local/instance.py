@@ -63,7 +63,9 @@ class Instance:
         self._container = container
         self._folder = folder
         self._settings = settings
-        self._shelf = ArtifactShelf(folder / "models", fetch, settings.disk_bytes, timed)
+        self._shelf = ArtifactShelf(
+            folder / "models", fetch, settings.disk_bytes, settings.disk_eviction, timed
+        )
         self._models = ModelKeeper(
             name, container, self._shelf, settings, self._kill, keep_loaded=keep_loaded, timed=timed
         )

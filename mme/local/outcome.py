@@ -79,9 +79,12 @@ def target_model_unsupported(endpoint: str) -> InvocationError:
     )
 
 
-def too_large(size: int, most: int) -> InvocationError:
-    """400 for a payload over the limit."""
-    return validation_error(f"the payload of {size:,} bytes or more is over the limit of {most:,} bytes")
+def too_large(most: int) -> InvocationError:
+    """413 for a payload over the limit: an error without a name, for which botocore shows the status.
+
+    So it was seen in aws/sagemaker-python-sdk issue 171 and aws/amazon-sagemaker-examples issue 245.
+    """
+    return InvocationError("413", 413, f"HTTP content length exceeded {most} bytes.")
 
 
 def artifact_unavailable(bucket: str, key: str) -> InvocationError:

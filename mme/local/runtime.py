@@ -116,6 +116,8 @@ async def _serve(
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
                 "eviction": settings.eviction.value,
+                "disk_eviction": settings.disk_eviction.value,
+                "placement": settings.placement.value,
                 "spill_at": settings.spill_at,
             },
         }

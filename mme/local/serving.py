@@ -150,7 +150,9 @@ class Serving:
         ]
         self.requests += 1
         serving.requests += target_variant is None
-        return serving, serving.instances[choose_instance(views, spill_at=self._settings.spill_at)]
+        return serving, serving.instances[
+            choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
+        ]
 
     async def retire(self, instances: list[Instance]) -> None:
         """Let instances finish what they have, then stop them."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.catalog import limits
-from mme.fleet import EvictionOrder
+from mme.fleet import EvictionOrder, Placement
 
 DEFAULT_PORT = 4747
 
@@ -23,6 +23,8 @@ class LocalSettings(BaseSettings):
             framework, so this is an assumption to be set to what you see.
         disk_mib: disk of each instance for unpacked models, in MiB; no archive may unpack to more.
         eviction: which idle model leaves first: ``lru``, ``lfu`` or ``fifo``.
+        disk_eviction: which unused archive leaves a full disk first, likewise.
+        placement: where a model goes that no instance has: ``most-free``, ``least-busy`` or ``first``.
         payload_bytes: largest body of a request.
         load_seconds: most time for one download and load (AWS: 360).
         invoke_seconds: most time for one answer (AWS: 60).
@@ -41,6 +43,8 @@ class LocalSettings(BaseSettings):
     weight_factor: float = Field(1.5, gt=0)
     disk_mib: float = Field(8192, gt=0)
     eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
+    disk_eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
+    placement: Placement = Placement.MOST_FREE
     payload_bytes: int = Field(limits.PAYLOAD_MAX_BYTES, ge=1)
     load_seconds: float = Field(limits.LOAD_TIMEOUT_SECONDS, gt=0)
     invoke_seconds: float = Field(limits.INVOKE_TIMEOUT_SECONDS, gt=0)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mme.fleet import ModelDisk
+from mme.fleet import EvictionOrder, ModelDisk
 from mme.local.artifact import Artifact
 from mme.local.trace import Step, StepTimed, unseen
 
@@ -54,14 +54,22 @@ class ArtifactShelf:
         folder: where they go; made when needed.
         fetch: brings one.
         budget: bytes that all together may take; see `mme.fleet.ModelDisk`.
+        order: which one leaves first.
         timed: told of every download.
     """
 
-    def __init__(self, folder: Path, fetch: Fetch, budget: int, timed: StepTimed = unseen) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fetch: Fetch,
+        budget: int,
+        order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED,
+        timed: StepTimed = unseen,
+    ) -> None:
         self._timed = timed
         self._folder = folder
         self._fetch = fetch
-        self._disk = ModelDisk(budget)
+        self._disk = ModelDisk(budget, order)
         self._lock = threading.Lock()  # around the ledger and the files: downloads run in threads
         self._artifacts: dict[str, Artifact] = {}
         self._coming: dict[str, _Coming] = {}

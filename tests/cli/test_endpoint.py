@@ -184,8 +184,9 @@ def test_following_ends_with_ctrl_c(
 def test_top(mme: Callable, clients: AwsClients) -> None:
     ran = mme("endpoint", "top")
     assert ran.status == 0, ran.err
-    assert re.match(r"alpha_v0\.tar\.gz 5 2 0 2 \d\.\d\d s", ran.rows[2])
-    assert mme("endpoint", "top", "--count", "1").rows[-1].startswith("... 4 more models")
+    assert re.match(r"alpha_v0\.tar\.gz 5 2 0 2 \d\.\d\d s", ran.rows[1])
+    few = mme("endpoint", "top", "--count", "1")
+    assert (len(few.rows), few.err.startswith("... 4 more models")) == (2, True)
     busiest = mme("endpoint", "top", "--json").json[0]
     assert (busiest["model"], busiest["invocations"]) == ("alpha_v0.tar.gz", 5)
     assert mme("endpoint", "top", "--since", "1s").err.startswith("no models")

@@ -98,6 +98,14 @@ TRITON = {
         "the process that runs it has ended",
         "mme endpoint logs",
     ),
+    "an empty body": (
+        "Raw request must only have 1 input (found 1) to be deduced but got 2 inputs in 'm' model "
+        "configuration",
+        FaultKind.INPUT,
+        "it is neither KServe v2 JSON nor Triton's binary form, and it is no raw request either: those are "
+        "for models with one input",
+        "send tensors by infer()",
+    ),
     "the whole container crashed": (
         "the container ended while it answered and is started again: Connection reset by peer",
         FaultKind.UNHEALTHY,

@@ -14,6 +14,8 @@ from mme.client import (
     ModelFailedError,
     ModelLoadError,
     ModelOutOfMemoryError,
+    PayloadTooLargeError,
+    ReplyError,
     ServiceFaultError,
     ThrottledError,
     UnhealthyModelError,
@@ -58,6 +60,13 @@ def test_access_denied_names_the_condition_on_target_models() -> None:
 def test_access_denied_outright_is_mended_by_no_grant() -> None:
     error = error_of("AccessDeniedException", f"{USER}{ENDPOINT} with an explicit deny in an SCP")
     assert "no grant helps" in (error.hint or "")
+
+
+def test_a_body_that_sagemaker_finds_too_large() -> None:
+    error = error_of("413", "HTTP content length exceeded 25000000 bytes.")
+    assert isinstance(error, PayloadTooLargeError)
+    assert error.hint == "send a smaller batch"
+    assert "HTTP content length exceeded 25000000 bytes." in error.message
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "Throttling"])
@@ -122,3 +131,15 @@ def test_errors_travel_between_processes() -> None:
     assert type(copy) is ModelOutOfMemoryError
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
+
+
+def test_a_web_servers_own_404_is_not_aws() -> None:
+    error = error_of("404", "<!doctype html>\n<title>404 Not Found</title>")
+    assert isinstance(error, ReplyError)
+    assert "does not answer like AWS" in error.message
+
+
+def test_a_fault_is_one_line() -> None:
+    error = error_of("503", "<html>\n<h1>busy</h1>\n</html>")
+    assert isinstance(error, ServiceFaultError)
+    assert error.cause == "503: <html> <h1>busy</h1> </html>"

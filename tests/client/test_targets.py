@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mme.client import InvalidTargetError
+from mme.client import InvalidRequestError, InvalidTargetError
+from mme.client.targets import check_endpoint
 from mme.errors import MmeError
 
 from .test_many import answer_of
@@ -47,4 +48,36 @@ def test_unknown_aliases_are_never_sent(service, make_client) -> None:
         make_client(aliases=Names("")).invoke("add_sub@prod", b"")
     (outcome,) = make_client().infer_many([("add_sub@prod", {"X": np.zeros(1, np.float32)})])
     assert isinstance(outcome.error, InvalidTargetError)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "no pe", "a" * 64, "-a", "a/b", "arn:aws:sagemaker:::endpoint/x", None]
+)
+def test_what_is_no_endpoints_name(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match="can't be an endpoint's name") as caught:
+        check_endpoint(name)
+    assert repr(name) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (None, "the model's name is None"),
+        (" x.tar.gz", "a space"),
+        ("x.tar.gz ", "a space"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_no_model(service, make_client, target: str, words: str) -> None:
+    with pytest.raises(InvalidTargetError, match=words):
+        make_client().invoke(target, b"x")
+    assert service.requests == []
+
+
+def test_one_name_is_not_taken_letter_by_letter(service, make_client) -> None:
+    with pytest.raises(InvalidTargetError, match=r"a list of names, not one: \['a_v0\.tar\.gz'\]"):
+        list(make_client().warm("a_v0.tar.gz"))
+    with pytest.raises(InvalidRequestError, match=r"'a_v0\.tar\.gz' is no call"):
+        list(make_client().infer_many(["a_v0.tar.gz"]))
     assert service.requests == []

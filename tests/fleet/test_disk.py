@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mme.fleet import DiskFullError, ModelDisk
+from mme.fleet import DiskFullError, EvictionOrder, ModelDisk
 
 
 def keep(disk: ModelDisk, model: str, size: int) -> tuple[str, ...]:
@@ -22,6 +22,24 @@ def test_archives_stay_until_others_need_the_room_least_recently_used_first() ->
     assert keep(disk, "c", 40) == ("b",)
     assert set(disk.models) == {"a", "c"}
     assert disk.used == 80
+
+
+@pytest.mark.parametrize(
+    ("order", "leaves"),
+    [
+        (EvictionOrder.LEAST_RECENTLY_USED, "b"),
+        (EvictionOrder.LEAST_FREQUENTLY_USED, "c"),
+        (EvictionOrder.FIRST_IN_FIRST_OUT, "a"),
+    ],
+)
+def test_who_leaves_first_can_be_set(order: EvictionOrder, leaves: str) -> None:
+    disk = ModelDisk(90, order)
+    for model in "abc":
+        keep(disk, model, 30)
+    for model in "bbacaa":
+        disk.pin(model)
+        disk.unpin(model)
+    assert keep(disk, "d", 30) == (leaves,)
 
 
 def test_what_is_pinned_or_coming_in_is_never_deleted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.fleet import EvictionOrder, ModelDisk, ModelMemory, ModelState
+from mme.fleet import EvictionOrder, ModelDisk, ModelMemory, ModelState, Placement
 from mme.fleet.replay import Answered, Arrival, Deed, Event, FleetShape, ModelFacts, Outcome, replay
 
 FACTS = ModelFacts(weight=40, size=30, download=1, load=2)
@@ -48,6 +48,15 @@ def test_a_small_disk_deletes_what_is_not_in_memory() -> None:
     outcome = replay(trace((0, "a"), (10, "b"), (20, "c"), (30, "a")), models, shape(disk=70))
     assert deeds(outcome, Deed.DELETE) == [(22, "a"), (32, "b")]
     assert [answer.refused for answer in outcome.answers] == [None] * 4
+
+
+def test_a_variant_can_fill_one_instance_after_the_other() -> None:
+    models, arrivals = dict.fromkeys("ab", FACTS), trace((0, "a"), (50, "b"))
+    used = {}
+    for placement in Placement:
+        outcome = replay(arrivals, models, FleetShape(2, memory=100, disk=1000, placement=placement))
+        used[placement] = {answer.instance for answer in outcome.answers}
+    assert used == {Placement.MOST_FREE: {0, 1}, Placement.LEAST_BUSY: {0, 1}, Placement.FIRST: {0}}
 
 
 def test_cache_disabled_downloads_for_every_call() -> None:

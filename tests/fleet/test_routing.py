@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.fleet import InstanceView, VariantView, choose_instance, choose_variant
+from mme.fleet import InstanceView, Placement, VariantView, choose_instance, choose_variant
 
 
 def view(index: int, *, holds: bool = False, model: int = 0, total: int = 0, free: int = 100) -> InstanceView:
@@ -21,6 +21,17 @@ def test_a_holder_wins_over_an_emptier_instance() -> None:
 def test_a_busy_model_spills_to_an_instance_that_lacks_it() -> None:
     views = [view(0, holds=True, model=8, total=8), view(1, free=5), view(2, free=50)]
     assert choose_instance(views) == 2
+
+
+@pytest.mark.parametrize(
+    ("placement", "index"), [(Placement.MOST_FREE, 3), (Placement.LEAST_BUSY, 2), (Placement.FIRST, 1)]
+)
+@pytest.mark.parametrize("busy", [8, 0])
+def test_where_a_new_model_goes_can_be_set(placement: Placement, index: int, busy: int) -> None:
+    holder = [view(0, holds=True, model=busy, total=busy)] if busy else [view(0, total=90, free=0)]
+    views = [*holder, view(1, total=5, free=10), view(2, total=1, free=20), view(3, total=9, free=30)]
+    chosen = choose_instance(views, placement=placement)
+    assert chosen == (0 if placement is Placement.FIRST and not busy else index)
 
 
 def test_where_all_hold_the_model_the_least_busy_answers() -> None:

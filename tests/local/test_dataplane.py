@@ -63,7 +63,9 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float) -> AsyncIterator[World]:
+async def a_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float | str
+) -> AsyncIterator[World]:
     def new_container(name: str, environment: Mapping[str, str], folder: Path) -> FakeContainer:
         container = FakeContainer()
         container.fail_start = world.fail_start
@@ -273,7 +275,6 @@ def test_variants_share_the_requests_by_weight_unless_one_is_named(
         (Call("e", "x" * 1025, b""), "at most 1024"),
         (Call("e", "a\udce9.tar.gz", b""), "characters that are not allowed"),
         (Call("e", " a", b""), "characters that are not allowed"),
-        (Call("e", "a", bytes(25_000_001)), "over the limit"),
         (Call("single", "a", b""), "not a multi-model endpoint and does not support target model header"),
     ],
 )
@@ -287,6 +288,33 @@ def test_requests_that_cannot_be_answered_are_validation_errors(
             with pytest.raises(InvocationError, match=message) as caught:
                 await world.plane.invoke(call)
             assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("placement", "instances"), [("most-free", [1, 1]), ("first", [0, 2])])
+def test_where_new_models_go_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placement: str, instances: list[int]
+) -> None:
+    async def story() -> None:
+        async with a_world(tmp_path, monkeypatch, placement=placement) as world:
+            world.deploy(an_endpoint(counts={"AllTraffic": 2}))
+            for model in "ab":
+                await world.call(model=model)
+            assert sorted(len(container.loaded) for container in world.containers) == instances
+
+    asyncio.run(story())
+
+
+def test_a_payload_over_the_limit_is_an_error_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with a_world(tmp_path, monkeypatch, payload_bytes=10) as world:
+            world.deploy(an_endpoint())
+            with pytest.raises(InvocationError, match=r"HTTP content length exceeded 10 bytes\.") as caught:
+                await world.plane.invoke(Call("e", "a", bytes(11)))
+            assert (caught.value.name, caught.value.status) == ("413", 413)
 
     asyncio.run(story())
 

@@ -120,8 +120,8 @@ def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(chunked:
             yield bytes(1_000_000)
 
     reply, body = ask(plane, content=pieces() if chunked else bytes(25_000_001))
-    assert reply.status == 400
-    assert "over the limit of 25,000,000 bytes" in json.loads(body)["Message"]
+    assert reply.status == 413
+    assert json.loads(body)["Message"] == "HTTP content length exceeded 25000000 bytes."
     assert plane.asked == []
 
 

@@ -209,6 +209,26 @@ def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -> None
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(("order", "gone"), [("lru", "b"), ("fifo", "a")])
+def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gone: str) -> None:
+    fetched: list[str] = []
+
+    def bring(wanted: Order) -> Artifact:
+        fetched.append(wanted.model)
+        wanted.reserve(MIB)
+        (wanted.folder / "model").mkdir(parents=True)
+        return Artifact(wanted.folder / "model", MIB)
+
+    async def story() -> None:
+        settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
+        async with an_instance(tmp_path, FakeContainer(), fetch=bring, **settings) as instance:
+            for model in ("a", "b", "a", "c", "d", gone):
+                assert (await instance.invoke(model, b"", {})).ok
+        assert fetched == ["a", "b", "c", "d", gone]
+
+    asyncio.run(story())
+
+
 def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: Path) -> None:
     async def story() -> None:
         container = FakeContainer()

@@ -10,7 +10,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -93,9 +92,11 @@ def test_a_loaded_model_goes_on_after_its_archive_was_deleted(endpoint: Endpoint
     assert number(endpoint.invoke("a_v0.tar.gz", body(2))) == 4
 
 
-def test_killing_triton_loses_no_later_request(endpoint: Endpoint) -> None:
+def test_killing_triton_loses_no_later_request(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.publish("a_v0.tar.gz", a_model())
-    endpoint.publish("slow_v0.tar.gz", a_model("(time.sleep(30), x)[1]"))
+    read = tmp_path / "read"
+    slow = f"(open({str(read)!r}, 'w').close(), time.sleep(300), x)[2]"
+    endpoint.publish("slow_v0.tar.gz", a_model(slow))
     assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     in_flight: list[BaseException] = []
@@ -108,10 +109,10 @@ def test_killing_triton_loses_no_later_request(endpoint: Endpoint) -> None:
 
     caller = threading.Thread(target=call_slow)
     caller.start()
-    children = psutil.Process(instance["pid"])
-    wait_for(lambda: len(children.children(recursive=True)) == 2)  # slow's python process is up
+    wait_for(read.exists)
     # Long enough that nobody can take it for a request that a dying Triton never read.
-    wait_for(lambda: longest_in_flight(endpoint) > 1)
+    so_far = longest_in_flight(endpoint)
+    wait_for(lambda: longest_in_flight(endpoint) > so_far + 1)
     os.kill(instance["pid"], signal.SIGKILL)
     answers = [number(endpoint.invoke("a_v0.tar.gz", body(n))) for n in range(20)]
     assert answers == [2.0 * n for n in range(20)]

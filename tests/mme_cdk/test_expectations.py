@@ -275,6 +275,7 @@ def test_grants(stack: Stack, endpoint: MultiModelEndpoint, role: aws_iam.Role) 
             r"prefix \.\./x/ holds \. or \.\., which S3",
         ),
         (lambda: endpoint.grant_publish_models(role, prefix=None), r"prefix is None; it must be a text"),
+        (lambda: endpoint.grant_resolve_aliases("me"), r'grantee is "me"; it must be a role'),
         (lambda: endpoint.grant_read_models("me"), r'grantee is "me"; it must be a role, a user or another'),
     ]
     for call, fault in wrong:
@@ -379,6 +380,22 @@ def test_bounds_of_scaling(endpoint: MultiModelEndpoint) -> None:
         endpoint.auto_scale_instance_count(max_capacity="3")
     # The fault left nothing behind.
     endpoint.auto_scale_instance_count(max_capacity=3)
+
+
+def test_monitoring(endpoint: MultiModelEndpoint) -> None:
+    wrong: Any = [
+        ({"period": 60}, r"period is 60; it must be a Duration: use Duration\.seconds\(60\)"),
+        ({"thresholds": {"cpu_percent": 90}}, r"thresholds is .*; it must be an AlarmThresholds: use"),
+        ({"actions": []}, r"actions is \[\]; it must be a mapping of severities to actions: use"),
+        ({"minimum_requests": "10"}, r'minimum_requests is "10"; it must be a whole number: give 10,'),
+        ({"dashboard": None}, r"dashboard is None; it must be True or False"),
+        ({"variant_name": "Nope"}, r"there is no variant Nope: use one of AllTraffic"),
+    ]
+    for props, fault in wrong:
+        with pytest.raises(PropsError, match=fault):
+            endpoint.add_monitoring(**props)
+    # The faults left nothing behind.
+    endpoint.add_monitoring()
 
 
 def test_stores_buckets_and_images(stack: Stack) -> None:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import pytest
-from aws_cdk import Token
+from aws_cdk import Stack, Token
 
 from mme_cdk import PropsError
 from mme_cdk.validation import known, outside, require
 
 
-def test_every_fault_is_named_at_once() -> None:
-    with pytest.raises(PropsError, match=r"^Stack/Thing: first; second$") as raised:
-        require("first", None, "second", path="Stack/Thing")
+def test_every_fault_is_named_at_once(stack: Stack) -> None:
+    with pytest.raises(PropsError, match=r"^Test/Thing: first; second$") as raised:
+        require("first", None, "second", at=(stack, "Thing"))
     assert raised.value.faults == ("first", "second")
     assert isinstance(raised.value, ValueError)
+
+
+def test_the_construct_of_a_fault(stack: Stack) -> None:
+    with pytest.raises(PropsError, match=r"^Test: wrong$"):
+        require("wrong", at=stack)
+    with pytest.raises(PropsError, match=r"^wrong$"):
+        require("wrong")
 
 
 def test_no_fault_is_no_error() -> None:

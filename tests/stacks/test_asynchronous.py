@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +99,15 @@ def test_no_security_pack_finds_anything_in_it(folder: Path) -> None:
         if "/Async/" in where["constructPath"]
     ]
     assert found == []
+
+
+@pytest.mark.slow
+def test_cfn_lint(folder: Path) -> None:
+    cfn_lint = shutil.which("cfn-lint", path=str(Path(sys.executable).parent))
+    assert cfn_lint is not None
+    files = map(str, (folder / "assembly-prod").glob("*.template.json"))
+    done = subprocess.run([cfn_lint, "--", *files], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_package_holds_the_handler_and_nothing_else(folder: Path) -> None:

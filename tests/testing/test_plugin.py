@@ -141,7 +141,7 @@ def test_the_environment_is_as_it_was():
     assert "AWS_ENDPOINT_URL" not in os.environ
 
 def test_the_settings_are_the_projects(mme_endpoint):
-    with pytest.raises(ClientError, match="over the limit of 1,000 bytes"):
+    with pytest.raises(ClientError, match="HTTP content length exceeded 1000 bytes"):
         mme_endpoint.invoke("add_sub", b"x" * 1001)
 """,
             ini="mme_models = models/add_sub\nmme_missing = fail\n",

@@ -88,7 +88,7 @@ def checkov(tmp_path: Path) -> Path:
 @pytest.fixture
 def prod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        security_checkov, "templates", lambda folder: templates(folder, (environment("prod"),))
+        security_checkov, "templates", lambda folder, _: templates(folder, (environment("prod"),))
     )
 
 
@@ -105,7 +105,7 @@ def test_a_fault_is_said_and_the_status(
     checkov: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if a bucket's logs had been switched off without a word.
-    def without_logging(folder: Path) -> list[Path]:
+    def without_logging(folder: Path, _: object) -> list[Path]:
         files = templates(folder, (environment("prod"),))
         for file in files:
             content = json.loads(file.read_text())

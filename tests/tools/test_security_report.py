@@ -10,7 +10,9 @@ import pytest
 from mme.errors import MmeError
 from tools import security_report
 from tools.security.packs import PACKS
+from tools.security.policies import Policies
 from tools.security.purposes import PURPOSES
+from tools.security.synthesis import queued, templates
 from tools.security_report import COMPLIANCE, SECURITY, Report, filled
 
 
@@ -25,6 +27,24 @@ def test_the_packs_find_nothing_on_prod_that_is_not_accepted_with_a_reason(repor
     # Nothing to accept at all would mean that nothing was looked at.
     assert {one.pack for one in report.review.findings} == set(PACKS) - {"Serverless"}
     assert all(report.review.reasons(one) for one in report.review.findings)
+
+
+def test_nor_on_prod_with_a_queue(report: Report) -> None:
+    assert report.queue_review.left == ()
+    assert {one.pack for one in report.queue_review.findings} == set(PACKS)
+    assert all(report.queue_review.reasons(one) for one in report.queue_review.findings)
+    queue = report.queue_review.below("prod-queue/Serving/Async")
+    assert len(queue.findings) == len(report.queue_review.findings) - len(report.review.findings)
+
+
+def test_a_queue_changes_no_right_of_the_endpoints_role(report: Report, tmp_path: Path) -> None:
+    files = templates(tmp_path, (queued(),))
+    with_queue = [
+        replace(one, resources=tuple(each.replace("mme-prod-queue", "mme-prod") for each in one.resources))
+        for one in Policies.of_files(files).permissions()
+        if not one.holder.startswith("Async")
+    ]
+    assert with_queue == report.permissions
 
 
 def test_what_is_accepted_stands_at_the_construct_that_causes_it(report: Report) -> None:
@@ -46,13 +66,14 @@ def test_every_role_and_right_of_prod_is_on_the_page(report: Report) -> None:
     """By the templates as CloudFormation gets them, not by what the tables are made from."""
     text = SECURITY.read_text("utf-8")
     assert {one.holder for one in report.permissions if one.kind == "AWS::IAM::Role"} == {"EndpointRole"}
-    for one in report.permissions:
+    assert {one.holder for one in report.queue if one.kind == "AWS::IAM::Role"} == {"AsyncConsumerRole"}
+    for one in [*report.permissions, *report.queue]:
         assert f"### {one.holder} (" in text
         assert f"`{one.action}`" in text
 
 
 def test_a_purpose_that_explains_nothing_any_more_is_not_kept(report: Report) -> None:
-    explained = [*report.permissions, *report.pipeline, *report.tenants]
+    explained = [*report.permissions, *report.queue, *report.pipeline, *report.tenants]
     for purpose in PURPOSES:
         assert any(purpose.explains(one) for one in explained), purpose
 
@@ -139,6 +160,8 @@ def test_an_unexplained_right_is_said_with_the_way_out(
 def test_a_reason_that_nobody_gave_is_a_fault(report: Report) -> None:
     unsaid = Report(report.folder)
     unsaid.__dict__["review"] = report.review
+    unsaid.__dict__["queue_review"] = report.queue_review
+    unsaid.__dict__["queue_exemptions"] = []
     unsaid.__dict__["exemptions"] = [replace(report.exemptions[0], reason="")]
     (fault,) = unsaid.faults()
     assert fault.endswith("is passed over without a reason")

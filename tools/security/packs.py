@@ -72,6 +72,18 @@ class Review:
         """Why the finding is accepted; nothing where it is not."""
         return tuple(dict.fromkeys(one.reason for one in self.acceptances if one.covers(finding)))
 
+    def below(self, path: str) -> Review:
+        """The part of it that speaks of the construct at this path and of all below it."""
+
+        def inside(one: Finding | Acceptance) -> bool:
+            return one.path == path or one.path.startswith(f"{path}/")
+
+        return Review(
+            tuple(filter(inside, self.findings)),
+            tuple(filter(inside, self.left)),
+            tuple(filter(inside, self.acceptances)),
+        )
+
     def faults(self) -> list[str]:
         """Findings that nothing accepts, acceptances without a reason, and those that nothing needs."""
         return [

@@ -45,6 +45,78 @@ _OWNER: Final = (
     "of which this app has none but those in these tables"
 )
 
+_CONSUMER: Final = (
+    Purpose(
+        "AsyncConsumerRole",
+        ("sts:AssumeRole",),
+        "the one function that takes requests out of the queue runs with the role",
+    ),
+    Purpose(
+        "AsyncConsumerRole", ("logs:CreateLogStream", "logs:PutLogEvents"), "the function's own log group"
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+        "traces of requests that are slow; the actions take no resource",
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("sagemaker:InvokeEndpoint",),
+        "calls the endpoint for whoever may send to the queue, so for every model: `grant_submit` is as much "
+        "as a call of each",
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("s3:GetObject",),
+        "the requests' bodies, and whether a request is settled already",
+    ),
+    Purpose(
+        "AsyncConsumerRole", ("s3:PutObject",), "answers, failures, and that a request is settled; no input"
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("s3:ListBucket",),
+        "without it S3 answers 403 and not 404 for an object that is not there",
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"),
+        "a request that nobody can read goes to the dead letters, with its reason",
+        resource="<AsyncDeadLetters>",
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        (
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+        ),
+        "takes requests, puts off those whose model is loading, deletes those that are settled",
+        resource="<AsyncQueue>",
+    ),
+    Purpose(
+        "AsyncConsumerRole",
+        ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
+        "requests, answers, notifications and the function's variables are encrypted with this key, which "
+        "encrypts nothing else",
+    ),
+    Purpose("AsyncConsumerRole", ("sns:Publish",), "tells of each answer and each failure"),
+    Purpose(
+        "AsyncKey",
+        ("kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
+        "CloudWatch Logs encrypts the function's log; the context binds it to log groups of this account",
+        principal=r"logs\..*",
+    ),
+    Purpose(
+        "Async(Queue|DeadLetters)Policy",
+        ("sqs:*",),
+        "nobody sends or receives without TLS",
+        principal=r"\*",
+    ),
+)
+
 PURPOSES: Final = (
     Purpose(
         "EndpointRole",
@@ -77,27 +149,28 @@ PURPOSES: Final = (
         ("ecr:GetAuthorizationToken",),
         "signs in to ECR; it takes no resource and reads nothing by itself",
     ),
-    Purpose("Model.*Policy", ("s3:*",), "nobody reads or writes without TLS", principal=r"\*"),
+    Purpose("(Model|Async).*Policy", ("s3:*",), "nobody reads or writes without TLS", principal=r"\*"),
     Purpose(
         "ModelBucketAccessLogsPolicy",
         ("s3:PutObject",),
         "S3 delivers the models' access logs, of this bucket and account only",
         principal=r"logging\.s3\.amazonaws\.com",
     ),
-    Purpose("ModelKey|AlarmsKey", ("kms:*",), _OWNER, principal=r".*:root"),
+    Purpose("(Model|Alarms|Async)Key", ("kms:*",), _OWNER, principal=r".*:root"),
     Purpose(
         "AlarmsKey",
         ("kms:Decrypt", "kms:GenerateDataKey*"),
         "alarms of this account write to the encrypted topic; SNS's own key would keep them out",
         principal=r"cloudwatch\.amazonaws\.com",
     ),
-    Purpose("AlarmsPolicy", ("sns:Publish",), "nobody publishes without TLS", principal=r"\*"),
+    Purpose("(Alarms|Async.*)Policy", ("sns:Publish",), "nobody publishes without TLS", principal=r"\*"),
     Purpose(
         "AlarmsPolicy",
         ("sns:Publish",),
         "alarms of this account tell who is subscribed",
         principal=r"cloudwatch\.amazonaws\.com",
     ),
+    *_CONSUMER,
     Purpose(
         "Diff",
         ("sts:AssumeRoleWithWebIdentity",),

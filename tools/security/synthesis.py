@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,16 @@ def context(folder: Path = ROOT) -> dict[str, Any]:
 def production(app: App) -> None:
     """Fill the app with the prod environment."""
     MmeStage(app, environment=environment("prod"))
+
+
+def queued() -> Environment:
+    """Prod with what it may have besides: the queue for asynchronous requests."""
+    return replace(environment("prod"), name="prod-queue", asynchronous=True)
+
+
+def production_with_queue(app: App) -> None:
+    """Fill the app with the prod environment and a queue."""
+    MmeStage(app, environment=queued())
 
 
 def environment(name: str) -> Environment:

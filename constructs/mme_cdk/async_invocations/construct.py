@@ -123,7 +123,7 @@ class AsyncInvocations(Construct):
             "objects_expire_after and access_logs_bucket are of the default bucket: set them up in yours"
             if bucket is not None and (objects_expire_after or access_logs_bucket)
             else None,
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         self.prefixes = places

@@ -19,7 +19,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge_wildcards
+from mme_cdk.acknowledgements import acknowledge_checkov, acknowledge_lint, acknowledge_wildcards
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 CONSUMER: Final = "async-invocations"
@@ -95,23 +95,24 @@ class ConsumerFunction(aws_lambda.Function):
             "an SQS source has no destination: its queue has a dead-letter queue",
             "LambdaEventSourceMappingDestination",
         )
-        acknowledge_packs(
-            self,
+        acknowledge_lint(self, "W3005", "CDK names the role beside its policy, for which the function waits")
+        lettered = (
             "only the queue invokes it, and its queue has a dead-letter queue; a function's own is for "
-            "asynchronous invocations",
-            "LambdaDLQ",
+            "asynchronous invocations"
         )
-        acknowledge_packs(
-            self,
-            "it speaks to AWS's own endpoints only, by TLS and with IAM, and holds no address in any network",
-            "LambdaInsideVPC",
+        acknowledge_packs(self, lettered, "LambdaDLQ")
+        acknowledge_checkov(self, "CKV_AWS_116", lettered)
+        outside = (
+            "it speaks to AWS's own endpoints only, by TLS and with IAM, and holds no address in any network"
         )
+        acknowledge_packs(self, outside, "LambdaInsideVPC")
+        acknowledge_checkov(self, "CKV_AWS_117", outside)
         if reserved_concurrency is None:
-            acknowledge_packs(
-                self,
-                "the queue's max_concurrency bounds it and takes nothing from the account's other functions",
-                "LambdaConcurrency",
+            bounded = (
+                "the queue's max_concurrency bounds it and takes nothing from the account's other functions"
             )
+            acknowledge_packs(self, bounded, "LambdaConcurrency")
+            acknowledge_checkov(self, "CKV_AWS_115", bounded)
         acknowledge_packs(
             role,
             "the role's only policy is made by this construct, statement by statement",

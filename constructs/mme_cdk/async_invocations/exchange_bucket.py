@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
 from constructs import Construct
 
+from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.async_invocations.packs import acknowledge_packs
 from mme_cdk.validation import require, seconds
 
@@ -43,7 +44,7 @@ class ExchangeBucket(aws_s3.Bucket):
             f"expire_after is {length / 86400:g} days; it must be at least 15, as dead letters stay 14"
             if length < 15 * 86400
             else None,
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(
             scope,
@@ -65,15 +66,14 @@ class ExchangeBucket(aws_s3.Bucket):
             server_access_logs_prefix="async/" if access_logs_bucket else None,
             removal_policy=removal_policy,
         )
-        acknowledge_packs(
-            self,
-            "objects here are written once and expire: versions and copies of them would only outlive them",
-            "S3BucketVersioningEnabled",
-            "S3BucketReplicationEnabled",
+        passing = (
+            "objects here are written once and expire: versions and copies of them would only outlive them"
         )
+        acknowledge_packs(self, passing, "S3BucketVersioningEnabled", "S3BucketReplicationEnabled")
+        acknowledge_checkov(self, "CKV_AWS_21", passing)
         if access_logs_bucket is None:
-            acknowledge_packs(
-                self,
-                "what is here passes through; give access_logs_bucket where its readers are to be logged",
-                "S3BucketLoggingEnabled",
+            unlogged = (
+                "what is here passes through; give access_logs_bucket where its readers are to be logged"
             )
+            acknowledge_packs(self, unlogged, "S3BucketLoggingEnabled")
+            acknowledge_checkov(self, "CKV_AWS_18", unlogged)

@@ -7,12 +7,14 @@ from typing import Final
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
-_PACKS: Final = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
-_OTHER_NAMES: Final = {
-    "S3BucketLoggingEnabled": ("AwsSolutions-S1",),
-    "LambdaDLQ": ("Serverless-LambdaDLQ",),
+_CONFIG: Final = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
+# Where it is not the four that share AWS Config's rules. A pack that lacks a rule needs no exception from it.
+_NAMES: Final = {
+    "LambdaConcurrency": tuple(f"{pack}-LambdaConcurrency" for pack in _CONFIG[:3]),
+    "LambdaDLQ": (*(f"{pack}-LambdaDLQ" for pack in _CONFIG[:3]), "Serverless-LambdaDLQ"),
     "LambdaEventSourceMappingDestination": ("Serverless-LambdaEventSourceMappingDestination",),
     "LambdaLatestVersion": ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"),
+    "S3BucketLoggingEnabled": (*(f"{pack}-S3BucketLoggingEnabled" for pack in _CONFIG), "AwsSolutions-S1"),
     "SQSRedrivePolicy": ("Serverless-SQSRedrivePolicy",),
 }
 
@@ -25,6 +27,5 @@ def acknowledge_packs(scope: IConstruct, reason: str, *rules: str) -> None:
         reason: why it is right as it is.
         rules: the rules' names without the pack's, such as `LambdaDLQ`.
     """
-    names = [f"{pack}-{rule}" for rule in rules for pack in _PACKS]
-    names += [name for rule in rules for name in _OTHER_NAMES.get(rule, ())]
+    names = [name for rule in rules for name in _NAMES.get(rule, tuple(f"{pack}-{rule}" for pack in _CONFIG))]
     Validations.of(scope).acknowledge(*(Acknowledgment(id=name, reason=reason) for name in names))

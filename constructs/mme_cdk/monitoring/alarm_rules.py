@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import aws_cloudwatch
-
-from mme_cdk.monitoring.metrics import MonitoringMetrics
+from mme_cdk.monitoring.figures import Figure, Figures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +20,7 @@ class AlarmRule:
         unit: of the thresholds: `%` or `s`.
         low: the least threshold that makes sense.
         high: the greatest one.
-        figure: makes it from the endpoint's metrics.
+        figure: what it watches.
         below: whether a figure below the threshold is the bad one.
         periods: how many periods in a row it must be bad.
         gpu: whether only GPU instances have it.
@@ -35,7 +33,7 @@ class AlarmRule:
     unit: str
     low: float
     high: float
-    figure: Callable[[MonitoringMetrics], aws_cloudwatch.IMetric]
+    figure: Callable[[Figures], Figure]
     defaults: Mapping[str, float]
     below: bool = False
     periods: int = 3
@@ -59,7 +57,7 @@ def _share(prop: str, title: str, meaning: str, metric: str, **defaults: float) 
         unit="%",
         low=0,
         high=100,
-        figure=lambda metrics: metrics.share_of_requests(metric, meaning),
+        figure=lambda figures: figures.share_of_requests(metric, meaning),
         defaults=defaults,
     )
 
@@ -72,7 +70,7 @@ def _utilization(prop: str, title: str, meaning: str, metric: str, **defaults: f
         unit="%",
         low=1,
         high=100,
-        figure=lambda metrics: metrics.percent(metric, meaning, statistic="Maximum"),
+        figure=lambda figures: figures.percent(metric, meaning, statistic="Maximum"),
         defaults=defaults,
         periods=5,
         gpu=metric.startswith("GPU"),
@@ -111,7 +109,7 @@ ALARM_RULES: Final[tuple[AlarmRule, ...]] = (
         low=0.001,
         # After this time SageMaker itself gives the request up.
         high=60,
-        figure=lambda metrics: metrics.seconds("ModelLatency", "Latency p99", "p99"),
+        figure=lambda figures: figures.seconds("ModelLatency", "Latency p99", "p99"),
         defaults={"critical": 30, "warning": 10},
     ),
     AlarmRule(
@@ -122,7 +120,7 @@ ALARM_RULES: Final[tuple[AlarmRule, ...]] = (
         low=0.1,
         # After this time SageMaker gives a load up.
         high=360,
-        figure=lambda metrics: metrics.seconds("ModelLoadingWaitTime", "Load wait p90", "p90"),
+        figure=lambda figures: figures.seconds("ModelLoadingWaitTime", "Load wait p90", "p90"),
         defaults={"critical": 180, "warning": 30},
     ),
     AlarmRule(
@@ -132,7 +130,7 @@ ALARM_RULES: Final[tuple[AlarmRule, ...]] = (
         unit="%",
         low=1,
         high=100,
-        figure=lambda metrics: metrics.cache_hit_percent("Cache hits"),
+        figure=lambda figures: figures.cache_hit_percent("Cache hits"),
         defaults={"warning": 80},
         below=True,
         # New models and new instances begin with misses: a quarter of an hour of them is no beginning.
@@ -145,7 +143,7 @@ ALARM_RULES: Final[tuple[AlarmRule, ...]] = (
         unit="%",
         low=0.1,
         high=100,
-        figure=lambda metrics: metrics.share_of_requests(
+        figure=lambda figures: figures.share_of_requests(
             "ModelUnloadingTime", "Unloads per 100 requests", statistic="SampleCount"
         ),
         defaults={"critical": 50, "warning": 10},
@@ -158,7 +156,7 @@ ALARM_RULES: Final[tuple[AlarmRule, ...]] = (
         unit="%",
         low=1,
         high=100,
-        figure=lambda metrics: metrics.cpu_percent("CPU"),
+        figure=lambda figures: figures.cpu_percent("CPU"),
         defaults={"warning": 90},
         periods=10,
     ),

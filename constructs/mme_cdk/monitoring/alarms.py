@@ -9,6 +9,7 @@ from constructs import Construct
 
 from mme_cdk.monitoring.alarm_rules import ALARM_RULES, AlarmRule
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
+from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 
 _Comparison = aws_cloudwatch.ComparisonOperator
@@ -24,6 +25,7 @@ class AlarmFactory:
         self,
         scope: Construct,
         *,
+        figures: Figures,
         metrics: MonitoringMetrics,
         endpoint_name: str,
         name_prefix: str,
@@ -34,13 +36,15 @@ class AlarmFactory:
 
         Args:
             scope: the parent of each.
-            metrics: what they watch.
+            figures: what they watch.
+            metrics: of the endpoint.
             endpoint_name: for their descriptions.
             name_prefix: of their names.
             runbook_url: the page whose sections they link.
             actions: by severity, taken when an alarm goes off and when it is over.
         """
         self._scope = scope
+        self._figures = figures
         self._metrics = metrics
         self._endpoint_name = endpoint_name
         self._name_prefix = name_prefix
@@ -61,17 +65,24 @@ class AlarmFactory:
         for rule in ALARM_RULES:
             if (rule.gpu and not has_gpu) or (rule.prop == "cpu_percent" and not cpu_known):
                 continue
-            for severity, threshold in thresholds.of(rule).items():
-                made.setdefault(severity.lower(), []).append(self._alarm(rule, severity, threshold))
+            limits = thresholds.of(rule)
+            if not limits:
+                continue
+            # One figure for the alarms of all severities: every object costs at synthesis.
+            figure = self._metrics.metric(rule.figure(self._figures))
+            for severity, threshold in limits.items():
+                made.setdefault(severity.lower(), []).append(self._alarm(rule, figure, severity, threshold))
         return made
 
-    def _alarm(self, rule: AlarmRule, severity: str, threshold: float) -> aws_cloudwatch.Alarm:
+    def _alarm(
+        self, rule: AlarmRule, figure: aws_cloudwatch.IMetric, severity: str, threshold: float
+    ) -> aws_cloudwatch.Alarm:
         alarm = aws_cloudwatch.Alarm(
             self._scope,
             "".join(part.capitalize() for part in f"{rule.title}-{severity.lower()}".split("-")),
             alarm_name=f"{self._name_prefix}-{rule.title}-{severity.lower()}",
             alarm_description=self._description(rule, severity, threshold),
-            metric=rule.figure(self._metrics),
+            metric=figure,
             threshold=threshold,
             comparison_operator=_Comparison.LESS_THAN_THRESHOLD
             if rule.below

@@ -2,90 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from aws_cdk import aws_cloudwatch
+from aws_cdk import Aws, Stack, aws_cloudwatch
+from constructs import IConstruct
 
+from mme_cdk.monitoring.figures import Figure, Figures
 from mme_cdk.monitoring.log_queries import LogQuery
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 
 _WIDTH = 24
 """Columns of a CloudWatch dashboard."""
+_HEIGHT = 6
+"""Of a graph, in its rows."""
 
 
-class DashboardWidgets:
-    """Rows of widgets, from what callers see down to what the instances feel."""
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Lines over time.
 
-    def __init__(self, metrics: MonitoringMetrics, *, cpu_known: bool, has_gpu: bool) -> None:
+    Attributes:
+        title: above it.
+        figures: the lines.
+        axis: what the left axis says.
+        high: where that ends; None = with the data.
+    """
+
+    title: str
+    figures: Sequence[Figure]
+    axis: str
+    high: int | None = None
+
+
+class EndpointGraphs:
+    """Rows of graphs, from what callers see down to what the instances feel."""
+
+    def __init__(self, figures: Figures, *, cpu_known: bool, has_gpu: bool) -> None:
         """Take the figures.
 
         Args:
-            metrics: of one variant.
+            figures: of one variant.
             cpu_known: whether the processors' load is a share of all of them.
             has_gpu: whether there are GPU metrics.
         """
-        self._metrics = metrics
+        self._figures = figures
         self._cpu_known = cpu_known
         self._has_gpu = has_gpu
 
-    def rows(self) -> list[list[aws_cloudwatch.IWidget]]:
-        """The graphs, each row as wide as a dashboard."""
+    def rows(self) -> list[list[Graph]]:
+        """The graphs; those of a row share its width."""
         return [self._callers(), self._models(), self._instances()]
 
-    def _callers(self) -> list[aws_cloudwatch.IWidget]:
-        metrics, width = self._metrics, _WIDTH // 3
+    def _callers(self) -> list[Graph]:
+        figures = self._figures
         requests = [
-            metrics.count("Invocations", "All"),
-            metrics.count("InvocationsPerInstance", "Per instance"),
+            figures.count("Invocations", "All"),
+            figures.count("InvocationsPerInstance", "Per instance"),
         ]
         errors = [
-            metrics.count("Invocation5XXErrors", "5xx"),
-            metrics.count("InvocationModelErrors", "Model errors"),
-            metrics.count("Invocation4XXErrors", "4xx"),
+            figures.count("Invocation5XXErrors", "5xx"),
+            figures.count("InvocationModelErrors", "Model errors"),
+            figures.count("Invocation4XXErrors", "4xx"),
         ]
         latency = [
-            *(metrics.seconds("ModelLatency", f"Container {rank}", rank) for rank in ("p50", "p90", "p99")),
-            metrics.seconds("OverheadLatency", "Overhead p99", "p99"),
+            *(figures.seconds("ModelLatency", f"Container {rank}", rank) for rank in ("p50", "p90", "p99")),
+            figures.seconds("OverheadLatency", "Overhead p99", "p99"),
         ]
         return [
-            _graph("Requests", requests, width, "per period"),
-            _graph("Errors", errors, width, "per period"),
-            _graph("Latency", latency, width, "seconds"),
+            _graph("Requests", requests, "per period"),
+            _graph("Errors", errors, "per period"),
+            _graph("Latency", latency, "seconds"),
         ]
 
-    def _models(self) -> list[aws_cloudwatch.IWidget]:
-        metrics, width = self._metrics, _WIDTH // 4
+    def _models(self) -> list[Graph]:
+        figures = self._figures
         waits = [
-            metrics.seconds("ModelLoadingWaitTime", "Wait p90", "p90"),
-            metrics.seconds("ModelDownloadingTime", "Download p90", "p90"),
-            metrics.seconds("ModelLoadingTime", "Load p90", "p90"),
+            figures.seconds("ModelLoadingWaitTime", "Wait p90", "p90"),
+            figures.seconds("ModelDownloadingTime", "Download p90", "p90"),
+            figures.seconds("ModelLoadingTime", "Load p90", "p90"),
         ]
         churn = [
-            metrics.samples("ModelLoadingTime", "Loads"),
-            metrics.samples("ModelUnloadingTime", "Unloads"),
+            figures.samples("ModelLoadingTime", "Loads"),
+            figures.samples("ModelUnloadingTime", "Unloads"),
         ]
         return [
-            _graph("Model in memory", [metrics.cache_hit_percent("Hits")], width, "% of requests", 100),
-            _graph("Wait for a load", waits, width, "seconds"),
-            _graph("Loads and unloads", churn, width, "per period"),
+            _graph("Model in memory", [figures.cache_hit_percent("Hits")], "% of requests", 100),
+            _graph("Wait for a load", waits, "seconds"),
+            _graph("Loads and unloads", churn, "per period"),
             # Of all instances: one model on two of them counts twice.
-            _graph("Models in memory", [metrics.count("LoadedModelCount", "Loaded")], width, "all instances"),
+            _graph("Models in memory", [figures.count("LoadedModelCount", "Loaded")], "all instances"),
         ]
 
-    def _instances(self) -> list[aws_cloudwatch.IWidget]:
-        metrics, width = self._metrics, _WIDTH // (4 if self._has_gpu else 3)
+    def _instances(self) -> list[Graph]:
+        figures = self._figures
         cpu_axis, cpu_high = ("%", 100) if self._cpu_known else ("100 for each vCPU", None)
         widgets = [
-            _graph("CPU", [metrics.cpu_percent("CPU")], width, cpu_axis, cpu_high),
-            _graph("Memory", [metrics.percent("MemoryUtilization", "Memory")], width, "%", 100),
-            _graph("Disk", [metrics.percent("DiskUtilization", "Disk")], width, "%", 100),
+            _graph("CPU", [figures.cpu_percent("CPU")], cpu_axis, cpu_high),
+            _graph("Memory", [figures.percent("MemoryUtilization", "Memory")], "%", 100),
+            _graph("Disk", [figures.percent("DiskUtilization", "Disk")], "%", 100),
         ]
         if self._has_gpu:
             gpu = [
-                metrics.percent("GPUUtilization", "Load"),
-                metrics.percent("GPUMemoryUtilization", "Memory"),
+                figures.percent("GPUUtilization", "Load"),
+                figures.percent("GPUMemoryUtilization", "Memory"),
             ]
-            widgets.append(_graph("GPU", gpu, width, "%", 100))
+            widgets.append(_graph("GPU", gpu, "%", 100))
         return widgets
 
 
@@ -121,12 +144,61 @@ def log_tables(log_group: str, queries: Sequence[LogQuery]) -> list[aws_cloudwat
     ]
 
 
-def _graph(
-    title: str, metrics: Sequence[aws_cloudwatch.IMetric], width: int, label: str, high: float | None = None
-) -> aws_cloudwatch.IWidget:
-    return aws_cloudwatch.GraphWidget(
-        title=title,
-        left=list(metrics),
-        width=width,
-        left_y_axis=aws_cloudwatch.YAxisProps(label=label, min=0, max=high, show_units=False),
-    )
+class GraphRows(aws_cloudwatch.ConcreteWidget):
+    """Rows of graphs as one widget: a widget of CDK for each costs a tenth of an app's synthesis."""
+
+    def __init__(
+        self, rows: Sequence[Sequence[Graph]], metrics: MonitoringMetrics, scope: IConstruct
+    ) -> None:
+        """Take the graphs.
+
+        Args:
+            rows: each as wide as a dashboard.
+            metrics: of the variant that they show.
+            scope: where the dashboard is.
+        """
+        super().__init__(_WIDTH, _HEIGHT * len(rows))
+        self._rows = rows
+        self._metrics = metrics
+        self._scope = scope
+        self._region = Aws.REGION
+        self._written: list[Any] = []
+
+    def position(self, x: float, y: float) -> None:
+        """Called by the dashboard, which says where the first graph is.
+
+        Args:
+            x: column.
+            y: row.
+        """
+        place = self._metrics.place_beside(Stack.of(self._scope))
+        self._written = [
+            {
+                "type": "metric",
+                "width": _WIDTH // len(row),
+                "height": _HEIGHT,
+                "x": x + column * (_WIDTH // len(row)),
+                "y": y + number * _HEIGHT,
+                "properties": self._properties(graph, place),
+            }
+            for number, row in enumerate(self._rows)
+            for column, graph in enumerate(row)
+        ]
+
+    def to_json(self) -> list[Any]:
+        """Called by CDK, several times a synthesis: the graphs as a dashboard's source has them."""
+        return self._written
+
+    def _properties(self, graph: Graph, place: Mapping[str, str]) -> dict[str, Any]:
+        high = {} if graph.high is None else {"max": graph.high}
+        return {
+            "view": "timeSeries",
+            "title": graph.title,
+            "region": self._region,
+            "metrics": self._metrics.graphed(graph.figures, place),
+            "yAxis": {"left": {"label": graph.axis, **high, "min": 0, "showUnits": False}},
+        }
+
+
+def _graph(title: str, figures: Sequence[Figure], axis: str, high: int | None = None) -> Graph:
+    return Graph(title=title, figures=figures, axis=axis, high=high)

@@ -9,12 +9,22 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all, kind_of
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
-from mme_cdk.monitoring.dashboard import DashboardWidgets, alarm_states, header, log_tables
+from mme_cdk.monitoring.dashboard import EndpointGraphs, GraphRows, alarm_states, header, log_tables
+from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.metrics import MonitoringMetrics
+from mme_cdk.production_variant import INSTANCE_TYPE
 from mme_cdk.validation import PropsError, known, outside, require
+
+_THRESHOLDS = kind_of(
+    AlarmThresholds, noun="an AlarmThresholds", way_out="use AlarmThresholds(cpu_percent={...}), say"
+)
+_ACTIONS = kind_of(
+    Mapping, noun="a mapping of severities to actions", way_out='use {"critical": [SnsAction(topic)]}, say'
+)
 
 RUNBOOK = "docs/runbook.md"
 """Where this project's own runbook lies in its repository."""
@@ -72,6 +82,17 @@ class EndpointMonitoring(Construct):
             PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
                 no alarm has, thresholds for GPU figures of an instance type without GPU.
         """
+        require(
+            expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
+            *expect_all(TEXT, optional=True, variant_name=variant_name, name_prefix=name_prefix),
+            expect("runbook_url", runbook_url, TEXT),
+            expect("thresholds", thresholds, _THRESHOLDS, optional=True),
+            expect("actions", actions, _ACTIONS, optional=True),
+            *expect_all(FLAG, dashboard=dashboard, log_queries=log_queries),
+            expect("period", period, DURATION, optional=True),
+            expect("minimum_requests", minimum_requests, WHOLE),
+            at=(scope, id),
+        )
         thresholds = thresholds or AlarmThresholds()
         length = period or Duration.minutes(1)
         kind = describe(instance_type) if instance_type and known(instance_type) else None
@@ -82,7 +103,7 @@ class EndpointMonitoring(Construct):
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
             _period_fault(length),
-            path=f"{scope.node.path}/{id}",
+            at=(scope, id),
         )
         super().__init__(scope, id)
         prefix = name_prefix or endpoint.endpoint_name
@@ -90,11 +111,11 @@ class EndpointMonitoring(Construct):
             endpoint,
             variant_name=variant_name or endpoint.variant_name,
             period=length,
-            vcpus=kind.vcpus if kind else None,
-            minimum_requests=minimum_requests,
         )
+        figures = Figures(vcpus=kind.vcpus if kind else None, minimum_requests=minimum_requests)
         factory = AlarmFactory(
             self,
+            figures=figures,
             metrics=metrics,
             endpoint_name=endpoint.endpoint_name,
             name_prefix=prefix,
@@ -109,10 +130,9 @@ class EndpointMonitoring(Construct):
             self._save_queries(prefix)
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
-            widgets = DashboardWidgets(metrics, cpu_known=kind is not None, has_gpu=has_gpu)
-            self.dashboard = self._dashboard(
-                prefix, endpoint.endpoint_name, runbook_url, widgets, log_queries
-            )
+            graphs = EndpointGraphs(figures, cpu_known=kind is not None, has_gpu=has_gpu)
+            rows = GraphRows(graphs.rows(), metrics, self)
+            self.dashboard = self._dashboard(prefix, endpoint.endpoint_name, runbook_url, rows, log_queries)
 
     def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.Alarm, ...]:
         """The alarms of a severity, to roll deployments back or for a composite alarm.
@@ -137,15 +157,14 @@ class EndpointMonitoring(Construct):
             )
 
     def _dashboard(
-        self, name: str, endpoint_name: str, runbook_url: str, widgets: DashboardWidgets, log_queries: bool
+        self, name: str, endpoint_name: str, runbook_url: str, graphs: GraphRows, log_queries: bool
     ) -> aws_cloudwatch.Dashboard:
         dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         dashboard.add_widgets(header(endpoint_name, runbook_url))
         alarms = [alarm for severity in self.alarms.values() for alarm in severity]
         if alarms:
             dashboard.add_widgets(alarm_states(alarms))
-        for row in widgets.rows():
-            dashboard.add_widgets(*row)
+        dashboard.add_widgets(graphs)
         if log_queries:
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[:2]))
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[2:4]))

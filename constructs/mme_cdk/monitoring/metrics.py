@@ -1,101 +1,106 @@
-"""The figures that a dashboard shows and alarms watch, made from an endpoint's metrics."""
+"""Figures as CDK's metrics, and as a dashboard's source names them."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration, aws_cloudwatch
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
 
+from aws_cdk import Duration, Stack, aws_cloudwatch
+
+from mme.catalog.metrics import endpoint_metrics
 from mme_cdk.endpoint_base import EndpointBase
-
-_MICROSECONDS = 1_000_000
+from mme_cdk.monitoring.figures import Figure, Part
+from mme_cdk.validation import known
 
 
 class MonitoringMetrics:
-    """Rates, times and shares of one variant, in the units that people think in.
+    """The metrics of one variant."""
 
-    Every figure is without data where there was no traffic, so silence is never an alarm.
-    """
-
-    def __init__(
-        self,
-        endpoint: EndpointBase,
-        *,
-        variant_name: str,
-        period: Duration,
-        vcpus: int | None,
-        minimum_requests: int,
-    ) -> None:
+    def __init__(self, endpoint: EndpointBase, *, variant_name: str, period: Duration) -> None:
         """Take an endpoint's metrics.
 
         Args:
             endpoint: defined here or imported.
             variant_name: which variant's.
             period: of every figure.
-            vcpus: of the instance type; None = unknown, and the processors' load is shown as it comes.
-            minimum_requests: in a period, below which a share of requests says nothing.
         """
         self._endpoint = endpoint
         self._variant = variant_name
         self._period = period
-        self._vcpus = vcpus
-        self._minimum = minimum_requests
-        self._parts: dict[tuple[str, str], aws_cloudwatch.Metric] = {}
+        self._parts: dict[Part, aws_cloudwatch.Metric] = {}
 
-    def count(self, name: str, label: str) -> aws_cloudwatch.Metric:
-        """A metric's sum in a period."""
-        return self._metric(name, label, "Sum")
-
-    def samples(self, name: str, label: str) -> aws_cloudwatch.Metric:
-        """How often a metric came in a period: of a duration, how many of these events there were."""
-        return self._metric(name, label, "SampleCount")
-
-    def share_of_requests(self, name: str, label: str, *, statistic: str = "Sum") -> aws_cloudwatch.IMetric:
-        """What a metric counts, per 100 requests."""
-        part, requests = _id(name, statistic), _id("Invocations", "Sum")
-        return self._math(
-            f"IF({requests} >= {max(1, self._minimum)}, 100 * FILL({part}, 0) / {requests}, 0)",
-            label,
-            (name, statistic),
-            ("Invocations", "Sum"),
-        )
-
-    def seconds(self, name: str, label: str, statistic: str) -> aws_cloudwatch.IMetric:
-        """A duration metric, which comes in microseconds, in seconds."""
-        return self._math(f"{_id(name, statistic)} / {_MICROSECONDS}", label, (name, statistic))
-
-    def percent(self, name: str, label: str, *, statistic: str = "Average") -> aws_cloudwatch.IMetric:
-        """A utilization of the instances, 0 to 100."""
-        return self._metric(name, label, statistic)
-
-    def cpu_percent(self, label: str) -> aws_cloudwatch.IMetric:
-        """Load of an instance: 0 to 100 of all its vCPUs; of each, where their number is unknown."""
-        if not self._vcpus:
-            return self._metric("CPUUtilization", label, "Average")
-        cpu = ("CPUUtilization", "Average")
-        return self._math(f"{_id(*cpu)} / {self._vcpus}", label, cpu)
-
-    def cache_hit_percent(self, label: str) -> aws_cloudwatch.IMetric:
-        """Share of requests whose model was in memory, 0 to 100."""
-        hits = ("ModelCacheHit", "Average")
-        return self._math(f"100 * {_id(*hits)}", label, hits)
-
-    def _metric(self, name: str, label: str, statistic: str) -> aws_cloudwatch.Metric:
-        return self._endpoint.metric(
-            name, statistic=statistic, label=label, period=self._period, variant_name=self._variant
-        )
-
-    def _math(self, expression: str, label: str, *metrics: tuple[str, str]) -> aws_cloudwatch.IMetric:
-        used = {_id(name, statistic): self._part(name, statistic) for name, statistic in metrics}
+    def metric(self, figure: Figure) -> aws_cloudwatch.IMetric:
+        """A figure as an alarm takes it."""
+        if figure.expression is None:
+            return self._metric(figure.parts[0], figure.label)
         return aws_cloudwatch.MathExpression(
-            expression=expression, label=label, using_metrics=used, period=self._period
+            expression=figure.expression,
+            label=figure.label,
+            using_metrics={part.id: self._part(part) for part in figure.parts},
+            period=self._period,
         )
 
-    def _part(self, name: str, statistic: str) -> aws_cloudwatch.Metric:
+    def graphed(self, figures: Iterable[Figure], place: Mapping[str, str]) -> list[list[Any]]:
+        """Figures as a dashboard's source lists them; plain Python, as CDK's objects cost at synthesis.
+
+        Source: CloudWatch API reference, `CloudWatch-Dashboard-Body-Structure`.
+
+        Args:
+            figures: of one graph.
+            place: what `place_beside` says of the dashboard's stack.
+        """
+        listed: list[list[Any]] = []
+        hidden: set[Part] = set()
+        for figure in figures:
+            if figure.expression is None:
+                listed.append(self._listed(figure.parts[0], {"label": figure.label, **place}))
+                continue
+            line = {"label": figure.label, "expression": figure.expression, **self._rhythm}
+            listed.append([line])
+            for part in figure.parts:
+                if part not in hidden:
+                    hidden.add(part)
+                    options = {"label": part.name, "id": part.id, "visible": False, **place}
+                    listed.append(self._listed(part, options))
+        return listed
+
+    def place_beside(self, stack: Stack) -> dict[str, str]:
+        """Account and region of the endpoint, as far as they are known to be others than a stack's."""
+        account, region = self._endpoint.place
+        ours = {"accountId": stack.account, "region": stack.region}
+        theirs = {"accountId": account, "region": region}
+        return {name: place for name, place in theirs.items() if known(place) and place != ours[name]}
+
+    @cached_property
+    def _rhythm(self) -> dict[str, float]:
+        # A dashboard's own period, which needs no word, is 300 s.
+        length = self._period.to_seconds()
+        return {} if length == 300 else {"period": length}
+
+    def _listed(self, part: Part, options: dict[str, Any]) -> list[Any]:
+        statistic = {} if part.statistic == "Average" else {"stat": part.statistic}
+        return [
+            endpoint_metrics()[part.name].namespace,
+            part.name,
+            "EndpointName",
+            self._endpoint.endpoint_name,
+            "VariantName",
+            self._variant,
+            {**options, **self._rhythm, **statistic},
+        ]
+
+    def _metric(self, part: Part, label: str) -> aws_cloudwatch.Metric:
+        return self._endpoint.metric(
+            part.name,
+            statistic=part.statistic,
+            label=label,
+            period=self._period,
+            variant_name=self._variant,
+        )
+
+    def _part(self, part: Part) -> aws_cloudwatch.Metric:
         """A metric that only an expression shows; each is made once, as every object costs at synthesis."""
-        if (name, statistic) not in self._parts:
-            self._parts[name, statistic] = self._metric(name, name, statistic)
-        return self._parts[name, statistic]
-
-
-def _id(name: str, statistic: str) -> str:
-    """What a metric is called in an expression: unique in its graph, a small letter first."""
-    return f"{name[0].lower()}{name[1:]}_{statistic.lower()}"
+        if part not in self._parts:
+            self._parts[part] = self._metric(part, part.name)
+        return self._parts[part]

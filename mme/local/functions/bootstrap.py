@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import sys
 import time
@@ -31,6 +32,9 @@ def main(folder: str, handler: str) -> None:
     # What the function prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a text file, at a process's start
+    # As Lambda's runtime does; the function sets the level.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     sys.path.insert(0, folder)
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)

@@ -37,36 +37,44 @@ def check_quotas(patient: Patient) -> list[Finding]:
     return [_judged(kind, count, limits.get(kind)) for kind, count in sorted(wanted.items())]
 
 
-def _limits(patient: Patient, kinds: set[str]) -> dict[str, float]:
+def _limits(patient: Patient, kinds: set[str]) -> dict[str, tuple[float, str]]:
+    """By instance type the account's limit and the quota's code."""
     names = {_QUOTA.format(kind): kind for kind in kinds}
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float, str]] = {}
     for page in patient.clients.quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:
             if quota.get("QuotaName") in names:
-                found[names[quota["QuotaName"]]] = quota["Value"]
+                found[names[quota["QuotaName"]]] = (quota["Value"], quota["QuotaCode"])
         if len(found) == len(kinds):
             break
     return found
 
 
-def _judged(kind: str, count: int, limit: float | None) -> Finding:
-    ask = f'aws service-quotas list-service-quotas --service-code sagemaker: "{_QUOTA.format(kind)}"'
-    if limit is None:
+def _judged(kind: str, count: int, quota: tuple[float, str] | None) -> Finding:
+    if quota is None:
         return Finding(
-            "quotas", Severity.SKIPPED, f"Service Quotas names no limit on {kind} for endpoints", ask
+            "quotas",
+            Severity.SKIPPED,
+            f"Service Quotas names no limit on {kind} for endpoints",
+            f'aws service-quotas list-service-quotas --service-code sagemaker: "{_QUOTA.format(kind)}"',
         )
+    limit, code = quota
+    ask = (
+        "ask for more: aws service-quotas request-service-quota-increase --service-code sagemaker "
+        f"--quota-code {code} --desired-value {2 * count}"
+    )
     if count > limit:
         return Finding(
             "quotas",
             Severity.ERROR,
             f"the endpoint may grow to {count} {kind}, and the account may have {limit:.0f}",
-            f"ask for more: {ask}",
+            ask,
         )
     if 2 * count > limit:
         return Finding(
             "quotas",
             Severity.WARNING,
             f"{count} {kind} fit into the account's {limit:.0f}, but not twice as a blue/green update needs",
-            f"ask for more: {ask}",
+            ask,
         )
     return Finding("quotas", Severity.OK, f"{count} {kind}, of {limit:.0f} in the account")

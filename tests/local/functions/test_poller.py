@@ -24,11 +24,14 @@ from mme.local.functions.process import FunctionDiedError, FunctionProcess
 ACCOUNT, REGION = "123456789012", "us-east-1"
 URL = "http://localhost:1"
 HANDLER = """
-import json, os, time
+import json, logging, os, time
 from pathlib import Path
+
+logging.getLogger().setLevel(logging.INFO)
 
 def handler(event, context):
     print("this is not an answer")
+    logging.getLogger(__name__).info("a batch of %d", len(event["Records"]))
     folder = Path(os.environ["FOLDER"])
     kept = []
     for record in event["Records"]:
@@ -136,6 +139,14 @@ def test_what_is_finished_leaves_the_queue(world: World) -> None:
     assert first["aws"] == URL
     assert 0 < first["left"] <= 60_000
     assert not first["secret"], "the function sees its own environment, not the user's"
+
+
+def test_what_a_function_says_is_in_its_log(world: World) -> None:
+    world.send("one")
+    until(lambda: world.count(world.queue) == 0)
+    log = (world.folder / "functions" / "f" / "f.log").read_text()
+    assert "INFO a batch of 1" in log
+    assert "this is not an answer" in log
 
 
 def test_a_process_serves_call_after_call(world: World) -> None:

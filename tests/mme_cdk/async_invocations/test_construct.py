@@ -228,6 +228,28 @@ def test_the_security_packs_find_nothing(
     assert [one for one in violations if "Test/Async" in one[2]] == []
 
 
+def test_checkov_is_told_each_exception_with_its_reason(
+    stack: Stack, endpoint: EndpointBase, synth: Synth
+) -> None:
+    AsyncInvocations(stack, "Async", endpoint=endpoint)
+    template = synth(stack)
+    told = {
+        (kind, skipped["id"]): skipped["comment"]
+        for kind in ("AWS::S3::Bucket", "AWS::Lambda::Function")
+        for found in template.all(kind)
+        for skipped in found.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    }
+    # What checkov 3 finds in the template without its metadata.
+    assert set(told) == {
+        ("AWS::S3::Bucket", "CKV_AWS_18"),
+        ("AWS::S3::Bucket", "CKV_AWS_21"),
+        ("AWS::Lambda::Function", "CKV_AWS_115"),
+        ("AWS::Lambda::Function", "CKV_AWS_116"),
+        ("AWS::Lambda::Function", "CKV_AWS_117"),
+    }
+    assert all(len(reason) > 20 for reason in told.values())
+
+
 def test_the_toolkit_and_the_handler_speak_alike() -> None:
     """They can't share code: one runs in a function, the other never loads the constructs."""
     from mme.asynchronous import members, queue

@@ -315,14 +315,19 @@ def test_an_old_triton_is_warned_about(clients: AwsClients) -> None:
     ],
 )
 def test_quotas(patient: Patient, limit: float | None, severity: Severity, words: str) -> None:
-    quotas = [{"QuotaName": "ml.g5.xlarge for endpoint usage", "Value": 1.0}]
-    if limit is not None:
-        quotas.append({"QuotaName": "ml.m5.xlarge for endpoint usage", "Value": float(limit)})
+    limits = {"ml.g5.xlarge": 1} | ({} if limit is None else {"ml.m5.xlarge": limit})
+    quotas = [
+        {"QuotaName": f"{kind} for endpoint usage", "QuotaCode": f"L-{kind[3:5]}", "Value": float(value)}
+        for kind, value in limits.items()
+    ]
     with Stubber(patient.clients.quotas) as stubber:
         stubber.add_response("list_service_quotas", {"Quotas": quotas})
         (found,) = check_quotas(patient)
     assert found.severity is severity
     assert words in found.message
+    if severity in (Severity.ERROR, Severity.WARNING):
+        assert "request-service-quota-increase" in found.next
+        assert "--quota-code L-m5 --desired-value 8" in found.next
 
 
 def test_the_local_runtime_has_neither_quotas_nor_images(patient: Patient) -> None:

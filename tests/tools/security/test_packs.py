@@ -82,6 +82,16 @@ def test_an_acceptance_covers_its_construct_and_what_is_below(rule: str, path: s
     assert Acceptance("AwsSolutions-S1", "S/One", REASON).covers(Finding(rule, path)) is covered
 
 
+def test_the_part_below_a_construct_leaves_the_neighbours_out() -> None:
+    whole = Review(
+        (Finding("AwsSolutions-S1", "S/One/Resource"), Finding("AwsSolutions-S1", "S/OneMore/Resource")),
+        (Finding("AwsSolutions-S1", "S/OneMore/Resource"),),
+        (Acceptance("AwsSolutions-S1", "S/One", REASON),),
+    )
+    assert whole.below("S/One") == Review(whole.findings[:1], (), whole.acceptances)
+    assert whole.below("S/OneMore") == Review(whole.findings[1:], whole.left, ())
+
+
 def test_every_pack_looks() -> None:
     """A queue without anything breaks a rule of each pack that knows queues; a bucket does of the others."""
 
