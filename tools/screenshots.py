@@ -16,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +28,9 @@ from rich.text import Text
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import LOGS, RuntimeState
-from tests.operate.deployment import clients_at, deploy, put_log, put_metric, serving_template, store_template
+from mme.local.state import RuntimeState
+from mme.operate.clients import AwsClients
+from tests.operate.deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 """rich's pictures load a font from elsewhere; the reader's own monospaced one does."""
@@ -141,13 +143,7 @@ def main(*arguments: str) -> None:
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme models add models", "models-add")
         screens.show("mme endpoint warm '*'")
-        for log in (Path(state.workdir) / LOGS).glob("*.log"):
-            now = datetime.now(UTC)
-            put_log(
-                clients,
-                "AllTraffic/i-0f1e2d3c",
-                [(now, line) for line in log.read_text().splitlines() if line],
-            )
+        _wait_for_log(clients, "failed to load")
         screens.show("mme endpoint status", "status")
         screens.show("mme endpoint doctor", "doctor")
         screens.show("mme endpoint logs --model churn_v0.tar.gz --errors")
@@ -162,6 +158,17 @@ def main(*arguments: str) -> None:
         screens.show("mme endpoint status", "status-drift")
         screens.show("mme endpoint rollback --yes")
         screens.show("mme endpoint clean --models --dry-run")
+
+
+def _wait_for_log(clients: AwsClients, text: str) -> None:
+    """Waits until the runtime has sent a line with this text to CloudWatch Logs, about a second."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(clients.logs.exceptions.ResourceNotFoundException):
+            if clients.logs.filter_log_events(logGroupName=GROUP, filterPattern=f'"{text}"')["events"]:
+                return
+        time.sleep(0.2)
+    raise TimeoutError(f"no line of the log holds {text!r}")
 
 
 @contextmanager

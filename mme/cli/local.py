@@ -130,7 +130,7 @@ def status(
     for here in known:
         if here.ready:
             try:
-                found.append(ask_status(here) | {"port": here.port})
+                found.append(ask_status(here) | {"port": here.port, "page": here.page})
             except MmeError as error:
                 faults.append(error)
     if as_json:
@@ -178,6 +178,7 @@ def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
     backends = ", ".join(runtime["backends"])
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
     console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
+    console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
     if not runtime["endpoints"]:
         console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
     for endpoint in runtime["endpoints"]:
@@ -234,11 +235,12 @@ def _settings(**given: float | str | Path | None) -> LocalSettings:
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:
     stop = "Ctrl-C stops it" if foreground else f"stop it: mme local down --port {here.port}"
     _print(
-        {"url": here.url, "port": here.port, "pid": here.pid},
+        {"url": here.url, "port": here.port, "pid": here.pid, "page": here.page},
         as_json,
         f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
         f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
-        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
+        f"see what it does: {here.page}",
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from mme.local.serving import (
     stop_all,
 )
 from mme.local.settings import LocalSettings
+from mme.local.trace import NoObserver, Observer, Trace
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class DataPlane:
         new_container: makes the container of an instance.
         folder: where containers and unpacked models live; the caller removes it.
         settings: budgets and time limits.
+        observer: told of requests and loads.
         around_fetch: what each download of models goes through.
     """
 
@@ -66,9 +70,11 @@ class DataPlane:
         new_container: ContainerFactory,
         folder: Path,
         settings: LocalSettings,
+        observer: Observer | None = None,
         *,
         around_fetch: AroundFetch = plain_fetch,
     ) -> None:
+        self._observer = observer or NoObserver()
         self._around_fetch = around_fetch
         self._new_container = new_container
         self._folder = folder
@@ -86,13 +92,26 @@ class DataPlane:
         Raises:
             outcome.InvocationError: every way in which it does not end with a 2xx of the container.
         """
+        began = time.perf_counter()
+        trace = Trace()
+        try:
+            answered = await self._answer(call, trace)
+        except outcome.InvocationError as error:
+            self._observer.finished(call, trace, time.perf_counter() - began, error)
+            raise
+        self._observer.finished(call, trace, time.perf_counter() - began, None)
+        return answered
+
+    async def _answer(self, call: Call, trace: Trace) -> Invocation:
         if len(call.body) > self._settings.payload_bytes:
             raise outcome.too_large(self._settings.payload_bytes)
         serving = await self._current(call)
         model = call.checked_model()
         variant, instance = serving.choose(model, call.target_variant)
+        trace.variant, trace.instance = variant.variant.name, instance.name
+        trace.instances = len(variant.instances)
         try:
-            reply = await instance.invoke(model, call.body, call.headers)
+            reply = await instance.invoke(model, call.body, call.headers, trace)
         except NotReadyError:
             raise outcome.model_not_ready(model) from None
         except LoadFailedError as error:
@@ -201,11 +220,13 @@ class DataPlane:
             if known is not None and known.endpoint.revision == endpoint.revision:
                 self._retire(known, await known.scale(endpoint))
             else:
+                timed = functools.partial(self._observer.stepped, key[0], endpoint.name)
                 fresh = Serving(
                     endpoint,
                     self._new_container,
                     self._folder,
                     self._settings,
+                    timed,
                     around_fetch=self._around_fetch,
                 )
                 await fresh.scale(endpoint)

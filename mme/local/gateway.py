@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 
 from aiohttp import web
@@ -33,6 +33,7 @@ def build_gateway(
     gatekeeper: Gatekeeper | None = None,
     *,
     payload_bytes: int = limits.PAYLOAD_MAX_BYTES,
+    pages: Iterable[web.RouteDef] = (),
 ) -> web.Application:
     """The aiohttp application of a runtime.
 
@@ -43,6 +44,7 @@ def build_gateway(
         status: what ``GET /_mme/status`` tells.
         gatekeeper: who may invoke; everybody by default.
         payload_bytes: largest body of an invocation.
+        pages: further routes below ``/_mme/``.
     """
     keeper = gatekeeper or Gatekeeper(enforce=False)
 
@@ -74,6 +76,7 @@ def build_gateway(
         "/endpoints/{name}/{verb:async-invocations|invocations-response-stream}", unsupported
     )
     application.router.add_get(STATUS_PATH, show_status)
+    application.router.add_routes(pages)
     application.router.add_route("*", "/{path:.*}", aws)
     return application
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import shutil
 from collections.abc import Mapping
@@ -17,9 +18,10 @@ from mme.local.container import (
 )
 from mme.local.in_flight import InFlight
 from mme.local.keeper import INSUFFICIENT_STORAGE, ModelKeeper, handle
-from mme.local.load import NotReadyError
+from mme.local.load import Lease, NotReadyError
 from mme.local.settings import LocalSettings
 from mme.local.shelf import ArtifactShelf, Fetch
+from mme.local.trace import StepTimed, Trace, unseen
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Instance:
         folder: its own, for unpacked models and the container; deleted by :meth:`stop`.
         settings: budgets and time limits.
         keep_loaded: ModelCacheSetting; where False, a model goes right after its last use.
+        timed: told of every download, load and unload.
     """
 
     def __init__(
@@ -53,19 +56,27 @@ class Instance:
         settings: LocalSettings,
         *,
         keep_loaded: bool = True,
+        timed: StepTimed = unseen,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._container = container
         self._folder = folder
         self._settings = settings
-        self._shelf = ArtifactShelf(folder / "models", fetch, settings.disk_bytes, settings.disk_eviction)
+        self._shelf = ArtifactShelf(
+            folder / "models", fetch, settings.disk_bytes, settings.disk_eviction, timed
+        )
         self._models = ModelKeeper(
-            name, container, self._shelf, settings, self._kill, keep_loaded=keep_loaded
+            name, container, self._shelf, settings, self._kill, keep_loaded=keep_loaded, timed=timed
         )
         self._in_flight = InFlight()
         self._sitter: asyncio.Task[None] | None = None
         self._up = False
+
+    @property
+    def id(self) -> str:
+        """As EC2's: of this very instance, also where another one has its name later."""
+        return f"i-{hashlib.sha256(str(self._folder).encode()).hexdigest()[:17]}"
 
     @property
     def pid(self) -> int | None:
@@ -119,6 +130,7 @@ class Instance:
         ledger = self._models.ledger
         return {
             "name": self.name,
+            "id": self.id,
             "pid": self.pid,
             "folder": str(self._folder),
             "restarts": self.restarts,
@@ -134,16 +146,20 @@ class Instance:
                     "state": state.value,
                     "weight_bytes": ledger.weight(model),
                     "hits": ledger.hits(model),
+                    "loaded_at": self._models.since.get(model),
                 }
                 for model in reversed(ledger.models)
                 if (state := ledger.state(model)) is not None
             ],
         }
 
-    async def invoke(self, target_model: str, body: bytes, headers: Mapping[str, str]) -> ContainerReply:
+    async def invoke(
+        self, target_model: str, body: bytes, headers: Mapping[str, str], trace: Trace | None = None
+    ) -> ContainerReply:
         """Answer one request within ``invoke_seconds``, loading the model first where it is not in memory.
 
-        A request that a dying container never read is sent once more, to the new one.
+        A request that a dying container never read is sent once more, to the new one. The trace, where
+        there is one, is told how it went.
 
         Raises:
             NotReadyError: it is still loading, or was for so long that no time was left to answer; the
@@ -157,8 +173,9 @@ class Instance:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + self._settings.invoke_seconds
             deaths = 0
+            trace = trace or Trace()
             while True:
-                lease = await self._models.use(target_model, deadline)
+                lease = await self._use(target_model, deadline, trace)
                 sent = loop.time()
                 try:
                     reply = await self._container.invoke(
@@ -175,10 +192,21 @@ class Instance:
                     await self._models.death_seen(lease.ledger)
                     continue
                 finally:
+                    trace.model_seconds += loop.time() - sent
                     self._models.give_back(lease)
                 if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
                     continue
                 return reply
+
+    async def _use(self, model: str, deadline: float, trace: Trace) -> Lease:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        if trace.cache_hit is None:  # told apart at the first look only: a second one is no new request
+            trace.cache_hit = self._models.ledger.state(model) is ModelState.READY
+        try:
+            return await self._models.use(model, deadline)
+        finally:
+            trace.waited_seconds += clock() - began
 
     async def _watch(self) -> None:
         """Start the container again whenever it ends by itself."""

@@ -8,6 +8,7 @@ import errno
 import functools
 import hashlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mme.local.container import (
 from mme.local.load import Lease, Load, LoadFailedError, NotReadyError
 from mme.local.settings import LocalSettings
 from mme.local.shelf import ArtifactShelf
+from mme.local.trace import Step, StepTimed, unseen
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,11 @@ class ModelKeeper:
         settings: budgets and time limits.
         kill: ends a container that hangs.
         keep_loaded: ModelCacheSetting; where False, a model goes right after its last use.
+        timed: told of every load and unload.
+
+    Attributes:
+        ledger: what is in the memory.
+        since: when each model in it was loaded, in seconds since the epoch.
     """
 
     def __init__(
@@ -54,7 +61,10 @@ class ModelKeeper:
         kill: Callable[[], Awaitable[None]],
         *,
         keep_loaded: bool = True,
+        timed: StepTimed = unseen,
     ) -> None:
+        self.since: dict[str, float] = {}
+        self._timed = timed
         self.ledger = ModelMemory(settings.memory_bytes, keep_loaded, settings.eviction)
         self._name = name
         self._container = container
@@ -140,6 +150,7 @@ class ModelKeeper:
         self._up = False
         loads = [load.task for load in self._loads.values()]
         self._loads.clear()
+        self.since.clear()
         for task in loads:
             task.cancel()
         self.ledger = ModelMemory(self.ledger.budget, self._keep_loaded, self.ledger.order)
@@ -291,9 +302,11 @@ class ModelKeeper:
         try:
             while True:
                 answered = False
+                began = time.perf_counter()
                 reply = await self._container.load(handle(model), model, path, self._settings.load_seconds)
                 answered = True
                 if reply.ok:
+                    self._timed(Step.LOAD, time.perf_counter() - began)
                     break
                 await self._mend(reply, model)
         except BaseException:
@@ -304,6 +317,8 @@ class ModelKeeper:
                 await self._kill()
             raise
         ledger.loaded(model)
+        if ledger is self.ledger:
+            self.since[model] = time.time()
         # Everybody who waited gets its use now: the next load must not evict it first.
         for _ in range(load.waiting):
             ledger.acquire(model)
@@ -332,9 +347,12 @@ class ModelKeeper:
 
     async def _unload(self, model: str, ledger: ModelMemory) -> None:
         hangs = False
+        began = time.perf_counter()
         try:
             reply = await self._container.unload(handle(model), model)
-            if not reply.ok and reply.status != _NO_MODEL:
+            if reply.ok:
+                self._timed(Step.UNLOAD, time.perf_counter() - began)
+            elif reply.status != _NO_MODEL:
                 log.warning("%s: unloading %s: %s %s", self._name, model, reply.status, reply.text)
         except (ContainerDiedError, ContainerTimeoutError) as error:
             log.warning("%s: unloading %s: %s", self._name, model, error)
@@ -342,6 +360,7 @@ class ModelKeeper:
         finally:
             if ledger is self.ledger:
                 ledger.unloaded(model)
+                self.since.pop(model, None)
                 self._shelf.release(model)
                 if not self._keep_loaded:
                     self._shelf.forget(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import functools
 import logging
@@ -35,6 +34,8 @@ from mme.local.faults.models import EndpointModels
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
 from mme.local.logs import shorten
+from mme.local.observability.page.server import StatusPage
+from mme.local.observability.watch import Watch, log_path
 from mme.local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -83,14 +84,15 @@ async def _serve(
     logs = workdir / state.LOGS
 
     def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
-        log = logs / f"{name.replace('/', '-')}.log"
-        return FaultyContainer(containers.make(deployed, folder, log), faults)
+        return FaultyContainer(containers.make(deployed, folder, log_path(logs, name)), faults)
 
     faults = FaultBoard()
+    watch = Watch(logs, settings.metrics_seconds)
     data_plane = DataPlane(
         new_container,
         workdir / "instances",
         settings,
+        watch,
         around_fetch=functools.partial(faulty_fetch, faults),
     )
     functions = Poller(here.url, workdir / "functions", deployed_functions)
@@ -116,6 +118,7 @@ async def _serve(
             },
         }
 
+    page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
         gateway = build_gateway(
             data_plane,
@@ -124,21 +127,26 @@ async def _serve(
             describe,
             Gatekeeper(enforce=settings.enforce_iam),
             payload_bytes=settings.payload_bytes,
+            pages=page.routes(),
         )
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2, read_bufsize=_READ_BYTES)
         await runner.setup()
         await web.SockSite(runner, listener).start()
-        reconciler = asyncio.create_task(_reconcile(data_plane, logs))
+        beside = [
+            asyncio.create_task(_reconcile(data_plane, logs)),
+            asyncio.create_task(watch.run(data_plane.describe)),
+        ]
         functions.start()
         try:
             replace(here, ready=True).write()
             ready(here)
             await stop.wait()
         finally:
-            reconciler.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reconciler
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await page.close()
             await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()

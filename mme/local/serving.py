@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from mme.local.container import ServingContainer
 from mme.local.instance import Instance
 from mme.local.settings import LocalSettings
 from mme.local.shelf import Fetch, Order
+from mme.local.trace import Step
 
 ContainerFactory = Callable[[str, DeployedContainer, Path], ServingContainer]
 """Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
@@ -59,6 +61,7 @@ class Serving:
         new_container: makes the container of an instance.
         folder: where instances live.
         settings: budgets and time limits.
+        timed: told the variant, the step and its seconds of every download, load and unload.
         around_fetch: what each download of models goes through.
     """
 
@@ -68,9 +71,11 @@ class Serving:
         new_container: ContainerFactory,
         folder: Path,
         settings: LocalSettings,
+        timed: Callable[[str, Step, float], None] = lambda *_: None,
         *,
         around_fetch: AroundFetch = plain_fetch,
     ) -> None:
+        self._timed = timed
         self._around_fetch = around_fetch
         self.endpoint = endpoint
         self.requests = 0
@@ -175,6 +180,7 @@ class Serving:
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
+            timed=functools.partial(self._timed, serving.variant.name),
         )
 
     async def _start(self, instances: list[Instance]) -> None:

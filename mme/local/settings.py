@@ -35,6 +35,7 @@ class LocalSettings(BaseSettings):
             under Docker; ``auto`` does so where a daemon answers.
         folder: where the runtime's files lie, in a folder ``port-N`` that is emptied at the start; the
             containers' logs stay there when it ends. None: a temporary one, of which nothing stays.
+        metrics_seconds: between two publications of CloudWatch's metrics (AWS: 60).
         enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
 
@@ -54,6 +55,7 @@ class LocalSettings(BaseSettings):
     start_seconds: float = Field(30, gt=0)
     containers: Literal["wheel", "docker", "auto"] = "wheel"
     folder: Path | None = None
+    metrics_seconds: float = Field(60, gt=0)
     enforce_iam: bool = False
 
     @property

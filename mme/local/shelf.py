@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mme.fleet import EvictionOrder, ModelDisk
 from mme.local.artifact import Artifact
+from mme.local.trace import Step, StepTimed, unseen
 
 _ABANDONED_SECONDS = 5.0
 
@@ -53,6 +55,7 @@ class ArtifactShelf:
         fetch: brings one.
         budget: bytes that all together may take; see `mme.fleet.ModelDisk`.
         order: which one leaves first.
+        timed: told of every download.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class ArtifactShelf:
         fetch: Fetch,
         budget: int,
         order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED,
+        timed: StepTimed = unseen,
     ) -> None:
+        self._timed = timed
         self._folder = folder
         self._fetch = fetch
         self._disk = ModelDisk(budget, order)
@@ -154,8 +159,10 @@ class ArtifactShelf:
 
     async def _bring(self, coming: _Coming) -> None:
         order = coming.order
+        began = time.perf_counter()
         try:
             artifact = await asyncio.to_thread(self._fetch, order)
+            self._timed(Step.DOWNLOAD, time.perf_counter() - began)
         except BaseException:
             order.abandoned.set()
             if self._coming.get(order.model) is coming:

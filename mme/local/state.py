@@ -58,6 +58,11 @@ class RuntimeState:
         return f"http://localhost:{self.port}"
 
     @property
+    def page(self) -> str:
+        """The address of the status page, for a browser."""
+        return f"{self.url}/_mme/"
+
+    @property
     def folder(self) -> Path:
         """Where this runtime's state and log lie."""
         return state_root() / str(self.port)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,13 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
         lambda _: {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [endpoint]},
     )
     shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
-    assert shown[1] == "endpoint e ml.c5.xlarge, 1 request"
-    assert shown[2] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
-    assert shown[3].startswith("instance 1: 0 models")
-    assert shown[4].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
-    assert shown[6].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
-    assert len(shown) == 7
+    assert shown[1] == "status page: http://localhost:4747/_mme/"
+    assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
+    assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
+    assert shown[4].startswith("instance 1: 0 models")
+    assert shown[5].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[7].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
+    assert len(shown) == 8
 
 
 def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,10 @@ def test_up_status_down(tmp_path: Path) -> None:
         assert f"port {here['port']} is in use by a local runtime (process {here['pid']})" in again.stderr
         status = mme(tmp_path, "local", "status")
         assert here["url"] in status.stdout
+        assert f"status page: {here['page']}" in status.stdout
         assert "no endpoint is deployed" in status.stdout
+        with urllib.request.urlopen(here["page"], timeout=60) as page:
+            assert "No endpoint is deployed" in page.read().decode()
     finally:
         down = mme(tmp_path, "local", "down", "--port", str(here["port"]))
     assert down.returncode == 0, down.stderr

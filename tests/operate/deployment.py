@@ -207,13 +207,11 @@ def put_metric(clients: AwsClients, namespace: str, name: str, moment: datetime,
         {"Name": "EndpointName", "Value": ENDPOINT},
         {"Name": "VariantName", "Value": "AllTraffic"},
     ]
-    # In small requests: boto3 compresses those from 10 kB on, and moto can't read them then.
-    for start in range(0, len(values), 20):
-        data: Any = [
-            {"MetricName": name, "Dimensions": dimensions, "Timestamp": moment, "Value": value}
-            for value in values[start : start + 20]
-        ]
-        clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    data: Any = [
+        {"MetricName": name, "Dimensions": dimensions, "Timestamp": moment, "Value": value}
+        for value in values
+    ]
+    clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
 def put_log(clients: AwsClients, stream: str, lines: list[tuple[datetime, str]]) -> None:

@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
-from mme.local.state import LOGS, RuntimeState
+from mme.local.state import RuntimeState
 from mme.local.triton.wheel import why_not_here
 from mme.operate.clients import AwsClients
 from tests.operate.deployment import (
@@ -25,7 +25,6 @@ from tests.operate.deployment import (
     STACK,
     clients_at,
     deploy,
-    put_log,
     serving_template,
     store_template,
 )
@@ -77,12 +76,11 @@ class Laptop:
     def json(self, *arguments: str, status: int = 0) -> Any:
         return json.loads(self.mme(*arguments, "--json", status=status))
 
-    def ship_log(self) -> None:
-        """Puts what Triton has logged into the endpoint's log group, as SageMaker's agent does."""
-        now = datetime.now(UTC)
-        for log in (Path(self.state.workdir) / LOGS).glob("*.log"):
-            lines = [(now, text) for text in log.read_text().splitlines()]
-            put_log(self.clients, f"AllTraffic/{log.stem}", lines)
+    def wait_for_log(self, text: str) -> None:
+        """Waits until the runtime has shipped a line with this text, which takes about a second."""
+        deadline = time.monotonic() + 60
+        while text not in self.mme("endpoint", "logs"):
+            assert time.monotonic() < deadline, f"no line of the log holds {text!r}"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +126,7 @@ def test_warm_then_logs_top_and_doctor_tell_what_triton_did(laptop: Laptop, tmp_
     ]
     assert "nothing_of_that_name" in warmed[1]["error"]
     assert laptop.json("endpoint", "warm", "add_sub")[0]["loaded"]
-    laptop.ship_log()
+    laptop.wait_for_log("Loading SageMaker TargetModel: broken_v0.tar.gz")
     top = {one["model"]: one for one in laptop.json("endpoint", "top")}
     assert (top["add_sub_v0.tar.gz"]["loads"], top["add_sub_v0.tar.gz"]["invocations"]) == (1, 2)
     assert top["add_sub_v0.tar.gz"]["median_load_seconds"] > 0

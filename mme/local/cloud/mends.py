@@ -23,6 +23,7 @@ def apply() -> None:
     _read_no_aws_files()
     _serve_our_sagemaker()
     _serve_our_iam()
+    _serve_our_cloudwatch()
     _judge_bucket_policies_without_conditions()
     _log_to_buckets_without_acls()
     _answer_lookup_events()
@@ -65,6 +66,25 @@ def _serve_our_iam() -> None:
     if getattr(iam_backends, "backend", None) is not IAMBackend:
         raise RuntimeError("this release of moto keeps IAM's backend class elsewhere")
     iam_backends.backend = EmbeddedIam
+
+
+def _serve_our_cloudwatch() -> None:
+    """Have moto make our CloudWatch backend, in the same way, with percentiles and composite alarms.
+
+    moto's `put_metric_alarm` reads a composite alarm's rule too, but nothing calls it for one.
+    """
+    from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
+    from moto.cloudwatch.responses import CloudWatchResponse
+
+    from mme.local.cloud.cloudwatch.backend import EmbeddedCloudWatch
+    from mme.local.cloud.cloudwatch.responses import get_metric_statistics
+
+    if getattr(cloudwatch_backends, "backend", None) is not CloudWatchBackend:
+        raise RuntimeError("this release of moto keeps CloudWatch's backend class elsewhere")
+    cloudwatch_backends.backend = EmbeddedCloudWatch
+    CloudWatchResponse.get_metric_statistics = get_metric_statistics  # type: ignore[method-assign]
+    if not hasattr(CloudWatchResponse, "put_composite_alarm"):
+        CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm  # type: ignore[attr-defined]
 
 
 def _judge_bucket_policies_without_conditions() -> None:

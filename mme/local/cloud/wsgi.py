@@ -12,6 +12,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from mme.local.cloud import functions, mends
+from mme.local.cloud.compressed import decompressed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -24,8 +25,7 @@ _resetting = threading.Lock()
 def application() -> WSGIApplication:
     """The one application of this process; see `mme.local.cloud.application`."""
     mends.apply()
-    embedded_aws: WSGIApplication = DomainDispatcherApplication(_service_application)
-    return embedded_aws
+    return decompressed(DomainDispatcherApplication(_service_application))
 
 
 def _service_application(service: SERVICE_NAMES) -> Flask:

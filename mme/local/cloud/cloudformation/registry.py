@@ -15,6 +15,7 @@ _OURS = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "autoscaling",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "autoscaling",
     "AWS::CloudWatch::Alarm": "cloudwatch",
+    "AWS::CloudWatch::CompositeAlarm": "cloudwatch",
     "AWS::CloudWatch::InsightRule": "cloudwatch",
     "AWS::EC2::FlowLog": "ec2_network",
     "AWS::EC2::RouteTable": "ec2_network",

@@ -1,4 +1,4 @@
-"""AWS::CloudWatch::Alarm and InsightRule."""
+"""AWS::CloudWatch::Alarm, CompositeAlarm and InsightRule."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ class Alarm:
         return Physical(name, {"Arn": described["MetricAlarms"][0]["AlarmArn"]})
 
 
+class CompositeAlarm(Alarm):
+    """An alarm whose rule is about others. Ref is its name."""
+
+    def _put(self, request: Request, name: str, properties: Properties) -> Physical:
+        request.aws.call("cloudwatch", "put_composite_alarm", {**properties, "AlarmName": name})
+        asked = {"AlarmNames": [name], "AlarmTypes": ["CompositeAlarm"]}
+        described = request.aws.call("cloudwatch", "describe_alarms", asked)
+        return Physical(name, {"Arn": described["CompositeAlarms"][0]["AlarmArn"]})
+
+
 class InsightRule:
     """A Contributor Insights rule: kept and described; nothing counts its contributors. Ref is its name."""
 
@@ -72,5 +82,6 @@ class InsightRule:
 
 TYPES: dict[str, Callable[[], ResourceType]] = {
     "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::CompositeAlarm": CompositeAlarm,
     "AWS::CloudWatch::InsightRule": InsightRule,
 }

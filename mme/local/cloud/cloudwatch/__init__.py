@@ -1,0 +1,1 @@
+"""CloudWatch with right statistics: percentiles, metric math, alarms that are evaluated."""

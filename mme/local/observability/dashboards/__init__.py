@@ -1,0 +1,1 @@
+"""Dashboards deployed to embedded CloudWatch, drawn for a browser."""

@@ -1,0 +1,1 @@
+"""The part of CloudWatch Logs Insights' language that dashboards of multi-model endpoints use."""

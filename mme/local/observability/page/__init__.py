@@ -1,0 +1,1 @@
+"""The status page: rendered here, patched in the browser as things change."""
