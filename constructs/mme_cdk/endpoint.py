@@ -178,7 +178,15 @@ class Endpoint(EndpointBase):
             self._retain_variants(True)
         return scaling
 
-    def _require_variant(self, name: str) -> None:
+    def require_variant(self, name: str) -> None:
+        """Do nothing where it has this variant.
+
+        Args:
+            name: the variant's.
+
+        Raises:
+            PropsError: it has not.
+        """
         self.config.variant(name)
 
     def _retain_variants(self, retain: bool) -> None:

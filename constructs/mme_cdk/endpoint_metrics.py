@@ -80,7 +80,7 @@ class EndpointMetrics(Construct):
             at=self,
         )
         if variant_name is not None and is_known(variant_name):
-            self._require_variant(variant_name)
+            self.require_variant(variant_name)
         known = endpoint_metrics().get(metric_name)
         if known is None and namespace is None:
             near = get_close_matches(metric_name, endpoint_metrics(), n=1)
@@ -103,8 +103,15 @@ class EndpointMetrics(Construct):
         )
         return self._place(metric)
 
-    def _require_variant(self, name: str) -> None:
-        """Raise where the endpoint is known to have no variant of this name; here nothing is known of it."""
+    def require_variant(self, name: str) -> None:
+        """Do nothing where it may have this variant, as every endpoint that was imported.
+
+        Args:
+            name: the variant's.
+
+        Raises:
+            PropsError: the endpoint is known to have no variant of this name.
+        """
 
     def _place(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
         """The metric, for use in stacks of other accounts and regions, too."""

@@ -189,7 +189,15 @@ class MultiModelEndpoint(EndpointBase):
         """
         return self.model.connections
 
-    def _require_variant(self, name: str) -> None:
+    def require_variant(self, name: str) -> None:
+        """Do nothing where it has this variant.
+
+        Args:
+            name: the variant's.
+
+        Raises:
+            PropsError: it has not.
+        """
         self.config.variant(name)
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from aws_cdk import Aws, Stack, aws_cloudwatch
-from constructs import IConstruct
+from aws_cdk import Aws, aws_cloudwatch
 
 from mme_cdk.monitoring.figures import Figure, Figures
 from mme_cdk.monitoring.log_queries import LogQuery
@@ -17,6 +16,10 @@ _WIDTH = 24
 """Columns of a CloudWatch dashboard."""
 _HEIGHT = 6
 """Of a graph, in its rows."""
+_TABLE_HEIGHT = 8
+HEADER_HEIGHT = 2
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,92 +115,94 @@ class EndpointGraphs:
         return widgets
 
 
-def header(endpoint_name: str, runbook_url: str) -> aws_cloudwatch.IWidget:
+def header(endpoint_name: str, runbook_url: str) -> aws_cloudwatch.ConcreteWidget:
     """What the dashboard is of, with the way to the runbook."""
     return aws_cloudwatch.TextWidget(
         markdown=f"# {endpoint_name}\nSageMaker multi-model endpoint. What to do when an alarm goes off: "
         f"{runbook_url}",
         width=_WIDTH,
-        height=2,
+        height=HEADER_HEIGHT,
     )
 
 
-def alarm_states(alarms: Sequence[aws_cloudwatch.IAlarm]) -> aws_cloudwatch.IWidget:
+def states_height(alarms: int) -> int:
+    """Rows of a dashboard that the states of so many alarms need."""
+    return 2 + (alarms + 5) // 6 if alarms else 0
+
+
+def alarm_states(alarms: Sequence[aws_cloudwatch.CfnAlarm]) -> aws_cloudwatch.ConcreteWidget:
     """Every alarm's state at one glance."""
     return aws_cloudwatch.AlarmStatusWidget(
-        title="Alarms", alarms=list(alarms), width=_WIDTH, height=2 + (len(alarms) + 5) // 6
+        title="Alarms", alarms=list(alarms), width=_WIDTH, height=states_height(len(alarms))
     )
 
 
-def log_tables(log_group: str, queries: Sequence[LogQuery]) -> list[aws_cloudwatch.IWidget]:
-    """What the container's log says of single models: a table for each query."""
-    return [
-        aws_cloudwatch.LogQueryWidget(
-            title=query.title,
-            log_group_names=[log_group],
-            query_string=query.text,
-            view=aws_cloudwatch.LogQueryVisualizationType.TABLE,
-            width=_WIDTH // len(queries),
-            height=8,
-        )
-        for query in queries
-    ]
+class DashboardRows(aws_cloudwatch.ConcreteWidget):
+    """Graphs and tables as one widget: a widget of CDK for each costs a tenth of an app's synthesis.
 
-
-class GraphRows(aws_cloudwatch.ConcreteWidget):
-    """Rows of graphs as one widget: a widget of CDK for each costs a tenth of an app's synthesis."""
+    Source: CloudWatch API reference, `CloudWatch-Dashboard-Body-Structure`.
+    """
 
     def __init__(
-        self, rows: Sequence[Sequence[Graph]], metrics: MonitoringMetrics, scope: IConstruct
+        self,
+        *,
+        graphs: Sequence[Sequence[Graph]],
+        tables: Sequence[Sequence[LogQuery]],
+        metrics: MonitoringMetrics,
+        log_group: str,
+        top: int,
     ) -> None:
-        """Take the graphs.
+        """Take what is in the rows.
 
         Args:
-            rows: each as wide as a dashboard.
-            metrics: of the variant that they show.
-            scope: where the dashboard is.
+            graphs: rows as wide as a dashboard.
+            tables: rows below them.
+            metrics: of the variant that the graphs show.
+            log_group: that the tables' queries read.
+            top: the dashboard's row in which the first one begins.
         """
-        super().__init__(_WIDTH, _HEIGHT * len(rows))
-        self._rows = rows
+        super().__init__(_WIDTH, _HEIGHT * len(graphs) + _TABLE_HEIGHT * len(tables))
         self._metrics = metrics
-        self._scope = scope
+        self._log_group = log_group
         self._region = Aws.REGION
-        self._written: list[Any] = []
-
-    def position(self, x: float, y: float) -> None:
-        """Called by the dashboard, which says where the first graph is.
-
-        Args:
-            x: column.
-            y: row.
-        """
-        place = self._metrics.place_beside(Stack.of(self._scope))
-        self._written = [
-            {
-                "type": "metric",
-                "width": _WIDTH // len(row),
-                "height": _HEIGHT,
-                "x": x + column * (_WIDTH // len(row)),
-                "y": y + number * _HEIGHT,
-                "properties": self._properties(graph, place),
-            }
-            for number, row in enumerate(self._rows)
-            for column, graph in enumerate(row)
+        below = top + _HEIGHT * len(graphs)
+        self._written: list[Any] = [
+            {**place, "type": "metric", "properties": self._graph(graph)}
+            for graph, place in _placed(graphs, top, _HEIGHT)
+        ] + [
+            {**place, "type": "log", "properties": self._table(query)}
+            for query, place in _placed(tables, below, _TABLE_HEIGHT)
         ]
 
     def to_json(self) -> list[Any]:
-        """Called by CDK, several times a synthesis: the graphs as a dashboard's source has them."""
+        """Called by CDK, several times a synthesis: the rows as a dashboard's source has them."""
         return self._written
 
-    def _properties(self, graph: Graph, place: Mapping[str, str]) -> dict[str, Any]:
+    def _graph(self, graph: Graph) -> dict[str, Any]:
         high = {} if graph.high is None else {"max": graph.high}
         return {
             "view": "timeSeries",
             "title": graph.title,
             "region": self._region,
-            "metrics": self._metrics.graphed(graph.figures, place),
+            "metrics": self._metrics.graphed(graph.figures),
             "yAxis": {"left": {"label": graph.axis, **high, "min": 0, "showUnits": False}},
         }
+
+    def _table(self, query: LogQuery) -> dict[str, Any]:
+        return {
+            "view": "table",
+            "title": query.title,
+            "region": self._region,
+            "query": f"SOURCE '{self._log_group}' | {query.text}",
+        }
+
+
+def _placed(rows: Sequence[Sequence[_Item]], top: int, height: int) -> Iterator[tuple[_Item, dict[str, int]]]:
+    """What is in rows that share out a dashboard's width, and where."""
+    for number, row in enumerate(rows):
+        width = _WIDTH // len(row)
+        for column, item in enumerate(row):
+            yield item, {"width": width, "height": height, "x": column * width, "y": top + number * height}
 
 
 def _graph(title: str, figures: Sequence[Figure], axis: str, high: int | None = None) -> Graph:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_logs
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
@@ -13,13 +14,24 @@ from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
-from mme_cdk.monitoring.dashboard import EndpointGraphs, GraphRows, alarm_states, header, log_tables
+from mme_cdk.monitoring.dashboard import (
+    HEADER_HEIGHT,
+    DashboardRows,
+    EndpointGraphs,
+    Graph,
+    alarm_states,
+    header,
+    states_height,
+)
 from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 from mme_cdk.production_variant import INSTANCE_TYPE
 from mme_cdk.validation import PropsError, known, outside, require
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_logs
 
 _THRESHOLDS = kind_of(
     AlarmThresholds, noun="an AlarmThresholds", way_out="use AlarmThresholds(cpu_percent={...}), say"
@@ -39,7 +51,6 @@ class EndpointMonitoring(Construct):
     in: the busiest models, loads and unloads, load times, errors. Other containers log other lines.
 
     Attributes:
-        alarms: every alarm, by severity in lower case.
         dashboard: the dashboard; None where there is none.
         log_group: the endpoint's log group; None where SageMaker makes it.
     """
@@ -96,7 +107,8 @@ class EndpointMonitoring(Construct):
         Raises:
             PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
                 no alarm has, thresholds for GPU figures of an instance type without GPU, retention for the
-                log of an endpoint that this app does not define.
+                log of an endpoint that this app does not define, a variant that the endpoint has not, alarms
+                on an endpoint of another region.
         """
         require(
             expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
@@ -110,25 +122,29 @@ class EndpointMonitoring(Construct):
             at=(scope, id),
         )
         thresholds = thresholds or AlarmThresholds()
-        length = period or Duration.minutes(1)
+        seconds = 60 if period is None else period.to_seconds()
         kind = describe(instance_type) if instance_type and known(instance_type) else None
         has_gpu = kind.gpus > 0 if kind else False
+        if variant_name is not None and known(variant_name):
+            endpoint.require_variant(variant_name)
+        metrics = MonitoringMetrics(
+            endpoint,
+            stack=Stack.of(scope),
+            variant_name=variant_name or endpoint.variant_name,
+            seconds=seconds,
+        )
         require(
             *thresholds.faults(),
             *thresholds.gpu_faults(instance_type, has_gpu=has_gpu),
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
-            _period_fault(length),
+            _period_fault(seconds),
+            _region_fault(metrics, thresholds),
             retention_fault(endpoint) if log_retention is not None else None,
             at=(scope, id),
         )
         super().__init__(scope, id)
         prefix = name_prefix or endpoint.endpoint_name
-        metrics = MonitoringMetrics(
-            endpoint,
-            variant_name=variant_name or endpoint.variant_name,
-            period=length,
-        )
         figures = Figures(vcpus=kind.vcpus if kind else None, minimum_requests=minimum_requests)
         factory = AlarmFactory(
             self,
@@ -139,9 +155,7 @@ class EndpointMonitoring(Construct):
             runbook_url=runbook_url,
             actions=actions or {},
         )
-        self.alarms: Mapping[str, Sequence[aws_cloudwatch.Alarm]] = factory.alarms(
-            thresholds, has_gpu=has_gpu, cpu_known=kind is not None
-        )
+        self._alarms = factory.alarms(thresholds, has_gpu=has_gpu, cpu_known=kind is not None)
         self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
         if log_queries:
             self._save_queries(prefix)
@@ -160,29 +174,39 @@ class EndpointMonitoring(Construct):
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
             graphs = EndpointGraphs(figures, cpu_known=kind is not None, has_gpu=has_gpu)
-            rows = GraphRows(graphs.rows(), metrics, self)
-            self.dashboard = self._dashboard(prefix, endpoint.endpoint_name, runbook_url, rows, log_queries)
+            self.dashboard = self._dashboard(
+                prefix, endpoint.endpoint_name, runbook_url, graphs.rows(), metrics, log_queries=log_queries
+            )
 
-    def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.Alarm, ...]:
+    @property
+    def alarms(self) -> Mapping[str, Sequence[aws_cloudwatch.IAlarm]]:
+        """Every alarm, by severity in lower case."""
+        return {severity: self.alarms_of(severity) for severity in self._alarms}
+
+    def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.IAlarm, ...]:
         """The alarms of a severity, to roll deployments back or for a composite alarm.
 
         Raises:
             PropsError: no alarm has that severity.
         """
-        found = self.alarms.get(severity.lower())
+        found = self._alarms.get(severity.lower())
         if not found:
-            have = ", ".join(self.alarms) or "none"
+            have = ", ".join(self._alarms) or "none"
             raise PropsError([f"no alarm has severity {severity}: there are {have}"], path=self.node.path)
-        return tuple(found)
+        return tuple(alarm.reference for alarm in found)
 
     def _save_queries(self, prefix: str) -> None:
         for query in LOG_QUERIES:
-            aws_logs.CfnQueryDefinition(
+            # Not by its class: to load that module of aws-cdk costs as much as all of these calls.
+            CfnResource(
                 self,
                 "".join(part.capitalize() for part in query.name.split("-")) + "Query",
-                name=f"{prefix}/{query.name}",
-                log_group_names=[self._log_group],
-                query_string=query.text,
+                type="AWS::Logs::QueryDefinition",
+                properties={
+                    "Name": f"{prefix}/{query.name}",
+                    "LogGroupNames": [self._log_group],
+                    "QueryString": query.text,
+                },
             )
 
     def _rank_models(self, prefix: str) -> None:
@@ -196,18 +220,30 @@ class EndpointMonitoring(Construct):
             )
 
     def _dashboard(
-        self, name: str, endpoint_name: str, runbook_url: str, graphs: GraphRows, log_queries: bool
+        self,
+        name: str,
+        endpoint_name: str,
+        runbook_url: str,
+        graphs: list[list[Graph]],
+        metrics: MonitoringMetrics,
+        *,
+        log_queries: bool,
     ) -> aws_cloudwatch.Dashboard:
-        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
-        dashboard.add_widgets(header(endpoint_name, runbook_url))
-        alarms = [alarm for severity in self.alarms.values() for alarm in severity]
-        if alarms:
-            dashboard.add_widgets(alarm_states(alarms))
-        dashboard.add_widgets(graphs)
-        if log_queries:
-            dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[:2]))
-            dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[2:4]))
-        return dashboard
+        alarms = [alarm.resource for severity in self._alarms.values() for alarm in severity]
+        rows = DashboardRows(
+            graphs=graphs,
+            tables=[LOG_QUERIES[:2], LOG_QUERIES[2:4]] if log_queries else [],
+            metrics=metrics,
+            log_group=self._log_group,
+            top=HEADER_HEIGHT + states_height(len(alarms)),
+        )
+        states = [[alarm_states(alarms)]] if alarms else []
+        return aws_cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=name,
+            widgets=[[header(endpoint_name, runbook_url)], *states, [rows]],
+        )
 
 
 def _action_faults(
@@ -221,8 +257,17 @@ def _action_faults(
     ]
 
 
-def _period_fault(period: Duration) -> str | None:
-    length = period.to_seconds()
-    if not known(length) or (length >= 60 and length % 60 == 0):
+def _region_fault(metrics: MonitoringMetrics, thresholds: AlarmThresholds) -> str | None:
+    region = metrics.place.get("region")
+    if region is None or not thresholds.severities():
         return None
-    return f"period is {length:g} s; it must be one or more whole minutes, as the metrics come"
+    return (
+        f"the endpoint is in region {region} and this stack in another; an alarm sees its own region's "
+        "metrics only: monitor the endpoint in a stack of its region"
+    )
+
+
+def _period_fault(seconds: float) -> str | None:
+    if not known(seconds) or (seconds >= 60 and seconds % 60 == 0):
+        return None
+    return f"period is {seconds:g} s; it must be one or more whole minutes, as the metrics come"

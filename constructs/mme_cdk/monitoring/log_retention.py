@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, RemovalPolicy, aws_logs, aws_sagemaker
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnResource, RemovalPolicy, aws_sagemaker
 from constructs import Construct
 
 from mme_cdk.endpoint_base import EndpointBase
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_logs
 
 COLLISION = (
     "SageMaker makes the log group of an endpoint at its first line and leaves it behind: CloudFormation "
@@ -52,6 +57,8 @@ class LogRetention(Construct):
             retention: how long a line is kept.
             removal_policy: what becomes of the group when it leaves the stack.
         """
+        from aws_cdk import aws_logs
+
         super().__init__(scope, id)
         self.log_group = aws_logs.LogGroup(
             self,

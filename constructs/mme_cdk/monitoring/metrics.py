@@ -1,12 +1,12 @@
-"""Figures as CDK's metrics, and as a dashboard's source names them."""
+"""Figures as alarms and a dashboard's source name them: plain Python, as CDK's objects cost at synthesis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from aws_cdk import Duration, Stack, aws_cloudwatch
+from aws_cdk import Stack
 
 from mme.catalog.metrics import endpoint_metrics
 from mme_cdk.endpoint_base import EndpointBase
@@ -17,66 +17,72 @@ from mme_cdk.validation import known
 class MonitoringMetrics:
     """The metrics of one variant."""
 
-    def __init__(self, endpoint: EndpointBase, *, variant_name: str, period: Duration) -> None:
+    def __init__(self, endpoint: EndpointBase, *, stack: Stack, variant_name: str, seconds: float) -> None:
         """Take an endpoint's metrics.
 
         Args:
             endpoint: defined here or imported.
+            stack: that watches it.
             variant_name: which variant's.
-            period: of every figure.
+            seconds: the period of every figure.
         """
         self._endpoint = endpoint
         self._variant = variant_name
-        self._period = period
-        self._parts: dict[Part, aws_cloudwatch.Metric] = {}
+        self._stack = stack
+        self._seconds = seconds
 
-    def metric(self, figure: Figure) -> aws_cloudwatch.IMetric:
-        """A figure as an alarm takes it."""
-        if figure.expression is None:
-            return self._metric(figure.parts[0], figure.label)
-        return aws_cloudwatch.MathExpression(
-            expression=figure.expression,
-            label=figure.label,
-            using_metrics={part.id: self._part(part) for part in figure.parts},
-            period=self._period,
-        )
+    def watched(self, figure: Figure) -> list[dict[str, Any]]:
+        """A figure as an alarm's resource takes it: metric data queries.
 
-    def graphed(self, figures: Iterable[Figure], place: Mapping[str, str]) -> list[list[Any]]:
-        """Figures as a dashboard's source lists them; plain Python, as CDK's objects cost at synthesis.
+        Source: CloudFormation template reference, `AWS::CloudWatch::Alarm MetricDataQuery`.
+        """
+        shown = figure.expression is None
+        queries: list[dict[str, Any]] = [
+            self._query(
+                part, id="m1" if shown else part.id, label=figure.label if shown else part.name, shown=shown
+            )
+            for part in figure.parts
+        ]
+        if not shown:
+            expression = {"expression": figure.expression, "id": "expr_1", "label": figure.label}
+            queries.insert(0, {**expression, "returnData": True})
+        return queries
+
+    def graphed(self, figures: Iterable[Figure]) -> list[list[Any]]:
+        """Figures as a dashboard's source lists them.
 
         Source: CloudWatch API reference, `CloudWatch-Dashboard-Body-Structure`.
 
         Args:
             figures: of one graph.
-            place: what `place_beside` says of the dashboard's stack.
         """
         listed: list[list[Any]] = []
         hidden: set[Part] = set()
         for figure in figures:
             if figure.expression is None:
-                listed.append(self._listed(figure.parts[0], {"label": figure.label, **place}))
+                listed.append(self._listed(figure.parts[0], {"label": figure.label, **self.place}))
                 continue
             line = {"label": figure.label, "expression": figure.expression, **self._rhythm}
             listed.append([line])
             for part in figure.parts:
                 if part not in hidden:
                     hidden.add(part)
-                    options = {"label": part.name, "id": part.id, "visible": False, **place}
+                    options = {"label": part.name, "id": part.id, "visible": False, **self.place}
                     listed.append(self._listed(part, options))
         return listed
 
-    def place_beside(self, stack: Stack) -> dict[str, str]:
-        """Account and region of the endpoint, as far as they are known to be others than a stack's."""
+    @cached_property
+    def place(self) -> dict[str, str]:
+        """Account and region of the endpoint, as far as they are known to be others than the stack's."""
         account, region = self._endpoint.place
-        ours = {"accountId": stack.account, "region": stack.region}
+        ours = {"accountId": self._stack.account, "region": self._stack.region}
         theirs = {"accountId": account, "region": region}
         return {name: place for name, place in theirs.items() if known(place) and place != ours[name]}
 
     @cached_property
     def _rhythm(self) -> dict[str, float]:
         # A dashboard's own period, which needs no word, is 300 s.
-        length = self._period.to_seconds()
-        return {} if length == 300 else {"period": length}
+        return {} if self._seconds == 300 else {"period": self._seconds}
 
     def _listed(self, part: Part, options: dict[str, Any]) -> list[Any]:
         statistic = {} if part.statistic == "Average" else {"stat": part.statistic}
@@ -90,17 +96,21 @@ class MonitoringMetrics:
             {**options, **self._rhythm, **statistic},
         ]
 
-    def _metric(self, part: Part, label: str) -> aws_cloudwatch.Metric:
-        return self._endpoint.metric(
-            part.name,
-            statistic=part.statistic,
-            label=label,
-            period=self._period,
-            variant_name=self._variant,
-        )
-
-    def _part(self, part: Part) -> aws_cloudwatch.Metric:
-        """A metric that only an expression shows; each is made once, as every object costs at synthesis."""
-        if part not in self._parts:
-            self._parts[part] = self._metric(part, part.name)
-        return self._parts[part]
+    def _query(self, part: Part, *, id: str, label: str, shown: bool) -> dict[str, Any]:
+        dimensions = {"EndpointName": self._endpoint.endpoint_name, "VariantName": self._variant}
+        account = self.place.get("accountId")
+        return {
+            "id": id,
+            "label": label,
+            "returnData": shown,
+            **({"accountId": account} if account else {}),
+            "metricStat": {
+                "metric": {
+                    "namespace": endpoint_metrics()[part.name].namespace,
+                    "metricName": part.name,
+                    "dimensions": [{"name": name, "value": value} for name, value in dimensions.items()],
+                },
+                "period": self._seconds,
+                "stat": part.statistic,
+            },
+        }

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, RemovalPolicy, Stack, aws_cloudwatch_actions, aws_logs, aws_sns
+from aws_cdk import (
+    App,
+    Duration,
+    Environment,
+    RemovalPolicy,
+    Stack,
+    aws_cloudwatch_actions,
+    aws_lambda,
+    aws_logs,
+    aws_sns,
+)
 
 from mme_cdk import (
     DeploymentStrategy,
@@ -358,3 +368,66 @@ def test_cloudwatch_may_write_to_the_topic(stack: Stack, synth) -> None:
     }
     assert statements["Alarms"]["Action"] == "sns:Publish"
     assert "aws:SourceAccount" in statements["Alarms"]["Condition"]["StringEquals"]
+
+
+def test_rollback_alarms_are_references(stack: Stack, models: ModelStore, synth) -> None:
+    endpoint = endpoint_of(stack, models)
+    endpoint.add_rollback_alarm(*endpoint.add_monitoring().alarms_of("critical"))
+    found = synth(stack)
+    (resource,) = found.all("AWS::SageMaker::Endpoint")
+    told = resource["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    # Or CloudFormation could move the endpoint before the alarm is there.
+    alarms = found.template["Resources"]
+    assert {alarms[one["AlarmName"]["Ref"]]["Properties"]["AlarmName"] for one in told} == {
+        name for name in alarm_names(found) if name.endswith("-critical")
+    }
+
+
+def test_a_function_lets_in_each_alarm(stack: Stack, models: ModelStore, synth) -> None:
+    function = aws_lambda.Function(
+        stack,
+        "Function",
+        runtime=aws_lambda.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=aws_lambda.Code.from_inline("def handler(event, context): pass"),
+    )
+    action = aws_cloudwatch_actions.LambdaAction(function, use_unique_permission_id=True)
+    endpoint_of(stack, models).add_monitoring(actions={"critical": [action]})
+    found = synth(stack)
+    critical = [name for name in alarm_names(found) if name.endswith("-critical")]
+    sources = [str(one["Properties"]["SourceArn"]) for one in found.all("AWS::Lambda::Permission")]
+    assert len(sources) == len(critical)
+    for name in critical:
+        assert [source for source in sources if f":alarm:{name}'" in source]
+    for alarm in found.all(ALARM):
+        acts = alarm["Properties"]["AlarmName"] in critical
+        assert ("AlarmActions" in alarm["Properties"]) == acts
+
+
+def test_alarms_in_another_account_name_it(app: App, synth) -> None:
+    stack = Stack(app, "Watching", env=Environment(account="111111111111", region="us-east-1"))
+    endpoint = EndpointBase.from_endpoint_arn(
+        stack, "Theirs", "arn:aws:sagemaker:us-east-1:222222222222:endpoint/theirs"
+    )
+    EndpointMonitoring(stack, "Monitoring", endpoint=endpoint, dashboard=False)
+    for alarm in synth(stack).all(ALARM):
+        metrics = [one for one in alarm["Properties"]["Metrics"] if "MetricStat" in one]
+        assert metrics
+        assert {one["AccountId"] for one in metrics} == {"222222222222"}
+
+
+def test_an_alarm_sees_its_own_region_only(app: App) -> None:
+    stack = Stack(app, "Watching", env=Environment(account="111111111111", region="us-east-1"))
+    endpoint = EndpointBase.from_endpoint_arn(
+        stack, "Theirs", "arn:aws:sagemaker:eu-west-1:111111111111:endpoint/theirs"
+    )
+    with pytest.raises(PropsError, match="is in region eu-west-1 and this stack in another"):
+        EndpointMonitoring(stack, "Monitoring", endpoint=endpoint)
+    nothing = {rule.prop: {} for rule in ALARM_RULES}
+    EndpointMonitoring(stack, "Monitoring", endpoint=endpoint, thresholds=AlarmThresholds(**nothing))
+
+
+def test_monitoring_of_a_variant_that_is_not_there(stack: Stack, models: ModelStore) -> None:
+    endpoint = endpoint_of(stack, models)
+    with pytest.raises(PropsError, match="AllTrafic"):
+        endpoint.add_monitoring(variant_name="AllTrafic")
