@@ -101,4 +101,5 @@ class ServingStack(Stack):
         for address in environment.alarm_emails:
             topic.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(address))
         thresholds = environment.alarm_thresholds or AlarmThresholds()
-        return {severity: [topic.action] for severity in thresholds.severities()}
+        action = topic.action
+        return {severity: [action] for severity in thresholds.severities()}

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import jsii
-from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations, aws_iam
+from aws_cdk import Acknowledgment, CfnResource, Stack, Validations, aws_iam
 from constructs import Construct, IConstruct, IValidation
+
+from mme_cdk.validation import known
 
 # The packs that share the rules of AWS Config, under the same names.
 CONFIG_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
@@ -84,7 +86,7 @@ def acknowledge_wildcards(
     findings = [f"Action::{action}" for action in actions if "*" in action]
     late = []
     for resource in resources:
-        if Token.is_unresolved(resource):
+        if not known(resource):
             late.append(resource)
         elif "*" in resource:
             findings.append(f"Resource::{resource}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, ArnFormat, Names, Stack, aws_iam
@@ -329,13 +330,17 @@ class EndpointBase(EndpointMetrics):
         """Account and region that it is in; tokens where only deployment knows them."""
         return self._account, self._region
 
+    @cached_property
+    def _stack(self) -> Stack:
+        return Stack.of(self)
+
     @property
     def _account(self) -> str:
-        return Stack.of(self).account
+        return self._stack.account
 
     @property
     def _region(self) -> str:
-        return Stack.of(self).region
+        return self._stack.region
 
     def _warn_of_another_account(self, grantee: aws_iam.IGrantable) -> None:
         account = grantee.grant_principal.principal_account

@@ -61,11 +61,22 @@ class ExecutionRole(aws_iam.Role):
             description=description or "Runs the containers of a SageMaker multi-model endpoint",
             permissions_boundary=permissions_boundary,
         )
+        logs = _log_groups(stack, endpoint_name or "*")
         self._rights = aws_iam.ManagedPolicy(
-            self, "Rights", description="What the containers of the endpoint may do", roles=[self]
+            self,
+            "Rights",
+            description="What the containers of the endpoint may do",
+            roles=[self],
+            statements=[_write_logs(logs), _publish_metrics()],
         )
-        self._allow_logs(stack, endpoint_name or "*")
-        self._allow_metrics()
+        acknowledge_wildcards(
+            self, "SageMaker names the log streams after instances that do not exist yet", resources=logs
+        )
+        acknowledge_wildcards(
+            self,
+            "cloudwatch:PutMetricData takes no resource; a condition binds it to SageMaker's namespaces",
+            resources=["*"],
+        )
 
     def add_to_principal_policy(
         self, statement: aws_iam.PolicyStatement
@@ -78,37 +89,30 @@ class ExecutionRole(aws_iam.Role):
         self._rights.add_statements(statement)
         return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)
 
-    def _allow_logs(self, stack: Stack, endpoint_name: str) -> None:
-        groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"
-        group = f"{stack.format_arn(service='logs', resource='log-group')}:{groups}"
-        resources = [group, f"{group}:*"]
-        self.add_to_policy(
-            aws_iam.PolicyStatement(
-                sid="WriteEndpointLogs",
-                actions=[
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                resources=resources,
-            )
-        )
-        acknowledge_wildcards(
-            self, "SageMaker names the log streams after instances that do not exist yet", resources=resources
-        )
 
-    def _allow_metrics(self) -> None:
-        self.add_to_policy(
-            aws_iam.PolicyStatement(
-                sid="PublishEndpointMetrics",
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": list(METRIC_NAMESPACES)}},
-            )
-        )
-        acknowledge_wildcards(
-            self,
-            "cloudwatch:PutMetricData takes no resource; a condition binds it to SageMaker's namespaces",
-            resources=["*"],
-        )
+def _log_groups(stack: Stack, endpoint_name: str) -> list[str]:
+    groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+    group = f"{stack.format_arn(service='logs', resource='log-group')}:{groups}"
+    return [group, f"{group}:*"]
+
+
+def _write_logs(groups: list[str]) -> aws_iam.PolicyStatement:
+    return aws_iam.PolicyStatement(
+        sid="WriteEndpointLogs",
+        actions=[
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+        ],
+        resources=groups,
+    )
+
+
+def _publish_metrics() -> aws_iam.PolicyStatement:
+    return aws_iam.PolicyStatement(
+        sid="PublishEndpointMetrics",
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": list(METRIC_NAMESPACES)}},
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from aws_cdk import Duration, Token
 from constructs import IConstruct
 
-# CDK writes tokens as text holding "${Token[", and as numbers far below any that is meant.
+# How CDK writes tokens: as text that holds this, and as numbers far below any that is meant.
+_TOKEN = re.compile(r"\$\{Token\[[A-Za-z0-9:._-]+\]\}")
 _TOKENS_BELOW = -1e100
 
 
@@ -55,9 +57,9 @@ def known(value: object) -> bool:
     """Whether the value is there at synth: not None and no token, whose value only deployment knows."""
     if value is None:
         return False
-    # Plain values are judged here: each call to CDK costs as much as a hundred lines of Python.
-    if isinstance(value, str) and "${Token[" not in value:
-        return True
+    # Text and numbers are judged here: each call to CDK costs as much as a hundred lines of Python.
+    if isinstance(value, str):
+        return _TOKEN.search(value) is None
     if isinstance(value, int | float) and value > _TOKENS_BELOW:
         return True
     return not Token.is_unresolved(value)
