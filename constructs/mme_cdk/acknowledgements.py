@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations, aws_iam
@@ -30,7 +31,7 @@ def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
         rule: of AwsSolutions, without the pack's name, such as `S1`.
         reason: why the finding is right as it is.
     """
-    Validations.of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+    _validations_of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
 
 
 def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
@@ -41,7 +42,7 @@ def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
         rule: without the pack's name, such as `S3BucketReplicationEnabled`.
         reason: why the finding is right as it is.
     """
-    Validations.of(scope).acknowledge(
+    _validations_of(scope).acknowledge(
         *(Acknowledgment(id=f"{pack}-{rule}", reason=reason) for pack in CONFIG_PACKS)
     )
 
@@ -92,7 +93,7 @@ def acknowledge_wildcards(
             findings.append(f"Resource::{resource}")
     _acknowledge_findings(scope, findings, reason)
     if late:
-        scope.node.add_validation(_LateAcknowledgement(scope, late, reason))
+        _late_of(scope).add(late, reason)
 
 
 def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
@@ -107,31 +108,60 @@ def acknowledge_volume_key(scope: IConstruct) -> None:
     rule = "SageMakerEndpointConfigurationKMSKeyConfigured"
     reason = "the instances have local NVMe storage, which their hardware encrypts and no key may"
     acknowledge_config_rule(scope, rule, reason)
-    Validations.of(scope).acknowledge(Acknowledgment(id=f"NIST.800.53.R4-{rule}", reason=reason))
+    _validations_of(scope).acknowledge(Acknowledgment(id=f"NIST.800.53.R4-{rule}", reason=reason))
 
 
 @jsii.implements(IValidation)
 class _LateAcknowledgement:
     """Called by CDK when references are resolved; it finds no fault, it only adds the acknowledgements."""
 
-    def __init__(self, scope: IConstruct, resources: list[str], reason: str) -> None:
-        self._scope = scope
-        self._resources = resources
-        self._reason = reason
+    def __init__(self, scope: IConstruct) -> None:
+        self._stack = Stack.of(scope)
+        self._validations = _validations_of(scope)
+        self._reasons: dict[str, str] = {}
+
+    def add(self, resources: Iterable[str], reason: str) -> None:
+        self._reasons |= dict.fromkeys(resources, reason)
 
     def validate(self) -> list[str]:
-        stack = Stack.of(self._scope)
-        flat = [_flat(node) for node in stack.resolve(self._resources)]
-        findings = [f"Resource::{resource}" for resource in flat if "*" in resource]
-        _acknowledge_findings(self._scope, findings, self._reason)
+        resolved = self._stack.resolve(list(self._reasons))
+        self._validations.acknowledge(
+            *(
+                _wildcard(f"Resource::{flat}", reason)
+                for flat, reason in zip(map(_flat, resolved), self._reasons.values(), strict=True)
+                if "*" in flat
+            )
+        )
         return []
+
+
+# One of each for a construct, as each is a call to CDK or several.
+_validations: WeakKeyDictionary[IConstruct, Validations] = WeakKeyDictionary()
+_late: WeakKeyDictionary[IConstruct, _LateAcknowledgement] = WeakKeyDictionary()
+
+
+def _validations_of(scope: IConstruct) -> Validations:
+    found = _validations.get(scope)
+    if found is None:
+        found = _validations[scope] = Validations.of(scope)
+    return found
+
+
+def _late_of(scope: IConstruct) -> _LateAcknowledgement:
+    found = _late.get(scope)
+    if found is None:
+        found = _late[scope] = _LateAcknowledgement(scope)
+        scope.node.add_validation(found)
+    return found
 
 
 def _acknowledge_findings(scope: IConstruct, findings: list[str], reason: str) -> None:
     if findings:
-        Validations.of(scope).acknowledge(
-            *(Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason) for finding in findings)
-        )
+        _validations_of(scope).acknowledge(*(_wildcard(finding, reason) for finding in findings))
+
+
+def _wildcard(finding: str, reason: str) -> Acknowledgment:
+    return Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)
 
 
 def _flat(node: Any) -> str:

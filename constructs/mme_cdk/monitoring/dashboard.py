@@ -167,10 +167,10 @@ class DashboardRows(aws_cloudwatch.ConcreteWidget):
         self._region = Aws.REGION
         below = top + _HEIGHT * len(graphs)
         self._written: list[Any] = [
-            {**place, "type": "metric", "properties": self._graph(graph)}
+            {"type": "metric", **place, "properties": self._graph(graph)}
             for graph, place in _placed(graphs, top, _HEIGHT)
         ] + [
-            {**place, "type": "log", "properties": self._table(query)}
+            {"type": "log", **place, "properties": self._table(query)}
             for query, place in _placed(tables, below, _TABLE_HEIGHT)
         ]
 
