@@ -156,11 +156,9 @@ def _counts(*counted: tuple[str, int | None]) -> Any:
     """What is known, and then what is not."""
     from rich.text import Text
 
-    known = ", ".join(
-        f"{value:,} {noun.removesuffix('s') if value == 1 else noun}"
-        for noun, value in counted
-        if value is not None
-    )
+    from mme.cli.console import count_text
+
+    known = ", ".join(count_text(value, noun) for noun, value in counted if value is not None)
     if not known:
         return Text("no data", style="dim")
     unknown = [noun for noun, value in counted if value is None]
