@@ -180,7 +180,7 @@ class EndpointMonitoring(Construct):
 
     @property
     def alarms(self) -> Mapping[str, Sequence[aws_cloudwatch.IAlarm]]:
-        """Every alarm, by severity in lower case: references, as alarms have all that they do from `actions`."""
+        """Every alarm, by severity in lower case: references; what alarms do is given by `actions`."""
         return {severity: self.alarms_of(severity) for severity in self._alarms}
 
     def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.IAlarm, ...]:
