@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Stack, Token, aws_cloudwatch, aws_ec2, aws_iam, aws_s3
+from aws_cdk import Duration, Stack, Token, aws_cloudwatch, aws_ec2, aws_iam, aws_logs, aws_s3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +19,7 @@ from mme_cdk import (
     Endpoint,
     EndpointBase,
     EndpointConfig,
+    ExecutionRole,
     ModelBucket,
     ModelStore,
     MultiModel,
@@ -31,6 +32,8 @@ from mme_cdk import (
     TritonSettings,
 )
 from mme_cdk.expectations import FLAG, NUMBER, TEXT, WHOLE, expect, expect_each, expect_texts
+from mme_cdk.log_days import LOG_DAYS
+from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
 
 ARN = "arn:aws:iam::111122223333:role/endpoint"
 
@@ -389,6 +392,25 @@ def test_monitoring(endpoint: MultiModelEndpoint) -> None:
         ({"actions": []}, r"actions is \[\]; it must be a mapping of severities to actions: use"),
         ({"minimum_requests": "10"}, r'minimum_requests is "10"; it must be a whole number: give 10,'),
         ({"dashboard": None}, r"dashboard is None; it must be True or False"),
+        ({"contributor_insights": 1}, r"contributor_insights is 1; it must be True or False"),
+        ({"log_retention": 30}, r"log_retention is 30; it .* a RetentionDays: use RetentionDays\.ONE_MONTH$"),
+        ({"log_retention": "two_weeks"}, r'log_retention is "two_weeks"; .* use RetentionDays\.TWO_WEEKS$'),
+        ({"log_retention": 31}, r"log_retention is 31; .* use one of aws_logs\.RetentionDays, such as"),
+        ({"log_removal_policy": "destroy"}, r'log_removal_policy is "destroy"; .* RemovalPolicy\.DESTROY$'),
+        (
+            {"thresholds": AlarmThresholds(cpu_percent=90)},
+            r'cpu_percent is 90; it must be a mapping of severities to thresholds: use \{"critical": 90\}',
+        ),
+        (
+            {"thresholds": AlarmThresholds(cpu_percent={"page": "90"})},
+            r'cpu_percent\["page"\] is "90"; it must be a number: give 90, without quotes',
+        ),
+        ({"thresholds": AlarmThresholds(cpu_percent={1: 90})}, r"a severity in cpu_percent is 1; .* a text"),
+        (
+            {"actions": {"critical": "arn"}},
+            r'actions\["critical"\] is "arn"; it must be a list, each item an',
+        ),
+        ({"actions": {"critical": ["arn"]}}, r'actions\["critical"\]\[0\] is "arn"; .* use .*SnsAction'),
         ({"variant_name": "Nope"}, r"there is no variant Nope: use one of AllTraffic"),
     ]
     for props, fault in wrong:
@@ -396,6 +418,25 @@ def test_monitoring(endpoint: MultiModelEndpoint) -> None:
             endpoint.add_monitoring(**props)
     # The faults left nothing behind.
     endpoint.add_monitoring()
+    with pytest.raises(PropsError, match=r'endpoint is "ep"; .* EndpointBase\.from_endpoint_name\(self, "Id'):
+        EndpointMonitoring(endpoint, "Other", endpoint="ep")
+
+
+def test_every_span_of_a_log_is_known_by_its_days() -> None:
+    spans = [int(LOG_DAYS.accepts(each)) for each in aws_logs.RetentionDays]
+    assert all(spans)
+    named = {days: expect("log_retention", days, LOG_DAYS) for days in (1, 14, 365, 3288, 3653)}
+    ends = {1: "ONE_DAY", 14: "TWO_WEEKS", 365: "ONE_YEAR", 3288: "NINE_YEARS", 3653: "TEN_YEARS"}
+    assert {days: str(fault).rpartition(".")[2] for days, fault in named.items()} == ends
+
+
+def test_events_and_roles(stack: Stack, endpoint: MultiModelEndpoint) -> None:
+    with pytest.raises(PropsError, match=r'target is "topic"; .* use one of aws_events_targets'):
+        endpoint.on_deployment_state_change("Rule", target="topic")
+    with pytest.raises(PropsError, match=r"description is 5; it must be a text"):
+        endpoint.on_deployment_state_change("Rule", description=5)
+    with pytest.raises(PropsError, match=r"permissions_boundary is .*; .*\.from_managed_policy_arn\(self"):
+        ExecutionRole(stack, "Role", permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess")
 
 
 def test_stores_buckets_and_images(stack: Stack) -> None:

@@ -7,6 +7,8 @@ from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.async_invocations.packs import acknowledge_packs
+from mme_cdk.cdk_kinds import BUCKET, KEY
+from mme_cdk.expectations import DURATION, expect, one_of
 from mme_cdk.validation import require, seconds
 
 
@@ -36,13 +38,23 @@ class ExchangeBucket(aws_s3.Bucket):
             removal_policy: what becomes of the bucket with the stack. Default: retained.
 
         Raises:
-            PropsError: objects that expire too soon.
+            PropsError: values of the wrong kind, objects that expire too soon or in parts of a day.
         """
+        require(
+            expect("encryption_key", encryption_key, KEY),
+            expect("expire_after", expire_after, DURATION, optional=True),
+            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
+            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
+            at=(scope, id),
+        )
         kept = expire_after or Duration.days(30)
         length = seconds(kept) or 0
         require(
             f"expire_after is {length / 86400:g} days; it must be at least 15, as dead letters stay 14"
             if length < 15 * 86400
+            else None,
+            f"expire_after is {length / 86400:g} days; S3 counts whole days only: round it"
+            if length % 86400
             else None,
             at=(scope, id),
         )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mme_cdk.expectations import NUMBER, TEXT, expect, shown
 from mme_cdk.monitoring.alarm_rules import ALARM_RULES, AlarmRule
 from mme_cdk.validation import known
 
@@ -68,6 +69,22 @@ class AlarmThresholds:
             if rule.gpu and not has_gpu and self.given(rule):
                 where = f"{instance_type} has no GPU" if instance_type else "the instance type is unknown"
                 yield f"{rule.prop} is given and {where}: leave it out"
+
+    def kind_faults(self) -> Iterator[str | None]:
+        """The faults of what is no threshold at all."""
+        for rule in ALARM_RULES:
+            given = self.given(rule)
+            if given is None:
+                continue
+            if not isinstance(given, Mapping):
+                yield (
+                    f"{rule.prop} is {shown(given)}; it must be a mapping of severities to thresholds: "
+                    'use {"critical": 90}, say'
+                )
+                continue
+            for severity, threshold in given.items():
+                yield expect(f"a severity in {rule.prop}", severity, TEXT)
+                yield expect(f"{rule.prop}[{shown(severity)}]", threshold, NUMBER)
 
     def faults(self) -> Iterator[str]:
         """Everything that can't be meant."""

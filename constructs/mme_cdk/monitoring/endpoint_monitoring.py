@@ -8,8 +8,22 @@ from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_logs
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
+from mme_cdk.cdk_kinds import ALARM_ACTION
 from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all, kind_of
+from mme_cdk.endpoint_kind import ENDPOINT
+from mme_cdk.expectations import (
+    DURATION,
+    FLAG,
+    TEXT,
+    WHOLE,
+    expect,
+    expect_all,
+    expect_each,
+    kind_of,
+    one_of,
+    shown,
+)
+from mme_cdk.log_days import LOG_DAYS
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
@@ -94,19 +108,25 @@ class EndpointMonitoring(Construct):
                 collides with the next deployment of the same endpoint. Default: it is deleted.
 
         Raises:
-            PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
-                no alarm has, thresholds for GPU figures of an instance type without GPU, retention for the
-                log of an endpoint that this app does not define.
+            PropsError: values of the wrong kind, a threshold outside its bounds, a severity named twice,
+                actions for a severity that no alarm has, thresholds for GPU figures of an instance type
+                without GPU, retention for the log of an endpoint that this app does not define.
         """
         require(
+            expect("endpoint", endpoint, ENDPOINT),
             expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
             *expect_all(TEXT, optional=True, variant_name=variant_name, name_prefix=name_prefix),
             expect("runbook_url", runbook_url, TEXT),
             expect("thresholds", thresholds, _THRESHOLDS, optional=True),
-            expect("actions", actions, _ACTIONS, optional=True),
-            *expect_all(FLAG, dashboard=dashboard, log_queries=log_queries),
+            *(thresholds.kind_faults() if isinstance(thresholds, AlarmThresholds) else ()),
+            *_action_kind_faults(actions),
+            *expect_all(
+                FLAG, dashboard=dashboard, log_queries=log_queries, contributor_insights=contributor_insights
+            ),
             expect("period", period, DURATION, optional=True),
             expect("minimum_requests", minimum_requests, WHOLE),
+            expect("log_retention", log_retention, LOG_DAYS, optional=True),
+            expect("log_removal_policy", log_removal_policy, one_of(RemovalPolicy)),
             at=(scope, id),
         )
         thresholds = thresholds or AlarmThresholds()
@@ -208,6 +228,19 @@ class EndpointMonitoring(Construct):
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[:2]))
             dashboard.add_widgets(*log_tables(self._log_group, LOG_QUERIES[2:4]))
         return dashboard
+
+
+def _action_kind_faults(actions: object) -> list[str | None]:
+    if actions is None or not isinstance(actions, Mapping):
+        return [expect("actions", actions, _ACTIONS, optional=True)]
+    return [
+        fault
+        for severity, found in actions.items()
+        for fault in (
+            expect("a severity in actions", severity, TEXT),
+            *expect_each(f"actions[{shown(severity)}]", found, ALARM_ACTION),
+        )
+    ]
 
 
 def _action_faults(
