@@ -50,12 +50,20 @@ class AlarmThresholds:
     gpu_memory_percent: Mapping[str, float] | None = None
 
     def given(self, rule: AlarmRule) -> Mapping[str, float] | None:
-        """What was given for a rule; None where nothing was."""
+        """What was given for a rule; None where nothing was.
+
+        Args:
+            rule: one of `ALARM_RULES`.
+        """
         value: Mapping[str, float] | None = getattr(self, rule.prop)
         return value
 
     def of(self, rule: AlarmRule) -> Mapping[str, float]:
-        """What holds for a rule, by severity."""
+        """What holds for a rule, by severity.
+
+        Args:
+            rule: one of `ALARM_RULES`.
+        """
         given = self.given(rule)
         return rule.defaults if given is None else given
 
@@ -64,7 +72,12 @@ class AlarmThresholds:
         return tuple(dict.fromkeys(name.lower() for rule in ALARM_RULES for name in self.of(rule)))
 
     def gpu_faults(self, instance_type: str | None, *, has_gpu: bool) -> Iterator[str]:
-        """Thresholds that were asked for and that this instance type has no figures for."""
+        """Thresholds that were asked for and that this instance type has no figures for.
+
+        Args:
+            instance_type: for the message; None where it is unknown.
+            has_gpu: whether it has one.
+        """
         for rule in ALARM_RULES:
             if rule.gpu and not has_gpu and self.given(rule):
                 where = f"{instance_type} has no GPU" if instance_type else "the instance type is unknown"

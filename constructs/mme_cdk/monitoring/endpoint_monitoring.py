@@ -186,6 +186,9 @@ class EndpointMonitoring(Construct):
     def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.Alarm, ...]:
         """The alarms of a severity, to roll deployments back or for a composite alarm.
 
+        Args:
+            severity: as in the thresholds, in any case of letters.
+
         Raises:
             PropsError: no alarm has that severity.
         """
