@@ -30,7 +30,7 @@ from mme_cdk.endpoint_base import EndpointBase
 from mme_cdk.endpoint_kind import ENDPOINT
 from mme_cdk.expectations import DURATION, WHOLE, expect, expect_all, kind_of, one_of
 from mme_cdk.log_days import LOG_DAYS
-from mme_cdk.validation import known, outside, outside_seconds, require
+from mme_cdk.validation import known, outside, outside_seconds, require, size_outside
 
 _SETTLING_SECONDS = 20  # for the objects and the notification after the last call
 _PARKINGS = 3  # receives beyond max_attempts, in which a dead letter gets its reason
@@ -143,7 +143,7 @@ class AsyncInvocations(Construct):
             outside("batch_size", batch_size, 1, 10),
             outside("max_attempts", max_attempts, 1, 100),
             outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
-            outside("memory_size", memory.to_mebibytes(), 128, 10240),
+            size_outside("memory_size", memory, 128, 10240, gibibytes=False),
             f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}: "
             "the queue would throttle, and requests lose attempts"
             if reserved_concurrency is not None and reserved_concurrency < max_concurrency

@@ -9,7 +9,7 @@ from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.async_invocations.packs import acknowledge_packs
 from mme_cdk.cdk_kinds import BUCKET, KEY
 from mme_cdk.expectations import DURATION, expect, one_of
-from mme_cdk.validation import require, seconds
+from mme_cdk.validation import not_whole_days, require
 
 
 class ExchangeBucket(aws_s3.Bucket):
@@ -48,14 +48,9 @@ class ExchangeBucket(aws_s3.Bucket):
             at=(scope, id),
         )
         kept = expire_after or Duration.days(30)
-        length = seconds(kept) or 0
+        fault = not_whole_days("expire_after", kept, 15)
         require(
-            f"expire_after is {length / 86400:g} days; it must be at least 15, as dead letters stay 14"
-            if length < 15 * 86400
-            else None,
-            f"expire_after is {length / 86400:g} days; S3 counts whole days only: round it"
-            if length % 86400
-            else None,
+            f"{fault}, as dead letters stay 14" if fault else None,
             at=(scope, id),
         )
         super().__init__(

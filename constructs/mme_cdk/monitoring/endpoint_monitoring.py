@@ -33,7 +33,7 @@ from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 from mme_cdk.production_variant import INSTANCE_TYPE
-from mme_cdk.validation import PropsError, known, outside, require
+from mme_cdk.validation import PropsError, known, outside, require, seconds
 
 _THRESHOLDS = kind_of(
     AlarmThresholds, noun="an AlarmThresholds", way_out="use AlarmThresholds(cpu_percent={...}), say"
@@ -258,7 +258,7 @@ def _action_faults(
 
 
 def _period_fault(period: Duration) -> str | None:
-    length = period.to_seconds()
-    if not known(length) or (length >= 60 and length % 60 == 0):
+    length = seconds(period)
+    if length is None or not known(length) or (length >= 60 and length % 60 == 0):
         return None
     return f"period is {length:g} s; it must be one or more whole minutes, as the metrics come"

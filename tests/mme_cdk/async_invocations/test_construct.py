@@ -172,7 +172,10 @@ def test_beside_the_models_is_fine(stack: Stack, synth: Synth) -> None:
         ({"batch_size": 11}, "batch_size is 11; it must be from 1 to 10"),
         ({"max_attempts": 0}, "max_attempts is 0; it must be from 1 to 100"),
         ({"timeout": Duration.seconds(60)}, "timeout is 60 s; it must be from 75 to 900 s"),
-        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64; it must be from 128 to 10240"),
+        (
+            {"memory_size": Size.mebibytes(64)},
+            "memory_size is 64 MiB; it must be whole MiB, from 128 to 10240",
+        ),
         ({"reserved_concurrency": 2}, "reserved_concurrency is 2, below max_concurrency 5"),
     ],
 )
@@ -249,7 +252,10 @@ def test_an_endpoint_elsewhere_would_not_be_found(placed: Stack, arn: str, fault
     [
         ({"encryption_key": "alias/x"}, r'encryption_key is "alias/x"; it must be a KMS key'),
         ({"expire_after": 30}, r"expire_after is 30; it must be a Duration"),
-        ({"expire_after": Duration.hours(500)}, r"expire_after is 20\.8333 days; S3 counts whole days only"),
+        (
+            {"expire_after": Duration.hours(500)},
+            r"expire_after is 20\.8333 days; it must be whole days, at least 15",
+        ),
         ({"removal_policy": None}, r"removal_policy is None; it must be a RemovalPolicy"),
     ],
 )
@@ -268,7 +274,9 @@ def test_settings_of_a_bucket_that_is_not_made_here(stack: Stack, endpoint: Endp
 
 
 def test_objects_outlive_dead_letters(stack: Stack) -> None:
-    with pytest.raises(PropsError, match="expire_after is 14 days; it must be at least 15"):
+    with pytest.raises(
+        PropsError, match="expire_after is 14 days; it must be whole days, at least 15, as dead"
+    ):
         ExchangeBucket(
             stack, "Bucket", encryption_key=aws_kms.Key(stack, "Key"), expire_after=Duration.days(14)
         )
