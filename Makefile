@@ -64,7 +64,7 @@ test-fast: install  ## Run the fast tests, in parallel
 	@pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
-	@pytest -q -m slow
+	@pytest -q -n 2 --dist loadfile -m slow
 
 $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@rm -rf $(LOWEST)

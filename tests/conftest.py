@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # CDK's built-in validation of templates costs a second a synthesis. One test of the CDK CLI pays it once for
 # all; here, before anything starts the Node that aws-cdk-lib runs in, it is off for every other.
 os.environ["CDK_VALIDATION"] = "false"
 
-# Who follows README.md has the local runtime's address in the environment, and maybe settings of `mme`: the
-# tests start AWS of their own and must find that one, and no test may ever find somebody's account.
-for name in [*os.environ]:
-    if name.startswith(("AWS_ENDPOINT_URL", "MME_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        del os.environ[name]
-
 # A time limit for each example would fail on a busy machine; pytest's own limit is there for real hangs.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the AWS of the shell, unless the conformance suite is to ask an endpoint there.
+
+    Who follows README.md has the local runtime's address in the environment, and maybe settings of `mme`: the
+    tests start AWS of their own and must find that one, and no test may ever find somebody's account.
+    """
+    if config.getoption("endpoint_name", None):
+        return
+    for name in [*os.environ]:
+        if name.startswith(("AWS_ENDPOINT_URL", "MME_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+            del os.environ[name]

@@ -92,7 +92,8 @@ def _explain(target: Target, source: str, **options: Any) -> Explanation:
     from mme.archives.s3_archive import S3Url, explain_object
 
     url = S3Url.parse(source)
-    if url is None and not Path(source).exists() and source.endswith(".tar.gz"):
+    is_path = source.startswith(("/", "./", "../")) or Path(source).exists()
+    if url is None and not is_path and source.endswith(".tar.gz"):
         # No such file: then the name of a published model.
         store = target.deployment
         url = S3Url(store.bucket, store.prefix + source)

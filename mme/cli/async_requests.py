@@ -83,7 +83,9 @@ def result(
         check_directory(output)
     queue = target_of(context).queue()
     # In a pipe rich shows nothing of this.
-    with standard_error().status(f"waiting for {_plain(inference_id)}, {wait:g} s at most"):
+    name = _plain(inference_id)
+    doing = f"waiting for {name}, {wait:g} s at most" if wait else f"looking for {name}"
+    with standard_error().status(doing):
         found = queue.result(inference_id, wait_seconds=wait)
     if output:
         try:
@@ -133,8 +135,14 @@ def redrive(
         )
 
 
-def show_submission(sent: Submission, *, as_json: bool) -> None:
-    """Print what was sent: to scripts as `InvokeEndpointAsync` answers, to people with the next command."""
+def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
+    """Print what was sent: to scripts as `InvokeEndpointAsync` answers, to people with the next command.
+
+    Args:
+        sent: the request.
+        command: how the next command begins: `mme` and its flags.
+        as_json: for scripts.
+    """
     from mme.cli.console import print_json, print_note, standard_output
 
     if as_json:
@@ -148,7 +156,7 @@ def show_submission(sent: Submission, *, as_json: bool) -> None:
         )
         return
     standard_output().print(sent.inference_id, markup=False)
-    print_note("queued", f"see the answer: mme async result {sent.inference_id} --wait 600")
+    print_note("queued", f"see the answer: {command} async result {sent.inference_id} --wait 600")
 
 
 def _print_result(found: AsyncResult) -> None:

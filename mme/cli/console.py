@@ -99,6 +99,11 @@ def print_table(table: Table) -> None:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
+def count_text(count: int, noun: str) -> str:
+    """`1 object`, `1,200 objects`; the noun is given in the plural."""
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+
+
 def size_text(count: int) -> str:
     """`882 B`, `30.8 kB`, `1.2 GB`: powers of 1000, as S3's bill has them."""
     size = float(count)

@@ -47,6 +47,14 @@ class Target:
 
         return Settings.load(**self._flags)
 
+    @property
+    def command(self) -> str:
+        """`mme` with the flags that were given to it: how the next command begins."""
+        import shlex
+
+        given = [(name.replace("_", "-"), value) for name, value in self._flags.items() if value]
+        return shlex.join(["mme", *(part for name, value in given for part in (f"--{name}", value))])
+
     @cached_property
     def deployment(self) -> Deployment:
         """Endpoint, bucket and prefix, from the stack's outputs."""

@@ -101,7 +101,7 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 def _print_plan(plan: CleanPlan) -> None:
     from rich.markup import escape
 
-    from mme.cli.console import plain_table, size_text, standard_output
+    from mme.cli.console import count_text, plain_table, size_text, standard_output
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
     for stack in (plan.serving, plan.store):
@@ -114,7 +114,8 @@ def _print_plan(plan: CleanPlan) -> None:
     for one in plan.objects:
         if one.count.entries:
             amount = (
-                f"{one.count.current:,} objects, {one.count.entries:,} versions, {size_text(one.count.size)}"
+                f"{count_text(one.count.current, 'objects')}, {count_text(one.count.entries, 'versions')}, "
+                f"{size_text(one.count.size)}"
             )
             table.add_row(one.what, escape(f"s3://{one.bucket}/{one.prefix}"), amount)
     if plan.log_group:

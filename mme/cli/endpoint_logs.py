@@ -66,6 +66,8 @@ def logs(
             console.print(_text(found), soft_wrap=True)
     if not count and not as_json:
         print_note("no lines", f"of {model or endpoint} since {start:%Y-%m-%d %H:%M:%S} UTC")
+        if model and not model.endswith((".tar.gz", "*")):
+            print_note("hint", f"lines have a model's whole name: {model}_v0.tar.gz, or --model '{model}*'")
 
 
 def top(
@@ -91,7 +93,7 @@ def top(
     start = parse_since(since)
     target = target_of(context)
     endpoint = target.deployment.endpoint_name
-    with standard_error().status(f"reading the log of {endpoint} since {start:%H:%M} UTC"):
+    with standard_error().status(f"reading the log of {endpoint} since {start:%Y-%m-%d %H:%M} UTC"):
         models = tally(read_events(target.clients.logs, endpoint, start, pattern=TOP_PATTERN))
     if as_json:
         print_json([_activity_json(one) for one in models])

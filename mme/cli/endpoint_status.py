@@ -91,12 +91,16 @@ def status_text(found: EndpointStatus) -> RenderableType:
         for image in variant.images:
             registry, _, name = image.rpartition("/")
             facts.add_row("Image", Text.assemble(name, (f"\nof {registry}" if registry else "", "dim")))
-    facts.add_row("Models", f"{_count(traffic.loaded_models)} loaded, over all instances")
+    facts.add_row("Models", _counts(("loaded, over all instances", traffic.loaded_models)))
     facts.add_row("Cache hits", _ratio(traffic.cache_hit_ratio))
     facts.add_row(
         "Last hour",
-        f"{_count(traffic.invocations)} calls, {_count(traffic.client_errors)} client errors, "
-        f"{_count(traffic.server_errors)} server errors, {_count(traffic.unloads)} unloads",
+        _counts(
+            ("calls", traffic.invocations),
+            ("client errors", traffic.client_errors),
+            ("server errors", traffic.server_errors),
+            ("unloads", traffic.unloads),
+        ),
     )
     facts.add_row("Alarms", _alarms_text(found.alarms))
     return Group(faults, Text(), facts) if faults.row_count else facts
@@ -148,14 +152,23 @@ def _alarms_text(alarms: tuple[AlarmState, ...]) -> Any:
     return Text("\n").join(lines)
 
 
-def _count(value: int | None) -> str:
-    return "no data on" if value is None else f"{value:,}"
+def _counts(*counted: tuple[str, int | None]) -> Any:
+    """What is known, and then what is not."""
+    from rich.text import Text
+
+    from mme.cli.console import count_text
+
+    known = ", ".join(count_text(value, noun) for noun, value in counted if value is not None)
+    if not known:
+        return Text("no data", style="dim")
+    unknown = [noun for noun, value in counted if value is None]
+    return Text.assemble(known, (f"; no data on {', '.join(unknown)}" if unknown else "", "dim"))
 
 
 def _ratio(value: float | None) -> Any:
     from rich.text import Text
 
     if value is None:
-        return Text("no data of the last hour", style="dim")
+        return Text("no data", style="dim")
     style = "green" if value >= 0.9 else "yellow" if value >= 0.5 else "red"
     return Text.assemble((f"{value:.1%}", style), " over the last hour")

@@ -280,7 +280,7 @@ def _submit(
     sent = target.queue().submit(
         _resolved(target, model), body, content_type=sent_as, accept=accept, inference_id=inference_id
     )
-    show_submission(sent, as_json=as_json)
+    show_submission(sent, command=target.command, as_json=as_json)
 
 
 def _encoded(

@@ -180,7 +180,7 @@ def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
     console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
     console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
     if not runtime["endpoints"]:
-        console.print("no endpoint is deployed; deploy one: cdk deploy 'local/*'")
+        console.print("no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'")
     for endpoint in runtime["endpoints"]:
         _print_endpoint(console, endpoint)
     if runtime.get("faults"):

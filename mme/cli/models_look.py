@@ -164,7 +164,8 @@ def diff(
         sizes = ("-" if size is None else size_text(size) for size in (one.before, one.after))
         table.add_row(one.path, one.kind, *sizes)
     print_table(table)
-    out.print(f"{found.unchanged} files are the same", markup=False, soft_wrap=True)
+    same = "1 file is" if found.unchanged == 1 else f"{found.unchanged:,} files are"
+    out.print(f"{same} the same", markup=False, soft_wrap=True)
     for line in (*found.signature, *found.config):
         colour = {"+": "green", "-": "red"}.get(line[:1])
         out.print(line, style=colour, markup=False, soft_wrap=True)

@@ -301,8 +301,8 @@ _PATTERNS: Final[
             r"could not get a response from the .* endpoint",
             ContainerFault(
                 FaultKind.TIMEOUT,
-                "its container's processors or memory are exhausted",
-                "see both: mme endpoint metrics; then use more instances or a larger type",
+                "its container ended, or its processors or memory are exhausted",
+                "call it again; if it stays so, see mme endpoint metrics: use more or larger instances",
             ),
         ),
         (

@@ -99,10 +99,10 @@ def find(port: int) -> state.RuntimeState:
     """
     here = state.read_state(port)
     if here is None or not here.alive():
-        others = ", ".join(str(other.port) for other in state.running())
+        others = ", ".join(f"--port {other.port}" for other in state.running())
         raise MmeError(
             f"no local runtime runs on port {port}",
-            hint=f"running: port {others}" if others else "start one: mme local up",
+            hint=f"name one that runs: {others}" if others else "start one: mme local up",
         )
     return here
 

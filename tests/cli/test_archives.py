@@ -129,6 +129,13 @@ def test_a_missing_object(s3: Any) -> None:
         explain_object(s3, S3Url("models", "live/absent.tar.gz"))
 
 
+@pytest.mark.parametrize("source", ["/absent_v0.tar.gz", "./absent_v0.tar.gz", "../absent_v0.tar.gz"])
+def test_a_path_that_is_not_there_is_no_published_model(s3: Any, source: str) -> None:
+    done = CliRunner().invoke(app, ["explain", source], obj=_Target(s3))
+    assert isinstance(done.exception, MmeError)
+    assert done.exception.message == f"{source!r} can't be read: no such file or directory"
+
+
 def test_a_missing_bucket(s3: Any) -> None:
     with pytest.raises(MmeError, match=r"there is no bucket .absent., and so no s3://absent/x\.tar\.gz"):
         explain_object(s3, S3Url("absent", "x.tar.gz"))

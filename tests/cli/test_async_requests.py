@@ -105,6 +105,12 @@ def test_tensors_go_and_come_back(queued: Queued, mme) -> None:
     )
 
 
+def test_the_next_command_has_the_flags_of_this_one(queued: Queued, mme) -> None:
+    assert mme("models", "add", REGISTRY / "add_sub").status == 0
+    sent = mme("--stack", "queued", "invoke", "add_sub_v0.tar.gz", *TENSORS, "--async")
+    assert f"see the answer: mme --stack queued async result {sent.out.strip()} --wait 600" in sent.err
+
+
 def test_bytes_go_and_come_back_as_they_are(queued: Queued, mme, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("1,2\n3,4\n")

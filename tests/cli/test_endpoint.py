@@ -93,6 +93,8 @@ def test_status(mme: Callable, clients: AwsClients) -> None:
         row.startswith("Variant AllTraffic: 1 of 1 ml.m5.xlarge, scales from 1 to 4") for row in ran.rows
     )
     assert f"as {STACK} says" in ran.rows
+    # Nothing was called: CloudWatch knows nothing.
+    assert {"Models no data", "Cache hits no data", "Last hour no data"} <= set(ran.rows)
     assert "\x1b" not in ran.out
     assert mme("endpoint", "status", "--json").json["drifted"] is False
     assert "--watch needs a terminal" in mme("endpoint", "status", "--watch").err
@@ -119,6 +121,13 @@ def drift(clients: AwsClients) -> str:
     )
     clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
     return before
+
+
+def test_what_is_known_is_told_before_what_is_not() -> None:
+    from mme.cli.endpoint_status import _counts
+
+    told = _counts(("calls", 1), ("client errors", None), ("server errors", 1200), ("unloads", None))
+    assert told.plain == "1 call, 1,200 server errors; no data on client errors, unloads"
 
 
 def test_status_fits_a_terminal_and_names_a_silent_rollback(
@@ -165,6 +174,10 @@ def test_logs_of_one_model(mme: Callable, clients: AwsClients) -> None:
     assert {json.loads(line)["level"] for line in errors} == {"W", "E"}
     nothing = mme("endpoint", "logs", "--model", "other.tar.gz")
     assert nothing.err.startswith("no lines of other.tar.gz since")
+    assert "hint" not in nothing.err
+    assert (
+        "lines have a model's whole name: alpha_v0.tar.gz" in mme("endpoint", "logs", "--model", "alpha").err
+    )
 
 
 def test_following_ends_with_ctrl_c(

@@ -119,6 +119,11 @@ def test_without_a_runtime_there_is_nothing_to_break(
     assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up\n"
 
 
+def test_another_port_names_one_that_runs(mme: Any, port: int) -> None:
+    refused = mme("local", "fault", "list", "--port", "1")
+    assert refused.err == f"error: no local runtime runs on port 1\nname one that runs: --port {port}\n"
+
+
 @pytest.mark.parametrize("faults", [[], [{"kind": "load-507"}]])
 def test_status_reminds_of_faults_that_are_set(
     mme: Any, faults: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch

@@ -90,6 +90,7 @@ def test_show(two, mme) -> None:
 def test_diff(two, mme) -> None:
     out = mme("models", "diff", "add_sub_v0.tar.gz", "add_sub_v1.tar.gz").out
     assert "1/model.py\tchanged\t" in out
+    assert "1 file is the same" in out
     assert mme("models", "diff", "add_sub_v0.tar.gz", "add_sub_v0.tar.gz").out.endswith(
         "have the same content\n"
     )

@@ -294,7 +294,7 @@ FRAMEWORKS = {
         "Amazon SageMaker could not get a response from the mme-dev endpoint. This can occur when CPU or "
         "memory utilization is high.",
         FaultKind.TIMEOUT,
-        "its container's processors or memory are exhausted",
+        "its container ended, or its processors or memory are exhausted",
     ),
     "nothing": ("", FaultKind.OTHER, "it gave no reason"),
 }

@@ -11,10 +11,9 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    ROOT / "docs/migration.md",
-    ROOT / "docs/deploying.md",
-    ROOT / "docs/operating.md",
-    ROOT / "docs/asynchronous.md",
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "model_registry/README.md",
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 

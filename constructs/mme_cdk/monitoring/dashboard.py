@@ -88,7 +88,7 @@ class EndpointGraphs:
             figures.samples("ModelUnloadingTime", "Unloads"),
         ]
         return [
-            _graph("Model in memory", [figures.cache_hit_percent("Hits")], "% of requests", 100),
+            _graph("Cache hits", [figures.cache_hit_percent("Hits")], "% of requests", 100),
             _graph("Wait for a load", waits, "seconds"),
             _graph("Loads and unloads", churn, "per period"),
             # Of all instances: one model on two of them counts twice.

@@ -93,7 +93,7 @@ class Fault:
             [self.kind]
             + [f"for {self.model}"] * (self.model is not None)
             + [f"of {self.seconds or 0:g} s"] * (self.seconds is not None)
-            + [f"{self.times or 0} times"] * (self.times is not None)
+            + ["once" if self.times == 1 else f"{self.times} times"] * (self.times is not None)
         )
 
     def concerns(self, model: str) -> bool:

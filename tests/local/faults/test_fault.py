@@ -28,6 +28,7 @@ def test_the_words_become_a_fault() -> None:
     assert fault.concerns("a_v0.tar.gz")
     assert not fault.concerns("b_v0.tar.gz")
     assert Fault.checked("disk-full").words == "disk-full"
+    assert Fault.checked("triton-dies").words == "triton-dies once"
     assert Fault.checked("disk-full").concerns("b_v0.tar.gz")
 
 

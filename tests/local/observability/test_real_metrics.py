@@ -65,8 +65,8 @@ def endpoint(observed: Runtime) -> Iterator[Endpoint]:
 
 
 def until(read: Callable[[], Any]) -> Any:
-    """What is read, once it is there: metrics and logs come a moment later."""
-    deadline = time.monotonic() + 20
+    """What is read, once it is there: metrics and logs come a moment later, means in the next minute."""
+    deadline = time.monotonic() + 90
     while not (found := read()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.1)
@@ -83,11 +83,13 @@ def test_the_hour_of_an_endpoint(endpoint: Endpoint) -> None:
         endpoint.invoke(f"{model}.tar.gz", TENSOR)
     with pytest.raises(endpoint.calls.exceptions.ModelError):
         endpoint.invoke("a.tar.gz", b"{}")
-    found = until(lambda: (known := traffic(endpoint)).invocations == 9 and known)
+    found = until(
+        lambda: (known := traffic(endpoint)).invocations == 9 and known.loaded_models == 2 and known
+    )
     # a, b and c came in, c made a go, and a's return another one
     assert found.unloads == 2
     assert found.cache_hit_ratio == pytest.approx(5 / 9)
-    assert (found.client_errors, found.server_errors, found.loaded_models) == (1, 0, 2)
+    assert (found.client_errors, found.server_errors) == (1, 0)
 
 
 def test_the_log_names_models(endpoint: Endpoint) -> None:

@@ -123,7 +123,7 @@ def test_the_dashboard(stack: Stack, models: ModelStore, synth) -> None:
         "Requests",
         "Errors",
         "Latency",
-        "Model in memory",
+        "Cache hits",
         "Wait for a load",
         "Loads and unloads",
         "Models in memory",

@@ -128,4 +128,4 @@ _NOTHING = """<h2>No endpoint is deployed</h2>
 It shows up here with its first container.</p>
 <pre><code>export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-cdk deploy 'local/*'</code></pre>"""
+cdk deploy -c env=local 'local/*'</code></pre>"""

@@ -43,7 +43,7 @@ def test_every_widget_shows_what_was_published() -> None:
         "Errors",
         "Latency",
         "Wait for a load",
-        "Model in memory",
+        "Cache hits",
         "CPU",
         "Busiest models",
     ):
