@@ -129,7 +129,8 @@ class ModelNetwork:
         zones = set(self._subnets.availability_zones)
         if len(subnets) < VPC_MIN_SUBNETS or len(zones) < VPC_MIN_SUBNETS:
             found.append(
-                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; a multi-model endpoint "
+                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; "
+                "a multi-model endpoint "
                 f"needs {VPC_MIN_SUBNETS} subnets in {VPC_MIN_SUBNETS} zones: use a VPC with more zones, or "
                 "select other subnets"
             )
