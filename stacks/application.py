@@ -13,6 +13,9 @@ from mme.errors import MmeError
 from stacks.environments import ENVIRONMENTS, Environment, selected
 from stacks.stage import MmeStage
 
+_TREE_FAULTS = "Validation failed with the following errors:"
+"""How CDK begins what constructs find at synth; a line for each follows."""
+
 
 def build(app: App, environments: tuple[Environment, ...] = ENVIRONMENTS) -> App:
     """Fill the app with the environment that the context key `env` names, or with all of them.
@@ -33,14 +36,19 @@ def synthesize(app: App) -> Path:
     """Write the cloud assembly and return its folder.
 
     Raises:
-        MmeError: a validation plugin found something. The CDK CLI tells CDK not to fail and reports findings
-            itself, but for selected stacks only: with every stack in a stage, a plain `cdk synth` selects
-            none and would end well. Without the CLI, CDK raises the findings with a stack trace.
+        MmeError: a construct or a validation plugin found something. The CDK CLI tells CDK not to fail and
+            reports a plugin's findings itself, but for selected stacks only: with every stack in a stage, a
+            plain `cdk synth` selects none and would end well. Without the CLI, CDK raises the findings with
+            a stack trace.
     """
     report = Path(app.outdir) / "validation-report.json"
     try:
         app.synth()
-    except RuntimeError:
+    except RuntimeError as error:
+        # What constructs find last stops CDK before it writes a report: one that is there is older.
+        faults = str(error).partition(_TREE_FAULTS)[2].rstrip()
+        if faults:
+            raise MmeError(f"synthesis found faults:{faults}") from None
         findings = _findings(report)
         if not findings:
             raise

@@ -66,6 +66,23 @@ ALARM = kind_with(
         else "use aws_cloudwatch.Alarm"
     ),
 )
+ALARM_ACTION = kind_with(
+    "bind",
+    noun="an action of alarms",
+    way_out="use aws_cloudwatch_actions.SnsAction(topic), or AlarmTopic(...).action",
+)
+MANAGED_POLICY = kind_with(
+    "managed_policy_arn",
+    noun="a managed policy",
+    way_out=lambda value: (
+        f'use ManagedPolicy.from_managed_policy_arn(self, "Id", "{value}")'
+        if isinstance(value, str) and value.startswith("arn:")
+        else "use aws_iam.ManagedPolicy.from_managed_policy_name for one that is there"
+    ),
+)
+RULE_TARGET = kind_with(
+    "bind", noun="a target of rules", way_out="use one of aws_events_targets, such as SnsTopic(topic)"
+)
 METRIC = kind_with(
     "to_metric_config", noun="a metric", way_out="use endpoint.metric(...), or aws_cloudwatch.Metric"
 )

@@ -10,9 +10,9 @@ from aws_cdk import Annotations, ArnFormat, Names, Stack, aws_iam
 from constructs import Construct, IConstruct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
-from mme_cdk.cdk_kinds import GRANTEE
+from mme_cdk.cdk_kinds import GRANTEE, RULE_TARGET
 from mme_cdk.endpoint_metrics import EndpointMetrics
-from mme_cdk.expectations import TEXT, expect, shown
+from mme_cdk.expectations import TEXT, expect, expect_all, shown
 from mme_cdk.model_store import MODEL_STORE, ModelStore
 from mme_cdk.validation import PropsError, known, require
 
@@ -293,8 +293,14 @@ class EndpointBase(EndpointMetrics):
             rule_name: Default: CloudFormation's choice.
 
         Raises:
-            PropsError: an imported endpoint of another account or region, whose events never come here.
+            PropsError: values of the wrong kind, or an imported endpoint of another account or region,
+                whose events never come here.
         """
+        require(
+            expect("target", target, RULE_TARGET, optional=True),
+            *expect_all(TEXT, optional=True, description=description, rule_name=rule_name),
+            at=(self, id),
+        )
         # Late, here and elsewhere: most stacks need no rule, and each module of aws-cdk costs start-up time.
         from aws_cdk import aws_events
 

@@ -6,7 +6,9 @@ from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge_wildcards
-from mme_cdk.expectations import TEXT, expect
+from mme_cdk.cdk_kinds import MANAGED_POLICY
+from mme_cdk.expectations import TEXT, expect, expect_all
+from mme_cdk.policy_size import PolicySize
 from mme_cdk.validation import require
 
 METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
@@ -19,7 +21,7 @@ class ExecutionRole(aws_iam.Role):
     A python-backend model is code that runs with this role.
 
     All rights, granted ones too, stand in one managed policy beneath the role, which compliance packs ask for
-    instead of an inline one; IAM lets it have 6144 characters.
+    instead of an inline one; IAM lets it have 6144 characters, and more than that fails at synth.
     """
 
     def __init__(
@@ -41,9 +43,13 @@ class ExecutionRole(aws_iam.Role):
             permissions_boundary: an upper bound that the account asks for. Default: none.
 
         Raises:
-            PropsError: an endpoint_name that is no text.
+            PropsError: values of the wrong kind.
         """
-        require(expect("endpoint_name", endpoint_name, TEXT, optional=True), at=(scope, id))
+        require(
+            *expect_all(TEXT, optional=True, endpoint_name=endpoint_name, description=description),
+            expect("permissions_boundary", permissions_boundary, MANAGED_POLICY, optional=True),
+            at=(scope, id),
+        )
         stack = Stack.of(scope)
         # Without these conditions SageMaker could be led to use the role for another account's resource.
         # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.
@@ -77,6 +83,7 @@ class ExecutionRole(aws_iam.Role):
             "cloudwatch:PutMetricData takes no resource; a condition binds it to SageMaker's namespaces",
             resources=["*"],
         )
+        self.node.add_validation(PolicySize(self._rights))
 
     def add_to_principal_policy(
         self, statement: aws_iam.PolicyStatement

@@ -10,7 +10,7 @@ from constructs import Construct
 from mme_cdk.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
 from mme_cdk.cdk_kinds import BUCKET, KEY
 from mme_cdk.expectations import DURATION, FLAG, expect, one_of
-from mme_cdk.validation import require
+from mme_cdk.validation import not_whole_days, require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
@@ -48,7 +48,7 @@ class ModelBucket(aws_s3.Bucket):
             access_logs_expire_after: how long the default log bucket keeps them. Default: 365 days.
 
         Raises:
-            PropsError: values of the wrong kind.
+            PropsError: values of the wrong kind, and spans that are no whole days.
         """
         require(
             expect("encryption_key", encryption_key, KEY, optional=True),
@@ -57,6 +57,11 @@ class ModelBucket(aws_s3.Bucket):
             expect("access_logs", access_logs, FLAG),
             expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
             expect("access_logs_expire_after", access_logs_expire_after, DURATION, optional=True),
+            at=(scope, id),
+        )
+        require(
+            not_whole_days("old_versions_expire_after", old_versions_expire_after),
+            not_whole_days("access_logs_expire_after", access_logs_expire_after),
             at=(scope, id),
         )
         super().__init__(

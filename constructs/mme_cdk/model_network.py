@@ -129,7 +129,8 @@ class ModelNetwork:
         zones = set(self._subnets.availability_zones)
         if len(subnets) < VPC_MIN_SUBNETS or len(zones) < VPC_MIN_SUBNETS:
             found.append(
-                f"vpc_subnets selects {len(subnets)} subnets in {len(zones)} zones; a multi-model endpoint "
+                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; "
+                "a multi-model endpoint "
                 f"needs {VPC_MIN_SUBNETS} subnets in {VPC_MIN_SUBNETS} zones: use a VPC with more zones, or "
                 "select other subnets"
             )
@@ -145,6 +146,10 @@ def _selected(vpc: aws_ec2.IVpc, chosen: aws_ec2.SubnetSelection) -> aws_ec2.Sel
         subnets=chosen.subnets,
         subnet_type=chosen.subnet_type,
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @jsii.implements(IValidation)

@@ -255,7 +255,8 @@ def _pipeline_faults(
     found = [fault for container in further for fault in container.faults()]
     if len(hostnames) > PIPELINE_MAX_CONTAINERS:
         found.append(
-            f"the pipeline has {len(hostnames)} containers; SageMaker takes {PIPELINE_MAX_CONTAINERS}"
+            f"the pipeline has {len(hostnames)} containers; SageMaker takes {PIPELINE_MAX_CONTAINERS}: "
+            "join steps in one container, or leave some out"
         )
     for hostname in dict.fromkeys(hostnames):
         if hostnames.count(hostname) > 1:

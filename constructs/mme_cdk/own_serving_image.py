@@ -11,7 +11,7 @@ from constructs import Construct
 
 from mme.catalog.images import ImageTraits, parse_ecr_uri, traits_of
 from mme_cdk.cdk_kinds import REPOSITORY
-from mme_cdk.expectations import TEXT, expect
+from mme_cdk.expectations import TEXT, Kind, expect, expect_texts, kind_of
 from mme_cdk.image_pull import acknowledge_authorization, grant_pull
 from mme_cdk.serving_image import ServingImage, ServingImageConfig
 from mme_cdk.validation import PropsError, known, require
@@ -38,17 +38,34 @@ class EcrServingImage(ServingImage):
         return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
 
 
+_FOLDER = kind_of(str, Path, noun="a folder's path", way_out="give the folder of the Dockerfile")
+
+
+def _platform(platform: type) -> Kind:
+    return kind_of(platform, noun="a Platform", way_out="use aws_ecr_assets.Platform.LINUX_ARM64, say")
+
+
 class DockerServingImage(ServingImage):
     """An image built from a directory."""
 
     def __init__(
         self,
-        directory: Path,
+        directory: str | Path,
         file: str,
         target: str | None,
         build_args: Mapping[str, str] | None,
         platform: aws_ecr_assets.Platform | None,
     ) -> None:
+        from aws_cdk import aws_ecr_assets
+
+        require(
+            expect("directory", directory, _FOLDER),
+            expect("file", file, TEXT),
+            expect("target", target, TEXT, optional=True),
+            *(() if build_args is None else expect_texts("build_args", build_args)),
+            expect("platform", platform, _platform(aws_ecr_assets.Platform), optional=True),
+        )
+        directory = Path(directory)
         if not directory.is_dir():
             raise PropsError([f"directory {directory} does not exist: give the folder of the Dockerfile"])
         if not (directory / file).is_file():
@@ -57,8 +74,6 @@ class DockerServingImage(ServingImage):
         self._file = file
         self._target = target
         self._build_args = build_args
-        from aws_cdk import aws_ecr_assets
-
         self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
         arch = _ARCHITECTURES.get(self._platform.platform)
         self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)

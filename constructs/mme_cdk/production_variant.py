@@ -30,7 +30,7 @@ from mme_cdk.expectations import (
     one_of,
 )
 from mme_cdk.multi_model import MULTI_MODEL, MultiModel
-from mme_cdk.validation import known, outside, outside_seconds, require, seconds
+from mme_cdk.validation import known, outside, outside_seconds, require, seconds, size_outside
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
 _Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
@@ -253,4 +253,4 @@ class ProductionVariant:
                 f"volume_size is set and {self.instance_type} has local NVMe storage instead of a volume: "
                 "leave volume_size out"
             )
-        return outside("volume_size in GiB", self._volume_size.to_gibibytes(), *VOLUME_SIZE_RANGE_GIB)
+        return size_outside("volume_size", self._volume_size, *VOLUME_SIZE_RANGE_GIB, gibibytes=True)

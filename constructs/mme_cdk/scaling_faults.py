@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import Duration
+
 from mme.catalog.limits import VARIANT_MIN_INSTANCES
 from mme_cdk.expectations import DURATION, FLAG, expect, expect_all
-from mme_cdk.validation import known, outside
+from mme_cdk.validation import in_parts, known, outside
 
 if TYPE_CHECKING:
     from mme_cdk.endpoint import Endpoint
@@ -29,6 +31,11 @@ def tracking_faults(scale_in: object, scale_out: object, disabled: object) -> li
     return [
         *expect_all(DURATION, optional=True, scale_in_cooldown=scale_in, scale_out_cooldown=scale_out),
         expect("disable_scale_in", disabled, FLAG),
+        *(
+            in_parts(name, span)
+            for name, span in (("scale_in_cooldown", scale_in), ("scale_out_cooldown", scale_out))
+            if isinstance(span, Duration)
+        ),
     ]
 
 

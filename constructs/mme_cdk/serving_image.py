@@ -206,11 +206,11 @@ class ServingImage(ABC):
                 an ARM processor runs on x86-64 instances.
 
         Raises:
-            PropsError: no such directory, or no such Dockerfile in it.
+            PropsError: values of the wrong kind, no such directory, or no such Dockerfile in it.
         """
         from mme_cdk.own_serving_image import DockerServingImage
 
-        return DockerServingImage(Path(directory), file, target, build_args, platform)
+        return DockerServingImage(directory, file, target, build_args, platform)
 
     @classmethod
     def from_uri(cls, uri: str) -> ServingImage:

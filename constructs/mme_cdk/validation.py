@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration, Size, SizeRoundingBehavior, Token
 from constructs import IConstruct
 
 # How CDK writes tokens: as text that holds this, and as numbers far below any that is meant.
@@ -74,13 +74,44 @@ def outside(name: str, value: float | None, low: float, high: float | None = Non
 
 
 def seconds(duration: Duration | None) -> float | None:
-    """A duration as AWS takes it; None stays None, and one known only at deployment stays a token."""
-    return None if duration is None else duration.to_seconds()
+    """A duration as AWS takes it; None stays None, and one known only at deployment stays a token.
+
+    One of a part of a second has that part: CDK's own complaint would name no prop.
+    """
+    return None if duration is None else duration.to_seconds(integral=False)
 
 
 def outside_seconds(name: str, duration: Duration | None, low: int, high: int) -> str | None:
     """The fault of a duration outside `low`..`high` seconds (inclusive); None = no fault."""
     length = seconds(duration)
-    if length is None or not known(length) or low <= length <= high:
+    if length is None or not known(length):
         return None
+    if low <= length <= high:
+        return in_parts(name, duration)
     return f"{name} is {length:g} s; it must be from {low} to {high} s"
+
+
+def in_parts(name: str, duration: Duration | None) -> str | None:
+    """The fault of a duration with a part of a second; None = no fault."""
+    length = seconds(duration)
+    if length is None or not known(length) or length % 1 == 0:
+        return None
+    return f"{name} is {length:.6g} s; it must be whole seconds: round it"
+
+
+def not_whole_days(name: str, duration: Duration | None, least: int = 1) -> str | None:
+    """The fault of a duration that S3 does not count, or of fewer days than `least`; None = no fault."""
+    days = None if duration is None else duration.to_days(integral=False)
+    if days is None or not known(days) or (days % 1 == 0 and days >= least):
+        return None
+    return f"{name} is {days:.6g} days; it must be whole days, at least {least}"
+
+
+def size_outside(name: str, size: Size, low: int, high: int, *, gibibytes: bool) -> str | None:
+    """The fault of a size that is no whole number of GiB, or MiB, from `low` to `high`; None = no fault."""
+    exact = SizeRoundingBehavior.NONE
+    number = size.to_gibibytes(rounding=exact) if gibibytes else size.to_mebibytes(rounding=exact)
+    if not known(number) or (low <= number <= high and number % 1 == 0):
+        return None
+    unit = "GiB" if gibibytes else "MiB"
+    return f"{name} is {number:g} {unit}; it must be whole {unit}, from {low} to {high}"

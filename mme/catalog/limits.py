@@ -139,3 +139,6 @@ CAPTURE_URI_MAX_CHARS: Final = 512
 
 CAPTURE_PERCENT_RANGE: Final = (0, 100)
 """Allowed sampling of data capture, percent. Source: botocore sagemaker service-2, `SamplingPercentage`."""
+
+MANAGED_POLICY_MAX_CHARS: Final = 6144
+"""Longest managed policy, white space not counted. Source: IAM user guide, `reference_iam-quotas`."""

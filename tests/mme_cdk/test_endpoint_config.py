@@ -121,7 +121,7 @@ def test_everything_about_a_variant(stack: Stack, cpu_model: MultiModel, synth) 
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"volume_size": Size.gibibytes(513)}, r"volume_size in GiB is 513; it must be from 1 to 512"),
+        ({"volume_size": Size.gibibytes(513)}, r"volume_size is 513 GiB; it must be whole GiB, from"),
         ({"model_data_download_timeout": Duration.seconds(59)}, r"download_timeout is 59 s; .* 60 to 3600 s"),
         (
             {"container_startup_health_check_timeout": Duration.hours(2)},

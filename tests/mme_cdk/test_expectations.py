@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Stack, Token, aws_cloudwatch, aws_ec2, aws_iam, aws_s3
+from aws_cdk import Duration, Stack, Token, aws_ec2, aws_iam, aws_s3
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mme_cdk import (
-    CapacitySize,
     DataCapture,
     DeploymentStrategy,
     Endpoint,
@@ -26,28 +25,12 @@ from mme_cdk import (
     PipelineContainer,
     Processor,
     PropsError,
-    ScalableInstanceCount,
     ServingImage,
     TritonSettings,
 )
 from mme_cdk.expectations import FLAG, NUMBER, TEXT, WHOLE, expect, expect_each, expect_texts
 
 ARN = "arn:aws:iam::111122223333:role/endpoint"
-
-
-@pytest.fixture
-def endpoint(stack: Stack, models: ModelStore) -> MultiModelEndpoint:
-    return make(stack, models)
-
-
-@pytest.fixture
-def scaling(endpoint: MultiModelEndpoint) -> ScalableInstanceCount:
-    return endpoint.auto_scale_instance_count(max_capacity=3)
-
-
-@pytest.fixture
-def role(stack: Stack) -> aws_iam.Role:
-    return aws_iam.Role(stack, "Caller", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
 def make(stack: Stack, models: ModelStore, id: str = "Serving", **props: Any) -> MultiModelEndpoint:
@@ -249,153 +232,6 @@ def test_two_stacks_may_use_one_name(stack: Stack, placed: Stack, models: ModelS
     make(stack, models, endpoint_name="fraud")
     there = ModelStore.from_bucket(aws_s3.Bucket.from_bucket_name(placed, "Bucket", "models"))
     make(placed, there, endpoint_name="fraud")
-
-
-def test_grants(stack: Stack, endpoint: MultiModelEndpoint, role: aws_iam.Role) -> None:
-    wrong: Any = [
-        (lambda: endpoint.grant(role), r"no action was given, so it would allow nothing: name one, such as"),
-        (
-            lambda: endpoint.grant(role, "InvokeEndpoint"),
-            r'"InvokeEndpoint" is no action of IAM: write SERVICE:',
-        ),
-        (
-            lambda: endpoint.grant(role, ["sagemaker:X"]),
-            r"action is \['sagemaker:X'\]; it must be a text: give",
-        ),
-        (
-            lambda: endpoint.grant_invoke(ARN),
-            rf'grantee is "{ARN}"; it must be a role, .*ArnPrincipal\("{ARN}"\)',
-        ),
-        (
-            lambda: endpoint.grant_invoke_model(role, ["a/*"]),
-            r"pattern is \['a/\*'\]; it must be a text: give each item for itself",
-        ),
-        (
-            lambda: endpoint.grant_publish_models(role, prefix="../x/"),
-            r"prefix \.\./x/ holds \. or \.\., which S3",
-        ),
-        (lambda: endpoint.grant_publish_models(role, prefix=None), r"prefix is None; it must be a text"),
-        (lambda: endpoint.grant_resolve_aliases("me"), r'grantee is "me"; it must be a role'),
-        (lambda: endpoint.grant_read_models("me"), r'grantee is "me"; it must be a role, a user or another'),
-    ]
-    for call, fault in wrong:
-        with pytest.raises(PropsError, match=fault):
-            call()
-
-
-def test_metrics_of_a_variant_that_is_not_there(stack: Stack, endpoint: MultiModelEndpoint) -> None:
-    for known in (endpoint, endpoint.endpoint):
-        with pytest.raises(
-            PropsError, match=r"there is no variant Nope: use one of AllTraffic, or add it first"
-        ):
-            known.metric_invocations(variant_name="Nope")
-    with pytest.raises(PropsError, match=r"period is 60; it must be a Duration: use Duration\.seconds\(60\)"):
-        endpoint.metric_invocations(period=60)
-    imported = EndpointBase.from_endpoint_name(stack, "Imported", "fraud")
-    metric = imported.metric_invocations(variant_name="Nope")
-    assert metric.dimensions == {"EndpointName": "fraud", "VariantName": "Nope"}
-
-
-@pytest.mark.parametrize(
-    ("make_strategy", "fault"),
-    [
-        (
-            lambda: DeploymentStrategy.canary(size=50),
-            r"^canary is 50; .* use CapacitySize\.percent\(50\) or CapacitySize\.instances\(50\)$",
-        ),
-        (lambda: DeploymentStrategy.linear(step=0), r"^linear step is 0; it must be a CapacitySize"),
-        (
-            lambda: DeploymentStrategy.rolling(rollback_batch="all"),
-            r'^rollback_batch is "all"; it must be a CapacitySize',
-        ),
-        (
-            lambda: DeploymentStrategy.all_at_once(wait_interval=300),
-            r"^wait_interval is 300; it must be a Duration: use Duration\.seconds\(300\)$",
-        ),
-        (
-            lambda: DeploymentStrategy.all_at_once(rollback_alarms=["high"]),
-            r'^rollback_alarms\[0\] is "high"; it must be an alarm: use Alarm\.from_alarm_name',
-        ),
-        (
-            lambda: DeploymentStrategy.all_at_once(rollback_alarms="high"),
-            r'^rollback_alarms is "high"; it must be a list, each item an alarm',
-        ),
-        (lambda: CapacitySize.percent("50"), r'^percent is "50"; .* give 50, without quotes$'),
-        (lambda: CapacitySize.instances(1.5), r"^instances is 1\.5; .* give 1 or 2$"),
-    ],
-)
-def test_deployment_strategies(make_strategy: Any, fault: str) -> None:
-    with pytest.raises(PropsError, match=fault):
-        make_strategy()
-
-
-def test_rollback_alarms(endpoint: MultiModelEndpoint) -> None:
-    with pytest.raises(PropsError, match=r'alarms\[0\] is "high"; it must be an alarm'):
-        endpoint.add_rollback_alarm("high")
-
-
-def test_scaling(scaling: ScalableInstanceCount, endpoint: MultiModelEndpoint) -> None:
-    metric = aws_cloudwatch.Metric(namespace="Shop", metric_name="Orders")
-    wrong: Any = [
-        (
-            lambda: scaling.scale_on_schedule("A", schedule="cron(0 8 * * ? *)", min_capacity=1),
-            r'schedule is "cron\(0 8 \* \* \? \*\)"; it must be a Schedule: use Schedule\.expression\("cron',
-        ),
-        (
-            lambda: scaling.scale_on_invocations("B", max_requests_per_second="40"),
-            r'max_requests_per_second is "40"; it must be a number: give 40, without quotes',
-        ),
-        (
-            lambda: scaling.scale_on_invocations("C", max_requests_per_second=40, scale_in_cooldown=300),
-            r"scale_in_cooldown is 300; it must be a Duration",
-        ),
-        (
-            lambda: scaling.scale_on_cpu_utilization("D", target_utilization_percent="70"),
-            r'target_utilization_percent is "70"; it must be a number: give 70',
-        ),
-        (
-            lambda: scaling.scale_on_cpu_utilization("E", target_utilization_percent=70, vcpus=0),
-            r"vcpus is 0; it must be at least 1",
-        ),
-        (
-            lambda: scaling.scale_to_track_metric("F", metric="Orders", target_value=1),
-            r'metric is "Orders"; it must be a metric: use endpoint\.metric',
-        ),
-        (
-            lambda: scaling.scale_on_metric("G", metric=metric, scaling_steps=[], cooldown=60),
-            r"cooldown is 60; it must be a Duration",
-        ),
-        (
-            lambda: endpoint.endpoint.auto_scale_instance_count(max_capacity="3", variant_name="AllTraffic"),
-            r"was called twice",
-        ),
-    ]
-    for call, fault in wrong:
-        with pytest.raises(PropsError, match=fault):
-            call()
-
-
-def test_bounds_of_scaling(endpoint: MultiModelEndpoint) -> None:
-    with pytest.raises(PropsError, match=r'max_capacity is "3"; it must be a whole number: give 3, without'):
-        endpoint.auto_scale_instance_count(max_capacity="3")
-    # The fault left nothing behind.
-    endpoint.auto_scale_instance_count(max_capacity=3)
-
-
-def test_monitoring(endpoint: MultiModelEndpoint) -> None:
-    wrong: Any = [
-        ({"period": 60}, r"period is 60; it must be a Duration: use Duration\.seconds\(60\)"),
-        ({"thresholds": {"cpu_percent": 90}}, r"thresholds is .*; it must be an AlarmThresholds: use"),
-        ({"actions": []}, r"actions is \[\]; it must be a mapping of severities to actions: use"),
-        ({"minimum_requests": "10"}, r'minimum_requests is "10"; it must be a whole number: give 10,'),
-        ({"dashboard": None}, r"dashboard is None; it must be True or False"),
-        ({"variant_name": "Nope"}, r"there is no variant Nope: use one of AllTraffic"),
-    ]
-    for props, fault in wrong:
-        with pytest.raises(PropsError, match=fault):
-            endpoint.add_monitoring(**props)
-    # The faults left nothing behind.
-    endpoint.add_monitoring()
 
 
 def test_stores_buckets_and_images(stack: Stack) -> None:

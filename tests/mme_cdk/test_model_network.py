@@ -168,14 +168,12 @@ def test_the_reminder_can_be_acknowledged(stack: Stack, models: ModelStore) -> N
 
 
 def test_one_zone_is_too_few(stack: Stack, models: ModelStore) -> None:
-    with pytest.raises(
-        PropsError, match=r"^Test/Model: vpc_subnets selects 1 subnets in 1 zones; .* 2 zones"
-    ):
+    with pytest.raises(PropsError, match=r"^Test/Model: vpc_subnets selects 1 subnet in 1 zone; .* 2 zones"):
         model_in(stack, models, vpc=isolated_vpc(stack, zones=1))
 
 
 def test_two_subnets_in_one_zone(stack: Stack, models: ModelStore) -> None:
-    with pytest.raises(PropsError, match=r"selects 2 subnets in 1 zones"):
+    with pytest.raises(PropsError, match=r"selects 2 subnets in 1 zone;"):
         model_in(stack, models, vpc=imported_vpc(stack, "eu-west-1a", "eu-west-1a"))
 
 

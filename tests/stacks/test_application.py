@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Stack, aws_iam
 
 from mme.errors import MmeError
-from mme_cdk import Processor, PropsError, ServingImage
+from mme_cdk import ExecutionRole, Processor, PropsError, ServingImage
 from stacks.application import build, synthesize
 from stacks.environments import ENVIRONMENTS, Environment
 from tools.security.exceptions import exemptions, without_exemptions
@@ -49,6 +49,25 @@ def test_aws_solutions_runs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme_cdk.acknowledgements._acknowledge_findings", lambda *_: None)
     with pytest.raises(MmeError, match=r"AwsSolutions-IAM5\[Resource::\*\]"):
         synthesize(build(app, (DEV,)))
+
+
+def test_what_constructs_find_last_is_a_line_each(app: App) -> None:
+    stack = Stack(app, "Test")
+    for name in ("One", "Two"):
+        role = ExecutionRole(stack, name)
+        role.add_to_policy(
+            aws_iam.PolicyStatement(
+                actions=["s3:GetObject"], resources=[f"arn:aws:s3:::of-team-{n}/models/*" for n in range(200)]
+            )
+        )
+    # A report of an earlier synthesis has nothing to say.
+    report = {"pluginReports": [{"conclusion": "failure", "violations": [{"severity": "error"}]}]}
+    (Path(app.outdir) / "validation-report.json").write_text(json.dumps(report), "utf-8")
+    with pytest.raises(MmeError) as raised:
+        synthesize(app)
+    first, *faults = str(raised.value).splitlines()
+    assert first == "synthesis found faults:"
+    assert [fault.strip().split(" the ")[0] for fault in faults] == ["[Test/One]", "[Test/Two]"]
 
 
 def test_the_context_names_one_environment(context: dict[str, Any], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from aws_cdk import (
     Duration,
     RemovalPolicy,
     Size,
+    Stack,
     aws_iam,
     aws_kms,
     aws_lambda_event_sources,
@@ -23,13 +24,22 @@ from mme_cdk.acknowledgements import acknowledge_grant, acknowledge_wildcards
 from mme_cdk.async_invocations.consumer_function import ConsumerFunction
 from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket
 from mme_cdk.async_invocations.packs import acknowledge_packs
-from mme_cdk.async_invocations.prefixes import ExchangePrefixes
+from mme_cdk.async_invocations.prefixes import PREFIXES, ExchangePrefixes
+from mme_cdk.cdk_kinds import BUCKET, GRANTEE, KEY
 from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.validation import outside, outside_seconds, require
+from mme_cdk.endpoint_kind import ENDPOINT
+from mme_cdk.expectations import DURATION, WHOLE, expect, expect_all, kind_of, one_of
+from mme_cdk.log_days import LOG_DAYS
+from mme_cdk.validation import known, outside, outside_seconds, require, size_outside
 
 _SETTLING_SECONDS = 20  # for the objects and the notification after the last call
 _PARKINGS = 3  # receives beyond max_attempts, in which a dead letter gets its reason
 _DEFAULT_TIMEOUT = Duration.seconds(LOAD_TIMEOUT_SECONDS + CLIENT_READ_TIMEOUT_SECONDS + _SETTLING_SECONDS)
+_MEMORY = kind_of(
+    Size,
+    noun="a Size",
+    way_out=lambda value: f"use Size.mebibytes({value if isinstance(value, int) else 512})",
+)
 _KEYS_REASON = "callers choose the inference ids, which the keys are made of"
 _KMS_REASON = "the actions that S3, SQS and SNS take by KMS's own naming, on one key"
 
@@ -104,18 +114,36 @@ class AsyncInvocations(Construct):
             removal_policy: what becomes of bucket, key and log with the stack. Default: retained.
 
         Raises:
-            PropsError: props that can't work, such as an output prefix inside the models' prefix.
+            PropsError: values of the wrong kind, an endpoint of another account or region, and props that
+                can't work, such as an output prefix inside the models' prefix.
         """
+        require(
+            expect("endpoint", endpoint, ENDPOINT),
+            expect("prefixes", prefixes, PREFIXES, optional=True),
+            *(prefixes.kind_faults() if isinstance(prefixes, ExchangePrefixes) else ()),
+            *expect_all(BUCKET, optional=True, bucket=bucket, access_logs_bucket=access_logs_bucket),
+            expect("encryption_key", encryption_key, KEY, optional=True),
+            *expect_all(
+                WHOLE, max_concurrency=max_concurrency, batch_size=batch_size, max_attempts=max_attempts
+            ),
+            expect("reserved_concurrency", reserved_concurrency, WHOLE, optional=True),
+            *expect_all(DURATION, optional=True, timeout=timeout, objects_expire_after=objects_expire_after),
+            expect("memory_size", memory_size, _MEMORY, optional=True),
+            expect("log_retention", log_retention, LOG_DAYS),
+            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
+            at=(scope, id),
+        )
         places = prefixes or ExchangePrefixes()
         length = timeout or _DEFAULT_TIMEOUT
         memory = memory_size or Size.mebibytes(512)
         require(
+            *_place_faults(Stack.of(scope), endpoint),
             *places.faults(bucket, endpoint._models),
             outside("max_concurrency", max_concurrency, 2, 1000),
             outside("batch_size", batch_size, 1, 10),
             outside("max_attempts", max_attempts, 1, 100),
             outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
-            outside("memory_size", memory.to_mebibytes(), 128, 10240),
+            size_outside("memory_size", memory, 128, 10240, gibibytes=False),
             f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}: "
             "the queue would throttle, and requests lose attempts"
             if reserved_concurrency is not None and reserved_concurrency < max_concurrency
@@ -213,7 +241,14 @@ class AsyncInvocations(Construct):
         """Let it put inputs and send requests, for every model of the endpoint; not read any answer.
 
         It may read inputs too: to see whether an inference id is taken, or only sent again.
+
+        Args:
+            grantee: who.
+
+        Raises:
+            PropsError: a grantee that is none.
         """
+        require(expect("grantee", grantee, GRANTEE), at=self)
         return (
             self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
             .combine(self.queue.grant_send_messages(grantee))
@@ -221,7 +256,15 @@ class AsyncInvocations(Construct):
         )
 
     def grant_read_results(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it read answers, failures and how each request ended."""
+        """Let it read answers, failures and how each request ended.
+
+        Args:
+            grantee: who.
+
+        Raises:
+            PropsError: a grantee that is none.
+        """
+        require(expect("grantee", grantee, GRANTEE), at=self)
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
         return (
             self._grant_objects(grantee, ["s3:GetObject"], *places)
@@ -230,7 +273,15 @@ class AsyncInvocations(Construct):
         )
 
     def grant_redrive(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it look at the dead letters and send them anew."""
+        """Let it look at the dead letters and send them anew.
+
+        Args:
+            grantee: who.
+
+        Raises:
+            PropsError: a grantee that is none.
+        """
+        require(expect("grantee", grantee, GRANTEE), at=self)
         return (
             self.dead_letter_queue.grant_consume_messages(grantee)
             .combine(self.queue.grant_send_messages(grantee))
@@ -292,3 +343,15 @@ class AsyncInvocations(Construct):
             if other is None or other is self.key
             else grant.combine(other.grant_encrypt_decrypt(grantee))
         )
+
+
+def _place_faults(stack: Stack, endpoint: EndpointBase) -> list[str]:
+    """Why the function, which calls its own account and region, would not find the endpoint."""
+    return [
+        f"the endpoint is in {what} {theirs} and the queue would be in {ours}: "
+        f"define it in a stack of {theirs}"
+        for what, ours, theirs in zip(
+            ("account", "region"), (stack.account, stack.region), endpoint.place, strict=True
+        )
+        if known(ours) and known(theirs) and ours != theirs
+    ]

@@ -7,7 +7,9 @@ from constructs import Construct
 
 from mme_cdk.acknowledgements import acknowledge_checkov
 from mme_cdk.async_invocations.packs import acknowledge_packs
-from mme_cdk.validation import require, seconds
+from mme_cdk.cdk_kinds import BUCKET, KEY
+from mme_cdk.expectations import DURATION, expect, one_of
+from mme_cdk.validation import not_whole_days, require
 
 
 class ExchangeBucket(aws_s3.Bucket):
@@ -36,14 +38,19 @@ class ExchangeBucket(aws_s3.Bucket):
             removal_policy: what becomes of the bucket with the stack. Default: retained.
 
         Raises:
-            PropsError: objects that expire too soon.
+            PropsError: values of the wrong kind, objects that expire too soon or in parts of a day.
         """
-        kept = expire_after or Duration.days(30)
-        length = seconds(kept) or 0
         require(
-            f"expire_after is {length / 86400:g} days; it must be at least 15, as dead letters stay 14"
-            if length < 15 * 86400
-            else None,
+            expect("encryption_key", encryption_key, KEY),
+            expect("expire_after", expire_after, DURATION, optional=True),
+            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
+            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
+            at=(scope, id),
+        )
+        kept = expire_after or Duration.days(30)
+        fault = not_whole_days("expire_after", kept, 15)
+        require(
+            f"{fault}, as dead letters stay 14" if fault else None,
             at=(scope, id),
         )
         super().__init__(

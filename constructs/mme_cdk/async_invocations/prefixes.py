@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass, fields
 
 from aws_cdk import aws_s3
 
+from mme_cdk.expectations import TEXT, expect, kind_of
 from mme_cdk.model_store import ModelStore
 from mme_cdk.validation import known
 
@@ -26,6 +27,10 @@ class ExchangePrefixes:
     outputs: str = "async/output/"
     failures: str = "async/failure/"
     outcomes: str = "async/outcome/"
+
+    def kind_faults(self) -> list[str | None]:
+        """The faults of those that are no texts."""
+        return [expect(f"prefixes.{field.name}", getattr(self, field.name), TEXT) for field in fields(self)]
 
     def faults(self, bucket: aws_s3.IBucket | None, models: ModelStore | None) -> list[str]:
         """What is wrong with them.
@@ -52,6 +57,11 @@ class ExchangePrefixes:
                 if known(models.prefix) and _overlap(value, models.prefix)
             ]
         return faults
+
+
+PREFIXES = kind_of(
+    ExchangePrefixes, noun="an ExchangePrefixes", way_out='use ExchangePrefixes(inputs="async/input/"), say'
+)
 
 
 def _overlap(one: str, other: str) -> bool:

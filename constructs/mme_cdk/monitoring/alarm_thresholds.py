@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mme_cdk.expectations import NUMBER, TEXT, expect, shown
 from mme_cdk.monitoring.alarm_rules import ALARM_RULES, AlarmRule
 from mme_cdk.validation import known
 
@@ -49,12 +50,20 @@ class AlarmThresholds:
     gpu_memory_percent: Mapping[str, float] | None = None
 
     def given(self, rule: AlarmRule) -> Mapping[str, float] | None:
-        """What was given for a rule; None where nothing was."""
+        """What was given for a rule; None where nothing was.
+
+        Args:
+            rule: one of `ALARM_RULES`.
+        """
         value: Mapping[str, float] | None = getattr(self, rule.prop)
         return value
 
     def of(self, rule: AlarmRule) -> Mapping[str, float]:
-        """What holds for a rule, by severity."""
+        """What holds for a rule, by severity.
+
+        Args:
+            rule: one of `ALARM_RULES`.
+        """
         given = self.given(rule)
         return rule.defaults if given is None else given
 
@@ -63,11 +72,32 @@ class AlarmThresholds:
         return tuple(dict.fromkeys(name.lower() for rule in ALARM_RULES for name in self.of(rule)))
 
     def gpu_faults(self, instance_type: str | None, *, has_gpu: bool) -> Iterator[str]:
-        """Thresholds that were asked for and that this instance type has no figures for."""
+        """Thresholds that were asked for and that this instance type has no figures for.
+
+        Args:
+            instance_type: for the message; None where it is unknown.
+            has_gpu: whether it has one.
+        """
         for rule in ALARM_RULES:
             if rule.gpu and not has_gpu and self.given(rule):
                 where = f"{instance_type} has no GPU" if instance_type else "the instance type is unknown"
                 yield f"{rule.prop} is given and {where}: leave it out"
+
+    def kind_faults(self) -> Iterator[str | None]:
+        """The faults of what is no threshold at all."""
+        for rule in ALARM_RULES:
+            given = self.given(rule)
+            if given is None:
+                continue
+            if not isinstance(given, Mapping):
+                yield (
+                    f"{rule.prop} is {shown(given)}; it must be a mapping of severities to thresholds: "
+                    'use {"critical": 90}, say'
+                )
+                continue
+            for severity, threshold in given.items():
+                yield expect(f"a severity in {rule.prop}", severity, TEXT)
+                yield expect(f"{rule.prop}[{shown(severity)}]", threshold, NUMBER)
 
     def faults(self) -> Iterator[str]:
         """Everything that can't be meant."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy, aws_cloudwatch, aws_cloudwatch_actions, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
+from mme_cdk.expectations import expect, one_of
+from mme_cdk.validation import require
+
 
 class AlarmTopic(Construct):
     """A topic encrypted by its own key, which CloudWatch's alarms of this account may use.
@@ -26,7 +29,11 @@ class AlarmTopic(Construct):
             scope: the parent.
             id: the construct's id.
             removal_policy: what becomes of the key when the stack is deleted. Default: it stays.
+
+        Raises:
+            PropsError: a removal_policy that is none.
         """
+        require(expect("removal_policy", removal_policy, one_of(RemovalPolicy)), at=(scope, id))
         super().__init__(scope, id)
         self.key = aws_kms.Key(
             self,

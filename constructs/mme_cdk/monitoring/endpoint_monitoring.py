@@ -9,8 +9,22 @@ from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
+from mme_cdk.cdk_kinds import ALARM_ACTION
 from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.expectations import DURATION, FLAG, TEXT, WHOLE, expect, expect_all, kind_of
+from mme_cdk.endpoint_kind import ENDPOINT
+from mme_cdk.expectations import (
+    DURATION,
+    FLAG,
+    TEXT,
+    WHOLE,
+    expect,
+    expect_all,
+    expect_each,
+    kind_of,
+    one_of,
+    shown,
+)
+from mme_cdk.log_days import LOG_DAYS
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
@@ -28,7 +42,7 @@ from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
 from mme_cdk.monitoring.metrics import MonitoringMetrics
 from mme_cdk.production_variant import INSTANCE_TYPE
-from mme_cdk.validation import PropsError, known, outside, require
+from mme_cdk.validation import PropsError, known, outside, require, seconds
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs
@@ -105,24 +119,30 @@ class EndpointMonitoring(Construct):
                 collides with the next deployment of the same endpoint. Default: it is deleted.
 
         Raises:
-            PropsError: a threshold outside its bounds, a severity named twice, actions for a severity that
-                no alarm has, thresholds for GPU figures of an instance type without GPU, retention for the
-                log of an endpoint that this app does not define, a variant that the endpoint has not, alarms
-                on an endpoint of another region.
+            PropsError: values of the wrong kind, a threshold outside its bounds, a severity named twice,
+                actions for a severity that no alarm has, thresholds for GPU figures of an instance type
+                without GPU, retention for the log of an endpoint that this app does not define, a variant
+                that the endpoint has not, alarms on an endpoint of another region.
         """
         require(
+            expect("endpoint", endpoint, ENDPOINT),
             expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
             *expect_all(TEXT, optional=True, variant_name=variant_name, name_prefix=name_prefix),
             expect("runbook_url", runbook_url, TEXT),
             expect("thresholds", thresholds, _THRESHOLDS, optional=True),
-            expect("actions", actions, _ACTIONS, optional=True),
-            *expect_all(FLAG, dashboard=dashboard, log_queries=log_queries),
+            *(thresholds.kind_faults() if isinstance(thresholds, AlarmThresholds) else ()),
+            *_action_kind_faults(actions),
+            *expect_all(
+                FLAG, dashboard=dashboard, log_queries=log_queries, contributor_insights=contributor_insights
+            ),
             expect("period", period, DURATION, optional=True),
             expect("minimum_requests", minimum_requests, WHOLE),
+            expect("log_retention", log_retention, LOG_DAYS, optional=True),
+            expect("log_removal_policy", log_removal_policy, one_of(RemovalPolicy)),
             at=(scope, id),
         )
         thresholds = thresholds or AlarmThresholds()
-        seconds = 60 if period is None else period.to_seconds()
+        length = 60 if (given := seconds(period)) is None else given
         kind = describe(instance_type) if instance_type and known(instance_type) else None
         has_gpu = kind.gpus > 0 if kind else False
         if variant_name is not None and known(variant_name):
@@ -131,14 +151,14 @@ class EndpointMonitoring(Construct):
             endpoint,
             stack=Stack.of(scope),
             variant_name=variant_name or endpoint.variant_name,
-            seconds=seconds,
+            seconds=length,
         )
         require(
             *thresholds.faults(),
             *thresholds.gpu_faults(instance_type, has_gpu=has_gpu),
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
-            _period_fault(seconds),
+            _period_fault(length),
             _region_fault(metrics, thresholds),
             retention_fault(endpoint) if log_retention is not None else None,
             at=(scope, id),
@@ -185,6 +205,9 @@ class EndpointMonitoring(Construct):
 
     def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.IAlarm, ...]:
         """The alarms of a severity, to roll deployments back or for a composite alarm.
+
+        Args:
+            severity: as in the thresholds, in any case of letters.
 
         Raises:
             PropsError: no alarm has that severity.
@@ -246,6 +269,19 @@ class EndpointMonitoring(Construct):
         )
 
 
+def _action_kind_faults(actions: object) -> list[str | None]:
+    if actions is None or not isinstance(actions, Mapping):
+        return [expect("actions", actions, _ACTIONS, optional=True)]
+    return [
+        fault
+        for severity, found in actions.items()
+        for fault in (
+            expect("a severity in actions", severity, TEXT),
+            *expect_each(f"actions[{shown(severity)}]", found, ALARM_ACTION),
+        )
+    ]
+
+
 def _action_faults(
     actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]], thresholds: AlarmThresholds
 ) -> list[str]:
@@ -267,7 +303,7 @@ def _region_fault(metrics: MonitoringMetrics, thresholds: AlarmThresholds) -> st
     )
 
 
-def _period_fault(seconds: float) -> str | None:
-    if not known(seconds) or (seconds >= 60 and seconds % 60 == 0):
+def _period_fault(length: float) -> str | None:
+    if not known(length) or (length >= 60 and length % 60 == 0):
         return None
-    return f"period is {seconds:g} s; it must be one or more whole minutes, as the metrics come"
+    return f"period is {length:g} s; it must be one or more whole minutes, as the metrics come"

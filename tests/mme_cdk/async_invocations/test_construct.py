@@ -172,7 +172,10 @@ def test_beside_the_models_is_fine(stack: Stack, synth: Synth) -> None:
         ({"batch_size": 11}, "batch_size is 11; it must be from 1 to 10"),
         ({"max_attempts": 0}, "max_attempts is 0; it must be from 1 to 100"),
         ({"timeout": Duration.seconds(60)}, "timeout is 60 s; it must be from 75 to 900 s"),
-        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64; it must be from 128 to 10240"),
+        (
+            {"memory_size": Size.mebibytes(64)},
+            "memory_size is 64 MiB; it must be whole MiB, from 128 to 10240",
+        ),
         ({"reserved_concurrency": 2}, "reserved_concurrency is 2, below max_concurrency 5"),
     ],
 )
@@ -181,6 +184,85 @@ def test_props_that_cannot_be(
 ) -> None:
     with pytest.raises(PropsError, match=fault):
         AsyncInvocations(stack, "Async", endpoint=endpoint, **props)
+
+
+@pytest.mark.parametrize(
+    ("props", "fault"),
+    [
+        (
+            {"endpoint": "ep"},
+            r'endpoint is "ep"; .* use EndpointBase\.from_endpoint_name\(self, "Id", "ep"\)',
+        ),
+        ({"endpoint": "arn:aws:x"}, r".* use EndpointBase\.from_endpoint_arn\(self"),
+        ({"endpoint": None}, r"endpoint is None; it must be an endpoint: give a MultiModelEndpoint"),
+        ({"bucket": "mine"}, r'bucket is "mine"; it must be a bucket: use Bucket\.from_bucket_name'),
+        ({"prefixes": "async/"}, r'prefixes is "async/"; it must be an ExchangePrefixes: use'),
+        ({"prefixes": ExchangePrefixes(inputs=None)}, r"prefixes\.inputs is None; it must be a text"),  # type: ignore[arg-type]
+        ({"encryption_key": "alias/x"}, r'encryption_key is "alias/x"; it must be a KMS key: use'),
+        ({"max_concurrency": "5"}, r'max_concurrency is "5"; it must be a whole number: give 5, without'),
+        ({"batch_size": 2.5}, r"batch_size is 2\.5; it must be a whole number: give 2 or 3"),
+        ({"max_attempts": True}, r"max_attempts is True; it must be a whole number"),
+        ({"reserved_concurrency": "9"}, r'reserved_concurrency is "9"; it must be a whole number'),
+        ({"timeout": 300}, r"timeout is 300; it must be a Duration: use Duration\.seconds\(300\)"),
+        ({"objects_expire_after": 30}, r"objects_expire_after is 30; it must be a Duration"),
+        ({"memory_size": 1024}, r"memory_size is 1024; it must be a Size: use Size\.mebibytes\(1024\)"),
+        ({"access_logs_bucket": 1}, r"access_logs_bucket is 1; it must be a bucket"),
+        ({"log_retention": 7}, r"log_retention is 7; .* use RetentionDays\.ONE_WEEK"),
+        ({"log_retention": None}, r"log_retention is None; it must be a RetentionDays"),
+        ({"removal_policy": "retain"}, r'removal_policy is "retain"; .* use RemovalPolicy\.RETAIN$'),
+    ],
+)
+def test_values_of_a_wrong_kind(
+    stack: Stack, endpoint: EndpointBase, props: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(PropsError, match=rf"^Test/Async: {fault}"):
+        AsyncInvocations(stack, "Async", **{"endpoint": endpoint, **props})
+    # The fault left nothing behind.
+    AsyncInvocations(stack, "Async", endpoint=endpoint)
+
+
+def test_every_value_of_a_wrong_kind_is_named_at_once(stack: Stack) -> None:
+    with pytest.raises(PropsError) as raised:
+        AsyncInvocations(stack, "Async", endpoint="ep", batch_size="x", timeout=3)  # type: ignore[arg-type]
+    assert [fault.split()[0] for fault in raised.value.faults] == ["endpoint", "batch_size", "timeout"]
+
+
+@pytest.mark.parametrize("grant", ["grant_submit", "grant_read_results", "grant_redrive"])
+def test_grantees_that_are_none(stack: Stack, endpoint: EndpointBase, grant: str) -> None:
+    queue = AsyncInvocations(stack, "Async", endpoint=endpoint)
+    with pytest.raises(PropsError, match=r'^Test/Async: grantee is "me"; it must be a role, a user or'):
+        getattr(queue, grant)("me")
+
+
+@pytest.mark.parametrize(
+    ("arn", "fault"),
+    [
+        ("arn:aws:sagemaker:us-west-2:111122223333:endpoint/ep", "the endpoint is in region us-west-2 and"),
+        ("arn:aws:sagemaker:eu-west-1:444455556666:endpoint/ep", "the endpoint is in account 444455556666"),
+    ],
+)
+def test_an_endpoint_elsewhere_would_not_be_found(placed: Stack, arn: str, fault: str) -> None:
+    far = EndpointBase.from_endpoint_arn(placed, "Far", arn)
+    with pytest.raises(PropsError, match=fault):
+        AsyncInvocations(placed, "Async", endpoint=far)
+
+
+@pytest.mark.parametrize(
+    ("props", "fault"),
+    [
+        ({"encryption_key": "alias/x"}, r'encryption_key is "alias/x"; it must be a KMS key'),
+        ({"expire_after": 30}, r"expire_after is 30; it must be a Duration"),
+        (
+            {"expire_after": Duration.hours(500)},
+            r"expire_after is 20\.8333 days; it must be whole days, at least 15",
+        ),
+        ({"removal_policy": None}, r"removal_policy is None; it must be a RemovalPolicy"),
+    ],
+)
+def test_exchange_buckets_that_cannot_be(stack: Stack, props: dict[str, Any], fault: str) -> None:
+    settings = {"encryption_key": aws_kms.Key(stack, "Key"), **props}
+    with pytest.raises(PropsError, match=rf"^Test/Bucket: {fault}"):
+        ExchangeBucket(stack, "Bucket", **settings)
 
 
 def test_settings_of_a_bucket_that_is_not_made_here(stack: Stack, endpoint: EndpointBase) -> None:
@@ -192,7 +274,9 @@ def test_settings_of_a_bucket_that_is_not_made_here(stack: Stack, endpoint: Endp
 
 
 def test_objects_outlive_dead_letters(stack: Stack) -> None:
-    with pytest.raises(PropsError, match="expire_after is 14 days; it must be at least 15"):
+    with pytest.raises(
+        PropsError, match="expire_after is 14 days; it must be whole days, at least 15, as dead"
+    ):
         ExchangeBucket(
             stack, "Bucket", encryption_key=aws_kms.Key(stack, "Key"), expire_after=Duration.days(14)
         )
