@@ -103,15 +103,16 @@ class Poller:
 
     def _feed(self, source: EventSource) -> bool:
         """Take one batch, where there is room for its call; whether there was one."""
-        function = self._functions.get(source.account, source.region, source.function_name)
-        if function is None or not source.enabled:
+        if not source.enabled or self._function(source) is None:
             return False
         with self._lock:
             fed = self._fed.setdefault(source.id, _Fed())
             if len(fed.busy) + fed.starting >= min(source.concurrency, _MOST_CALLS):
                 return False
         messages = self._receive(source)
-        if not messages:
+        # Asked again: a message that was sent after the code changed is for the changed code.
+        function = self._function(source)
+        if not messages or function is None:
             return False
         if self._calls is None:
             self._calls = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="function")
@@ -119,6 +120,9 @@ class Poller:
             fed.starting += 1
         self._calls.submit(self._call, source, function, fed, messages)
         return True
+
+    def _function(self, source: EventSource) -> Function | None:
+        return self._functions.get(source.account, source.region, source.function_name)
 
     def _call(
         self, source: EventSource, function: Function, fed: _Fed, messages: list[dict[str, Any]]

@@ -173,6 +173,8 @@ def test_a_function_that_ends_is_started_again_and_its_message_does_not_loop(wor
 
 
 def test_a_killed_process_loses_no_message(world: World) -> None:
+    # Long enough for a slow machine to start the process: the message is not to come twice before.
+    world.sqs.set_queue_attributes(QueueUrl=world.queue, Attributes={"VisibilityTimeout": "5"})
     world.send("hang")
     (first,) = until(lambda: world.seen("hang"))
     (described,) = world.poller.describe()
