@@ -11,9 +11,7 @@ trap 'rm -f "$uv_lock"' EXIT
 awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' "$lock" >"$uv_lock"
 "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$uv_lock"
 
-# --no-deps: the lock is complete, and holds overrides that a resolver would not accept.
-uv=("$(dirname "$python")/uv" pip install --quiet --python "$python")
-if ! "${uv[@]}" --compile-bytecode --require-hashes --no-deps -r "$lock"; then
+if ! tools/uv_install_lock.sh "$(dirname "$python")/uv" "$lock" pip install --python "$python"; then
     echo "uv could not install the lock; trying pip" >&2
     "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$lock"
 fi

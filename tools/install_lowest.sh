@@ -7,8 +7,8 @@ target=$2
 lock=$PWD/requirements-lowest.txt
 
 # From /, so that uv does not take up this project's overrides, which are not this lock's.
-uv=("$(dirname "$python")/uv" --directory / pip install --quiet --python "$python" --target "$target")
-if ! "${uv[@]}" --compile-bytecode --require-hashes --no-deps -r "$lock"; then
+if ! tools/uv_install_lock.sh "$(dirname "$python")/uv" "$lock" \
+    --directory / pip install --python "$python" --target "$target"; then
     echo "uv could not install the lock; trying pip" >&2
     "$python" -m pip install --quiet --disable-pip-version-check --target "$target" \
         --require-hashes --no-deps -r "$lock"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs a hashed lock by uv: UV LOCK, then arguments of `uv pip install`.
+# aws-cdk-lib comes last: one of its modules, aws_cdk/cloud_assembly_schema, is in the wheel of
+# aws-cdk.cloud-assembly-schema too, uv unpacks wheels side by side, and only aws-cdk-lib's has all it needs.
+set -euo pipefail
+uv=$1
+lock=$2
+shift 2
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+awk -v first="$folder/first.txt" -v last="$folder/last.txt" \
+    'BEGIN {out = first} /^[^ #]/ {out = /^aws-cdk-lib==/ ? last : first} {print > out}' "$lock"
+
+for part in first last; do
+    # --no-deps: the lock is complete, and holds overrides that a resolver would not accept.
+    "$uv" "$@" --quiet --compile-bytecode --require-hashes --no-deps -r "$folder/$part.txt"
+done
