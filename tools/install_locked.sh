@@ -6,13 +6,15 @@ python=$1
 lock=requirements-dev.txt
 quiet=(--quiet --disable-pip-version-check)
 
-uv_lock=$(mktemp)
-trap 'rm -f "$uv_lock"' EXIT
-awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' "$lock" >"$uv_lock"
-"$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$uv_lock"
+part=$(mktemp)
+trap 'rm -f "$part"' EXIT
+tools/lock_part.sh "$lock" uv >"$part"
+"$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$part"
 
 if ! tools/uv_install_lock.sh "$(dirname "$python")/uv" "$lock" pip install --python "$python"; then
     echo "uv could not install the lock; trying pip" >&2
     "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$lock"
+    tools/lock_part.sh "$lock" aws-cdk-lib >"$part"  # last, as tools/uv_install_lock.sh says
+    "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps --force-reinstall -r "$part"
 fi
 "$python" -m pip install "${quiet[@]}" --no-deps --no-build-isolation --no-index --editable .
