@@ -25,8 +25,11 @@ from mme.local.trace import StepTimed, Trace, unseen
 
 log = logging.getLogger(__name__)
 
+_BAD_REQUEST = 400
 _RESTART_PAUSES_SECONDS = (0.5, 10.0)
 """The first pause between two tries to start a container again, and the longest."""
+_FORGOTTEN_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Between the tries of a request for a model that Triton does not know for a moment."""
 _NEVER_READ_SECONDS = 0.5
 """A request that fails this soon after it was sent may have met a container already dying."""
 
@@ -173,6 +176,7 @@ class Instance:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + self._settings.invoke_seconds
             deaths = 0
+            pauses = iter(_FORGOTTEN_PAUSES_SECONDS)
             trace = trace or Trace()
             while True:
                 lease = await self._use(target_model, deadline, trace)
@@ -195,6 +199,9 @@ class Instance:
                     trace.model_seconds += loop.time() - sent
                     self._models.give_back(lease)
                 if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
+                    continue
+                if _forgotten(reply, target_model) and (pause := next(pauses, None)) is not None:
+                    await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
                     continue
                 return reply
 
@@ -237,3 +244,12 @@ class Instance:
         self._up = False
         self._models.container_down()
         await self._container.stop()
+
+
+def _forgotten(reply: ContainerReply, target_model: str) -> bool:
+    """Whether Triton says not to know a model that is in its memory.
+
+    Triton 2.51 does so for a moment, seldom, while other models come and go; it has run nothing then.
+    """
+    error = f'{{"error":"Request for unknown model: \'{target_model}\' is not found'
+    return reply.status == _BAD_REQUEST and reply.text.startswith(error)

@@ -86,6 +86,37 @@ def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path:
     asyncio.run(story())
 
 
+class Forgetful(FakeContainer):
+    """Does not know a model that it holds, some times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def invoke(self, handle, target_model, body, headers, seconds):  # type: ignore[no-untyped-def]
+        answer = await super().invoke(handle, target_model, body, headers, seconds)
+        if self.calls[f"invoke {target_model}"] > self.times:
+            return answer
+        error = f'{{"error":"Request for unknown model: \'{target_model}\' is not found"}}'
+        return ContainerReply(400, error.encode(), "application/json")
+
+
+@pytest.mark.parametrize(("times", "status", "tries"), [(2, 200, 3), (99, 400, 4)])
+def test_a_model_forgotten_for_a_moment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int, tries: int
+) -> None:
+    monkeypatch.setattr(instances, "_FORGOTTEN_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+
+    async def story() -> None:
+        container = Forgetful(times)
+        async with an_instance(tmp_path, container) as instance:
+            assert (await instance.invoke("a", b"", {})).status == status
+            assert container.calls["invoke a"] == tries
+            assert container.calls["load a"] == 1
+
+    asyncio.run(story())
+
+
 def test_a_load_into_a_dying_container_is_made_again_in_the_next(tmp_path: Path) -> None:
     async def story() -> None:
         container = FakeContainer()
