@@ -60,7 +60,14 @@ class Http1Client:
         """Whether no more requests can be sent."""
         return self._closed
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        seconds: float | None = None,
+    ) -> Answer:
         """Send one request and read its answer. Cancelling it ends the connection.
 
         Args:
@@ -68,21 +75,30 @@ class Http1Client:
             path: with its query, escaped.
             headers: beside Host and Content-Length.
             body: may be empty.
+            seconds: most time for it; None for no end.
 
         Raises:
             AnswerLostError: the connection ended first.
             OSError: there is no connection.
+            TimeoutError: the answer was not there in time.
             ValueError: a header that would break out of its line.
         """
         head = self._head(method, path, headers, body)
-        connection = self._kept() or await self._connect()
+        loop = asyncio.get_running_loop()
+        deadline = None if seconds is None else loop.time() + seconds
+        connection = self._kept() or await self._connect(deadline)
+        # A timer of the loop's own: asyncio.timeout costs a tiny request ten times as much.
+        timer = None if deadline is None else loop.call_at(deadline, connection.too_late)
         try:
             answer = await connection.ask(head, body)
         except BaseException:
             connection.end()
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
         if connection.reusable and not self._closed:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = loop.time()
             self._idle.append(connection)
         else:
             connection.end()
@@ -113,16 +129,19 @@ class Http1Client:
             connection.end()
         return None
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self, deadline: float | None) -> _Connection:
         if self._closed:
             raise AnswerLostError("the client is closed")
         loop = asyncio.get_running_loop()
+        latest = loop.time() + _CONNECT_SECONDS
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
+            async with asyncio.timeout_at(latest if deadline is None else min(latest, deadline)):
                 _, connection = await loop.create_connection(
                     lambda: _Connection(self._all), self._host, self._port
                 )
         except TimeoutError:
+            if deadline is not None and deadline < latest:
+                raise
             raise AnswerLostError(f"no connection within {_CONNECT_SECONDS:g} s") from None
         return connection
 
@@ -169,6 +188,12 @@ class _Connection(asyncio.Protocol):
             return await self._waiter
         finally:
             self._waiter = None
+
+    def too_late(self) -> None:
+        """Have the request under way end with TimeoutError."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(TimeoutError())
 
     def end(self) -> None:
         """Close it at once, whatever is under way."""

@@ -225,6 +225,38 @@ def test_a_request_that_is_cancelled_takes_its_connection_along() -> None:
     asyncio.run(story())
 
 
+def test_an_answer_that_is_late_is_a_timeout_and_ends_its_connection() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /quick"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async def story() -> None:
+        async with a_server(handler) as client:
+            with pytest.raises(TimeoutError):
+                await client.ask("GET", "/slow", {}, b"", 0.05)
+            while client._all:
+                await asyncio.sleep(0)
+            assert (await client.ask("GET", "/quick", {}, b"", 60)).status == 200
+
+    asyncio.run(story())
+
+
+def test_no_time_at_all_is_a_timeout() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def story() -> None:
+        async with a_server(handler) as client:
+            with pytest.raises(TimeoutError):
+                await client.ask("GET", "/", {}, b"", 0)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b"])
 def test_a_header_stays_in_its_line(value: str) -> None:
     with pytest.raises(ValueError, match="line end"):
