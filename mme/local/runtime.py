@@ -130,7 +130,13 @@ async def _serve(
             pages=page.routes(),
         )
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
-        runner = web.AppRunner(gateway, access_log=None, shutdown_timeout=2, read_bufsize=_READ_BYTES)
+        runner = web.AppRunner(
+            gateway,
+            access_log=None,
+            shutdown_timeout=2,
+            read_bufsize=_READ_BYTES,
+            auto_decompress=False,  # an object in S3 is what was sent, and so is a container's payload
+        )
         await runner.setup()
         await web.SockSite(runner, listener).start()
         beside = [

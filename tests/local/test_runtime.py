@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import tempfile
@@ -83,6 +84,24 @@ def test_what_is_no_archive_is_refused_with_the_reason(endpoint: Endpoint) -> No
     endpoint.s3.put_object(Bucket=endpoint.bucket, Key="models/text_v0.tar.gz", Body=b"hello")
     with pytest.raises(ClientError, match="not a gzipped tar archive"):
         endpoint.invoke("text_v0.tar.gz", body(1))
+
+
+def test_what_is_compressed_is_handed_on_as_it_was_sent(endpoint: Endpoint) -> None:
+    packed = gzip.compress(b"text" * 1000)
+    endpoint.s3.put_object(Bucket=endpoint.bucket, Key="a", Body=packed, ContentEncoding="gzip")
+    assert endpoint.s3.get_object(Bucket=endpoint.bucket, Key="a")["Body"].read() == packed
+    cloudwatch = endpoint.runtime.client("cloudwatch")  # boto3 compresses what is longer than 10 KB
+    metrics = [{"MetricName": "Calls", "Timestamp": 1e9, "Value": 1 + number / 1000} for number in range(500)]
+    cloudwatch.put_metric_data(Namespace=endpoint.name, MetricData=metrics)
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=endpoint.name,
+        MetricName="Calls",
+        StartTime=1e9 - 60,
+        EndTime=1e9 + 60,
+        Period=60,
+        Statistics=["SampleCount"],
+    )
+    assert [point["SampleCount"] for point in answer["Datapoints"]] == [500]
 
 
 def test_a_loaded_model_goes_on_after_its_archive_was_deleted(endpoint: Endpoint) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 
 from mme.local import outcome
@@ -44,7 +45,7 @@ class Gatekeeper:
             headers: of the HTTP request.
 
         Raises:
-            outcome.InvocationError: 403: not signed, wrongly signed, or not allowed.
+            outcome.InvocationError: 403: not signed, wrongly signed or too late, or not allowed.
         """
         if not self._enforce:
             return
@@ -55,7 +56,7 @@ class Gatekeeper:
         if identity is None:
             log.debug("%s is not in embedded IAM: not checked", signature.access_key)
             return
-        if signature.session_token != identity.session_token:
+        if not identity.active or signature.session_token != identity.session_token:
             raise outcome.forbidden(
                 "UnrecognizedClientException", "The security token included in the request is invalid."
             )
@@ -64,6 +65,10 @@ class Gatekeeper:
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. Check your "
                 "AWS Secret Access Key and signing method. Consult the service documentation for details.",
+            )
+        if identity.expires is not None and identity.expires <= time.time():
+            raise outcome.forbidden(
+                "ExpiredTokenException", "The security token included in the request is expired"
             )
         _allow(identity, call)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +28,8 @@ class Identity:
         documents: every identity-based policy, inline and attached, groups' included.
         limits: a permissions boundary and a session policy, each of which must allow too.
         context: condition keys that come with the identity.
+        active: whether the key may be used; a user's can be set to Inactive.
+        expires: when a session ends, in seconds since the epoch; None for a user's own key.
     """
 
     arn: str
@@ -35,10 +38,12 @@ class Identity:
     documents: Documents
     limits: tuple[Documents, ...]
     context: Mapping[str, str]
+    active: bool = True
+    expires: float | None = None
 
 
 def find_identity(access_key: str, *, account: str = DEFAULT_ACCOUNT) -> Identity | None:
-    """The identity in embedded IAM with this key, active; None where there is none."""
+    """The identity in embedded IAM with this key; None where there is none."""
     return _user(access_key, account) or _role_session(access_key, account)
 
 
@@ -48,7 +53,7 @@ def _user(access_key: str, account: str) -> Identity | None:
     backend = iam_backends[account][_PARTITION]
     for user in list(backend.users.values()):
         for key in user.access_keys:
-            if key.access_key_id != access_key or key.status != "Active":
+            if key.access_key_id != access_key:
                 continue
             groups = backend.get_groups_for_user(user.name)
             tags = backend.tagger.get_tag_dict_for_resource(user.arn)
@@ -59,6 +64,7 @@ def _user(access_key: str, account: str) -> Identity | None:
                 documents=tuple(document for holder in (user, *groups) for document in _own(holder)),
                 limits=(),
                 context={"aws:username": user.name, **_context("User", user.arn, account, tags)},
+                active=key.status == "Active",
             )
     return None
 
@@ -85,6 +91,7 @@ def _role_session(access_key: str, account: str) -> Identity | None:
             documents=tuple(_own(role)) if role else (),
             limits=tuple(limits),
             context=_context("AssumedRole", session.role_arn, account, _tags(role)),
+            expires=session.expiration.replace(tzinfo=UTC).timestamp(),
         )
     return None
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.sts.models import sts_backends
 
 from mme.local import cloud
 from mme.local.access.gatekeeper import Gatekeeper
@@ -182,6 +184,40 @@ def test_a_wrong_secret_and_no_signature_are_refused() -> None:
             config=Config(signature_version=UNSIGNED),
         )
         assert "MissingAuthenticationTokenException" in denied(unsigned)
+
+    told(story)
+
+
+def test_a_key_that_was_deactivated_is_refused_until_it_is_active_again() -> None:
+    def story(url: str) -> None:
+        iam, ann = a_user(url)
+        iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
+        key = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"][0]["AccessKeyId"]
+        iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Inactive")
+        assert "UnrecognizedClientException" in denied(ann)
+        iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Active")
+        assert invoke(ann)
+
+    told(story)
+
+
+def test_a_session_ends() -> None:
+    def story(url: str) -> None:
+        iam = client(url, "iam")
+        trust = {"Version": "2012-10-17", "Statement": []}
+        role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        iam.put_role_policy(RoleName="caller", PolicyName="all", PolicyDocument=policy())
+        sts = client(url, "sts")
+        keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="me", DurationSeconds=900)["Credentials"]
+        runtime = client(
+            url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+        )
+        assert invoke(runtime)
+        (session,) = sts_backends["123456789012"]["aws"].assumed_roles
+        session.expiration -= timedelta(seconds=899)
+        assert invoke(runtime)
+        session.expiration -= timedelta(seconds=1)
+        assert "ExpiredTokenException" in denied(runtime)
 
     told(story)
 
