@@ -18,6 +18,8 @@ __all__ = ["AbandonedError", "Artifact", "BadArchiveError", "unpack"]
 CHUNK = 1024 * 1024
 MOST_MEMBERS = 100_000
 """A model has some dozens of files; a million empty ones would use up the disk's inodes, not its bytes."""
+MOST_DEPTH = 100
+"""Folders within folders; deleting them takes a call within a call of Python's, too."""
 _MOST_HEADER_BYTES = 1024 * 1024  # tarfile holds an extended header in memory, whatever size it claims
 _TAR_OVERHEAD = 32 * 1024 * 1024  # headers and padding, over what the files themselves take
 _EXTENDED = frozenset(
@@ -61,9 +63,17 @@ class _Member(tarfile.TarInfo):
         member = super().frombuf(buf, cast(str, encoding), errors)
         if member.size < 0:
             raise BadArchiveError(f"the archive's member {member.name!r} has a negative size")
+        if member.type == tarfile.GNUTYPE_SPARSE:
+            member._proc_gnusparse_10()
         if member.type in _EXTENDED and member.size > _MOST_HEADER_BYTES:
             raise BadArchiveError(f"the archive has a header of {member.size:,} bytes")
         return member
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        """tarfile would hold a sparse file's map in memory, which is as long as the file says."""
+        raise BadArchiveError("the archive holds a sparse file; pack it without `tar --sparse`")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10
 
 
 def unpack(
@@ -76,9 +86,9 @@ def unpack(
 ) -> Artifact:
     """Unpack a ``.tar.gz`` given in pieces into ``folder/model``, as it arrives.
 
-    Nothing is left behind where it fails. Links, devices, and names that lead out of the folder
-    are refused, and so is an archive that unpacks to more than ``most_bytes``, has a hundred
-    thousand members, or does not come to its proper end.
+    Nothing is left behind where it fails. Links, devices, sparse files, and names that lead out of
+    the folder are refused, and so is an archive that unpacks to more than ``most_bytes``, has a hundred
+    thousand members or a hundred folders within each other, or does not come to its proper end.
 
     Args:
         chunks: the compressed bytes.
@@ -108,7 +118,9 @@ def unpack(
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, TooMuchError):
             raise BadArchiveError("the archive unpacks to more than the disk limit") from None
-        if isinstance(error, (tarfile.TarError, GunzipError)):
+        if isinstance(error, RecursionError):  # of headers that announce headers
+            raise BadArchiveError("the archive has too many headers before a member") from None
+        if isinstance(error, (tarfile.TarError, GunzipError, ValueError)):
             raise BadArchiveError(f"the artifact is not a gzipped tar archive: {error}") from None
         raise
     return Artifact(model, total)
@@ -126,6 +138,12 @@ def _unpack_member(
         raise BadArchiveError(f"the archive's member {member.name!r} leads out of its folder")
     if not (member.isdir() or member.isfile()):
         raise BadArchiveError(f"the archive's member {member.name!r} is a link or a special file")
+    if len(name.parts) > MOST_DEPTH:
+        raise BadArchiveError(
+            f"the archive's member {_short(member.name)!r} is in more than {MOST_DEPTH} folders"
+        )
+    if member.size < 0:  # as an extended header may say
+        raise BadArchiveError(f"the archive's member {member.name!r} has a negative size")
     if member.isfile() and not name.parts:
         raise BadArchiveError("the archive holds a file without a name")
     if member.isfile() and member.size > room:

@@ -69,11 +69,13 @@ def test_any_division_into_pieces_gives_the_same(
         (special("hard", tarfile.LNKTYPE, "x"), "link or a special file"),
         (special("device", tarfile.CHRTYPE), "link or a special file"),
         (special("pipe", tarfile.FIFOTYPE), "link or a special file"),
+        (special("holes", tarfile.GNUTYPE_SPARSE), "sparse file"),
         (a_file("big", b"x" * 1001), "disk limit"),
         (a_file("fine/below-a-file"), "can't be written"),
         (special("fine", tarfile.DIRTYPE), "can't be written"),
         (a_file("x" * 300), "can't be written"),
         (a_file("/".join(["x" * 90] * 60)), "can't be written"),
+        (a_file("/".join("x" * 101)), "more than 100 folders"),
     ],
 )
 def test_dangerous_members_are_refused_and_leave_nothing(
@@ -127,6 +129,44 @@ def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
     header[148:156] = b"%06o\0 " % sum(header)
     with pytest.raises(BadArchiveError, match="negative size"):
         unpack([gzip.compress(bytes(header) + bytes(1024))], tmp_path / "h", most_bytes=1000)
+
+
+def test_an_extended_header_gives_no_room_back(tmp_path: Path) -> None:
+    member, content = a_file("refund", b"x" * 10)
+    member.pax_headers = {"size": str(-(2**60))}
+    with pytest.raises(BadArchiveError, match="negative size"):
+        unpack([archive((member, content))], tmp_path / "h", most_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes"},
+        {"GNU.sparse.size": "9", "GNU.sparse.map": "0,9"},
+        {"GNU.sparse.size": "9", "GNU.sparse.numblocks": "1"},
+    ],
+)
+def test_the_map_of_a_sparse_file_is_not_read_into_memory(tmp_path: Path, says: dict[str, str]) -> None:
+    member, content = a_file("holes", b"3000000\n" + b"0\n" * 3_000_000)
+    member.pax_headers = says
+    data = archive((member, content))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchiveError, match="holds a sparse file"):
+            unpack([data], tmp_path / "h", most_bytes=10**9)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_before_headers_have_an_end(tmp_path: Path) -> None:
+    says = b"14 comment=ab\n"
+    header = tarfile.TarInfo("header")
+    header.type, header.size = tarfile.XHDTYPE, len(says)
+    block = header.tobuf(tarfile.USTAR_FORMAT) + says.ljust(512, b"\0")
+    data = gzip.compress(block * 5000 + tarfile.TarInfo("f").tobuf() + bytes(1024))
+    with pytest.raises(BadArchiveError, match="too many headers"):
+        unpack([data], tmp_path / "h", most_bytes=1000)
 
 
 def test_padding_after_the_end_is_limited(tmp_path: Path) -> None:
