@@ -5,9 +5,12 @@ Source: RFC 9112, "HTTP/1.1".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header may hold: passed on, it would be a header of somebody else's (RFC 9110, 5.5)."""
 _MOST_HEAD_BYTES: Final = 64 * 1024
 _MOST_ROOM_BYTES: Final = 64 * 1024 * 1024
 """A body of more than this gets its room as it comes: somebody may only say that it is so long."""
@@ -82,6 +85,8 @@ class AnswerReader:
 
     def _begin(self, head: bytes) -> None:
         first, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+        if _CONTROL.search("".join(lines)):
+            raise ValueError("a header holds a control character")
         version, _, rest = first.partition(" ")
         if not version.startswith("HTTP/1."):
             raise ValueError(f"it begins with {first[:40]!r}")
