@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mme.local import outcome
@@ -137,3 +139,35 @@ def test_asynchronous_and_streaming_invocations_are_refused() -> None:
         reply, body = ask(FakePlane(), f"/endpoints/e/{verb}")
         assert reply.status == 400
         assert "does not take a TargetModel" in json.loads(body)["Message"]
+
+
+def test_a_caller_that_goes_away_in_the_middle_of_its_body_is_no_failure_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plane = FakePlane()
+    head = b"POST /endpoints/e/invocations HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
+
+    async def story() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            gateway = build_gateway(plane, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
+            gone = asyncio.Event()
+
+            @web.middleware
+            async def seen(request: web.Request, handler: Any) -> web.StreamResponse:
+                try:
+                    answer: web.StreamResponse = await handler(request)
+                    return answer
+                finally:
+                    gone.set()
+
+            gateway.middlewares.insert(0, seen)
+            async with TestServer(gateway) as server:
+                _, writer = await asyncio.open_connection(server.host, server.port)
+                writer.write(head + b"half")
+                await writer.drain()
+                writer.close()
+                await asyncio.wait_for(gone.wait(), 10)
+
+    asyncio.run(story())
+    assert plane.asked == []
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
