@@ -161,12 +161,16 @@ def test_a_caller_that_goes_away_in_the_middle_of_its_body_is_no_failure_of_ours
                     gone.set()
 
             gateway.middlewares.insert(0, seen)
-            async with TestServer(gateway) as server:
-                _, writer = await asyncio.open_connection(server.host, server.port)
-                writer.write(head + b"half")
-                await writer.drain()
-                writer.close()
-                await asyncio.wait_for(gone.wait(), 10)
+            # Not a TestServer, which cancels what it was answering.
+            runner = web.AppRunner(gateway)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            _, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(head + b"half")
+            await writer.drain()
+            writer.close()
+            await asyncio.wait_for(gone.wait(), 10)
+            await runner.cleanup()
 
     asyncio.run(story())
     assert plane.asked == []
