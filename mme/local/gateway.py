@@ -174,7 +174,6 @@ async def last_resort(
     except web.HTTPException:
         raise
     except Exception as error:
-        if request.transport is None:  # the caller went away, so there is nobody to answer
-            raise
-        request.app.logger.exception("failed to answer %s %s", request.method, request.path)
+        if request.transport is not None or not isinstance(error, ConnectionError):  # else the caller left
+            request.app.logger.exception("failed to answer %s %s", request.method, request.path)
         return _error(outcome.internal_failure(f"{type(error).__name__}: {error}"), _request_id())
