@@ -54,7 +54,7 @@ class StatusPage:
         self._cloud = cloud
         self._seconds = seconds
         self._now = now
-        self._viewers: set[asyncio.Task[Any]] = set()
+        self._viewers: dict[asyncio.Task[Any], web.Request] = {}
         self._drawn = (float("-inf"), "")
 
     def routes(self) -> list[web.RouteDef]:
@@ -112,21 +112,21 @@ class StatusPage:
         self, request: web.Request, draw: Callable[[], Awaitable[str]], seconds: float
     ) -> web.StreamResponse:
         """What is drawn, again whenever it has changed, for as long as somebody looks."""
-        if len(self._viewers) >= _VIEWERS:
+        if sum(viewer.transport is not None for viewer in self._viewers.values()) >= _VIEWERS:
             raise web.HTTPServiceUnavailable(text="too many pages look at this runtime; close one")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is answered outside of a task")
-        self._viewers.add(task)
+        self._viewers[task] = request
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         try:
             with suppress(ConnectionError):
                 await response.prepare(request)
-                await _tell(response, draw, seconds)
+                await _tell(request, response, draw, seconds)
         finally:
-            self._viewers.discard(task)
+            del self._viewers[task]
         return response
 
     async def _main(self) -> str:
@@ -148,10 +148,12 @@ class StatusPage:
         return main
 
 
-async def _tell(response: web.StreamResponse, draw: Callable[[], Awaitable[str]], seconds: float) -> None:
+async def _tell(
+    request: web.Request, response: web.StreamResponse, draw: Callable[[], Awaitable[str]], seconds: float
+) -> None:
     clock = asyncio.get_running_loop().time
     told, last = "", clock()
-    while True:
+    while request.transport is not None:  # None once the viewer has gone
         main = await draw()
         if main != told:
             told, last = main, clock()
