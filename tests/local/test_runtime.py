@@ -86,6 +86,31 @@ def test_what_is_no_archive_is_refused_with_the_reason(endpoint: Endpoint) -> No
         endpoint.invoke("text_v0.tar.gz", body(1))
 
 
+@pytest.mark.parametrize("name", ["$(touch here)", "two words", "a'b", "a(b)", "a&b", "a;b", 'a"b', "a{b,c}"])
+def test_a_name_that_a_shell_takes_apart_is_refused_and_disturbs_no_other_model(
+    endpoint: Endpoint, name: str
+) -> None:
+    endpoint.publish(f"{name}.tar.gz", a_model())
+    with pytest.raises(endpoint.calls.exceptions.ModelError, match="hands to a shell unquoted") as caught:
+        endpoint.invoke(f"{name}.tar.gz", body(21))
+    assert error_of(caught)["OriginalStatusCode"] == 400
+    endpoint.publish("double_v0.tar.gz", a_model())
+    assert number(endpoint.invoke("double_v0.tar.gz", body(21))) == 42
+
+
+def test_all_other_names_are_fine(endpoint: Endpoint) -> None:
+    for name in ("-a", "a~b+c=d,e@f:g", "a#b", "a%20b", "a!b^c", "..a"):
+        endpoint.publish(f"{name}.tar.gz", a_model())
+        assert number(endpoint.invoke(f"{name}.tar.gz", body(21))) == 42
+
+
+def test_a_folder_inside_an_archive_is_a_name_too(endpoint: Endpoint) -> None:
+    files = {f"my model/{name}": content for name, content in a_model().items()}
+    endpoint.publish("two_v0.tar.gz", files | a_model())
+    with pytest.raises(endpoint.calls.exceptions.ModelError, match="the name 'my model' holds ' '"):
+        endpoint.invoke("two_v0.tar.gz", body(21))
+
+
 def test_what_is_compressed_is_handed_on_as_it_was_sent(endpoint: Endpoint) -> None:
     packed = gzip.compress(b"text" * 1000)
     endpoint.s3.put_object(Bucket=endpoint.bucket, Key="a", Body=packed, ContentEncoding="gzip")

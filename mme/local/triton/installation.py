@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mme.errors import MmeError
 from mme.local.triton import patches
+from mme.local.triton.shell import taken_apart
 from mme.local.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"
@@ -41,8 +42,15 @@ class TritonInstallation:
         """Make an installation in ``folder``, which must not exist; takes about 0.1 s and 25 MB.
 
         Raises:
-            MmeError: the wheel is missing or unknown, or its python process can't start here.
+            MmeError: the wheel is missing or unknown, its python process can't start here, or a shell would
+                take the folder's name apart.
         """
+        if letter := taken_apart(str(folder)):
+            raise MmeError(
+                f"the folder {str(folder.parent)!r} holds {letter!r}, which Triton's python backend hands to "
+                "a shell unquoted",
+                hint="take another one by --folder or MME_LOCAL_FOLDER, else by TMPDIR",
+            )
         wheel = wheel or TritonWheel.find()
         backends = folder / "backends"
         python = backends / "python"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import secrets
 import signal
@@ -18,7 +19,9 @@ from mme.local.contract import ContractClient
 from mme.local.logs import TAIL_BYTES, tail
 from mme.local.triton.arguments import serve_arguments
 from mme.local.triton.installation import TritonInstallation
+from mme.local.triton.shell import taken_apart
 
+_BAD_REQUEST = 400
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
 _PR_SET_PDEATHSIG = 1
@@ -109,9 +112,14 @@ class TritonProcess:
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """Load the unpacked archive at ``path``, a folder named ``model``.
 
+        400 where a name would be taken apart by the shell that Triton starts the model's python process with.
+
         Raises:
             ContainerDiedError, ContainerTimeoutError: it ended, or the load did.
         """
+        for name in (target_model, *(each.name for each in path.iterdir() if each.is_dir())):
+            if letter := taken_apart(name):
+                return _unspeakable(target_model, name, letter)
         return await self._running().load(handle, target_model, str(path), seconds)
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
@@ -191,6 +199,15 @@ class TritonProcess:
         if self._client is None:
             raise ContainerDiedError("the container is not running")
         return self._client
+
+
+def _unspeakable(target_model: str, name: str, letter: str) -> ContainerReply:
+    """The refusal of a load, in the words that Triton begins its own with."""
+    error = (
+        f"load failed for model '{target_model}': the name {name!r} holds {letter!r}, which Triton's python "
+        "backend hands to a shell unquoted; name it without"
+    )
+    return ContainerReply(_BAD_REQUEST, json.dumps({"error": error}).encode(), "application/json")
 
 
 def _reserved_port() -> tuple[socket.socket, int]:
