@@ -7,7 +7,7 @@ percentiles and no metric math. Names, alarms, dashboards and validation stay mo
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, isfinite
 from types import ModuleType
 from typing import Any
 
@@ -72,6 +72,7 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         """As ``PutMetricData``: nothing is kept where one of the metrics is not valid."""
         for number, metric in enumerate(metric_data, 1):
             self._validate_parameters_put_metric_data(metric, number)
+            _check_finite(metric, number)
         for metric in metric_data:
             key = MetricKey.of(namespace, metric["MetricName"], _dimensions(metric))
             moment = _seconds(metric.get("Timestamp") or utcnow())
@@ -223,6 +224,22 @@ def _statistic(values: Distribution, name: str) -> float | None:
             f"The statistic {name} is not known to the embedded CloudWatch; SampleCount, Sum, Average, "
             "Minimum, Maximum and percentiles such as p99 are"
         ) from None
+
+
+def _check_finite(metric: dict[str, Any], number: int) -> None:
+    """CloudWatch API reference, "MetricDatum": infinity is no value; moto refuses NaN alone."""
+    given = {
+        "Value": [metric.get("Value") or 0],
+        "Values": metric.get("Values") or [],
+        "Counts": metric.get("Counts") or [],
+        "StatisticValues": (metric.get("StatisticValues") or {}).values(),
+    }
+    for name, values in given.items():
+        for value in map(float, values):
+            if not isfinite(value):
+                raise InvalidParameterValue(
+                    f"The value {value} for parameter MetricData.member.{number}.{name} is invalid."
+                )
 
 
 def _values(metric: dict[str, Any]) -> Distribution:

@@ -115,6 +115,25 @@ def test_statistics_and_percentiles_by_get_metric_statistics(aws: ClientOf) -> N
         cloudwatch.get_metric_statistics(**question, ExtendedStatistics=["tm99"])
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"Value": float("inf")},
+        {"Value": float("nan")},
+        {"Values": [1, float("-inf")]},
+        {"Values": [1, 2], "Counts": [1, float("inf")]},
+        {"StatisticValues": {"SampleCount": 1, "Sum": float("inf"), "Minimum": 0, "Maximum": 1}},
+    ],
+)
+def test_what_is_no_number_is_refused_and_nothing_is_kept(aws: ClientOf, metric: dict[str, Any]) -> None:
+    cloudwatch = aws("cloudwatch")
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        cloudwatch.put_metric_data(
+            Namespace="Mine", MetricData=[{"MetricName": "a", "Value": 1}, {"MetricName": "b", **metric}]
+        )
+    assert cloudwatch.list_metrics(Namespace="Mine")["Metrics"] == []
+
+
 def test_metrics_are_listed_once(aws: ClientOf) -> None:
     cloudwatch = aws("cloudwatch")
     for minute in range(3):
