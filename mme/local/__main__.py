@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
+import threading
 
 from mme.errors import MmeError
 from mme.local.event_loop import serve
+from mme.local.launcher import TIED
 from mme.local.runtime import run
 from mme.local.settings import LocalSettings
 from mme.local.state import RuntimeState
@@ -19,12 +23,21 @@ def main() -> int:
     def ready(here: RuntimeState) -> None:
         print(f"ready at {here.url}", flush=True)  # noqa: T201 - the one line of this program
 
+    if TIED in sys.argv[1:]:
+        threading.Thread(target=_end_with_standard_input, daemon=True).start()
     try:
         serve(run(LocalSettings(), ready))
     except MmeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     return 0
+
+
+def _end_with_standard_input() -> None:
+    """A pipe ends with the process that holds its other end, be that killed."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

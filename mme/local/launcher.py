@@ -21,10 +21,19 @@ _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
 _STATUS_SECONDS = 5.0
 _LOG_LINES = 15
+TIED = "--tied"
+"""Argument of ``python -m mme.local``: stop at the end of the standard input."""
+_tied: dict[int, subprocess.Popen[bytes]] = {}
+"""By port: each holds the pipe whose end is that of its runtime."""
 
 
-def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.RuntimeState:
+def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> state.RuntimeState:
     """Start a runtime in the background and wait until it answers.
+
+    Args:
+        settings: of the runtime.
+        seconds: most time for that.
+        tied: have it stop when this process ends, however that comes about.
 
     Raises:
         MmeError: it did not come up; the message holds what it said.
@@ -44,8 +53,8 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
     # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
     with (folder / "runtime.log").open("w+b") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mme.local"],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "mme.local", *([TIED] if tied else [])],
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=os.environ | variables,
@@ -57,6 +66,8 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
             _end(process, port)
             raise
         if here:
+            if tied:
+                _tied[port] = process
             return here
         in_time = process.poll() is not None
         _end(process, port)
@@ -125,6 +136,8 @@ def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.Runti
             waiting()
         time.sleep(_POLL_SECONDS)
     here.remove()
+    if own := _tied.pop(port, None):
+        own.communicate()
     return here
 
 

@@ -48,7 +48,10 @@ def mme_variables() -> Mapping[str, str] | None:
 
 @pytest.fixture(scope="session")
 def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) -> Iterator[RuntimeState]:
-    """A local runtime on a free port for this session; it stops, and its files go, when the session ends."""
+    """A local runtime on a free port for this session; it stops, and its files go, when the session ends.
+
+    Also where the session is killed.
+    """
     on_missing = pytestconfig.getini("mme_missing")
     if on_missing not in _ON_MISSING:
         raise pytest.UsageError(f"mme_missing is {on_missing!r}; it can be {' or '.join(_ON_MISSING)}")
@@ -65,7 +68,7 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
     from mme.local.settings import LocalSettings
 
     try:
-        here = launcher.start_detached(LocalSettings.model_validate({"port": 0, **mme_settings}))
+        here = launcher.start_detached(LocalSettings.model_validate({"port": 0, **mme_settings}), tied=True)
     except MmeError as error:
         pytest.fail(str(error), pytrace=False)
     try:

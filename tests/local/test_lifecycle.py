@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +21,14 @@ from tests.local.a_model import a_model, body, number, wait_for
 from tests.local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
+
+SESSION = """
+import sys
+from mme.local import launcher
+from mme.local.settings import LocalSettings
+print(launcher.start_detached(LocalSettings(port=0), tied=True).port, flush=True)
+sys.stdin.read()
+"""
 
 
 def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
@@ -77,6 +87,25 @@ def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> N
     assert not Path(state.workdir).exists()
     launcher.stop(again.port)
     assert read_state(again.port) is None
+
+
+def test_a_tied_runtime_ends_with_a_killed_session() -> None:
+    session = subprocess.Popen(
+        [sys.executable, "-c", SESSION], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    try:
+        assert session.stdout
+        state = read_state(int(session.stdout.readline()))
+        assert state
+        process = psutil.Process(state.pid)
+        session.kill()
+        _, alive = psutil.wait_procs([process], timeout=20)
+        assert not alive
+        wait_for(lambda: not state.folder.exists())
+        assert not Path(state.workdir).exists()
+    finally:
+        session.kill()
+        session.communicate()
 
 
 def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
