@@ -148,6 +148,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(_READ_BYTES))
         self._into_body = False
         self._keeps = True
+        self._ended = False
         self.idle_since = 0.0
 
     @property
@@ -186,6 +187,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def end(self) -> None:
         """Close it at once, whatever is under way."""
+        self._ended = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -227,7 +229,8 @@ class _Connection(asyncio.BufferedProtocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        answer = self._reader.ended() if error is None else None
+        # A body until the end is whole where the server ended it, not where we did.
+        answer = self._reader.ended() if error is None and not self._ended else None
         if answer is not None:
             waiter.set_result(answer)
         else:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mme.local.event_loop import _factory
 from mme.local.http1 import AnswerLostError, Http1Client
 from mme.local.http1_answer import Answer, AnswerReader
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(
+    scope="module", autouse=True, params=[None, _factory()], ids=["asyncio", "the runtime's loop"]
+)
+def loop_of(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs on both loops."""
+
+    def run(story: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(story)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "run", run)
+        yield
 
 
 @asynccontextmanager
@@ -227,6 +244,25 @@ def test_closing_ends_what_is_under_way() -> None:
                 await asked
             with pytest.raises(AnswerLostError, match="closed"):
                 await client.ask("GET", "/", {}, b"")
+
+    asyncio.run(story())
+
+
+def test_closing_makes_no_answer_whole() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\nhalf of")
+        await reader.read()
+        writer.close()
+
+    async def story() -> None:
+        async with a_server(handler) as client:
+            asked = asyncio.create_task(client.ask("GET", "/", {}, b""))
+            while not any(connection._reader._pieces for connection in client._all):
+                await asyncio.sleep(0)
+            client.close()
+            with pytest.raises(AnswerLostError):
+                await asked
 
     asyncio.run(story())
 
