@@ -36,6 +36,10 @@ _ROUNDING: Final[dict[str, Callable[[float], float]]] = {
 _FUNCTIONS: Final = ("IF", "FILL", *_ROUNDING)
 
 
+_MOST_NESTED: Final = 30
+"""Brackets and signs within each other: reading one takes ten calls within calls of Python's."""
+
+
 class ExpressionError(ValueError):
     """The expression can't be read, or uses what is not known here."""
 
@@ -63,6 +67,7 @@ class _Reader:
     def __init__(self, expression: str, named: Callable[[str], Points], moments: Sequence[int]) -> None:
         self._tokens = _tokens(expression)
         self._at = 0
+        self._nested = 0
         self._expression = expression
         self._named = named
         self._moments = moments
@@ -81,6 +86,14 @@ class _Reader:
             raise self._unreadable()
 
     def _single(self) -> Value:
+        self._nested += 1
+        if self._nested > _MOST_NESTED:
+            raise ExpressionError(f"the expression is nested more than {_MOST_NESTED} deep")
+        value = self._operand()
+        self._nested -= 1
+        return value
+
+    def _operand(self) -> Value:
         token = self._take()
         if token == "(":  # noqa: S105 - a bracket, no password
             inside = self.level(0)
@@ -89,7 +102,9 @@ class _Reader:
         if token == "-":  # noqa: S105
             return _both(operator.mul, -1.0, self._single())
         if token[0].isdigit() or token[0] == ".":
-            return float(token)
+            if not math.isfinite(number := float(token)):
+                raise self._unreadable()
+            return number
         if not token[0].isalpha():
             raise self._unreadable()
         return self._function(token) if self._next() == "(" else self._named(token)
@@ -171,7 +186,8 @@ def _at(value: Value, moment: int) -> float | None:
 
 
 def _both(sign: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    """A value only where both sides have one, and where there is a result: none of a division by zero."""
+    """A value only where both sides have one, and where there is a result: none of a division by zero, and none
+    that is too large."""
     if not isinstance(left, dict) and not isinstance(right, dict):
         result = _result(sign, left, right)
         return {} if result is None else result
@@ -187,9 +203,9 @@ def _both(sign: Callable[[float, float], float], left: Value, right: Value) -> V
 def _result(sign: Callable[[float, float], float], left: float, right: float) -> float | None:
     try:
         result = sign(left, right)
-        return float(result) if not isinstance(result, complex) else None
     except (ZeroDivisionError, OverflowError):
         return None
+    return float(result) if not isinstance(result, complex) and math.isfinite(result) else None
 
 
 def _each(function: Callable[[float], float], value: Value) -> Value:

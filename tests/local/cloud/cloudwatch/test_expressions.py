@@ -38,6 +38,9 @@ def named(name: str) -> Points:
         ("calls > 5 AND calls < 50", {0: 0, 60: 1, 120: 0}),
         ("calls == 0 || calls == 100", {0: 1, 60: 0, 120: 1}),
         ("CEIL(calls / 30)", {0: 4, 60: 1, 120: 0}),
+        ("CEIL(calls * 10 ^ 308)", {120: 0}),
+        ("10 ^ 309 + calls", {}),
+        ("(" * 29 + "calls" + ")" * 29, {0: 100, 60: 10, 120: 0}),
     ],
 )
 def test_expression(expression: str, points: Points) -> None:
@@ -56,6 +59,10 @@ def test_expression(expression: str, points: Points) -> None:
         "calls $ 2",
         "unknown / 2",
         ",",
+        "9" * 400,
+        "(" * 1000 + "calls" + ")" * 1000,
+        "-" * 1000 + "calls",
+        "ABS(" * 1000 + "calls" + ")" * 1000,
     ],
 )
 def test_what_cannot_be_read_is_an_error(expression: str) -> None:
