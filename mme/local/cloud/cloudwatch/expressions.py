@@ -186,8 +186,7 @@ def _at(value: Value, moment: int) -> float | None:
 
 
 def _both(sign: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    """A value only where both sides have one, and where there is a result: none of a division by zero, and none
-    that is too large."""
+    """A value only where both sides have one, and a finite result: not of a division by zero."""
     if not isinstance(left, dict) and not isinstance(right, dict):
         result = _result(sign, left, right)
         return {} if result is None else result
