@@ -32,7 +32,10 @@ def holds(rule: str, state_of: Callable[[str], State | None]) -> bool:
         RuleError: it can't be read, or names an alarm that does not exist.
     """
     reader = _Reader(rule, state_of)
-    value = reader.either()
+    try:
+        value = reader.either()
+    except RecursionError:
+        raise RuleError("the rule is nested too deeply for the embedded CloudWatch") from None
     reader.end()
     return value
 

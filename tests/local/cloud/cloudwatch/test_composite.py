@@ -46,6 +46,12 @@ def test_what_cannot_be_read(rule: str) -> None:
         holds(rule, STATES.get)
 
 
+@pytest.mark.parametrize("rule", ["NOT " * 2500 + "TRUE", "(" * 2500 + "TRUE" + ")" * 2500])
+def test_a_rule_nested_thousands_deep_is_refused(rule: str) -> None:
+    with pytest.raises(RuleError, match="nested too deeply"):
+        holds(rule, STATES.get)
+
+
 def test_a_rule_about_no_alarm() -> None:
     with pytest.raises(RuleError, match="the rule names gone, which is no alarm"):
         holds("FALSE AND ALARM(gone)", STATES.get)
