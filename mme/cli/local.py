@@ -59,8 +59,16 @@ def up(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
+        typer.Option(
+            "--folder",
+            help="Keep what is deployed and published under this folder, and have it again at the next start "
+            "with this folder and port. By default nothing is kept.",
+            show_default=False,
+        ),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin with nothing: delete what the folder holds of this port.")
+    ] = False,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
     ] = False,
@@ -68,7 +76,7 @@ def up(
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
-    Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
+    Example: mme local up --detach --folder .mme && export AWS_ENDPOINT_URL=http://localhost:4747
     """
     settings = _settings(
         port=port,
@@ -76,6 +84,7 @@ def up(
         weight_factor=weight_factor,
         containers=containers,
         folder=folder.absolute() if folder else None,
+        fresh=fresh or None,
         enforce_iam=enforce_iam or None,
     )
     if detach:
@@ -93,7 +102,8 @@ def up(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     asyncio.run(run(settings, lambda here: _announce(here, as_json, foreground=True)))
     if not as_json:
-        typer.echo("stopped; nothing is left behind", err=True)
+        kept = f"what it had is kept under {settings.folder}" if settings.folder else None
+        typer.echo(f"stopped; {kept or 'nothing is left behind'}", err=True)
 
 
 @app.command()
@@ -101,7 +111,7 @@ def down(
     port: _Port = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Stop a runtime and delete all it has: processes, files, the deployed stacks.
+    """Stop a runtime: all it has goes, the deployed stacks too unless it was started with --folder.
 
     Example: mme local down --port 4747
     """
@@ -110,7 +120,8 @@ def down(
     chosen = _settings(port=port).port
     with standard_error().status("stopping the local runtime"):
         here = stop(chosen)
-    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}")
+    kept = f"; what it had is kept in {here.workdir}" if here.kept else ""
+    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}{kept}")
 
 
 @app.command()
@@ -179,6 +190,8 @@ def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
     console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
     console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
+    if "state" in runtime:
+        _print_state(console, runtime["state"])
     if not runtime["endpoints"]:
         console.print("no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'")
     for endpoint in runtime["endpoints"]:
@@ -186,6 +199,21 @@ def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
     if runtime.get("faults"):
         console.print(
             f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+        )
+
+
+def _print_state(console: Console, kept: dict[str, Any]) -> None:
+    from rich.markup import escape
+
+    if not kept["kept"]:
+        console.print("state: in memory, gone when it ends (keep it: mme local up --folder DIR)")
+        return
+    console.print(f"state: kept in {escape(kept['folder'])}", highlight=False, soft_wrap=True)
+    if kept["fault"]:
+        console.print(
+            f"[yellow]the latest changes could not be kept[/]: {escape(kept['fault'])}",
+            highlight=False,
+            soft_wrap=True,
         )
 
 

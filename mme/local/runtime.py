@@ -6,12 +6,12 @@ import asyncio
 import errno
 import functools
 import logging
-import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from mme.local.faults.middleware import fault_middleware
 from mme.local.faults.models import EndpointModels
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
+from mme.local.kept.folder import RuntimeFolder
+from mme.local.kept.keeping import Keeping
 from mme.local.logs import shorten
 from mme.local.observability.page.server import StatusPage
 from mme.local.observability.watch import Watch, log_path
@@ -59,18 +61,20 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
-        here = state.own_state(port, _workdir(settings, port), kept=settings.folder is not None)
-        try:
-            here.write()
-            await _serve(settings, listener, here, ready)
-        finally:
-            here.remove()
+        with _workdir(settings, port) as (workdir, keeping):
+            here = state.own_state(port, workdir, kept=keeping is not None)
+            try:
+                here.write()
+                await _serve(settings, listener, here, keeping, ready)
+            finally:
+                here.remove()
 
 
 async def _serve(
     settings: LocalSettings,
     listener: socket.socket,
     here: state.RuntimeState,
+    keeping: Keeping | None,
     ready: Callable[[state.RuntimeState], None],
 ) -> None:
     stop = asyncio.Event()
@@ -79,6 +83,10 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
+    embedded_aws = application()
+    if keeping is not None:
+        await asyncio.to_thread(keeping.restore)
+        embedded_aws = keeping.watch(embedded_aws)
     containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / state.LOGS
@@ -108,6 +116,7 @@ async def _serve(
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
             "faults": faults.describe(),
+            "state": keeping.describe() if keeping is not None else {"kept": False},
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -122,7 +131,7 @@ async def _serve(
     with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
         gateway = build_gateway(
             data_plane,
-            application(),
+            embedded_aws,
             executor,
             describe,
             Gatekeeper(enforce=settings.enforce_iam),
@@ -138,6 +147,8 @@ async def _serve(
             asyncio.create_task(watch.run(data_plane.describe)),
         ]
         functions.start()
+        if keeping is not None:
+            keeping.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -150,28 +161,27 @@ async def _serve(
             await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
+            if keeping is not None:
+                await asyncio.to_thread(keeping.stop)
             await containers.close()
 
 
-def _workdir(settings: LocalSettings, port: int) -> Path:
-    """An empty folder for everything that this runtime writes.
+@contextmanager
+def _workdir(settings: LocalSettings, port: int) -> Iterator[tuple[Path, Keeping | None]]:
+    """A folder for everything that this runtime writes, empty but for what an earlier one kept.
 
     Raises:
         MmeError: the folder of the settings can't be used.
     """
     if settings.folder is None:
-        return Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
-    workdir = settings.folder.expanduser().absolute() / f"port-{port}"
+        yield Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")), None
+        return
+    folder = RuntimeFolder(settings.folder, port)
+    folder.open(fresh=settings.fresh)
     try:
-        if workdir.exists():
-            shutil.rmtree(workdir)
-        workdir.mkdir(parents=True)
-    except OSError as error:
-        raise MmeError(
-            f"the folder {settings.folder} can't be used: {error.strerror}",
-            hint="take another one by --folder or MME_LOCAL_FOLDER",
-        ) from None
-    return workdir
+        yield folder.path, Keeping(folder.state)
+    finally:
+        folder.close()
 
 
 async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
