@@ -99,9 +99,55 @@ def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
     endpoint.invoke("a_v0.tar.gz", body(1))
     launcher.stop(state.port)
-    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
+    folder = tmp_path / f"port-{state.port}"
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "logs", "state"]
+    (kept,) = (folder / "logs").iterdir()
+    assert kept.name == f"{endpoint.name}-AllTraffic-0.log"
     assert "a_v0.tar.gz" in kept.read_text()
-    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
-    assert not kept.exists(), "a runtime begins with an empty folder"
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    assert not kept.exists(), "a runtime begins with empty logs"
     launcher.stop(again.port)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_endpoint_and_its_models_are_there_again(tmp_path: Path, end: signal.Signals) -> None:
+    settings = LocalSettings(port=0, folder=tmp_path)
+    state = launcher.start_detached(settings)
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model("x * 2", padding=10))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(21))) == 42
+    if end is signal.SIGKILL:  # what was done in the last second may be lost
+        file = Path(state.workdir) / "state" / "embedded-aws"
+        wait_for(lambda: file.exists() and b"models/a_v0.tar.gz" in file.read_bytes())
+    os.kill(state.pid, end)
+    wait_for(lambda: not state.alive())
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    try:
+        assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
+        endpoint.publish("b_v0.tar.gz", a_model("x * 3"))
+        assert number(endpoint.invoke("b_v0.tar.gz", body(4))) == 12
+        with pytest.raises(MmeError, match="is in use by a local runtime"):
+            launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    finally:
+        launcher.stop(again.port)
+
+
+def test_a_damaged_state_ends_the_start_and_fresh_begins_anew(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    Runtime(state).client("s3").create_bucket(Bucket="bucket")
+    launcher.stop(state.port)
+    file = tmp_path / f"port-{state.port}" / "state" / "embedded-aws"
+    file.write_bytes(file.read_bytes()[:-1])
+    settings = LocalSettings(port=state.port, folder=tmp_path)
+    damaged = file.read_bytes()
+    with pytest.raises(MmeError, match="it is damaged") as caught:
+        launcher.start_detached(settings)
+    assert str(file) in caught.value.message
+    assert "--fresh" in caught.value.message
+    assert "Traceback" not in caught.value.message
+    assert file.read_bytes() == damaged
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    try:
+        assert Runtime(again).client("s3").list_buckets()["Buckets"] == []
+    finally:
+        launcher.stop(again.port)

@@ -16,6 +16,11 @@ class Gate:
         self._inside = 0
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether somebody is alone, or about to be."""
+        return self._closed
+
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Be inside with others; waits while somebody is alone, or about to be."""

@@ -92,7 +92,7 @@ class StatePickler(pickle.Pickler):
             self.needed.add(name)
         state = {field: value for field, value in vars(key).items() if field not in (_BUFFER, _LOCK)}
         reference = (find_body, (name, int(key.contentsize)))
-        return _bare, (type(key),), state | {_BUFFER: _Reduced(reference)}, None, None, _set_key
+        return _bare_key, (type(key),), state | {_BUFFER: _Reduced(reference)}, None, None, _set_key
 
 
 class StateUnpickler(pickle.Unpickler):
@@ -281,6 +281,12 @@ def _private_key(der: bytes) -> Any:
 
 def _bare(kind: Any) -> Any:
     return kind.__new__(kind)
+
+
+def _bare_key(kind: Any) -> Any:
+    key = _bare(kind)
+    key.disposed = True  # so that moto does not miss a buffer, should the rest not be read
+    return key
 
 
 def _set_key(key: Any, state: dict[str, Any]) -> None:
