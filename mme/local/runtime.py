@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 _CONTROL_PLANE_THREADS = 8
 _RECONCILE_SECONDS = 0.5
+_PORT_SECONDS = 1.0
+_PORT_POLL_SECONDS = 0.05
 _READ_BYTES = 1 << 20
 """Of a request, before the gateway has the kernel hold the rest back, which costs two system calls."""
 
@@ -195,29 +198,43 @@ async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket on 127.0.0.1.
+    """A socket on 127.0.0.1. The system may take a moment to free the port of a runtime that was killed.
 
     Raises:
         MmeError: the port is in use, or may not be taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            return _listen(port)
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
             other = state.read_state(port)
-            if other and other.alive():
+            if in_use and not (other and other.alive()) and time.monotonic() < deadline:
+                time.sleep(_PORT_POLL_SECONDS)
+                continue
+            if in_use and other and other.alive():
                 raise MmeError(
                     f"port {port} is in use by a local runtime (process {other.pid})",
                     hint=f"use that one, stop it with `mme local down --port {port}`, "
                     "or take another port with --port",
                 ) from None
-            raise MmeError(
-                f"port {port} is in use by another program", hint="take another port: mme local up --port N"
-            ) from None
-        raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+            if in_use:
+                raise MmeError(
+                    f"port {port} is in use by another program",
+                    hint="take another port: mme local up --port N",
+                ) from None
+            raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener

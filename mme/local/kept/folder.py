@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from mme.errors import MmeError
 
 STATE: Final = "state"
 LOCK: Final = "lock"
+_LOCK_SECONDS: Final = 1.0
+_LOCK_POLL_SECONDS: Final = 0.05
 
 
 class FolderLock:
@@ -85,7 +88,7 @@ class RuntimeFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not self._lock.take():
+            if not self._take():
                 raise MmeError(
                     f"the folder {self.path} is in use by another local runtime "
                     f"(process {self._lock.holder()})",
@@ -103,6 +106,15 @@ class RuntimeFolder:
     def close(self) -> None:
         """Let others have it."""
         self._lock.release()
+
+    def _take(self) -> bool:
+        """The system may take a moment to let go of the lock of a runtime that was killed."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not self._lock.take():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        return True
 
     def _clear(self, kept: set[str]) -> None:
         for path in self.path.iterdir():

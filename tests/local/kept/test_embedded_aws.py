@@ -62,7 +62,7 @@ def test_stacks_go_on(again: Again, aws: Client) -> None:
     cloudformation = aws("cloudformation")
     body = json.dumps(TEMPLATE)
     cloudformation.create_stack(StackName="app", TemplateBody=body)
-    asked = [
+    asked: list[Callable[[], Any]] = [
         lambda: cloudformation.describe_stacks(StackName="app"),
         lambda: cloudformation.describe_stack_resources(StackName="app"),
         lambda: cloudformation.describe_stack_events(StackName="app"),
@@ -129,7 +129,7 @@ def endpoint(aws: Client) -> None:
 
 def test_endpoints_are_in_service_again(again: Again, aws: Client) -> None:
     endpoint(aws)
-    asked = [
+    asked: list[Callable[[], Any]] = [
         lambda: aws("sagemaker").describe_endpoint(EndpointName="e"),
         lambda: aws("sagemaker").describe_endpoint_config(EndpointConfigName="c"),
         lambda: aws("sagemaker").describe_model(ModelName="m"),
@@ -175,7 +175,7 @@ def test_scaling_goes_on(again: Again, aws: Client) -> None:
             },
         },
     )
-    asked = [
+    asked: list[Callable[[], Any]] = [
         lambda: scaling.describe_scalable_targets(ServiceNamespace="sagemaker"),
         lambda: scaling.describe_scaling_policies(ServiceNamespace="sagemaker"),
     ]
@@ -235,7 +235,7 @@ def test_users_keys_and_roles(again: Again, aws: Client) -> None:
     iam.attach_role_policy(RoleName="r", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.create_user(UserName="u")
     key = iam.create_access_key(UserName="u")["AccessKey"]
-    asked = [
+    asked: list[Callable[[], Any]] = [
         lambda: iam.get_role(RoleName="r"),
         lambda: iam.get_role_policy(RoleName="r", PolicyName="p"),
         lambda: iam.list_attached_role_policies(RoleName="r"),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mme.local.kept import state_file
 from mme.local.kept.state_file import StateFile, StateUnreadableError
 
 
@@ -100,7 +99,7 @@ def test_a_folder_that_others_may_write_is_refused(file: StateFile) -> None:
 
 def test_a_file_of_another_user_is_refused(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write(b"one")
-    monkeypatch.setattr(state_file.os, "geteuid", lambda: 987654)
+    monkeypatch.setattr(os, "geteuid", lambda: 987654)
     with pytest.raises(StateUnreadableError, match="it belongs to another user"):
         file.read()
 
