@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +131,10 @@ async def _serve(
         }
 
     page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
-    with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
+    with (
+        keeping or nullcontext(),
+        ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor,
+    ):
         gateway = build_gateway(
             data_plane,
             embedded_aws,
@@ -150,8 +153,6 @@ async def _serve(
             asyncio.create_task(watch.run(data_plane.describe)),
         ]
         functions.start()
-        if keeping is not None:
-            keeping.start()
         try:
             replace(here, ready=True).write()
             ready(here)
@@ -164,8 +165,6 @@ async def _serve(
             await asyncio.to_thread(functions.stop)
             await data_plane.stop()
             await runner.cleanup()
-            if keeping is not None:
-                await asyncio.to_thread(keeping.stop)
             await containers.close()
 
 

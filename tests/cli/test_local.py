@@ -90,6 +90,33 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert len(shown) == 8
 
 
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ({"kept": False}, ["state: in memory, gone when it ends (keep it: mme local up --folder DIR)"]),
+        (
+            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None},
+            ["state: kept in /d[x]/port-1/state"],
+        ),
+        (
+            {"kept": True, "folder": "/d/port-1/state", "saved": None, "fault": "OSError: no space"},
+            ["state: kept in /d/port-1/state", "the latest changes could not be kept: OSError: no space"],
+        ),
+    ],
+)
+def test_status_tells_where_the_state_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, object], says: list[str]
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+    told = {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [], "state": kept}
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(launcher, "ask_status", lambda _: told)
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
+    assert shown[2:-1] == says
+    scripted = CliRunner().invoke(local.app, ["status", "--json"]).output
+    assert json.loads(scripted)["runtimes"][0]["state"] == kept
+
+
 def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path))
     monkeypatch.setattr(state, "running", lambda: [here])

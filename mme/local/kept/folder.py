@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -34,6 +33,8 @@ class FolderLock:
         Raises:
             OSError: the folder can't be used.
         """
+        import fcntl  # not on Windows, where a runtime can't run, but its commands say so
+
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

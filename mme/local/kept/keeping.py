@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from mme.errors import MmeError
 from mme.local.cloud import changes
@@ -20,7 +20,7 @@ from mme.local.wsgi import WsgiApplication
 
 _HELD_UP_SECONDS: Final = 0.25
 """Most that requests wait for a moment between requests; then they go on, and it is tried again."""
-_TRY_AGAIN_SECONDS: Final = 0.1
+_TRY_AGAIN_SECONDS: Final = 1.0
 _LAST_SECONDS: Final = 2.0
 """At the end, for requests that are still answered."""
 _VANISHINGS: Final = 20
@@ -78,13 +78,14 @@ class Keeping:
 
         return answer
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Begin to write what changes."""
         changes.listeners.append(self._recorder.changed)
         self._recorder.start()
+        return self
 
-    def stop(self) -> None:
-        """Write what has changed, and end."""
+    def __exit__(self, *_: object) -> None:
+        """Write what has changed, and end; best when no request is answered any more."""
         self._stopping.set()
         self._recorder.stop()
         changes.listeners.remove(self._recorder.changed)

@@ -10,7 +10,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-_JOIN_SECONDS: Final = 60.0
+_JOIN_SECONDS: Final = 25.0
 
 
 class Recorder:

@@ -39,7 +39,7 @@ class Served:
         self._server = make_server("localhost", 0, self._answer, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.keeping.start()
+        self.keeping.__enter__()
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         # bodies can be wound back, as the gateway's
@@ -66,7 +66,7 @@ class Served:
         self._server.shutdown()
         self._thread.join(10)
         self._server.server_close()
-        self.keeping.stop()
+        self.keeping.__exit__()
         cloud.reset()
 
 
@@ -204,11 +204,9 @@ def test_what_can_not_be_kept_is_told_and_does_no_harm(
 def test_a_state_that_can_not_be_read_is_one_clear_error_and_stays(
     folder: Path, aws: Client, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeping = Keeping(folder)
-    keeping.start()
-    aws("s3").create_bucket(Bucket="bucket")
-    aws("s3").put_object(Bucket="bucket", Key="a", Body=b"one")
-    keeping.stop()
+    with Keeping(folder):
+        aws("s3").create_bucket(Bucket="bucket")
+        aws("s3").put_object(Bucket="bucket", Key="a", Body=b"one")
     (body,) = (folder / BODIES).iterdir()
     named = folder / FILE
     if damage == "file":
@@ -233,8 +231,7 @@ def test_at_the_end_a_request_that_goes_on_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(module, "_LAST_SECONDS", 0.05)
     keeping = Keeping(folder)
-    keeping.start()
     aws("s3").create_bucket(Bucket="bucket")
-    with keeping._gate.inside():
-        keeping.stop()
+    with keeping._gate.inside(), keeping:
+        pass
     assert b"bucket" in (folder / FILE).read_bytes()
