@@ -132,6 +132,43 @@ def test_an_endpoint_and_its_models_are_there_again(tmp_path: Path, end: signal.
         launcher.stop(again.port)
 
 
+def test_killed_amid_uploads_it_has_each_object_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What is there after each kill is what was there at one moment: a beginning of what was uploaded."""
+    uploaded = 0
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    s3 = Runtime(state).client("s3")
+    s3.create_bucket(Bucket="bucket")
+    file = Path(state.workdir) / "state" / "embedded-aws"
+    for kill_after in (5, 25, 60):
+        written = file.read_bytes() if file.exists() else b""
+        first = uploaded
+        # the kill comes while the next snapshots are taken and written
+        while uploaded < first + kill_after or not file.exists() or file.read_bytes() == written:
+            s3.put_object(Bucket="bucket", Key=f"{uploaded:05}", Body=content(uploaded))
+            uploaded += 1
+        os.kill(state.pid, signal.SIGKILL)
+        wait_for(lambda state=state: not state.alive())
+        state = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+        found = [
+            one["Key"]
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bucket")
+            for one in page.get("Contents", [])
+        ]
+        assert found == [f"{number_:05}" for number_ in range(len(found))]
+        assert first <= len(found) <= uploaded
+        for number_, key in enumerate(found):
+            assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == content(number_)
+        uploaded = len(found)
+    launcher.stop(state.port)
+    bodies = list((Path(state.workdir) / "state" / "bodies").iterdir())
+    assert len(bodies) == uploaded, "what the kills left half is removed"
+
+
+def content(number_: int) -> bytes:
+    """Another one for each object, of another size."""
+    return f"{number_} ".encode() * (1000 * (number_ % 40))
+
+
 def test_a_damaged_state_ends_the_start_and_fresh_begins_anew(tmp_path: Path) -> None:
     state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
     Runtime(state).client("s3").create_bucket(Bucket="bucket")

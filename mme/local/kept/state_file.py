@@ -68,8 +68,8 @@ class StateFile:
             StateUnreadableError: it is damaged, another version's, or may be somebody else's.
         """
         try:
+            refuse_others(self.path.parent, self.path.parent.stat())
             with self.path.open("rb") as file:
-                refuse_others(self.path.parent, self.path.parent.stat())
                 refuse_others(self.path, os.fstat(file.fileno()))
                 said = self._said(file.readline(_LONGEST_LINE))
                 pickle = file.read()

@@ -73,6 +73,15 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     lock.release()
 
 
+def test_a_lock_that_somebody_made_a_link_of_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "port-1").mkdir()
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "port-1" / LOCK).symlink_to(tmp_path / "precious")
+    with pytest.raises(MmeError, match="can't be used"):
+        RuntimeFolder(tmp_path, 1).open()
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
 @pytest.mark.parametrize("what", ["a file", "a file in its place"])
 def test_a_folder_that_can_not_be_used_is_one_clear_error(tmp_path: Path, what: str) -> None:
     if what == "a file":
