@@ -215,6 +215,8 @@ def _print_state(console: Console, kept: dict[str, Any]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    if kept["left_out"]:
+        console.print(f"[yellow]not kept[/], as it can't be: {', '.join(kept['left_out'])}", soft_wrap=True)
 
 
 def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:

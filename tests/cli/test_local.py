@@ -95,12 +95,22 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     [
         ({"kept": False}, ["state: in memory, gone when it ends (keep it: mme local up --folder DIR)"]),
         (
-            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None},
+            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None, "left_out": []},
             ["state: kept in /d[x]/port-1/state"],
         ),
         (
-            {"kept": True, "folder": "/d/port-1/state", "saved": None, "fault": "OSError: no space"},
-            ["state: kept in /d/port-1/state", "the latest changes could not be kept: OSError: no space"],
+            {
+                "kept": True,
+                "folder": "/d",
+                "saved": None,
+                "fault": "OSError: no space",
+                "left_out": ["lambda"],
+            },
+            [
+                "state: kept in /d",
+                "the latest changes could not be kept: OSError: no space",
+                "not kept, as it can't be: lambda",
+            ],
         ),
     ],
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pickle import PicklingError
 from typing import Any, Final
 
 from mme.local.cloud.functions import EventSource, Function, deployed
@@ -19,6 +20,8 @@ from mme.local.kept.pickling import (
 )
 
 _TRIES: Final = 5
+_FORMLESS: Final = (PicklingError, TypeError, AttributeError)
+"""What pickle raises of an object that it can't take."""
 _BACKEND_DICT: Final = frozenset(
     {"backend", "service_name", "_use_boto3_regions", "_additional_regions", "_id"}
 )
@@ -33,14 +36,16 @@ class Frozen:
         pickle: all but the bodies of objects.
         new: bodies to write before the pickle is of use.
         needed: the name of each body that it refers to.
+        left_out: services that have no form as bytes, by moto's names.
     """
 
     pickle: bytes
     new: tuple[NewBody, ...]
     needed: Collection[str]
+    left_out: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Service:
     """What moto has of one service.
 
@@ -56,6 +61,11 @@ class _Service:
     more: dict[str, Any]
     backends: dict[tuple[str, str], Any]
 
+    @property
+    def name(self) -> str:
+        """Such as ``s3``."""
+        return self.variable.removesuffix("_backends")
+
 
 @dataclass
 class _State:
@@ -70,17 +80,38 @@ def freeze(bodies: Bodies) -> Frozen:
     """The state now; nothing is written.
 
     Requests should not run meanwhile: the state would hold what they have done half. Evaluations of alarms
-    and long polls may.
+    and long polls may. A service that moto keeps in a form without a pickle (threads, sockets) is left out;
+    none that our stacks use is one.
 
     Raises:
-        pickle.PicklingError, TypeError, AttributeError: something in it has no form as bytes.
+        pickle.PicklingError, TypeError, AttributeError: without those, too, it has no form as bytes.
         RuntimeError: moto no longer has what is relied on.
     """
+    state = _state()
+    try:
+        return _dump(state, bodies)
+    except _FORMLESS:
+        formless = [one for one in state.services if not _has_form(one, bodies)]
+        if not formless:
+            raise
+        state.services = [one for one in state.services if one not in formless]
+        return replace(_dump(state, bodies), left_out=tuple(sorted(one.name for one in formless)))
+
+
+def _has_form(service: _Service, bodies: Bodies) -> bool:
+    try:
+        _dump(_State([service]), bodies)
+    except _FORMLESS:
+        return False
+    return True
+
+
+def _dump(state: _State, bodies: Bodies) -> Frozen:
     for number in range(_TRIES):
         file = io.BytesIO()
         pickler = StatePickler(file, bodies)
         try:
-            pickler.dump(_state())
+            pickler.dump(state)
         except RuntimeError as error:
             # of a dictionary, a set or a queue that another thread has changed
             if "during iteration" not in str(error) or number == _TRIES - 1:

@@ -42,6 +42,7 @@ class Keeping:
         self._bodies = Bodies(folder / BODIES)
         self._gate = Gate()
         self._written = b""
+        self._left_out: tuple[str, ...] = ()
         self._stopping = threading.Event()
         self._recorder = Recorder(self._save, seconds)
 
@@ -91,18 +92,20 @@ class Keeping:
         changes.listeners.remove(self._recorder.changed)
 
     def describe(self) -> dict[str, object]:
-        """For people and programs: where it is, when it was last written, and why not since."""
+        """For people and programs: where it is, when it was last written, why not since, and without what."""
         saved = self._recorder.saved
         return {
             "kept": True,
             "folder": str(self._folder),
             "saved": datetime.fromtimestamp(saved, UTC).isoformat() if saved else None,
             "fault": self._recorder.fault,
+            "left_out": list(self._left_out),
         }
 
     def _save(self) -> None:
         for _ in range(_VANISHINGS):
             frozen = self._freeze()
+            self._left_out = frozen.left_out
             digest = hashlib.sha256(frozen.pickle).digest()
             if digest == self._written:
                 return

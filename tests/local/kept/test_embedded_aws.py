@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from mme.local.access.identities import find_identity
 from mme.local.cloud.cloudwatch.alarms import evaluate_all
 from mme.local.cloud.control_plane import resolve_endpoint
 from mme.local.cloud.functions import EventSource, Function, deployed
+from mme.local.kept import embedded_aws
+from mme.local.kept.bodies import Bodies
 from tests.local.deployed import IMAGE, ROLE
 from tests.local.kept.conftest import Client, told
 
@@ -359,3 +362,13 @@ def test_functions_and_what_calls_them(again: Again) -> None:
     again()
     assert deployed.get("123456789012", "us-east-1", "f") == function
     assert deployed.sources() == (source,)
+
+
+def test_a_service_without_a_form_is_left_out(aws: Client, tmp_path: Path) -> None:
+    aws("lambda").list_functions()
+    aws("sns").create_topic(Name="t")
+    frozen = embedded_aws.freeze(Bodies(tmp_path))
+    assert frozen.left_out == ("lambda",)
+    cloud.reset()
+    embedded_aws.thaw(frozen.pickle, Bodies(tmp_path))
+    assert len(aws("sns").list_topics()["Topics"]) == 1

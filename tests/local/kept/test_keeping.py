@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,7 @@ def test_a_change_is_kept_soon_and_is_there_again(served: Served, folder: Path) 
         "folder": str(folder),
         "saved": None,
         "fault": None,
+        "left_out": [],
     }
     served.client("s3").create_bucket(Bucket="kept")
     wait_for((folder / FILE).exists)
@@ -180,21 +182,43 @@ def test_an_alarm_that_changes_by_itself_is_kept(served: Served, folder: Path) -
     assert served.keeping._recorder.changed not in changes.listeners
 
 
-def test_what_can_not_be_kept_is_told_and_does_no_harm(
+def test_a_service_that_can_not_be_kept_is_left_out_and_told(
     served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from moto.s3.models import s3_backends
+    from moto.ecr.models import ecr_backends
 
+    ecr = served.client("ecr")
+    ecr.create_repository(repositoryName="images")
+    odd = ecr_backends["123456789012"]["us-east-1"]
+    monkeypatch.setattr(odd, "odd", threading.current_thread(), raising=False)
+    served.client("s3").create_bucket(Bucket="after")
+    wait_for(lambda: served.keeping.describe()["left_out"] == ["ecr"])
+    wait_for(lambda: (folder / FILE).exists() and b"after" in (folder / FILE).read_bytes())
+    assert b"images" not in (folder / FILE).read_bytes()
+    assert served.keeping.describe()["fault"] is None
+    monkeypatch.undo()
+    ecr.create_repository(repositoryName="later")
+    wait_for(lambda: b"images" in (folder / FILE).read_bytes())
+    assert served.keeping.describe()["left_out"] == []
+
+
+def test_what_can_not_be_written_is_told_and_does_no_harm(
+    served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s3 = served.client("s3")
     s3.create_bucket(Bucket="before")
     wait_for((folder / FILE).exists)
-    monkeypatch.setattr(s3_backends["123456789012"]["aws"], "odd", threading.current_thread(), raising=False)
-    s3.create_bucket(Bucket="after")
-    wait_for(lambda: bool(served.keeping.describe()["fault"]))
-    assert "pickle" in str(served.keeping.describe()["fault"])
-    assert sorted(names(s3)) == ["after", "before"]
-    assert b"after" not in (folder / FILE).read_bytes()
-    monkeypatch.undo()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        s3.create_bucket(Bucket="after")
+        wait_for(lambda: bool(served.keeping.describe()["fault"]))
+        assert "No space left" in str(served.keeping.describe()["fault"])
+        assert sorted(names(s3)) == ["after", "before"]
+        assert b"after" not in (folder / FILE).read_bytes()
     s3.create_bucket(Bucket="later")
     wait_for(lambda: served.keeping.describe()["fault"] is None)
     assert b"after" in (folder / FILE).read_bytes()
