@@ -21,6 +21,8 @@ _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
 _STATUS_SECONDS = 5.0
 _LOG_LINES = 15
+_ERROR = "error: "
+"""How `mme.local.__main__` begins an error of ours."""
 
 
 def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.RuntimeState:
@@ -62,8 +64,18 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60) -> state.Run
         _end(process, port)
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    if process.returncode == MmeError.exit_status and (own := _own_error(said)):
+        raise own
     reason = "did not come up" if in_time else f"was not up within {seconds:g} s"
     raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(said) if said else ""))
+
+
+def _own_error(said: list[str]) -> MmeError | None:
+    """The error that the runtime ended with, as it would be in the foreground."""
+    for number, line in enumerate(said):
+        if line.startswith(_ERROR):
+            return MmeError(line.removeprefix(_ERROR), hint="\n".join(said[number + 1 :]) or None)
+    return None
 
 
 def _until_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> state.RuntimeState | None:

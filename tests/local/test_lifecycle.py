@@ -180,8 +180,9 @@ def test_a_damaged_state_ends_the_start_and_fresh_begins_anew(tmp_path: Path) ->
     with pytest.raises(MmeError, match="it is damaged") as caught:
         launcher.start_detached(settings)
     assert str(file) in caught.value.message
-    assert "--fresh" in caught.value.message
-    assert "Traceback" not in caught.value.message
+    assert caught.value.message.startswith("what was deployed and published is kept in")
+    assert "--fresh" in str(caught.value.hint)
+    assert "Traceback" not in str(caught.value)
     assert file.read_bytes() == damaged
     again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
     try:
