@@ -39,6 +39,31 @@ class NewBody:
     name: str
 
 
+class _Keys:
+    """Reduces moto's records of object versions; apart from the pickler, which would refer to itself and so
+    stay in memory, with all that it has seen."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.new: list[NewBody] = []
+        self.needed: set[str] = set()
+        self._bodies = bodies
+
+    def reduce(self, key: Any) -> Any:
+        if not {_BUFFER, _LOCK} <= vars(key).keys():
+            raise RuntimeError("this release of moto keeps the bodies of objects elsewhere")
+        buffer = vars(key)[_BUFFER]
+        name = None
+        if not buffer.closed:
+            name = self._bodies.name_of(buffer)
+            if name is None:
+                name = self._bodies.new_name()
+                self.new.append(NewBody(key, buffer, name))
+            self.needed.add(name)
+        state = {field: value for field, value in vars(key).items() if field not in (_BUFFER, _LOCK)}
+        reference = (find_body, (name, int(key.contentsize)))
+        return _bare_key, (type(key),), state | {_BUFFER: _Reduced(reference)}, None, None, _set_key
+
+
 class StatePickler(pickle.Pickler):
     """Writes metadata only: bodies of objects are named, and `new` lists those that have yet to be written.
 
@@ -53,9 +78,8 @@ class StatePickler(pickle.Pickler):
 
     def __init__(self, file: IO[bytes], bodies: Bodies) -> None:
         super().__init__(file, protocol=5)
-        self.new: list[NewBody] = []
-        self.needed: set[str] = set()
-        self._bodies = bodies
+        keys = _Keys(bodies)
+        self.new, self.needed = keys.new, keys.needed
         self.dispatch_table = {
             **copyreg.dispatch_table,
             # nobody holds a lock that is read from a file
@@ -68,7 +92,7 @@ class StatePickler(pickle.Pickler):
                 "moto.core.base_backend:BackendDict": _refer_to_backends,
                 "moto.core.base_backend:AccountSpecificBackend": _refer_to_account,
                 "moto.s3.models:S3BackendDict": _refer_to_backends,
-                "moto.s3.models:FakeKey": self._reduce_key,
+                "moto.s3.models:FakeKey": keys.reduce,
                 "moto.s3.utils:_VersionedKeyStore": _reduce_versions,
                 "moto.logs.models:LogGroup": _reduce_log_group,
                 "moto.ssm.models:ParameterDict": _reduce_parameters,
@@ -78,21 +102,6 @@ class StatePickler(pickle.Pickler):
                 "mme.local.cloud.clients:AwsClients": _refer_to_clients,
             }
         )
-
-    def _reduce_key(self, key: Any) -> Any:
-        if not {_BUFFER, _LOCK} <= vars(key).keys():
-            raise RuntimeError("this release of moto keeps the bodies of objects elsewhere")
-        buffer = vars(key)[_BUFFER]
-        name = None
-        if not buffer.closed:
-            name = self._bodies.name_of(buffer)
-            if name is None:
-                name = self._bodies.new_name()
-                self.new.append(NewBody(key, buffer, name))
-            self.needed.add(name)
-        state = {field: value for field, value in vars(key).items() if field not in (_BUFFER, _LOCK)}
-        reference = (find_body, (name, int(key.contentsize)))
-        return _bare_key, (type(key),), state | {_BUFFER: _Reduced(reference)}, None, None, _set_key
 
 
 class StateUnpickler(pickle.Unpickler):

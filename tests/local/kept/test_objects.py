@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import io
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.s3.models import s3_backends
 
 from mme.local import cloud
 from mme.local.cloud.objects import ObjectMissing, open_object
 from mme.local.kept import embedded_aws
 from mme.local.kept.bodies import Bodies, BodyMissingError, BodyVanishedError
+from mme.local.kept.pickling import StatePickler
 from tests.local.kept.conftest import Client, told
 
 LARGE = b"0123456789abcdef" * (2 * 1024 * 1024)
@@ -193,3 +198,17 @@ def test_a_body_that_is_not_as_it_was_is_named(
     with pytest.raises(BodyMissingError, match=reason) as caught:
         embedded_aws.thaw(frozen.pickle, Bodies(tmp_path / "bodies"))
     assert caught.value.path == path
+
+
+def test_a_state_that_was_written_stays_in_memory_no_longer(s3: Any, tmp_path: Path) -> None:
+    put(s3, "a", b"one")
+    gc.disable()  # what goes by itself goes at once
+    try:
+        pickler = StatePickler(io.BytesIO(), Bodies(tmp_path / "bodies"))
+        pickler.dump(s3_backends["123456789012"]["aws"])
+        assert len(pickler.new) == 1
+        gone = weakref.ref(pickler)
+        del pickler
+        assert gone() is None
+    finally:
+        gc.enable()
