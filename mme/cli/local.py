@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.console import plain_table, print_json, print_note, size_text, standard_error, standard_output
 from mme.cli.local_fault import app as fault_app
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mme.local.settings import LocalSettings
     from mme.local.state import RuntimeState
 
 app = typer.Typer(
@@ -27,7 +26,12 @@ app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,
-    typer.Option("--port", help="Port of the runtime; by default 4747.", show_default=False),
+    typer.Option(
+        "--port",
+        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
+        "else 4747.",
+        show_default=False,
+    ),
 ]
 
 
@@ -70,7 +74,9 @@ def up(
 
     Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(
+    from mme.local.choices import chosen_settings
+
+    settings = chosen_settings(
         port=port,
         memory_mib=memory_mib,
         weight_factor=weight_factor,
@@ -105,9 +111,10 @@ def down(
 
     Example: mme local down --port 4747
     """
+    from mme.local.choices import chosen_port
     from mme.local.launcher import stop
 
-    chosen = _settings(port=port).port
+    chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
         here = stop(chosen)
     _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}")
@@ -120,12 +127,19 @@ def status(
 ) -> None:
     """Show what runs here: endpoints, instances, models in memory.
 
+    All runtimes, or the one that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL
+    on this machine names.
+
     Example: mme local status --json
     """
+    from mme.local.choices import named_port
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if port in (None, here.port)]
+    port = named_port() if port is None else port
+    every = running()
+    known = [here for here in every if port in (None, here.port)]
+    others = [here for here in every if here not in known]
     found, faults = [], []
     for here in known:
         if here.ready:
@@ -139,6 +153,9 @@ def status(
         faults += _print_runtimes(found)
     elif not faults:
         _print_none(known, port)
+    if others and not as_json:
+        ports = ", ".join(f"--port {here.port}" for here in others)
+        print_note("note:", f"others run here too: {ports}")
     # One that does not answer hides no other.
     if faults:
         raise faults[0]
@@ -212,24 +229,6 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
             )
     if table.row_count:
         console.print(table)
-
-
-def _settings(**given: float | str | Path | None) -> LocalSettings:
-    from pydantic import ValidationError
-
-    from mme.local.settings import LocalSettings
-
-    try:
-        return LocalSettings.model_validate(
-            LocalSettings().model_dump() | {name: value for name, value in given.items() if value is not None}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise MmeError(
-            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
-            hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
-        ) from None
 
 
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:
