@@ -83,7 +83,8 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 def print_table(table: Table) -> None:
     """Prints a table's columns in line for people; piped, with a tab between them and nothing else.
 
-    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell.
+    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell. Lines in
+    one cell are joined by semicolons.
     """
     if sys.stdout.isatty():
         standard_output().print(table)
@@ -92,7 +93,7 @@ def print_table(table: Table) -> None:
 
     def plain(cell: object) -> str:
         text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
-        return " ".join(text.split())
+        return "; ".join(" ".join(line.split()) for line in text.splitlines())
 
     sys.stdout.write("\t".join(plain(column.header) for column in table.columns) + "\n")
     for row in zip(*(list(column.cells) for column in table.columns), strict=True):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mme.cli.console import plain_table, print_json, print_note, size_text, standard_error, standard_output
+from mme.cli.console import (
+    plain_table,
+    print_json,
+    print_note,
+    print_table,
+    size_text,
+    standard_error,
+    standard_output,
+)
 from mme.cli.local_fault import app as fault_app
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from mme.local.state import RuntimeState
 
@@ -176,8 +185,7 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
     faults = []
     for runtime in found:
         try:
-            with console.capture() as printed:
-                _print_runtime(console, runtime)
+            parts = list(_parts(runtime))
         except (KeyError, TypeError) as error:
             faults.append(
                 MmeError(
@@ -186,39 +194,41 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
                     hint=f"stop it and start one of this version: mme local down --port {runtime['port']}",
                 )
             )
-        else:
-            typer.echo(printed.get(), nl=False)
+            continue
+        for part in parts:
+            if isinstance(part, str):
+                console.print(part, soft_wrap=True)
+            else:
+                print_table(part)
     return faults
 
 
-def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
+def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
     backends = ", ".join(runtime["backends"])
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
-    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
-    console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
+    yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
+    yield f"status page: {runtime['page']}"
     if not runtime["endpoints"]:
-        console.print("no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'")
+        yield "no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'"
     for endpoint in runtime["endpoints"]:
-        _print_endpoint(console, endpoint)
+        yield from _parts_of_endpoint(endpoint)
     if runtime.get("faults"):
-        console.print(
-            f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
-        )
+        yield f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}"
 
 
-def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
+def _parts_of_endpoint(endpoint: dict[str, Any]) -> Iterator[str | Table]:
     from rich.markup import escape
 
     count = endpoint["requests"]
     requests = f"{count:,} {'request' if count == 1 else 'requests'}"
-    console.print(f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}")
+    yield f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
         disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
         models = len(instance["models"])
         loaded = f"{models:,} {'model' if models == 1 else 'models'}"
-        console.print(f"instance {index}: {loaded}, {memory}, {disk} in use", highlight=False)
+        yield f"instance {index}: {loaded}, {memory}, {disk} in use"
         for model in instance["models"]:
             table.add_row(
                 str(index),
@@ -228,7 +238,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
                 f"{model['hits']:,}",
             )
     if table.row_count:
-        console.print(table)
+        yield table
 
 
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:

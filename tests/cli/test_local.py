@@ -86,9 +86,9 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
     assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
     assert shown[4].startswith("instance 1: 0 models")
-    assert shown[5].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
-    assert shown[7].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
-    assert len(shown) == 8
+    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
+    assert len(shown) == 7
 
 
 def test_status_is_of_the_runtime_that_the_environment_names(
