@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -51,6 +52,7 @@ def doctor(
         findings = examine(
             target.clients, lambda: target.deployment, _Listener(progress), most_archives=archives
         )
+    findings = [replace(one, next=target.in_full(one.next)) for one in findings]
     if as_json:
         print_json(
             [
