@@ -26,7 +26,8 @@ import psutil
 
 from benchmarks.local_endpoint import ENDPOINT, local_runtime
 from mme.local import launcher
-from mme.local.http1 import Answer, AnswerLostError, Http1Client
+from mme.local.http1 import AnswerLostError, Http1Client
+from mme.local.http1_answer import Answer
 from mme.local.state import RuntimeState
 
 MODEL_BYTES: Final = 10_000

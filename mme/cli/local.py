@@ -100,13 +100,13 @@ def up(
             here = start_detached(settings)
         _announce(here, as_json)
         return
-    import asyncio
     import logging
 
+    from mme.local.event_loop import serve
     from mme.local.runtime import run
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(run(settings, lambda here: _announce(here, as_json, foreground=True)))
+    serve(run(settings, lambda here: _announce(here, as_json, foreground=True)))
     if not as_json:
         typer.echo("stopped; nothing is left behind", err=True)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 
 from mme.errors import MmeError
+from mme.local.event_loop import serve
 from mme.local.runtime import run
 from mme.local.settings import LocalSettings
 from mme.local.state import RuntimeState
@@ -20,7 +20,7 @@ def main() -> int:
         print(f"ready at {here.url}", flush=True)  # noqa: T201 - the one line of this program
 
     try:
-        asyncio.run(run(LocalSettings(), ready))
+        serve(run(LocalSettings(), ready))
     except MmeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

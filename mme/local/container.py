@@ -26,7 +26,7 @@ class ContainerReply:
     """
 
     status: int
-    body: bytes
+    body: bytes | bytearray
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,7 +5,6 @@ Source: AWS developer guide, "mms-container-apis".
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 
@@ -82,8 +81,7 @@ class ContractClient:
             raise ContainerDiedError("the container is not running")
         sent = {**headers, TARGET_MODEL_HEADER: target} if target else headers
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self._http.ask(method, path, sent, body)
+            answer = await self._http.ask(method, path, sent, body, seconds)
         except TimeoutError:
             raise ContainerTimeoutError(f"no answer within {seconds:g} s") from None
         except (AnswerLostError, OSError) as error:

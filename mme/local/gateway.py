@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 
@@ -13,7 +12,7 @@ from aiohttp import web
 from mme.catalog import limits
 from mme.local import outcome
 from mme.local.access.gatekeeper import Gatekeeper
-from mme.local.access.signature import scope_of
+from mme.local.access.signature import Scope, scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
 from mme.local.dataplane import DataPlane
@@ -22,6 +21,9 @@ from mme.local.wsgi import WsgiApplication, serve_wsgi
 STATUS_PATH = "/_mme/status"
 _TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
+_UUID_FREE = ~(0xF << 76 | 0x3 << 62)
+_UUID_VERSION_4 = 0x4 << 76 | 0x2 << 62
+"""The bits that say what kind of UUID it is (RFC 9562, "UUID Version 4")."""
 _PASSED_ON = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
 
 
@@ -49,12 +51,13 @@ def build_gateway(
     keeper = gatekeeper or Gatekeeper(enforce=False)
 
     async def invoke(request: web.Request) -> web.StreamResponse:
-        if _is_for_s3(request):
+        scope = scope_of(request.headers)
+        if _is_for_s3(scope):
             return await aws(request)
-        return await _invoke(data_plane, keeper, payload_bytes, request)
+        return await _invoke(data_plane, keeper, payload_bytes, request, scope)
 
     async def unsupported(request: web.Request) -> web.StreamResponse:
-        if _is_for_s3(request):
+        if _is_for_s3(scope_of(request.headers)):
             return await aws(request)
         return _error(
             outcome.validation_error(
@@ -83,33 +86,38 @@ def build_gateway(
 
 def _request_id() -> str:
     """A UUID as AWS gives one; of a generator that asks the system once, not at each request."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    bits = random.getrandbits(128) & _UUID_FREE | _UUID_VERSION_4
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _is_for_s3(request: web.Request) -> bool:
+def _is_for_s3(scope: Scope | None) -> bool:
     """Whether the path only looks like SageMaker's: a bucket may be called ``endpoints``."""
-    scope = scope_of(request.headers)
     return scope is not None and scope.service == "s3"
 
 
 async def _invoke(
-    data_plane: DataPlane, gatekeeper: Gatekeeper, payload_bytes: int, request: web.Request
+    data_plane: DataPlane,
+    gatekeeper: Gatekeeper,
+    payload_bytes: int,
+    request: web.Request,
+    scope: Scope | None,
 ) -> web.StreamResponse:
     request_id = _request_id()
-    scope = scope_of(request.headers)
+    headers = request.headers
     try:
         call = Call(
             request.match_info["name"],
-            request.headers.get(_TARGET_MODEL),
+            headers.get(_TARGET_MODEL),
             await _payload(request, payload_bytes),
-            {name: request.headers[name] for name in _PASSED_ON if name in request.headers},
+            {name: headers[name] for name in _PASSED_ON if name in headers},
             request_id,
             region=scope.region if scope else DEFAULT_REGION,
-            target_variant=request.headers.get(_TARGET_VARIANT),
+            target_variant=headers.get(_TARGET_VARIANT),
         )
         if gatekeeper.enforces:
             url = f"{request.scheme}://{request.host}{request.raw_path}"
-            gatekeeper.check(call, request.method, url, request.headers)
+            gatekeeper.check(call, request.method, url, headers)
         answered = await data_plane.invoke(call)
     except outcome.InvocationError as error:
         return _error(error, request_id)
@@ -128,9 +136,15 @@ async def _payload(request: web.Request, most: int) -> bytes:
     """The body, read no further than the limit. InvocationError where it is larger."""
     if (request.content_length or 0) > most:
         raise outcome.too_large(most)
+    content = request.content
+    if content.is_eof():  # a small one came whole, with its head
+        body = content.read_nowait()
+        if len(body) > most:
+            raise outcome.too_large(most)
+        return body
     pieces = []
     size = 0
-    async for piece in request.content.iter_any():
+    async for piece in content.iter_any():
         size += len(piece)
         if size > most:
             raise outcome.too_large(most)

@@ -139,12 +139,7 @@ class Serving:
             raise outcome.validation_error(
                 f"Variant {target_variant} of endpoint {self.endpoint.name} not found."
             )
-        serving = self.variants[
-            target_variant
-            or choose_variant(
-                [VariantView(name, s.variant.weight, s.requests) for name, s in self.variants.items()]
-            )
-        ]
+        serving = self.variants[target_variant or self._choose_variant()]
         self.requests += 1
         serving.requests += target_variant is None
         if len(serving.instances) == 1:
@@ -155,6 +150,13 @@ class Serving:
         return serving, serving.instances[
             choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
         ]
+
+    def _choose_variant(self) -> str:
+        if len(self.variants) == 1:
+            return next(iter(self.variants))
+        return choose_variant(
+            [VariantView(name, s.variant.weight, s.requests) for name, s in self.variants.items()]
+        )
 
     async def retire(self, instances: list[Instance]) -> None:
         """Let instances finish what they have, then stop them."""

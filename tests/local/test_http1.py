@@ -12,7 +12,8 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mme.local.http1 import Answer, AnswerLostError, Http1Client, _Reader
+from mme.local.http1 import AnswerLostError, Http1Client
+from mme.local.http1_answer import Answer, AnswerReader
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -47,13 +48,21 @@ async def aiohttp_server(
 
 def whole(raw: bytes, cuts: list[int]) -> Answer | None:
     """What is read of an answer that comes in pieces."""
-    reader = _Reader()
+    reader = AnswerReader()
     edges = [0, *sorted({cut % (len(raw) + 1) for cut in cuts}), len(raw)]
     found = None
     for start, end in pairwise(edges):
-        if start < end:
+        piece = raw[start:end]
+        while piece:
             assert found is None, "the answer was whole before its last byte"
-            found = reader.feed(raw[start:end])
+            # As a connection does it: a body goes to its place, the rest through `feed`.
+            room = reader.room
+            if room is None:
+                found, piece = reader.feed(piece), b""
+            else:
+                size = min(len(room), len(piece))
+                room[:size] = piece[:size]
+                found, piece = reader.filled(size), piece[size:]
     return found
 
 
@@ -66,6 +75,15 @@ def test_by_length(body: bytes, cuts: list[int]) -> None:
     found = whole(raw, cuts)
     assert found is not None
     assert (found.status, found.headers["x-a"], found.body) == (424, "b", body)
+
+
+@given(st.integers(1, 60), CUTS)
+def test_a_body_said_to_be_huge_takes_room_as_it_comes(come: int, cuts: list[int]) -> None:
+    reader = AnswerReader()
+    assert reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n" + bytes(come)) is None
+    for cut in cuts:
+        assert reader.room is None
+        assert reader.feed(bytes(cut)) is None
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=6), CUTS, st.booleans())
@@ -97,14 +115,14 @@ def test_an_interim_answer_is_none(cuts: list[int]) -> None:
 )
 def test_what_contradicts_itself_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        _Reader().feed(raw)
+        AnswerReader().feed(raw)
 
 
 @given(st.binary(min_size=1, max_size=200))
 @settings(max_examples=200)
 def test_nonsense_is_refused_or_waited_for(data: bytes) -> None:
     try:
-        _Reader().feed(data + b"\r\n\r\n")
+        AnswerReader().feed(data + b"\r\n\r\n")
     except ValueError:
         return
 
@@ -221,6 +239,38 @@ def test_a_request_that_is_cancelled_takes_its_connection_along() -> None:
                 await asyncio.wait_for(client.ask("GET", "/", {}, b""), 0.05)
             while client._all:
                 await asyncio.sleep(0)
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_is_late_is_a_timeout_and_ends_its_connection() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /quick"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async def story() -> None:
+        async with a_server(handler) as client:
+            with pytest.raises(TimeoutError):
+                await client.ask("GET", "/slow", {}, b"", 0.05)
+            while client._all:
+                await asyncio.sleep(0)
+            assert (await client.ask("GET", "/quick", {}, b"", 60)).status == 200
+
+    asyncio.run(story())
+
+
+def test_no_time_at_all_is_a_timeout() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def story() -> None:
+        async with a_server(handler) as client:
+            with pytest.raises(TimeoutError):
+                await client.ask("GET", "/", {}, b"", 0)
 
     asyncio.run(story())
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from mme.local.cloud.cloudwatch.distribution import Distribution
@@ -28,6 +29,17 @@ class Slice:
     waits: Distribution = field(default_factory=Distribution)
     latencies: Distribution = field(default_factory=Distribution)
 
+    def count(self, requests: Sequence[SeenRequest]) -> None:
+        """Count requests."""
+        waits = [seen.trace.waited_seconds for seen in requests if seen.trace.cache_hit is False]
+        latencies = [seen.seconds for seen in requests if not seen.failure]
+        self.requests += len(requests)
+        self.errors += len(requests) - len(latencies)
+        self.hits += sum(seen.trace.cache_hit is True for seen in requests)
+        self.misses += len(waits)
+        self.waits.add_all(waits)
+        self.latencies.add_all(latencies)
+
 
 @dataclass(slots=True)
 class EndpointHistory:
@@ -50,34 +62,24 @@ class EndpointHistory:
     failures: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=_ERRORS))
     _slices: dict[int, Slice] = field(default_factory=dict)
 
-    def count(self, seen: SeenRequest) -> None:
-        """Count one more."""
-        self.recent.appendleft(seen)
-        now = self._slice(seen.at)
-        self.requests += 1
-        now.requests += 1
-        if seen.failure:
-            self.failed += 1
-            now.errors += 1
-            self.failures.appendleft(seen)
-        else:
-            now.latencies.add(seen.seconds)
-        hit = seen.trace.cache_hit
-        if hit is not None:
-            self.hits += hit
-            self.misses += not hit
-            now.hits += hit
-            now.misses += not hit
-        if hit is False:
-            now.waits.add(seen.trace.waited_seconds)
+    def count(self, requests: Sequence[SeenRequest]) -> None:
+        """Count requests, in the order in which they were answered."""
+        failed = [seen for seen in requests if seen.failure]
+        self.recent.extendleft(requests[-_REQUESTS:])
+        self.failures.extendleft(failed[-_ERRORS:])
+        self.requests += len(requests)
+        self.failed += len(failed)
+        for number, some in groupby(requests, lambda seen: int(seen.at) // SLICE_SECONDS):
+            self._slice(number).count(list(some))
+        self.hits += sum(seen.trace.cache_hit is True for seen in requests)
+        self.misses += sum(seen.trace.cache_hit is False for seen in requests)
 
     def slices(self, now: float) -> list[Slice]:
         """The last `SLICES`, the oldest first, those included in which nothing happened."""
         last = int(now) // SLICE_SECONDS
         return [self._slices.get(number, Slice()) for number in range(last - SLICES + 1, last + 1)]
 
-    def _slice(self, at: float) -> Slice:
-        number = int(at) // SLICE_SECONDS
+    def _slice(self, number: int) -> Slice:
         if number not in self._slices:
             self._slices = {
                 known: each for known, each in self._slices.items() if known > number - SLICES
@@ -97,10 +99,12 @@ class History:
 
     def count(self, requests: Iterable[SeenRequest]) -> None:
         """Count requests, in the order in which they were answered."""
+        together: dict[tuple[str, str], list[SeenRequest]] = {}
         for seen in requests:
-            key = (seen.region, seen.endpoint)
+            together.setdefault((seen.region, seen.endpoint), []).append(seen)
+        for key, group in together.items():
             history = self._endpoints.pop(key, None) or EndpointHistory()
             self._endpoints[key] = history
             if len(self._endpoints) > _ENDPOINTS:
                 del self._endpoints[next(iter(self._endpoints))]
-            history.count(seen)
+            history.count(group)

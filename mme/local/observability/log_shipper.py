@@ -17,7 +17,7 @@ _PIECE_BYTES = 256 * 1024
 """Read at once, and so most bytes of one event: CloudWatch's limit was the same until 2025."""
 _PIECES = 16
 """Read of one log each time: a container that writes faster is caught up with later."""
-EVENTS_KEPT = 50_000
+EVENTS_KEPT = 10_000
 """Events kept of one stream; the oldest go."""
 EVENTS_KEPT_OF_GONE = 5_000
 """Events kept of the stream of an instance that is gone."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,32 +59,16 @@ class Measurements:
         Errors count 1 and all others 0, so that their average is a rate. `InvocationsPerInstance` counts
         1 / instances.
         """
-        told: dict[tuple[str, str, str, int], dict[str, list[float]]] = {}
+        together: defaultdict[tuple[str, str, str, int], list[SeenRequest]] = defaultdict(list)
         for seen in requests:
-            trace, failure = seen.trace, seen.failure
-            if not trace.variant:
-                continue
-            minute = int(seen.at) // MINUTE * MINUTE
-            values = told.setdefault((seen.region, seen.endpoint, trace.variant, minute), defaultdict(list))
-            status = failure.counted if failure else 200
-            values["Invocations"].append(1.0)
-            values["InvocationsPerInstance"].append(1 / max(1, trace.instances))
-            values["Invocation4XXErrors"].append(float(400 <= status < 500))
-            values["Invocation5XXErrors"].append(float(status >= 500))
-            values["InvocationModelErrors"].append(
-                float(failure is not None and failure.name == "ModelError")
-            )
-            values["OverheadLatency"].append(max(0.0, seen.seconds - trace.model_seconds) * _MICROSECONDS)
-            if trace.model_seconds:
-                values["ModelLatency"].append(trace.model_seconds * _MICROSECONDS)
-            if trace.cache_hit is not None:
-                values["ModelCacheHit"].append(float(trace.cache_hit))
-            if trace.cache_hit is False:
-                values["ModelLoadingWaitTime"].append(trace.waited_seconds * _MICROSECONDS)
-        for (*place, minute), found in told.items():
+            if variant := seen.trace.variant:
+                minute = int(seen.at) // MINUTE * MINUTE
+                together[seen.region, seen.endpoint, variant, minute].append(seen)
+        for (*place, minute), group in together.items():
             known = self._values(VariantKey(*place), minute)
-            for name, each in found.items():
-                known.setdefault(name, Distribution()).add_all(each)
+            for name, values in _told(group).items():
+                if values:
+                    known.setdefault(name, Distribution()).add_all(values)
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
         """Time a download, a load or an unload."""
@@ -93,3 +77,27 @@ class Measurements:
 
     def _values(self, key: VariantKey, minute: int) -> dict[str, Distribution]:
         return self._pending.setdefault((key, minute), {})
+
+
+def _told(requests: Sequence[SeenRequest]) -> dict[str, list[float]]:
+    """The metrics' values, of all requests at once: they are counted while others wait for an answer."""
+    traces = [seen.trace for seen in requests]
+    failures = [seen.failure for seen in requests]
+    statuses = [failure.counted if failure else 200 for failure in failures]
+    return {
+        "Invocations": [1.0] * len(traces),
+        "InvocationsPerInstance": [1 / max(1, trace.instances) for trace in traces],
+        "Invocation4XXErrors": [float(400 <= status < 500) for status in statuses],
+        "Invocation5XXErrors": [float(status >= 500) for status in statuses],
+        "InvocationModelErrors": [
+            float(failure is not None and failure.name == "ModelError") for failure in failures
+        ],
+        "OverheadLatency": [
+            max(0.0, seen.seconds - seen.trace.model_seconds) * _MICROSECONDS for seen in requests
+        ],
+        "ModelLatency": [trace.model_seconds * _MICROSECONDS for trace in traces if trace.model_seconds],
+        "ModelCacheHit": [float(trace.cache_hit) for trace in traces if trace.cache_hit is not None],
+        "ModelLoadingWaitTime": [
+            trace.waited_seconds * _MICROSECONDS for trace in traces if trace.cache_hit is False
+        ],
+    }

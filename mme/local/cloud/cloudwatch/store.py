@@ -116,7 +116,12 @@ class MetricStore:
 
     def _units(self, key: MetricKey, moment: int) -> dict[str | None, Distribution]:
         moments = self._metrics.setdefault(key, {})
-        units = moments.setdefault(moment, {})
+        units = moments.get(moment)
+        if units is None:
+            if moments:  # little comes for a moment when there is a later one
+                for values in moments[next(reversed(moments))].values():
+                    values.pack()
+            units = moments[moment] = {}
         if len(moments) > MOST_MOMENTS:
             del moments[min(moments)]
         return units

@@ -34,6 +34,23 @@ def test_merged_is_as_counted_together(left: list[float], right: list[float]) ->
     assert merged.statistic("p50") == nearest_rank(together, 50)
 
 
+@given(VALUES, VALUES, st.sampled_from([0, 1, 50, 90, 99, 99.9, 100]))
+def test_packed_it_tells_the_same_and_counts_on(
+    early: list[float], late: list[float], percent: float
+) -> None:
+    packed, plain = Distribution(*early), Distribution(*early)
+    packed.pack()
+    assert packed.statistic(f"p{percent:g}") == plain.statistic(f"p{percent:g}")
+    whole = Distribution()
+    whole.merge(packed)
+    assert whole.statistic(f"p{percent:g}") == plain.statistic(f"p{percent:g}")
+    for each in (packed, plain):
+        each.add_all(late)
+        each.pack()
+    assert packed.statistic(f"p{percent:g}") == nearest_rank(early + late, percent)
+    assert packed.statistic("Sum") == pytest.approx(sum(early + late))
+
+
 def test_a_million_values_stay_small_and_near() -> None:
     values = Distribution()
     for value in range(1, 100_001):
