@@ -176,7 +176,8 @@ def _print_none(starting: list[RuntimeState], port: int | None) -> None:
         typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
     else:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        at = f" --port {port}" if port is not None else ""
+        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach{at}")
 
 
 def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:

@@ -110,7 +110,7 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     assert shown.stderr == ""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4749")
     ran = CliRunner().invoke(local.app, ["status"])
-    assert ran.stdout.startswith("no local runtime runs on port 4749; ")
+    assert ran.stdout == "no local runtime runs on port 4749; start one: mme local up --detach --port 4749\n"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
     shown = CliRunner().invoke(local.app, ["status", "--json"])
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]

@@ -116,7 +116,7 @@ def test_without_a_runtime_there_is_nothing_to_break(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     ran = mme("local", "fault", *words, "--port", "1")
     assert ran.status == 2
-    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up\n"
+    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
 
 
 def test_the_runtime_that_the_environment_names_is_meant(
