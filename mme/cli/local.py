@@ -210,7 +210,10 @@ def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
     yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
     yield f"status page: {runtime['page']}"
     if not runtime["endpoints"]:
-        yield "no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'"
+        yield (
+            "no endpoint is deployed; deploy one: "
+            "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
+        )
     for endpoint in runtime["endpoints"]:
         yield from _parts_of_endpoint(endpoint)
     if runtime.get("faults"):

@@ -64,7 +64,14 @@ def test_no_such_stack(cloudformation) -> None:
     with pytest.raises(MmeError) as caught:
         discover(cloudformation, "mme-dev-serving", "dev")
     assert "the stack mme-dev-serving does not exist in us-east-1" in caught.value.message
-    assert "cdk deploy -c env=dev 'dev/*'" in str(caught.value.hint)
+    assert str(caught.value.hint).startswith("deploy it: cdk deploy -c env=dev 'dev/*'; ")
+
+
+def test_a_fresh_local_runtime_is_to_be_bootstrapped_first(cloudformation) -> None:
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-local-serving", "local")
+    first = "deploy it: cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'; "
+    assert str(caught.value.hint).startswith(first)
 
 
 def test_some_other_stack(cloudformation) -> None:
