@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
     from mme.errors import MmeError
@@ -98,6 +98,17 @@ def print_table(table: Table) -> None:
     sys.stdout.write("\t".join(plain(column.header) for column in table.columns) + "\n")
     for row in zip(*(list(column.cells) for column in table.columns), strict=True):
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+
+
+def print_layout(layout: RenderableType) -> None:
+    """Prints what stands in columns without being a table; piped, without spaces at the lines' ends."""
+    console = standard_output()
+    if sys.stdout.isatty():
+        console.print(layout)
+        return
+    with console.capture() as printed:
+        console.print(layout)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
 
 
 def count_text(count: int, noun: str) -> str:

@@ -41,7 +41,7 @@ def doctor(
     """
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    from mme.cli.console import print_json, standard_error, standard_output
+    from mme.cli.console import print_json, print_layout, standard_error
     from mme.cli.deployment import target_of
     from mme.operate.doctor import examine
 
@@ -66,7 +66,7 @@ def doctor(
             ]
         )
     else:
-        standard_output().print(findings_text(findings))
+        print_layout(findings_text(findings))
     if any(one.severity == "error" for one in findings):
         raise typer.Exit(_ERRORS_FOUND)
 

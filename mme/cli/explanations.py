@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mme.cli.console import plain_table, print_table, size_text, standard_output
+from mme.cli.console import plain_table, print_layout, print_table, size_text, standard_output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +31,7 @@ def print_explanation(found: Explanation) -> None:
     console.print(_verdict(found))
     if found.findings:
         console.print()
-        console.print(_findings(found.findings))
+        print_layout(_findings(found.findings))
     if found.models:
         console.print()
         print_table(_models(found.models))
