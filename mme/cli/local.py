@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.console import (
+    plain_table,
+    print_json,
+    print_note,
+    print_table,
+    size_text,
+    standard_error,
+    standard_output,
+)
 from mme.cli.local_fault import app as fault_app
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
-    from mme.local.settings import LocalSettings
     from mme.local.state import RuntimeState
 
 app = typer.Typer(
@@ -27,7 +35,12 @@ app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,
-    typer.Option("--port", help="Port of the runtime; by default 4747.", show_default=False),
+    typer.Option(
+        "--port",
+        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
+        "else 4747.",
+        show_default=False,
+    ),
 ]
 
 
@@ -78,7 +91,9 @@ def up(
 
     Example: mme local up --detach --folder .mme && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(
+    from mme.local.choices import chosen_settings
+
+    settings = chosen_settings(
         port=port,
         memory_mib=memory_mib,
         weight_factor=weight_factor,
@@ -115,9 +130,10 @@ def down(
 
     Example: mme local down --port 4747
     """
+    from mme.local.choices import chosen_port
     from mme.local.launcher import stop
 
-    chosen = _settings(port=port).port
+    chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
         here = stop(chosen)
     kept = f"; what it had is kept in {here.workdir}" if here.kept else ""
@@ -131,12 +147,19 @@ def status(
 ) -> None:
     """Show what runs here: endpoints, instances, models in memory.
 
+    All runtimes, or the one that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL
+    on this machine names.
+
     Example: mme local status --json
     """
+    from mme.local.choices import named_port
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if port in (None, here.port)]
+    port = named_port() if port is None else port
+    every = running()
+    known = [here for here in every if port in (None, here.port)]
+    others = [here for here in every if here not in known]
     found, faults = [], []
     for here in known:
         if here.ready:
@@ -150,6 +173,9 @@ def status(
         faults += _print_runtimes(found)
     elif not faults:
         _print_none(known, port)
+    if others and not as_json:
+        ports = ", ".join(f"--port {here.port}" for here in others)
+        print_note("note:", f"others run here too: {ports}")
     # One that does not answer hides no other.
     if faults:
         raise faults[0]
@@ -161,7 +187,8 @@ def _print_none(starting: list[RuntimeState], port: int | None) -> None:
         typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
     else:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        at = f" --port {port}" if port is not None else ""
+        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach{at}")
 
 
 def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
@@ -170,8 +197,7 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
     faults = []
     for runtime in found:
         try:
-            with console.capture() as printed:
-                _print_runtime(console, runtime)
+            parts = list(_parts(runtime))
         except (KeyError, TypeError) as error:
             faults.append(
                 MmeError(
@@ -180,58 +206,59 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
                     hint=f"stop it and start one of this version: mme local down --port {runtime['port']}",
                 )
             )
-        else:
-            typer.echo(printed.get(), nl=False)
+            continue
+        for part in parts:
+            if isinstance(part, str):
+                console.print(part, soft_wrap=True)
+            else:
+                print_table(part)
     return faults
 
 
-def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
+def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
     backends = ", ".join(runtime["backends"])
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
-    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
-    console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
+    yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
+    yield f"status page: {runtime['page']}"
     if "state" in runtime:
-        _print_state(console, runtime["state"])
+        yield from _parts_of_state(runtime["state"])
     if not runtime["endpoints"]:
-        console.print("no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'")
-    for endpoint in runtime["endpoints"]:
-        _print_endpoint(console, endpoint)
-    if runtime.get("faults"):
-        console.print(
-            f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+        yield (
+            "no endpoint is deployed; deploy one: "
+            "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
         )
+    for endpoint in runtime["endpoints"]:
+        yield from _parts_of_endpoint(endpoint)
+    if runtime.get("faults"):
+        yield f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}"
 
 
-def _print_state(console: Console, kept: dict[str, Any]) -> None:
+def _parts_of_state(kept: dict[str, Any]) -> Iterator[str]:
     from rich.markup import escape
 
     if not kept["kept"]:
-        console.print("state: in memory, gone when it ends (keep it: mme local up --folder DIR)")
+        yield "state: in memory, gone when it ends (keep it: mme local up --folder DIR)"
         return
-    console.print(f"state: kept in {escape(kept['folder'])}", highlight=False, soft_wrap=True)
+    yield f"state: kept in {escape(kept['folder'])}"
     if kept["fault"]:
-        console.print(
-            f"[yellow]the latest changes could not be kept[/]: {escape(kept['fault'])}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        yield f"[yellow]the latest changes could not be kept[/]: {escape(kept['fault'])}"
     if kept["left_out"]:
-        console.print(f"[yellow]not kept[/], as it can't be: {', '.join(kept['left_out'])}", soft_wrap=True)
+        yield f"[yellow]not kept[/], as it can't be: {', '.join(kept['left_out'])}"
 
 
-def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
+def _parts_of_endpoint(endpoint: dict[str, Any]) -> Iterator[str | Table]:
     from rich.markup import escape
 
     count = endpoint["requests"]
     requests = f"{count:,} {'request' if count == 1 else 'requests'}"
-    console.print(f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}")
+    yield f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
         disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
         models = len(instance["models"])
         loaded = f"{models:,} {'model' if models == 1 else 'models'}"
-        console.print(f"instance {index}: {loaded}, {memory}, {disk} in use", highlight=False)
+        yield f"instance {index}: {loaded}, {memory}, {disk} in use"
         for model in instance["models"]:
             table.add_row(
                 str(index),
@@ -241,25 +268,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
                 f"{model['hits']:,}",
             )
     if table.row_count:
-        console.print(table)
-
-
-def _settings(**given: float | str | Path | None) -> LocalSettings:
-    from pydantic import ValidationError
-
-    from mme.local.settings import LocalSettings
-
-    try:
-        return LocalSettings.model_validate(
-            LocalSettings().model_dump() | {name: value for name, value in given.items() if value is not None}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise MmeError(
-            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
-            hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
-        ) from None
+        yield table
 
 
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:

@@ -76,7 +76,7 @@ def _remove(
     import sys
 
     from mme.aliases.store import who_am_i
-    from mme.cli.console import print_json, print_note, size_text, standard_output
+    from mme.cli.console import count_text, print_json, print_note, size_text, standard_output
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
     from mme.registry.removal import remove_models
@@ -94,7 +94,7 @@ def _remove(
     if records and not dry_run and not yes:
         if not sys.stdin.isatty():
             raise MmeError(
-                f"{len(records)} models would be removed, and nobody can be asked",
+                f"{count_text(len(records), 'models')} would be removed, and nobody can be asked",
                 hint="give --yes to remove them",
             )
         typer.confirm(f"Remove {len(records)} from {store.url}?", abort=True, err=True)
