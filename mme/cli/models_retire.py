@@ -1,4 +1,4 @@
-"""`mme models remove` and `prune`."""
+"""`mme models remove`, `prune` and `unalias`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,42 @@ def prune(
     target = target_of(context)
     plan = plan_prune(target.store(), target.aliases(), keep, models or None)
     _remove(context, plan.remove, yes=yes, as_json=as_json, kept=plan.kept_for_alias, dry_run=dry_run)
+
+
+def unalias(
+    context: typer.Context,
+    alias: Annotated[str, typer.Argument(help="The alias: NAME@LABEL.", metavar="ALIAS")],
+    yes: _Yes = False,
+    expected: Annotated[
+        str | None,
+        typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Delete an alias with its history; the models stay. Callers of it fail within half a minute.
+
+    Example: mme models unalias add_sub@staging
+    """
+    import sys
+
+    from mme.cli.console import print_json, standard_output
+    from mme.cli.deployment import target_of
+    from mme.errors import MmeError
+
+    aliases = target_of(context).aliases()
+    found = aliases.describe(alias)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise MmeError(
+                f"{alias}, which stands for {found.target}, would be deleted, and nobody can be asked",
+                hint="give --yes to delete it",
+            )
+        typer.confirm(f"Delete {alias}, which stands for {found.target}?", abort=True, err=True)
+    aliases.remove(alias, expected if expected is not None else found.target)
+    if as_json:
+        print_json({"alias": alias, "model": found.target, "deleted": True})
+        return
+    standard_output().print(f"deleted {alias} (was {found.target})", markup=False, soft_wrap=True)
 
 
 def _remove(
