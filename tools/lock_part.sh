@@ -1,4 +1,11 @@
 #!/usr/bin/env bash
-# Prints what a lock says of one package, its hashes too: LOCK NAME.
+# Prints what a lock says of one package, its hashes too: LOCK NAME. Or of all others: LOCK --without NAME.
 set -euo pipefail
-awk -v name="$2==" '/^[^ #]/ {on = index($0, name) == 1} on' "$1"
+lock=$1
+shift
+without=0
+if [ "$1" = --without ]; then
+    without=1
+    shift
+fi
+awk -v name="$1==" -v without="$without" '/^[^ #]/ {on = (index($0, name) == 1) != without} on' "$lock"

@@ -7,10 +7,11 @@ uv=$1
 lock=$2
 shift 2
 
+tools=$(dirname "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-awk -v first="$folder/first.txt" -v last="$folder/last.txt" \
-    'BEGIN {out = first} /^[^ #]/ {out = /^aws-cdk-lib==/ ? last : first} {print > out}' "$lock"
+"$tools/lock_part.sh" "$lock" --without aws-cdk-lib >"$folder/first.txt"
+"$tools/lock_part.sh" "$lock" aws-cdk-lib >"$folder/last.txt"
 
 for part in first last; do
     # --no-deps: the lock is complete, and holds overrides that a resolver would not accept.

@@ -21,7 +21,7 @@ from mme_cdk.expectations import FLAG, TEXT, expect, expect_each, expect_texts, 
 from mme_cdk.model_store import MODEL_STORE, ModelStore
 from mme_cdk.pipeline_container import PIPELINE_CONTAINER, PipelineContainer
 from mme_cdk.serving_image import SERVING_IMAGE, ServingImage
-from mme_cdk.triton_settings import TRITON_SETTINGS, TritonSettings
+from mme_cdk.triton_settings import TRITON_SETTINGS, TritonSettings, says_what_it_does
 from mme_cdk.validation import PropsError, known, require
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class MultiModel(Construct):
         image_traits: what is known of the image.
         companion_traits: what is known of the images of the pipeline's other containers, in their order.
         role: the containers' role.
+        log_tells_calls: whether Triton's log level lets its log say which model is loaded and called.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class MultiModel(Construct):
         )
         for warning in check_image(image.traits).warnings:
             Annotations.of(self).add_warning_v2("mme:image", warning)
+        self.log_tells_calls = says_what_it_does(variables)
         self.models = models
         self.image_traits = image.traits
         self.companion_traits = tuple(container.image.traits for container in further)

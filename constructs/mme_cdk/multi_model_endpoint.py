@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Annotations, Duration, RemovalPolicy, Size
 from constructs import Construct
 
 from mme_cdk.connectable import declare_connectable
@@ -273,11 +273,12 @@ class MultiModelEndpoint(EndpointBase):
         from mme_cdk.monitoring import EndpointMonitoring
         from mme_cdk.monitoring.endpoint_monitoring import RUNBOOK
 
-        return EndpointMonitoring(
+        variant = self.config.variant(variant_name)
+        monitoring = EndpointMonitoring(
             self,
             id,
             endpoint=self,
-            instance_type=self.config.variant(variant_name).instance_type,
+            instance_type=variant.instance_type,
             variant_name=variant_name,
             thresholds=thresholds,
             actions=actions,
@@ -291,3 +292,11 @@ class MultiModelEndpoint(EndpointBase):
             log_retention=log_retention,
             log_removal_policy=log_removal_policy,
         )
+        if (log_queries or contributor_insights) and not variant.model.log_tells_calls:
+            Annotations.of(monitoring).add_warning_v2(
+                "mme:logLevel",
+                "Triton's log level is below INFO, so its log names no model and all queries of single "
+                "models stay empty: use TritonLogLevel.INFO, or log_queries=False without "
+                "contributor_insights",
+            )
+        return monitoring

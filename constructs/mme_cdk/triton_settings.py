@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +10,8 @@ from mme_cdk.expectations import FLAG, NUMBER, TEXT, WHOLE, expect, expect_each,
 from mme_cdk.validation import known, outside
 
 ADDITIONAL_ARGS = "SAGEMAKER_TRITON_ADDITIONAL_ARGS"
+
+_LOG_INFO = "SAGEMAKER_TRITON_LOG_INFO"
 
 # `serve` logs at its most verbose unless told otherwise, which costs in CloudWatch Logs; at 0 Triton still
 # says which target model it loads, unloads and invokes.
@@ -31,10 +33,10 @@ class TritonLogLevel(Enum):
 _LOG_VARIABLES = {
     TritonLogLevel.VERBOSE: {"SAGEMAKER_TRITON_LOG_VERBOSE": "1"},
     TritonLogLevel.INFO: QUIET,
-    TritonLogLevel.WARNING: {**QUIET, "SAGEMAKER_TRITON_LOG_INFO": "false"},
+    TritonLogLevel.WARNING: {**QUIET, _LOG_INFO: "false"},
     TritonLogLevel.ERROR: {
         **QUIET,
-        "SAGEMAKER_TRITON_LOG_INFO": "false",
+        _LOG_INFO: "false",
         "SAGEMAKER_TRITON_LOG_WARNING": "false",
     },
 }
@@ -131,6 +133,16 @@ class TritonSettings:
         if limit is None or not known(limit) or 0 < limit <= 1:
             return None
         return f"gpu_memory_limit is {limit}; it is a share of the GPU's memory, above 0 up to 1: 0.8, say"
+
+
+def says_what_it_does(variables: Mapping[str, str]) -> bool:
+    """Whether a container's log tells of loads and calls, which Triton logs at INFO.
+
+    Args:
+        variables: the container's.
+    """
+    # What `tritonserver` takes for no; `serve` hands the variable on as `--log-info`.
+    return variables.get(_LOG_INFO, "").lower() not in ("false", "off", "0")
 
 
 TRITON_SETTINGS = kind_of(

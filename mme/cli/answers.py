@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.cli.console import plain_table, print_note, size_text, standard_error, standard_output
+from mme.cli.console import plain_table, print_note, print_table, size_text, standard_error
 
 if TYPE_CHECKING:
     from mme.client import Reply
@@ -31,14 +31,15 @@ def print_answer(
         milliseconds: how long the call took; None for an answer that was there already.
         of_picture: true for the answer to a picture: scores of very many classes are then classes too.
     """
+    from rich.text import Text
+
     table = plain_table("OUTPUT", "TYPE", "SHAPE", "VALUES")
     for name, array in outputs.items():
         lines = _class_lines(array) if looks_like_classes(array, of_picture=of_picture) else [_values(array)]
-        table.add_row(name, _datatype(array), str(list(array.shape)), "\n".join(lines))
-    console = standard_output()
-    console.print(table)
-    if milliseconds is not None:
-        console.print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
+        cells = (name, _datatype(array), str(list(array.shape)), "\n".join(lines))
+        table.add_row(*(Text(cell) for cell in cells))
+    print_table(table)
+    _print_time(model, milliseconds)
 
 
 def answer_json(
@@ -61,7 +62,11 @@ def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
     else:
         sys.stdout.buffer.write(reply.body)
         sys.stdout.buffer.flush()
-    # Not among what is piped on.
+    _print_time(model, milliseconds)
+
+
+def _print_time(model: str, milliseconds: float | None) -> None:
+    """On standard error: not among what is piped on."""
     if milliseconds is not None:
         standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
 
@@ -128,8 +133,6 @@ def _best(row: Array) -> list[int]:
 def _values(array: Array) -> str:
     flat = array.reshape(-1)[:_SHOWN_VALUES].tolist()
     shown = ", ".join(_value(item) for item in flat)
-    # A bracket would be markup to rich.
-    shown = shown.replace("[", r"\[")
     return f"{shown}, ... (--json prints all {array.size})" if array.size > _SHOWN_VALUES else shown
 
 

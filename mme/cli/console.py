@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
     from mme.errors import MmeError
@@ -83,7 +83,8 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 def print_table(table: Table) -> None:
     """Prints a table's columns in line for people; piped, with a tab between them and nothing else.
 
-    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell.
+    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell. Lines in
+    one cell are joined by semicolons.
     """
     if sys.stdout.isatty():
         standard_output().print(table)
@@ -92,11 +93,22 @@ def print_table(table: Table) -> None:
 
     def plain(cell: object) -> str:
         text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
-        return " ".join(text.split())
+        return "; ".join(" ".join(line.split()) for line in text.splitlines())
 
     sys.stdout.write("\t".join(plain(column.header) for column in table.columns) + "\n")
     for row in zip(*(list(column.cells) for column in table.columns), strict=True):
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+
+
+def print_layout(layout: RenderableType) -> None:
+    """Prints what stands in columns without being a table; piped, without spaces at the lines' ends."""
+    console = standard_output()
+    if sys.stdout.isatty():
+        console.print(layout)
+        return
+    with console.capture() as printed:
+        console.print(layout)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
 
 
 def count_text(count: int, noun: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import boto3
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mme.operate.discovery import Deployment
     from mme.registry import ModelStore
     from mme.settings import Settings
+
+# Not `mme --env ...`, which has its flags, nor `mme local`, which takes none.
+_OWN_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
 
 
 class Target:
@@ -54,6 +58,13 @@ class Target:
 
         given = [(name.replace("_", "-"), value) for name, value in self._flags.items() if value]
         return shlex.join(["mme", *(part for name, value in given for part in (f"--{name}", value))])
+
+    def in_full(self, hint: str) -> str:
+        """A hint whose commands are about this deployment: with the flags that were given to this one.
+
+        The libraries name commands without them, since they know of no command line.
+        """
+        return _OWN_COMMAND.sub(lambda _: self.command, hint)
 
     @cached_property
     def deployment(self) -> Deployment:

@@ -101,7 +101,7 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 def _print_plan(plan: CleanPlan) -> None:
     from rich.markup import escape
 
-    from mme.cli.console import count_text, plain_table, size_text, standard_output
+    from mme.cli.console import count_text, plain_table, print_table, size_text, standard_output
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
     for stack in (plan.serving, plan.store):
@@ -122,7 +122,7 @@ def _print_plan(plan: CleanPlan) -> None:
         table.add_row("log group", plan.log_group, "")
     console = standard_output()
     if table.row_count:
-        console.print(table)
+        print_table(table)
     for stays in plan.stays:
         console.print(f"[yellow]stays[/] {escape(stays)}", soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -40,7 +41,7 @@ def doctor(
     """
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    from mme.cli.console import print_json, standard_error, standard_output
+    from mme.cli.console import print_json, print_layout, standard_error
     from mme.cli.deployment import target_of
     from mme.operate.doctor import examine
 
@@ -51,6 +52,7 @@ def doctor(
         findings = examine(
             target.clients, lambda: target.deployment, _Listener(progress), most_archives=archives
         )
+    findings = [replace(one, next=target.in_full(one.next)) for one in findings]
     if as_json:
         print_json(
             [
@@ -64,7 +66,7 @@ def doctor(
             ]
         )
     else:
-        standard_output().print(findings_text(findings))
+        print_layout(findings_text(findings))
     if any(one.severity == "error" for one in findings):
         raise typer.Exit(_ERRORS_FOUND)
 

@@ -68,7 +68,7 @@ def rollback(
 
 
 def _print_plan(plan: RollbackPlan) -> None:
-    from mme.cli.console import plain_table, standard_output
+    from mme.cli.console import plain_table, print_table
 
     table = plain_table("", "CONFIG", "MADE", "VARIANTS")
     if plan.current is None:
@@ -76,7 +76,7 @@ def _print_plan(plan: RollbackPlan) -> None:
     else:
         table.add_row("now", *_row(plan.current))
     table.add_row("then", *_row(plan.previous))
-    standard_output().print(table)
+    print_table(table)
 
 
 def _row(config: ConfigSummary) -> tuple[str, str, str]:

@@ -33,7 +33,7 @@ def status(
     """
     from dataclasses import asdict
 
-    from mme.cli.console import print_json, standard_output
+    from mme.cli.console import print_json, print_layout, standard_output
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
     from mme.operate.status import read_status
@@ -44,7 +44,7 @@ def status(
         if as_json:
             print_json({**asdict(found), "drifted": found.drifted})
         else:
-            standard_output().print(status_text(found))
+            print_layout(status_text(found))
         return
     console = standard_output()
     if as_json or not console.is_terminal:

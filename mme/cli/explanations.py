@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mme.cli.console import plain_table, size_text, standard_output
+from mme.cli.console import plain_table, print_layout, print_table, size_text, standard_output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,14 +31,14 @@ def print_explanation(found: Explanation) -> None:
     console.print(_verdict(found))
     if found.findings:
         console.print()
-        console.print(_findings(found.findings))
+        print_layout(_findings(found.findings))
     if found.models:
         console.print()
-        console.print(_models(found.models))
+        print_table(_models(found.models))
     tensors = _tensors(found.models)
     if tensors is not None:
         console.print()
-        console.print(tensors)
+        print_table(tensors)
     console.print()
     console.print(Text(_weight(found), style="dim"))
 

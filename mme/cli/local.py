@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mme.cli.console import plain_table, print_json, size_text, standard_error, standard_output
+from mme.cli.console import (
+    plain_table,
+    print_json,
+    print_note,
+    print_table,
+    size_text,
+    standard_error,
+    standard_output,
+)
 from mme.cli.local_fault import app as fault_app
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
-    from mme.local.settings import LocalSettings
     from mme.local.state import RuntimeState
 
 app = typer.Typer(
@@ -27,7 +35,12 @@ app.add_typer(fault_app)
 
 _Port = Annotated[
     int | None,
-    typer.Option("--port", help="Port of the runtime; by default 4747.", show_default=False),
+    typer.Option(
+        "--port",
+        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
+        "else 4747.",
+        show_default=False,
+    ),
 ]
 
 
@@ -59,8 +72,16 @@ def up(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", help="Keep the containers' logs under this folder.", show_default=False),
+        typer.Option(
+            "--folder",
+            help="Keep what is deployed and published under this folder, and have it again at the next start "
+            "with this folder and port. By default nothing is kept.",
+            show_default=False,
+        ),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin with nothing: delete what the folder holds of this port.")
+    ] = False,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
     ] = False,
@@ -68,14 +89,17 @@ def up(
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
-    Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
+    Example: mme local up --detach --folder .mme && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    settings = _settings(
+    from mme.local.choices import chosen_settings
+
+    settings = chosen_settings(
         port=port,
         memory_mib=memory_mib,
         weight_factor=weight_factor,
         containers=containers,
         folder=folder.absolute() if folder else None,
+        fresh=fresh or None,
         enforce_iam=enforce_iam or None,
     )
     if detach:
@@ -93,7 +117,8 @@ def up(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     serve(run(settings, lambda here: _announce(here, as_json, foreground=True)))
     if not as_json:
-        typer.echo("stopped; nothing is left behind", err=True)
+        kept = f"what it had is kept under {settings.folder}" if settings.folder else None
+        typer.echo(f"stopped; {kept or 'nothing is left behind'}", err=True)
 
 
 @app.command()
@@ -101,16 +126,18 @@ def down(
     port: _Port = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Stop a runtime and delete all it has: processes, files, the deployed stacks.
+    """Stop a runtime: all it has goes, the deployed stacks too unless it was started with --folder.
 
     Example: mme local down --port 4747
     """
+    from mme.local.choices import chosen_port
     from mme.local.launcher import stop
 
-    chosen = _settings(port=port).port
+    chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
         here = stop(chosen)
-    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}")
+    kept = f"; what it had is kept in {here.workdir}" if here.kept else ""
+    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}{kept}")
 
 
 @app.command()
@@ -120,12 +147,19 @@ def status(
 ) -> None:
     """Show what runs here: endpoints, instances, models in memory.
 
+    All runtimes, or the one that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL
+    on this machine names.
+
     Example: mme local status --json
     """
+    from mme.local.choices import named_port
     from mme.local.launcher import ask_status
     from mme.local.state import running
 
-    known = [here for here in running() if port in (None, here.port)]
+    port = named_port() if port is None else port
+    every = running()
+    known = [here for here in every if port in (None, here.port)]
+    others = [here for here in every if here not in known]
     found, faults = [], []
     for here in known:
         if here.ready:
@@ -139,6 +173,9 @@ def status(
         faults += _print_runtimes(found)
     elif not faults:
         _print_none(known, port)
+    if others and not as_json:
+        ports = ", ".join(f"--port {here.port}" for here in others)
+        print_note("note:", f"others run here too: {ports}")
     # One that does not answer hides no other.
     if faults:
         raise faults[0]
@@ -150,7 +187,8 @@ def _print_none(starting: list[RuntimeState], port: int | None) -> None:
         typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
     else:
         where = f" on port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach")
+        at = f" --port {port}" if port is not None else ""
+        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach{at}")
 
 
 def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
@@ -159,8 +197,7 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
     faults = []
     for runtime in found:
         try:
-            with console.capture() as printed:
-                _print_runtime(console, runtime)
+            parts = list(_parts(runtime))
         except (KeyError, TypeError) as error:
             faults.append(
                 MmeError(
@@ -169,39 +206,59 @@ def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
                     hint=f"stop it and start one of this version: mme local down --port {runtime['port']}",
                 )
             )
-        else:
-            typer.echo(printed.get(), nl=False)
+            continue
+        for part in parts:
+            if isinstance(part, str):
+                console.print(part, soft_wrap=True)
+            else:
+                print_table(part)
     return faults
 
 
-def _print_runtime(console: Console, runtime: dict[str, Any]) -> None:
+def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
     backends = ", ".join(runtime["backends"])
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
-    console.print(f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}")
-    console.print(f"status page: {runtime['page']}", highlight=False, soft_wrap=True)
+    yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
+    yield f"status page: {runtime['page']}"
+    if "state" in runtime:
+        yield from _parts_of_state(runtime["state"])
     if not runtime["endpoints"]:
-        console.print("no endpoint is deployed; deploy one: cdk deploy -c env=local 'local/*'")
-    for endpoint in runtime["endpoints"]:
-        _print_endpoint(console, endpoint)
-    if runtime.get("faults"):
-        console.print(
-            f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}", soft_wrap=True
+        yield (
+            "no endpoint is deployed; deploy one: "
+            "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
         )
+    for endpoint in runtime["endpoints"]:
+        yield from _parts_of_endpoint(endpoint)
+    if runtime.get("faults"):
+        yield f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}"
 
 
-def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
+def _parts_of_state(kept: dict[str, Any]) -> Iterator[str]:
+    from rich.markup import escape
+
+    if not kept["kept"]:
+        yield "state: in memory, gone when it ends (keep it: mme local up --folder DIR)"
+        return
+    yield f"state: kept in {escape(kept['folder'])}"
+    if kept["fault"]:
+        yield f"[yellow]the latest changes could not be kept[/]: {escape(kept['fault'])}"
+    if kept["left_out"]:
+        yield f"[yellow]not kept[/], as it can't be: {', '.join(kept['left_out'])}"
+
+
+def _parts_of_endpoint(endpoint: dict[str, Any]) -> Iterator[str | Table]:
     from rich.markup import escape
 
     count = endpoint["requests"]
     requests = f"{count:,} {'request' if count == 1 else 'requests'}"
-    console.print(f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}")
+    yield f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
         disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
         models = len(instance["models"])
         loaded = f"{models:,} {'model' if models == 1 else 'models'}"
-        console.print(f"instance {index}: {loaded}, {memory}, {disk} in use", highlight=False)
+        yield f"instance {index}: {loaded}, {memory}, {disk} in use"
         for model in instance["models"]:
             table.add_row(
                 str(index),
@@ -211,25 +268,7 @@ def _print_endpoint(console: Console, endpoint: dict[str, Any]) -> None:
                 f"{model['hits']:,}",
             )
     if table.row_count:
-        console.print(table)
-
-
-def _settings(**given: float | str | Path | None) -> LocalSettings:
-    from pydantic import ValidationError
-
-    from mme.local.settings import LocalSettings
-
-    try:
-        return LocalSettings.model_validate(
-            LocalSettings().model_dump() | {name: value for name, value in given.items() if value is not None}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise MmeError(
-            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
-            hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
-        ) from None
+        yield table
 
 
 def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:

@@ -19,7 +19,12 @@ app = typer.Typer(
 
 _Port = Annotated[
     int | None,
-    typer.Option("--port", help="Port of the runtime; by default 4747.", show_default=False),
+    typer.Option(
+        "--port",
+        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
+        "else 4747.",
+        show_default=False,
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 _Model = Annotated[
@@ -136,10 +141,10 @@ def clear_faults(
 
 def _faults(port: int | None) -> RuntimeFaults:
     from mme.local import launcher
+    from mme.local.choices import chosen_port
     from mme.local.faults.remote import RuntimeFaults
-    from mme.local.settings import LocalSettings
 
-    return RuntimeFaults(launcher.find(LocalSettings().port if port is None else port).url)
+    return RuntimeFaults(launcher.find(chosen_port(port)).url)
 
 
 def _at(port: int | None) -> str:

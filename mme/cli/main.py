@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import warnings
-from typing import Annotated, ClassVar, TypeGuard
+from typing import Annotated, Any, ClassVar, TypeGuard
 
 import typer
 
@@ -29,6 +29,19 @@ class _Nouns(LazyGroup):
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
         ("endpoint", "See how a deployed endpoint is, mend it, and clean it up.", "mme.cli.endpoint"),
     )
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command; the way out of its error has the flags that were given to it."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            explained = _in_words(error)
+            if explained is None:
+                raise
+            target = ctx.find_object(Target)
+            if target is not None and explained.hint:
+                explained.hint = target.in_full(explained.hint)
+            raise explained from error.__cause__ if explained is error else error
 
 
 app = typer.Typer(
@@ -110,11 +123,16 @@ def _let_go_of_output() -> None:
 
 
 def _explained(error: Exception) -> MmeError | None:
-    if isinstance(error, MmeError):
-        return error
     if _is_of_output(error):
         reason = (error.strerror or str(error)).lower()
         return MmeError(f"the output can't be written: {reason}")
+    return _in_words(error)
+
+
+def _in_words(error: Exception) -> MmeError | None:
+    """What the toolkit or AWS says to the user, if it was one of them."""
+    if isinstance(error, MmeError):
+        return error
     # Where botocore was never loaded, the error can't be one of its own.
     if "botocore" in sys.modules:
         from mme.operate.aws_failures import explain_aws_error

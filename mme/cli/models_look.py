@@ -42,7 +42,7 @@ def list_models(
         return
     if not records:
         where = f"that begin with {start} in {store.url}" if start else f"in {store.url}"
-        print_note("no models", f"{where}; publish one: mme models add PATH")
+        print_note("no models", f"{where}; publish one: {target.command} models add PATH")
         return
     table = plain_table(
         "MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST", right=("VERSION", "SIZE")

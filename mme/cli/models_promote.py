@@ -78,13 +78,14 @@ def aliases(
     from mme.cli.console import age_text, plain_table, print_json, print_note, print_table
     from mme.cli.deployment import target_of
 
-    store = target_of(context).aliases()
+    target = target_of(context)
+    store = target.aliases()
     found = [store.describe(alias)] if alias else store.all()
     if as_json:
         print_json(_alias_json(found[0]) if alias else [_alias_json(one) for one in found])
         return
     if not found:
-        print_note("no aliases", "yet; make one: mme models promote MODEL --as NAME@LABEL")
+        print_note("no aliases", f"yet; make one: {target.command} models promote MODEL --as NAME@LABEL")
         return
     if alias:
         table = plain_table("WHEN", "ACTION", "MODEL", "WHO")
@@ -172,7 +173,7 @@ def promote_to(
     elif pointed:
         _print_alias(pointed, as_json)
     if quick:
-        print_note("not checked", "the content of the copy was not read; mme models verify does")
+        print_note("not checked", f"the content of the copy was not read; {there.command} models verify does")
 
 
 def _warm(target: Target, model: str) -> None:

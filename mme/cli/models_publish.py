@@ -13,6 +13,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def new(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="What the model is called.", metavar="NAME")],
     backend: Annotated[
         str, typer.Option("--backend", help="What runs it: python, onnx or pytorch.", metavar="BACKEND")
@@ -25,6 +26,7 @@ def new(
     Example: mme models new doubler --backend python --in model_registry
     """
     from mme.cli.console import print_json, standard_output
+    from mme.cli.deployment import target_of
     from mme.registry.skeletons import new_model
 
     made = new_model(name, backend, parent)
@@ -42,7 +44,7 @@ def new(
         out.print(f"wrote {path}", markup=False, soft_wrap=True)
     if made.next_step:
         out.print(f"next: {made.next_step}", markup=False, soft_wrap=True)
-    out.print(f"then: mme models add {made.directory}", markup=False, soft_wrap=True)
+    out.print(f"then: {target_of(context).command} models add {made.directory}", markup=False, soft_wrap=True)
 
 
 def pack(

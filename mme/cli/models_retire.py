@@ -1,4 +1,4 @@
-"""`mme models remove` and `prune`."""
+"""`mme models remove`, `prune` and `unalias`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,42 @@ def prune(
     _remove(context, plan.remove, yes=yes, as_json=as_json, kept=plan.kept_for_alias, dry_run=dry_run)
 
 
+def unalias(
+    context: typer.Context,
+    alias: Annotated[str, typer.Argument(help="The alias: NAME@LABEL.", metavar="ALIAS")],
+    yes: _Yes = False,
+    expected: Annotated[
+        str | None,
+        typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Delete an alias with its history; the models stay. Callers of it fail within half a minute.
+
+    Example: mme models unalias add_sub@staging
+    """
+    import sys
+
+    from mme.cli.console import print_json, standard_output
+    from mme.cli.deployment import target_of
+    from mme.errors import MmeError
+
+    aliases = target_of(context).aliases()
+    found = aliases.describe(alias)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise MmeError(
+                f"{alias}, which stands for {found.target}, would be deleted, and nobody can be asked",
+                hint="give --yes to delete it",
+            )
+        typer.confirm(f"Delete {alias}, which stands for {found.target}?", abort=True, err=True)
+    aliases.remove(alias, expected if expected is not None else found.target)
+    if as_json:
+        print_json({"alias": alias, "model": found.target, "deleted": True})
+        return
+    standard_output().print(f"deleted {alias} (was {found.target})", markup=False, soft_wrap=True)
+
+
 def _remove(
     context: typer.Context,
     records: Sequence[ModelRecord],
@@ -76,7 +112,7 @@ def _remove(
     import sys
 
     from mme.aliases.store import who_am_i
-    from mme.cli.console import print_json, print_note, size_text, standard_output
+    from mme.cli.console import count_text, print_json, print_note, size_text, standard_output
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
     from mme.registry.removal import remove_models
@@ -94,7 +130,7 @@ def _remove(
     if records and not dry_run and not yes:
         if not sys.stdin.isatty():
             raise MmeError(
-                f"{len(records)} models would be removed, and nobody can be asked",
+                f"{count_text(len(records), 'models')} would be removed, and nobody can be asked",
                 hint="give --yes to remove them",
             )
         typer.confirm(f"Remove {len(records)} from {store.url}?", abort=True, err=True)

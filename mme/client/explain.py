@@ -37,7 +37,11 @@ _THROTTLED: Final = (
     "ThrottledException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "429",
 )
+"""The last stands for an answer that says no more than its status."""
 _REFUSED: Final = ("ValidationError", "ValidationException", "413")
 """The last has no other name: SageMaker's answer to a body over its limit."""
 _TOO_LARGE = re.compile(r"content length exceeded", re.IGNORECASE)

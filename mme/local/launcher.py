@@ -15,7 +15,7 @@ from urllib.error import URLError
 
 from mme.errors import MmeError
 from mme.local import state
-from mme.local.settings import LocalSettings
+from mme.local.settings import DEFAULT_PORT, LocalSettings
 
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
@@ -25,6 +25,8 @@ TIED = "--tied"
 """Argument of ``python -m mme.local``: stop at the end of the standard input."""
 _tied: dict[int, subprocess.Popen[bytes]] = {}
 """By port: each holds the pipe whose end is that of its runtime."""
+_ERROR = "error: "
+"""How `mme.local.__main__` begins an error of ours."""
 
 
 def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> state.RuntimeState:
@@ -73,8 +75,18 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
         _end(process, port)
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    if process.returncode == MmeError.exit_status and (own := _own_error(said)):
+        raise own
     reason = "did not come up" if in_time else f"was not up within {seconds:g} s"
     raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(said) if said else ""))
+
+
+def _own_error(said: list[str]) -> MmeError | None:
+    """The error that the runtime ended with, as it would be in the foreground."""
+    for number, line in enumerate(said):
+        if line.startswith(_ERROR):
+            return MmeError(line.removeprefix(_ERROR), hint="\n".join(said[number + 1 :]) or None)
+    return None
 
 
 def _until_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> state.RuntimeState | None:
@@ -111,9 +123,10 @@ def find(port: int) -> state.RuntimeState:
     here = state.read_state(port)
     if here is None or not here.alive():
         others = ", ".join(f"--port {other.port}" for other in state.running())
+        at = "" if port == DEFAULT_PORT else f" --port {port}"
         raise MmeError(
             f"no local runtime runs on port {port}",
-            hint=f"name one that runs: {others}" if others else "start one: mme local up",
+            hint=f"name one that runs: {others}" if others else f"start one: mme local up --detach{at}",
         )
     return here
 

@@ -6,12 +6,13 @@ import asyncio
 import errno
 import functools
 import logging
-import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from mme.local.faults.middleware import fault_middleware
 from mme.local.faults.models import EndpointModels
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
+from mme.local.kept.folder import RuntimeFolder
+from mme.local.kept.keeping import Keeping
 from mme.local.logs import shorten
 from mme.local.observability.page.server import StatusPage
 from mme.local.observability.watch import Watch, log_path
@@ -42,6 +45,8 @@ log = logging.getLogger(__name__)
 
 _CONTROL_PLANE_THREADS = 8
 _RECONCILE_SECONDS = 0.5
+_PORT_SECONDS = 1.0
+_PORT_POLL_SECONDS = 0.05
 _READ_BYTES = 1 << 20
 """Of a request, before the gateway has the kernel hold the rest back, which costs two system calls."""
 
@@ -59,18 +64,20 @@ async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], Non
     state.running()  # removes what killed ones left
     with listening_socket(settings.port) as listener:
         port = int(listener.getsockname()[1])
-        here = state.own_state(port, _workdir(settings, port), kept=settings.folder is not None)
-        try:
-            here.write()
-            await _serve(settings, listener, here, ready)
-        finally:
-            here.remove()
+        with _workdir(settings, port) as (workdir, keeping):
+            here = state.own_state(port, workdir, kept=keeping is not None)
+            try:
+                here.write()
+                await _serve(settings, listener, here, keeping, ready)
+            finally:
+                here.remove()
 
 
 async def _serve(
     settings: LocalSettings,
     listener: socket.socket,
     here: state.RuntimeState,
+    keeping: Keeping | None,
     ready: Callable[[state.RuntimeState], None],
 ) -> None:
     stop = asyncio.Event()
@@ -79,6 +86,10 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
+    embedded_aws = application()
+    if keeping is not None:
+        await asyncio.to_thread(keeping.restore)
+        embedded_aws = keeping.watch(embedded_aws)
     containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / state.LOGS
@@ -108,6 +119,7 @@ async def _serve(
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
             "faults": faults.describe(),
+            "state": keeping.describe() if keeping is not None else {"kept": False},
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -119,10 +131,13 @@ async def _serve(
         }
 
     page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
-    with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
+    with (
+        keeping or nullcontext(),
+        ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor,
+    ):
         gateway = build_gateway(
             data_plane,
-            application(),
+            embedded_aws,
             executor,
             describe,
             Gatekeeper(enforce=settings.enforce_iam),
@@ -159,25 +174,22 @@ async def _serve(
             await containers.close()
 
 
-def _workdir(settings: LocalSettings, port: int) -> Path:
-    """An empty folder for everything that this runtime writes.
+@contextmanager
+def _workdir(settings: LocalSettings, port: int) -> Iterator[tuple[Path, Keeping | None]]:
+    """A folder for everything that this runtime writes, empty but for what an earlier one kept.
 
     Raises:
         MmeError: the folder of the settings can't be used.
     """
     if settings.folder is None:
-        return Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-"))
-    workdir = settings.folder.expanduser().absolute() / f"port-{port}"
+        yield Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")), None
+        return
+    folder = RuntimeFolder(settings.folder, port)
+    folder.open(fresh=settings.fresh)
     try:
-        if workdir.exists():
-            shutil.rmtree(workdir)
-        workdir.mkdir(parents=True)
-    except OSError as error:
-        raise MmeError(
-            f"the folder {settings.folder} can't be used: {error.strerror}",
-            hint="take another one by --folder or MME_LOCAL_FOLDER",
-        ) from None
-    return workdir
+        yield folder.path, Keeping(folder.state)
+    finally:
+        folder.close()
 
 
 async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
@@ -191,29 +203,43 @@ async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket on 127.0.0.1.
+    """A socket on 127.0.0.1. The system may take a moment to free the port of a runtime that was killed.
 
     Raises:
         MmeError: the port is in use, or may not be taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            return _listen(port)
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
             other = state.read_state(port)
-            if other and other.alive():
+            if in_use and not (other and other.alive()) and time.monotonic() < deadline:
+                time.sleep(_PORT_POLL_SECONDS)
+                continue
+            if in_use and other and other.alive():
                 raise MmeError(
                     f"port {port} is in use by a local runtime (process {other.pid})",
                     hint=f"use that one, stop it with `mme local down --port {port}`, "
                     "or take another port with --port",
                 ) from None
-            raise MmeError(
-                f"port {port} is in use by another program", hint="take another port: mme local up --port N"
-            ) from None
-        raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+            if in_use:
+                raise MmeError(
+                    f"port {port} is in use by another program",
+                    hint="take another port: mme local up --port N",
+                ) from None
+            raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener

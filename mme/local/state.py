@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from mme.local.kept.folder import LOCK, STATE, FolderLock
+
 FILE_NAME = "runtime.json"
 LOGS = "logs"
 """The folder in a runtime's ``workdir`` with a log for each container."""
@@ -42,7 +44,7 @@ class RuntimeState:
         started: the process's start time, seconds since the epoch: a pid alone may be reused.
         workdir: its temporary files.
         ready: whether it answers requests already.
-        kept: its containers' logs stay in ``workdir`` when it ends.
+        kept: its state and its containers' logs stay in ``workdir`` when it ends.
     """
 
     port: int
@@ -79,17 +81,29 @@ class RuntimeState:
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete the state and the files, less logs to keep. Another runtime's on the same port stay."""
+        """Delete this record and the files, less what is to stay. Another runtime's on the same port stay."""
         workdir = Path(self.workdir)
-        if self.kept and workdir.is_dir():
-            for path in workdir.iterdir():
-                if path.name != LOGS:
-                    shutil.rmtree(path, ignore_errors=True)
-        else:
+        if not self.kept:
             shutil.rmtree(workdir, ignore_errors=True)
+        elif workdir.is_dir():
+            self._empty(workdir)
         now = read_state(self.port)
         if now is None or (now.pid, now.started) == (self.pid, self.started):
             forget(self.port)
+
+    def _empty(self, workdir: Path) -> None:
+        """Unless another runtime has the folder by now: a runtime holds its lock as long as it lives."""
+        lock = FolderLock(workdir)
+        try:
+            if not self.alive() and not lock.take():
+                return
+            for path in workdir.iterdir():
+                if path.name not in (LOGS, STATE, LOCK):
+                    shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            return  # not ours to empty any more
+        finally:
+            lock.release()
 
 
 def own_state(port: int, workdir: Path, *, kept: bool = False) -> RuntimeState:

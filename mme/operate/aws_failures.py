@@ -15,6 +15,21 @@ _REFUSED_KEYS = (
     "SignatureDoesNotMatch",
 )
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
+_THROTTLED = (
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+)
+"""What botocore's standard retries take for throttling, but for what some services say of a quota."""
+
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -103,8 +118,9 @@ def _refused(error: Exception) -> MmeError:
     if code in _DENIED:
         return MmeError(f"{operation} is denied: {message}", hint="use credentials that may do it: --profile")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status >= 500 or code in ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"):
-        return MmeError(f"AWS failed at {operation} with {code}, also when tried again: {message}")
+    passing = _passing(operation, code or str(status), status, message)
+    if passing is not None:
+        return passing
     if code == "NoSuchBucket":
         bucket = fault.get("BucketName")
         return MmeError(
@@ -112,3 +128,14 @@ def _refused(error: Exception) -> MmeError:
             hint="check --env, --stack and --profile: mme endpoint doctor",
         )
     return MmeError(f"AWS refused {operation} with {code or status}: {message}".rstrip(": "))
+
+
+def _passing(operation: str, code: str, status: int, message: str) -> MmeError | None:
+    """An error for what may be over by itself: throttling, a fault of AWS's own."""
+    said = f", also when tried again: {message}" if message else ", also when tried again"
+    if status == 429 or code in _THROTTLED:
+        return MmeError(
+            f"{operation} was throttled with {code}{said}",
+            hint="try again in a minute: others may be using up the account's or the bucket's requests",
+        )
+    return MmeError(f"AWS failed at {operation} with {code}{said}") if status >= 500 else None

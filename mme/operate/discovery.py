@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
+from mme.settings import LOCAL_ENVIRONMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -86,8 +87,10 @@ def _absent(stack: str, environment: str | None, region: str) -> MmeError:
             f"the stack {stack} does not exist in {region}",
             hint="deploy it there, or check --stack, --region and --profile",
         )
+    # A runtime that has just started knows nothing of an earlier one's bootstrapping.
+    first = f"cdk bootstrap -c env={environment} && " if environment == LOCAL_ENVIRONMENT else ""
     return MmeError(
         f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
-        hint=f"deploy it: cdk deploy -c env={environment} '{environment}/*'; "
+        hint=f"deploy it: {first}cdk deploy -c env={environment} '{environment}/*'; "
         "or name another with --env or --stack",
     )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mme.registry.objects import CONTENT_TYPE, BotoObjects, NameTakenError, OnRetry, StoredObject
@@ -24,6 +25,9 @@ MAX_TRIES: Final = 9
 
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 8.0
+_PASSING: Final = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded")
+"""Codes that S3, or a store that speaks as it does, gives with a status below 500 for what passes."""
+
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -180,7 +184,7 @@ class FastObjects:
         response: Any = {
             "Error": {
                 "Code": code[1] if code else missing,
-                "Message": message[1] if message else text.splitlines()[0],
+                "Message": message[1] if message else _phrase(int(status[1])),
             },
             "ResponseMetadata": {"HTTPStatusCode": int(status[1]), "RequestId": "obstore"},
         }
@@ -221,6 +225,14 @@ class FastObjects:
         return region, url.replace("s3.amazonaws.com", f"s3.{own}.amazonaws.com").replace(own, region)
 
 
+def _phrase(status: int) -> str:
+    """What HTTP calls a status; botocore says as much of an answer without a body."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no words beside the status"
+
+
 def _passing_fault(error: Exception) -> str | None:
     """What may be over when it is tried again: throttling, a fault of the server, a lost connection."""
     text = str(error)
@@ -228,6 +240,6 @@ def _passing_fault(error: Exception) -> str | None:
     if status is None:
         return "no answer" if "HTTP error" in text else None
     code = _CODE.search(text)
-    if int(status[1]) >= 500 or status[1] == "429" or (code and code[1] in ("SlowDown", "RequestTimeout")):
+    if int(status[1]) >= 500 or status[1] == "429" or (code and code[1] in _PASSING):
         return code[1] if code else status[1]
     return None

@@ -40,7 +40,8 @@ def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str
         if names:
             raise MmeError(
                 f"{record.target_model} is what {' and '.join(names)} stands for, so it was not removed",
-                hint=f"point the alias elsewhere first: mme models promote TARGET --as {names[0]}",
+                hint=f"point the alias elsewhere first: mme models promote TARGET --as {names[0]}; "
+                f"or delete it: mme models unalias {names[0]}",
             )
     return records
 

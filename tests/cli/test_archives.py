@@ -174,6 +174,8 @@ def test_no_aws_for_a_file_and_no_colours_when_piped(archive: Callable[[bytes], 
     )
     assert done.returncode == 2, done.stderr
     assert "\x1b" not in done.stdout
+    assert "MODEL\tROLE\tPLATFORM" in done.stdout
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 
 
 def test_a_stream_is_left_open() -> None:

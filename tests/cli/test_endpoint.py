@@ -231,6 +231,7 @@ def test_doctor(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPa
     assert "→ mme models add PATH" in ran.out
     assert ran.rows[-1] == "no errors, 2 warnings"
     assert max(map(len, ran.out.splitlines())) <= 80
+    assert not any(line.endswith(" ") for line in ran.out.splitlines())
     findings = mme("endpoint", "doctor", "--json").json
     assert {one["check"] for one in findings} >= {"credentials", "archives"}
     drift(clients)

@@ -38,6 +38,7 @@ def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
         (["up", "--weight-factor", "-1"], {}, "MME_LOCAL_WEIGHT_FACTOR"),
         (["up"], {"MME_LOCAL_MEMORY_MIB": "much"}, "memory_mib 'much' is not valid"),
         (["down", "--port", "1"], {}, "no local runtime runs on port 1"),
+        (["down"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, "no local runtime runs on port 1"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_status_2(
@@ -85,9 +86,71 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
     assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
     assert shown[4].startswith("instance 1: 0 models")
-    assert shown[5].split() == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
-    assert shown[7].split() == ["0", "odd[red]_v0.tar.gz", "ready", "2.0", "kB", "1,234"]
-    assert len(shown) == 8
+    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
+    assert len(shown) == 7
+
+
+def test_status_is_of_the_runtime_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748)]
+    monkeypatch.setattr(state, "running", lambda: every)
+    monkeypatch.setattr(
+        launcher, "ask_status", lambda one: {"url": one.url, "pid": 1, "backends": [], "endpoints": []}
+    )
+    monkeypatch.delenv("MME_LOCAL_PORT", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4748")
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert "http://localhost:4748" in ran.stdout
+    assert "4747" not in ran.stdout
+    assert "others run here too: --port 4747" in ran.stderr
+    shown = CliRunner().invoke(local.app, ["status", "--json"])
+    assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4748]
+    assert shown.stderr == ""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4749")
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert ran.stdout == "no local runtime runs on port 4749; start one: mme local up --detach --port 4749\n"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
+    shown = CliRunner().invoke(local.app, ["status", "--json"])
+    assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ({"kept": False}, ["state: in memory, gone when it ends (keep it: mme local up --folder DIR)"]),
+        (
+            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None, "left_out": []},
+            ["state: kept in /d[x]/port-1/state"],
+        ),
+        (
+            {
+                "kept": True,
+                "folder": "/d",
+                "saved": None,
+                "fault": "OSError: no space",
+                "left_out": ["lambda"],
+            },
+            [
+                "state: kept in /d",
+                "the latest changes could not be kept: OSError: no space",
+                "not kept, as it can't be: lambda",
+            ],
+        ),
+    ],
+)
+def test_status_tells_where_the_state_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, object], says: list[str]
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+    told = {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [], "state": kept}
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(launcher, "ask_status", lambda _: told)
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
+    assert shown[2:-1] == says
+    scripted = CliRunner().invoke(local.app, ["status", "--json"]).output
+    assert json.loads(scripted)["runtimes"][0]["state"] == kept
 
 
 def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,19 @@ def test_without_a_runtime_there_is_nothing_to_break(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     ran = mme("local", "fault", *words, "--port", "1")
     assert ran.status == 2
-    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up\n"
+    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
+
+
+def test_the_runtime_that_the_environment_names_is_meant(
+    mme: Any, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://localhost:{port}")
+    assert mme("local", "fault", "list").out == "no fault is set\n"
+    assert "on port 1\n" in mme("local", "fault", "list", "--port", "1").err
+    monkeypatch.setenv("MME_LOCAL_PORT", "2")
+    assert "on port 2\n" in mme("local", "fault", "list").err
+    monkeypatch.setenv("MME_LOCAL_PORT", "many")
+    assert mme("local", "fault", "list").err.startswith("error: port 'many' is not valid")
 
 
 def test_another_port_names_one_that_runs(mme: Any, port: int) -> None:

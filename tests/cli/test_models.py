@@ -249,5 +249,5 @@ def test_throttling_that_stays_is_one_clear_line(aws, mme, monkeypatch: pytest.M
     ran = mme("models", "add", REGISTRY / "add_sub")
     assert ran.status == 2
     assert ran.err.count("retrying S3 said SlowDown") == 3
-    assert "error: AWS failed at PutObject with SlowDown, also when tried again" in ran.err
+    assert "error: PutObject was throttled with SlowDown, also when tried again" in ran.err
     assert waited == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0]

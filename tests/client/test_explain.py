@@ -69,7 +69,7 @@ def test_a_body_that_sagemaker_finds_too_large() -> None:
     assert "HTTP content length exceeded 25000000 bytes." in error.message
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "Throttling"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "Throttling", "429"])
 def test_throttling_comes_without_a_message(code: str) -> None:
     error = error_of(code, None)
     assert isinstance(error, ThrottledError)

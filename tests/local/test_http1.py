@@ -63,6 +63,12 @@ async def aiohttp_server(
         await runner.cleanup()
 
 
+async def never_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server's side of a connection that takes everything and says nothing."""
+    await reader.read()
+    writer.close()
+
+
 def whole(raw: bytes, cuts: list[int]) -> Answer | None:
     """What is read of an answer that comes in pieces."""
     reader = AnswerReader()
@@ -230,12 +236,8 @@ def test_a_kept_connection_that_the_server_closed_is_not_used_again() -> None:
 
 
 def test_closing_ends_what_is_under_way() -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def story() -> None:
-        async with a_server(handler) as client:
+        async with a_server(never_answers) as client:
             asked = asyncio.create_task(client.ask("GET", "/", {}, b""))
             while not client._all:
                 await asyncio.sleep(0)
@@ -268,12 +270,8 @@ def test_closing_makes_no_answer_whole() -> None:
 
 
 def test_a_request_that_is_cancelled_takes_its_connection_along() -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def story() -> None:
-        async with a_server(handler) as client:
+        async with a_server(never_answers) as client:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(client.ask("GET", "/", {}, b""), 0.05)
             while client._all:
@@ -302,12 +300,8 @@ def test_an_answer_that_is_late_is_a_timeout_and_ends_its_connection() -> None:
 
 
 def test_no_time_at_all_is_a_timeout() -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def story() -> None:
-        async with a_server(handler) as client:
+        async with a_server(never_answers) as client:
             with pytest.raises(TimeoutError):
                 await client.ask("GET", "/", {}, b"", 0)
 

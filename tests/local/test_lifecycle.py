@@ -128,9 +128,93 @@ def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
     endpoint.invoke("a_v0.tar.gz", body(1))
     launcher.stop(state.port)
-    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    assert kept == tmp_path / f"port-{state.port}" / "logs" / f"{endpoint.name}-AllTraffic-0.log"
+    folder = tmp_path / f"port-{state.port}"
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "logs", "state"]
+    (kept,) = (folder / "logs").iterdir()
+    assert kept.name == f"{endpoint.name}-AllTraffic-0.log"
     assert "a_v0.tar.gz" in kept.read_text()
-    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
-    assert not kept.exists(), "a runtime begins with an empty folder"
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    assert not kept.exists(), "a runtime begins with empty logs"
     launcher.stop(again.port)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_endpoint_and_its_models_are_there_again(tmp_path: Path, end: signal.Signals) -> None:
+    settings = LocalSettings(port=0, folder=tmp_path)
+    state = launcher.start_detached(settings)
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model("x * 2", padding=10))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(21))) == 42
+    if end is signal.SIGKILL:  # what was done in the last second may be lost
+        file = Path(state.workdir) / "state" / "embedded-aws"
+        wait_for(lambda: file.exists() and b"models/a_v0.tar.gz" in file.read_bytes())
+    os.kill(state.pid, end)
+    wait_for(lambda: not state.alive())
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    try:
+        assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
+        endpoint.publish("b_v0.tar.gz", a_model("x * 3"))
+        assert number(endpoint.invoke("b_v0.tar.gz", body(4))) == 12
+        with pytest.raises(MmeError, match="is in use by a local runtime"):
+            launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    finally:
+        launcher.stop(again.port)
+
+
+def test_killed_amid_uploads_it_has_each_object_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What is there after each kill is what was there at one moment: a beginning of what was uploaded."""
+    uploaded = 0
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    s3 = Runtime(state).client("s3")
+    s3.create_bucket(Bucket="bucket")
+    file = Path(state.workdir) / "state" / "embedded-aws"
+    for kill_after in (5, 25, 60):
+        written = file.read_bytes() if file.exists() else b""
+        first = uploaded
+        # the kill comes while the next snapshots are taken and written
+        while uploaded < first + kill_after or not file.exists() or file.read_bytes() == written:
+            s3.put_object(Bucket="bucket", Key=f"{uploaded:05}", Body=content(uploaded))
+            uploaded += 1
+        os.kill(state.pid, signal.SIGKILL)
+        wait_for(lambda state=state: not state.alive())
+        state = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+        found = [
+            one["Key"]
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bucket")
+            for one in page.get("Contents", [])
+        ]
+        assert found == [f"{number_:05}" for number_ in range(len(found))]
+        assert first <= len(found) <= uploaded
+        for number_, key in enumerate(found):
+            assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == content(number_)
+        uploaded = len(found)
+    launcher.stop(state.port)
+    bodies = list((Path(state.workdir) / "state" / "bodies").iterdir())
+    assert len(bodies) == uploaded, "what the kills left half is removed"
+
+
+def content(number_: int) -> bytes:
+    """Another one for each object, of another size."""
+    return f"{number_} ".encode() * (1000 * (number_ % 40))
+
+
+def test_a_damaged_state_ends_the_start_and_fresh_begins_anew(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    Runtime(state).client("s3").create_bucket(Bucket="bucket")
+    launcher.stop(state.port)
+    file = tmp_path / f"port-{state.port}" / "state" / "embedded-aws"
+    file.write_bytes(file.read_bytes()[:-1])
+    settings = LocalSettings(port=state.port, folder=tmp_path)
+    damaged = file.read_bytes()
+    with pytest.raises(MmeError, match="it is damaged") as caught:
+        launcher.start_detached(settings)
+    assert str(file) in caught.value.message
+    assert caught.value.message.startswith("what was deployed and published is kept in")
+    assert "--fresh" in str(caught.value.hint)
+    assert "Traceback" not in str(caught.value)
+    assert file.read_bytes() == damaged
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    try:
+        assert Runtime(again).client("s3").list_buckets()["Buckets"] == []
+    finally:
+        launcher.stop(again.port)

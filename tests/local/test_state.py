@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mme.local import state
+from mme.local.kept.folder import LOCK, STATE, FolderLock
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +66,35 @@ def test_a_file_that_is_no_state_is_no_runtime(root: Path, content: str) -> None
     assert state.running() == []
 
 
-def test_logs_that_are_to_stay_stay(root: Path) -> None:
+def used(folder: Path) -> None:
+    for name in (state.LOGS, STATE, "instances"):
+        (folder / name / "0").mkdir(parents=True)
+
+
+def test_logs_and_state_that_are_to_stay_stay(root: Path) -> None:
     here = written(1, root / "work", kept=True)
-    (root / "work" / state.LOGS).mkdir()
-    (root / "work" / "instances" / "0").mkdir(parents=True)
+    used(root / "work")
     here.remove()
-    assert [path.name for path in (root / "work").iterdir()] == [state.LOGS]
+    assert sorted(path.name for path in (root / "work").iterdir()) == [state.LOGS, STATE]
+    assert (root / "work" / STATE / "0").is_dir()
     here.remove()
+
+
+def test_what_a_killed_runtime_left_is_removed_but_for_its_state(root: Path) -> None:
+    written(1, root / "work", kept=True, pid=ended_pid())
+    used(root / "work")
+    assert state.running() == []
+    assert sorted(path.name for path in (root / "work").iterdir()) == [LOCK, state.LOGS, STATE]
+    assert state.all_states() == []
+
+
+def test_a_folder_that_a_new_runtime_has_by_now_is_left_alone(root: Path) -> None:
+    old = written(1, root / "work", kept=True, pid=ended_pid())
+    used(root / "work")
+    lock = FolderLock(root / "work")
+    assert lock.take()
+    old.remove()
+    assert (root / "work" / "instances" / "0").is_dir()
+    lock.release()
+    old.remove()
+    assert not (root / "work" / "instances").exists()

@@ -64,7 +64,14 @@ def test_no_such_stack(cloudformation) -> None:
     with pytest.raises(MmeError) as caught:
         discover(cloudformation, "mme-dev-serving", "dev")
     assert "the stack mme-dev-serving does not exist in us-east-1" in caught.value.message
-    assert "cdk deploy -c env=dev 'dev/*'" in str(caught.value.hint)
+    assert str(caught.value.hint).startswith("deploy it: cdk deploy -c env=dev 'dev/*'; ")
+
+
+def test_a_fresh_local_runtime_is_to_be_bootstrapped_first(cloudformation) -> None:
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-local-serving", "local")
+    first = "deploy it: cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'; "
+    assert str(caught.value.hint).startswith(first)
 
 
 def test_some_other_stack(cloudformation) -> None:
@@ -111,7 +118,12 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (refusal("ExpiredToken"), "have expired"),
         (refusal("InvalidClientTokenId"), "does not know these credentials"),
         (refusal("AccessDenied"), "DescribeStacks is denied"),
-        (refusal("Throttling"), "also when tried again"),
+        (refusal("Throttling"), "DescribeStacks was throttled with Throttling, also when tried again: m"),
+        (refusal("TooManyRequestsException"), "was throttled with TooManyRequestsException"),
+        (refusal("SlowDown", 503), "was throttled with SlowDown"),
+        (refusal("429", 429), "was throttled with 429"),
+        (refusal("EC2ThrottledException"), "was throttled with EC2ThrottledException"),
+        (refusal("LimitExceededException"), "AWS refused DescribeStacks with LimitExceededException"),
         (DataNotFoundError(data_path="x"), "the call to AWS failed: Unable to load data for: x"),
         (ResponseParserError("no xml"), "the endpoint URL does not answer like AWS"),
         (refusal("InternalError", 500), "AWS failed at DescribeStacks"),

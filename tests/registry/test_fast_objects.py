@@ -131,7 +131,8 @@ def test_keys_that_obstore_cannot_name(fast, s3) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(503, "SlowDown"), (500, "InternalError"), (429, "TooManyRequests")]
+    ("status", "code"),
+    [(503, "SlowDown"), (500, "InternalError"), (429, "TooManyRequests"), (400, "Throttling")],
 )
 def test_passing_faults_are_tried_again_and_told(fast, server, waits, status: int, code: str) -> None:
     server.fault = refuse(3, status, code)
@@ -150,6 +151,16 @@ def test_faults_that_stay_are_boto3s_errors(fast, server, waits) -> None:
     assert caught.value.response["Error"] == {"Code": "SlowDown", "Message": "some words"}
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert len(waits) == MAX_TRIES - 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(429, "Too Many Requests"), (599, "no words beside the status")]
+)
+def test_an_answer_without_words_is_told_by_its_status(fast, server, status: int, words: str) -> None:
+    server.fault = lambda request: Response(status=status)
+    with pytest.raises(ClientError) as caught:
+        fast.head("models/x")
+    assert caught.value.response["Error"] == {"Code": str(status), "Message": words}
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ class Functions:
         with self._lock:
             return self._functions.get((account, region, name))
 
+    def all(self) -> tuple[Function, ...]:
+        """Every function."""
+        with self._lock:
+            return tuple(self._functions.values())
+
     def remove(self, account: str, region: str, name: str) -> None:
         """Forget a function; one that is gone already is no fault."""
         with self._lock:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mme.errors import MmeError
-from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
-from mme.local.contract import ContractClient
+from mme.local.container import ContainerDiedError, ContainerTimeoutError
+from mme.local.contract_container import ContractContainer
 from mme.local.docker.engine import DockerEngine
 from mme.local.logs import tail
 
@@ -24,7 +24,7 @@ _SHARED_MEMORY_BYTES: Final = 1 << 30
 """Of ``/dev/shm``: Docker's own 64 MiB hold few python models, each of which takes 16 MiB or more."""
 
 
-class DockerContainer:
+class DockerContainer(ContractContainer):
     """Any image that speaks SageMaker's multi-model contract, started as SageMaker starts it.
 
     Its port is published on 127.0.0.1 only. Models are mounted read-only.
@@ -52,6 +52,7 @@ class DockerContainer:
         log: Path,
         gpus: bool = False,
     ) -> None:
+        super().__init__()
         self._engine = engine
         self._image = image
         self._models = models
@@ -61,7 +62,6 @@ class DockerContainer:
         self._log = log
         self._gpus = gpus
         self._id: str | None = None
-        self._client: ContractClient | None = None
         self._ended: asyncio.Task[int] | None = None
         self._follower: asyncio.Task[None] | None = None
 
@@ -104,33 +104,6 @@ class DockerContainer:
             await self.stop()
             raise
 
-    async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
-        """Load the unpacked archive at ``path``, in the folder of models.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or the load did not.
-        """
-        inside = f"{MODELS}/{path.relative_to(self._models).as_posix()}"
-        return await self._running().load(handle, target_model, inside, seconds)
-
-    async def unload(self, handle: str, target_model: str) -> ContainerReply:
-        """Unload a model.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer.
-        """
-        return await self._running().unload(handle, target_model)
-
-    async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> ContainerReply:
-        """Run one inference.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer in time.
-        """
-        return await self._running().invoke(handle, target_model, body, headers, seconds)
-
     async def wait_dead(self) -> int:
         """Return the exit status once it has ended; -1 where the daemon can't tell."""
         if self._ended is None:
@@ -141,9 +114,7 @@ class DockerContainer:
 
     async def stop(self) -> None:
         """End it and delete it. Safe to call twice."""
-        client, self._client = self._client, None
-        if client:
-            await client.close()
+        await self._hang_up()
         id, self._id = self._id, None
         if id is None:
             return
@@ -188,7 +159,7 @@ class DockerContainer:
             if self._client is None:
                 port = await self._engine.published(id, PORT)
                 if port is not None:
-                    self._client = ContractClient(port)
+                    self._ask_at(port)
             if self._client is not None:
                 with contextlib.suppress(ContainerDiedError, ContainerTimeoutError):
                     if (await self._client.ping(2)).ok:
@@ -212,7 +183,5 @@ class DockerContainer:
             async for piece in self._engine.output(id):
                 log.write(piece)
 
-    def _running(self) -> ContractClient:
-        if self._client is None:
-            raise ContainerDiedError("the container is not running")
-        return self._client
+    def _path_inside(self, path: Path) -> str:
+        return f"{MODELS}/{path.relative_to(self._models).as_posix()}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mme.errors import MmeError
 from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
-from mme.local.contract import ContractClient
+from mme.local.contract_container import ContractContainer
 from mme.local.logs import TAIL_BYTES, tail
 from mme.local.triton.arguments import serve_arguments
 from mme.local.triton.installation import TritonInstallation
@@ -29,7 +29,7 @@ _LIBC = ctypes.CDLL(None)  # loaded here: a forked child should do as little as 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend puts its regions
 
 
-class TritonProcess:
+class TritonProcess(ContractContainer):
     """A Triton of its own port, log and shared memory names.
 
     Args:
@@ -49,6 +49,7 @@ class TritonProcess:
         start_seconds: float,
         log: Path | None = None,
     ) -> None:
+        super().__init__()
         self._installation = installation
         self._folder = folder
         self._environment = dict(environment)
@@ -56,7 +57,6 @@ class TritonProcess:
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process: asyncio.subprocess.Process | None = None
-        self._client: ContractClient | None = None
         self._reserved: socket.socket | None = None
 
     @property
@@ -100,7 +100,7 @@ class TritonProcess:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._client = ContractClient(port)
+        self._ask_at(port)
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
@@ -120,25 +120,7 @@ class TritonProcess:
         for name in (target_model, *(each.name for each in path.iterdir() if each.is_dir())):
             if letter := taken_apart(name):
                 return _unspeakable(target_model, name, letter)
-        return await self._running().load(handle, target_model, str(path), seconds)
-
-    async def unload(self, handle: str, target_model: str) -> ContainerReply:
-        """Unload a model; Triton takes about 2 s.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer.
-        """
-        return await self._running().unload(handle, target_model)
-
-    async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> ContainerReply:
-        """Run one inference.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or did not answer in time.
-        """
-        return await self._running().invoke(handle, target_model, body, headers, seconds)
+        return await super().load(handle, target_model, path, seconds)
 
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""
@@ -148,9 +130,7 @@ class TritonProcess:
 
     async def stop(self) -> None:
         """End the server and its python processes; their shared memory goes too."""
-        client, self._client = self._client, None
-        if client:
-            await client.close()
+        await self._hang_up()
         reserved, self._reserved = self._reserved, None
         try:
             await self._end()
@@ -194,11 +174,6 @@ class TritonProcess:
                 if (await self._running().ping(2)).ok:
                     return
             await asyncio.sleep(_POLL_SECONDS)
-
-    def _running(self) -> ContractClient:
-        if self._client is None:
-            raise ContainerDiedError("the container is not running")
-        return self._client
 
 
 def _unspeakable(target_model: str, name: str, letter: str) -> ContainerReply:

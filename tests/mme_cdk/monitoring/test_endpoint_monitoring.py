@@ -10,11 +10,9 @@ from aws_cdk import (
     App,
     Duration,
     Environment,
-    RemovalPolicy,
     Stack,
     aws_cloudwatch_actions,
     aws_lambda,
-    aws_logs,
     aws_sns,
 )
 
@@ -31,10 +29,8 @@ from mme_cdk.monitoring import AlarmThresholds, AlarmTopic, EndpointMonitoring
 from mme_cdk.monitoring.alarm_rules import ALARM_RULES
 
 ALARM = "AWS::CloudWatch::Alarm"
-DASHBOARD = "AWS::CloudWatch::Dashboard"
 QUERY = "AWS::Logs::QueryDefinition"
-RULE = "AWS::CloudWatch::InsightRule"
-LOG_GROUP = "AWS::Logs::LogGroup"
+DASHBOARD = "AWS::CloudWatch::Dashboard"
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 
 
@@ -234,66 +230,6 @@ def test_an_unknown_instance_type_shows_the_load_as_it_comes(placed: Stack, synt
     assert not [name for name in alarm_names(found) if "cpu" in name or "gpu" in name]
     (cpu,) = [widget for widget in widgets(found) if widget["properties"].get("title") == "CPU"]
     assert cpu["properties"]["yAxis"]["left"]["label"] == "100 for each vCPU"
-
-
-def test_saved_queries(stack: Stack, models: ModelStore, synth) -> None:
-    endpoint_of(stack, models).add_monitoring(name_prefix="team")
-    queries = [one["Properties"] for one in synth(stack).all(QUERY)]
-    assert {query["Name"] for query in queries} == {
-        "team/top-models",
-        "team/loads-and-unloads",
-        "team/load-times",
-        "team/failed-loads",
-        "team/errors",
-    }
-    assert all(query["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"] for query in queries)
-
-
-def test_what_is_opt_in_is_left_out(stack: Stack, models: ModelStore, synth) -> None:
-    monitoring = endpoint_of(stack, models).add_monitoring()
-    found = synth(stack)
-    assert monitoring.log_group is None
-    assert not found.all(RULE)
-    assert not found.all(LOG_GROUP)
-
-
-def test_contributor_rules_say_that_they_are_unverified(stack: Stack, models: ModelStore, synth) -> None:
-    endpoint_of(stack, models).add_monitoring(contributor_insights=True)
-    rules = [one["Properties"] for one in synth(stack).all(RULE)]
-    assert {rule["RuleName"] for rule in rules} == {
-        "mine-unverified-models-by-calls",
-        "mine-unverified-models-by-calls-quoted",
-    }
-    for rule in rules:
-        assert rule["RuleState"] == "ENABLED"
-        assert json.loads(rule["RuleBody"])["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"]
-    assert "not verified against a live endpoint" in " ".join(
-        (MultiModelEndpoint.add_monitoring.__doc__ or "").split()
-    )
-
-
-@pytest.mark.parametrize(
-    ("props", "policy"), [({}, "Delete"), ({"log_removal_policy": RemovalPolicy.RETAIN}, "Retain")]
-)
-def test_log_retention(stack: Stack, models: ModelStore, synth, props: dict[str, Any], policy: str) -> None:
-    endpoint = endpoint_of(stack, models)
-    monitoring = endpoint.add_monitoring(log_retention=aws_logs.RetentionDays.TWO_WEEKS, **props)
-    assert monitoring.log_group is not None
-    found = synth(stack)
-    (group,) = found.all(LOG_GROUP)
-    assert group["Properties"] == {"LogGroupName": "/aws/sagemaker/Endpoints/mine", "RetentionInDays": 14}
-    assert group["DeletionPolicy"] == policy
-    # Or the first container would make the group before the stack does.
-    (resource,) = found.all("AWS::SageMaker::Endpoint")
-    assert stack.get_logical_id(monitoring.log_group.node.default_child) in resource["DependsOn"]  # type: ignore[arg-type]
-
-
-def test_the_log_of_an_imported_endpoint_is_there_already(placed: Stack) -> None:
-    endpoint = EndpointBase.from_endpoint_name(placed, "Imported", "theirs")
-    with pytest.raises(PropsError, match=r"leaves it behind.* aws logs put-retention-policy .*/theirs "):
-        EndpointMonitoring(
-            placed, "Monitoring", endpoint=endpoint, log_retention=aws_logs.RetentionDays.ONE_WEEK
-        )
 
 
 def test_two_endpoints_in_one_stack(stack: Stack, models: ModelStore, synth) -> None:

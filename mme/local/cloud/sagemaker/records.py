@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -218,10 +218,9 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
 
 
 def _next_revision(config: EndpointConfigRecord) -> str:
-    return f"{config.endpoint_config_name}/{next(_revisions)}"
+    # not counted: endpoints may be kept, and a count would begin anew
+    return f"{config.endpoint_config_name}/{uuid.uuid4().hex}"
 
-
-_revisions = itertools.count(1)
 
 # Of a live variant: what the API calls the change -> the members of DescribeEndpoint that show it.
 LIVE_MEMBERS = {

@@ -128,4 +128,5 @@ _NOTHING = """<h2>No endpoint is deployed</h2>
 It shows up here with its first container.</p>
 <pre><code>export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+cdk bootstrap -c env=local
 cdk deploy -c env=local 'local/*'</code></pre>"""

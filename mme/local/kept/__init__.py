@@ -1,0 +1,1 @@
+"""What was deployed and published, in a folder: written while a runtime serves, read when one starts."""

@@ -1,0 +1,14 @@
+"""Whom the doctor sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from mme.operate.clients import AwsClients
+from mme.operate.doctor.finding import Patient
+from tests.operate.doctor.patients import admitted
+
+
+@pytest.fixture
+def patient(clients: AwsClients) -> Patient:
+    return admitted(clients)

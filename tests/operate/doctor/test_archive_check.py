@@ -1,0 +1,81 @@
+"""The doctor reads archives as the endpoint would."""
+
+from __future__ import annotations
+
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mme.archives import Explanation
+from mme.archives.findings import Finding as ArchiveFinding
+from mme.errors import MmeError
+from mme.operate.doctor import Severity
+from mme.operate.doctor.archive_check import check_archives
+from mme.operate.doctor.finding import Patient
+from tests.operate.deployment import BUCKET
+from tests.operate.doctor.patients import told
+
+
+def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
+    s3 = patient.clients.s3
+    for number in range(20):
+        s3.put_object(Bucket=BUCKET, Key=f"models/tenant/m{number}_v0.tar.gz", Body=str(number).encode())
+    s3.put_object(Bucket=BUCKET, Key="models/note.txt", Body=b"")
+    asked: list[Any] = []
+
+    def explain(stream: Any, **around: Any) -> Explanation:
+        content = stream.read()
+        asked.append(SimpleNamespace(content=content, **around))
+        if around["name"] == "tenant/m3_v0.tar.gz":
+            raise MmeError("it is no gzip", hint="pack it again")
+        faults: tuple[ArchiveFinding, ...] = ()
+        if around["name"] == "tenant/m7_v0.tar.gz":
+            faults = (
+                ArchiveFinding("a", "no config.pbtxt", "write one"),
+                ArchiveFinding("b", "large", "shrink it", "warning"),
+                ArchiveFinding("c", "by the way", "", "note"),
+            )
+        return Explanation(around["name"], "archive", "triton", "flat", faults)
+
+    progress: list[tuple[int, int]] = []
+    found = check_archives(patient, lambda done, total: progress.append((done, total)), explain=explain)
+    assert sorted((one.severity, one.message, one.next) for one in found) == [
+        (Severity.ERROR, "tenant/m3_v0.tar.gz: it is no gzip", "pack it again"),
+        (Severity.ERROR, "tenant/m7_v0.tar.gz: no config.pbtxt", "write one"),
+        (Severity.OK, "19 archives can be loaded", ""),
+        (Severity.WARNING, "tenant/m7_v0.tar.gz: large", "shrink it"),
+    ]
+    assert progress == [(number, 21) for number in range(1, 22)]
+    one = next(call for call in asked if call.name == "tenant/m5_v0.tar.gz")
+    assert (one.content, one.framework, one.processor.name) == (b"5", "triton", "CPU")
+    assert (one.instance_type, one.image_version) == ("ml.m5.xlarge", "26.05")
+    newest = check_archives(patient, lambda *_: None, most=2, explain=explain)
+    assert told(newest, Severity.SKIPPED) == ["19 older archives were not read"]
+
+
+def test_ctrl_c_reads_no_further_archive(patient: Patient) -> None:
+    for number in range(40):
+        patient.clients.s3.put_object(Bucket=BUCKET, Key=f"models/m{number}_v0.tar.gz", Body=b"")
+    read: list[str] = []
+    interrupted = Event()
+
+    def explain(stream: Any, **around: Any) -> Explanation:
+        read.append(around["name"])
+        if len(read) > 8:
+            interrupted.wait(5)  # Those that are begun before the first is done end with it.
+        return Explanation(around["name"], "archive", "triton", "flat")
+
+    def interrupt(done: int, total: int) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_archives(patient, interrupt, explain=explain)
+    assert len(read) < 41
+    stop = Event()
+    stop.set()
+    read.clear()
+    check_archives(patient, lambda *_: None, stop=stop, explain=explain)
+    assert read == []
