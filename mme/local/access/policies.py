@@ -51,7 +51,7 @@ def decide(
                 applies = deny
             if applies and deny:
                 return Decision.DENIED
-            allowed = allowed or applies
+            allowed = allowed or (applies and statement.get("Effect") == "Allow")
     return Decision.ALLOWED if allowed else Decision.NOT_ALLOWED
 
 

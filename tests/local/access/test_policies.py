@@ -49,6 +49,8 @@ def test_what_matches_is_allowed(changes: dict[str, Any]) -> None:
         {"Resource": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/.hop"},
         {"Resource": ARN.upper()},
         {"Effect": "Deny", "Resource": "arn:aws:s3:::x"},
+        {"Effect": "allow"},
+        {"Effect": None},
     ],
 )
 def test_what_does_not_match_allows_nothing(changes: dict[str, Any]) -> None:
