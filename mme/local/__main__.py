@@ -9,10 +9,10 @@ import sys
 import threading
 
 from mme.errors import MmeError
+from mme.local.choices import chosen_settings
 from mme.local.event_loop import serve
 from mme.local.launcher import TIED
 from mme.local.runtime import run
-from mme.local.settings import LocalSettings
 from mme.local.state import RuntimeState
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     if TIED in sys.argv[1:]:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     try:
-        serve(run(LocalSettings(), ready))
+        serve(run(chosen_settings(), ready))
     except MmeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

@@ -41,7 +41,7 @@ class LocalSettings(BaseSettings):
         enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid", allow_inf_nan=False)
 
     port: int = Field(DEFAULT_PORT, ge=0, le=65535)
     memory_mib: float = Field(1024, gt=0)

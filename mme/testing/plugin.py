@@ -65,10 +65,10 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
         pytest.fail(text, pytrace=False)
     from mme.errors import MmeError
     from mme.local import launcher
-    from mme.local.settings import LocalSettings
+    from mme.local.choices import chosen_settings
 
     try:
-        here = launcher.start_detached(LocalSettings.model_validate({"port": 0, **mme_settings}), tied=True)
+        here = launcher.start_detached(chosen_settings(**{"port": 0, **mme_settings}), tied=True)
     except MmeError as error:
         pytest.fail(str(error), pytrace=False)
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -41,6 +43,21 @@ def test_a_runtime_that_cannot_start_says_why(root: Path, monkeypatch: pytest.Mo
     with pytest.raises(MmeError, match="this is Linux riscv64"):
         launcher.start_detached(LocalSettings(port=0))
     assert left(root) == [str(root / "platform" / "sitecustomize.py")]
+
+
+def test_a_variable_that_is_not_valid_is_one_clear_error(root: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "mme.local"],
+        env=os.environ | {"MME_LOCAL_PORT": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: port 'many' is not valid")
+    assert "Traceback" not in ran.stderr
+    assert left(root) == []
 
 
 def test_a_runtime_that_is_not_up_in_time_is_ended(root: Path) -> None:

@@ -44,6 +44,8 @@ def test_variables_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("PORT", "65536"),
         ("MEMORY_MIB", "0"),
+        ("MEMORY_MIB", "inf"),
+        ("LOAD_SECONDS", "nan"),
         ("EVICTION", "random"),
         ("SPILL_AT", "0"),
         ("LOAD_SECONDS", "-1"),

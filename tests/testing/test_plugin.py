@@ -68,6 +68,21 @@ def test_another_word_for_missing_is_refused(tmp_path: Path) -> None:
     assert "mme_missing is 'never'; it can be skip or fail" in ran.output
 
 
+@pytest.mark.skipif(why_not_here() is not None, reason="without Triton it is not asked for")
+def test_a_setting_that_is_none_is_told(tmp_path: Path) -> None:
+    settings = """
+import pytest
+@pytest.fixture(scope="session")
+def mme_settings():
+    return {"memory_mb": 5}
+"""
+    ran = run_pytest(tmp_path, USES_IT, conftest=settings)
+    assert ran.status == 1
+    assert "memory_mb 5 is not valid: extra inputs are not permitted" in ran.output
+    assert "Traceback" not in ran.output
+    assert "pydantic" not in ran.output
+
+
 def test_the_entry_point_names_the_plugin() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     (name,) = project["entry-points"]["pytest11"].values()
