@@ -11,6 +11,7 @@ from aiohttp import web
 
 from mme.catalog import limits
 from mme.local import outcome
+from mme.local.access.browsers import from_elsewhere
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.access.signature import Scope, scope_of
 from mme.local.call import Call
@@ -19,6 +20,7 @@ from mme.local.dataplane import DataPlane
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
 STATUS_PATH = "/_mme/status"
+_PAGES = "/_mme/"
 _TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 _UUID_FREE = ~(0xF << 76 | 0x3 << 62)
@@ -168,7 +170,19 @@ def _error(error: outcome.InvocationError, request_id: str) -> web.Response:
 async def last_resort(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer an unforeseen failure of ours as AWS would, and let the log have the trace."""
+    """Answer an unforeseen failure of ours as AWS would, and let the log have the trace.
+
+    What comes of another site's page gets no further: only the runtime's own pages may be linked to.
+    """
+    site = from_elsewhere(request.headers)
+    if site is not None and not (request.method == "GET" and request.path.startswith(_PAGES)):
+        return _error(
+            outcome.forbidden(
+                "AccessDeniedException",
+                f"a page of {site} may not use the local runtime; pages of localhost may",
+            ),
+            _request_id(),
+        )
     try:
         return await handler(request)
     except web.HTTPException:

@@ -1,0 +1,80 @@
+"""Requests that a browser sends for a page."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from mme.local.access.browsers import from_elsewhere
+from mme.local.gateway import build_gateway
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost:4747"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "https://127.0.0.1"},
+        {"Origin": "http://[::1]:4747"},
+        {"Origin": "http://shop.localhost:3000"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},  # typed by a person
+    ],
+)
+def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> None:
+    assert from_elsewhere(headers) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "http://localhost@evil.example"},
+        {"Origin": "http://evillocalhost"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://[half"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
+    assert from_elsewhere(headers) is not None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("OPTIONS", "/", 403),
+        ("POST", "/", 403),
+        ("PUT", "/bucket/models/evil.tar.gz", 403),
+        ("POST", "/endpoints/e/invocations", 403),
+        ("GET", "/?Action=CreateStack", 403),
+        ("POST", "/_mme/status", 403),
+        ("GET", "/_mme/status", 200),  # a link to it; what it says, the browser keeps to itself
+    ],
+)
+def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, status: int) -> None:
+    asked: list[Any] = []
+
+    def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Access-Control-Allow-Origin", "*")])
+        return [b""]
+
+    async def story() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            gateway = build_gateway(None, embedded_aws, executor, dict)  # type: ignore[arg-type]
+            async with TestClient(TestServer(gateway)) as client:
+                answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
+                assert answer.status == status
+                assert "Access-Control-Allow-Origin" not in answer.headers
+                assert (await client.post("/bucket")).status == 200
+
+    asyncio.run(story())
+    assert asked == ["/bucket"]
