@@ -25,7 +25,14 @@ def from_elsewhere(headers: Mapping[str, str]) -> str | None:
     if origin is not None:
         return None if _is_here(origin) else origin
     # Pictures, links and their like come without an origin.
-    return "another site" if headers.get("Sec-Fetch-Site") == "cross-site" else None
+    site = headers.get("Sec-Fetch-Site")
+    if site is None:
+        return None
+    if site == "cross-site":
+        return "another site"
+    # A page of a name that leads here, though it is another site's ("DNS rebinding").
+    host = headers.get("Host", "")
+    return None if _is_here(f"//{host}") else host
 
 
 def _is_here(origin: str) -> bool:

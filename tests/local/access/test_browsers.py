@@ -22,8 +22,10 @@ from mme.local.gateway import build_gateway
         {"Origin": "https://127.0.0.1"},
         {"Origin": "http://[::1]:4747"},
         {"Origin": "http://shop.localhost:3000"},
-        {"Sec-Fetch-Site": "same-origin"},
-        {"Sec-Fetch-Site": "none"},  # typed by a person
+        {"Sec-Fetch-Site": "same-origin", "Host": "localhost:4747"},
+        {"Sec-Fetch-Site": "none", "Host": "127.0.0.1:4747"},  # typed by a person
+        {"Sec-Fetch-Site": "same-site", "Host": "bucket.localhost:4747"},
+        {"Host": "host.docker.internal:4747"},  # a program
     ],
 )
 def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> None:
@@ -40,7 +42,8 @@ def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> Non
         {"Origin": "null"},
         {"Origin": ""},
         {"Origin": "http://[half"},
-        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Host": "localhost:4747"},
+        {"Sec-Fetch-Site": "same-origin", "Host": "evil.example:4747"},
     ],
 )
 def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
