@@ -88,7 +88,7 @@ def read_widgets(body: str) -> list[Widget]:
             )
             for one in told
         ]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BodyError(f"the dashboard's body can't be read: {error!r}") from None
     return [widget for _, _, widget in sorted(placed, key=lambda each: each[:2])]
 

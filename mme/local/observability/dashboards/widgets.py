@@ -33,7 +33,7 @@ def render_widget(widget: Widget, start: int, end: int) -> str:
     """A widget with the values of some time, both ends in seconds since the epoch."""
     try:
         inside = _RENDERERS.get(widget.kind, _unknown)(widget, start, end)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
         reason = error if isinstance(error, ValueError) else f"it can't be read: {error!r}"
         inside = f'<p class="empty">{text(reason)}</p>'
     return inside

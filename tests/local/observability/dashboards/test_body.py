@@ -28,7 +28,18 @@ def test_widgets_come_row_by_row_and_have_a_width() -> None:
     assert [(one.properties["markdown"], one.width) for one in found] == [("a", 6), ("b", 12), ("c", 24)]
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"widgets": 3}', '{"widgets": [3]}', '{"widgets": [{}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"widgets": 3}',
+        '{"widgets": [3]}',
+        '{"widgets": [{}]}',
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
 def test_what_is_no_body(body: str) -> None:
     with pytest.raises(BodyError, match="can't be read"):
         read_widgets(body)

@@ -142,6 +142,7 @@ def test_widgets_of_every_kind_and_those_that_cannot_be_drawn() -> None:
         ("explorer", {"title": "Explorer"}),
         ("log", {"title": "Log", "query": "SOURCE '/gone' | fields @message"}),
         ("log", {"title": "Log", "query": "pattern @message"}),
+        ("log", {"title": "Log", "query": f"filter {'(' * 5000}1{')' * 5000} = 1"}),
     ]
     told = {"widgets": [{"type": kind, "properties": properties} for kind, properties in kinds]}
     client("cloudwatch").put_dashboard(DashboardName="odd", DashboardBody=json.dumps(told))
@@ -156,6 +157,7 @@ def test_widgets_of_every_kind_and_those_that_cannot_be_drawn() -> None:
     assert f"{alarm}-gone is not deployed here" in shown
     assert "No line of the log answers this query." in shown
     assert "the command pattern is not known here" in shown
+    assert "it can't be read: RecursionError" in shown
     assert "Widgets of the kind explorer are not drawn here." in shown
 
 
