@@ -88,7 +88,7 @@ class EndpointHistory:
 
 
 class History:
-    """Histories by region and endpoint; of so many endpoints that were called last."""
+    """Histories by region and endpoint; of so many endpoints that were called last, answers before errors."""
 
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str, str], EndpointHistory] = {}
@@ -105,6 +105,8 @@ class History:
         for key, group in together.items():
             history = self._endpoints.pop(key, None) or EndpointHistory()
             self._endpoints[key] = history
-            if len(self._endpoints) > _ENDPOINTS:
-                del self._endpoints[next(iter(self._endpoints))]
             history.count(group)
+            if len(self._endpoints) > _ENDPOINTS:
+                # A name that never answered goes first: it may be no endpoint's at all.
+                mute = (known for known, each in self._endpoints.items() if each.failed == each.requests)
+                del self._endpoints[next(mute, next(iter(self._endpoints)))]

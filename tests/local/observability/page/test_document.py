@@ -93,3 +93,14 @@ def test_endpoints_of_the_past_do_not_pile_up() -> None:
         history.count([a_request()._replace(endpoint=f"e{number}")])
     assert history.of("us-east-1", "e0").requests == 0
     assert history.of("us-east-1", "e59").requests == 1
+
+
+def test_names_that_never_answered_displace_no_endpoint() -> None:
+    history = History()
+    history.count([a_request()])
+    for number in range(60):
+        history.count([a_request(error="no such endpoint")._replace(endpoint=f"typo{number}")])
+    assert history.of("us-east-1", "mme-dev").requests == 1
+    assert history.of("us-east-1", "typo0").requests == 0
+    history.count([a_request()._replace(endpoint="new")])
+    assert history.of("us-east-1", "new").requests == 1
