@@ -21,6 +21,7 @@ def apply() -> None:
         RuntimeError: moto no longer has what a change relies on.
     """
     _read_no_aws_files()
+    _forget_what_is_gone()
     _serve_our_sagemaker()
     _serve_our_iam()
     _serve_our_cloudwatch()
@@ -40,6 +41,28 @@ def _read_no_aws_files() -> None:
         raise RuntimeError("this release of moto lists its regions otherwise")
     session = boto3.Session(botocore_session=bare_session())
     AccountSpecificBackend.get_session = lambda: session  # type: ignore[method-assign,assignment]
+
+
+def _forget_what_is_gone() -> None:
+    """Let go of records that nothing refers to any more.
+
+    moto lists every instance of its models for its own dashboard, deleted objects and old log lines too,
+    until it is reset: a process that serves for days would grow and grow.
+    """
+    from moto.core.common_models import BaseModel
+    from moto.s3.models import FakeKey
+
+    from mme.local.cloud.instances import track
+
+    if not isinstance(getattr(FakeKey, "instances_tracked", None), list):
+        raise RuntimeError("this release of moto lists its instances elsewhere")
+
+    def new(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
+        instance: BaseModel = super(BaseModel, cls).__new__(cls)
+        track(cls, instance)
+        return instance
+
+    BaseModel.__new__ = new  # type: ignore[method-assign]
 
 
 def _serve_our_sagemaker() -> None:
