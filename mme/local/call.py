@@ -10,6 +10,7 @@ from mme.catalog import limits
 from mme.local import outcome
 from mme.local.cloud.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme.local.container import ContainerReply
+from mme.local.pieces import Body
 
 _PRINTABLE = re.compile(r"[!-~][ -~]*")
 """botocore's shape ``TargetModelHeader``: a visible character, then printable ones."""
@@ -32,7 +33,7 @@ class Call:
 
     endpoint: str
     target_model: str | None
-    body: bytes
+    body: Body
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     region: str = DEFAULT_REGION

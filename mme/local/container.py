@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mme.local.pieces import Body
+
 RETURNED_HEADERS = ("X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
 """What a caller of ``InvokeEndpoint`` gets of the container's headers, besides Content-Type."""
 
@@ -71,7 +73,7 @@ class ServingContainer(Protocol):
         """``DELETE /models/{handle}``."""
 
     async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """``POST /models/{handle}/invoke``."""
 

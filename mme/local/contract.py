@@ -15,6 +15,7 @@ from mme.local.container import (
     ContainerTimeoutError,
 )
 from mme.local.http1 import AnswerLostError, Http1Client
+from mme.local.pieces import Body
 
 _RETURNED = [(name, name.lower()) for name in RETURNED_HEADERS]
 TARGET_MODEL_HEADER = "X-Amzn-SageMaker-Target-Model"
@@ -61,7 +62,7 @@ class ContractClient:
         return await self._ask("DELETE", f"/models/{handle}", target_model, b"", {}, _UNLOAD_SECONDS)
 
     async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """``POST /models/{handle}/invoke``.
 
@@ -75,7 +76,7 @@ class ContractClient:
         self._http.close()
 
     async def _ask(
-        self, method: str, path: str, target: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, method: str, path: str, target: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         if self._http.closed:
             raise ContainerDiedError("the container is not running")

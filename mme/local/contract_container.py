@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mme.local.container import ContainerDiedError, ContainerReply
 from mme.local.contract import ContractClient
+from mme.local.pieces import Body
 
 
 class ContractContainer:
@@ -35,7 +36,7 @@ class ContractContainer:
         return await self._running().unload(handle, target_model)
 
     async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """Run one inference.
 

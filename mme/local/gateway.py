@@ -17,10 +17,13 @@ from mme.local.access.signature import Scope, scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
 from mme.local.dataplane import DataPlane
+from mme.local.large_answer import answer_body
+from mme.local.pieces import Body, Pieces
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
 STATUS_PATH = "/_mme/status"
 _PAGES = "/_mme/"
+_SMALL_BYTES = 64 * 1024
 _TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 _UUID_FREE = ~(0xF << 76 | 0x3 << 62)
@@ -124,7 +127,7 @@ async def _invoke(
     except outcome.InvocationError as error:
         return _error(error, request_id)
     return web.Response(
-        body=answered.reply.body,
+        body=answer_body(answered.reply.body),
         headers={
             **answered.reply.headers,
             "Content-Type": answered.reply.content_type,
@@ -134,24 +137,24 @@ async def _invoke(
     )
 
 
-async def _payload(request: web.Request, most: int) -> bytes:
+async def _payload(request: web.Request, most: int) -> Body:
     """The body, read no further than the limit. InvocationError where it is larger."""
-    if (request.content_length or 0) > most:
+    length = request.content_length
+    if (length or 0) > most:
         raise outcome.too_large(most)
     content = request.content
-    if content.is_eof():  # a small one came whole, with its head
-        body = content.read_nowait()
-        if len(body) > most:
-            raise outcome.too_large(most)
-        return body
+    if length is not None and length <= _SMALL_BYTES and content.is_eof():  # it came whole, with its head
+        return content.read_nowait()
     pieces = []
     size = 0
-    async for piece in content.iter_any():
+    async for piece, _ in content.iter_chunks():
         size += len(piece)
         if size > most:
             raise outcome.too_large(most)
         pieces.append(piece)
-    return b"".join(pieces)
+    if len(pieces) > 1:
+        return Pieces(pieces)
+    return pieces[0] if pieces else b""
 
 
 def _error(error: outcome.InvocationError, request_id: str) -> web.Response:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from mme.local.http1_answer import Answer, AnswerReader
+from mme.local.pieces import Body, Pieces
 
 _CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 60.0
@@ -52,7 +53,7 @@ class Http1Client:
         method: str,
         path: str,
         headers: Mapping[str, str],
-        body: bytes,
+        body: Body,
         seconds: float | None = None,
     ) -> Answer:
         """Send one request and read its answer. Cancelling it ends the connection.
@@ -98,7 +99,7 @@ class Http1Client:
             connection.end()
         self._idle.clear()
 
-    def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    def _head(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if any("\r" in line or "\n" in line or "\0" in line for line in lines):
@@ -163,17 +164,16 @@ class _Connection(asyncio.BufferedProtocol):
             and transport.get_write_buffer_size() == 0
         )
 
-    async def ask(self, head: bytes, body: bytes) -> Answer:
+    async def ask(self, head: bytes, body: Body) -> Answer:
         transport = self._transport
         if transport is None:
             raise AnswerLostError("the connection is closed")
         self._reader = AnswerReader()
         self._waiter = asyncio.get_running_loop().create_future()
         if len(body) <= _TOGETHER_BYTES:
-            transport.write(head + body)
+            transport.write(head + bytes(body))
         else:
-            transport.write(head)
-            transport.write(body)
+            transport.writelines([head, *(body.pieces if isinstance(body, Pieces) else (body,))])
         try:
             return await self._waiter
         finally:

@@ -19,6 +19,7 @@ from mme.local.container import (
 from mme.local.in_flight import InFlight
 from mme.local.keeper import INSUFFICIENT_STORAGE, ModelKeeper, handle
 from mme.local.load import Lease, NotReadyError
+from mme.local.pieces import Body
 from mme.local.settings import LocalSettings
 from mme.local.shelf import ArtifactShelf, Fetch
 from mme.local.trace import StepTimed, Trace, unseen
@@ -157,7 +158,7 @@ class Instance:
         }
 
     async def invoke(
-        self, target_model: str, body: bytes, headers: Mapping[str, str], trace: Trace | None = None
+        self, target_model: str, body: Body, headers: Mapping[str, str], trace: Trace | None = None
     ) -> ContainerReply:
         """Answer one request within ``invoke_seconds``, loading the model first where it is not in memory.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme.local.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
+from mme.local.pieces import Body
 
 
 class FakeContainer:
@@ -67,7 +68,7 @@ class FakeContainer:
         return ContainerReply(200 if gone else 404, b"", "application/json")
 
     async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         assert handle in self.loaded, f"{target_model} invoked while it is not loaded"
         self.calls[f"invoke {target_model}"] += 1
@@ -80,7 +81,7 @@ class FakeContainer:
         if not self.running or start != self.starts:
             raise ContainerDiedError("gone")
         assert handle in self.loaded, f"{target_model} unloaded while it was in use"
-        return ContainerReply(200, target_model.encode() + b":" + body, "text/plain")
+        return ContainerReply(200, target_model.encode() + b":" + bytes(body), "text/plain")
 
     async def wait_dead(self) -> int:
         await self._dead.wait()

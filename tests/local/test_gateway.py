@@ -67,6 +67,34 @@ def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
     assert (call.region, call.request_id) == ("us-east-1", reply.headers["x-amzn-RequestId"])
 
 
+class Echo(FakePlane):
+    """Answers with what it was asked."""
+
+    async def invoke(self, call: Call) -> Invocation:
+        self.asked.append(call)
+        return Invocation(
+            ContainerReply(200, bytearray(bytes(call.body)), "application/x-test"), "AllTraffic"
+        )
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_of_every_size_go_both_ways(size: int, chunked: bool) -> None:
+    sent = bytes(range(251)) * (size // 251 + 1)
+    sent = sent[:size]
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, size, 50_000):
+            yield sent[start : start + 50_000]
+
+    plane = Echo()
+    reply, body = ask(plane, content=pieces() if chunked else sent)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/x-test")
+    assert reply.headers["Content-Length"] == str(size)
+    assert body == sent
+    assert len(plane.asked[0].body) == size
+
+
 def test_the_region_is_that_of_the_signature() -> None:
     plane = FakePlane()
     scope = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, SignedHeaders=host"

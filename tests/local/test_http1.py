@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mme.local.event_loop import _factory
 from mme.local.http1 import AnswerLostError, Http1Client
 from mme.local.http1_answer import Answer, AnswerReader
+from mme.local.pieces import Pieces
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -278,6 +279,21 @@ def test_a_request_that_is_cancelled_takes_its_connection_along() -> None:
                 await asyncio.sleep(0)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [1, 2], [70_000], [70_000, 1, 600_000]])
+def test_a_body_in_pieces_arrives_whole(sizes: list[int]) -> None:
+    body = Pieces([bytes([number + 1]) * size for number, size in enumerate(sizes)])
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    async def story() -> None:
+        async with aiohttp_server(answer) as client:
+            assert (await client.ask("POST", "/", {}, body)).body == bytes(body)
+
+    asyncio.run(story())
+    assert len(body) == len(bytes(body)) == sum(sizes)
 
 
 def test_an_answer_that_is_late_is_a_timeout_and_ends_its_connection() -> None:

@@ -60,7 +60,7 @@ class Gatekeeper:
             raise outcome.forbidden(
                 "UnrecognizedClientException", "The security token included in the request is invalid."
             )
-        if not signature.signed_by(identity.secret, method, url, headers, call.body):
+        if not signature.signed_by(identity.secret, method, url, headers, bytes(call.body)):
             raise outcome.forbidden(
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. Check your "

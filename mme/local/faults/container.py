@@ -12,6 +12,7 @@ from mme.local.container import ContainerDiedError, ContainerReply, ServingConta
 from mme.local.faults.board import FaultBoard
 from mme.local.faults.fault import FaultKind
 from mme.local.load import NotReadyError
+from mme.local.pieces import Body
 
 _JSON = "application/json"
 
@@ -48,7 +49,7 @@ class FaultyContainer:
         return await self._container.unload(handle, target_model)
 
     async def invoke(
-        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """As `ServingContainer.invoke`, less what is set to go wrong.
 

@@ -28,7 +28,7 @@ class EveryModel:
     """A data plane that has every model."""
 
     async def invoke(self, call: Call) -> Invocation:
-        return Invocation(ContainerReply(200, call.body, "text/plain"), "AllTraffic")
+        return Invocation(ContainerReply(200, bytes(call.body), "text/plain"), "AllTraffic")
 
 
 @pytest.fixture(autouse=True)
