@@ -135,9 +135,27 @@ def down(
 
     chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
+        fault = _fault_of_state(chosen)
         here = stop(chosen)
     kept = f"; what it had is kept in {here.workdir}" if here.kept else ""
-    _print({"port": here.port, "stopped": True}, as_json, f"stopped the runtime on port {here.port}{kept}")
+    facts = {"port": here.port, "stopped": True, "not_kept": fault}
+    _print(facts, as_json, f"stopped the runtime on port {here.port}{kept}")
+    if fault and not as_json:
+        print_note("not kept", f"the latest changes: {fault}")
+
+
+def _fault_of_state(port: int) -> str | None:
+    """Why the latest changes of a runtime are not kept; None where they are, or nobody can say."""
+    from mme.local.launcher import ask_status, find
+
+    here = find(port)
+    if not here.kept:
+        return None
+    try:
+        fault: str | None = ask_status(here)["state"]["fault"]
+    except (MmeError, KeyError):
+        return None
+    return fault
 
 
 @app.command()

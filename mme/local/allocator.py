@@ -17,7 +17,7 @@ _KEPT_BYTES: Final = 32 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep up to 32 MiB that it has freed, for buffers of up to 8 MiB.
+    """Have each arena of this process keep up to 32 MiB that was freed, for buffers of up to 8 MiB.
 
     Without glibc nothing happens.
     """

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from mme.catalog import limits
 from mme.local import outcome
-from mme.local.access.browsers import from_elsewhere
+from mme.local.access.browsers import foreign_name, from_elsewhere
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.access.signature import Scope, scope_of
 from mme.local.call import Call
@@ -177,8 +177,10 @@ async def last_resort(
 
     What comes of another site's page gets no further: only the runtime's own pages may be linked to.
     """
-    site = from_elsewhere(request.headers)
-    if site is not None and not (request.method == "GET" and request.path.startswith(_PAGES)):
+    site = foreign_name(request.headers)
+    if site is None and not (request.method == "GET" and request.path.startswith(_PAGES)):
+        site = from_elsewhere(request.headers)
+    if site is not None:
         return _error(
             outcome.forbidden(
                 "AccessDeniedException",

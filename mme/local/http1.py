@@ -9,6 +9,7 @@ Source: RFC 9112, "HTTP/1.1".
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -39,7 +40,7 @@ class Http1Client:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()  # the one that was used last is the last
         self._all: set[_Connection] = set()
         self._closed = False
 
@@ -88,6 +89,7 @@ class Http1Client:
         if connection.reusable and not self._closed:
             connection.idle_since = loop.time()
             self._idle.append(connection)
+            self._end_old()
         else:
             connection.end()
         return answer
@@ -116,6 +118,12 @@ class Http1Client:
                 return connection
             connection.end()
         return None
+
+    def _end_old(self) -> None:
+        """End those that a time of many requests has left."""
+        oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
+        while self._idle[0].idle_since <= oldest:
+            self._idle.popleft().end()
 
     async def _connect(self, deadline: float | None) -> _Connection:
         if self._closed:

@@ -31,6 +31,9 @@ class Answer:
     body: bytes | bytearray = b""
 
 
+_HEXADECIMAL: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
+
+
 class AnswerReader:
     """Takes an answer apart as it comes.
 
@@ -40,12 +43,13 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self.keeps = True
-        self._buffer = b""
+        self._buffer = bytearray()
         self._answer: Answer | None = None
         self._pieces: list[bytes] = []
         self._missing: int | None = None  # of the body or of a chunk; None: until the end
         self._whole_body: bytearray | None = None  # of the length that was said, filled from its beginning
         self._chunked = False
+        self._after_chunk = False
         self._trailer = False
 
     @property
@@ -66,12 +70,13 @@ class AnswerReader:
         while self._answer is None:
             self._buffer += data
             data = b""
-            head, found, rest = self._buffer.partition(b"\r\n\r\n")
-            if not found:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
                 if len(self._buffer) > _MOST_HEAD_BYTES:
                     raise ValueError("its head has no end")
                 return None
-            self._buffer, data = b"", rest
+            head, data = bytes(self._buffer[:end]), bytes(self._buffer[end + 4 :])
+            self._buffer.clear()
             self._begin(head)
         if not (self._feed_chunks(data) if self._chunked else self._feed_plain(data)):
             return None
@@ -93,19 +98,27 @@ class AnswerReader:
         status = int(rest[:3])
         if 100 <= status < 200:
             return  # an interim answer; the real one follows
-        headers = {}
+        headers: dict[str, str] = {}
         for line in lines:
             name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+            name, value = name.lower(), value.strip()
+            if name == "content-length" and headers.get(name, value) != value:
+                raise ValueError("it says two lengths")
+            headers[name] = value
         self._answer = Answer(status, headers)
         connection = headers.get("connection", "").lower()
         self.keeps = "close" not in connection and (version != "HTTP/1.0" or "keep-alive" in connection)
         if status in (204, 304):
             self._missing = 0
-        elif headers.get("transfer-encoding", "").lower() == "chunked":
+        elif "transfer-encoding" in headers:
+            if headers["transfer-encoding"].lower() != "chunked":
+                raise ValueError(f"its transfer encoding is {headers['transfer-encoding'][:40]!r}")
             self._chunked = True
         elif "content-length" in headers:
-            self._missing = int(headers["content-length"])
+            length = headers["content-length"]
+            if not (length.isascii() and length.isdigit()):
+                raise ValueError(f"its Content-Length is {length[:40]!r}")
+            self._missing = int(length)
         else:
             self.keeps = False
 
@@ -131,29 +144,37 @@ class AnswerReader:
 
     def _feed_chunks(self, data: bytes) -> bool:
         """Whether the body is whole."""
-        self._buffer += data
+        buffer = self._buffer
+        buffer += data
         while True:
             if self._missing:
-                # A chunk and the line end after it.
-                if len(self._buffer) < self._missing + 2:
+                piece = bytes(buffer[: self._missing])
+                del buffer[: len(piece)]
+                self._pieces.append(piece)
+                self._missing -= len(piece)
+                if self._missing:
                     return False
-                self._pieces.append(self._buffer[: self._missing])
-                self._buffer = self._buffer[self._missing + 2 :]
-                self._missing = None
-            line, found, rest = self._buffer.partition(b"\r\n")
-            if not found:
-                if len(line) > _MOST_HEAD_BYTES:
-                    raise ValueError("a chunk's size has no end")
+                self._after_chunk = True
+            end = buffer.find(b"\r\n")
+            if end < 0 or (self._after_chunk and end):
+                if len(buffer) > (1 if self._after_chunk else _MOST_HEAD_BYTES):
+                    raise ValueError("a chunk, or its size, has no end")
                 return False
-            self._buffer = rest
-            if self._trailer:
+            line = bytes(buffer[:end])
+            del buffer[: end + 2]
+            if self._after_chunk:
+                self._after_chunk = False
+            elif self._trailer:
                 if not line:
+                    if buffer:
+                        raise ValueError("more came after its last chunk")
                     return True
-                continue
-            self._missing = int(line.partition(b";")[0], 16)
-            if self._missing < 0:
-                raise ValueError("a chunk's size is negative")
-            self._trailer = self._missing == 0
+            else:
+                size = line.partition(b";")[0].strip()
+                if not _HEXADECIMAL.fullmatch(size):
+                    raise ValueError(f"a chunk's size is {size[:40]!r}")
+                self._missing = int(size, 16)
+                self._trailer = self._missing == 0
 
     def _whole(self, answer: Answer) -> Answer:
         if self._whole_body is not None:

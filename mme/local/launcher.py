@@ -107,6 +107,8 @@ def _end(process: subprocess.Popen[bytes], port: int) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if process.stdin:
+        process.stdin.close()
     here = state.read_state(port)
     if here is None:
         state.forget(port)

@@ -7,13 +7,14 @@ class Pieces:
     """Bytes that do not lie together.
 
     Args:
-        pieces: in their order.
+        pieces: in their order; empty ones are left out.
     """
 
     __slots__ = ("_size", "pieces")
 
     def __init__(self, pieces: list[bytes]) -> None:
-        self.pieces = pieces
+        # asyncio's own loop, of Python 3.12 and 3.13, never gets done with writing an empty one
+        self.pieces = [piece for piece in pieces if piece]
         self._size = sum(map(len, pieces))
 
     def __len__(self) -> int:

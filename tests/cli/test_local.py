@@ -91,6 +91,22 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert len(shown) == 7
 
 
+@pytest.mark.parametrize("fault", [None, "OSError: No space left on device"])
+def test_down_tells_what_could_not_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True, kept=True)
+    monkeypatch.setattr(launcher, "find", lambda _: here)
+    monkeypatch.setattr(launcher, "stop", lambda _: here)
+    monkeypatch.setattr(launcher, "ask_status", lambda _: {"state": {"kept": True, "fault": fault}})
+    ran = CliRunner().invoke(local.app, ["down", "--port", "4747"])
+    assert ran.exit_code == 0
+    assert f"what it had is kept in {tmp_path}" in ran.stdout
+    assert ("the latest changes: OSError: No space left" in ran.stderr) is (fault is not None)
+    shown = CliRunner().invoke(local.app, ["down", "--port", "4747", "--json"])
+    assert json.loads(shown.stdout) == {"port": 4747, "stopped": True, "not_kept": fault}
+
+
 def test_status_is_of_the_runtime_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,4 +30,6 @@ def faults(*arguments: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
 def test_payloads_use_the_same_pages_again() -> None:
-    assert faults("keep") < 1000 < faults() / 10
+    if faults() < 10_000:
+        pytest.skip("this system's pages are huge, or stay anyway")
+    assert faults("keep") < 1000

@@ -136,6 +136,12 @@ def test_an_interim_answer_is_none(cuts: list[int]) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Type: a/b\nX-Evil: 1\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Type: a/b\rX-Evil: 1\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Type: a\0b\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nmore",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1_0\r\n\r\nabcdefghij",
         b"HTTP/1.1 abc\r\n\r\n",
         b"SSH-2.0-OpenSSH\r\n\r\n",
     ],
@@ -236,6 +242,29 @@ def test_a_kept_connection_that_the_server_closed_is_not_used_again() -> None:
     asyncio.run(story())
 
 
+def test_what_a_time_of_many_requests_leaves_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/many":
+            await gate.wait()
+        return web.Response()
+
+    async def story() -> None:
+        async with aiohttp_server(answer) as client:
+            many = [asyncio.create_task(client.ask("GET", "/many", {}, b"")) for _ in range(20)]
+            while len(client._all) < 20:
+                await asyncio.sleep(0)
+            gate.set()
+            await asyncio.gather(*many)
+            assert len(client._all) == 20
+            monkeypatch.setattr("mme.local.http1._IDLE_SECONDS", 0.05)
+            while len(client._all) > 1:
+                await client.ask("GET", "/one", {}, b"")
+
+    asyncio.run(story())
+
+
 def test_closing_ends_what_is_under_way() -> None:
     async def story() -> None:
         async with a_server(never_answers) as client:
@@ -281,7 +310,7 @@ def test_a_request_that_is_cancelled_takes_its_connection_along() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("sizes", [[], [1], [1, 2], [70_000], [70_000, 1, 600_000]])
+@pytest.mark.parametrize("sizes", [[], [1], [1, 2], [70_000], [70_000, 0, 1, 600_000, 0]])
 def test_a_body_in_pieces_arrives_whole(sizes: list[int]) -> None:
     body = Pieces([bytes([number + 1]) * size for number, size in enumerate(sizes)])
 
@@ -290,7 +319,9 @@ def test_a_body_in_pieces_arrives_whole(sizes: list[int]) -> None:
 
     async def story() -> None:
         async with aiohttp_server(answer) as client:
-            assert (await client.ask("POST", "/", {}, body)).body == bytes(body)
+            for _ in range(2):  # by the same connection
+                assert (await client.ask("POST", "/", {}, body)).body == bytes(body)
+            assert len(client._all) == 1
 
     asyncio.run(story())
     assert len(body) == len(bytes(body)) == sum(sizes)

@@ -120,6 +120,14 @@ class Bodies:
             path.unlink(missing_ok=True)
             raise
 
+    def sync(self) -> None:
+        """Have the disk know of the files that were written, and not of their content only."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
     def assign(self, buffer: object, name: str) -> None:
         """Say that a file holds what a buffer holds."""
         self._names[buffer] = name

@@ -137,6 +137,8 @@ def write_bodies(frozen: Frozen, bodies: Bodies) -> None:
             # moto computes an ETag without a lock, piece by piece: not while it may be doing so
             if new.key._value_buffer is new.buffer and new.key._etag is not None and not new.buffer.closed:
                 new.key._value_buffer = bodies.open(new.name)
+    if frozen.new:
+        bodies.sync()
 
 
 def thaw(pickle: bytes, bodies: Bodies) -> None:

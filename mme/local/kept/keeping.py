@@ -85,11 +85,20 @@ class Keeping:
         self._recorder.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Write what has changed, and end; best when no request is answered any more."""
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        """Write what has changed, and end; best when no request is answered any more.
+
+        Raises:
+            MmeError: it could not be written; what was written before stays.
+        """
         self._stopping.set()
         self._recorder.stop()
         changes.listeners.remove(self._recorder.changed)
+        if self._recorder.fault and kind is None:
+            raise MmeError(
+                f"the latest changes could not be kept in {self._folder}: {self._recorder.fault}",
+                hint="what was kept before is there; see that the disk has room and may be written",
+            )
 
     def describe(self) -> dict[str, object]:
         """For people and programs: where it is, when it was last written, why not since, and without what."""

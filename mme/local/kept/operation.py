@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO, Any, Final
 from urllib.parse import parse_qs
 
-_READING: Final = ("BatchGet", "Check", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Search")
+_READING: Final = re.compile("(BatchGet|Check|Describe|Filter|Get|Head|List|Lookup|Search)(?![a-z])")
 """How AWS names operations that change nothing."""
 _NOT_READING: Final = frozenset({"GetFederationToken", "GetSessionToken"})
 """They make credentials."""
@@ -27,7 +28,7 @@ def changes(method: str, operation: str | None) -> bool:
         return method not in {"GET", "HEAD", "OPTIONS"}
     if operation in _NOT_KEPT:
         return False
-    return operation in _NOT_READING or not operation.startswith(_READING)
+    return operation in _NOT_READING or not _READING.match(operation)
 
 
 def waits(operation: str | None) -> bool:

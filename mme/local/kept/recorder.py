@@ -32,7 +32,7 @@ class Recorder:
         self.fault: str | None = None
         """Why the state on the disk is older than it should be, in words; None where it is not."""
         self.saved: float | None = None
-        """When it was last written, in seconds since the epoch."""
+        """When the disk last held all of it, in seconds since the epoch."""
 
     def start(self) -> None:
         """Begin to save."""
@@ -47,6 +47,8 @@ class Recorder:
         self._stopping.set()
         self._changed.set()
         self._thread.join(_JOIN_SECONDS)
+        if self._thread.is_alive():
+            self.fault = f"it was not written within {_JOIN_SECONDS:g} s"
 
     def _run(self) -> None:
         unsaved = False

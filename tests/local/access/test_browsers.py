@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from mme.local.access.browsers import from_elsewhere
+from mme.local.access.browsers import foreign_name, from_elsewhere
 from mme.local.gateway import build_gateway
 
 
@@ -25,11 +25,44 @@ from mme.local.gateway import build_gateway
         {"Sec-Fetch-Site": "same-origin", "Host": "localhost:4747"},
         {"Sec-Fetch-Site": "none", "Host": "127.0.0.1:4747"},  # typed by a person
         {"Sec-Fetch-Site": "same-site", "Host": "bucket.localhost:4747"},
-        {"Host": "host.docker.internal:4747"},  # a program
     ],
 )
 def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> None:
     assert from_elsewhere(headers) is None
+    assert foreign_name(headers) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:4747",
+        "127.0.0.1:4747",
+        "[::1]:4747",
+        "192.168.0.7:4747",
+        "bucket.localhost:4747",
+        "host.docker.internal:4747",
+        "runtime:4747",  # of docker compose
+        "laptop.local",
+        "bucket.s3.amazonaws.com",
+    ],
+)
+def test_names_that_no_site_can_have_pass(host: str) -> None:
+    assert foreign_name({"Host": host}) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:4747",
+        "evil.example.",
+        "127.0.0.1.evil.example",
+        "a.[b",
+        "evilamazonaws.com",
+    ],
+)
+def test_names_that_a_site_may_have_do_not(host: str) -> None:
+    assert foreign_name({"Host": host}) == host
 
 
 @pytest.mark.parametrize(
@@ -43,11 +76,23 @@ def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> Non
         {"Origin": ""},
         {"Origin": "http://[half"},
         {"Sec-Fetch-Site": "cross-site", "Host": "localhost:4747"},
-        {"Sec-Fetch-Site": "same-origin", "Host": "evil.example:4747"},
     ],
 )
 def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
     assert from_elsewhere(headers) is not None
+
+
+@pytest.mark.parametrize("path", ["/", "/?Action=CreateStack", "/_mme/status"])
+def test_a_name_that_was_made_to_lead_here_reaches_nothing(path: str) -> None:
+    async def story() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            gateway = build_gateway(None, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
+            async with TestClient(TestServer(gateway)) as client:
+                answer = await client.get(path, headers={"Host": "evil.example:4747"})
+                assert answer.status == 403
+                assert "evil.example:4747" in await answer.text()
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,26 @@ def test_what_can_not_be_written_is_told_and_does_no_harm(
     assert b"after" in (folder / FILE).read_bytes()
 
 
+def test_an_end_that_can_not_write_says_so_and_keeps_what_was_there(
+    folder: Path, aws: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Keeping(folder):
+        aws("s3").create_bucket(Bucket="before")
+    kept = (folder / FILE).read_bytes()
+    cloud.reset()
+    keeping = Keeping(folder)
+    keeping.restore()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MmeError, match=r"could not be kept in .*No space left"), keeping:
+        aws("s3").create_bucket(Bucket="after")
+    assert (folder / FILE).read_bytes() == kept
+    with pytest.raises(ValueError, match="the first cause"), Keeping(folder):
+        raise ValueError("the first cause")
+
+
 @pytest.mark.parametrize("damage", ["file", "body", "code"])
 def test_a_state_that_can_not_be_read_is_one_clear_error_and_stays(
     folder: Path, aws: Client, damage: str, monkeypatch: pytest.MonkeyPatch

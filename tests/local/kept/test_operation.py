@@ -53,6 +53,8 @@ def test_a_body_is_left_as_it_was(body: bytes) -> None:
         ("POST", "SendMessage", True),
         ("POST", "DeleteMessage", True),
         ("POST", "NobodyKnows", True),
+        ("POST", "CheckoutLicense", True),
+        ("POST", "Listen", True),
         ("GET", "DeleteStack", True),
         ("POST", "DescribeStacks", False),
         ("POST", "ListModels", False),
