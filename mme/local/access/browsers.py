@@ -9,6 +9,7 @@ Sources: Fetch standard, "`Origin` header"; W3C, "Fetch Metadata Request Headers
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,7 +40,11 @@ def foreign_name(headers: Mapping[str, str]) -> str | None:
     Args:
         headers: of the request; names in any case.
     """
-    host = headers.get("Host", "")
+    return _foreign(headers.get("Host", ""))
+
+
+@lru_cache(maxsize=64)  # every request asks, by the same few names
+def _foreign(host: str) -> str | None:
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
