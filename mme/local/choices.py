@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from mme.errors import MmeError
-from mme.local.settings import DEFAULT_PORT, LocalSettings
-
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+from mme.local.settings import DEFAULT_PORT, THIS_MACHINE, LocalSettings
 
 
 def chosen_settings(**flags: float | str | Path | None) -> LocalSettings:
@@ -60,6 +57,6 @@ def named_port() -> int | None:
         return settings.port
     try:
         address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
-        return address.port if address.hostname in _THIS_MACHINE else None
+        return address.port if address.hostname in THIS_MACHINE else None
     except ValueError:
         return None

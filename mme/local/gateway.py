@@ -17,7 +17,6 @@ from mme.local.access.signature import Scope, scope_of
 from mme.local.call import Call
 from mme.local.cloud.account import DEFAULT_REGION
 from mme.local.dataplane import DataPlane
-from mme.local.large_answer import answer_body
 from mme.local.pieces import Body, Pieces
 from mme.local.wsgi import WsgiApplication, serve_wsgi
 
@@ -127,7 +126,7 @@ async def _invoke(
     except outcome.InvocationError as error:
         return _error(error, request_id)
     return web.Response(
-        body=answer_body(answered.reply.body),
+        body=answered.reply.body,
         headers={
             **answered.reply.headers,
             "Content-Type": answered.reply.content_type,

@@ -252,5 +252,6 @@ def _forgotten(reply: ContainerReply, target_model: str) -> bool:
 
     Triton 2.51 does so for a moment, seldom, while other models come and go; it has run nothing then.
     """
-    error = f'{{"error":"Request for unknown model: \'{target_model}\' is not found'
-    return reply.status == _BAD_REQUEST and reply.text.startswith(error)
+    if reply.status != _BAD_REQUEST:
+        return False
+    return reply.text.startswith(f'{{"error":"Request for unknown model: \'{target_model}\' is not found')

@@ -12,6 +12,8 @@ from mme.catalog import limits
 from mme.fleet import EvictionOrder, Placement
 
 DEFAULT_PORT = 4747
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+"""The names of where a runtime listens."""
 
 
 class LocalSettings(BaseSettings):

@@ -14,7 +14,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+from mme.local.settings import THIS_MACHINE
+
 _NO_SITES: Final = ("localhost", "internal", "local", "test", "amazonaws.com")
 """Under these nobody has a site whose name leads where they like (RFC 6761, RFC 6762; Docker, AWS)."""
 
@@ -63,4 +64,4 @@ def _is_here(origin: str) -> bool:
         host = urlsplit(origin).hostname or ""
     except ValueError:
         return False
-    return host in _THIS_MACHINE or host.endswith(".localhost")
+    return host in THIS_MACHINE or host.endswith(".localhost")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from mme.local.kept.disk import sync_folder
+
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
@@ -122,11 +124,7 @@ class Bodies:
 
     def sync(self) -> None:
         """Have the disk know of the files that were written, and not of their content only."""
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
 
     def assign(self, buffer: object, name: str) -> None:
         """Say that a file holds what a buffer holds."""

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from mme.local.kept.disk import sync_folder
+
 _FORMAT: Final = 1
 _LONGEST_LINE: Final = 4096
 
@@ -53,11 +55,7 @@ class StateFile:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)
 
     def read(self) -> bytes | None:
         """The pickle; None where nothing was ever kept.
