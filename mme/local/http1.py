@@ -14,15 +14,13 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from mme.local.http1_answer import Answer, AnswerReader
-from mme.local.pieces import Body, Pieces
+from mme.local.pieces import Body, send
 
 _CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 60.0
 """A connection that was idle for longer may have been closed by the server this very moment."""
 _READ_BYTES: Final = 64 * 1024
 """Of an answer at once, until it is known how long its body is."""
-_TOGETHER_BYTES: Final = 64 * 1024
-"""Up to this size head and body are sent as one piece: copying costs less than a system call."""
 
 
 class AnswerLostError(Exception):
@@ -178,10 +176,7 @@ class _Connection(asyncio.BufferedProtocol):
             raise AnswerLostError("the connection is closed")
         self._reader = AnswerReader()
         self._waiter = asyncio.get_running_loop().create_future()
-        if len(body) <= _TOGETHER_BYTES:
-            transport.write(head + bytes(body))
-        else:
-            transport.writelines([head, *(body.pieces if isinstance(body, Pieces) else (body,))])
+        send(transport, head, body)
         try:
             return await self._waiter
         finally:

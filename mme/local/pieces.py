@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
+_TOGETHER_BYTES: Final = 64 * 1024
+"""Up to this size head and body are sent as one piece: copying costs less than a system call."""
+
 
 class Pieces:
     """Bytes that do not lie together.
@@ -24,5 +30,19 @@ class Pieces:
         return b"".join(self.pieces)
 
 
-Body = bytes | Pieces
-"""A request's body; ``bytes`` of it lies together."""
+Body = bytes | bytearray | Pieces
+"""The body of a request or of an answer; only that of `Pieces` does not lie together."""
+
+
+def send(transport: asyncio.Transport, head: bytes, body: Body) -> None:
+    """Send a head and what belongs to it.
+
+    Args:
+        transport: of the connection.
+        head: with the empty line that ends it.
+        body: may be empty; not to be changed from now on.
+    """
+    if len(body) <= _TOGETHER_BYTES:
+        transport.write(head + (bytes(body) if isinstance(body, Pieces) else body))
+    else:
+        transport.writelines([head, *(body.pieces if isinstance(body, Pieces) else (body,))])

@@ -16,11 +16,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from aiohttp import web
-
 from mme.errors import MmeError
 from mme.local import state
 from mme.local.access.gatekeeper import Gatekeeper
+from mme.local.address import BACKLOG, serve
 from mme.local.cloud import application
 from mme.local.cloud.control_plane import DeployedContainer
 from mme.local.cloud.functions import deployed as deployed_functions
@@ -34,6 +33,7 @@ from mme.local.faults.middleware import fault_middleware
 from mme.local.faults.models import EndpointModels
 from mme.local.functions.poller import Poller
 from mme.local.gateway import build_gateway
+from mme.local.invoke_endpoint import InvokeEndpoint
 from mme.local.kept.folder import RuntimeFolder
 from mme.local.kept.keeping import Keeping
 from mme.local.logs import shorten
@@ -47,8 +47,6 @@ _CONTROL_PLANE_THREADS = 8
 _RECONCILE_SECONDS = 0.5
 _PORT_SECONDS = 1.0
 _PORT_POLL_SECONDS = 0.05
-_READ_BYTES = 1 << 20
-"""Of a request, before the gateway has the kernel hold the rest back, which costs two system calls."""
 
 
 async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], None]) -> None:
@@ -135,42 +133,30 @@ async def _serve(
         keeping or nullcontext(),
         ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor,
     ):
-        gateway = build_gateway(
-            data_plane,
-            embedded_aws,
-            executor,
-            describe,
-            Gatekeeper(enforce=settings.enforce_iam),
-            payload_bytes=settings.payload_bytes,
-            pages=page.routes(),
+        invoke_endpoint = InvokeEndpoint(
+            data_plane, Gatekeeper(enforce=settings.enforce_iam), payload_bytes=settings.payload_bytes
         )
+        gateway = build_gateway(invoke_endpoint, embedded_aws, executor, describe, pages=page.routes())
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
-        runner = web.AppRunner(
-            gateway,
-            access_log=None,
-            shutdown_timeout=2,
-            read_bufsize=_READ_BYTES,
-            auto_decompress=False,  # an object in S3 is what was sent, and so is a container's payload
-        )
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        beside = [
-            asyncio.create_task(_reconcile(data_plane, logs)),
-            asyncio.create_task(watch.run(data_plane.describe)),
-        ]
-        functions.start()
         try:
-            replace(here, ready=True).write()
-            ready(here)
-            await stop.wait()
+            async with serve(gateway, invoke_endpoint, listener):
+                beside = [
+                    asyncio.create_task(_reconcile(data_plane, logs)),
+                    asyncio.create_task(watch.run(data_plane.describe)),
+                ]
+                functions.start()
+                try:
+                    replace(here, ready=True).write()
+                    ready(here)
+                    await stop.wait()
+                finally:
+                    for task in beside:
+                        task.cancel()
+                    await asyncio.gather(*beside, return_exceptions=True)
+                    await page.close()
+                    await asyncio.to_thread(functions.stop)
+                    await data_plane.stop()
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            await page.close()
-            await asyncio.to_thread(functions.stop)
-            await data_plane.stop()
-            await runner.cleanup()
             await containers.close()
 
 
@@ -237,7 +223,7 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-        listener.listen(256)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

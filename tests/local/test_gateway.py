@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from mme.local import outcome
 from mme.local.call import Call, Invocation
 from mme.local.container import ContainerReply
 from mme.local.gateway import build_gateway
+from mme.local.invoke_endpoint import InvokeEndpoint
+from tests.local.addresses import address, nothing, run
 
 PLACE = outcome.Place("e", "eu-west-1", "210987654321")
 
@@ -36,23 +39,47 @@ class FakePlane:
         return Invocation(ContainerReply(200, b"\x00answer", "application/x-test", attributes), "AllTraffic")
 
 
-def ask(
-    plane: FakePlane,
-    path: str = "/endpoints/e/invocations",
-    content: bytes | AsyncIterator[bytes] = b"\x01body",
-    headers: dict[str, str] | None = None,
-) -> tuple[Any, bytes]:
-    async def story() -> tuple[Any, bytes]:
-        with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(plane, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
-            async with TestClient(TestServer(gateway)) as client:
-                reply = await client.post(path, data=content, headers=headers)
+Ask = Callable[..., tuple[Any, bytes]]
+
+
+@asynccontextmanager
+async def behind(plane: FakePlane) -> AsyncIterator[str]:
+    """The URL of a gateway with no front before it."""
+    with ThreadPoolExecutor(1) as executor:
+        gateway = build_gateway(InvokeEndpoint(plane), nothing, executor, dict)  # type: ignore[arg-type]
+        async with TestServer(gateway) as server:
+            yield f"http://127.0.0.1:{server.port}"
+
+
+@asynccontextmanager
+async def before(plane: FakePlane) -> AsyncIterator[str]:
+    """The URL of a whole address."""
+    async with address(plane) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(params=[before, behind])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Sends one request, and returns its answer and body: what the front answers, the gateway would too."""
+
+    def ask(
+        plane: FakePlane,
+        path: str = "/endpoints/e/invocations",
+        content: bytes | AsyncIterator[bytes] = b"\x01body",
+        headers: dict[str, str] | None = None,
+    ) -> tuple[Any, bytes]:
+        async def story() -> tuple[Any, bytes]:
+            async with request.param(plane) as url, ClientSession() as client:
+                reply = await client.post(f"{url}{path}", data=content, headers=headers)
                 return reply, await reply.read()
 
-    return asyncio.run(story())
+        found: tuple[Any, bytes] = run(story())
+        return found
+
+    return ask
 
 
-def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
+def test_an_answer_comes_back_as_bytes_with_the_variant(ask: Ask) -> None:
     plane = FakePlane()
     reply, body = ask(
         plane, headers={"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
@@ -62,7 +89,7 @@ def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
     assert reply.headers["x-Amzn-Invoked-Production-Variant"] == "AllTraffic"
     assert reply.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
     (call,) = plane.asked
-    assert (call.endpoint, call.target_model, call.body) == ("e", "a/b.tar.gz", b"\x01body")
+    assert (call.endpoint, call.target_model, bytes(call.body)) == ("e", "a/b.tar.gz", b"\x01body")
     assert call.headers == {"Content-Type": "application/json", "Accept": "*/*"}
     assert (call.region, call.request_id) == ("us-east-1", reply.headers["x-amzn-RequestId"])
 
@@ -79,7 +106,7 @@ class Echo(FakePlane):
 
 @pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3_000_000])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_bodies_of_every_size_go_both_ways(size: int, chunked: bool) -> None:
+def test_bodies_of_every_size_go_both_ways(ask: Ask, size: int, chunked: bool) -> None:
     sent = bytes(range(251)) * (size // 251 + 1)
     sent = sent[:size]
 
@@ -95,7 +122,7 @@ def test_bodies_of_every_size_go_both_ways(size: int, chunked: bool) -> None:
     assert len(plane.asked[0].body) == size
 
 
-def test_the_region_is_that_of_the_signature() -> None:
+def test_the_region_is_that_of_the_signature(ask: Ask) -> None:
     plane = FakePlane()
     scope = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, SignedHeaders=host"
     ask(plane, headers={"Authorization": scope})
@@ -111,7 +138,7 @@ def test_the_region_is_that_of_the_signature() -> None:
         (outcome.service_unavailable("why"), 503),
     ],
 )
-def test_errors_have_aws_names_and_statuses(error: outcome.InvocationError, status: int) -> None:
+def test_errors_have_aws_names_and_statuses(ask: Ask, error: outcome.InvocationError, status: int) -> None:
     reply, body = ask(FakePlane(error))
     assert reply.status == status
     assert reply.headers["x-amzn-ErrorType"] == error.name
@@ -126,7 +153,7 @@ def test_errors_have_aws_names_and_statuses(error: outcome.InvocationError, stat
         (0, "server", "INTERNAL_FAILURE_FROM_MODEL"),
     ],
 )
-def test_a_model_error_carries_the_original(status: int, kind: str, code: str) -> None:
+def test_a_model_error_carries_the_original(ask: Ask, status: int, kind: str, code: str) -> None:
     reply, body = ask(FakePlane(outcome.model_error(PLACE, status, "out of memory")))
     answer = json.loads(body)
     assert reply.headers["x-amzn-ErrorType"] == "ModelError"
@@ -142,7 +169,7 @@ def test_a_model_error_carries_the_original(status: int, kind: str, code: str) -
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(chunked: bool) -> None:
+def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(ask: Ask, chunked: bool) -> None:
     plane = FakePlane()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -155,14 +182,14 @@ def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(chunked:
     assert plane.asked == []
 
 
-def test_what_nobody_foresaw_is_an_internal_failure() -> None:
+def test_what_nobody_foresaw_is_an_internal_failure(ask: Ask) -> None:
     reply, body = ask(FakePlane(RuntimeError("oops")))
     assert reply.status == 500
     assert reply.headers["x-amzn-ErrorType"] == "InternalFailure"
     assert "oops" in json.loads(body)["Message"]
 
 
-def test_asynchronous_and_streaming_invocations_are_refused() -> None:
+def test_asynchronous_and_streaming_invocations_are_refused(ask: Ask) -> None:
     for verb in ("async-invocations", "invocations-response-stream"):
         reply, body = ask(FakePlane(), f"/endpoints/e/{verb}")
         assert reply.status == 400
@@ -177,7 +204,7 @@ def test_a_caller_that_goes_away_in_the_middle_of_its_body_is_no_failure_of_ours
 
     async def story() -> None:
         with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(plane, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
+            gateway = build_gateway(InvokeEndpoint(plane), nothing, executor, dict)  # type: ignore[arg-type]
             gone = asyncio.Event()
 
             @web.middleware

@@ -77,6 +77,12 @@ def scope_of(headers: Mapping[str, str]) -> Scope | None:
     return Scope(found.group(1), found.group(2)) if found else None
 
 
+def is_for_s3(headers: Mapping[str, str]) -> bool:
+    """Whether it is signed for S3, whatever its path looks like: a bucket may be called ``endpoints``."""
+    scope = scope_of(headers)
+    return scope is not None and scope.service == "s3"
+
+
 def signature_of(headers: Mapping[str, str]) -> Signature | None:
     """The request's signature; None where it has none that is whole."""
     found = _AUTHORIZATION.fullmatch(headers.get("Authorization", ""))

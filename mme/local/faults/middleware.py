@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from mme.errors import MmeError
-from mme.local.access.signature import scope_of
+from mme.local.access.signature import is_for_s3
 from mme.local.faults.board import FaultBoard
 from mme.local.faults.fault import FAULTS_PATH, Fault, FaultKind, kind_of
 
@@ -98,10 +98,8 @@ async def _cleared(board: FaultBoard, request: web.Request) -> web.StreamRespons
 
 
 def _is_for_s3(request: web.Request) -> bool:
-    scope = scope_of(request.headers)
-    if scope is not None:
-        return scope.service == "s3"
-    return "/s3/aws4_request" in request.query.get("X-Amz-Credential", "")  # a presigned URL
+    presigned = request.query.get("X-Amz-Credential", "")
+    return is_for_s3(request.headers) or "/s3/aws4_request" in presigned
 
 
 async def _by_s3(board: FaultBoard, request: web.Request, handler: _Handler) -> web.StreamResponse:

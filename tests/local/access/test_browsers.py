@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 
 from mme.local.access.browsers import foreign_name, from_elsewhere
-from mme.local.gateway import build_gateway
+from tests.local.addresses import address, run
 
 
 @pytest.mark.parametrize(
@@ -82,17 +80,23 @@ def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
     assert from_elsewhere(headers) is not None
 
 
-@pytest.mark.parametrize("path", ["/", "/?Action=CreateStack", "/_mme/status"])
-def test_a_name_that_was_made_to_lead_here_reaches_nothing(path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/?Action=CreateStack"),
+        ("GET", "/_mme/status"),
+        ("POST", "/endpoints/e/invocations"),
+    ],
+)
+def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: str) -> None:
     async def story() -> None:
-        with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(None, lambda *_: [b""], executor, dict)  # type: ignore[arg-type]
-            async with TestClient(TestServer(gateway)) as client:
-                answer = await client.get(path, headers={"Host": "evil.example:4747"})
-                assert answer.status == 403
-                assert "evil.example:4747" in await answer.text()
+        async with address() as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+            answer = await client.request(method, path, headers={"Host": "evil.example:4747"})
+            assert answer.status == 403
+            assert "evil.example:4747" in await answer.text()
 
-    asyncio.run(story())
+    run(story())
 
 
 @pytest.mark.parametrize(
@@ -116,13 +120,14 @@ def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, s
         return [b""]
 
     async def story() -> None:
-        with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(None, embedded_aws, executor, dict)  # type: ignore[arg-type]
-            async with TestClient(TestServer(gateway)) as client:
-                answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
-                assert answer.status == status
-                assert "Access-Control-Allow-Origin" not in answer.headers
-                assert (await client.post("/bucket")).status == 200
+        async with (
+            address(embedded_aws=embedded_aws) as port,
+            ClientSession(f"http://127.0.0.1:{port}") as client,
+        ):
+            answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
+            assert answer.status == status
+            assert "Access-Control-Allow-Origin" not in answer.headers
+            assert (await client.post("/bucket")).status == 200
 
-    asyncio.run(story())
+    run(story())
     assert asked == ["/bucket"]

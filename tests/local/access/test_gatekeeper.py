@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
-from aiohttp.test_utils import TestServer
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -21,7 +19,7 @@ from mme.local import cloud
 from mme.local.access.gatekeeper import Gatekeeper
 from mme.local.call import Call, Invocation
 from mme.local.container import ContainerReply
-from mme.local.gateway import build_gateway
+from tests.local.addresses import address, run
 
 
 class EveryModel:
@@ -42,18 +40,10 @@ def told(story: Callable[[str], None], *, enforce: bool = True) -> None:
     """Run a blocking story against a gateway on localhost."""
 
     async def serve() -> None:
-        with ThreadPoolExecutor(2) as executor:
-            gateway = build_gateway(
-                EveryModel(),  # type: ignore[arg-type]
-                cloud.application(),
-                executor,
-                dict,
-                Gatekeeper(enforce=enforce),
-            )
-            async with TestServer(gateway, host="localhost") as server:
-                await asyncio.to_thread(story, f"http://localhost:{server.port}")
+        async with address(EveryModel(), cloud.application(), Gatekeeper(enforce=enforce)) as port:
+            await asyncio.to_thread(story, f"http://localhost:{port}")
 
-    asyncio.run(serve())
+    run(serve())
 
 
 def client(

@@ -15,6 +15,7 @@ from aiohttp import ClientError, ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mme.local.gateway import build_gateway
+from mme.local.invoke_endpoint import InvokeEndpoint
 from mme.local.observability.page import server
 from tests.local.observability.page.a_runtime import FakeRuntime, a_request
 
@@ -35,7 +36,7 @@ def tell(runtime: FakeRuntime, story: Story) -> None:
         page = runtime.page()
         with ThreadPoolExecutor(1) as executor:
             gateway = build_gateway(
-                None,  # type: ignore[arg-type] # nothing is invoked
+                InvokeEndpoint(None),  # type: ignore[arg-type] # nothing is invoked
                 embedded_aws,
                 executor,
                 dict,
@@ -133,7 +134,7 @@ def test_viewers_are_let_go_at_the_end() -> None:
     async def run() -> None:
         page = runtime.page()
         with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(None, lambda *_: [], executor, dict, pages=page.routes())  # type: ignore[arg-type]
+            gateway = build_gateway(InvokeEndpoint(None), lambda *_: [], executor, dict, pages=page.routes())  # type: ignore[arg-type]
             async with TestClient(TestServer(gateway)) as client, client.get("/_mme/events") as answer:
                 await next_event(answer)
                 await page.close()

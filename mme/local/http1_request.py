@@ -1,0 +1,71 @@
+"""The head of one plain ``InvokeEndpoint``, as boto3 and most others send it.
+
+Source: RFC 9112, "HTTP/1.1".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from multidict import CIMultiDict
+
+from mme.local.access.browsers import foreign_name, from_elsewhere
+from mme.local.access.signature import is_for_s3
+
+BEGINNING: Final = b"POST /endpoints/"
+"""Of every invocation."""
+_HEAD: Final = re.compile(
+    rb"POST (/endpoints/([A-Za-z0-9-]+)/invocations) HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
+)
+_ODD: Final = ("Transfer-Encoding", "Expect", "Upgrade")
+"""What has an effect on the connection, or on how long the body is."""
+_MOST_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationHead:
+    """One head.
+
+    Attributes:
+        endpoint: its name.
+        path: as it was sent.
+        headers: all of them.
+        length: bytes of the body.
+    """
+
+    endpoint: str
+    path: str
+    headers: CIMultiDict[str]
+    length: int
+
+
+def plain_invocation(head: bytes) -> InvocationHead | None:
+    """What a head says; None where it is anything else than an ``InvokeEndpoint`` with nothing odd about it.
+
+    Odd is also what comes from a browser's page of another site: somebody else has to refuse it.
+
+    Args:
+        head: with the empty line that ends it.
+    """
+    found = _HEAD.fullmatch(head)
+    if found is None:
+        return None
+    path, endpoint, lines = found.groups()
+    headers: CIMultiDict[str] = CIMultiDict()
+    for line in lines.decode("utf-8", "surrogateescape").split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        headers.add(name, value.strip(" \t"))
+    lengths = headers.getall("Content-Length", ())
+    if len(lengths) != 1 or len(headers.getall("Host", ())) != 1 or any(name in headers for name in _ODD):
+        return None
+    (length,) = lengths
+    if not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS):
+        return None
+    if headers.get("Connection", "keep-alive").lower() != "keep-alive":
+        return None
+    if foreign_name(headers) or from_elsewhere(headers) or is_for_s3(headers):
+        return None
+    return InvocationHead(endpoint.decode(), path.decode(), headers, int(length))

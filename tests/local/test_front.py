@@ -1,0 +1,419 @@
+"""The front: plain invocations, and all that it leaves to the gateway behind it, on both kinds of loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import pytest
+import uvloop
+from aiohttp import ClientSession, web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mme.local import outcome
+from mme.local.call import Call, Invocation
+from mme.local.container import ContainerReply
+from mme.local.front import Front
+from mme.local.http1_answer import Answer, AnswerReader
+from mme.local.invoke_endpoint import InvokeEndpoint
+from tests.local.addresses import address, run
+
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> Loop:
+    return cast("Loop", request.param)
+
+
+class Echo:
+    """A data plane that answers with what it was asked, once it may."""
+
+    def __init__(self) -> None:
+        self.asked: list[Call] = []
+        self.answered = 0
+        self.may = asyncio.Event()
+        self.may.set()
+        self.begun = asyncio.Event()
+
+    async def invoke(self, call: Call) -> Invocation:
+        self.asked.append(call)
+        self.begun.set()
+        await self.may.wait()
+        self.answered += 1
+        if call.target_model == "bad":
+            raise outcome.model_not_ready("bad")
+        if call.target_model == "worse":
+            raise RuntimeError("oops")
+        return Invocation(ContainerReply(200, bytes(call.body), "application/x-test"), "AllTraffic")
+
+
+def written(body: bytes = b"", *headers: str, model: str = "m") -> bytes:
+    """One request."""
+    lines = [
+        "POST /endpoints/shop/invocations HTTP/1.1",
+        "Host: localhost:4747",
+        f"X-Amzn-SageMaker-Target-Model: {model}",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+
+
+async def answer(reader: asyncio.StreamReader) -> Answer:
+    """The next answer on a connection."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    found = AnswerReader()
+    whole = found.feed(head)
+    if whole is None:
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        whole = found.feed(await reader.readexactly(length))
+    assert whole is not None
+    return whole
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3_000_000])
+def test_a_plain_invocation_is_answered(loop: Loop, size: int) -> None:
+    sent = (bytes(range(251)) * (size // 251 + 1))[:size]
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            reader, writer = await connect(port)
+            for _ in range(3):
+                writer.write(written(sent))
+                found = await answer(reader)
+                assert (found.status, bytes(found.body)) == (200, sent)
+                assert found.headers["content-type"] == "application/x-test"
+                assert found.headers["x-amzn-invoked-production-variant"] == "AllTraffic"
+                assert parsedate_to_datetime(found.headers["date"]).tzinfo is not None
+                assert "server" not in found.headers, "the gateway answered it, not the front"
+            writer.close()
+        assert [len(call.body) for call in plane.asked] == [size] * 3
+        assert len({call.request_id for call in plane.asked}) == 3
+
+    run(story(), loop)
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "name"), [("bad", 429, "ModelNotReadyException"), ("worse", 500, "InternalFailure")]
+)
+def test_errors_are_answers_too(loop: Loop, model: str, status: int, name: str) -> None:
+    async def story() -> None:
+        async with address(Echo()) as port:
+            reader, writer = await connect(port)
+            writer.write(written(model=model) + written(b"next"))
+            found = await answer(reader)
+            assert (found.status, found.headers["x-amzn-errortype"]) == (status, name)
+            assert json.loads(found.body)["ErrorCode"] == name
+            assert (await answer(reader)).body == b"next"
+            writer.close()
+
+    run(story(), loop)
+
+
+ODD = {
+    "chunks": (
+        b"POST /endpoints/shop/invocations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"4\r\nbody\r\n0\r\n\r\n",
+        200,
+    ),
+    "HTTP/1.0": (written(b"body").replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
+    "closing": (written(b"body", "Connection: close"), 200),
+    "an escaped name": (written(b"body").replace(b"shop", b"sh%6Fp"), 200),
+    "two lengths": (written(b"body", "Content-Length: 9"), 400),
+    "a broken header": (written(b"body", "no colon"), 400),
+    "no HTTP": (b"\x16\x03\x01\x00\x00\r\n\r\n", 400),
+    "a page of another site": (written(b"body", "Origin: https://evil.example"), 403),
+    "too much": (written().replace(b"Content-Length: 0", b"Content-Length: 25000001"), 413),
+    "a head without end": (b"POST /endpoints/shop/invocations HTTP/1.1\r\nA: " + b"a" * 20_000, 400),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_odd_the_gateway_answers(loop: Loop, odd: str, at_once: bool) -> None:
+    request, status = ODD[odd]
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            reader, writer = await connect(port)
+            if at_once:
+                writer.write(written(b"first") + request)
+            else:
+                writer.write(written(b"first"))
+            assert (await answer(reader)).body == b"first"
+            if not at_once:
+                writer.write(request[:30])
+                await writer.drain()
+                writer.write(request[30:])
+            found = await answer(reader)
+            assert found.status == status
+            assert "server" in found.headers, "the front answered it, not the gateway"
+            if status == 200:
+                assert found.body == b"body"
+                assert plane.asked[-1].endpoint == "shop"
+            writer.close()
+
+    run(story(), loop)
+
+
+def test_one_that_waits_to_be_told_to_go_on_is_told(loop: Loop) -> None:
+    async def story() -> None:
+        async with address(Echo()) as port:
+            reader, writer = await connect(port)
+            head, _, body = written(b"body", "Expect: 100-continue").partition(b"\r\n\r\n")
+            writer.write(head + b"\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+            assert (await answer(reader)).body == b"body"
+            writer.close()
+
+    run(story(), loop)
+
+
+def test_a_bucket_that_is_called_endpoints_is_no_endpoint(loop: Loop) -> None:
+    def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [f"S3 {environ['PATH_INFO']}".encode()]
+
+    scope = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/s3/aws4_request, SignedHeaders=host"
+
+    async def story() -> None:
+        async with address(Echo(), embedded_aws) as port:
+            reader, writer = await connect(port)
+            writer.write(written(b"", f"Authorization: {scope}"))
+            assert (await answer(reader)).body == b"S3 /endpoints/shop/invocations"
+            writer.close()
+
+    run(story(), loop)
+
+
+def test_a_connection_may_ask_for_anything_in_turn(loop: Loop) -> None:
+    async def story() -> None:
+        async with address(Echo()) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+            for _ in range(3):
+                async with client.post("/endpoints/shop/invocations", data=b"x" * 200_000) as reply:
+                    assert await reply.read() == b"x" * 200_000
+                async with client.get("/_mme/status") as reply:
+                    assert reply.status == 200
+                async with client.put("/bucket/model", data=b"y" * 2_000_000) as reply:
+                    assert (reply.status, await reply.text()) == (404, "embedded AWS")
+
+    run(story(), loop)
+
+
+def test_a_large_request_behind_one_that_is_answered_waits_outside(loop: Loop) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may.clear()
+            reader, writer = await connect(port)
+            large = bytes(5_000_000)
+            writer.write(written(b"first") + written(large) + written(b"last"))
+            await plane.begun.wait()
+            plane.may.set()
+            assert [len((await answer(reader)).body) for _ in range(3)] == [5, len(large), 4]
+            writer.close()
+
+    run(story(), loop)
+
+
+def test_a_caller_that_does_not_read_holds_up_no_other(loop: Loop) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            slow_reader, slow = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            large = bytes(8_000_000)
+            slow.write(written(large) + written(b"next"))
+            await plane.begun.wait()
+            reader, writer = await connect(port)
+            for _ in range(20):
+                writer.write(written(b"quick"))
+                assert (await answer(reader)).body == b"quick"
+            assert len(plane.asked) == 21, "the next one waits until its answer can be sent"
+            head = await slow_reader.readuntil(b"\r\n\r\n")
+            assert f"Content-Length: {len(large)}".encode() in head
+            assert await slow_reader.readexactly(len(large)) == large
+            assert (await answer(slow_reader)).body == b"next"
+            slow.close()
+            writer.close()
+
+    run(story(), loop)
+
+
+def test_a_caller_that_leaves_in_the_middle_of_its_body_asked_nothing(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            _, writer = await connect(port)
+            writer.write(written(bytes(1000))[:-1])
+            await writer.drain()
+            writer.close()
+            reader, writer = await connect(port)
+            writer.write(written(b"whole"))
+            assert (await answer(reader)).body == b"whole"
+            writer.close()
+        assert [bytes(call.body) for call in plane.asked] == [b"whole"]
+
+    run(story(), loop)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_what_a_caller_that_left_asked_for_is_done(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may.clear()
+            reader, writer = await connect(port)
+            writer.write(written(b"gone") + written(b"never asked"))
+            await plane.begun.wait()
+            writer.transport.abort()
+            # Another one sees the first end: it is gone by then.
+            reader, other = await connect(port)
+            other.write(written(b"here"))
+            while len(plane.asked) < 2:
+                await asyncio.sleep(0)
+            plane.may.set()
+            assert (await answer(reader)).body == b"here"
+            other.close()
+        assert (plane.answered, len(plane.asked)) == (2, 2)
+
+    run(story(), loop)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_at_the_end_answers_under_way_are_sent_and_idle_connections_end(loop: Loop) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            idle, idle_writer = await connect(port)
+            idle_writer.write(written(b"one"))
+            await answer(idle)
+            plane.may.clear()
+            plane.begun.clear()
+            reader, writer = await connect(port)
+            writer.write(written(b"under way") + written(b"too late"))
+            await plane.begun.wait()
+            asyncio.get_running_loop().call_later(0.05, plane.may.set)
+        found = await answer(reader)
+        assert (found.body, found.headers["connection"]) == (b"under way", "close")
+        assert await reader.read() == b""
+        assert await idle.read() == b""
+        assert len(plane.asked) == 2
+        writer.close()
+        idle_writer.close()
+
+    run(story(), loop)
+
+
+def test_at_the_end_what_hangs_is_cut_off(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.local.address._SHUTDOWN_SECONDS", 0.05)
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may.clear()
+            reader, writer = await connect(port)
+            writer.write(written(b"hangs"))
+            await plane.begun.wait()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.close()
+
+    run(story(), loop)
+
+
+def test_idle_connections_end_after_a_while(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.local.front._SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("mme.local.front._IDLE_SECONDS", 0.1)
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may.clear()
+            reader, writer = await connect(port)
+            silent, silent_writer = await connect(port)
+            writer.write(written(b"slow"))
+            await plane.begun.wait()
+            assert await silent.read() == b"", "it never asked anything"
+            plane.may.set()
+            assert (await answer(reader)).body == b"slow", "it waited for its answer, and was not idle"
+            assert await reader.read() == b""
+            writer.close()
+            silent_writer.close()
+
+    run(story(), loop)
+
+
+class Wire(asyncio.Transport):
+    """What is written to a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+
+    def pause_reading(self) -> None:
+        """All comes as it comes."""
+
+    def resume_reading(self) -> None:
+        """All comes as it comes."""
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.binary(max_size=300), min_size=1, max_size=5),
+    st.lists(st.integers(1, 400), min_size=1, max_size=30),
+)
+def test_it_does_not_matter_how_requests_are_cut_on_their_way(bodies: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(written(body) for body in bodies)
+
+    async def story() -> None:
+        plane = Echo()
+        front = Front(InvokeEndpoint(plane), web.RequestHandler)  # type: ignore[arg-type] # not handed over
+        connection, wire = front(), Wire()
+        connection.connection_made(wire)
+        position, turn = 0, 0
+        while position < len(stream):
+            room = cast("memoryview", connection.get_buffer(-1))
+            count = min(len(room), cuts[turn % len(cuts)], len(stream) - position)
+            room[:count] = stream[position : position + count]
+            connection.buffer_updated(count)
+            position, turn = position + count, turn + 1
+            if turn % 3:
+                await asyncio.sleep(0)
+        while plane.answered < len(bodies):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await front.close(1)
+        assert [bytes(call.body) for call in plane.asked] == bodies
+        rest = bytes(wire.sent)
+        for body in bodies:
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK")
+            assert rest[: len(body)] == body
+            rest = rest[len(body) :]
+        assert rest == b""
+
+    run(story())
