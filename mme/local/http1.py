@@ -21,6 +21,10 @@ _IDLE_SECONDS: Final = 60.0
 """A connection that was idle for longer may have been closed by the server this very moment."""
 _READ_BYTES: Final = 64 * 1024
 """Of an answer at once, until it is known how long its body is."""
+_TRY_SECONDS: Final = 0.02
+"""For the answer to a tiny request."""
+_TRIES: Final = 3
+"""Connections that are tried before one is taken as it is."""
 
 
 class AnswerLostError(Exception):
@@ -33,11 +37,15 @@ class Http1Client:
     Args:
         host: an address; nothing is looked up.
         port: of the server.
+        tiny: what the server answers at once, to try connections with.
+        late: seconds after which an answer is the last one on its connection; None for no end.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tiny: str = "/ping", late: float | None = None) -> None:
         self._host = host
         self._port = port
+        self._late = late
+        self._tiny = self._head("GET", tiny, {}, b"")
         self._idle: deque[_Connection] = deque()  # the one that was used last is the last
         self._all: set[_Connection] = set()
         self._closed = False
@@ -54,6 +62,9 @@ class Http1Client:
         headers: Mapping[str, str],
         body: Body,
         seconds: float | None = None,
+        *,
+        tried: bool = False,
+        turn: asyncio.Lock | None = None,
     ) -> Answer:
         """Send one request and read its answer. Cancelling it ends the connection.
 
@@ -63,6 +74,8 @@ class Http1Client:
             headers: beside Host and Content-Length.
             body: may be empty.
             seconds: most time for it; None for no end.
+            tried: take a connection that answers a tiny request first.
+            turn: held until the request is sent.
 
         Raises:
             AnswerLostError: the connection ended first.
@@ -73,24 +86,24 @@ class Http1Client:
         head = self._head(method, path, headers, body)
         loop = asyncio.get_running_loop()
         deadline = None if seconds is None else loop.time() + seconds
-        connection = self._kept() or await self._connect(deadline)
-        # A timer of the loop's own: asyncio.timeout costs a tiny request ten times as much.
-        timer = None if deadline is None else loop.call_at(deadline, connection.too_late)
-        try:
-            answer = await connection.ask(head, body)
-        except BaseException:
-            connection.end()
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-        if connection.reusable and not self._closed:
-            connection.idle_since = loop.time()
+        if turn is None:
+            connection = await (self._tried(deadline) if tried else self._next(deadline))
+            answer = connection.send(head, body)
+        else:
+            async with turn:
+                connection = await (self._tried(deadline) if tried else self._next(deadline))
+                answer = connection.send(head, body)
+        sent = loop.time()
+        whole = await _whole(connection, answer, deadline)
+        now = loop.time()
+        late = self._late is not None and now - sent > self._late
+        if connection.reusable and not late and not self._closed:
+            connection.idle_since = now
             self._idle.append(connection)
             self._end_old()
         else:
             connection.end()
-        return answer
+        return whole
 
     def close(self) -> None:
         """End every connection; requests under way end with AnswerLostError."""
@@ -107,6 +120,23 @@ class Http1Client:
         if body or method != "GET":
             lines.append(f"Content-Length: {len(body)}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+    async def _next(self, deadline: float | None) -> _Connection:
+        return self._kept() or await self._connect(deadline)
+
+    async def _tried(self, deadline: float | None) -> _Connection:
+        """A connection that the server looks at now. What it does not look at is not used again."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_TRIES):
+            connection = await self._next(deadline)
+            try:
+                await _whole(connection, connection.send(self._tiny, b""), loop.time() + _TRY_SECONDS)
+            except (AnswerLostError, TimeoutError):
+                continue
+            if connection.reusable:
+                return connection
+            connection.end()
+        return await self._next(deadline)
 
     def _kept(self) -> _Connection | None:
         oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
@@ -140,6 +170,20 @@ class Http1Client:
         return connection
 
 
+async def _whole(connection: _Connection, answer: asyncio.Future[Answer], deadline: float | None) -> Answer:
+    """The answer, at most until a time of the loop; where it does not come, the connection ends."""
+    # A timer of the loop's own: asyncio.timeout costs a tiny request ten times as much.
+    timer = None if deadline is None else answer.get_loop().call_at(deadline, connection.too_late)
+    try:
+        return await answer
+    except BaseException:
+        connection.end()
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
 class _Connection(asyncio.BufferedProtocol):
     """One request at a time.
 
@@ -170,17 +214,15 @@ class _Connection(asyncio.BufferedProtocol):
             and transport.get_write_buffer_size() == 0
         )
 
-    async def ask(self, head: bytes, body: Body) -> Answer:
-        transport = self._transport
-        if transport is None:
-            raise AnswerLostError("the connection is closed")
+    def send(self, head: bytes, body: Body) -> asyncio.Future[Answer]:
+        """Send one request; what is returned gets its answer, or AnswerLostError."""
         self._reader = AnswerReader()
-        self._waiter = asyncio.get_running_loop().create_future()
-        send(transport, head, body)
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = answer = asyncio.get_running_loop().create_future()
+        if self._transport is None:
+            answer.set_exception(AnswerLostError("the connection is closed"))
+        else:
+            send(self._transport, head, body)
+        return answer
 
     def too_late(self) -> None:
         """Have the request under way end with TimeoutError."""

@@ -17,6 +17,8 @@ from mme.local.invoke_endpoint import InvokeEndpoint
 from mme.local.runtime import listening_socket
 from mme.local.wsgi import WsgiApplication
 
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
 
 def nothing(_: Any, start_response: Any) -> list[bytes]:
     """An embedded AWS that has nothing."""
@@ -41,7 +43,7 @@ async def address(
             yield port
 
 
-def run(story: Coroutine[Any, Any, Any], loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> Any:
+def run(story: Coroutine[Any, Any, Any], loop: Loop | None = None) -> Any:
     """Run a story on a loop of its own, with an end."""
     with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(asyncio.wait_for(story, 60))

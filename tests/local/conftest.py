@@ -1,14 +1,18 @@
-"""A running local runtime for the slow tests."""
+"""A running local runtime for the slow tests; event loops for the others."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
+import uvloop
 
 from mme.local import launcher
 from mme.local.settings import LocalSettings
 from mme.local.triton.wheel import why_not_here
+from tests.local.addresses import Loop
 from tests.local.deployed import Endpoint, Runtime
 
 
@@ -30,3 +34,9 @@ def endpoint(runtime: Runtime) -> Iterator[Endpoint]:
     endpoint = Endpoint(runtime)
     yield endpoint
     endpoint.delete()
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> Loop:
+    """Both kinds of event loop."""
+    return cast("Loop", request.param)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import pytest
-import uvloop
 from aiohttp import ClientSession, web
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,14 +19,7 @@ from mme.local.container import ContainerReply
 from mme.local.front import Front
 from mme.local.http1_answer import Answer, AnswerReader
 from mme.local.invoke_endpoint import InvokeEndpoint
-from tests.local.addresses import address, run
-
-Loop = Callable[[], asyncio.AbstractEventLoop]
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def loop(request: pytest.FixtureRequest) -> Loop:
-    return cast("Loop", request.param)
+from tests.local.addresses import Loop, address, run
 
 
 class Echo:
