@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 
 from mme.errors import MmeError
 from mme.local.choices import chosen_settings
 from mme.local.event_loop import serve
-from mme.local.launcher import TIED
+from mme.local.launcher import LISTENER, TIED
 from mme.local.runtime import run
 from mme.local.state import RuntimeState
 
@@ -26,11 +27,22 @@ def main() -> int:
     if TIED in sys.argv[1:]:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     try:
-        serve(run(chosen_settings(), ready))
+        serve(run(chosen_settings(), ready, _listener(sys.argv[1:])))
     except MmeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     return 0
+
+
+def _listener(arguments: list[str]) -> socket.socket | None:
+    """The socket that whoever started this process has bound for it."""
+    for argument in arguments:
+        if argument.startswith(LISTENER):
+            listener = socket.socket(fileno=int(argument.removeprefix(LISTENER)))
+            listener.setblocking(False)
+            listener.set_inheritable(False)
+            return listener
+    return None
 
 
 def _end_with_standard_input() -> None:

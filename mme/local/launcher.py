@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 from urllib.error import URLError
 
 from mme.errors import MmeError
@@ -23,6 +25,8 @@ _STATUS_SECONDS = 5.0
 _LOG_LINES = 15
 TIED = "--tied"
 """Argument of ``python -m mme.local``: stop at the end of the standard input."""
+LISTENER = "--listener="
+"""Argument of ``python -m mme.local``, with a file descriptor: listen on this socket."""
 _tied: dict[int, subprocess.Popen[bytes]] = {}
 """By port: each holds the pipe whose end is that of its runtime."""
 _ERROR = "error: "
@@ -43,25 +47,14 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
     from mme.local.runtime import listening_socket
 
     state.running()  # removes what killed ones left
-    with listening_socket(settings.port) as probe:  # the same clear error as in the foreground
-        port = int(probe.getsockname()[1])
-    folder = state.state_root() / str(port)
-    folder.mkdir(parents=True, exist_ok=True)
-    variables = {
-        f"MME_LOCAL_{name.upper()}": str(value)
-        for name, value in settings.model_dump(mode="json").items()
-        if value is not None
-    } | {"MME_LOCAL_PORT": str(port)}
-    # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
-    with (folder / "runtime.log").open("w+b") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mme.local", *([TIED] if tied else [])],
-            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=os.environ | variables,
-            start_new_session=True,
-        )
+    with contextlib.ExitStack() as opened:
+        with listening_socket(settings.port) as listener:  # the same clear error as in the foreground
+            port = int(listener.getsockname()[1])
+            folder = state.state_root() / str(port)
+            folder.mkdir(parents=True, exist_ok=True)
+            # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
+            log = opened.enter_context((folder / "runtime.log").open("w+b"))
+            process = _begin(settings, listener, log, tied)
         try:
             here = _until_ready(process, port, seconds)
         except BaseException:
@@ -79,6 +72,27 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
         raise own
     reason = "did not come up" if in_time else f"was not up within {seconds:g} s"
     raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(said) if said else ""))
+
+
+def _begin(
+    settings: LocalSettings, listener: socket.socket, log: IO[bytes], tied: bool
+) -> subprocess.Popen[bytes]:
+    """Start the process. It gets the socket: a port that was only found free could be another's by then."""
+    variables = {
+        f"MME_LOCAL_{name.upper()}": str(value)
+        for name, value in settings.model_dump(mode="json").items()
+        if value is not None
+    } | {"MME_LOCAL_PORT": str(listener.getsockname()[1])}
+    inherited = listener.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-m", "mme.local", f"{LISTENER}{inherited}", *([TIED] if tied else [])],
+        stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=os.environ | variables,
+        pass_fds=[inherited],
+        start_new_session=True,
+    )
 
 
 def _own_error(said: list[str]) -> MmeError | None:

@@ -49,24 +49,29 @@ _PORT_SECONDS = 1.0
 _PORT_POLL_SECONDS = 0.05
 
 
-async def run(settings: LocalSettings, ready: Callable[[state.RuntimeState], None]) -> None:
+async def run(
+    settings: LocalSettings,
+    ready: Callable[[state.RuntimeState], None],
+    listener: socket.socket | None = None,
+) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; everything that was started is stopped on the way out.
 
     Args:
         settings: port, budgets, time limits.
         ready: called once, when the address answers.
+        listener: bound to the port of the settings; one is opened by default.
 
     Raises:
         MmeError: the port is in use, or Triton can't run here.
     """
     state.running()  # removes what killed ones left
-    with listening_socket(settings.port) as listener:
-        port = int(listener.getsockname()[1])
+    with listener or listening_socket(settings.port) as bound:
+        port = int(bound.getsockname()[1])
         with _workdir(settings, port) as (workdir, keeping):
             here = state.own_state(port, workdir, kept=keeping is not None)
             try:
                 here.write()
-                await _serve(settings, listener, here, keeping, ready)
+                await _serve(settings, bound, here, keeping, ready)
             finally:
                 here.remove()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -79,4 +81,32 @@ def test_an_interrupted_start_leaves_nothing(root: Path, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         launcher.start_detached(LocalSettings(port=0))
     assert set(psutil.Process().children()) == before
+    assert left(root) == []
+
+
+def test_a_runtime_gets_a_bound_socket_so_that_nobody_takes_its_port(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports: list[int] = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str], **how: Any) -> None:
+            said = [word for word in command if word.startswith(launcher.LISTENER)]
+            descriptor = int(said[0].removeprefix(launcher.LISTENER))
+            assert how["pass_fds"] == [descriptor]
+            with socket.socket(fileno=os.dup(descriptor)) as bound:
+                ports.append(bound.getsockname()[1])
+            assert how["env"]["MME_LOCAL_PORT"] == str(ports[-1])
+            super().__init__(command, **how)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    here = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert [here.port] == ports
+        assert launcher.ask_status(here)["pid"] == here.pid
+        process = psutil.Process(here.pid)
+        listening = [one for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+        assert [(one.laddr.ip, one.laddr.port) for one in listening] == [("127.0.0.1", here.port)]
+    finally:
+        launcher.stop(here.port)
     assert left(root) == []
