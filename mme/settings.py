@@ -13,6 +13,8 @@ from mme.errors import MmeError
 LOCAL_ENVIRONMENT: Final = "local"
 LOCAL_PORT: Final = 4747
 LOCAL_REGION: Final = "us-east-1"
+THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts of an address that leads here."""
 
 _NAME_FORM: Final = "it is letters, digits and dashes, and begins with a letter"
 _FORMS: Final = {

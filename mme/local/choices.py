@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from mme.errors import MmeError
-from mme.local.settings import DEFAULT_PORT, THIS_MACHINE, LocalSettings
+from mme.local.settings import LocalSettings
+from mme.settings import LOCAL_PORT, THIS_MACHINE
 
 
 def chosen_settings(**flags: float | str | Path | None) -> LocalSettings:
@@ -40,7 +41,7 @@ def chosen_port(flag: int | None) -> int:
     if flag is not None:
         return flag
     named = named_port()
-    return DEFAULT_PORT if named is None else named
+    return LOCAL_PORT if named is None else named
 
 
 def named_port() -> int | None:

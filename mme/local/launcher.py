@@ -17,7 +17,8 @@ from urllib.error import URLError
 
 from mme.errors import MmeError
 from mme.local import state
-from mme.local.settings import DEFAULT_PORT, LocalSettings
+from mme.local.settings import LocalSettings
+from mme.settings import LOCAL_PORT
 
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
@@ -139,7 +140,7 @@ def find(port: int) -> state.RuntimeState:
     here = state.read_state(port)
     if here is None or not here.alive():
         others = ", ".join(f"--port {other.port}" for other in state.running())
-        at = "" if port == DEFAULT_PORT else f" --port {port}"
+        at = "" if port == LOCAL_PORT else f" --port {port}"
         raise MmeError(
             f"no local runtime runs on port {port}",
             hint=f"name one that runs: {others}" if others else f"start one: mme local up --detach{at}",

@@ -10,10 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.catalog import limits
 from mme.fleet import EvictionOrder, Placement
-
-DEFAULT_PORT = 4747
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-"""The names of where a runtime listens."""
+from mme.settings import LOCAL_PORT
 
 
 class LocalSettings(BaseSettings):
@@ -45,7 +42,7 @@ class LocalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid", allow_inf_nan=False)
 
-    port: int = Field(DEFAULT_PORT, ge=0, le=65535)
+    port: int = Field(LOCAL_PORT, ge=0, le=65535)
     memory_mib: float = Field(1024, gt=0)
     weight_factor: float = Field(1.5, gt=0)
     disk_mib: float = Field(8192, gt=0)

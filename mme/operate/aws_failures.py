@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from mme.errors import MmeError
-from mme.settings import LOCAL_PORT
+from mme.settings import LOCAL_PORT, THIS_MACHINE
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 _REFUSED_KEYS = (
@@ -29,8 +29,6 @@ _THROTTLED = (
     "TooManyRequestsException",
 )
 """What botocore's standard retries take for throttling, but for what some services say of a quota."""
-
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError | None:
@@ -94,7 +92,7 @@ def _of_no_aws(error: BaseException) -> bool:
 def _unreachable(error: Exception) -> MmeError:
     url = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
     parts = urlsplit(url)
-    if parts.hostname in _LOCAL_HOSTS:
+    if parts.hostname in THIS_MACHINE:
         return MmeError(
             f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime is not up there",
             hint="start it: mme local up --detach" + _port_option(parts.port),

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from mme.local.settings import THIS_MACHINE
+from mme.settings import THIS_MACHINE
 
 _NO_SITES: Final = ("localhost", "internal", "local", "test", "amazonaws.com")
 """Under these nobody has a site whose name leads where they like (RFC 6761, RFC 6762; Docker, AWS)."""

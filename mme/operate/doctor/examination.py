@@ -22,11 +22,11 @@ from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from mme.operate.doctor.role import check_role
 from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoint
+from mme.settings import THIS_MACHINE
 
 CHECKS: Final = ("credentials", "stack", "endpoint", "bucket", "role", "image", "quotas", "log", "archives")
 """Every check, in the order they are shown."""
 
-_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 _DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 
 
@@ -112,7 +112,7 @@ def _admit(clients: AwsClients, discover: Callable[[], Deployment], patient: lis
     deployment = discover()
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
     host = urlsplit(clients.settings.aws_url or "").hostname
-    local = clients.settings.is_local or host in _LOCAL_HOSTS
+    local = clients.settings.is_local or host in THIS_MACHINE
     patient.append(Patient(clients, deployment, endpoint, _role_arn(clients, endpoint), local))
     return []
 
