@@ -9,23 +9,19 @@ Source: RFC 9112, "HTTP/1.1".
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, cast
 
-from mme.local.http1_request import BEGINNING, InvocationHead, plain_invocation
+from mme.local.http1_request import InvocationHead, plain_invocation
 from mme.local.http_answer import HttpAnswer
 from mme.local.invoke_endpoint import InvokeEndpoint
 from mme.local.pieces import send
 
-log = logging.getLogger(__name__)
-
 _READ_BYTES: Final = 64 * 1024
-"""At once, until it is known how long a body is."""
-_MOST_HEAD_BYTES: Final = 16 * 1024
+"""At once, until it is known how long a body is. Windows reads as much: less would be filled twice."""
 _IDLE_SECONDS: Final = 3600.0
 _SWEEP_SECONDS: Final = 60.0
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -45,6 +41,8 @@ class Front:
         # One for all: what is read is taken from it before anything else is read.
         self.buffer: Final = bytearray(_READ_BYTES)
         self.connections: Final[set[_Connection]] = set()
+        self.answers: Final[set[asyncio.Task[None]]] = set()
+        self.closed = False
         self._date = (0, "")
         self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
@@ -58,10 +56,12 @@ class Front:
         Args:
             seconds: most time for them.
         """
+        self.closed = True
         self._sweeper.cancel()
-        answers = [answer for one in list(self.connections) if (answer := one.last()) is not None]
-        if answers:
-            _, late = await asyncio.wait(answers, timeout=seconds)
+        for one in list(self.connections):
+            one.last()
+        if self.answers:
+            _, late = await asyncio.wait(self.answers, timeout=seconds)
             for answer in late:
                 answer.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -92,7 +92,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._front = front
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._came = b""  # and is not taken yet: of a head, or behind a request that is being answered
+        self._came = b""  # and is not taken yet, behind a request that is being answered
         self._head: InvocationHead | None = None
         self._body = bytearray()
         self._missing = 0
@@ -102,21 +102,23 @@ class _Connection(asyncio.BufferedProtocol):
         self._last = False
         self._idle_since = self._loop.time()
 
-    def last(self) -> asyncio.Task[None] | None:
-        """Have no request after the one that is being answered, which is returned."""
+    def last(self) -> None:
+        """Have no request after the one that is being answered."""
         self._last = True
         if self._answer is None and self._transport is not None:
             self._transport.close()
-        return self._answer
 
     def end_if_idle_since(self, oldest: float) -> None:
-        """End it where nothing has come since."""
-        if self._answer is None and self._idle_since < oldest and self._transport is not None:
+        """End it where it has waited for a request since."""
+        waits = self._answer is None and not self._missing
+        if waits and self._idle_since < oldest and self._transport is not None:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._front.connections.add(self)
+        if self._front.closed:
+            self.last()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         """Where the next bytes go: of a body right to their place."""
@@ -137,13 +139,9 @@ class _Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _take(self) -> None:
-        """Begin with what came."""
+        """Begin with what came: a whole head, from all who send it in one piece."""
         came = self._came
         end = came.find(b"\r\n\r\n") + 4
-        if end < 4:
-            if len(came) > _MOST_HEAD_BYTES or not (came.startswith(BEGINNING) or BEGINNING.startswith(came)):
-                self._hand_over()
-            return
         head = plain_invocation(came[:end])
         if head is None or head.length > self._front.invoke_endpoint.payload_bytes:
             self._hand_over()
@@ -160,13 +158,12 @@ class _Connection(asyncio.BufferedProtocol):
         self._missing = whole - len(came)
 
     def _hand_over(self) -> None:
-        transport, came = self._transport, self._came
+        transport, self._transport = self._transport, None
+        came, self._came = self._came, b""
         if transport is None:
             return
         self._front.connections.discard(self)
-        self._transport = None
         protocol = self._front.otherwise()
-        transport.pause_reading()  # uvloop looks at the kind of protocol when it begins to read
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         transport.resume_reading()
@@ -174,7 +171,9 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _begin(self, head: InvocationHead, body: bytes | bytearray) -> None:
         self._head, self._body = None, bytearray()
-        self._answer = self._loop.create_task(self._answered(head, body))
+        self._answer = answer = self._loop.create_task(self._answered(head, body))
+        self._front.answers.add(answer)
+        answer.add_done_callback(self._front.answers.discard)
 
     async def _answered(self, head: InvocationHead, body: bytes | bytearray) -> None:
         """Send the answer, also to a caller that left: what it asked for is done all the same."""
@@ -208,14 +207,14 @@ class _Connection(asyncio.BufferedProtocol):
             transport.close()
             return
         self._idle_since = self._loop.time()
-        paused, self._paused = self._paused, False
         if self._came:
             self._take()
-        if paused and self._transport is not None:
+        if self._paused and self._transport is not None and len(self._came) <= _READ_BYTES:
+            self._paused = False
             transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """The caller does not read: nothing of it is read until it does."""
+        """The caller does not read: no other request of it begins until it does."""
         self._drained = asyncio.Event()
 
     def resume_writing(self) -> None:

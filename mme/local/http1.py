@@ -21,7 +21,7 @@ _IDLE_SECONDS: Final = 60.0
 """A connection that was idle for longer may have been closed by the server this very moment."""
 _READ_BYTES: Final = 64 * 1024
 """Of an answer at once, until it is known how long its body is."""
-_TRY_SECONDS: Final = 0.02
+_TRY_SECONDS: Final = 0.05
 """For the answer to a tiny request."""
 _TRIES: Final = 3
 """Connections that are tried before one is taken as it is."""
@@ -49,11 +49,6 @@ class Http1Client:
         self._idle: deque[_Connection] = deque()  # the one that was used last is the last
         self._all: set[_Connection] = set()
         self._closed = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether no more requests can be sent."""
-        return self._closed
 
     async def ask(
         self,
@@ -90,7 +85,7 @@ class Http1Client:
             connection = await (self._tried(deadline) if tried else self._next(deadline))
             answer = connection.send(head, body)
         else:
-            async with turn:
+            async with asyncio.timeout_at(deadline), turn:
                 connection = await (self._tried(deadline) if tried else self._next(deadline))
                 answer = connection.send(head, body)
         sent = loop.time()

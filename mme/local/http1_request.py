@@ -14,13 +14,13 @@ from multidict import CIMultiDict
 from mme.local.access.browsers import foreign_name, from_elsewhere
 from mme.local.access.signature import is_for_s3
 
-BEGINNING: Final = b"POST /endpoints/"
-"""Of every invocation."""
 _HEAD: Final = re.compile(
     rb"POST (/endpoints/([A-Za-z0-9-]+)/invocations) HTTP/1\.1\r\n"
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n"
 )
-_ODD: Final = ("Transfer-Encoding", "Expect", "Upgrade")
+_MOST_BYTES: Final = 8190
+"""A whole server takes no longer line."""
+_ODD: Final = ("Transfer-Encoding", "Expect", "Upgrade", "Proxy-Connection")
 """What has an effect on the connection, or on how long the body is."""
 _MOST_DIGITS: Final = 12
 
@@ -32,7 +32,7 @@ class InvocationHead:
     Attributes:
         endpoint: its name.
         path: as it was sent.
-        headers: all of them.
+        headers: all of them, none twice.
         length: bytes of the body.
     """
 
@@ -51,21 +51,21 @@ def plain_invocation(head: bytes) -> InvocationHead | None:
         head: with the empty line that ends it.
     """
     found = _HEAD.fullmatch(head)
-    if found is None:
+    if found is None or len(head) > _MOST_BYTES:
         return None
     path, endpoint, lines = found.groups()
     headers: CIMultiDict[str] = CIMultiDict()
     for line in lines.decode("utf-8", "surrogateescape").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
-        headers.add(name, value.strip(" \t"))
-    lengths = headers.getall("Content-Length", ())
-    if len(lengths) != 1 or len(headers.getall("Host", ())) != 1 or any(name in headers for name in _ODD):
+        if name in headers:  # which of them counts is for somebody else to say
+            return None
+        headers[name] = value.strip(" \t")
+    length = headers.get("Content-Length", "")
+    if not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS) or "Host" not in headers:
         return None
-    (length,) = lengths
-    if not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS):
+    keeps = headers.get("Connection", "keep-alive").lower() == "keep-alive"
+    if not keeps or any(name in headers for name in _ODD):
         return None
-    if headers.get("Connection", "keep-alive").lower() != "keep-alive":
-        return None
-    if foreign_name(headers) or from_elsewhere(headers) or is_for_s3(headers):
+    if foreign_name(headers) is not None or from_elsewhere(headers) is not None or is_for_s3(headers):
         return None
     return InvocationHead(endpoint.decode(), path.decode(), headers, int(length))

@@ -13,14 +13,13 @@ class Pieces:
     """Bytes that do not lie together.
 
     Args:
-        pieces: in their order; empty ones are left out.
+        pieces: in their order.
     """
 
     __slots__ = ("_size", "pieces")
 
     def __init__(self, pieces: list[bytes]) -> None:
-        # asyncio's own loop, of Python 3.12 and 3.13, never gets done with writing an empty one
-        self.pieces = [piece for piece in pieces if piece]
+        self.pieces = pieces
         self._size = sum(map(len, pieces))
 
     def __len__(self) -> int:
@@ -45,4 +44,6 @@ def send(transport: asyncio.Transport, head: bytes, body: Body) -> None:
     if len(body) <= _TOGETHER_BYTES:
         transport.write(head + (bytes(body) if isinstance(body, Pieces) else body))
     else:
-        transport.writelines([head, *(body.pieces if isinstance(body, Pieces) else (body,))])
+        # Not writelines: early releases of Python 3.12 and 3.13 do not pause the protocol then.
+        for piece in (head, *(body.pieces if isinstance(body, Pieces) else (body,))):
+            transport.write(piece)

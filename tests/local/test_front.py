@@ -121,6 +121,11 @@ ODD = {
     "HTTP/1.0": (written(b"body").replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
     "closing": (written(b"body", "Connection: close"), 200),
     "an escaped name": (written(b"body").replace(b"shop", b"sh%6Fp"), 200),
+    "lines that end in a feed": (b"POST /endpoints/shop/invocations HTTP/1.1\nHost: localhost\n\n", 400),
+    "no site": (written(b"body", "Origin: "), 403),
+    "going on, and closing": (written(b"body", "Connection: keep-alive", "Connection: close"), 200),
+    "a large head": (written(b"body", f"A: {'a' * 7000}", f"B: {'b' * 7000}"), 200),
+    "a header twice": (written(b"body", "Accept: a", "Accept: b"), 200),
     "two lengths": (written(b"body", "Content-Length: 9"), 400),
     "a broken header": (written(b"body", "no colon"), 400),
     "no HTTP": (b"\x16\x03\x01\x00\x00\r\n\r\n", 400),
@@ -310,6 +315,21 @@ def test_at_the_end_answers_under_way_are_sent_and_idle_connections_end(loop: Lo
     run(story(), loop)
 
 
+def test_at_the_end_what_a_caller_that_left_asked_for_is_done_too(loop: Loop) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may.clear()
+            _, writer = await connect(port)
+            writer.write(written(b"gone"))
+            await plane.begun.wait()
+            writer.transport.abort()
+            asyncio.get_running_loop().call_later(0.1, plane.may.set)
+        assert plane.answered == 1
+
+    run(story(), loop)
+
+
 def test_at_the_end_what_hangs_is_cut_off(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme.local.address._SHUTDOWN_SECONDS", 0.05)
 
@@ -339,8 +359,16 @@ def test_idle_connections_end_after_a_while(loop: Loop, monkeypatch: pytest.Monk
             silent, silent_writer = await connect(port)
             writer.write(written(b"slow"))
             await plane.begun.wait()
+            uploading, uploading_writer = await connect(port)
+            upload = written(bytes(1000))
+            uploading_writer.write(upload[:-1])
             assert await silent.read() == b"", "it never asked anything"
+            reader_of_time, _ = await connect(port)
+            assert await reader_of_time.read() == b"", "it came after the upload began"
             plane.may.set()
+            uploading_writer.write(upload[-1:])
+            assert (await answer(uploading)).body == bytes(1000), "it had not waited for a request"
+            uploading_writer.close()
             assert (await answer(reader)).body == b"slow", "it waited for its answer, and was not idle"
             assert await reader.read() == b""
             writer.close()
@@ -349,12 +377,38 @@ def test_idle_connections_end_after_a_while(loop: Loop, monkeypatch: pytest.Monk
     run(story(), loop)
 
 
+@settings(max_examples=40)
+@given(
+    st.lists(st.binary(max_size=300), min_size=1, max_size=5),
+    st.lists(st.integers(1, 400), min_size=1, max_size=30),
+)
+def test_it_does_not_matter_how_requests_are_cut_on_their_way(bodies: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(written(body) for body in bodies)
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            reader, writer = await connect(port)
+            position, turn = 0, 0
+            while position < len(stream):
+                end = position + cuts[turn % len(cuts)]
+                writer.write(stream[position:end])
+                await writer.drain()
+                position, turn = end, turn + 1
+            assert [(await answer(reader)).body for _ in bodies] == bodies
+            writer.close()
+        assert [bytes(call.body) for call in plane.asked] == bodies
+
+    run(story())
+
+
 class Wire(asyncio.Transport):
-    """What is written to a connection."""
+    """A connection of which all is known."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent = bytearray()
+        self.paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.sent += data
@@ -366,45 +420,49 @@ class Wire(asyncio.Transport):
         """Nobody looks at it any more."""
 
     def pause_reading(self) -> None:
-        """All comes as it comes."""
+        self.paused = True
 
     def resume_reading(self) -> None:
-        """All comes as it comes."""
+        self.paused = False
 
 
-@settings(max_examples=60)
-@given(
-    st.lists(st.binary(max_size=300), min_size=1, max_size=5),
-    st.lists(st.integers(1, 400), min_size=1, max_size=30),
-)
-def test_it_does_not_matter_how_requests_are_cut_on_their_way(bodies: list[bytes], cuts: list[int]) -> None:
-    stream = b"".join(written(body) for body in bodies)
-
+def test_what_is_sent_ahead_waits_with_its_sender() -> None:
     async def story() -> None:
         plane = Echo()
-        front = Front(InvokeEndpoint(plane), web.RequestHandler)  # type: ignore[arg-type] # not handed over
+        front = Front(InvokeEndpoint(plane), web.RequestHandler)  # type: ignore[arg-type] # none is handed over
         connection, wire = front(), Wire()
         connection.connection_made(wire)
-        position, turn = 0, 0
-        while position < len(stream):
+        request = written(b"one of many")
+        count, sent, ahead = 2_000, 0, 0
+        while plane.answered < count:
             room = cast("memoryview", connection.get_buffer(-1))
-            count = min(len(room), cuts[turn % len(cuts)], len(stream) - position)
-            room[:count] = stream[position : position + count]
-            connection.buffer_updated(count)
-            position, turn = position + count, turn + 1
-            if turn % 3:
-                await asyncio.sleep(0)
-        while plane.answered < len(bodies):
+            if not wire.paused and sent < count * len(request):
+                size = min(len(room) // len(request) * len(request), count * len(request) - sent)
+                room[:size] = request * (size // len(request))
+                connection.buffer_updated(size)
+                sent += size
+            ahead = max(ahead, sent - plane.answered * len(request))
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         await front.close(1)
-        assert [bytes(call.body) for call in plane.asked] == bodies
-        rest = bytes(wire.sent)
-        for body in bodies:
-            head, _, rest = rest.partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 OK")
-            assert rest[: len(body)] == body
-            rest = rest[len(body) :]
-        assert rest == b""
+        assert ahead <= 3 * 64 * 1024
+        assert wire.sent.count(b"HTTP/1.1 200 OK") == count
 
     run(story())
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 0", "Connection: close\r\nContent-Length: 0", "A: b"])
+def test_requests_without_a_body_end(loop: Loop, header: str) -> None:
+    head = f"POST /endpoints/shop/invocations HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n"
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            for _ in range(3):
+                reader, writer = await connect(port)
+                writer.write(head.encode())
+                assert (await answer(reader)).status == 200
+                writer.close()
+        assert [bytes(call.body) for call in plane.asked] == [b"", b"", b""]
+
+    run(story(), loop)

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.local.http1_request import BEGINNING, plain_invocation
+from mme.local.http1_request import plain_invocation
 
 LINE = "POST /endpoints/shop/invocations HTTP/1.1"
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/{}/aws4_request, SignedHeaders=host, Signature="
@@ -75,6 +75,11 @@ def test_other_requests_are_left_to_others(line: str) -> None:
         ["Host: a", "Content-Length: 1", "Expect: 100-continue"],
         ["Host: a", "Content-Length: 1", "Upgrade: h2c"],
         ["Host: a", "Content-Length: 1", "Connection: close"],
+        ["Host: a", "Content-Length: 1", "Connection: keep-alive", "Connection: close"],
+        ["Host: a", "Content-Length: 1", "Proxy-Connection: close"],
+        ["Host: a", "Content-Length: 1", "Accept: a", "accept: b"],
+        ["Host: a", "Content-Length: 1", f"A: {'a' * 9000}"],
+        ["Host: a", "Content-Length: 1", "Origin:"],
         ["Host: a", "Content-Length: 1", "Connection: keep-alive, Upgrade"],
         ["Host: a", "Content-Length: 1", " folded: line"],
         ["Host: a", "Content-Length: 1", "Space : before"],
@@ -114,7 +119,6 @@ def test_what_is_taken_a_whole_server_reads_in_the_same_way(
     found = plain_invocation(text)
     if found is None:
         return
-    assert text.startswith(BEGINNING)
     loop = asyncio.new_event_loop()
     try:
         parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16)
