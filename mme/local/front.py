@@ -20,8 +20,10 @@ from mme.local.http_answer import HttpAnswer
 from mme.local.invoke_endpoint import InvokeEndpoint
 from mme.local.pieces import send
 
-_READ_BYTES: Final = 64 * 1024
-"""At once, until it is known how long a body is. Windows reads as much: less would be filled twice."""
+_READ_BYTES: Final = 8 * 1024
+"""At once, until it is known how long a body is: what is read of a large one is copied to its place."""
+_AHEAD_BYTES: Final = 64 * 1024
+"""Of later requests, before the kernel has to hold the rest back."""
 _IDLE_SECONDS: Final = 3600.0
 _SWEEP_SECONDS: Final = 60.0
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -134,7 +136,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._came = self._came + came if self._came else came
         if self._answer is None:
             self._take()
-        elif len(self._came) > _READ_BYTES and self._transport is not None:
+        elif len(self._came) > _AHEAD_BYTES and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
@@ -209,7 +211,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._idle_since = self._loop.time()
         if self._came:
             self._take()
-        if self._paused and self._transport is not None and len(self._came) <= _READ_BYTES:
+        if self._paused and self._transport is not None and len(self._came) <= _AHEAD_BYTES:
             self._paused = False
             transport.resume_reading()
 

@@ -19,8 +19,10 @@ from mme.local.pieces import Body, send
 _CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 60.0
 """A connection that was idle for longer may have been closed by the server this very moment."""
+_HEAD_BYTES: Final = 8 * 1024
+"""At once, until an answer's head is there: what comes with it of a large body is copied to its place."""
 _READ_BYTES: Final = 64 * 1024
-"""Of an answer at once, until it is known how long its body is."""
+"""At once, of a body of which it is not known how long it is."""
 _TRY_SECONDS: Final = 0.05
 """For the answer to a tiny request."""
 _TRIES: Final = 3
@@ -239,7 +241,9 @@ class _Connection(asyncio.BufferedProtocol):
         """Where the next bytes go: of a body whose length is known, right to their place."""
         room = self._reader.room
         self._into_body = room is not None
-        return self._buffer if room is None else room
+        if room is not None:
+            return room
+        return self._buffer if self._reader.begun else self._buffer[:_HEAD_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         waiter = self._waiter

@@ -53,6 +53,11 @@ class AnswerReader:
         self._trailer = False
 
     @property
+    def begun(self) -> bool:
+        """Whether its head is there."""
+        return self._answer is not None
+
+    @property
     def room(self) -> memoryview | None:
         """Where the rest of the body goes, for `filled`; None where bytes are to be given to `feed`."""
         body, missing = self._whole_body, self._missing
