@@ -40,6 +40,20 @@ def test_models_leave_least_recently_used_first_and_come_back(endpoint: Endpoint
     assert number(endpoint.invoke("times1_v0.tar.gz", body(10))) == 10
 
 
+def test_models_that_make_room_together_leave_at_the_same_time(endpoint: Endpoint) -> None:
+    small = [f"small{n}_v0.tar.gz" for n in range(3)]
+    for name in small:
+        endpoint.publish(name, a_model(padding=1_000))
+        endpoint.invoke(name, body(1))
+    endpoint.publish("large_v0.tar.gz", a_model(padding=8_500))
+    assert number(endpoint.invoke("large_v0.tar.gz", body(21))) == 42
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert [model["name"] for model in instance["models"]] == ["large_v0.tar.gz"]
+    log = (Path(endpoint.runtime.state.workdir) / "logs" / f"{endpoint.name}-AllTraffic-0.log").read_text()
+    begun = [log.index(f"Unloading SageMaker TargetModel: {name}") for name in small]
+    assert max(begun) < log.index("successfully unloaded"), "one waited until another one was gone"
+
+
 def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint) -> None:
     endpoint.publish("broken_v0.tar.gz", a_model("x / [][0]"))
     with pytest.raises(endpoint.calls.exceptions.ModelError) as caught:
