@@ -155,13 +155,15 @@ class Http1Client:
             raise AnswerLostError("the client is closed")
         loop = asyncio.get_running_loop()
         latest = loop.time() + _CONNECT_SECONDS
+        connection = _Connection(self._all)
         try:
             async with asyncio.timeout_at(latest if deadline is None else min(latest, deadline)):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self._all), self._host, self._port
-                )
-        except TimeoutError:
-            if deadline is not None and deadline < latest:
+                await loop.create_connection(lambda: connection, self._host, self._port)
+        except BaseException as error:
+            connection.end()
+            # uvloop tells nothing to one that it made and gave to nobody.
+            self._all.discard(connection)
+            if not isinstance(error, TimeoutError) or (deadline is not None and deadline < latest):
                 raise
             raise AnswerLostError(f"no connection within {_CONNECT_SECONDS:g} s") from None
         return connection

@@ -84,16 +84,22 @@ def _begin(
         for name, value in settings.model_dump(mode="json").items()
         if value is not None
     } | {"MME_LOCAL_PORT": str(listener.getsockname()[1])}
-    inherited = listener.fileno()
-    return subprocess.Popen(
-        [sys.executable, "-m", "mme.local", f"{LISTENER}{inherited}", *([TIED] if tied else [])],
-        stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        env=os.environ | variables,
-        pass_fds=[inherited],
-        start_new_session=True,
-    )
+    import fcntl  # here, as Windows has none
+
+    # Where this process has no standard input, the listener may have that number, which is the child's own.
+    inherited = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mme.local", f"{LISTENER}{inherited}", *([TIED] if tied else [])],
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | variables,
+            pass_fds=[inherited],
+            start_new_session=True,
+        )
+    finally:
+        os.close(inherited)
 
 
 def _own_error(said: list[str]) -> MmeError | None:

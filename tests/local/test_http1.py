@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -364,3 +365,26 @@ def test_a_header_stays_in_its_line(value: str) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(OSError, match="Connect"):
         asyncio.run(Http1Client("127.0.0.1", 1).ask("GET", "/", {}, b""))
+
+
+def test_requests_that_end_before_they_are_connected_leave_nothing() -> None:
+    async def story() -> None:
+        async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            writer.close()
+
+        async with a_server(answers) as client:
+            for turns in range(12):
+                asked = [asyncio.create_task(client.ask("GET", "/x", {}, b"")) for _ in range(12)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for one in asked[::2]:
+                    one.cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+            async with asyncio.timeout(10):
+                while len(client._all) > len(client._idle):
+                    await asyncio.sleep(0)
+
+    asyncio.run(story())

@@ -110,3 +110,19 @@ def test_a_runtime_gets_a_bound_socket_so_that_nobody_takes_its_port(
     finally:
         launcher.stop(here.port)
     assert left(root) == []
+
+
+def test_a_caller_without_standard_input_and_output_starts_one_too(root: Path) -> None:
+    said = root / "said"
+    story = (
+        "import os, sys\n"
+        "for number in (0, 1, 2): os.close(number)\n"
+        "from mme.local import launcher\n"
+        "from mme.local.settings import LocalSettings\n"
+        "here = launcher.start_detached(LocalSettings(port=0))\n"
+        "pid = launcher.ask_status(here)['pid']\n"
+        "launcher.stop(here.port)\n"
+        "open(sys.argv[1], 'w').write(str(pid == here.pid))\n"
+    )
+    subprocess.run([sys.executable, "-c", story, str(said)], timeout=100, check=True)
+    assert said.read_text() == "True"
