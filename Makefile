@@ -7,10 +7,11 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
-VENV := $(CURDIR)/.venv
+# Relative: make splits targets and prerequisites at spaces, and the path of the checkout may hold some.
+VENV := .venv
 BIN := $(VENV)/bin
 # Node comes from the wheel in .venv; a supported one matters to the CDK.
-export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 # The oldest versions that the construct library takes, first on the path of `test-lowest` alone.
 LOWEST := $(VENV)/lowest
@@ -31,7 +32,7 @@ install: $(VENV)/.installed node_modules/.installed  ## Install all that develop
 $(VENV)/.installed: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; install one or set PYTHON=/path/to/python" >&2; exit 2; }
 	@echo "installing Python packages into .venv"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@"$(PYTHON)" -m venv --clear $(VENV)
 	@tools/install_locked.sh $(BIN)/python
 	@touch $@
 
@@ -72,9 +73,9 @@ $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@touch $@
 
 test-lowest: $(LOWEST)/.installed  ## Run the tests of the constructs on the oldest aws-cdk-lib supported
-	@PYTHONPATH=$(LOWEST) python -c 'from importlib.metadata import version; print("aws-cdk-lib", version("aws-cdk-lib"))' \
+	@PYTHONPATH="$(CURDIR)/$(LOWEST)" python -c 'from importlib.metadata import version; print("aws-cdk-lib", version("aws-cdk-lib"))' \
 		| tee /dev/stderr | sed 's/ /==/' | xargs -I @ grep -q '^@ ' requirements-lowest.txt
-	@PYTHONPATH=$(LOWEST) pytest -q -n 2 --dist worksteal -m "not slow" tests/mme_cdk \
+	@PYTHONPATH="$(CURDIR)/$(LOWEST)" pytest -q -n 2 --dist worksteal -m "not slow" tests/mme_cdk \
 		tests/stacks/test_application.py tests/stacks/test_templates.py tests/docs
 
 $(CHECKOV)/.installed: requirements-checkov.txt $(VENV)/.installed

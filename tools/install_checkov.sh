@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs requirements-checkov.txt, hashes checked, into an environment of its own.
 set -euo pipefail
-python=$1
-target=$2
+# Absolute, as uv runs in another folder; not resolved, as .venv/bin/python is a link.
+python=$PWD/$1
+target=$PWD/$2
 lock=$PWD/requirements-checkov.txt
 
 echo "installing checkov into $target"

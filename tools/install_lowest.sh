@@ -2,8 +2,9 @@
 # Installs requirements-lowest.txt, hashes checked, into a folder that goes on PYTHONPATH before the packages
 # of the given Python.
 set -euo pipefail
-python=$1
-target=$2
+# Absolute, as uv runs in another folder; not resolved, as .venv/bin/python is a link.
+python=$PWD/$1
+target=$PWD/$2
 lock=$PWD/requirements-lowest.txt
 
 # From /, so that uv does not take up this project's overrides, which are not this lock's.
