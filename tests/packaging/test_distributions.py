@@ -1,0 +1,87 @@
+"""The wheel and the sdist hold the whole product, whichever way they are built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_readme import python_after
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = ("--quiet", "--offline", "--no-build-isolation")
+
+
+def build(source: Path, out: Path, *kinds: str) -> Path:
+    """Build one distribution without an index, and return its path."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(
+        ["uv", "build", *OPTIONS, "--python", sys.executable, "--out-dir", str(out), *kinds, str(source)],
+        check=True,
+        timeout=240,
+        env=environment,
+    )
+    (built,) = [path for path in out.iterdir() if path.suffix in {".whl", ".gz"}]
+    return built
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("sdist"), "--sdist")
+
+
+@pytest.fixture(scope="module")
+def wheel_of_the_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return build(source, tmp_path_factory.mktemp("wheel"), "--wheel")
+
+
+def test_a_wheel_from_the_sdist_equals_one_from_the_checkout(
+    wheel_of_the_sdist: Path, tmp_path: Path
+) -> None:
+    direct = build(ROOT, tmp_path, "--wheel")
+    with zipfile.ZipFile(direct) as one, zipfile.ZipFile(wheel_of_the_sdist) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+        assert {name: one.read(name) for name in one.namelist()} == {
+            name: other.read(name) for name in other.namelist()
+        }
+        assert "mme_cdk/__init__.py" in one.namelist()
+        assert not [name for name in one.namelist() if name.startswith(("constructs/", "tests/"))]
+
+
+@pytest.mark.slow
+def test_the_wheel_from_the_sdist_runs_the_app_of_the_readme(
+    wheel_of_the_sdist: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel_of_the_sdist) as wheel:
+        wheel.extractall(site)  # noqa: S202
+    where = "import mme, mme_cdk; print(mme.__file__); print(mme_cdk.__file__)"
+    (tmp_path / "app.py").write_text(f"{python_after('## In your own CDK app')}\n{where}\n")
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=tmp_path,
+        env={
+            "PATH": str(Path(sys.executable).parent),
+            "PYTHONPATH": str(site),
+            "CDK_OUTDIR": "cdk.out",
+            "CDK_VALIDATION": "false",
+            "HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert [line.startswith(f"{site}/") for line in done.stdout.splitlines()[-2:]] == [True, True]
+    template = json.loads((tmp_path / "cdk.out" / "Serving.template.json").read_text())
+    assert "EndpointName" in template["Outputs"]
