@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_cloudwatch, aws_sns_subscriptions
 from constructs import Construct
 
-from mme_cdk import ModelStore, MultiModelEndpoint
-from mme_cdk.acknowledgements import acknowledge_checkov
-from mme_cdk.monitoring import AlarmThresholds, AlarmTopic
+from mme_cdk import AlarmThresholds, AlarmTopic, ModelStore, MultiModelEndpoint, acknowledge_checkov
 from stacks.environments import Environment
 
 if TYPE_CHECKING:
-    from mme_cdk.async_invocations import AsyncInvocations
+    from mme_cdk import AsyncInvocations
 
 
 class ServingStack(Stack):
@@ -79,7 +77,7 @@ class ServingStack(Stack):
 
     def _asynchronous(self, environment: Environment) -> AsyncInvocations:
         """A queue in front of the endpoint, found by the toolkit through its outputs."""
-        from mme_cdk.async_invocations import AsyncInvocations  # late: most environments have none
+        from mme_cdk import AsyncInvocations  # late: most environments have none
 
         found = AsyncInvocations(
             self, "Async", endpoint=self.endpoint, removal_policy=environment.removal_policy

@@ -1,33 +1,48 @@
 """AWS CDK constructs for Amazon SageMaker multi-model endpoints."""
 
+from typing import TYPE_CHECKING, Any
+
 from mme.catalog.images import Processor
-from mme_cdk.acknowledgements import acknowledge, acknowledge_config_rule, acknowledge_wildcards
-from mme_cdk.capacity_size import CapacitySize
-from mme_cdk.data_capture import DataCapture
-from mme_cdk.deployment import DeploymentStrategy
-from mme_cdk.endpoint import Endpoint
-from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.endpoint_config import EndpointConfig
-from mme_cdk.endpoint_metrics import MetricProps
-from mme_cdk.execution_role import ExecutionRole
-from mme_cdk.model_bucket import ModelBucket
-from mme_cdk.model_store import ModelStore
-from mme_cdk.multi_model import MultiModel
-from mme_cdk.multi_model_endpoint import MultiModelEndpoint
-from mme_cdk.pipeline_container import PipelineContainer
-from mme_cdk.production_variant import ProductionVariant, RoutingStrategy
-from mme_cdk.scaling import ScalableInstanceCount
-from mme_cdk.serving_image import ServingImage, ServingImageConfig
-from mme_cdk.triton_settings import TritonLogLevel, TritonSettings
-from mme_cdk.validation import PropsError
+from mme_cdk._internal.acknowledgements import (
+    acknowledge,
+    acknowledge_checkov,
+    acknowledge_config_rule,
+    acknowledge_wildcards,
+)
+from mme_cdk._internal.validation import PropsError
+from mme_cdk.deployment.capacity_size import CapacitySize
+from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
+from mme_cdk.endpoint.data_capture import DataCapture
+from mme_cdk.endpoint.endpoint import Endpoint
+from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.endpoint_config import EndpointConfig
+from mme_cdk.endpoint.endpoint_metrics import MetricProps
+from mme_cdk.endpoint.multi_model_endpoint import MultiModelEndpoint
+from mme_cdk.endpoint.production_variant import ProductionVariant, RoutingStrategy
+from mme_cdk.model.execution_role import ExecutionRole
+from mme_cdk.model.multi_model import MultiModel
+from mme_cdk.model.pipeline_container import PipelineContainer
+from mme_cdk.model.serving_image import ServingImage, ServingImageConfig
+from mme_cdk.model.triton_settings import TritonLogLevel, TritonSettings
+from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
+from mme_cdk.storage.model_bucket import ModelBucket
+from mme_cdk.storage.model_store import ModelStore
+
+if TYPE_CHECKING:
+    from mme_cdk.async_invocations import AsyncInvocations
+    from mme_cdk.monitoring import AlarmThresholds, AlarmTopic, EndpointMonitoring
 
 __all__ = [
+    "AlarmThresholds",
+    "AlarmTopic",
+    "AsyncInvocations",
     "CapacitySize",
     "DataCapture",
     "DeploymentStrategy",
     "Endpoint",
     "EndpointBase",
     "EndpointConfig",
+    "EndpointMonitoring",
     "ExecutionRole",
     "MetricProps",
     "ModelBucket",
@@ -45,6 +60,27 @@ __all__ = [
     "TritonLogLevel",
     "TritonSettings",
     "acknowledge",
+    "acknowledge_checkov",
     "acknowledge_config_rule",
     "acknowledge_wildcards",
 ]
+
+# Imported on first use: they load modules of aws-cdk that most apps don't need.
+_LATE = {
+    "AlarmThresholds": "mme_cdk.monitoring",
+    "AlarmTopic": "mme_cdk.monitoring",
+    "AsyncInvocations": "mme_cdk.async_invocations",
+    "EndpointMonitoring": "mme_cdk.monitoring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

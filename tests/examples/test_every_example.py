@@ -29,7 +29,7 @@ def test_aws_solutions_finds_nothing(name: str, example: Callable[[str], Example
 
 @pytest.mark.parametrize("name", ["minimal", "multi_tenant", "locked_down"])
 def test_aws_solutions_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mme_cdk.acknowledgements._acknowledge_findings", lambda *_: None)
+    monkeypatch.setattr("mme_cdk._internal.acknowledgements._acknowledge_findings", lambda *_: None)
     assert "AwsSolutions-IAM5[Resource::*]" in synthesize(EXAMPLES / name / "app.py", tmp_path).findings
 
 

@@ -46,7 +46,7 @@ def test_aws_solutions_finds_nothing(environment: Environment, app: App) -> None
 
 
 def test_aws_solutions_runs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mme_cdk.acknowledgements._acknowledge_findings", lambda *_: None)
+    monkeypatch.setattr("mme_cdk._internal.acknowledgements._acknowledge_findings", lambda *_: None)
     with pytest.raises(MmeError, match=r"AwsSolutions-IAM5\[Resource::\*\]"):
         synthesize(build(app, (DEV,)))
 
@@ -117,7 +117,7 @@ def test_a_known_place_is_clean_too(app: App) -> None:
 @pytest.mark.slow
 def test_a_finding_stops_a_synthesis_of_which_the_cli_would_report_nothing(tmp_path: Path) -> None:
     script = (
-        "import sys, mme_cdk.acknowledgements as a; a._acknowledge_findings = lambda *_: None; "
+        "import sys, mme_cdk._internal.acknowledgements as a; a._acknowledge_findings = lambda *_: None; "
         "import app; sys.exit(app.main())"
     )
     # As the CDK CLI starts an app: CDK is told not to fail.

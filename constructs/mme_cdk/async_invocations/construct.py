@@ -20,17 +20,17 @@ from aws_cdk import (
 from constructs import Construct
 
 from mme.catalog.limits import CLIENT_READ_TIMEOUT_SECONDS, LOAD_TIMEOUT_SECONDS
-from mme_cdk.acknowledgements import acknowledge_grant, acknowledge_wildcards
+from mme_cdk._internal.acknowledgements import acknowledge_grant, acknowledge_wildcards
+from mme_cdk._internal.cdk_kinds import BUCKET, GRANTEE, KEY
+from mme_cdk._internal.endpoint_kind import ENDPOINT
+from mme_cdk._internal.expectations import DURATION, WHOLE, expect, expect_all, kind_of, one_of
+from mme_cdk._internal.log_days import LOG_DAYS
+from mme_cdk._internal.validation import known, outside, outside_seconds, require, size_outside
 from mme_cdk.async_invocations.consumer_function import ConsumerFunction
 from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket
 from mme_cdk.async_invocations.packs import acknowledge_packs
 from mme_cdk.async_invocations.prefixes import PREFIXES, ExchangePrefixes
-from mme_cdk.cdk_kinds import BUCKET, GRANTEE, KEY
-from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.endpoint_kind import ENDPOINT
-from mme_cdk.expectations import DURATION, WHOLE, expect, expect_all, kind_of, one_of
-from mme_cdk.log_days import LOG_DAYS
-from mme_cdk.validation import known, outside, outside_seconds, require, size_outside
+from mme_cdk.endpoint.endpoint_base import EndpointBase
 
 _SETTLING_SECONDS = 20  # for the objects and the notification after the last call
 _PARKINGS = 3  # receives beyond max_attempts, in which a dead letter gets its reason

@@ -19,7 +19,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge_checkov, acknowledge_lint, acknowledge_wildcards
+from mme_cdk._internal.acknowledgements import acknowledge_checkov, acknowledge_lint, acknowledge_wildcards
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 CONSUMER: Final = "async-invocations"

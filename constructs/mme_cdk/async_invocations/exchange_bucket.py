@@ -5,11 +5,11 @@ from __future__ import annotations
 from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
 from constructs import Construct
 
-from mme_cdk.acknowledgements import acknowledge_checkov
+from mme_cdk._internal.acknowledgements import acknowledge_checkov
+from mme_cdk._internal.cdk_kinds import BUCKET, KEY
+from mme_cdk._internal.expectations import DURATION, expect, one_of
+from mme_cdk._internal.validation import not_whole_days, require
 from mme_cdk.async_invocations.packs import acknowledge_packs
-from mme_cdk.cdk_kinds import BUCKET, KEY
-from mme_cdk.expectations import DURATION, expect, one_of
-from mme_cdk.validation import not_whole_days, require
 
 
 class ExchangeBucket(aws_s3.Bucket):

@@ -7,9 +7,9 @@ from dataclasses import astuple, dataclass, fields
 
 from aws_cdk import aws_s3
 
-from mme_cdk.expectations import TEXT, expect, kind_of
-from mme_cdk.model_store import ModelStore
-from mme_cdk.validation import known
+from mme_cdk._internal.expectations import TEXT, expect, kind_of
+from mme_cdk._internal.validation import known
+from mme_cdk.storage.model_store import ModelStore
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mme_cdk.expectations import NUMBER, TEXT, expect, shown
+from mme_cdk._internal.expectations import NUMBER, TEXT, expect, shown
+from mme_cdk._internal.validation import known
 from mme_cdk.monitoring.alarm_rules import ALARM_RULES, AlarmRule
-from mme_cdk.validation import known
 
 _SEVERITY = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 

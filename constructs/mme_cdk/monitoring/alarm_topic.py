@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy, aws_cloudwatch, aws_cloudwatch_actions, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
-from mme_cdk.expectations import expect, one_of
-from mme_cdk.validation import require
+from mme_cdk._internal.expectations import expect, one_of
+from mme_cdk._internal.validation import require
 
 
 class AlarmTopic(Construct):

@@ -9,10 +9,9 @@ from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
-from mme_cdk.cdk_kinds import ALARM_ACTION
-from mme_cdk.endpoint_base import EndpointBase
-from mme_cdk.endpoint_kind import ENDPOINT
-from mme_cdk.expectations import (
+from mme_cdk._internal.cdk_kinds import ALARM_ACTION
+from mme_cdk._internal.endpoint_kind import ENDPOINT
+from mme_cdk._internal.expectations import (
     DURATION,
     FLAG,
     TEXT,
@@ -24,7 +23,10 @@ from mme_cdk.expectations import (
     one_of,
     shown,
 )
-from mme_cdk.log_days import LOG_DAYS
+from mme_cdk._internal.log_days import LOG_DAYS
+from mme_cdk._internal.validation import PropsError, known, outside, require, seconds
+from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.production_variant import INSTANCE_TYPE
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
@@ -41,8 +43,6 @@ from mme_cdk.monitoring.figures import Figures
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
 from mme_cdk.monitoring.metrics import MonitoringMetrics
-from mme_cdk.production_variant import INSTANCE_TYPE
-from mme_cdk.validation import PropsError, known, outside, require, seconds
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs

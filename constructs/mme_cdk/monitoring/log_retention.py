@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnResource, RemovalPolicy, aws_sagemaker
 from constructs import Construct
 
-from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk.endpoint.endpoint_base import EndpointBase
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs

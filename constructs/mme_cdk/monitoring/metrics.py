@@ -9,9 +9,9 @@ from typing import Any
 from aws_cdk import Stack
 
 from mme.catalog.metrics import endpoint_metrics
-from mme_cdk.endpoint_base import EndpointBase
+from mme_cdk._internal.validation import known
+from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.figures import Figure, Part
-from mme_cdk.validation import known
 
 
 class MonitoringMetrics:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aws_cdk import App, Stack, aws_s3
 
-from mme_cdk.acknowledgements import acknowledge_checkov, acknowledge_lint
+from mme_cdk._internal.acknowledgements import acknowledge_checkov, acknowledge_lint
 from tools.security.exceptions import Exemption, exemptions, without_exemptions
 
 

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import Acknowledgment, App, CfnOutput, Stack, Validations, aws_s3, aws_sqs
 from constructs import Construct
 
-from mme_cdk.acknowledgements import CONFIG_PACKS, acknowledge_config_rule
+from mme_cdk._internal.acknowledgements import CONFIG_PACKS, acknowledge_config_rule
 from tools.security.packs import PACKS, Acceptance, Finding, Review, review, rule_count
 
 RULE = "S3BucketReplicationEnabled"

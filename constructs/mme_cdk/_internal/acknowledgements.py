@@ -1,0 +1,188 @@
+"""Exceptions from cdk-nag, cfn-lint and checkov, each with its reason, at the construct that causes it.
+
+cdk-nag 3 accepts an exception by the finding's exact id, which holds the resource as the template will show
+it. What a reference to another stack becomes there (an export's name, or a stack output) CDK decides only
+during synthesis. So ids with references in them are worked out then: after CDK has resolved them, and
+before the checks run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import jsii
+from aws_cdk import Acknowledgment, CfnResource, Stack, Validations, aws_iam
+from constructs import Construct, IConstruct, IValidation
+
+from mme_cdk._internal.validation import known
+
+# The packs that share the rules of AWS Config, under the same names.
+CONFIG_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
+
+
+def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
+    """Accept the finding of a rule without details on `scope` and everything below it.
+
+    Args:
+        scope: the construct.
+        rule: of AwsSolutions, without the pack's name, such as `S1`.
+        reason: why the finding is right as it is.
+    """
+    _validations_of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+
+
+def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
+    """Accept a rule of AWS Config in the packs that share it: HIPAA, NIST 800-53 R5 and PCI DSS.
+
+    Args:
+        scope: on it and everything below it.
+        rule: without the pack's name, such as `S3BucketReplicationEnabled`.
+        reason: why the finding is right as it is.
+    """
+    _validations_of(scope).acknowledge(
+        *(Acknowledgment(id=f"{pack}-{rule}", reason=reason) for pack in CONFIG_PACKS)
+    )
+
+
+def acknowledge_lint(scope: IConstruct, check: str, reason: str) -> None:
+    """Accept a check of cfn-lint, such as `W3005`, on the scope's own resource.
+
+    It stands in the template as resource metadata, where cfn-lint looks for it.
+    """
+    resource = _resource(scope)
+    before = resource.get_metadata("cfn-lint") or {"config": {"ignore_checks": []}, "reasons": {}}
+    metadata = {
+        "config": {"ignore_checks": [*before["config"]["ignore_checks"], check]},
+        "reasons": {**before["reasons"], check: reason},
+    }
+    resource.add_metadata("cfn-lint", metadata)
+
+
+def acknowledge_checkov(scope: IConstruct, check: str, reason: str) -> None:
+    """Accept the finding of a checkov check on the resource of `scope`, in the resource's metadata.
+
+    Args:
+        scope: The construct, or its resource.
+        check: Such as `CKV_AWS_18`.
+        reason: Why the finding is right as it is.
+    """
+    resource = _resource(scope)
+    before = resource.get_metadata("checkov") or {"skip": []}
+    resource.add_metadata("checkov", {"skip": [*before["skip"], {"id": check, "comment": reason}]})
+
+
+def _resource(scope: IConstruct) -> CfnResource:
+    return cast(CfnResource, scope if CfnResource.is_cfn_resource(scope) else scope.node.default_child)
+
+
+def acknowledge_wildcards(
+    scope: IConstruct, reason: str, *, resources: Iterable[str] = (), actions: Iterable[str] = ()
+) -> None:
+    """Accept IAM5 for these resources and actions only, on `scope` and every policy below it.
+
+    Args:
+        scope: the role or policy that gets the statement.
+        reason: why no narrower statement can do.
+        resources: the statement's resource ARNs; those without `*` need no exception and are passed over.
+            Default: none.
+        actions: actions with `*` in them. Default: none.
+    """
+    findings = [f"Action::{action}" for action in actions if "*" in action]
+    late = []
+    for resource in resources:
+        if not known(resource):
+            late.append(resource)
+        elif "*" in resource:
+            findings.append(f"Resource::{resource}")
+    _acknowledge_findings(scope, findings, reason)
+    if late:
+        _late_of(scope).add(late, reason)
+
+
+def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
+    """Accept the wildcards of a grant on the role that got it; what is no construct has no policy here."""
+    principal = grantee.grant_principal
+    if Construct.is_construct(principal):
+        acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)
+
+
+def acknowledge_volume_key(scope: IConstruct) -> None:
+    """Accept, in every pack that asks for it, that an endpoint config of NVMe types has no key."""
+    rule = "SageMakerEndpointConfigurationKMSKeyConfigured"
+    reason = "the instances have local NVMe storage, which their hardware encrypts and no key may"
+    acknowledge_config_rule(scope, rule, reason)
+    _validations_of(scope).acknowledge(Acknowledgment(id=f"NIST.800.53.R4-{rule}", reason=reason))
+
+
+@jsii.implements(IValidation)
+class _LateAcknowledgement:
+    """Called by CDK when references are resolved; it finds no fault, it only adds the acknowledgements."""
+
+    def __init__(self, scope: IConstruct) -> None:
+        self._stack = Stack.of(scope)
+        self._validations = _validations_of(scope)
+        self._reasons: dict[str, str] = {}
+
+    def add(self, resources: Iterable[str], reason: str) -> None:
+        self._reasons |= dict.fromkeys(resources, reason)
+
+    def validate(self) -> list[str]:
+        resolved = self._stack.resolve(list(self._reasons))
+        self._validations.acknowledge(
+            *(
+                _wildcard(f"Resource::{flat}", reason)
+                for flat, reason in zip(map(_flat, resolved), self._reasons.values(), strict=True)
+                if "*" in flat
+            )
+        )
+        return []
+
+
+# One of each for a construct, as each is a call to CDK or several.
+_validations: WeakKeyDictionary[IConstruct, Validations] = WeakKeyDictionary()
+_late: WeakKeyDictionary[IConstruct, _LateAcknowledgement] = WeakKeyDictionary()
+
+
+def _validations_of(scope: IConstruct) -> Validations:
+    found = _validations.get(scope)
+    if found is None:
+        found = _validations[scope] = Validations.of(scope)
+    return found
+
+
+def _late_of(scope: IConstruct) -> _LateAcknowledgement:
+    found = _late.get(scope)
+    if found is None:
+        found = _late[scope] = _LateAcknowledgement(scope)
+        scope.node.add_validation(found)
+    return found
+
+
+def _acknowledge_findings(scope: IConstruct, findings: list[str], reason: str) -> None:
+    if findings:
+        _validations_of(scope).acknowledge(*(_wildcard(finding, reason) for finding in findings))
+
+
+def _wildcard(finding: str, reason: str) -> Acknowledgment:
+    return Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)
+
+
+def _flat(node: Any) -> str:
+    """A resolved value as cdk-nag writes it in a finding's id: references in angle brackets."""
+    if isinstance(node, str):
+        return node.replace("${", "<").replace("}", ">")
+    match node:
+        case {"Fn::Join": [delimiter, parts]}:
+            return str(delimiter).join(_flat(part) for part in parts)
+        case {"Fn::GetAtt": [resource, attribute]}:
+            return f"<{_flat(resource)}.{_flat(attribute)}>"
+        case {"Fn::ImportValue": inner} | {"Fn::Sub": inner}:
+            return _flat(inner)
+        case {"Ref": name}:
+            return f"<{_flat(name)}>"
+        case _:
+            # Like cdk-nag's JSON.stringify.
+            return json.dumps(node, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Deployment strategies: how an endpoint moves to a new config."""

@@ -1,0 +1,1 @@
+"""Endpoints, their configs and variants, and what every endpoint offers: grants, metrics, events."""

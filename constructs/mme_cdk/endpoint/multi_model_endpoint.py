@@ -1,0 +1,302 @@
+"""The whole endpoint in one construct: role, model, config, endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import Annotations, Duration, RemovalPolicy, Size
+from constructs import Construct
+
+from mme_cdk._internal.connectable import declare_connectable
+from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
+from mme_cdk.endpoint.data_capture import DataCapture
+from mme_cdk.endpoint.endpoint import Endpoint
+from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.endpoint_config import EndpointConfig
+from mme_cdk.endpoint.production_variant import RoutingStrategy
+from mme_cdk.model.execution_role import ExecutionRole
+from mme_cdk.model.multi_model import MultiModel
+from mme_cdk.model.pipeline_container import PipelineContainer
+from mme_cdk.model.serving_image import ServingImage
+from mme_cdk.model.triton_settings import TritonSettings
+from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
+from mme_cdk.storage.model_store import ModelStore
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms, aws_logs
+
+    from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
+
+
+class MultiModelEndpoint(EndpointBase):
+    """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
+
+    In a VPC it is an `aws_ec2.IConnectable`.
+
+    Attributes:
+        role: the containers' role. A python-backend model is code that runs with it.
+        model: the model resource.
+        config: what the endpoint runs on.
+        endpoint: the endpoint itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        image: ServingImage,
+        models: ModelStore,
+        instance_type: str,
+        initial_instance_count: int = 1,
+        endpoint_name: str | None = None,
+        role: aws_iam.IRole | None = None,
+        cache_models: bool = True,
+        environment: Mapping[str, str] | None = None,
+        triton: TritonSettings | None = None,
+        containers_before: Sequence[PipelineContainer] = (),
+        containers_after: Sequence[PipelineContainer] = (),
+        container_hostname: str | None = None,
+        vpc: aws_ec2.IVpc | None = None,
+        vpc_subnets: aws_ec2.SubnetSelection | None = None,
+        security_groups: Sequence[aws_ec2.ISecurityGroup] = (),
+        allow_all_outbound: bool = True,
+        network_isolation: bool = False,
+        variant_name: str = "AllTraffic",
+        initial_variant_weight: float = 1.0,
+        volume_size: Size | None = None,
+        model_data_download_timeout: Duration | None = None,
+        container_startup_health_check_timeout: Duration | None = None,
+        inference_ami_version: str | None = None,
+        routing_strategy: RoutingStrategy | None = None,
+        encryption_key: aws_kms.IKey | None = None,
+        data_capture: DataCapture | None = None,
+        detailed_observability: bool = False,
+        enhanced_metrics: bool = False,
+        metric_publish_frequency: Duration | None = None,
+        deployment: DeploymentStrategy | None = None,
+        retain_variant_properties: bool | None = None,
+        next_instance_type: str | None = None,
+    ) -> None:
+        """Define the endpoint and all it needs.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            image: the container image with a multi-model server.
+            models: where the archives lie.
+            instance_type: a CPU type, or a single-GPU type with the Triton image.
+            initial_instance_count: instances to start with; AWS advises two or more. Default: 1.
+            endpoint_name: its name, fixed at synth. Default: derived from the path.
+            role: the containers' role. Default: a new one with least privilege.
+            cache_models: whether a model stays in memory after its call. Default: True.
+            environment: container variables. Default: for Triton a quiet log.
+            triton: settings of Triton by name and unit. Default: the image's.
+            containers_before: containers of a serial inference pipeline before the multi-model one.
+                Default: none.
+            containers_after: containers of the pipeline after it. Default: none.
+            container_hostname: the multi-model container's name in a pipeline. Default: `container-N`.
+            vpc: where the containers have network interfaces. Default: none.
+            vpc_subnets: at least two subnets in two zones. Default: private ones with egress, else isolated.
+            security_groups: groups of the interfaces, 1 to 5. Default: a new one.
+            allow_all_outbound: whether the new group lets every connection out. Default: True.
+            network_isolation: whether the containers are without any network. Default: False.
+            variant_name: the variant's name. Default: `AllTraffic`.
+            initial_variant_weight: its weight beside variants added to `config`. Default: 1.0.
+            volume_size: storage volume of each instance, 1 to 512 GiB; not for types with local NVMe
+                storage. Default: SageMaker's own.
+            model_data_download_timeout: for one model's download, 60 to 3600 s. Default: SageMaker's own.
+            container_startup_health_check_timeout: for the container's first ping, 60 to 3600 s.
+                Default: SageMaker's own.
+            inference_ami_version: the instances' AMI. Default: for a Triton on the newest CUDA the one with
+                a driver for it, else SageMaker's own.
+            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
+            encryption_key: encrypts the instances' volumes; not for types with local NVMe storage.
+                Default: AWS's own encryption.
+            data_capture: samples requests and responses into S3, with a warning. Default: off.
+            detailed_observability: container and host metrics, which cost. Default: False.
+            enhanced_metrics: metrics of each instance and container, which cost. Default: False.
+            metric_publish_frequency: 10 to 300 s. Default: SageMaker's own, 60 s.
+            deployment: how it moves to a new config. Default: all at once, without rollback alarms.
+            retain_variant_properties: whether an update keeps the live instance count and weights.
+                Default: True as soon as the instance count is scaled, else False.
+            next_instance_type: the type that a scaled variant is about to get. While it differs from
+                `instance_type` the variant is not scaled, so that the type can then be changed: AWS refuses
+                that for a scaled one (docs/changing-instance-type.md). Default: no change is planned.
+
+        Raises:
+            PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
+        """
+        if vpc is not None:
+            declare_connectable(type(self))
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
+        self.role: aws_iam.IRole = role or ExecutionRole(self, "Role", endpoint_name=self.endpoint_name)
+        self.model = MultiModel(
+            self,
+            "Model",
+            image=image,
+            models=models,
+            role=self.role,
+            cache_models=cache_models,
+            environment=environment,
+            triton=triton,
+            containers_before=containers_before,
+            containers_after=containers_after,
+            container_hostname=container_hostname,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            allow_all_outbound=allow_all_outbound,
+            network_isolation=network_isolation,
+        )
+        self.config = EndpointConfig(
+            self,
+            "Config",
+            model=self.model,
+            instance_type=instance_type,
+            initial_instance_count=initial_instance_count,
+            variant_name=variant_name,
+            initial_variant_weight=initial_variant_weight,
+            volume_size=volume_size,
+            model_data_download_timeout=model_data_download_timeout,
+            container_startup_health_check_timeout=container_startup_health_check_timeout,
+            inference_ami_version=inference_ami_version,
+            routing_strategy=routing_strategy,
+            encryption_key=encryption_key,
+            data_capture=data_capture,
+            detailed_observability=detailed_observability,
+            enhanced_metrics=enhanced_metrics,
+            metric_publish_frequency=metric_publish_frequency,
+            next_instance_type=next_instance_type,
+        )
+        self.endpoint = Endpoint(
+            self,
+            "Endpoint",
+            config=self.config,
+            endpoint_name=self.endpoint_name,
+            deployment=deployment,
+            retain_variant_properties=retain_variant_properties,
+        )
+        self.node.default_child = self.endpoint.node.default_child
+
+    @property
+    def connections(self) -> aws_ec2.Connections:
+        """The containers' network connections.
+
+        Raises:
+            PropsError: an endpoint outside a VPC.
+        """
+        return self.model.connections
+
+    def require_variant(self, name: str) -> None:
+        """Do nothing where it has this variant.
+
+        Args:
+            name: the variant's.
+
+        Raises:
+            PropsError: it has not.
+        """
+        self.config.variant(name)
+
+    def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
+        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`.
+
+        Args:
+            alarms: of this account and region, at most 10 with those of the strategy.
+
+        Raises:
+            PropsError: too many alarms, or one of another account or region.
+        """
+        self.endpoint.add_rollback_alarm(*alarms)
+
+    def auto_scale_instance_count(
+        self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
+    ) -> ScalableInstanceCount:
+        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`.
+
+        Args:
+            min_capacity: fewest instances, at least 1. Default: 1.
+            max_capacity: most instances.
+            variant_name: which variant. Default: the first.
+
+        Raises:
+            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
+                second call for the same variant.
+        """
+        return self.endpoint.auto_scale_instance_count(
+            min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
+        )
+
+    def add_monitoring(
+        self,
+        id: str = "Monitoring",
+        *,
+        thresholds: AlarmThresholds | None = None,
+        actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None = None,
+        runbook_url: str | None = None,
+        name_prefix: str | None = None,
+        dashboard: bool = True,
+        log_queries: bool = True,
+        variant_name: str | None = None,
+        period: Duration | None = None,
+        minimum_requests: int = 10,
+        contributor_insights: bool = False,
+        log_retention: aws_logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+    ) -> EndpointMonitoring:
+        """Watch it: a dashboard, alarms by severity, and saved queries of single models.
+
+        Args:
+            id: the construct's id. Default: `Monitoring`.
+            thresholds: from which figures on alarms go off, by severity. Default: `AlarmThresholds()`.
+            actions: what alarms of a severity do, when they go off and when they are over. Default: nothing.
+            runbook_url: the page that the alarms' descriptions link. Default: `docs/runbook.md`.
+            name_prefix: of the names of alarms, dashboard and queries. Default: the endpoint's name.
+            dashboard: whether to make one. Default: True.
+            log_queries: whether to save the queries, and to show some on the dashboard. Default: True.
+            variant_name: which variant. Default: the first.
+            period: of the figures, whole minutes. Default: 1 minute.
+            minimum_requests: in a period, below which no share of requests is an alarm. Default: 10.
+            contributor_insights: whether to make Contributor Insights rules that rank models by calls, **not
+                verified against a live endpoint**; see `EndpointMonitoring`. Default: False.
+            log_retention: how long a line of the log is kept. The stack then makes the log group, **which
+                collides with one that SageMaker has made**: see `EndpointMonitoring`. Default: the group is
+                SageMaker's own, and its lines never expire.
+            log_removal_policy: what becomes of that group when it leaves the stack. Default: it is deleted.
+
+        Raises:
+            PropsError: see `EndpointMonitoring`.
+        """
+        # Dashboards and topics are much to load for apps that have none.
+        from mme_cdk.monitoring import EndpointMonitoring
+        from mme_cdk.monitoring.endpoint_monitoring import RUNBOOK
+
+        variant = self.config.variant(variant_name)
+        monitoring = EndpointMonitoring(
+            self,
+            id,
+            endpoint=self,
+            instance_type=variant.instance_type,
+            variant_name=variant_name,
+            thresholds=thresholds,
+            actions=actions,
+            runbook_url=runbook_url or RUNBOOK,
+            name_prefix=name_prefix,
+            dashboard=dashboard,
+            log_queries=log_queries,
+            period=period,
+            minimum_requests=minimum_requests,
+            contributor_insights=contributor_insights,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
+        )
+        if (log_queries or contributor_insights) and not variant.model.log_tells_calls:
+            Annotations.of(monitoring).add_warning_v2(
+                "mme:logLevel",
+                "Triton's log level is below INFO, so its log names no model and all queries of single "
+                "models stay empty: use TritonLogLevel.INFO, or log_queries=False without "
+                "contributor_insights",
+            )
+        return monitoring

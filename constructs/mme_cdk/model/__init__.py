@@ -1,0 +1,1 @@
+"""The SageMaker model: container images, their settings, the execution role, the network."""

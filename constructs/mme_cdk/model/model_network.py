@@ -1,0 +1,185 @@
+"""Where in a VPC the containers of a model have their network interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jsii
+from aws_cdk import Annotations, Stack, aws_ec2, aws_iam, aws_sagemaker
+from constructs import Construct, IValidation
+
+from mme.catalog.limits import VPC_MAX_SECURITY_GROUPS, VPC_MAX_SUBNETS, VPC_MIN_SUBNETS
+from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.expectations import expect, kind_of
+from mme_cdk._internal.validation import known, require
+
+# CDK takes a dictionary for each of its structs.
+_SUBNETS = kind_of(
+    aws_ec2.SubnetSelection,
+    dict,
+    noun="a SubnetSelection",
+    way_out="use SubnetSelection(subnets=...) or SubnetSelection(subnet_type=...)",
+)
+
+# SageMaker AI developer guide, `sagemaker-roles`, CreateModel API: execution role permissions in a VPC.
+_INTERFACE_ACTIONS = [
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+]
+_DESCRIBE_ACTIONS = [
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+]
+
+
+class ModelNetwork:
+    """The subnets and security groups of a model, checked.
+
+    Attributes:
+        connections: what may connect with the containers.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        vpc: aws_ec2.IVpc,
+        *,
+        vpc_subnets: aws_ec2.SubnetSelection | None,
+        security_groups: Sequence[aws_ec2.ISecurityGroup],
+        allow_all_outbound: bool,
+    ) -> None:
+        """Select the subnets, and make a security group in `scope` where none is given.
+
+        Raises:
+            PropsError: fewer than two subnets or zones, more than 16 subnets, more than 5 security groups.
+        """
+        require(expect("vpc_subnets", vpc_subnets, _SUBNETS, optional=True), at=scope)
+        self._scope = scope
+        self._vpc = vpc
+        self._subnets = vpc.select_subnets() if vpc_subnets is None else _selected(vpc, vpc_subnets)
+        require(*self._faults(security_groups), at=scope)
+        self._groups = list(security_groups) or [
+            aws_ec2.SecurityGroup(
+                scope,
+                "SecurityGroup",
+                vpc=vpc,
+                description="Containers of a SageMaker multi-model endpoint",
+                allow_all_outbound=allow_all_outbound,
+            )
+        ]
+        self.connections = aws_ec2.Connections(security_groups=self._groups)
+        scope.node.add_validation(_S3Route(scope, vpc, self._subnets))
+
+    @property
+    def vpc_config(self) -> aws_sagemaker.CfnModel.VpcConfigProperty:
+        """The model's property of this name."""
+        return aws_sagemaker.CfnModel.VpcConfigProperty(
+            subnets=self._subnets.subnet_ids,
+            security_group_ids=[group.security_group_id for group in self._groups],
+        )
+
+    def grant_interfaces(self, role: aws_iam.IRole) -> None:
+        """Let SageMaker put network interfaces into these subnets, with these groups, by this role."""
+        stack = Stack.of(self._scope)
+        interfaces = stack.format_arn(service="ec2", resource="network-interface", resource_name="*")
+        # A list that only deployment knows can't be taken apart into ARNs.
+        ids = self._subnets.subnet_ids if known(self._subnets.subnet_ids) else ["*"]
+        # A shared VPC's subnets belong to another account; their ids are unique anyway.
+        subnets = [
+            stack.format_arn(service="ec2", account="*", resource="subnet", resource_name=id) for id in ids
+        ]
+        groups = [
+            stack.format_arn(
+                service="ec2", account="*", resource="security-group", resource_name=group.security_group_id
+            )
+            for group in self._groups
+        ]
+        aws_iam.Grant.add_to_principal(
+            grantee=role, actions=_INTERFACE_ACTIONS, resource_arns=[interfaces, *subnets, *groups]
+        )
+        acknowledge_grant(
+            role, "SageMaker names the network interfaces, in these subnets and groups only", interfaces
+        )
+        acknowledge_grant(
+            role, "one subnet or group each; in a shared VPC it is another account's", *subnets, *groups
+        )
+        aws_iam.Grant.add_to_principal(grantee=role, actions=_DESCRIBE_ACTIONS, resource_arns=["*"])
+        acknowledge_grant(role, "describing networks takes no resource and changes nothing", "*")
+
+    def _faults(self, security_groups: Sequence[aws_ec2.ISecurityGroup]) -> list[str | None]:
+        found: list[str | None] = []
+        if len(security_groups) > VPC_MAX_SECURITY_GROUPS:
+            found.append(
+                f"security_groups has {len(security_groups)}; SageMaker takes {VPC_MAX_SECURITY_GROUPS}"
+            )
+        subnets = self._subnets.subnet_ids
+        # What a lookup will find, or deployment alone knows, can't be counted yet.
+        if self._subnets.is_pending_lookup or not known(subnets):
+            return found
+        if len(subnets) > VPC_MAX_SUBNETS:
+            found.append(
+                f"vpc_subnets selects {len(subnets)} subnets; SageMaker takes {VPC_MAX_SUBNETS}: "
+                "select one in each zone, with one_per_az=True"
+            )
+        zones = set(self._subnets.availability_zones)
+        if len(subnets) < VPC_MIN_SUBNETS or len(zones) < VPC_MIN_SUBNETS:
+            found.append(
+                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; "
+                "a multi-model endpoint "
+                f"needs {VPC_MIN_SUBNETS} subnets in {VPC_MIN_SUBNETS} zones: use a VPC with more zones, or "
+                "select other subnets"
+            )
+        return found
+
+
+def _selected(vpc: aws_ec2.IVpc, chosen: aws_ec2.SubnetSelection) -> aws_ec2.SelectedSubnets:
+    return vpc.select_subnets(
+        availability_zones=chosen.availability_zones,
+        one_per_az=chosen.one_per_az,
+        subnet_filters=chosen.subnet_filters,
+        subnet_group_name=chosen.subnet_group_name,
+        subnets=chosen.subnets,
+        subnet_type=chosen.subnet_type,
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@jsii.implements(IValidation)
+class _S3Route:
+    """Called by CDK at synth, when every endpoint of the VPC is there; it finds no fault, it only warns."""
+
+    def __init__(self, scope: Construct, vpc: aws_ec2.IVpc, subnets: aws_ec2.SelectedSubnets) -> None:
+        self._scope = scope
+        self._vpc = vpc
+        self._subnets = subnets
+
+    def validate(self) -> list[str]:
+        if not self._has_nat() and not self._has_s3_endpoint():
+            Annotations.of(self._scope).add_warning_v2(
+                "mme:s3Route",
+                "no route from these subnets to S3 is known, and without one no model can be downloaded: add "
+                "vpc.add_gateway_endpoint('S3', service=GatewayVpcEndpointAwsService.S3), or acknowledge "
+                "this warning where the VPC has one",
+            )
+        return []
+
+    def _has_nat(self) -> bool:
+        """Whether all are private subnets with egress; an interface in a public one has no public address."""
+        private = {subnet.subnet_id for subnet in self._vpc.private_subnets}
+        return set(self._subnets.subnet_ids) <= private
+
+    def _has_s3_endpoint(self) -> bool:
+        stack = Stack.of(self._vpc)
+        return any(
+            ".s3" in str(stack.resolve(child.service_name))
+            for child in self._vpc.node.find_all()
+            if isinstance(child, aws_ec2.CfnVPCEndpoint)
+        )

@@ -1,0 +1,1 @@
+"""Scaling of a variant's instance count."""

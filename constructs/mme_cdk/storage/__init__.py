@@ -1,0 +1,1 @@
+"""Where models are stored: the bucket, and the prefix in it that an endpoint serves."""
