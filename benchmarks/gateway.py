@@ -28,10 +28,10 @@ import psutil
 from benchmarks.http_load import Connection, Target, measure
 from benchmarks.local_endpoint import ENDPOINT, local_runtime
 from mme.client import encode_request
-from mme.local import launcher
-from mme.local.http1 import Http1Client
-from mme.local.keeper import handle
-from mme.local.state import RuntimeState
+from mme_local import launcher
+from mme_local.containers.http1 import Http1Client
+from mme_local.endpoint.model_cache import handle
+from mme_local.run_files import RuntimeState
 
 SHAPES: Final = {"tiny": (1, 1), "600 KB": (1, 3, 224, 224)}
 CONNECTIONS: Final = (1, 4, 16)

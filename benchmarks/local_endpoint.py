@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
+from mme_local import launcher
+from mme_local.run_files import RuntimeState
+from mme_local.settings import LocalSettings
 
 ENDPOINT: Final = "benchmark"
 MODEL: Final = "identity_v0.tar.gz"

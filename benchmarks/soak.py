@@ -25,10 +25,10 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.local_endpoint import ENDPOINT, local_runtime
-from mme.local import launcher
-from mme.local.http1 import AnswerLostError, Http1Client
-from mme.local.http1_answer import Answer
-from mme.local.state import RuntimeState
+from mme_local import launcher
+from mme_local.containers.http1 import AnswerLostError, Http1Client
+from mme_local.containers.http1_answer import Answer
+from mme_local.run_files import RuntimeState
 
 MODEL_BYTES: Final = 10_000
 """Every model unpacks to this, so that a budget is a number of models."""

@@ -14,9 +14,9 @@ import tarfile
 from pathlib import Path
 from typing import Any, Final
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.state import LOGS
+from mme_local import launcher
+from mme_local.run_files import LOGS
+from mme_local.settings import LocalSettings
 
 _IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
 _CONFIG: Final = """backend: "python"

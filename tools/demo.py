@@ -22,15 +22,15 @@ from rich.panel import Panel
 from rich.text import Text
 
 from mme.errors import MmeError
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.triton.wheel import why_not_here
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.settings import LocalSettings
 from tools.demo_picture import half_blocks, shades
 from tools.leftovers import descendants, still_alive
 
 if TYPE_CHECKING:
     from mme.client import MultiModelClient
-    from mme.local.state import RuntimeState
+    from mme_local.run_files import RuntimeState
 
 ROOT = Path(__file__).parents[1]
 ENDPOINT_STACK = "local/*"
@@ -296,7 +296,7 @@ def main() -> int:
     """Tell the story; 0 where all went well."""
     unsupported = why_not_here()
     if unsupported:
-        from mme.local.triton.wheel import TritonWheel
+        from mme_local.containers.triton.wheel import TritonWheel
 
         try:
             TritonWheel.find()

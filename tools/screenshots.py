@@ -26,10 +26,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
+from mme_local import launcher
+from mme_local.run_files import RuntimeState
+from mme_local.settings import LocalSettings
 from tests.operate.deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)

@@ -16,9 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from mme.local.observability.dashboards.cloud import AlarmFact, CloudFacts
-from tests.local.observability.browser import new_page
-from tests.local.observability.page.a_runtime import (
+from mme_local.observe.dashboards.cloud import AlarmFact, CloudFacts
+from tests.mme_local.observe.browser import new_page
+from tests.mme_local.observe.page.a_runtime import (
     MIB,
     NOW,
     FakeRuntime,

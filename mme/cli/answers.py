@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.cli.console import plain_table, print_note, print_table, size_text, standard_error
+from mme.console import plain_table, print_note, print_table, size_text, standard_error
 
 if TYPE_CHECKING:
     from mme.client import Reply

@@ -66,8 +66,8 @@ def explain(
     Example: mme archives explain s3://models/add_sub_v0.tar.gz --instance-type ml.g5.xlarge
     """
     from mme.catalog.images import Processor
-    from mme.cli.console import print_json
     from mme.cli.deployment import target_of
+    from mme.console import print_json
 
     found = _explain(
         target_of(context),

@@ -10,7 +10,7 @@ import typer
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
-    from mme.asynchronous import AsyncResult, AsyncStatus, DeadLetter, Submission
+    from mme.client.asynchronous import AsyncResult, AsyncStatus, DeadLetter, Submission
 
 app = typer.Typer(
     name="async",
@@ -34,8 +34,8 @@ def status(
 
     Example: mme async status 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
-    from mme.cli.console import plain_table, print_json, print_note, print_table
     from mme.cli.deployment import target_of
+    from mme.console import plain_table, print_json, print_note, print_table
 
     target = target_of(context)
     if inference_id is not None:
@@ -75,9 +75,9 @@ def result(
 
     Example: mme async result 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10 --wait 600
     """
-    from mme.cli.console import print_json, print_note, standard_error
     from mme.cli.deployment import target_of
     from mme.client.files import check_directory
+    from mme.console import print_json, print_note, standard_error
 
     if output:
         check_directory(output)
@@ -114,8 +114,8 @@ def redrive(
 
     Example: mme async redrive --id 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
-    from mme.cli.console import print_json, print_note
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_note
 
     wanted = frozenset(ids or ())
     sent = []
@@ -143,7 +143,7 @@ def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
         command: how the next command begins: `mme` and its flags.
         as_json: for scripts.
     """
-    from mme.cli.console import print_json, print_note, standard_output
+    from mme.console import print_json, print_note, standard_output
 
     if as_json:
         print_json(
@@ -191,7 +191,7 @@ def _result_json(found: AsyncResult) -> dict[str, Any]:
 
 
 def _print_letters(letters: list[DeadLetter]) -> None:
-    from mme.cli.console import age_text, plain_table, print_table
+    from mme.console import age_text, plain_table, print_table
 
     table = plain_table("ID", "MODEL", "AGE", "REASON")
     for letter in letters:

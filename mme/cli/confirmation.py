@@ -29,7 +29,7 @@ def confirm_by_typing(word: str) -> None:
 
 
 def _asked(prompt: str) -> str:
-    from mme.cli.console import standard_error
+    from mme.console import standard_error
 
     if not sys.stdin.isatty():
         raise MmeError("nobody is there to confirm it", hint="look at what is shown, then give --yes")

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import typer
     from mypy_boto3_s3 import S3Client
 
-    from mme.aliases import AliasStore
-    from mme.asynchronous import AsyncQueue, DeadLetters
+    from mme.aws.clients import AwsClients
+    from mme.aws.settings import Settings
     from mme.client import MultiModelClient
-    from mme.operate.clients import AwsClients
+    from mme.client.asynchronous import AsyncQueue, DeadLetters
     from mme.operate.discovery import Deployment
     from mme.registry import ModelStore
-    from mme.settings import Settings
+    from mme.registry.aliases import AliasStore
 
 # Not `mme --env ...`, which has its flags, nor `mme local`, which takes none.
 _OWN_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
@@ -47,7 +47,7 @@ class Target:
     @cached_property
     def settings(self) -> Settings:
         """Flags over variables over defaults."""
-        from mme.settings import Settings
+        from mme.aws.settings import Settings
 
         return Settings.load(**self._flags)
 
@@ -69,7 +69,7 @@ class Target:
     @cached_property
     def deployment(self) -> Deployment:
         """Endpoint, bucket and prefix, from the stack's outputs."""
-        from mme.operate.access import cloudformation_client
+        from mme.aws.session import cloudformation_client
         from mme.operate.discovery import discover
 
         settings = self.settings
@@ -79,13 +79,13 @@ class Target:
     @cached_property
     def clients(self) -> AwsClients:
         """The clients that operating it takes."""
-        from mme.operate.clients import AwsClients
+        from mme.aws.clients import AwsClients
 
         return AwsClients(self._session, self.settings)
 
     def s3(self) -> S3Client:
         """S3, wherever the deployment is; nothing is looked up."""
-        from mme.operate.access import s3_client
+        from mme.aws.session import s3_client
 
         return s3_client(self._session, self.settings)
 
@@ -98,14 +98,14 @@ class Target:
 
     def aliases(self) -> AliasStore:
         """Its aliases."""
-        from mme.aliases import AliasStore
+        from mme.registry.aliases import AliasStore
 
         found = self.deployment
         return AliasStore(self.s3(), found.bucket, found.prefix)
 
     def queue(self) -> AsyncQueue:
         """Its queue for asynchronous requests; MmeError where it has none."""
-        from mme.asynchronous import AsyncLocations, AsyncQueue
+        from mme.client.asynchronous import AsyncLocations, AsyncQueue
 
         found = self.deployment
         return AsyncQueue(
@@ -114,16 +114,16 @@ class Target:
 
     def dead_letters(self) -> DeadLetters:
         """The requests that its queue could not get answered; MmeError where it has none."""
-        from mme.asynchronous import AsyncLocations, DeadLetters
+        from mme.client.asynchronous import AsyncLocations, DeadLetters
 
         found = self.deployment
         return DeadLetters(AsyncLocations.from_outputs(found.outputs, found.stack), self.clients.sqs)
 
     def client(self) -> MultiModelClient:
         """Its endpoint."""
-        from mme.aliases import CachedAliases
-        from mme.cli.console import print_note
         from mme.client import MultiModelClient, runtime_client
+        from mme.console import print_note
+        from mme.registry.aliases import CachedAliases
 
         runtime = runtime_client(self._session, endpoint_url=self.settings.aws_url)
         return MultiModelClient(
@@ -137,7 +137,7 @@ class Target:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        from mme.operate.access import open_session
+        from mme.aws.session import open_session
 
         session = open_session(self.settings)
         if self._role_arn is None:

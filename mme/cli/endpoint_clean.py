@@ -50,8 +50,8 @@ def clean(
     import time
 
     from mme.cli.confirmation import confirm_by_typing
-    from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_note, standard_output
     from mme.operate.cleanup import Choice
     from mme.operate.cleanup import clean as clean_up
 
@@ -101,7 +101,7 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 def _print_plan(plan: CleanPlan) -> None:
     from rich.markup import escape
 
-    from mme.cli.console import count_text, plain_table, print_table, size_text, standard_output
+    from mme.console import count_text, plain_table, print_table, size_text, standard_output
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
     for stack in (plan.serving, plan.store):
@@ -160,7 +160,7 @@ def _progress() -> Iterator[CleanListener]:
     """A bar for the step under way, and a line for each that is done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-    from mme.cli.console import standard_error
+    from mme.console import standard_error
 
     console = standard_error()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -182,7 +182,7 @@ class _Steps:
         self._progress.advance(self._task, count)
 
     def finished(self, what: str) -> None:
-        from mme.cli.console import print_note
+        from mme.console import print_note
 
         self._progress.update(self._task, visible=False)
         print_note("deleted", what)

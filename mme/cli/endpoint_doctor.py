@@ -41,8 +41,8 @@ def doctor(
     """
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    from mme.cli.console import print_json, print_layout, standard_error
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_layout, standard_error
     from mme.operate.doctor import examine
 
     target = target_of(context)

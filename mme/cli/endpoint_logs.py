@@ -42,8 +42,8 @@ def logs(
     """
     import time
 
-    from mme.cli.console import print_note, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_note, standard_output
     from mme.operate.log_events import follow_events, read_events
     from mme.operate.model_log import model_lines
     from mme.operate.periods import parse_since
@@ -84,8 +84,8 @@ def top(
     """
     from rich.markup import escape
 
-    from mme.cli.console import plain_table, print_json, print_note, print_table, standard_error
     from mme.cli.deployment import target_of
+    from mme.console import plain_table, print_json, print_note, print_table, standard_error
     from mme.operate.log_events import read_events
     from mme.operate.periods import parse_since
     from mme.operate.top import TOP_PATTERN, tally

@@ -43,8 +43,8 @@ def metrics(
     from datetime import UTC, datetime
 
     from mme.catalog.metrics import endpoint_metrics
-    from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_note, standard_output
     from mme.operate.endpoint_state import read_endpoint
     from mme.operate.metric_series import check_metrics, check_statistic, fitting_period, read_series
     from mme.operate.periods import parse_since
@@ -80,7 +80,7 @@ def metrics(
 def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -> None:
     from rich.text import Text
 
-    from mme.cli.console import standard_output
+    from mme.console import standard_output
     from mme.operate.charts import draw, number_text, shown_unit, shown_value
 
     console = standard_output()

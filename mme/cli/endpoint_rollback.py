@@ -34,8 +34,8 @@ def rollback(
     import time
 
     from mme.cli.confirmation import confirm
-    from mme.cli.console import print_json, print_note, standard_error, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_note, standard_error, standard_output
     from mme.errors import MmeError
     from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
 
@@ -68,7 +68,7 @@ def rollback(
 
 
 def _print_plan(plan: RollbackPlan) -> None:
-    from mme.cli.console import plain_table, print_table
+    from mme.console import plain_table, print_table
 
     table = plain_table("", "CONFIG", "MADE", "VARIANTS")
     if plan.current is None:
@@ -80,7 +80,7 @@ def _print_plan(plan: RollbackPlan) -> None:
 
 
 def _row(config: ConfigSummary) -> tuple[str, str, str]:
-    from mme.cli.console import age_text
+    from mme.console import age_text
 
     lines = [
         f"{name}: {kind}\n" + "\n".join(image.rpartition("/")[2] for image in images)

@@ -33,8 +33,8 @@ def status(
     """
     from dataclasses import asdict
 
-    from mme.cli.console import print_json, print_layout, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, print_layout, standard_output
     from mme.errors import MmeError
     from mme.operate.status import read_status
 
@@ -65,7 +65,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from mme.cli.console import age_text
+    from mme.console import age_text
 
     endpoint, traffic = found.endpoint, found.traffic
     faults = Table.grid(padding=(0, 1))
@@ -156,7 +156,7 @@ def _counts(*counted: tuple[str, int | None]) -> Any:
     """What is known, and then what is not."""
     from rich.text import Text
 
-    from mme.cli.console import count_text
+    from mme.console import count_text
 
     known = ", ".join(count_text(value, noun) for noun, value in counted if value is not None)
     if not known:

@@ -36,9 +36,9 @@ def warm(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mme.cli.console import print_json, standard_error
     from mme.cli.deployment import target_of
     from mme.client import MultiModelClient
+    from mme.console import print_json, standard_error
     from mme.operate.warm_targets import choose_targets, example_request
 
     target = target_of(context)
@@ -67,7 +67,7 @@ def warm(
 def _print(done: list[Warmed], instances: int | None) -> None:
     from rich.markup import escape
 
-    from mme.cli.console import plain_table, print_note, print_table
+    from mme.console import plain_table, print_note, print_table
 
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
     for one in done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mme.cli.console import plain_table, print_layout, print_table, size_text, standard_output
+from mme.console import plain_table, print_layout, print_table, size_text, standard_output
 
 if TYPE_CHECKING:
     from rich.table import Table

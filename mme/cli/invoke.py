@@ -193,9 +193,9 @@ def _call_with_tensors(
     as_json: bool,
 ) -> None:
     from mme.cli.answers import answer_json, print_answer
-    from mme.cli.console import print_json, print_note
     from mme.client.files import check_outputs_path, save_outputs
     from mme.client.literals import parse_parameter
+    from mme.console import print_json, print_note
 
     if output:
         check_outputs_path(output)
@@ -235,8 +235,8 @@ def _call_with_bytes(
     as_json: bool,
 ) -> None:
     from mme.cli.answers import print_reply, reply_json
-    from mme.cli.console import print_json, print_note
     from mme.client.files import check_directory, content_type_of, read_bytes
+    from mme.console import print_json, print_note
 
     if output:
         check_directory(output)
@@ -306,8 +306,8 @@ def _encoded(
 
 def _resolved(target: Target, model: str) -> str:
     """The TargetModel, before anything else is asked of AWS where it is no alias."""
-    from mme.aliases import is_alias
     from mme.client.targets import resolved
+    from mme.registry.aliases import is_alias
 
     return resolved(model, target.aliases() if is_alias(model) else None)
 

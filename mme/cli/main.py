@@ -21,7 +21,7 @@ class _Nouns(LazyGroup):
         (
             "local",
             "Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
-            "mme.cli.local",
+            "mme_local.cli.local",
         ),
         ("models", "Publish models, look at them, promote and retire them.", "mme.cli.models"),
         ("archives", "Say how the container will read a model.tar.gz, offline.", "mme.cli.archives"),
@@ -103,7 +103,7 @@ def main() -> None:
         explained = _explained(error)
         if explained is None:
             raise
-        from mme.cli.console import print_error
+        from mme.console import print_error
 
         print_error(explained)
         sys.exit(explained.exit_status)
@@ -144,7 +144,7 @@ def _in_words(error: Exception) -> MmeError | None:
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     """A warning in the style of the rest, without the source line that raised it."""
     if issubclass(category, UserWarning):
-        from mme.cli.console import print_note
+        from mme.console import print_note
 
         print_note("warning:", str(message))
 

@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mme.aliases import Alias
     from mme.registry import ModelRecord
+    from mme.registry.aliases import Alias
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -28,8 +28,8 @@ def list_models(
 
     Example: mme models list tenant-a/ --json
     """
-    from mme.cli.console import age_text, plain_table, print_json, print_note, print_table, size_text
     from mme.cli.deployment import target_of
+    from mme.console import age_text, plain_table, print_json, print_note, print_table, size_text
     from mme.registry.loaded import loaded_models
 
     target = target_of(context)
@@ -69,9 +69,9 @@ def show(
 
     Example: mme models show add_sub_v0.tar.gz
     """
-    from mme.aliases import is_alias
-    from mme.cli.console import age_text, plain_table, print_json, print_table, size_text, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import age_text, plain_table, print_json, print_table, size_text, standard_output
+    from mme.registry.aliases import is_alias
     from mme.registry.loaded import loaded_models
     from mme.registry.targets import find_target
 
@@ -126,9 +126,9 @@ def diff(
 
     Example: mme models diff add_sub_v0.tar.gz add_sub_v1.tar.gz
     """
-    from mme.aliases import is_alias
-    from mme.cli.console import plain_table, print_json, print_table, size_text, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import plain_table, print_json, print_table, size_text, standard_output
+    from mme.registry.aliases import is_alias
     from mme.registry.comparison import compare
 
     target = target_of(context)
@@ -184,9 +184,9 @@ def verify(
 
     Example: mme models verify
     """
-    from mme.cli.console import plain_table, print_json, print_note, print_table, size_text, standard_output
     from mme.cli.deployment import target_of
     from mme.cli.progress import reading
+    from mme.console import plain_table, print_json, print_note, print_table, size_text, standard_output
     from mme.registry.targets import find_target
     from mme.registry.verification import verify as verify_models
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mme.aliases import Alias
     from mme.cli.deployment import Target
+    from mme.registry.aliases import Alias
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -75,8 +75,8 @@ def aliases(
 
     Example: mme models aliases add_sub@prod
     """
-    from mme.cli.console import age_text, plain_table, print_json, print_note, print_table
     from mme.cli.deployment import target_of
+    from mme.console import age_text, plain_table, print_json, print_note, print_table
 
     target = target_of(context)
     store = target.aliases()
@@ -129,10 +129,10 @@ def promote_to(
 
     Example: mme --env staging models promote-to --env prod add_sub_v3.tar.gz --as add_sub@prod
     """
-    from mme.cli.console import print_json, print_note, standard_output
     from mme.cli.deployment import target_of
     from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import reading
+    from mme.console import print_json, print_note, standard_output
     from mme.registry.promotion import check_promotion
     from mme.registry.promotion import promote as promote_model
     from mme.registry.transfer import transfer
@@ -177,7 +177,7 @@ def promote_to(
 
 
 def _warm(target: Target, model: str) -> None:
-    from mme.cli.console import print_note, standard_error
+    from mme.console import print_note, standard_error
 
     with standard_error().status(f"loading {model}"):
         warmed = next(iter(target.client().warm([model])))
@@ -187,7 +187,7 @@ def _warm(target: Target, model: str) -> None:
 
 
 def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
-    from mme.cli.console import print_json, standard_output
+    from mme.console import print_json, standard_output
 
     if as_json:
         print_json(_alias_json(alias))

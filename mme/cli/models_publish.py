@@ -25,8 +25,8 @@ def new(
 
     Example: mme models new doubler --backend python --in model_registry
     """
-    from mme.cli.console import print_json, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, standard_output
     from mme.registry.skeletons import new_model
 
     made = new_model(name, backend, parent)
@@ -62,8 +62,8 @@ def pack(
 
     Example: mme models pack model_registry/add_sub -o add_sub.tar.gz
     """
-    from mme.cli.console import print_json, size_text, standard_output
     from mme.cli.progress import reading
+    from mme.console import print_json, size_text, standard_output
     from mme.registry.packed_file import pack_to_file
 
     with reading("packing", 0) as progress:
@@ -112,10 +112,10 @@ def add(
     Example: mme models add model_registry/add_sub
     """
     from mme.archives import tar_size
-    from mme.cli.console import print_json, print_note
     from mme.cli.deployment import target_of
     from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import publishing
+    from mme.console import print_json, print_note
     from mme.registry import Journal, find_models, publish_all
     from mme.registry.names import check_name
 
@@ -141,7 +141,7 @@ def add(
 
 
 def _print_published(outcomes: list[Published]) -> None:
-    from mme.cli.console import plain_table, print_table, size_text
+    from mme.console import plain_table, print_table, size_text
 
     table = plain_table("MODEL", "OUTCOME", "UNPACKED", "DIGEST", right=("UNPACKED",))
     for outcome in outcomes:

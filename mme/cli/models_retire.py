@@ -80,8 +80,8 @@ def unalias(
     """
     import sys
 
-    from mme.cli.console import print_json, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import print_json, standard_output
     from mme.errors import MmeError
 
     aliases = target_of(context).aliases()
@@ -111,10 +111,10 @@ def _remove(
 ) -> None:
     import sys
 
-    from mme.aliases.store import who_am_i
-    from mme.cli.console import count_text, print_json, print_note, size_text, standard_output
     from mme.cli.deployment import target_of
+    from mme.console import count_text, print_json, print_note, size_text, standard_output
     from mme.errors import MmeError
+    from mme.registry.aliases.store import who_am_i
     from mme.registry.removal import remove_models
 
     store = target_of(context).store()

@@ -36,8 +36,8 @@ def preflight(
     """
     from pathlib import Path
 
-    from mme.cli.console import print_json
     from mme.cli.deployment import target_of
+    from mme.console import print_json
     from mme.operate.preflight import connect, inspect
 
     report = inspect(target_of(context).settings, Path(app), connect)
@@ -73,7 +73,7 @@ def _json(report: Report, stopping: list[Finding]) -> dict[str, Any]:
 
 
 def _print(report: Report, stopping: list[Finding]) -> None:
-    from mme.cli.console import standard_output
+    from mme.console import standard_output
     from mme.operate.preflight import Effect
 
     console = standard_output()

@@ -20,7 +20,7 @@ def publishing(count: int, total_bytes: int) -> Iterator[PublishListener]:
     """Shows how the publishing of `count` models goes; nothing where nobody looks."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mme.cli.console import standard_error
+    from mme.console import standard_error
 
     columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
     console = standard_error()
@@ -35,7 +35,7 @@ def reading(description: str, total_bytes: int) -> Iterator[Progress]:
     """One bar for bytes that are read; its task is the first. Nothing where nobody looks."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mme.cli.console import standard_error
+    from mme.console import standard_error
 
     columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
     console = standard_error()
@@ -78,7 +78,7 @@ class _Bars:
                 self._progress.remove_task(bar[0])
 
     def retried(self, reason: str) -> None:
-        from mme.cli.console import print_note
+        from mme.console import print_note
 
         with self._lock:
             self._retries += 1
@@ -89,7 +89,7 @@ class _Bars:
 
     def end(self) -> None:
         """Tells how often S3 had to be asked again, where that was not told already."""
-        from mme.cli.console import print_note
+        from mme.console import print_note
 
         if self._retries > _TOLD_RETRIES:
             print_note("retried", f"{self._retries} requests in all, with success")

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mme.aws.runtime import runtime_client
     from mme.client.calls import Call, Outcome
     from mme.client.codec import EncodedRequest, decode_reply, encode_request
-    from mme.client.connection import runtime_client
     from mme.client.container_fault import ContainerFault, FaultKind, read_fault
     from mme.client.errors import (
         AccessDeniedError,
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 _MODULES = {
     "calls": ("Call", "Outcome"),
     "codec": ("EncodedRequest", "decode_reply", "encode_request"),
-    "connection": ("runtime_client",),
     "container_fault": ("ContainerFault", "FaultKind", "read_fault"),
     "errors": (
         "AccessDeniedError",
@@ -85,7 +84,7 @@ _MODULES = {
         "encode_json_lines",
         "encode_npy",
     ),
-    "multi_model_client": ("MultiModelClient", "Reply"),
+    "multi_model_client": ("MultiModelClient", "Reply", "runtime_client"),
     "patience": ("Patience",),
     "payload": ("LargePayloadWarning",),
     "targets": ("SupportsResolve",),

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
+from mme.aws.runtime import runtime_client
 from mme.client.calls import Call, Outcome
 from mme.client.codec import JSON_CONTENT_TYPE, Parameter, decode_reply, encode_request
-from mme.client.connection import runtime_client
 from mme.client.datatypes import Array
 from mme.client.errors import InvalidRequestError, ModelNotReadyError
 from mme.client.explain import explain
@@ -24,7 +24,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-    from mme.asynchronous import AsyncQueue, Submission
+    from mme.client.asynchronous import AsyncQueue, Submission
 
 DEFAULT_CONCURRENCY: Final = 8
 
@@ -58,8 +58,8 @@ class MultiModelClient:
         patience: how long to wait for a model that is still loading. Default: 360 s, as SageMaker does.
         on_wait: called with the model and the seconds waited so far, after each answer "still loading"; in
             `infer_many` and `warm` by several threads.
-        aliases: makes targets like `add_sub@prod` work: a `mme.aliases.CachedAliases`.
-        queue: makes `submit` and `collect` work: the endpoint's `mme.asynchronous.AsyncQueue`.
+        aliases: makes targets like `add_sub@prod` work: a `mme.registry.aliases.CachedAliases`.
+        queue: makes `submit` and `collect` work: the endpoint's `mme.client.asynchronous.AsyncQueue`.
     """
 
     def __init__(

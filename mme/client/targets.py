@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from mme.aliases import is_alias
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
 from mme.client.errors import InvalidRequestError, InvalidTargetError
+from mme.registry.aliases import is_alias
 
 _FOR_INSTANCE: Final = "give a TargetModel like add_sub_v0.tar.gz"
 
 
 class SupportsResolve(Protocol):
-    """Knows what aliases stand for, such as `mme.aliases.CachedAliases`. Threads call it at once."""
+    """Knows what aliases stand for, such as `mme.registry.aliases.CachedAliases`. Threads call it at once."""
 
     def resolve(self, alias: str) -> str:
         """The TargetModel behind an alias: `add_sub_v3.tar.gz` for `add_sub@prod`.

@@ -6,8 +6,8 @@ import getpass
 import re
 from typing import TYPE_CHECKING
 
+from mme.aws.settings import Settings
 from mme.errors import MmeError
-from mme.settings import Settings
 
 if TYPE_CHECKING:
     import boto3

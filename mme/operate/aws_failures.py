@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.errors import MmeError
-from mme.settings import LOCAL_PORT, THIS_MACHINE
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 _REFUSED_KEYS = (

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from mme.aws.settings import LOCAL_ENVIRONMENT
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
-from mme.settings import LOCAL_ENVIRONMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import Deployment
 from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoint
 from mme.operate.scaling_state import read_scaling

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from mme.aws.clients import AwsClients
 from mme.operate.alarms import AlarmState, read_alarms
 from mme.operate.aws_failures import explain_aws_error
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import Deployment
 from mme.operate.endpoint_state import EndpointState, read_endpoint
 from mme.operate.scaling_state import ScalingState, read_scaling

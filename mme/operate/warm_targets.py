@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from mme.aliases import is_alias
 from mme.errors import MmeError
+from mme.registry.aliases import is_alias
 
 if TYPE_CHECKING:
     from mme.registry import ModelRecord, ModelStore

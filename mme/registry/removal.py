@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mme.aliases import Alias, AliasStore
 from mme.errors import MmeError
+from mme.registry.aliases import Alias, AliasStore
 from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.names import ModelName, object_key
 from mme.registry.removed_versions import RemovedVersions

@@ -12,7 +12,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from mme.aliases import state_prefix
+from mme.registry.aliases import state_prefix
 from mme.registry.names import SUFFIX, ModelName
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import pytest
 
 from mme.archives import explain
 from mme.catalog.images import Processor
-from mme.local.artifact import unpack
-from mme.local.container import ContainerDiedError, ContainerTimeoutError
-from mme.local.triton.installation import TritonInstallation
-from mme.local.triton.process import TritonProcess
-from mme.local.triton.wheel import why_not_here
+from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
+from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.process import TritonProcess
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.endpoint.archive import unpack
 from tests.archives.archive_builder import (
     CODE,
     COMPLETING_CODE,

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.soak import Outcome, Plan, soak
-from mme.local.triton.wheel import why_not_here
+from mme_local.containers.triton.wheel import why_not_here
 
 
 @pytest.mark.slow

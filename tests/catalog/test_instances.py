@@ -10,7 +10,7 @@ import pytest
 from mme.catalog.hosting_types import hosting_types
 from mme.catalog.instances import instance_type, instance_types, largest_single_gpu
 from mme.catalog.records import record
-from mme.catalog.refresh_instances import catalog, render
+from tools.catalog.refresh_instances import catalog, render
 
 
 def test_every_hosting_type_is_described_and_nothing_else() -> None:

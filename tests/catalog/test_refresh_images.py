@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mme.catalog.records import record
-from mme.catalog.refresh_images import catalog, render
+from tools.catalog.refresh_images import catalog, render
 
 TODAY = datetime.date(2026, 11, 21)
 FOLDER = "sagemaker/core/image_uri_config"

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mme.aliases import AliasStore
+from mme.registry.aliases import AliasStore
 from mme_cdk.async_invocations.handler.consumer import Consumer
 from mme_cdk.async_invocations.handler.environment import Environment
 from mme_cdk.async_invocations.handler.invocation import Invoker

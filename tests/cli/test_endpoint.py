@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mme.local import cloud
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
+from mme_local import aws as cloud
 from tests.operate.deployment import (
     BUCKET,
     ENDPOINT,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mme.aliases import AliasStore
 from mme.cli.answers import print_answer
+from mme.registry.aliases import AliasStore
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 

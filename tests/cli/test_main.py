@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from mme.cli import main as main_module
-from mme.cli.console import age_text, size_text
+from mme.console import age_text, size_text
 from mme.errors import MmeError
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from mme.aliases import AliasStore
 from mme.client import MultiModelClient, Warmed
 from mme.errors import MmeError
+from mme.registry.aliases import AliasStore
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 NEVER = {"aws_cdk", "constructs", "mme_cdk", "pytest", "torch"}
-LOCAL = {"moto", "aiohttp", "werkzeug", "mme.local.runtime"}
+LOCAL = {"moto", "aiohttp", "werkzeug", "mme_local.runtime"}
 TERMINAL = {"plotext", "PIL"}
 AWS = {"boto3", "botocore", "obstore"}
 ARRAYS = {"numpy", "mme.client.multi_model_client"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 
-from mme.operate import access
+from mme.aws import session as access
 
 
 class _Body:

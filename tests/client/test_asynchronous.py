@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mme.asynchronous import AsyncResult, Submission
 from mme.client import InvalidRequestError, MultiModelClient
+from mme.client.asynchronous import AsyncResult, Submission
 from mme.client.codec import decode_reply, encode_request
 
 INPUTS = {"X": np.arange(3, dtype=np.float32)}

@@ -40,7 +40,7 @@ def test_the_client_needs_numpy_and_boto3_only() -> None:
     outside, own = loaded("from mme.client import MultiModelClient, encode_csv")
     assert outside == {"numpy"}
     parts = {module.split(".")[1] for module in own}
-    assert parts == {"aliases", "catalog", "client", "errors"}
+    assert parts == {"aws", "catalog", "client", "errors", "registry"}
     # boto3 itself takes what it finds of brotli, certifi and others.
     alone, _ = loaded("import numpy, boto3; boto3.client('sagemaker-runtime', region_name='us-east-1')")
     outside, _ = loaded("from mme.client import runtime_client as made; made(region_name='us-east-1')")

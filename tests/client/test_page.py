@@ -10,8 +10,8 @@ import boto3
 import numpy as np
 import pytest
 
-from mme.aliases import AliasStore
 from mme.client import encode_csv
+from mme.registry.aliases import AliasStore
 
 from .conftest import Answer, Service, failure
 from .test_targets import Names

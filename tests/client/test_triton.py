@@ -21,10 +21,10 @@ from mme.client import (
     UnknownEndpointError,
     UnknownModelError,
 )
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.triton.wheel import why_not_here
-from tests.local.deployed import Endpoint, Runtime
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.settings import LocalSettings
+from tests.mme_local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 

@@ -61,7 +61,7 @@ def asked(pytestconfig: pytest.Config) -> Iterator[Asked]:
         finally:
             target.clean()
         return
-    from mme.testing.endpoint import missing
+    from mme_local.testing.endpoint import missing
 
     reason = missing()
     if reason:

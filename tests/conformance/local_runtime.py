@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mme.testing.endpoint import ENVIRONMENT, LocalEndpoint
+from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
 from tests.conformance.target import Target
 
 if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local runtime
-    from mme.local.state import RuntimeState
+    from mme_local.run_files import RuntimeState
 
 MEMORY_MIB = 4.0
 """Of an instance, for models: two of those with a padding of 1.2 MiB, three never."""
@@ -30,8 +30,8 @@ class LocalRuntime:
     """A runtime for the session, and endpoints on it that share a bucket."""
 
     def __init__(self) -> None:
-        from mme.local import launcher
-        from mme.local.settings import LocalSettings
+        from mme_local import launcher
+        from mme_local.settings import LocalSettings
 
         settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
         self.state: RuntimeState = launcher.start_detached(settings)
@@ -68,12 +68,12 @@ class LocalRuntime:
 
     def stop(self) -> None:
         """Stop it; nothing stays."""
-        from mme.local import launcher
+        from mme_local import launcher
 
         launcher.stop(self.state.port)
 
     def _status(self) -> dict[str, Any]:
-        from mme.local import launcher
+        from mme_local import launcher
 
         return launcher.ask_status(self.state)
 

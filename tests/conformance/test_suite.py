@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.triton.wheel import why_not_here
-from mme.testing.endpoint import LocalEndpoint
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.settings import LocalSettings
+from mme_local.testing.endpoint import LocalEndpoint
 from tests.conformance.case import ANY, Case, Triton, case_of
 from tests.conformance.local_runtime import MEMORY_MIB
 from tests.conformance.test_payloads import OUT_OF_RANGE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mme.local.settings import LocalSettings
+from mme_local.settings import LocalSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 NO_DIFFERENCE = {"port", "fresh"}

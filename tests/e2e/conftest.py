@@ -15,10 +15,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
-from mme.local.triton.wheel import why_not_here
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.run_files import RuntimeState
+from mme_local.settings import LocalSettings
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 180

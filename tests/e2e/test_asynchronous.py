@@ -19,8 +19,8 @@ import pytest
 import requests
 from botocore.config import Config
 
-from mme.asynchronous import AsyncFailedError, AsyncLocations, AsyncQueue, DeadLetters, State
 from mme.client import MultiModelClient
+from mme.client.asynchronous import AsyncFailedError, AsyncLocations, AsyncQueue, DeadLetters, State
 from tests.e2e.conftest import Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(900)]

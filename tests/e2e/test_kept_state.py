@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.triton.wheel import why_not_here
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.settings import LocalSettings
 from tests.e2e.conftest import ROOT, Machine
-from tests.local.a_model import wait_for
+from tests.mme_local.a_model import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
 

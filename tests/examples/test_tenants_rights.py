@@ -17,7 +17,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request
 
-from mme.local import cloud
+from mme_local import aws as cloud
 from tests.examples.conftest import Example
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mme.client import decode_reply, encode_request
-from mme.local.triton.installation import TritonInstallation
-from mme.local.triton.process import TritonProcess
-from mme.local.triton.wheel import why_not_here
+from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.process import TritonProcess
+from mme_local.containers.triton.wheel import why_not_here
 from model_registry.digits_data import held_out
 
 pytestmark = [

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mme.local import cloud
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
+from mme_local import aws as cloud
 from tests.operate.deployment import clients_at, serve_embedded_aws
 
 

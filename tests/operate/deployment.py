@@ -13,10 +13,10 @@ from typing import Any
 import boto3
 from werkzeug.serving import make_server
 
-from mme.local import cloud
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
+from mme.aws.settings import Settings
 from mme.operate.discovery import Deployment
-from mme.settings import Settings
+from mme_local import aws as cloud
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:26.05-py3-cpu"
 STACK = "mme-dev-serving"

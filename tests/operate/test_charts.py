@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mme.aws.clients import AwsClients
 from mme.catalog.metrics import endpoint_metrics
 from mme.errors import MmeError
 from mme.operate.charts import draw, shown_unit, shown_value
-from mme.operate.clients import AwsClients
 from mme.operate.metric_series import (
     MetricSeries,
     check_metrics,

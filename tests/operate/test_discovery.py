@@ -20,11 +20,11 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
+from mme.aws.session import cloudformation_client, open_session, s3_client
+from mme.aws.settings import Settings
 from mme.errors import MmeError
-from mme.operate.access import cloudformation_client, open_session, s3_client
 from mme.operate.aws_failures import explain_aws_error
 from mme.operate.discovery import Deployment, discover
-from mme.settings import Settings
 
 OUTPUTS = {"EndpointName": "mme-dev", "ModelBucketName": "models", "ModelPrefix": "models/"}
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.local.triton.wheel import why_not_here
 from mme.operate.log_lines import Attribution, ModelEvent, Verb, model_event, parse_line
+from mme_local.containers.triton.wheel import why_not_here
 
 LOGS = Path(__file__).parent / "triton_logs"
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from mme.local import launcher
-from mme.local.settings import LocalSettings
-from mme.local.state import RuntimeState
-from mme.local.triton.wheel import why_not_here
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.run_files import RuntimeState
+from mme_local.settings import LocalSettings
 from tests.operate.deployment import (
     BUCKET,
     ENDPOINT,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mme.aws.clients import AwsClients
 from mme.operate.cleanup import Choice, clean, plan_clean
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import discover
 from mme.operate.doctor import Severity, examine
 from mme.operate.status import read_status

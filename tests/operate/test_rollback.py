@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
-from mme.operate.clients import AwsClients
 from mme.operate.endpoint_state import EndpointState
 from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
 from mme.operate.status import read_status

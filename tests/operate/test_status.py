@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import Deployment
 from mme.operate.status import EndpointStatus, read_status
 from tests.operate.deployment import DEPLOYMENT, ENDPOINT, deny, deploy, put_metric, serving_template

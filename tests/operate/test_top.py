@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
-from mme.operate.clients import AwsClients
 from mme.operate.log_events import LogEvent, follow_events, read_events
 from mme.operate.model_log import model_lines
 from mme.operate.periods import parse_since

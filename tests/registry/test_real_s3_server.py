@@ -23,10 +23,10 @@ from benchmarks.s3_server import (
     session,
     wait_until_up,
 )
-from mme.aliases import AliasStore
 from mme.archives import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, find_models, publish, publish_all
+from mme.registry.aliases import AliasStore
 from mme.registry.transfer import transfer
 from mme.registry.verification import verify
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mme.aliases import AliasStore
 from mme.archives import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, find_models, publish, publish_all
+from mme.registry.aliases import AliasStore
 from mme.registry.promotion import promote, roll_back
 from mme.registry.removal import find_removable, plan_prune, remove_models
 from mme.registry.removed_versions import RemovedVersions

@@ -18,7 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 from syrupy.location import PyTestLocation
 
-from mme.asynchronous import AsyncLocations
+from mme.client.asynchronous import AsyncLocations
 from stacks.application import build, synthesize
 from stacks.environments import ENVIRONMENTS
 

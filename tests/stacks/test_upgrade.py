@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from mme.local import cloud
-from mme.local.cloud.clients import clients_of
+from mme_local import aws as cloud
+from mme_local.aws.clients import clients_of
 from tests.stacks.upgrade_losses import losses
 
 PREVIOUS = Path(__file__).parent / "previous_release"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.cleanup.objects import delete_objects
 from mme.operate.cleanup.plan import CleanPlan, ObjectsToDelete, When
 from mme.operate.cleanup.stacks import OwnedStack
-from mme.operate.clients import AwsClients
 
 _TRIES: Final = 3
 """Access logs arrive in their bucket for a while after the last access: it is emptied again."""

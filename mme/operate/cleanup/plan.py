@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mme.aliases.names import STATE
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.cleanup.objects import ObjectCount, count_objects, other_prefixes
 from mme.operate.cleanup.stacks import OwnedStack, importers, owner_of_bucket, read_stack
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import BUCKET_OUTPUT, PREFIX_OUTPUT, Deployment
 from mme.operate.endpoint_state import EndpointState, read_endpoint
 from mme.operate.log_events import log_group_name
 from mme.operate.stack_resources import ENDPOINT
+from mme.registry.aliases.names import STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

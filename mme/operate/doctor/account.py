@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
 from mme.operate.doctor.finding import Finding, Patient, Severity
 from mme.operate.scaling_state import read_scaling
 

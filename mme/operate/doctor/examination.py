@@ -9,9 +9,10 @@ from threading import Event
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from mme.aws.clients import AwsClients
+from mme.aws.settings import THIS_MACHINE
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import Deployment
 from mme.operate.doctor.account import check_credentials, check_quotas
 from mme.operate.doctor.archive_check import check_archives
@@ -22,7 +23,6 @@ from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from mme.operate.doctor.role import check_role
 from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoint
-from mme.settings import THIS_MACHINE
 
 CHECKS: Final = ("credentials", "stack", "endpoint", "bucket", "role", "image", "quotas", "log", "archives")
 """Every check, in the order they are shown."""

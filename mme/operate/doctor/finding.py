@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
 from mme.operate.discovery import Deployment
 from mme.operate.endpoint_state import EndpointState
 

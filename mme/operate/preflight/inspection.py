@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme.operate.aws_failures import explain_aws_error
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
@@ -24,7 +25,6 @@ from mme.operate.preflight.stack_checks import (
 )
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, StackTemplate, VariantPlan
 from mme.operate.preflight.two_phases import Advice
-from mme.settings import Settings
 
 Connect = Callable[[Settings, str | None], Account]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.operate.access import open_session
+from mme.aws.session import open_session
+from mme.aws.settings import Settings
 from mme.operate.preflight.template import scaling_resource_id
-from mme.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -195,7 +195,7 @@ def connect(settings: Settings, region: str | None = None) -> Account:
         settings: credentials, region, and where AWS is.
         region: the region, where the settings name none.
     """
-    from mme.operate.clients import AwsClients
+    from mme.aws.clients import AwsClients
 
     placed = settings.model_copy(update={"region": settings.region or region})
     clients = AwsClients(open_session(placed), placed)

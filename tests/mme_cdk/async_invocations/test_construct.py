@@ -336,8 +336,8 @@ def test_checkov_is_told_each_exception_with_its_reason(
 
 def test_the_toolkit_and_the_handler_speak_alike() -> None:
     """They can't share code: one runs in a function, the other never loads the constructs."""
-    from mme.asynchronous import members, queue
     from mme.catalog import limits
+    from mme.client.asynchronous import members, queue
 
     assert members.INFERENCE_ID_MAX_CHARS == request.INFERENCE_ID_MAX_CHARS
     assert members.TTL_RANGE_SECONDS == request.TTL_RANGE_SECONDS

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.cleanup import Choice, CleanPlan, clean, plan_clean, plan_leftovers
-from mme.operate.clients import AwsClients
 from mme.operate.discovery import Deployment
 from tests.operate.deployment import (
     BUCKET,

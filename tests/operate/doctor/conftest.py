@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
 from mme.operate.doctor.finding import Patient
 from tests.operate.doctor.patients import admitted
 

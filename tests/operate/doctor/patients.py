@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
 from mme.operate.doctor import Finding, Severity
 from mme.operate.doctor.finding import Patient
 from mme.operate.endpoint_state import read_endpoint

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from mme.operate.clients import AwsClients
+from mme.aws.clients import AwsClients
 from mme.operate.discovery import Deployment, discover
 from mme.operate.doctor import Finding, Severity, examine
 from mme.operate.doctor.account import check_quotas

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from mme.aws.settings import Settings
 from mme.operate.preflight import Report, inspect
 from mme.operate.preflight.live import DeployedStack, LiveEndpoint, LiveVariant
-from mme.settings import Settings
 
 ACCOUNT = "123456789012"
 Document = dict[str, Any]

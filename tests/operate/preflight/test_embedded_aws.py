@@ -16,7 +16,7 @@ import boto3
 import pytest
 from werkzeug.serving import make_server
 
-from mme.local import cloud
+from mme_local import aws as cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"

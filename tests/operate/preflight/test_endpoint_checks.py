@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mme.aws.settings import Settings
 from mme.operate.preflight import Effect, Finding, Report, inspect
-from mme.settings import Settings
 
 Check = Callable[..., Report]
 Document = Callable[..., dict[str, Any]]

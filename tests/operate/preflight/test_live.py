@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme.operate.preflight import Account, connect, inspect
-from mme.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/serving/1"

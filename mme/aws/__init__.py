@@ -1,0 +1,1 @@
+"""Shared AWS plumbing: settings, sessions and clients."""

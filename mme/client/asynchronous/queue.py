@@ -1,0 +1,324 @@
+"""Sending requests into the queue and getting their answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from mme.catalog.limits import INVOKE_TIMEOUT_SECONDS
+from mme.client.asynchronous.locations import AsyncLocations
+from mme.client.asynchronous.members import (
+    TTL_RANGE_SECONDS,
+    check_members,
+    checked_body,
+    checked_id,
+    checked_seconds,
+    checked_target,
+)
+from mme.client.asynchronous.results import (
+    AsyncFailedError,
+    AsyncPendingError,
+    AsyncResult,
+    AsyncStatus,
+    State,
+    Submission,
+)
+from mme.errors import MmeError
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_STATES: Final = {"Completed": State.COMPLETED, "Failed": State.FAILED, "DeadLettered": State.DEAD_LETTER}
+_MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_EXISTS: Final = frozenset({"412", "PreconditionFailed"})
+_OWN_URLS: Final = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
+_FIRST_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+
+
+class AsyncQueue:
+    """The queue in front of one multi-model endpoint. Threads may share it.
+
+    **The limits are those of real-time inference**: a body of at most 25 MB, an answer within 60 s.
+
+    Args:
+        locations: where it is.
+        s3: a boto3 client.
+        sqs: a boto3 client.
+        clock: seconds that only go up.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        locations: AsyncLocations,
+        s3: S3Client,
+        sqs: SQSClient,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.locations = locations
+        self._s3 = s3
+        self._sqs = sqs
+        self._clock = clock
+        self._sleep = sleep
+
+    @classmethod
+    def of_stack(cls, stack: str, session: boto3.Session | None = None) -> AsyncQueue:
+        """The queue that a serving stack made: found by the stack's outputs.
+
+        Args:
+            stack: its name, such as `mme-prod-serving`.
+            session: a boto3 session. Default: one from the usual places.
+
+        Raises:
+            MmeError: the stack does not exist, or has no queue.
+        """
+        import boto3
+        from botocore.config import Config
+
+        found = session or boto3.Session()
+        locations = AsyncLocations.of_stack(stack, found.client("cloudformation"))
+        # `bucket.localhost`, which a local endpoint would have, is no address.
+        config = Config(s3={"addressing_style": "path"}) if _OWN_URLS & os.environ.keys() else None
+        return cls(locations, found.client("s3", config=config), found.client("sqs"))
+
+    def submit(
+        self,
+        target_model: str,
+        body: bytes | bytearray,
+        *,
+        content_type: str = "application/octet-stream",
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        ttl_seconds: int | None = None,
+        timeout_seconds: int | None = None,
+    ) -> Submission:
+        """Put a body into S3 and send the request for it.
+
+        Sending the same again under the same inference id does nothing more: after a failure on the way, just
+        try again.
+
+        Args:
+            target_model: the model, relative to the endpoint's prefix.
+            body: at most 25 MB, as in real-time inference.
+            content_type: what the body is.
+            accept: the wanted form of the answer.
+            custom_attributes: for the container.
+            inference_id: the request's identity, 1 to 64 printable ASCII characters. Default: a new one.
+            ttl_seconds: how old it may get in the queue, 60 to 21600. Default: 21600, six hours.
+            timeout_seconds: how long the model may take, 1 to 60. Default: SageMaker's own limit, 60.
+
+        Raises:
+            MmeError: something can't be sent, or the inference id is another request's.
+        """
+        id = checked_id(inference_id)
+        content = checked_body(body)
+        inputs = self.locations.inputs
+        given: dict[str, Any] = {
+            "InferenceId": id,
+            "TargetModel": checked_target(target_model),
+            "InputLocation": inputs.url(inputs.key(id)),
+            "ContentType": content_type,
+            "Accept": accept,
+            "CustomAttributes": custom_attributes,
+            "RequestTTLSeconds": checked_seconds("ttl_seconds", ttl_seconds, *TTL_RANGE_SECONDS),
+            "InvocationTimeoutSeconds": checked_seconds(
+                "timeout_seconds", timeout_seconds, 1, INVOKE_TIMEOUT_SECONDS
+            ),
+        }
+        fields = {name: value for name, value in given.items() if value is not None}
+        self._put(id, content, content_type, _digest(fields, content))
+        return self._send(fields)
+
+    def invoke_endpoint_async(self, **members: Any) -> dict[str, str]:
+        """boto3's `invoke_endpoint_async`, and `TargetModel`: programs need another client, nothing else.
+
+        Args:
+            members: `TargetModel`; `InputLocation` (under the deployment's input location) or `Body`; where
+                wanted `InferenceId`, `EndpointName`, `ContentType`, `Accept`, `CustomAttributes`,
+                `RequestTTLSeconds`, `InvocationTimeoutSeconds` (at most 60).
+
+        Returns:
+            `InferenceId`, `OutputLocation`, `FailureLocation`.
+
+        Raises:
+            MmeError: a member is missing, can't be or is not supported, or the inference id is another
+                request's.
+        """
+        inputs = self.locations.inputs
+        check_members(members, inputs)
+        id = checked_id(members.get("InferenceId"))
+        fields = {name: value for name, value in members.items() if name != "Body" and value is not None}
+        fields["InferenceId"] = id
+        if members.get("Body") is not None:
+            content = checked_body(members["Body"])
+            fields["InputLocation"] = inputs.url(inputs.key(id))
+            self._put(id, content, str(members.get("ContentType") or ""), _digest(fields, content))
+        sent = self._send(fields)
+        return {
+            "InferenceId": id,
+            "OutputLocation": sent.output_location,
+            "FailureLocation": sent.failure_location,
+        }
+
+    def status(self, inference_id: str) -> AsyncStatus:
+        """How far a request is; `UNKNOWN` for one of which nothing is to be seen."""
+        found = self._head(inference_id)
+        if found is None:
+            inputs = self.locations.inputs
+            waits = self._exists(inputs.bucket, inputs.key(inference_id))
+            return AsyncStatus(inference_id, State.WAITING if waits else State.UNKNOWN)
+        told = found["Metadata"]
+        state = _STATES[told["mme-status"]]
+        return AsyncStatus(
+            inference_id,
+            state,
+            reason=str(json.loads(told["mme-reason"])),
+            location=self._location(inference_id, state),
+            settled=found["LastModified"],
+        )
+
+    def result(self, inference_id: str, *, wait_seconds: float = 0) -> AsyncResult:
+        """The model's answer.
+
+        Args:
+            inference_id: to which request.
+            wait_seconds: how long to wait for it.
+
+        Raises:
+            AsyncFailedError: the request failed, or is a dead letter.
+            AsyncPendingError: there is no outcome yet.
+        """
+        deadline = self._clock() + wait_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        # A dead letter may be sent anew, but nobody knows when: it is told at once.
+        while (status := self.status(inference_id)).state in (State.WAITING, State.UNKNOWN):
+            left = deadline - self._clock()
+            if left <= 0:
+                raise _pending(status)
+            self._sleep(min(pause, left))
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        place = self.locations.outcomes
+        found = self._s3.get_object(Bucket=place.bucket, Key=place.key(inference_id))
+        body = found["Body"].read()
+        if status.state is State.COMPLETED:
+            attributes = str(json.loads(found["Metadata"]["mme-attributes"]))
+            return AsyncResult(inference_id, body, found["ContentType"], attributes, status.location)
+        raise AsyncFailedError(
+            f"the request {inference_id} ended as a {_NOUNS[status.state]}: {status.reason}",
+            status=status,
+            original=body.decode("utf-8", "replace"),
+            hint=f"when the cause is mended: mme async redrive --id {inference_id}"
+            if status.state is State.DEAD_LETTER
+            else None,
+        )
+
+    def depths(self) -> dict[str, int]:
+        """Roughly how many requests are `waiting`, `running` and `dead`, as SQS counts them."""
+        names = {
+            "waiting": (self.locations.queue_url, "ApproximateNumberOfMessages"),
+            "running": (self.locations.queue_url, "ApproximateNumberOfMessagesNotVisible"),
+            "dead": (self.locations.dead_letter_queue_url, "ApproximateNumberOfMessages"),
+        }
+        counted: dict[str, int] = {}
+        for name, (url, attribute) in names.items():
+            asked: Any = [attribute]
+            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)
+            found: Mapping[Any, str] = answer["Attributes"]
+            counted[name] = int(found[attribute])
+        return counted
+
+    def _send(self, fields: dict[str, Any]) -> Submission:
+        id = fields["InferenceId"]
+        self._sqs.send_message(
+            QueueUrl=self.locations.queue_url, MessageBody=json.dumps(fields, sort_keys=True)
+        )
+        return Submission(
+            id,
+            fields["InputLocation"],
+            self._location(id, State.COMPLETED),
+            self._location(id, State.FAILED),
+        )
+
+    def _location(self, id: str, state: State) -> str:
+        if state is State.COMPLETED:
+            return self.locations.outputs.url(self.locations.outputs.key(id, ".out"))
+        if state is State.FAILED:
+            return self.locations.failures.url(self.locations.failures.key(id, "-error.out"))
+        return ""
+
+    def _put(self, id: str, body: bytes, content_type: str, digest: str) -> None:
+        from botocore.exceptions import ClientError
+
+        place = self.locations.inputs
+        try:
+            self._s3.put_object(
+                Bucket=place.bucket,
+                Key=place.key(id),
+                Body=body,
+                ContentType=content_type,
+                Metadata={"mme-request": digest},
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _EXISTS:
+                raise
+            there = self._s3.head_object(Bucket=place.bucket, Key=place.key(id))
+            if there["Metadata"].get("mme-request") != digest:
+                raise MmeError(
+                    f"inference id {id} is that of another request",
+                    hint="leave it out to get a new one, or choose one that was never used",
+                ) from None
+
+    def _head(self, id: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        place = self.locations.outcomes
+        try:
+            return self._s3.head_object(Bucket=place.bucket, Key=place.key(id))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
+
+    def _exists(self, bucket: str, key: str) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            # Who may read results need not be allowed to read requests.
+            if error.response["Error"]["Code"] in {*_MISSING, "403"}:
+                return False
+            raise
+        return True
+
+
+_NOUNS: Final = {State.FAILED: "failure", State.DEAD_LETTER: "dead letter"}
+
+
+def _pending(status: AsyncStatus) -> AsyncPendingError:
+    id = status.inference_id
+    if status.state is State.WAITING:
+        return AsyncPendingError(
+            f"the request {id} has no outcome yet", hint=f"wait for it: mme async result {id} --wait 600"
+        )
+    return AsyncPendingError(
+        f"nothing is known of a request {id}: it was never sent, has no outcome yet, or its objects expired",
+        hint="check the id, or wait for it with --wait",
+    )
+
+
+def _digest(fields: dict[str, Any], body: bytes) -> str:
+    told = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
+    told.update(body)
+    return told.hexdigest()

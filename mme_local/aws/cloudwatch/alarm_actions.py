@@ -1,0 +1,136 @@
+"""What an alarm does when its state changes: messages to SNS topics, worded as CloudWatch words them.
+
+Source: Amazon CloudWatch user guide, "Alarm actions"; the message's members as SNS delivers them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mme_local.aws.cloudwatch.judgement import State
+
+if TYPE_CHECKING:
+    from moto.cloudwatch.models import Alarm
+
+log = logging.getLogger(__name__)
+
+_SUBJECT_CHARACTERS = 99
+
+
+def act(alarm: Alarm, account: str, before: str) -> None:
+    """Do what the alarm is to do in the state that it has come to.
+
+    A topic that is gone, or one whose subscriber fails, keeps nothing else from being done.
+    """
+    if not alarm.actions_enabled:
+        return
+    for action in _actions(alarm, State(alarm.state_value)):
+        try:
+            if action.split(":")[2] == "sns":
+                _publish(alarm, account, before, action)
+            else:
+                log.debug("%s: the action %s has no effect here", alarm.name, action)
+        except Exception:
+            log.exception("%s: the action %s failed", alarm.name, action)
+
+
+def _actions(alarm: Alarm, state: State) -> list[str]:
+    return {
+        State.OK: alarm.ok_actions,
+        State.ALARM: alarm.alarm_actions,
+        State.INSUFFICIENT_DATA: alarm.insufficient_data_actions,
+    }[state] or []
+
+
+def _publish(alarm: Alarm, account: str, before: str, topic: str) -> None:
+    from moto.sns.models import sns_backends
+
+    region = region_words(alarm.region_name)
+    subject = f'{alarm.state_value}: "{alarm.name}" in {region}'
+    sns_backends[topic.split(":")[4]][topic.split(":")[3]].publish(
+        json.dumps(message(alarm, account, before)),
+        arn=topic,
+        subject=subject
+        if len(subject) <= _SUBJECT_CHARACTERS
+        else f"{subject[: _SUBJECT_CHARACTERS - 3]}...",
+    )
+
+
+def message(alarm: Alarm, account: str, before: str) -> dict[str, Any]:
+    """What a topic's subscribers are told, as a JSON document."""
+    told = {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": account,
+        "AlarmConfigurationUpdatedTimestamp": _moment(alarm.configuration_updated_timestamp),
+        "NewStateValue": alarm.state_value,
+        "NewStateReason": alarm.state_reason,
+        "StateChangeTime": _moment(alarm.state_updated_timestamp),
+        "Region": region_words(alarm.region_name),
+        "AlarmArn": alarm.alarm_arn,
+        "OldStateValue": before,
+        "OKActions": alarm.ok_actions or [],
+        "AlarmActions": alarm.alarm_actions or [],
+        "InsufficientDataActions": alarm.insufficient_data_actions or [],
+    }
+    return told | ({"AlarmRule": alarm.rule} if alarm.rule is not None else {"Trigger": _trigger(alarm)})
+
+
+def _trigger(alarm: Alarm) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "Period": alarm.period,
+        "EvaluationPeriods": alarm.evaluation_periods,
+        "DatapointsToAlarm": alarm.datapoints_to_alarm or alarm.evaluation_periods,
+        "ComparisonOperator": alarm.comparison_operator,
+        "Threshold": alarm.threshold,
+        "TreatMissingData": alarm.treat_missing_data or "missing",
+        "EvaluateLowSampleCountPercentile": alarm.evaluate_low_sample_count_percentile or "",
+    }
+    if alarm.metric_data_queries:
+        del told["Period"]
+        return told | {"Metrics": [_query(query) for query in alarm.metric_data_queries]}
+    extended = alarm.extended_statistic
+    return told | {
+        "MetricName": alarm.metric_name,
+        "Namespace": alarm.namespace,
+        "StatisticType": "ExtendedStatistic" if extended else "Statistic",
+        "ExtendedStatistic" if extended else "Statistic": extended or alarm.statistic.upper(),
+        "Unit": alarm.unit,
+        "Dimensions": _dimensions(alarm.dimensions),
+    }
+
+
+def _query(query: Any) -> dict[str, Any]:
+    told = {"Id": query.id, "Label": query.label, "ReturnData": query.return_data is not False}
+    if query.metric_stat is None:
+        return told | {"Expression": query.expression}
+    stat = query.metric_stat
+    metric = {
+        "Dimensions": _dimensions(stat.metric.dimensions),
+        "MetricName": stat.metric.metric_name,
+        "Namespace": stat.metric.namespace,
+    }
+    return told | {"MetricStat": {"Metric": metric, "Period": stat.period, "Stat": stat.stat}}
+
+
+def _dimensions(dimensions: Any) -> list[dict[str, str]]:
+    return [{"value": one.value, "name": one.name} for one in dimensions or []]
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}+0000"
+
+
+@cache
+def region_words(region: str) -> str:
+    """A region's name for people, such as ``US East (N. Virginia)``."""
+    from mme_local.aws.clients import bare_session
+
+    for partition in bare_session().get_data("endpoints")["partitions"]:
+        if region in partition["regions"]:
+            return str(partition["regions"][region]["description"])
+    return region

@@ -1,0 +1,218 @@
+"""Alarms that are evaluated: each against the metrics as they are stored, composite ones against others."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.models import Alarm, cloudwatch_backends
+
+from mme_local.aws import moto_patches as mends
+from mme_local.aws.cloudwatch.composite import RuleError, holds
+from mme_local.aws.cloudwatch.judgement import COMPARISONS, EXTRA_POINTS, Missing, State, judge
+
+if TYPE_CHECKING:
+    from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch
+
+log = logging.getLogger(__name__)
+
+_ID = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an evaluation has found.
+
+    Attributes:
+        state: the alarm's state from now on.
+        reason: in words.
+        data: for programs.
+    """
+
+    state: State
+    reason: str
+    data: Mapping[str, Any]
+
+
+def all_backends() -> list[EmbeddedCloudWatch]:
+    """The embedded CloudWatch of each account and region that has been used."""
+    mends.apply()
+    return [
+        cast("EmbeddedCloudWatch", backend)
+        for _, regions in sorted(cloudwatch_backends.items())
+        for _, backend in sorted(regions.items())
+    ]
+
+
+def evaluate_all(now: float) -> None:
+    """Evaluate every alarm there is, at a moment in seconds since the epoch."""
+    for backend in all_backends():
+        evaluate(backend, now)
+
+
+def evaluate(backend: EmbeddedCloudWatch, now: float) -> None:
+    """Evaluate the alarms of one account and region: first those of metrics, then the composite ones."""
+    alarms: list[Alarm] = list(backend.alarms.values())
+    for alarm in alarms:
+        if alarm.rule is None:
+            _settle(backend, alarm, judge_metric(backend, alarm, now))
+    composite = [alarm for alarm in alarms if alarm.rule is not None]
+    for _ in composite:  # one may be about another: as many rounds as there are suffice
+        changes = [_settle(backend, alarm, _judge_composite(backend, alarm)) for alarm in composite]
+        if not any(changes):
+            break
+
+
+def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict | None:
+    """The verdict on an alarm of a metric or of metric math; None where it can't be evaluated here."""
+    comparison = COMPARISONS.get(alarm.comparison_operator)
+    if comparison is None or alarm.threshold_metric_id:
+        return None
+    periods = int(alarm.evaluation_periods)
+    needed = int(alarm.datapoints_to_alarm or periods)
+    queries = queries_of(alarm)
+    wanted = next((query for query in queries if query["ReturnData"]), queries[-1])
+    seconds = _period(wanted, queries)
+    end = int(now // seconds * seconds)
+    moments = [end - seconds * back for back in range(periods + EXTRA_POINTS, 0, -1)]
+    try:
+        values = backend.answer(queries, moments[0], end)[wanted["Id"]]
+    except ValidationError as error:
+        return Verdict(State.INSUFFICIENT_DATA, f"Evaluation error: {error.message}", {})
+    missing = Missing(alarm.treat_missing_data or "missing")
+    threshold = float(alarm.threshold)
+    points = [
+        comparison.breaches(values[moment], threshold) if moment in values else None for moment in moments
+    ]
+    state, absent = judge(points, periods, needed, missing, State(alarm.state_value))
+    used = [(moment, values[moment]) for moment in moments if moment in values][-periods:]
+    breaching = sum(comparison.breaches(value, threshold) for _, value in used)
+    return Verdict(
+        state,
+        _reason(alarm, state, used, breaching, absent, missing),
+        _data(alarm, seconds, used, threshold),
+    )
+
+
+def _judge_composite(backend: EmbeddedCloudWatch, alarm: Alarm) -> Verdict:
+    def state_of(name: str) -> State | None:
+        known = backend.alarms.get(name)
+        return State(known.state_value) if known is not None else None
+
+    try:
+        state = State.ALARM if holds(alarm.rule or "", state_of) else State.OK
+    except RuleError as error:
+        return Verdict(State.INSUFFICIENT_DATA, f"Evaluation error: {error}", {})
+    return Verdict(
+        state, f"{alarm.alarm_arn} transitioned to {state} as its rule is {state == State.ALARM}", {}
+    )
+
+
+def _settle(backend: EmbeddedCloudWatch, alarm: Alarm, verdict: Verdict | None) -> bool:
+    """Have the alarm be in that state; whether it was in another one."""
+    if verdict is None or alarm.state_value == verdict.state:
+        return False
+    backend.change_state(alarm, verdict.state, verdict.reason, json.dumps(verdict.data))
+    return True
+
+
+def queries_of(alarm: Alarm) -> list[dict[str, Any]]:
+    """What an alarm of metrics watches, as ``GetMetricData`` takes it; the watched one has ``ReturnData``."""
+    if not alarm.metric_data_queries:
+        stat = {
+            "Metric": _metric(alarm),
+            "Period": int(alarm.period),
+            "Stat": alarm.extended_statistic or alarm.statistic,
+            "Unit": alarm.unit,
+        }
+        return [{"Id": _ID, "MetricStat": stat, "ReturnData": True}]
+    queries = []
+    for query in alarm.metric_data_queries:
+        found: dict[str, Any] = {"Id": query.id, "ReturnData": _returned(query)}
+        if query.metric_stat is not None:
+            known = query.metric_stat
+            found["MetricStat"] = {
+                "Metric": _metric(known.metric),
+                "Period": int(known.period),
+                "Stat": known.stat,
+                "Unit": known.unit,
+            }
+        else:
+            found["Expression"] = query.expression
+            found["Period"] = query.period
+        queries.append(found)
+    return queries
+
+
+def _returned(query: Any) -> bool:
+    return query.return_data is not False  # left out, it is True
+
+
+def _metric(of: Any) -> dict[str, Any]:
+    return {
+        "Namespace": of.namespace,
+        "MetricName": of.metric_name,
+        "Dimensions": [{"Name": one.name, "Value": one.value} for one in of.dimensions or []],
+    }
+
+
+def _period(wanted: dict[str, Any], queries: list[dict[str, Any]]) -> int:
+    from mme_local.aws.cloudwatch.backend import period_of
+
+    return period_of(wanted, queries)
+
+
+def _reason(
+    alarm: Alarm, state: State, used: list[tuple[int, float]], breaching: int, absent: int, missing: Missing
+) -> str:
+    if state is State.INSUFFICIENT_DATA:
+        return f"Insufficient Data: {_plural(absent, 'datapoint')} {_were(absent)} unknown."
+    treated = {Missing.BREACHING: "Breaching", Missing.NOT_BREACHING: "NonBreaching"}.get(missing, "Missing")
+    filled = f"{_plural(absent, 'missing datapoint')} {_were(absent)} treated as [{treated}]"
+    if not used:
+        periods = _plural(int(alarm.evaluation_periods), "period")
+        return f"Threshold Crossed: no datapoints were received for {periods} and {filled}."
+    words = COMPARISONS[alarm.comparison_operator].words
+    alarmed = state is State.ALARM
+    number = breaching if alarmed else len(used) - breaching
+    listed = ", ".join(f"{value:g} ({_clock(moment)})" for moment, value in reversed(used))
+    needed = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)
+    change = "OK -> ALARM" if alarmed else "ALARM -> OK"
+    least = needed if alarmed else int(alarm.evaluation_periods) - needed + 1
+    return (
+        f"Threshold Crossed: {number} out of the last {_plural(len(used), 'datapoint')} [{listed}] "
+        f"{_were(number)} {'' if alarmed else 'not '}{words} the threshold ({float(alarm.threshold):g})"
+        + (f" and {filled}" if absent else "")
+        + f" (minimum {_plural(least, 'datapoint')} for {change} transition)."
+    )
+
+
+def _data(alarm: Alarm, seconds: int, used: list[tuple[int, float]], threshold: float) -> dict[str, Any]:
+    return {
+        "version": "1.0",
+        **({"statistic": alarm.extended_statistic or alarm.statistic} if alarm.metric_name else {}),
+        "period": seconds,
+        "recentDatapoints": [value for _, value in used],
+        "threshold": threshold,
+        "evaluatedDatapoints": [
+            {"timestamp": datetime.fromtimestamp(moment, UTC).isoformat(), "value": value}
+            for moment, value in used
+        ],
+    }
+
+
+def _clock(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%d/%m/%y %H:%M:%S")
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"

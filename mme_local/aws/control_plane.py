@@ -1,0 +1,172 @@
+"""What is deployed in the embedded AWS, for the data plane in the same process.
+
+Pure reads, safe from any thread: an endpoint is read as one immutable record, so a reader sees the fleet
+before an update or the one after it, never a mixture. Objects in S3 are in `mme_local.aws.objects`,
+re-exported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mme_local.aws.account import DEFAULT_ACCOUNT, DEFAULT_REGION
+from mme_local.aws.objects import ObjectHead, ObjectMissing, OpenObject, head_object, open_object
+
+if TYPE_CHECKING:
+    from moto.core.base_backend import BackendDict
+
+    from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
+    from mme_local.aws.sagemaker.records import EndpointRecord, ModelRecord
+
+__all__ = [
+    "DeployedContainer",
+    "DeployedEndpoint",
+    "DeployedVariant",
+    "ObjectHead",
+    "ObjectMissing",
+    "OpenObject",
+    "endpoint_revision",
+    "head_object",
+    "list_endpoints",
+    "open_object",
+    "resolve_endpoint",
+]
+
+
+@dataclass(frozen=True)
+class DeployedContainer:
+    """One container of a model.
+
+    Attributes:
+        image: the image's URI; empty where the model comes from a package.
+        mode: `SingleModel` or `MultiModel`.
+        model_data_url: S3 URL: of one archive, or in MultiModel mode the prefix of all of them.
+        environment: the container's environment.
+        cache_setting: `Enabled` (SageMaker's default) or `Disabled`.
+    """
+
+    image: str
+    mode: str
+    model_data_url: str
+    environment: Mapping[str, str]
+    cache_setting: str
+
+
+@dataclass(frozen=True)
+class DeployedVariant:
+    """One production variant as it runs.
+
+    Attributes:
+        instance_type: empty for a serverless variant.
+        instance_count: instances now, which scaling may have changed since the configuration.
+        weight: share of the traffic, relative to the other variants.
+        containers: in their order; a primary container is a list of one.
+        execution_role_arn: empty where the model has none.
+    """
+
+    name: str
+    instance_type: str
+    instance_count: int
+    weight: float
+    model_name: str
+    containers: tuple[DeployedContainer, ...]
+    execution_role_arn: str
+
+
+@dataclass(frozen=True)
+class DeployedEndpoint:
+    """An endpoint as it serves now.
+
+    Attributes:
+        status: `InService`.
+        revision: another after each create or update of the endpoint, so also when its configuration or model
+            changes; the same while only counts and weights change.
+    """
+
+    name: str
+    arn: str
+    config_name: str
+    status: str
+    variants: tuple[DeployedVariant, ...]
+    revision: str
+
+
+def resolve_endpoint(
+    name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
+) -> DeployedEndpoint | None:
+    """The endpoint of that name, or None where there is none."""
+    endpoint = _endpoints(account, region).get(name)
+    return _deployed(endpoint) if endpoint is not None else None
+
+
+def endpoint_revision(
+    name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
+) -> str | None:
+    """`DeployedEndpoint.revision` alone, which every request asks for; None where there is no endpoint."""
+    # Past moto's own look-up, which takes a lock and looks through every service each time.
+    regions = dict.get(_backends(), account)
+    backend = dict.get(regions, region) if regions is not None else None
+    endpoint = backend.endpoints.get(name) if backend is not None else None
+    return endpoint.fleet.revision if endpoint is not None else None
+
+
+def list_endpoints(*, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[DeployedEndpoint]:
+    """Every endpoint, by name."""
+    return [_deployed(endpoint) for _, endpoint in sorted(dict(_endpoints(account, region)).items())]
+
+
+@cache
+def _backends() -> BackendDict[EmbeddedSageMaker]:
+    from mme_local.aws.sagemaker.backend import embedded_sagemaker
+
+    return embedded_sagemaker()
+
+
+def _endpoints(account: str, region: str) -> Mapping[str, EndpointRecord]:
+    return _backends()[account][region].endpoints
+
+
+def _deployed(endpoint: EndpointRecord) -> DeployedEndpoint:
+    fleet = endpoint.fleet
+    live = {variant["VariantName"]: variant for variant in fleet.variants}
+    return DeployedEndpoint(
+        name=endpoint.endpoint_name,
+        arn=endpoint.arn,
+        config_name=fleet.config.endpoint_config_name,
+        status=endpoint.endpoint_status,
+        variants=tuple(
+            _variant(configured, live[configured["VariantName"]], fleet.models)
+            for configured in fleet.config.production_variants
+        ),
+        revision=fleet.revision,
+    )
+
+
+def _variant(
+    configured: Mapping[str, Any], live: Mapping[str, Any], models: Mapping[str, ModelRecord]
+) -> DeployedVariant:
+    model = models.get(configured.get("ModelName", ""))
+    return DeployedVariant(
+        name=configured["VariantName"],
+        instance_type=configured.get("InstanceType", ""),
+        instance_count=int(live.get("CurrentInstanceCount") or 0),
+        weight=float(live.get("CurrentWeight") or 0),
+        model_name=configured.get("ModelName", ""),
+        containers=tuple(_container(one) for one in model.all_containers) if model else (),
+        execution_role_arn=model.execution_role_arn if model else "",
+    )
+
+
+def _container(described: Mapping[str, Any]) -> DeployedContainer:
+    # a plain S3 URL, or the newer form that only single models may use
+    source = (described.get("ModelDataSource") or {}).get("S3DataSource") or {}
+    return DeployedContainer(
+        image=described.get("Image", ""),
+        mode=described.get("Mode", "SingleModel"),
+        model_data_url=described.get("ModelDataUrl") or source.get("S3Uri", ""),
+        environment=dict(described.get("Environment") or {}),
+        cache_setting=(described.get("MultiModelConfig") or {}).get("ModelCacheSetting", "Enabled"),
+    )

@@ -1,0 +1,236 @@
+"""SageMaker's hosting operations for one account and region."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from moto.core.base_backend import BackendDict
+from moto.sagemaker.exceptions import AWSValidationException
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.utils import arn_formatter
+
+from mme.catalog.instances import instance_type
+from mme_local.aws.sagemaker.errors import already_exists, no_volume_options, not_found, still_scalable
+from mme_local.aws.sagemaker.records import (
+    LIVE_MEMBERS,
+    EndpointConfigRecord,
+    EndpointRecord,
+    ModelRecord,
+    Request,
+    instance_types,
+)
+
+if TYPE_CHECKING:
+    from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+
+SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+RETAINABLE = frozenset({"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"})
+
+
+class EmbeddedSageMaker(SageMakerModelBackend):
+    """moto's SageMaker with the hosting operations made true: models, endpoint configurations, endpoints."""
+
+    # nobody but this class puts anything into them
+    _models: dict[str, ModelRecord]  # type: ignore[assignment]
+    endpoint_configs: dict[str, EndpointConfigRecord]  # type: ignore[assignment]
+    endpoints: dict[str, EndpointRecord]  # type: ignore[assignment]
+
+    @property
+    def _url_module(self) -> ModuleType:
+        """Where moto's web layer finds this service's routes."""
+        from mme_local.aws.sagemaker import urls
+
+        return urls
+
+    def arn(self, kind: str, name: str) -> str:
+        """The ARN of a model, endpoint-config or endpoint here."""
+        return str(arn_formatter(kind, name, self.account_id, self.region_name))
+
+    # --- models and endpoint configurations
+
+    def keep_model(self, request: Request) -> ModelRecord:
+        """CreateModel, from the whole request."""
+        name = request["ModelName"]
+        if name in self._models:
+            raise already_exists("model", self.arn("model", name))
+        if request.get("PrimaryContainer") and request.get("Containers"):
+            raise AWSValidationException(
+                "Both PrimaryContainer and Containers can not be specified in one request."
+            )
+        model = ModelRecord(self.account_id, self.region_name, request)
+        self._models[name] = model
+        return model
+
+    def describe_model(self, model_name: str) -> ModelRecord:
+        """The model of that name, or AWS's refusal."""
+        if model_name not in self._models:
+            raise not_found("model", self.arn("model", model_name))
+        return self._models[model_name]
+
+    def delete_model(self, model_name: str) -> None:
+        """DeleteModel; AWS lets a model go that a configuration still names."""
+        self.describe_model(model_name)
+        del self._models[model_name]
+
+    def keep_endpoint_config(self, request: Request) -> EndpointConfigRecord:
+        """CreateEndpointConfig, from the whole request."""
+        name = request["EndpointConfigName"]
+        if name in self.endpoint_configs:
+            raise already_exists("endpoint-config", self.arn("endpoint-config", name))
+        config = EndpointConfigRecord(self.account_id, self.region_name, request)
+        _refuse_volume_options(config)
+        for variant in config.production_variants:
+            if "ModelName" in variant:  # inference components have none
+                self.describe_model(variant["ModelName"])
+        self.endpoint_configs[name] = config
+        return config
+
+    def endpoint_config(self, name: str) -> EndpointConfigRecord:
+        """The configuration of that name, or AWS's refusal."""
+        if name not in self.endpoint_configs:
+            raise not_found("endpoint-config", self.arn("endpoint-config", name))
+        return self.endpoint_configs[name]
+
+    def describe_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any]:
+        """DescribeEndpointConfig's answer."""
+        return self.endpoint_config(endpoint_config_name).response_object
+
+    def delete_endpoint_config(self, endpoint_config_name: str) -> None:
+        """DeleteEndpointConfig; AWS lets one go that an endpoint still uses."""
+        self.endpoint_config(endpoint_config_name)
+        del self.endpoint_configs[endpoint_config_name]
+
+    # --- endpoints
+
+    def create_endpoint(
+        self, endpoint_name: str, endpoint_config_name: str, tags: list[dict[str, str]]
+    ) -> EndpointRecord:
+        """CreateEndpoint: in service at once."""
+        if endpoint_name in self.endpoints:
+            raise already_exists("endpoint", self.arn("endpoint", endpoint_name))
+        config = self.endpoint_config(endpoint_config_name)
+        endpoint = EndpointRecord(
+            self.account_id, self.region_name, endpoint_name, config, self._models_of(config), tags
+        )
+        self.endpoints[endpoint_name] = endpoint
+        return endpoint
+
+    def endpoint(self, name: str) -> EndpointRecord:
+        """The endpoint of that name, or AWS's refusal."""
+        if name not in self.endpoints:
+            raise not_found("endpoint", self.arn("endpoint", name))
+        return self.endpoints[name]
+
+    def describe_endpoint(self, endpoint_name: str) -> dict[str, Any]:
+        """DescribeEndpoint's answer."""
+        return self.endpoint(endpoint_name).response_object
+
+    def update_endpoint(self, request: Request) -> EndpointRecord:
+        """UpdateEndpoint: a new configuration in place, the name and ARN unchanged.
+
+        Raises:
+            AWSValidationException: endpoint or configuration missing; or a variant registered as scalable
+                target would go or change its instance type (AWS, developer guide, endpoint-scaling-update).
+        """
+        endpoint = self.endpoint(request["EndpointName"])
+        config = self.endpoint_config(request["EndpointConfigName"])
+        self._refuse_scalable_changes(endpoint, config)
+        retained = RETAINABLE if request.get("RetainAllVariantProperties") else frozenset[str]()
+        excluded = request.get("ExcludeRetainedVariantProperties") or []
+        endpoint.take(
+            config, self._models_of(config), retained - {item["VariantPropertyType"] for item in excluded}
+        )
+        if not request.get("RetainDeploymentConfig"):
+            endpoint.last_deployment_config = request.get("DeploymentConfig")
+        return endpoint
+
+    def update_endpoint_weights_and_capacities(
+        self, endpoint_name: str, desired_weights_and_capacities: list[dict[str, Any]]
+    ) -> str:
+        """UpdateEndpointWeightsAndCapacities; a weight or count that is not given stays as it is."""
+        endpoint = self.endpoint(endpoint_name)
+        live = {variant["VariantName"]: variant for variant in endpoint.production_variants}
+        names = [item["VariantName"] for item in desired_weights_and_capacities]
+        for name in names:
+            if names.count(name) > 1:
+                raise AWSValidationException(f'The variant name "{name}" was non-unique within the request.')
+            if name not in live:
+                raise AWSValidationException(
+                    f'The variant name(s) "{name}" is/are not present within endpoint configuration '
+                    f'"{endpoint.endpoint_config_name}".'
+                )
+        for item in desired_weights_and_capacities:
+            changed = live[item["VariantName"]]
+            for given, members in LIVE_MEMBERS.items():
+                if item.get(given) is not None:
+                    changed = {**changed, **dict.fromkeys(members, item[given])}
+            live[item["VariantName"]] = changed
+        endpoint.resize(list(live.values()))
+        return str(endpoint.arn)
+
+    def delete_endpoint(self, endpoint_name: str) -> None:
+        """DeleteEndpoint; scaling forgets its variants (developer guide, endpoint-delete-with-scaling)."""
+        endpoint = self.endpoint(endpoint_name)
+        if scaling := self._scaling():
+            gone = {scaling_resource_id(endpoint_name, one["VariantName"]) for one in endpoint.fleet.variants}
+            targets = scaling.targets.get(SCALABLE_DIMENSION, {})
+            for resource_id in gone & set(targets):
+                del targets[resource_id]
+            for key in [key for key, policy in scaling.policies.items() if policy.resource_id in gone]:
+                del scaling.policies[key]
+        del self.endpoints[endpoint_name]
+
+    # --- what the operations rest on
+
+    def _models_of(self, config: EndpointConfigRecord) -> dict[str, ModelRecord]:
+        names = [variant["ModelName"] for variant in config.production_variants if "ModelName" in variant]
+        return {name: self.describe_model(name) for name in names}
+
+    def _refuse_scalable_changes(self, endpoint: EndpointRecord, config: EndpointConfigRecord) -> None:
+        targets = self._scalable_variants()
+        after = instance_types(config)
+        touched = [
+            name
+            for name, instance_type in instance_types(endpoint.fleet.config).items()
+            if scaling_resource_id(endpoint.endpoint_name, name) in targets
+            and after.get(name) != instance_type
+        ]
+        if touched:
+            raise still_scalable(touched)
+
+    def _scaling(self) -> ApplicationAutoscalingBackend | None:
+        """Application Auto Scaling here; None where nobody has used it: loading it takes a second."""
+        module = sys.modules.get("moto.applicationautoscaling.models")
+        return module.applicationautoscaling_backends[self.account_id][self.region_name] if module else None
+
+    def _scalable_variants(self) -> Collection[str]:
+        scaling = self._scaling()
+        return scaling.targets.get(SCALABLE_DIMENSION, {}) if scaling else ()
+
+
+def _refuse_volume_options(config: EndpointConfigRecord) -> None:
+    """Types with local storage take neither a volume key (API reference of KmsKeyId) nor a volume size."""
+    for variant in config.production_variants:
+        kind = instance_type(variant.get("InstanceType", ""))
+        if kind is None or not kind.has_local_storage:
+            continue
+        if config.kms_key_id:
+            raise no_volume_options(variant["VariantName"], kind.name, "KmsKeyId")
+        if "VolumeSizeInGB" in variant:
+            raise no_volume_options(variant["VariantName"], kind.name, "VolumeSizeInGB")
+
+
+def scaling_resource_id(endpoint_name: str, variant_name: str) -> str:
+    """How Application Auto Scaling names a variant."""
+    return f"endpoint/{endpoint_name}/variant/{variant_name}"
+
+
+def embedded_sagemaker() -> BackendDict[EmbeddedSageMaker]:
+    """SageMaker of every account and region, as `backends[account][region]`."""
+    from mme_local.aws import moto_patches as mends
+
+    mends.apply()
+    return cast("BackendDict[EmbeddedSageMaker]", sagemaker_backends)

@@ -1,0 +1,229 @@
+"""What SageMaker keeps of models, endpoint configurations and endpoints: moto's records, made complete."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
+
+from mme.catalog.hosting_types import hosting_types
+from mme_local.aws.sagemaker.errors import not_in_enum
+
+Request = dict[str, Any]
+
+# Named by its own member of DescribeModel / DescribeEndpointConfig, which moto's records already answer.
+_KNOWN_TO_MOTO = {
+    "AsyncInferenceConfig",
+    "Containers",
+    "DataCaptureConfig",
+    "EndpointConfigName",
+    "ExecutionRoleArn",
+    "KmsKeyId",
+    "ModelName",
+    "PrimaryContainer",
+    "ProductionVariants",
+    "Tags",
+    "VpcConfig",
+}
+
+
+def _beyond_moto(request: Request) -> Request:
+    """The members of a create request that moto would forget; a describe answers them as they came."""
+    return {
+        name: value for name, value in request.items() if name not in _KNOWN_TO_MOTO and value is not None
+    }
+
+
+class _MadeAtOnce:
+    """moto asks records that CloudFormation may make whether they are ready; ours are."""
+
+    def is_created(self) -> bool:
+        """Always."""
+        return True
+
+
+class ModelRecord(_MadeAtOnce, Model):
+    """A model, with every member of the CreateModel request that made it."""
+
+    def __init__(self, account: str, region: str, request: Request) -> None:
+        super().__init__(
+            account_id=account,
+            region_name=region,
+            model_name=request["ModelName"],
+            execution_role_arn=request.get("ExecutionRoleArn") or "",
+            primary_container=request.get("PrimaryContainer") or {},
+            vpc_config=request.get("VpcConfig") or {},
+            containers=request.get("Containers") or [],
+            tags=request.get("Tags") or [],
+        )
+        self._more = _beyond_moto(request)
+
+    @property
+    def all_containers(self) -> list[dict[str, Any]]:
+        """The containers in their order; a primary container is a list of one."""
+        return list(self.containers) or ([self.primary_container] if self.primary_container else [])
+
+    @property
+    def response_object(self) -> dict[str, Any]:
+        """DescribeModel's answer: what was not given is left out, as AWS does."""
+        described = {name: value for name, value in super().response_object.items() if value not in ({}, [])}
+        described.pop("More", None)
+        return {"EnableNetworkIsolation": False, **described, **self._more}
+
+
+class EndpointConfigRecord(_MadeAtOnce, FakeEndpointConfig):
+    """An endpoint configuration, with every member of the request that made it."""
+
+    def __init__(self, account: str, region: str, request: Request) -> None:
+        super().__init__(
+            account_id=account,
+            region_name=region,
+            endpoint_config_name=request["EndpointConfigName"],
+            production_variants=[
+                _with_defaults(variant) for variant in request.get("ProductionVariants") or []
+            ],
+            async_inference_config=request.get("AsyncInferenceConfig") or {},
+            data_capture_config=request.get("DataCaptureConfig") or {},
+            tags=request.get("Tags") or [],
+            kms_key_id=request.get("KmsKeyId") or "",
+        )
+        self.arn = self.endpoint_config_arn  # type: ignore[assignment]  # moto's is a tuple by a slip
+        self._more = _beyond_moto(request)
+
+    def validate_instance_type(self, instance_type: str) -> None:
+        """Accept what botocore lists today; moto's own list ends before g5."""
+        if instance_type not in hosting_types():
+            raise not_in_enum(instance_type, "productionVariants.1.member.instanceType", hosting_types())
+
+    @property
+    def response_object(self) -> dict[str, Any]:
+        """DescribeEndpointConfig's answer."""
+        described = {
+            name: value for name, value in super().response_object.items() if value not in ({}, [], "")
+        }
+        described.pop("More", None)
+        return {"EnableNetworkIsolation": False, **described, **self._more}
+
+
+def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:
+    """A variant as AWS would describe it: on instances it weighs 1.0 unless the request says otherwise."""
+    return variant if "ServerlessConfig" in variant else {"InitialVariantWeight": 1.0, **variant}
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What an endpoint serves at one moment; never changed, only replaced, so any thread may read it.
+
+    Like AWS's fleet it keeps the configuration and the models it was started from: deleting their records
+    later does not stop it.
+    """
+
+    config: EndpointConfigRecord
+    models: Mapping[str, ModelRecord]  # by model name
+    variants: tuple[Mapping[str, Any], ...]  # as DescribeEndpoint shows them
+    revision: (
+        str  # another for each CreateEndpoint and UpdateEndpoint, the same when only counts or weights change
+    )
+
+    def instance_types(self) -> dict[str, str]:
+        """Instance type by variant name; the empty string for a serverless one."""
+        return instance_types(self.config)
+
+
+def instance_types(config: EndpointConfigRecord) -> dict[str, str]:
+    """Instance type by variant name; the empty string for a serverless one."""
+    return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config.production_variants}
+
+
+class EndpointRecord(_MadeAtOnce, FakeEndpoint):
+    """An endpoint that can take another configuration in place."""
+
+    fleet: Fleet
+
+    def __init__(
+        self,
+        account: str,
+        region: str,
+        name: str,
+        config: EndpointConfigRecord,
+        models: Mapping[str, ModelRecord],
+        tags: list[dict[str, str]],
+    ) -> None:
+        super().__init__(
+            account_id=account,
+            region_name=region,
+            endpoint_name=name,
+            endpoint_config_name=config.endpoint_config_name,
+            production_variants=config.production_variants,
+            data_capture_config=config.data_capture_config,
+            tags=tags,
+        )
+        self.last_deployment_config: dict[str, Any] | None = None
+        self.fleet = Fleet(config, models, tuple(self.production_variants), _next_revision(config))
+
+    def take(
+        self, config: EndpointConfigRecord, models: Mapping[str, ModelRecord], retained: frozenset[str]
+    ) -> None:
+        """Serve `config` from now on.
+
+        Args:
+            config: the new configuration.
+            models: the models it names.
+            retained: of DesiredInstanceCount, DesiredWeight and DataCaptureConfig, those that keep their live
+                value where a variant of the same name existed before.
+        """
+        live = {variant["VariantName"]: variant for variant in self.production_variants}
+        fresh = self._process_production_variants(config.production_variants)
+        for variant in fresh:
+            before = live.get(variant["VariantName"], {})
+            for given, members in LIVE_MEMBERS.items():
+                if given in retained:
+                    variant.update({member: before[member] for member in members if member in before})
+        self.endpoint_config_name = config.endpoint_config_name
+        if "DataCaptureConfig" not in retained:
+            self.data_capture_config = config.data_capture_config
+        self._serve(Fleet(config, models, tuple(fresh), _next_revision(config)))
+
+    def resize(self, variants: list[dict[str, Any]]) -> None:
+        """Change live counts and weights, nothing else."""
+        self._serve(replace(self.fleet, variants=tuple(variants)))
+
+    def _serve(self, fleet: Fleet) -> None:
+        self.production_variants = [dict(variant) for variant in fleet.variants]
+        self.last_modified_time = utcnow()
+        self.fleet = fleet
+
+    @property
+    def response_object(self) -> dict[str, Any]:
+        """DescribeEndpoint's answer, with the images that each live variant runs."""
+        described = {name: value for name, value in super().response_object.items() if value not in ({}, [])}
+        described["ProductionVariants"] = [
+            {**variant, "DeployedImages": self._images(variant["VariantName"])}
+            for variant in self.fleet.variants
+        ]
+        return described
+
+    def _images(self, variant_name: str) -> list[dict[str, Any]]:
+        return [
+            {"SpecifiedImage": container["Image"], "ResolutionTime": self.last_modified_time}
+            for variant in self.fleet.config.production_variants
+            if variant["VariantName"] == variant_name and "ModelName" in variant
+            for container in self.fleet.models[variant["ModelName"]].all_containers
+            if "Image" in container
+        ]
+
+
+def _next_revision(config: EndpointConfigRecord) -> str:
+    # not counted: endpoints may be kept, and a count would begin anew
+    return f"{config.endpoint_config_name}/{uuid.uuid4().hex}"
+
+
+# Of a live variant: what the API calls the change -> the members of DescribeEndpoint that show it.
+LIVE_MEMBERS = {
+    "DesiredInstanceCount": ("CurrentInstanceCount", "DesiredInstanceCount"),
+    "DesiredWeight": ("CurrentWeight", "DesiredWeight"),
+}

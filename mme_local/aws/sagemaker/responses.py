@@ -1,0 +1,45 @@
+"""The wire side of SageMaker's hosting operations."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.responses import SageMakerResponse
+
+from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
+
+
+class EmbeddedSageMakerResponse(SageMakerResponse):
+    """moto's operations, and ours where moto has none or forgets part of the request."""
+
+    @property
+    def _ours(self) -> EmbeddedSageMaker:
+        return cast(EmbeddedSageMaker, self.sagemaker_backend)
+
+    def create_model(self) -> ActionResult:
+        """CreateModel."""
+        return ActionResult({"ModelArn": self._ours.keep_model(self._get_params()).arn})
+
+    def create_endpoint_config(self) -> ActionResult:
+        """CreateEndpointConfig."""
+        config = self._ours.keep_endpoint_config(self._get_params())
+        return ActionResult({"EndpointConfigArn": config.endpoint_config_arn})
+
+    def create_endpoint(self) -> ActionResult:
+        """CreateEndpoint."""
+        request = self._get_params()
+        endpoint = self._ours.create_endpoint(
+            request["EndpointName"], request["EndpointConfigName"], request.get("Tags") or []
+        )
+        endpoint.last_deployment_config = request.get("DeploymentConfig")
+        return ActionResult({"EndpointArn": endpoint.arn})
+
+    def update_endpoint(self) -> ActionResult:
+        """UpdateEndpoint."""
+        return ActionResult({"EndpointArn": self._ours.update_endpoint(self._get_params()).arn})
+
+    def delete_endpoint(self) -> EmptyResult:
+        """DeleteEndpoint."""
+        self._ours.delete_endpoint(self._get_param("EndpointName"))
+        return EmptyResult()

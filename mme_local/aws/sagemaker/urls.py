@@ -1,0 +1,11 @@
+"""SageMaker's routes, in the form that moto's web layer reads."""
+
+from __future__ import annotations
+
+from moto.sagemaker.urls import url_bases
+
+from mme_local.aws.sagemaker.responses import EmbeddedSageMakerResponse
+
+__all__ = ["url_bases", "url_paths"]
+
+url_paths = {"{0}/$": EmbeddedSageMakerResponse.dispatch}

@@ -1,0 +1,1 @@
+"""Serving containers: the protocol, the contract client, and one folder per kind."""

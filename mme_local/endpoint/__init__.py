@@ -1,0 +1,1 @@
+"""The data plane: drives `mme.fleet` with real containers."""

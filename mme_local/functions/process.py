@@ -1,0 +1,145 @@
+"""One process of a function: what Lambda calls an execution environment."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from mme_local.aws.functions import Function
+
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+# `bucket.localhost` is no address: the bucket goes into the path.
+_AWS_CONFIG = "[default]\ns3 =\n  addressing_style = path\n"
+_END_SECONDS = 5
+
+
+class FunctionDiedError(Exception):
+    """The process ended, or was ended, before it answered."""
+
+
+class FunctionProcess:
+    """A function's process, for one call at a time.
+
+    Args:
+        function: what to run.
+        folder: for its code and its log; made here, one for each revision.
+        url: where embedded AWS is.
+    """
+
+    def __init__(self, function: Function, folder: Path, url: str) -> None:
+        self.revision = function.revision
+        self._timeout = function.timeout
+        code = unpacked(function, folder)
+        config = folder / "aws_config"
+        config.write_text(_AWS_CONFIG)
+        with (folder / f"{function.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(_BOOTSTRAP), str(code), function.handler],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(function, url, config),
+                cwd=code,
+            )
+        self._ending = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be called."""
+        return self._process.poll() is None
+
+    def call(self, event: dict[str, Any]) -> Any:
+        """What the handler returns.
+
+        Raises:
+            FunctionDiedError: it ended, raised, or took longer than its timeout; the process is gone then.
+        """
+        line = {"event": event, "seconds": self._timeout, "request_id": str(uuid.uuid4())}
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - both are pipes
+        assert stdout is not None  # noqa: S101
+        try:
+            stdin.write(json.dumps(line).encode() + b"\n")
+            stdin.flush()
+            answer = _line(stdout.fileno(), self._timeout)
+        except (OSError, TimeoutError) as error:
+            self.end()
+            raise FunctionDiedError(str(error)) from error
+        return json.loads(answer)
+
+    def end(self) -> None:
+        """Kill it, if it lives, and wait for it."""
+        with self._ending:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait(_END_SECONDS)
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    try:
+                        pipe.close()
+                    except OSError:
+                        continue  # what was written last found no reader
+
+
+def unpacked(function: Function, folder: Path) -> Path:
+    """The folder with the function's code."""
+    code = folder / function.revision
+    if not code.exists():
+        fresh = folder / f"{function.revision}-{uuid.uuid4().hex}"
+        with zipfile.ZipFile(io.BytesIO(function.code)) as package:
+            package.extractall(fresh)
+        try:
+            fresh.rename(code)
+        except OSError:
+            if not code.exists():
+                raise
+    return code
+
+
+def _environment(function: Function, url: str, config: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {
+        **kept,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        **function.environment,
+    }
+
+
+def _line(descriptor: int, seconds: float) -> bytes:
+    """One line of a pipe; OSError where it ends before, TimeoutError where it takes too long."""
+    deadline = time.monotonic() + seconds
+    pieces = b""
+    while not pieces.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            raise TimeoutError(f"it took longer than its timeout of {seconds:g} s")
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            raise OSError("its process ended")
+        pieces += piece
+    return pieces

@@ -1,0 +1,236 @@
+"""A runtime from start to stop: bind the port, serve, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import logging
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from mme.errors import MmeError
+from mme_local import run_files as state
+from mme_local.aws import application
+from mme_local.aws.control_plane import DeployedContainer
+from mme_local.aws.functions import deployed as deployed_functions
+from mme_local.containers.container import ServingContainer
+from mme_local.containers.factory import open_containers
+from mme_local.endpoint.data_plane import DataPlane
+from mme_local.faults.board import FaultBoard
+from mme_local.faults.container import FaultyContainer
+from mme_local.faults.downloads import faulty_fetch
+from mme_local.faults.middleware import fault_middleware
+from mme_local.faults.models import EndpointModels
+from mme_local.functions.poller import Poller
+from mme_local.kept.folder import RuntimeFolder
+from mme_local.kept.keeping import Keeping
+from mme_local.logs import shorten
+from mme_local.observe.page.server import StatusPage
+from mme_local.observe.watch import Watch, log_path
+from mme_local.server.access.gatekeeper import Gatekeeper
+from mme_local.server.address import BACKLOG, serve
+from mme_local.server.gateway import build_gateway
+from mme_local.server.invoke_endpoint import InvokeEndpoint
+from mme_local.settings import LocalSettings
+
+log = logging.getLogger(__name__)
+
+_CONTROL_PLANE_THREADS = 8
+_RECONCILE_SECONDS = 0.5
+_PORT_SECONDS = 1.0
+_PORT_POLL_SECONDS = 0.05
+
+
+async def run(
+    settings: LocalSettings,
+    ready: Callable[[state.RuntimeState], None],
+    listener: socket.socket | None = None,
+) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP; everything that was started is stopped on the way out.
+
+    Args:
+        settings: port, budgets, time limits.
+        ready: called once, when the address answers.
+        listener: bound to the port of the settings; one is opened by default.
+
+    Raises:
+        MmeError: the port is in use, or Triton can't run here.
+    """
+    state.running()  # removes what killed ones left
+    with listener or listening_socket(settings.port) as bound:
+        port = int(bound.getsockname()[1])
+        with _workdir(settings, port) as (workdir, keeping):
+            here = state.own_state(port, workdir, kept=keeping is not None)
+            try:
+                here.write()
+                await _serve(settings, bound, here, keeping, ready)
+            finally:
+                here.remove()
+
+
+async def _serve(
+    settings: LocalSettings,
+    listener: socket.socket,
+    here: state.RuntimeState,
+    keeping: Keeping | None,
+    ready: Callable[[state.RuntimeState], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            loop.add_signal_handler(number, stop.set)
+    workdir = Path(here.workdir)
+    embedded_aws = application()
+    if keeping is not None:
+        await asyncio.to_thread(keeping.restore)
+        embedded_aws = keeping.watch(embedded_aws)
+    containers = await open_containers(settings, workdir / "triton")
+
+    logs = workdir / state.LOGS
+
+    def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
+        return FaultyContainer(containers.make(deployed, folder, log_path(logs, name)), faults)
+
+    faults = FaultBoard()
+    watch = Watch(logs, settings.metrics_seconds)
+    data_plane = DataPlane(
+        new_container,
+        workdir / "instances",
+        settings,
+        watch,
+        around_fetch=functools.partial(faulty_fetch, faults),
+    )
+    functions = Poller(here.url, workdir / "functions", deployed_functions)
+
+    def describe() -> dict[str, object]:
+        return {
+            "url": here.url,
+            "pid": here.pid,
+            "workdir": here.workdir,
+            "logs": str(logs),
+            "containers": containers.kind,
+            "backends": list(containers.backends),
+            "endpoints": data_plane.describe(),
+            "functions": functions.describe(),
+            "faults": faults.describe(),
+            "state": keeping.describe() if keeping is not None else {"kept": False},
+            "assumptions": {
+                "memory_mib": settings.memory_mib,
+                "weight_factor": settings.weight_factor,
+                "eviction": settings.eviction.value,
+                "disk_eviction": settings.disk_eviction.value,
+                "placement": settings.placement.value,
+                "spill_at": settings.spill_at,
+            },
+        }
+
+    page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
+    with (
+        keeping or nullcontext(),
+        ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor,
+    ):
+        invoke_endpoint = InvokeEndpoint(
+            data_plane, Gatekeeper(enforce=settings.enforce_iam), payload_bytes=settings.payload_bytes
+        )
+        gateway = build_gateway(invoke_endpoint, embedded_aws, executor, describe, pages=page.routes())
+        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
+        try:
+            async with serve(gateway, invoke_endpoint, listener):
+                beside = [
+                    asyncio.create_task(_reconcile(data_plane, logs)),
+                    asyncio.create_task(watch.run(data_plane.describe)),
+                ]
+                functions.start()
+                try:
+                    replace(here, ready=True).write()
+                    ready(here)
+                    await stop.wait()
+                finally:
+                    for task in beside:
+                        task.cancel()
+                    await asyncio.gather(*beside, return_exceptions=True)
+                    await page.close()
+                    await asyncio.to_thread(functions.stop)
+                    await data_plane.stop()
+        finally:
+            await containers.close()
+
+
+@contextmanager
+def _workdir(settings: LocalSettings, port: int) -> Iterator[tuple[Path, Keeping | None]]:
+    """A folder for everything that this runtime writes, empty but for what an earlier one kept.
+
+    Raises:
+        MmeError: the folder of the settings can't be used.
+    """
+    if settings.folder is None:
+        yield Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")), None
+        return
+    folder = RuntimeFolder(settings.folder, port)
+    folder.open(fresh=settings.fresh)
+    try:
+        yield folder.path, Keeping(folder.state)
+    finally:
+        folder.close()
+
+
+async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
+    while True:
+        try:
+            data_plane.reconcile()
+            shorten(logs)
+        except Exception:
+            log.exception("the data plane could not follow the control plane")
+        await asyncio.sleep(_RECONCILE_SECONDS)
+
+
+def listening_socket(port: int) -> socket.socket:
+    """A socket on 127.0.0.1. The system may take a moment to free the port of a runtime that was killed.
+
+    Raises:
+        MmeError: the port is in use, or may not be taken.
+    """
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            return _listen(port)
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            other = state.read_state(port)
+            if in_use and not (other and other.alive()) and time.monotonic() < deadline:
+                time.sleep(_PORT_POLL_SECONDS)
+                continue
+            if in_use and other and other.alive():
+                raise MmeError(
+                    f"port {port} is in use by a local runtime (process {other.pid})",
+                    hint=f"use that one, stop it with `mme local down --port {port}`, "
+                    "or take another port with --port",
+                ) from None
+            if in_use:
+                raise MmeError(
+                    f"port {port} is in use by another program",
+                    hint="take another port: mme local up --port N",
+                ) from None
+            raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,123 @@
+"""The pytest plugin: ``mme_endpoint`` and its kin. Nothing is imported until a test asks for one.
+
+Options, in pytest's ini file::
+
+    mme_models    model directories, or directories of them, published before the first test
+    mme_missing   "skip" (default) or "fail", where Triton can't run on this machine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mme_local.run_files import RuntimeState
+    from mme_local.testing.endpoint import LocalEndpoint
+    from mme_local.testing.faults import EndpointFaults
+
+_ON_MISSING = ("skip", "fail")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The ini options."""
+    parser.addini("mme_models", "models that mme_endpoint serves: directories", type="paths", default=[])
+    parser.addini("mme_missing", "where Triton can't run here: skip or fail", default="skip")
+
+
+@pytest.fixture(scope="session")
+def mme_models(pytestconfig: pytest.Config) -> Sequence[str | Path]:
+    """What to publish before the first test: the ini option ``mme_models``. Override it for other models."""
+    return list(pytestconfig.getini("mme_models"))
+
+
+@pytest.fixture(scope="session")
+def mme_settings() -> Mapping[str, Any]:
+    """Settings of the runtime, as ``mme_local.settings.LocalSettings`` names them. Override it for others."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def mme_variables() -> Mapping[str, str] | None:
+    """The container's environment variables; None: `mme_local.testing.endpoint.ENVIRONMENT`. Override it."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) -> Iterator[RuntimeState]:
+    """A local runtime on a free port for this session; it stops, and its files go, when the session ends.
+
+    Also where the session is killed.
+    """
+    on_missing = pytestconfig.getini("mme_missing")
+    if on_missing not in _ON_MISSING:
+        raise pytest.UsageError(f"mme_missing is {on_missing!r}; it can be {' or '.join(_ON_MISSING)}")
+    from mme_local.testing.endpoint import missing
+
+    reason = missing()
+    if reason:
+        text = f"mme_endpoint needs real Triton: {reason}"
+        if on_missing == "skip":
+            pytest.skip(text)
+        pytest.fail(text, pytrace=False)
+    from mme.errors import MmeError
+    from mme_local import launcher
+    from mme_local.choices import chosen_settings
+
+    try:
+        here = launcher.start_detached(chosen_settings(**{"port": 0, **mme_settings}), tied=True)
+    except MmeError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        yield here
+    finally:
+        if here.alive():
+            launcher.stop(here.port)
+
+
+@pytest.fixture(scope="session")
+def mme_endpoint(
+    mme_runtime: RuntimeState,
+    mme_models: Sequence[str | Path],
+    mme_variables: Mapping[str, str] | None,
+) -> Iterator[LocalEndpoint]:
+    """A multi-model endpoint with real Triton that serves ``mme_models``.
+
+    ``.client`` is boto3's ``sagemaker-runtime``, ``.name`` the EndpointName, ``.models`` the TargetModel of
+    each published directory; ``.publish(path)`` adds models, ``.invoke(model, body)`` calls one.
+    """
+    from mme.errors import MmeError
+    from mme_local.testing.endpoint import LocalEndpoint
+
+    endpoint = LocalEndpoint.create(mme_runtime.url, variables=mme_variables)
+    try:
+        endpoint.publish(*mme_models)
+    except MmeError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield endpoint
+    if mme_runtime.alive():
+        endpoint.delete()
+
+
+@pytest.fixture
+def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """For this test, every AWS client of the code under test talks to the runtime (``AWS_ENDPOINT_URL``)."""
+    for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in mme_endpoint.environment.items():
+        monkeypatch.setenv(variable, value)
+    return mme_endpoint.environment
+
+
+@pytest.fixture
+def mme_faults(mme_runtime: RuntimeState, mme_endpoint: LocalEndpoint) -> Iterator[EndpointFaults]:
+    """Makes S3, Triton, memory or disk fail: ``.set("load-507", "add_sub")``. Mended when the test ends."""
+    from mme_local.testing.faults import EndpointFaults
+
+    faults = EndpointFaults(mme_endpoint)
+    yield faults
+    if mme_runtime.alive():
+        faults.clear()

@@ -1,0 +1,221 @@
+"""What an update does to a multi-model endpoint: nothing dangles, and failure changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mme_local.aws import control_plane
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+
+
+def test_a_created_endpoint_is_what_the_template_says(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    stack = deploy(endpoint_template(environment={"LEVEL": "1"}))
+
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    said = outputs(stack)
+    prefix = "arn:aws:sagemaker:us-east-1:123456789012"
+    assert said["Arn"] == f"{prefix}:endpoint/mme"
+    assert said["Name"] == "mme"
+    assert said["Config"].startswith(f"{prefix}:endpoint-config/Config-")
+    assert said["Model"] == f"{prefix}:model/{said['ModelName']}"
+    sagemaker = aws("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName="mme")
+    assert endpoint["EndpointStatus"] == "InService"
+    assert endpoint["EndpointConfigName"] == said["Config"].rpartition("/")[2]
+    [variant] = endpoint["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
+    [container] = sagemaker.describe_model(ModelName=said["ModelName"])["Containers"]
+    assert container["Mode"] == "MultiModel"
+    assert container["MultiModelConfig"] == {"ModelCacheSetting": "Disabled"}
+    assert container["Environment"] == {"LEVEL": "1"}
+
+
+def test_a_primary_container_will_do(deploy: Any, aws: Any) -> None:
+    container = {"Image": "image:1", "Mode": "MultiModel", "ModelDataUrl": "s3://models/all/"}
+    model = {"ExecutionRoleArn": "arn:aws:iam::123456789012:role/r", "PrimaryContainer": container}
+    template = {
+        "Resources": {"Model": {"Type": "AWS::SageMaker::Model", "Properties": model}},
+        "Outputs": {"ModelName": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}}},
+    }
+
+    name = outputs(deploy(template))["ModelName"]
+
+    assert aws("sagemaker").describe_model(ModelName=name)["PrimaryContainer"] == container
+
+
+def test_a_replaced_model_is_made_before_the_old_one_goes(
+    deploy: Any, endpoint_template: Any, events: Any, aws: Any
+) -> None:
+    before = outputs(deploy(endpoint_template(image="image:1")))
+    stack = deploy(endpoint_template(image="image:2", count=2))
+    after = outputs(stack)
+
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    assert after["Arn"] == before["Arn"]
+    assert after["Model"] != before["Model"]
+    assert after["Config"] != before["Config"]
+    sagemaker = aws("sagemaker")
+    assert [one["ModelArn"] for one in sagemaker.list_models()["Models"]] == [after["Model"]]
+    configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    assert [one["EndpointConfigArn"] for one in configs] == [after["Config"]]
+    endpoint = sagemaker.describe_endpoint(EndpointName="mme")
+    assert endpoint["EndpointConfigName"] == after["Config"].rpartition("/")[2]
+    assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    done = [(name, status) for name, status, _ in events() if status.endswith("_COMPLETE")]
+    assert done[done.index(("app", "CREATE_COMPLETE")) + 1 :] == [
+        ("Model", "UPDATE_COMPLETE"),
+        ("Config", "UPDATE_COMPLETE"),
+        ("Endpoint", "UPDATE_COMPLETE"),
+        ("Config", "DELETE_COMPLETE"),
+        ("Model", "DELETE_COMPLETE"),
+        ("app", "UPDATE_COMPLETE"),
+    ]
+
+
+def test_the_data_plane_sees_the_new_model_under_another_revision(
+    deploy: Any, endpoint_template: Any
+) -> None:
+    deploy(endpoint_template(image="image:1"))
+    before = control_plane.resolve_endpoint("mme")
+    deploy(endpoint_template(image="image:2"))
+    after = control_plane.resolve_endpoint("mme")
+
+    assert before is not None
+    assert after is not None
+    assert after.revision != before.revision
+    assert after.variants[0].containers[0].image == "image:2"
+
+
+def test_a_failed_update_goes_back_to_the_old_resources(
+    deploy: Any, endpoint_template: Any, events: Any, aws: Any
+) -> None:
+    before = outputs(deploy(endpoint_template(image="image:1")))
+    stack = deploy(endpoint_template(image="image:2", instance_type="ml.imaginary.large"))
+
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(stack) == before
+    [(_, _, reason)] = [one for one in events() if one[1] == "UPDATE_FAILED"]
+    assert "Value 'ml.imaginary.large' at 'productionVariants.1.member.instanceType'" in reason
+    sagemaker = aws("sagemaker")
+    assert [one["ModelArn"] for one in sagemaker.list_models()["Models"]] == [before["Model"]]
+    endpoint = sagemaker.describe_endpoint(EndpointName="mme")
+    assert endpoint["EndpointConfigName"] == before["Config"].rpartition("/")[2]
+    assert deploy(endpoint_template(image="image:3"))["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_a_later_failure_takes_an_update_in_place_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    before = outputs(deploy(endpoint_template(image="image:1")))
+    failing = endpoint_template(image="image:2")
+    failing["Resources"]["Late"] = {
+        "Type": "AWS::S3::Bucket",
+        "DependsOn": "Endpoint",
+        "Properties": {"BucketName": "ab"},
+    }
+    stack = deploy(failing)
+
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    endpoint = aws("sagemaker").describe_endpoint(EndpointName="mme")
+    assert endpoint["EndpointConfigName"] == before["Config"].rpartition("/")[2]
+    deployed = control_plane.resolve_endpoint("mme")
+    assert deployed is not None
+    assert deployed.variants[0].containers[0].image == "image:1"
+    assert len(aws("sagemaker").list_endpoint_configs()["EndpointConfigs"]) == 1
+
+
+def test_a_failed_create_leaves_nothing(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    stack = deploy(endpoint_template(instance_type="ml.imaginary.large"))
+
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert aws("sagemaker").list_models()["Models"] == []
+    with pytest.raises(Exception, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+        deploy(endpoint_template())
+
+
+def test_a_fixed_name_cannot_be_replaced(deploy: Any, endpoint_template: Any, events: Any) -> None:
+    template = endpoint_template(image="image:1")
+    template["Resources"]["Model"]["Properties"]["ModelName"] = "fixed"
+    deploy(template)
+    changed = endpoint_template(image="image:2")
+    changed["Resources"]["Model"]["Properties"]["ModelName"] = "fixed"
+
+    assert deploy(changed)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("Rename fixed and update the stack again" in reason for _, _, reason in events())
+
+
+def test_what_leaves_the_template_is_deleted(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    deploy(endpoint_template())
+    smaller = endpoint_template()
+    del smaller["Resources"]["Endpoint"]
+    for key in ("Arn", "Name"):
+        del smaller["Outputs"][key]
+
+    assert deploy(smaller)["StackStatus"] == "UPDATE_COMPLETE"
+    assert aws("sagemaker").list_endpoints()["Endpoints"] == []
+    assert control_plane.resolve_endpoint("mme") is None
+
+
+def test_nothing_to_do_is_refused(deploy: Any, endpoint_template: Any) -> None:
+    deploy(endpoint_template())
+
+    with pytest.raises(Exception, match="No updates are to be performed"):
+        deploy(endpoint_template())
+
+
+def test_deleting_the_stack_deletes_all(
+    deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any
+) -> None:
+    stack = deploy(endpoint_template())
+    cloudformation.delete_stack(StackName="app")
+
+    sagemaker = aws("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    with pytest.raises(Exception, match="does not exist"):
+        cloudformation.describe_stacks(StackName="app")
+    [gone] = cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"]
+    assert gone["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_an_output_that_cannot_be_said_rolls_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    template = endpoint_template()
+    template["Outputs"]["Odd"] = {"Value": {"Fn::Select": [9, ["only"]]}}
+
+    stack = deploy(template)
+
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert aws("sagemaker").list_endpoints()["Endpoints"] == []
+
+
+def test_a_reference_to_what_a_condition_leaves_out_is_said(deploy: Any, events: Any) -> None:
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {
+            "Left": {"Type": "AWS::S3::Bucket", "Condition": "Never"},
+            "Kept": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Ref": "Left"}}},
+        },
+    }
+
+    assert deploy(template)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("dependencies [Left]: its condition is false" in reason for _, _, reason in events())
+
+
+def test_policies_of_a_failed_update_do_not_stick(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    deploy({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+    failing = {
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"},
+            "Bad": {"Type": "AWS::S3::Bucket", "DependsOn": "Bucket", "Properties": {"BucketName": "ab"}},
+        }
+    }
+    assert deploy(failing)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    cloudformation.delete_stack(StackName="app")
+
+    assert aws("s3").list_buckets()["Buckets"] == []

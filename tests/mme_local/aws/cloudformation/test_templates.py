@@ -1,0 +1,233 @@
+"""What templates may say, and what is refused before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mme_local.aws.cloudformation.faults import ValidationFault
+from mme_local.aws.cloudformation.intrinsics import Scope, check_rules
+from mme_local.aws.cloudformation.parameters import resolve_parameters
+from mme_local.aws.cloudformation.responses import template_location
+from mme_local.aws.cloudformation.template import Template
+
+
+class Thing:
+    def ref(self) -> str:
+        return "thing-id"
+
+    def attribute(self, name: str) -> str:
+        return {"Arn": "arn:thing", "A.B": "nested"}[name]
+
+
+def scope(**sections: Any) -> Scope:
+    document = {"Resources": {"Thing": {"Type": "AWS::S3::Bucket"}}, **sections}
+    names = {"AWS::Region": "us-east-1", "Name": "value", "List": ["a", "b"]}
+    return Scope(
+        Template.parse(json.dumps(document)), names, lambda _: Thing(), lambda name: f"import of {name}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ({"Ref": "Thing"}, "thing-id"),
+        ({"Ref": "AWS::Region"}, "us-east-1"),
+        ({"Fn::GetAtt": ["Thing", "Arn"]}, "arn:thing"),
+        ({"Fn::GetAtt": "Thing.A.B"}, "nested"),
+        ({"Fn::Sub": "${Thing}/${Thing.Arn}/${!Kept}/${Name}"}, "thing-id/arn:thing/${Kept}/value"),
+        ({"Fn::Sub": ["${X}-${Name}", {"X": {"Ref": "Thing"}}]}, "thing-id-value"),
+        ({"Fn::Join": ["/", ["a", {"Ref": "Thing"}]]}, "a/thing-id"),
+        ({"Fn::Join": ["-", {"Ref": "List"}]}, "a-b"),
+        ({"Fn::Select": ["1", {"Fn::Split": [":", {"Fn::GetAtt": ["Thing", "Arn"]}]}]}, "thing"),
+        ({"Fn::If": ["Yes", "then", "else"]}, "then"),
+        ({"Fn::If": ["No", "then", {"Ref": "Thing"}]}, "thing-id"),
+        ({"Fn::FindInMap": ["Map", {"Ref": "AWS::Region"}, "key"]}, "mapped"),
+        ({"Fn::FindInMap": ["Map", "nowhere", "key", {"DefaultValue": "given"}]}, "given"),
+        ({"Fn::ImportValue": {"Fn::Sub": "${Name}:Export"}}, "import of value:Export"),
+        ({"Fn::Base64": "abc"}, "YWJj"),
+        ({"Fn::GetAZs": ""}, ["us-east-1a", "us-east-1b", "us-east-1c"]),
+        ({"Fn::ToJsonString": {"a": {"Ref": "Thing"}}}, '{"a":"thing-id"}'),
+        ({"Fn::Length": {"Ref": "List"}}, 2),
+        ({"keep": 1, "drop": {"Ref": "AWS::NoValue"}}, {"keep": 1}),
+        ([1, {"Fn::If": ["No", 2, {"Ref": "AWS::NoValue"}]}], [1]),
+        ({"Ref": "AWS::NoValue"}, None),
+    ],
+)
+def test_functions(expression: Any, value: Any) -> None:
+    conditions = {"Yes": {"Fn::Equals": ["a", "a"]}, "No": {"Fn::Not": [{"Condition": "Yes"}]}}
+    mappings = {"Map": {"us-east-1": {"key": "mapped"}}}
+
+    assert scope(Conditions=conditions, Mappings=mappings).resolve(expression) == value
+
+
+def test_an_unknown_function_is_refused() -> None:
+    with pytest.raises(ValidationFault, match="Fn::GetStackOutput is not a function"):
+        scope().resolve({"Fn::GetStackOutput": {"StackName": "a"}})
+
+
+def test_conditions_combine() -> None:
+    conditions = {
+        "A": {"Fn::Equals": [{"Ref": "Name"}, "value"]},
+        "B": {"Fn::And": [{"Condition": "A"}, {"Fn::Not": [{"Fn::Equals": ["1", 2]}]}]},
+        "C": {"Fn::Or": [{"Fn::Equals": ["true", False]}, {"Condition": "B"}]},
+    }
+
+    assert scope(Conditions=conditions).condition("C")
+    without = {"Resources": {"Thing": {"Type": "AWS::S3::Bucket", "Condition": "Never"}}}
+    never = Scope(
+        Template.parse(json.dumps({**without, "Conditions": {"Never": {"Fn::Equals": [1, 2]}}})),
+        {},
+        lambda _: Thing(),
+        str,
+    )
+    assert never.active() == []
+
+
+def test_a_rule_that_does_not_hold_is_said() -> None:
+    rule = {
+        "Assertions": [
+            {
+                "Assert": {"Fn::Not": [{"Fn::Contains": [["value", "other"], {"Ref": "Name"}]}]},
+                "AssertDescription": "bootstrap again",
+            }
+        ]
+    }
+
+    with pytest.raises(ValidationFault, match="bootstrap again"):
+        check_rules(scope(Rules={"CheckBootstrapVersion": rule}))
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("{", "Template format error"),
+        ("[]", "unsupported structure"),
+        ('{"Resources": {}}', "At least one Resources member"),
+        ('{"Resources": {"A": {}}}', "must contain a Type"),
+        (
+            '{"Resources": {"A": {"Type": "T", "Properties": {"X": {"Ref": "B"}}}}}',
+            r"Unresolved resource dependencies \[B\] in the Resources block",
+        ),
+        (
+            '{"Resources": {"A": {"Type": "T", "DependsOn": "B"}, "B": {"Type": "T", "DependsOn": "A"}}}',
+            r"Circular dependency between resources: \[A, B\]",
+        ),
+    ],
+)
+def test_templates_that_are_none(template: str, fault: str) -> None:
+    with pytest.raises(ValidationFault, match=fault):
+        Template.parse(template)
+
+
+def test_yaml_with_short_forms() -> None:
+    template = Template.parse(
+        """
+        AWSTemplateFormatVersion: 2010-09-09
+        Conditions: {Always: !Equals [a, a]}
+        Resources:
+          A: {Type: "AWS::S3::Bucket"}
+          B:
+            Type: AWS::S3::Bucket
+            Properties:
+              X: !GetAtt A.Arn
+              Y: !Sub "${A}-x"
+              Z: !If [Always, !Ref A, !Ref "AWS::NoValue"]
+        """
+    )
+
+    assert template.document["AWSTemplateFormatVersion"] == "2010-09-09"
+    assert template.resources["B"]["Properties"] == {
+        "X": {"Fn::GetAtt": ["A", "Arn"]},
+        "Y": {"Fn::Sub": "${A}-x"},
+        "Z": {"Fn::If": ["Always", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]},
+    }
+    assert template.order(template.resources) == ["A", "B"]
+
+
+def declare(**slots: Any) -> Template:
+    return Template.parse(json.dumps({"Resources": {"A": {"Type": "T"}}, "Parameters": slots}))
+
+
+def test_parameters() -> None:
+    template = declare(
+        Text={"Type": "String", "Default": "x"},
+        Items={"Type": "CommaDelimitedList"},
+        Count={"Type": "Number", "Default": 3},
+        Stored={"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/path"},
+    )
+
+    assert resolve_parameters(template, {"Items": "a, b"}, lambda name: f"at {name}") == {
+        "Text": "x",
+        "Items": ["a", "b"],
+        "Count": "3",
+        "Stored": "at /path",
+    }
+
+
+@pytest.mark.parametrize(
+    ("slot", "given", "fault"),
+    [
+        ({"Type": "String"}, {}, r"Parameters: \[P\] must have values"),
+        ({"Type": "String", "Default": ""}, {"Q": "1"}, r"Parameters: \[Q\] do not exist"),
+        ({"Type": "Number"}, {"P": "x"}, "must be a number"),
+        ({"Type": "String", "AllowedValues": ["a"]}, {"P": "b"}, "must be one of AllowedValues"),
+        ({"Type": "String", "AllowedPattern": "a+"}, {"P": "b"}, r"must match pattern a\+"),
+        ({"Type": "String", "MinLength": 2}, {"P": "b"}, "at least 2"),
+        ({"Type": "String", "MaxLength": 2}, {"P": "bbb"}, "at most 2"),
+    ],
+)
+def test_parameters_that_do_not_satisfy(slot: dict[str, Any], given: dict[str, str], fault: str) -> None:
+    with pytest.raises(ValidationFault, match=fault):
+        resolve_parameters(declare(P=slot), given, str)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:4747/assets/a/b.json",
+        "http://assets.localhost:4747/a/b.json",
+        "https://s3.us-east-1.amazonaws.com/assets/a/b.json",
+        "https://assets.s3.us-east-1.amazonaws.com/a/b.json",
+        "https://assets.s3.amazonaws.com/a/b.json",
+    ],
+)
+def test_where_a_template_lies(url: str) -> None:
+    assert template_location(url) == ("assets", "a/b.json")
+
+
+@pytest.mark.parametrize(
+    "type_name", ["AWS::Batch::JobQueue", "Custom::S3AutoDeleteObjects", "AWS::Fancy::Thing"]
+)
+def test_a_type_that_embedded_aws_lacks_is_refused_by_name(
+    deploy: Any, cloudformation: Any, type_name: str
+) -> None:
+    with pytest.raises(Exception, match=rf"Unrecognized resource types: \[{type_name}\]"):
+        deploy({"Resources": {"A": {"Type": type_name}, "B": {"Type": "AWS::S3::Bucket"}}})
+    assert cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_metadata_of_the_cdk_has_no_effect(deploy: Any) -> None:
+    stack = deploy(
+        {"Resources": {"CDKMetadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2"}}}}
+    )
+
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_template_comes_back_as_it_was_sent(deploy: Any, cloudformation: Any) -> None:
+    template = {"Description": "two lines", "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    deploy(template)
+
+    assert cloudformation.get_template(StackName="app")["TemplateBody"] == template
+    summary = cloudformation.get_template_summary(StackName="app")
+    assert (summary["Description"], summary["ResourceTypes"]) == ("two lines", ["AWS::S3::Bucket"])
+
+
+def test_an_option_that_would_leave_half_a_stack_is_refused(cloudformation: Any) -> None:
+    body = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+
+    with pytest.raises(Exception, match="always rolls back; leave out OnFailure"):
+        cloudformation.create_stack(StackName="app", TemplateBody=body, OnFailure="DO_NOTHING")

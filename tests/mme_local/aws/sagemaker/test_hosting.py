@@ -1,0 +1,286 @@
+"""SageMaker's hosting API by plain boto3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mme_local.aws import control_plane
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+
+
+@pytest.fixture
+def sagemaker(aws: Any) -> Any:
+    return aws("sagemaker")
+
+
+@pytest.fixture
+def config(sagemaker: Any) -> Any:
+    """Make a model and a configuration of one variant: `config("name", count=1)`."""
+
+    def make(
+        name: str, count: int = 1, instance_type: str = "ml.g5.xlarge", variant: str = "AllTraffic"
+    ) -> None:
+        container = {"Image": "image:1", "Mode": "MultiModel", "ModelDataUrl": "s3://models/all/"}
+        sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=f"arn:aws:iam::123456789012:role/{name}", Containers=[container]
+        )
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[
+                {
+                    "VariantName": variant,
+                    "ModelName": name,
+                    "InstanceType": instance_type,
+                    "InitialInstanceCount": count,
+                    "InitialVariantWeight": 1,
+                }
+            ],
+        )
+
+    return make
+
+
+def instance_count(sagemaker: Any) -> int:
+    return int(
+        sagemaker.describe_endpoint(EndpointName="mme")["ProductionVariants"][0]["CurrentInstanceCount"]
+    )
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.g6e.2xlarge", "ml.p5.4xlarge", "ml.m5.xlarge"])
+def test_todays_instance_types_are_taken(config: Any, sagemaker: Any, instance_type: str) -> None:
+    config("one", instance_type=instance_type)
+
+    [variant] = sagemaker.describe_endpoint_config(EndpointConfigName="one")["ProductionVariants"]
+    assert variant["InstanceType"] == instance_type
+
+
+def test_nothing_of_a_request_is_forgotten(sagemaker: Any) -> None:
+    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
+    containers = [{"Image": "a"}, {"Image": "b"}]
+    sagemaker.create_model(
+        ModelName="m",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/r-of-some-length",
+        Containers=containers,
+        InferenceExecutionConfig={"Mode": "Direct"},
+        EnableNetworkIsolation=True,
+        VpcConfig=vpc,
+    )
+
+    described = sagemaker.describe_model(ModelName="m")
+
+    assert described["Containers"] == containers
+    assert described["InferenceExecutionConfig"] == {"Mode": "Direct"}
+    assert described["EnableNetworkIsolation"] is True
+    assert described["VpcConfig"] == vpc
+    assert "PrimaryContainer" not in described
+
+
+def test_an_endpoint_takes_a_new_configuration(config: Any, sagemaker: Any) -> None:
+    config("one")
+    config("two", count=3)
+    made = sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    before = control_plane.resolve_endpoint("mme")
+    updated = sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two")
+
+    assert updated["EndpointArn"] == made["EndpointArn"] == f"{ARN}:endpoint/mme"
+    described = sagemaker.describe_endpoint(EndpointName="mme")
+    assert (described["EndpointConfigName"], described["EndpointStatus"]) == ("two", "InService")
+    [variant] = described["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (3, 3)
+    assert variant["DeployedImages"][0]["SpecifiedImage"] == "image:1"
+    after = control_plane.resolve_endpoint("mme")
+    assert before is not None
+    assert after is not None
+    assert after.revision != before.revision
+
+
+def test_scaling_changes_the_count_and_nothing_else(config: Any, sagemaker: Any) -> None:
+    config("one")
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    before = control_plane.resolve_endpoint("mme")
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="mme",
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 4}],
+    )
+
+    [variant] = sagemaker.describe_endpoint(EndpointName="mme")["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (4, 1.0)
+    after = control_plane.resolve_endpoint("mme")
+    assert before is not None
+    assert after is not None
+    assert after.variants[0].instance_count == 4
+    assert after.revision == before.revision
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 2),
+        ({"RetainAllVariantProperties": True}, 5),
+        (
+            {
+                "RetainAllVariantProperties": True,
+                "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredInstanceCount"}],
+            },
+            2,
+        ),
+    ],
+)
+def test_an_update_keeps_live_counts_when_told(
+    config: Any, sagemaker: Any, options: dict[str, Any], count: int
+) -> None:
+    config("one")
+    config("two", count=2)
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    live = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 5}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName="mme", DesiredWeightsAndCapacities=live)
+
+    sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two", **options)
+
+    assert instance_count(sagemaker) == count
+
+
+@pytest.mark.parametrize("other", [{"instance_type": "ml.g5.2xlarge"}, {"variant": "Renamed"}])
+def test_a_scalable_target_forbids_another_type_or_removal(
+    config: Any, sagemaker: Any, aws: Any, other: dict[str, str]
+) -> None:
+    config("one")
+    config("two", **other)
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    scaling = aws("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/mme/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+
+    with pytest.raises(sagemaker.exceptions.ClientError) as refused:
+        sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two")
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert refused.value.response["Error"]["Message"] == (
+        'The variant(s) "["AllTraffic"]" must be deregistered as scalable target(s) with AWS Application '
+        "Auto Scaling before they can be removed or have their instance type updated."
+    )
+    scaling.deregister_scalable_target(**target)
+    sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two")
+
+
+def test_a_scalable_target_allows_another_model(config: Any, sagemaker: Any, aws: Any) -> None:
+    config("one")
+    config("two")
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    aws("application-autoscaling").register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId="endpoint/mme/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        MinCapacity=1,
+        MaxCapacity=2,
+    )
+
+    sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two")
+
+    assert sagemaker.describe_endpoint(EndpointName="mme")["EndpointConfigName"] == "two"
+
+
+def test_a_deleted_endpoint_is_no_target_any_more(config: Any, sagemaker: Any, aws: Any) -> None:
+    config("one")
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    scaling = aws("application-autoscaling")
+    scaling.register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId="endpoint/mme/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        MinCapacity=1,
+        MaxCapacity=2,
+    )
+
+    sagemaker.delete_endpoint(EndpointName="mme")
+
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+
+
+def test_a_live_endpoint_outlives_the_records_it_was_made_from(config: Any, sagemaker: Any) -> None:
+    config("one")
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+    sagemaker.delete_endpoint_config(EndpointConfigName="one")
+    sagemaker.delete_model(ModelName="one")
+
+    deployed = control_plane.resolve_endpoint("mme")
+    assert deployed is not None
+    assert deployed.variants[0].containers[0].image == "image:1"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "message"),
+    [
+        ("describe_endpoint", {"EndpointName": "no"}, f'Could not find endpoint "{ARN}:endpoint/no".'),
+        ("delete_endpoint", {"EndpointName": "no"}, f'Could not find endpoint "{ARN}:endpoint/no".'),
+        (
+            "update_endpoint",
+            {"EndpointName": "no", "EndpointConfigName": "one"},
+            f'Could not find endpoint "{ARN}:endpoint/no".',
+        ),
+        (
+            "update_endpoint",
+            {"EndpointName": "mme", "EndpointConfigName": "no"},
+            f'Could not find endpoint configuration "{ARN}:endpoint-config/no".',
+        ),
+        (
+            "create_endpoint",
+            {"EndpointName": "new", "EndpointConfigName": "no"},
+            f'Could not find endpoint configuration "{ARN}:endpoint-config/no".',
+        ),
+        (
+            "create_endpoint",
+            {"EndpointName": "mme", "EndpointConfigName": "one"},
+            f'Cannot create already existing endpoint "{ARN}:endpoint/mme".',
+        ),
+        ("describe_model", {"ModelName": "no"}, f'Could not find model "{ARN}:model/no".'),
+        (
+            "update_endpoint_weights_and_capacities",
+            {
+                "EndpointName": "mme",
+                "DesiredWeightsAndCapacities": [{"VariantName": "X", "DesiredWeight": 1}],
+            },
+            'The variant name(s) "X" is/are not present within endpoint configuration "one".',
+        ),
+    ],
+)
+def test_refusals_are_worded_as_on_aws(
+    config: Any, sagemaker: Any, operation: str, request_: dict[str, Any], message: str
+) -> None:
+    config("one")
+    sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
+
+    with pytest.raises(sagemaker.exceptions.ClientError) as refused:
+        getattr(sagemaker, operation)(**request_)
+
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert refused.value.response["Error"]["Message"] == message
+
+
+def test_an_imaginary_instance_type_is_refused(config: Any, sagemaker: Any) -> None:
+    with pytest.raises(sagemaker.exceptions.ClientError, match=r"Value 'ml.imaginary.large' at"):
+        config("one", instance_type="ml.imaginary.large")
+
+
+@pytest.mark.parametrize("option", ["KmsKeyId", "VolumeSizeInGB"])
+def test_a_type_with_local_storage_takes_no_volume_options(config: Any, sagemaker: Any, option: str) -> None:
+    config("one")
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "one",
+        "InstanceType": "ml.g5.xlarge",
+        "InitialInstanceCount": 1,
+    }
+    request: dict[str, Any] = {"EndpointConfigName": "two", "ProductionVariants": [variant]}
+    (request if option == "KmsKeyId" else variant)[option] = "key" if option == "KmsKeyId" else 50
+
+    with pytest.raises(sagemaker.exceptions.ClientError, match=f"{option} cannot be specified"):
+        sagemaker.create_endpoint_config(**request)
+    variant["InstanceType"] = "ml.m5.xlarge"
+    sagemaker.create_endpoint_config(**request)

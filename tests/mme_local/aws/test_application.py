@@ -1,0 +1,142 @@
+"""The application as a whole: what it costs to start, what it changes in moto, what it leaves behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from mme_local import aws as cloud
+from mme_local.aws import moto_patches as mends
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    loaded = run("""
+        import sys
+        import mme_local.aws, mme_local.aws.control_plane
+        print([name for name in ("moto", "boto3", "flask", "werkzeug") if name in sys.modules])
+    """)
+
+    assert loaded.strip() == "[]"
+
+
+def test_services_load_when_they_are_first_asked_for() -> None:
+    loaded = run("""
+        import sys
+        from mme_local import aws as cloud
+        cloud.application()
+        print([name for name in ("ec2", "cloudformation", "applicationautoscaling", "awslambda")
+               if f"moto.{name}.models" in sys.modules])
+    """)
+
+    assert loaded.strip() == "[]"
+
+
+def test_the_application_is_one_and_mended_once() -> None:
+    from moto.sagemaker.models import sagemaker_backends
+
+    assert cloud.application() is cloud.application()
+    mends.apply()
+    assert sagemaker_backends.backend.__module__ == "mme_local.aws.sagemaker.backend"
+
+
+def test_a_moto_that_keeps_its_backends_elsewhere_is_told() -> None:
+    said = run("""
+        from moto.sagemaker.models import sagemaker_backends
+        sagemaker_backends.backend = object
+        from mme_local import aws as cloud
+        try:
+            cloud.application()
+        except RuntimeError as error:
+            print(error)
+    """)
+
+    assert said.strip() == "this release of moto keeps SageMaker's backend class elsewhere"
+
+
+def test_a_reset_forgets_everything(aws: Any) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    aws("cloudformation").create_stack(
+        StackName="app", TemplateBody='{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}'
+    )
+
+    cloud.reset()
+
+    assert aws("s3").list_buckets()["Buckets"] == []
+    assert aws("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Any) -> None:
+    run(f"""
+        import tempfile
+        tempfile.tempdir = {str(tmp_path)!r}
+        from mme_local.aws.clients import AwsClients
+        from mme_local.aws.control_plane import head_object
+        aws = AwsClients("123456789012", "us-east-1")
+        aws.call("s3", "create_bucket", {{"Bucket": "models"}})
+        aws.call("s3", "put_object", {{"Bucket": "models", "Key": "big", "Body": b"x" * (20 << 20)}})
+        assert head_object("models", "big").size == 20 << 20
+    """)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_own_aws_files_do_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    listed = run("""
+        from mme_local.aws.clients import AwsClients
+        aws = AwsClients("123456789012", "us-east-1")
+        template = '{"Resources": {"B": {"Type": "AWS::S3::Bucket"}, "T": {"Type": "AWS::SNS::Topic"}}}'
+        aws.call("cloudformation", "create_stack", {"StackName": "app", "TemplateBody": template})
+        print(aws.call("cloudformation", "describe_stacks", {})["Stacks"][0]["StackStatus"])
+    """)
+
+    assert listed.strip() == "CREATE_COMPLETE"
+
+
+def test_the_audit_trail_is_empty_rather_than_an_error(aws: Any) -> None:
+    assert aws("cloudtrail").lookup_events()["Events"] == []
+
+
+@pytest.mark.parametrize("name", ["AdministratorAccess", "ReadOnlyAccess"])
+def test_aws_own_policies_are_known(aws: Any, name: str) -> None:
+    iam = aws("iam")
+
+    policy = iam.get_policy(PolicyArn=f"arn:aws:iam::aws:policy/{name}")["Policy"]
+
+    assert policy["PolicyName"] == name
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
+
+
+def test_text_is_cast_to_what_the_api_wants(aws: Any) -> None:
+    from mme_local.aws.clients import cast
+
+    operation = aws("sagemaker").meta.service_model.operation_model("CreateEndpointConfig")
+    given = {
+        "ProductionVariants": [{"InitialInstanceCount": "2", "EnableSSMAccess": "true", "VariantName": 7}]
+    }
+
+    assert cast(given, operation.input_shape) == {
+        "ProductionVariants": [{"InitialInstanceCount": 2, "EnableSSMAccess": True, "VariantName": "7"}]
+    }
+    assert cast({"ProductionVariants": [{"InitialInstanceCount": "many"}]}, operation.input_shape) == {
+        "ProductionVariants": [{"InitialInstanceCount": "many"}]
+    }

@@ -1,0 +1,145 @@
+"""What the data plane reads in the same process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from mme_local.aws import control_plane
+
+
+def test_an_unknown_endpoint_is_none() -> None:
+    assert control_plane.resolve_endpoint("no-such-endpoint") is None
+    assert control_plane.list_endpoints() == []
+
+
+def test_an_endpoint_with_all_its_containers(deploy: Any, endpoint_template: Any) -> None:
+    deploy(endpoint_template(image="triton:1", count=2, environment={"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}))
+
+    [endpoint] = control_plane.list_endpoints()
+
+    assert endpoint == control_plane.resolve_endpoint("mme")
+    assert (endpoint.name, endpoint.status) == ("mme", "InService")
+    assert endpoint.arn == "arn:aws:sagemaker:us-east-1:123456789012:endpoint/mme"
+    [variant] = endpoint.variants
+    assert (variant.name, variant.instance_type, variant.instance_count) == ("AllTraffic", "ml.g5.xlarge", 2)
+    assert (variant.weight, variant.execution_role_arn) == (1.0, "arn:aws:iam::123456789012:role/serving")
+    [container] = variant.containers
+    assert container == control_plane.DeployedContainer(
+        image="triton:1",
+        mode="MultiModel",
+        model_data_url="s3://models/all/",
+        environment={"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
+        cache_setting="Disabled",
+    )
+
+
+def test_other_regions_are_other_places(deploy: Any, endpoint_template: Any) -> None:
+    deploy(endpoint_template())
+
+    assert control_plane.resolve_endpoint("mme", region="eu-west-1") is None
+
+
+def test_readers_never_see_a_mixture(deploy: Any, endpoint_template: Any) -> None:
+    deploy(endpoint_template(image="image:1", count=1))
+    seen: set[tuple[str, int]] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            endpoint = control_plane.resolve_endpoint("mme")
+            assert endpoint is not None
+            [variant] = endpoint.variants
+            seen.add((variant.containers[0].image, variant.instance_count))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(2, 8):
+        deploy(endpoint_template(image=f"image:{number}", count=number))
+    stop.set()
+    for reader in readers:
+        reader.join(timeout=10)
+
+    assert seen <= {(f"image:{number}", number) for number in range(1, 8)}
+    assert ("image:7", 7) in seen or len(seen) > 1
+
+
+def test_an_object_is_read_in_chunks(aws: Any) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="models")
+    body = bytes(range(256)) * 4096 * 3
+    put = s3.put_object(Bucket="models", Key="all/a_v0.tar.gz", Body=body, Metadata={"mme-digest": "abc"})
+
+    head = control_plane.head_object("models", "all/a_v0.tar.gz")
+    assert (head.size, f'"{head.etag}"') == (len(body), put["ETag"])
+    assert head.metadata == {"mme-digest": "abc"}
+    with control_plane.open_object("models", "all/a_v0.tar.gz") as opened:
+        chunks = list(opened.body)
+    assert len(chunks) == 3
+    assert b"".join(chunks) == body
+    assert opened.head == head
+
+
+@pytest.mark.parametrize(("bucket", "key"), [("models", "missing"), ("no-such-bucket", "a")])
+def test_a_missing_object_is_a_key_error_that_names_it(aws: Any, bucket: str, key: str) -> None:
+    aws("s3").create_bucket(Bucket="models")
+
+    with pytest.raises(KeyError) as missing:
+        control_plane.head_object(bucket, key)
+    assert str(missing.value) == f"no object s3://{bucket}/{key}"
+    with pytest.raises(control_plane.ObjectMissing), control_plane.open_object(bucket, key):
+        pass
+
+
+def test_a_deleted_object_is_missing_and_an_old_version_is_not_read(aws: Any) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="models")
+    s3.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="models", Key="a", Body=b"old")
+    put = s3.put_object(Bucket="models", Key="a", Body=b"newer")
+
+    assert control_plane.head_object("models", "a").version_id == put["VersionId"]
+    s3.delete_object(Bucket="models", Key="a")
+    with pytest.raises(control_plane.ObjectMissing):
+        control_plane.head_object("models", "a")
+
+
+def test_an_object_overwritten_while_it_is_read_is_missing_not_mixed(aws: Any) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="models")
+    s3.put_object(Bucket="models", Key="a", Body=b"1" * 3_000_000)
+
+    with control_plane.open_object("models", "a") as opened:
+        next(opened.body)
+        s3.put_object(Bucket="models", Key="a", Body=b"2" * 3_000_000)
+        try:
+            rest = b"".join(opened.body)
+        except control_plane.ObjectMissing:
+            rest = b"1"
+    assert set(rest) == {ord("1")}
+
+
+def test_a_multipart_upload_is_one_object(aws: Any) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="models")
+    part = b"x" * (5 * 1024 * 1024)
+    upload = s3.create_multipart_upload(Bucket="models", Key="big", Metadata={"mme-digest": "d"})["UploadId"]
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": s3.upload_part(Bucket="models", Key="big", UploadId=upload, PartNumber=number, Body=part)[
+                "ETag"
+            ],
+        }
+        for number in (1, 2)
+    ]
+    s3.complete_multipart_upload(
+        Bucket="models", Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
+    )
+
+    with control_plane.open_object("models", "big") as opened:
+        assert sum(map(len, opened.body)) == opened.head.size == 2 * len(part)
+    assert opened.head.metadata == {"mme-digest": "d"}

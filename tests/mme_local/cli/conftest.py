@@ -1,0 +1,5 @@
+"""The fixtures of the commands' tests."""
+
+from tests.cli.conftest import mme
+
+__all__ = ["mme"]

@@ -1,0 +1,149 @@
+"""`mme local fault` as a person and as a script see it, with a runtime of which only the faults are there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+from aiohttp import web
+
+from mme_local import launcher
+from mme_local import run_files as state
+from mme_local.faults.board import FaultBoard
+from mme_local.faults.middleware import fault_middleware
+from mme_local.run_files import RuntimeState
+
+
+class Models:
+    def published(self, model: str) -> bool:
+        return model == "a_v0.tar.gz"
+
+    async def unload_idle(self, model: str) -> None:
+        pass
+
+
+async def nothing(_: web.Request) -> web.Response:
+    raise web.HTTPNotFound
+
+
+@pytest.fixture
+def port(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Of a runtime that is this process."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    loop = asyncio.new_event_loop()
+    application = web.Application(middlewares=[fault_middleware(FaultBoard(), Models())])
+    application.router.add_route("*", "/{path:.*}", nothing)
+    runner = web.AppRunner(application)
+
+    async def serve() -> int:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return int(runner.addresses[0][1])
+
+    port = loop.run_until_complete(serve())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    process = psutil.Process()
+    RuntimeState(port, os.getpid(), process.create_time(), "", ready=True).write()
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+        state.forget(port)
+
+
+def test_a_fault_is_set_listed_and_cleared(mme: Any, port: int) -> None:
+    at = ["--port", str(port)]
+    ran = mme("local", "fault", "set", "s3-slow", "--seconds", "2", "--model", "a_v0.tar.gz", *at)
+    assert ran.status == 0
+    assert ran.out == f"set s3-slow for a_v0.tar.gz of 2 s; mend it: mme local fault clear --port {port}\n"
+    assert mme("local", "fault", "set", "triton-dies", *at).status == 0
+    ran = mme("local", "fault", "list", *at)
+    assert [line.split("\t") for line in ran.out.splitlines()] == [
+        ["FAULT", "MODEL", "SECONDS", "TIMES", "MET"],
+        ["s3-slow", "a_v0.tar.gz", "2", "", "0"],
+        ["triton-dies", "all", "", "1", "0"],
+    ]
+    assert mme("local", "fault", "clear", "triton-dies", *at).out == "cleared 1 fault\n"
+    assert mme("local", "fault", "clear", "--model", "b_v0.tar.gz", *at).out == "cleared 0 faults\n"
+    assert mme("local", "fault", "clear", *at).out == "cleared 1 fault\n"
+    assert mme("local", "fault", "list", *at).out == "no fault is set\n"
+
+
+def test_scripts_get_json(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MME_LOCAL_PORT", str(port))
+    said = {"kind": "not-ready", "model": None, "seconds": None, "times": 3}
+    ran = mme("local", "fault", "set", "not-ready", "--times", "3", "--json")
+    assert json.loads(ran.out) == said
+    assert mme("local", "fault", "list", "--json").json == {"faults": [said | {"met": 0}]}
+    assert mme("local", "fault", "clear", "--json").json == {"cleared": [said]}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["set", "s3-broken"], "'s3-broken' is no fault"),
+        (["set", "s3-slow"], "s3-slow needs seconds"),
+        (["set", "s3-slow", "--seconds", "-1"], "seconds -1.0 can't be"),
+        (["set", "s3-slow", "--seconds", "nan"], "seconds nan can't be"),
+        (["set", "disk-full", "--seconds", "1"], "disk-full takes no seconds"),
+        (["set", "disk-full", "--times", "0"], "times 0 can't be"),
+        (["set", "disk-full", "--model", "b_v0.tar.gz"], "no endpoint here has a model b_v0.tar.gz"),
+        (["set", "disk-full", "--model", ""], "model '' is no target model"),
+        (["clear", "s3-broken"], "'s3-broken' is no fault"),
+    ],
+)
+def test_what_can_not_be_is_one_clear_error(mme: Any, port: int, words: list[str], says: str) -> None:
+    ran = mme("local", "fault", *words, "--port", str(port))
+    assert ran.status == 2
+    assert ran.err.startswith(f"error: {says}")
+    assert len(ran.err.splitlines()) == 2, "the error and the way out"
+    assert mme("local", "fault", "list", "--port", str(port)).out == "no fault is set\n"
+
+
+@pytest.mark.parametrize("words", [["set", "disk-full"], ["list"], ["clear"]])
+def test_without_a_runtime_there_is_nothing_to_break(
+    mme: Any, words: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    ran = mme("local", "fault", *words, "--port", "1")
+    assert ran.status == 2
+    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
+
+
+def test_the_runtime_that_the_environment_names_is_meant(
+    mme: Any, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://localhost:{port}")
+    assert mme("local", "fault", "list").out == "no fault is set\n"
+    assert "on port 1\n" in mme("local", "fault", "list", "--port", "1").err
+    monkeypatch.setenv("MME_LOCAL_PORT", "2")
+    assert "on port 2\n" in mme("local", "fault", "list").err
+    monkeypatch.setenv("MME_LOCAL_PORT", "many")
+    assert mme("local", "fault", "list").err.startswith("error: port 'many' is not valid")
+
+
+def test_another_port_names_one_that_runs(mme: Any, port: int) -> None:
+    refused = mme("local", "fault", "list", "--port", "1")
+    assert refused.err == f"error: no local runtime runs on port 1\nname one that runs: --port {port}\n"
+
+
+@pytest.mark.parametrize("faults", [[], [{"kind": "load-507"}]])
+def test_status_reminds_of_faults_that_are_set(
+    mme: Any, faults: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = RuntimeState(4747, os.getpid(), 0.0, "", ready=True)
+    status = {"url": here.url, "pid": 1, "backends": [], "endpoints": [], "faults": faults}
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(launcher, "ask_status", lambda _: status)
+    shown = mme("local", "status").out
+    assert ("faults are set: mme local fault list --port 4747\n" in shown) is bool(faults)

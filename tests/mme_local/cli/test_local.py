@@ -1,0 +1,233 @@
+"""`mme local` as a person and as a script see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mme.errors import MmeError
+from mme_local import launcher
+from mme_local import run_files as state
+from mme_local.cli import local
+from mme_local.containers.triton.wheel import why_not_here
+
+
+def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with a state folder of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "mme.cli.main", *arguments],
+        env=environment | {"XDG_STATE_HOME": str(tmp_path), "COLUMNS": "80"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        (["up", "--port", "99999"], {}, "port 99999 is not valid"),
+        (["up", "--weight-factor", "-1"], {}, "MME_LOCAL_WEIGHT_FACTOR"),
+        (["up"], {"MME_LOCAL_MEMORY_MIB": "much"}, "memory_mib 'much' is not valid"),
+        (["down", "--port", "1"], {}, "no local runtime runs on port 1"),
+        (["down"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, "no local runtime runs on port 1"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_status_2(
+    tmp_path: Path, arguments: list[str], variables: dict[str, str], says: str
+) -> None:
+    done = mme(tmp_path, "local", *arguments, **variables)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_without_a_runtime_says_how_to_start_one(tmp_path: Path) -> None:
+    done = mme(tmp_path, "local", "status")
+    assert (done.returncode, done.stdout) == (0, "no local runtime runs; start one: mme local up --detach\n")
+    assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
+
+
+def test_status_shows_models_in_their_column_and_counts_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+    model = {"name": "odd[red]_v0.tar.gz", "state": "ready", "weight_bytes": 2048, "hits": 1234}
+    instance = {
+        "memory_used_bytes": 2048,
+        "memory_bytes": 1024**3,
+        "disk_used_bytes": 4096,
+        "disk_bytes": 8 * 1024**3,
+        "models": [model],
+    }
+    endpoint = {
+        "name": "e",
+        "instance_type": "ml.c5.xlarge",
+        "requests": 1,
+        "instances": [instance, instance | {"models": []}],
+    }
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(
+        launcher,
+        "ask_status",
+        lambda _: {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [endpoint]},
+    )
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
+    assert shown[1] == "status page: http://localhost:4747/_mme/"
+    assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
+    assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
+    assert shown[4].startswith("instance 1: 0 models")
+    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
+    assert len(shown) == 7
+
+
+@pytest.mark.parametrize("fault", [None, "OSError: No space left on device"])
+def test_down_tells_what_could_not_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True, kept=True)
+    monkeypatch.setattr(launcher, "find", lambda _: here)
+    monkeypatch.setattr(launcher, "stop", lambda _: here)
+    monkeypatch.setattr(launcher, "ask_status", lambda _: {"state": {"kept": True, "fault": fault}})
+    ran = CliRunner().invoke(local.app, ["down", "--port", "4747"])
+    assert ran.exit_code == 0
+    assert f"what it had is kept in {tmp_path}" in ran.stdout
+    assert ("the latest changes: OSError: No space left" in ran.stderr) is (fault is not None)
+    shown = CliRunner().invoke(local.app, ["down", "--port", "4747", "--json"])
+    assert json.loads(shown.stdout) == {"port": 4747, "stopped": True, "not_kept": fault}
+
+
+def test_status_is_of_the_runtime_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748)]
+    monkeypatch.setattr(state, "running", lambda: every)
+    monkeypatch.setattr(
+        launcher, "ask_status", lambda one: {"url": one.url, "pid": 1, "backends": [], "endpoints": []}
+    )
+    monkeypatch.delenv("MME_LOCAL_PORT", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4748")
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert "http://localhost:4748" in ran.stdout
+    assert "4747" not in ran.stdout
+    assert "others run here too: --port 4747" in ran.stderr
+    shown = CliRunner().invoke(local.app, ["status", "--json"])
+    assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4748]
+    assert shown.stderr == ""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4749")
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert ran.stdout == "no local runtime runs on port 4749; start one: mme local up --detach --port 4749\n"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
+    shown = CliRunner().invoke(local.app, ["status", "--json"])
+    assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ({"kept": False}, ["state: in memory, gone when it ends (keep it: mme local up --folder DIR)"]),
+        (
+            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None, "left_out": []},
+            ["state: kept in /d[x]/port-1/state"],
+        ),
+        (
+            {
+                "kept": True,
+                "folder": "/d",
+                "saved": None,
+                "fault": "OSError: no space",
+                "left_out": ["lambda"],
+            },
+            [
+                "state: kept in /d",
+                "the latest changes could not be kept: OSError: no space",
+                "not kept, as it can't be: lambda",
+            ],
+        ),
+    ],
+)
+def test_status_tells_where_the_state_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, object], says: list[str]
+) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+    told = {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [], "state": kept}
+    monkeypatch.setattr(state, "running", lambda: [here])
+    monkeypatch.setattr(launcher, "ask_status", lambda _: told)
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
+    assert shown[2:-1] == says
+    scripted = CliRunner().invoke(local.app, ["status", "--json"]).output
+    assert json.loads(scripted)["runtimes"][0]["state"] == kept
+
+
+def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path))
+    monkeypatch.setattr(state, "running", lambda: [here])
+    shown = CliRunner().invoke(local.app, ["status"]).output
+    assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
+
+
+def test_a_runtime_of_another_version_is_named_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = [
+        state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748, 4749)
+    ]
+    told = {4747: {"pid": 1}, 4749: {"url": "u", "pid": 1, "backends": [], "endpoints": []}}
+
+    def ask(one: state.RuntimeState) -> dict[str, object]:
+        if one.port not in told:
+            raise MmeError(f"the runtime on port {one.port} does not answer")
+        return told[one.port]
+
+    monkeypatch.setattr(state, "running", lambda: here)
+    monkeypatch.setattr(launcher, "ask_status", ask)
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert ran.output.startswith("u process 1")
+    assert isinstance(ran.exception, MmeError)
+    assert "4748 does not answer" in ran.exception.message
+    told[4748] = told[4749]
+    ran = CliRunner().invoke(local.app, ["status"])
+    assert isinstance(ran.exception, MmeError)
+    assert "4747 was started by another version of mme" in ran.exception.message
+    assert "mme local down --port 4747" in str(ran.exception.hint)
+
+
+def test_only_up_offers_a_free_port() -> None:
+    runner = CliRunner(env={"COLUMNS": "120"})
+    assert "0 takes a free one" in runner.invoke(local.app, ["up", "--help"]).output
+    for command in ("down", "status"):
+        assert "0 takes a free one" not in runner.invoke(local.app, [command, "--help"]).output
+
+
+@pytest.mark.slow
+@pytest.mark.triton
+@pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")
+def test_up_status_down(tmp_path: Path) -> None:
+    up = mme(tmp_path, "local", "up", "--detach", "--port", "0", "--json")
+    assert up.returncode == 0, up.stderr
+    here = json.loads(up.stdout)
+    try:
+        again = mme(tmp_path, "local", "up", "--detach", "--port", str(here["port"]))
+        assert again.returncode == 2
+        assert f"port {here['port']} is in use by a local runtime (process {here['pid']})" in again.stderr
+        status = mme(tmp_path, "local", "status")
+        assert here["url"] in status.stdout
+        assert f"status page: {here['page']}" in status.stdout
+        assert "no endpoint is deployed" in status.stdout
+        with urllib.request.urlopen(here["page"], timeout=60) as page:
+            assert "No endpoint is deployed" in page.read().decode()
+    finally:
+        down = mme(tmp_path, "local", "down", "--port", str(here["port"]))
+    assert down.returncode == 0, down.stderr
+    assert not list(tmp_path.iterdir()), "nothing is left of the state"

@@ -1,0 +1,42 @@
+"""A running local runtime for the slow tests; event loops for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+import uvloop
+
+from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
+from mme_local.settings import LocalSettings
+from tests.mme_local.addresses import Loop
+from tests.mme_local.deployed import Endpoint, Runtime
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Iterator[Runtime]:
+    if why_not_here():
+        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
+    state = launcher.start_detached(
+        LocalSettings.model_validate({"port": 0, "memory_mib": 0.01, "weight_factor": 1})
+    )
+    try:
+        yield Runtime(state)
+    finally:
+        launcher.stop(state.port)
+
+
+@pytest.fixture
+def endpoint(runtime: Runtime) -> Iterator[Endpoint]:
+    endpoint = Endpoint(runtime)
+    yield endpoint
+    endpoint.delete()
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> Loop:
+    """Both kinds of event loop."""
+    return cast("Loop", request.param)

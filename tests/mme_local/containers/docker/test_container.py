@@ -1,0 +1,168 @@
+"""A container's life under a daemon that keeps to the Engine API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mme.errors import MmeError
+from mme_local.containers.container import ContainerDiedError
+from mme_local.containers.docker.container import DockerContainer
+from mme_local.containers.docker.engine import DockerEngine
+from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon, FakeImage
+
+Story = Callable[[DockerContainer], Awaitable[None]]
+
+
+def play(folder: Path, story: Story, *, image: str = IMAGE, **more: Any) -> None:
+    """Run a story with a container that is not started yet."""
+
+    async def played() -> None:
+        engine = await DockerEngine.connect()
+        container = DockerContainer(
+            engine,
+            image,
+            folder / "models",
+            {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
+            **{"owner": "me", "start_seconds": 30, "log": folder / "logs" / "it.log", **more},
+        )
+        try:
+            await story(container)
+        finally:
+            await container.stop()
+            await engine.close()
+
+    asyncio.run(played())
+
+
+def a_model(folder: Path) -> Path:
+    path = folder / "models" / "abc.0" / "model"
+    path.mkdir(parents=True)
+    (path / "config.pbtxt").touch()
+    return path
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        model = a_model(tmp_path)
+        assert (await container.load("abc", "t/x_v0.tar.gz", model, 30)).ok
+        reply = await container.invoke("abc", "t/x_v0.tar.gz", b"123", {}, 30)
+        assert reply.text == "t/x_v0.tar.gz with config.pbtxt: 123"
+        assert (await container.unload("abc", "t/x_v0.tar.gz")).ok
+        assert (await container.invoke("abc", "t/x_v0.tar.gz", b"", {}, 30)).status == 404
+        await until(lambda: container.last_words() == "hello from the image\n")
+        await container.stop()
+        assert not daemon.containers
+        with pytest.raises(ContainerDiedError):
+            await container.invoke("abc", "t/x_v0.tar.gz", b"", {}, 30)
+
+    play(tmp_path, story)
+
+
+def test_it_is_started_as_sagemaker_starts_it(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        (made,) = daemon.containers.values()
+        asked = made.specification
+        assert asked["Cmd"] == ["serve"]
+        assert set(asked["Env"]) == {
+            "SAGEMAKER_MULTI_MODEL=true",
+            "SAGEMAKER_BIND_TO_PORT=8080",
+            "SAGEMAKER_TRITON_LOG_VERBOSE=0",
+        }
+        host = asked["HostConfig"]
+        assert host["Binds"] == [f"{tmp_path / 'models'}:/opt/ml/models:ro"]
+        # Reachable from this machine alone.
+        assert host["PortBindings"] == {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}
+        assert "DeviceRequests" not in host
+        assert container.pid is None
+
+    play(tmp_path, story)
+
+
+def test_it_gets_the_gpus(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        (made,) = daemon.containers.values()
+        (devices,) = made.specification["HostConfig"]["DeviceRequests"]
+        assert devices["Driver"] == "nvidia"
+
+    play(tmp_path, story, gpus=True)
+
+
+def test_one_that_dies_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        (id,) = daemon.containers
+        await asyncio.to_thread(daemon.kill, id, 139)
+        assert await container.wait_dead() == 139
+        with pytest.raises(ContainerDiedError):
+            await container.invoke("abc", "x", b"", {}, 30)
+        await container.start()
+        assert id not in daemon.containers
+        assert len(daemon.containers) == 1
+        assert (await container.load("abc", "x", a_model(tmp_path), 30)).ok
+
+    play(tmp_path, story)
+
+
+def test_one_that_is_stopped_counts_as_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        dead = asyncio.create_task(container.wait_dead())
+        await container.stop()
+        assert await dead == 137
+        await container.stop()
+
+    play(tmp_path, story)
+
+
+def test_a_daemon_that_goes_away_counts_as_a_death(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        await container.start()
+        await asyncio.to_thread(daemon.close)
+        assert await container.wait_dead() == -1
+
+    play(tmp_path, story)
+
+
+def test_an_image_that_is_not_here(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async def story(container: DockerContainer) -> None:
+        with pytest.raises(MmeError, match="the image other:2 is not on this machine") as caught:
+            await container.start()
+        assert "docker pull other:2" in str(caught.value.hint)
+
+    play(tmp_path, story, image="other:2")
+
+
+def test_one_that_ends_at_its_start_says_why(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.images["bad:1"] = FakeImage(ends_at_once=2, words=(b"no such option\n",))
+
+    async def story(container: DockerContainer) -> None:
+        with pytest.raises(MmeError, match="ended at its start with status 2\nno such option"):
+            await container.start()
+        assert not daemon.containers
+
+    play(tmp_path, story, image="bad:1")
+
+
+def test_one_that_never_answers(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.images["slow:1"] = FakeImage(answers_ping=False)
+
+    async def story(container: DockerContainer) -> None:
+        with pytest.raises(MmeError, match=r"slow:1 was not up within 0\.3 s"):
+            await container.start()
+        assert not daemon.containers
+
+    play(tmp_path, story, image="slow:1", start_seconds=0.3)

@@ -1,0 +1,210 @@
+"""The real server: the container contract, and that nobody else can reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mme.errors import MmeError
+from mme_local.containers.container import ContainerDiedError
+from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.process import TritonProcess
+from mme_local.containers.triton.wheel import why_not_here
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.triton,
+    pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}"),
+]
+
+CONFIG = """
+backend: "python"
+max_batch_size: 0
+input [{ name: "X" data_type: TYPE_FP32 dims: [3] }, { name: "S" data_type: TYPE_STRING dims: [2] }]
+output [{ name: "Y" data_type: TYPE_FP32 dims: [3] }, { name: "T" data_type: TYPE_STRING dims: [2] }]
+"""
+MODEL = """
+import os
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        answers = []
+        for request in requests:
+            x = pb_utils.get_input_tensor_by_name(request, "X").as_numpy()
+            s = pb_utils.get_input_tensor_by_name(request, "S").as_numpy()
+            t = np.array([word + os.environ.get("SUFFIX", "").encode() for word in s], dtype=np.object_)
+            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("Y", x * 2), pb_utils.Tensor("T", t)]))
+        return answers
+"""
+REQUEST = json.dumps(
+    {
+        "inputs": [
+            {"name": "X", "datatype": "FP32", "shape": [3], "data": [1, 2.5, -3]},
+            {"name": "S", "datatype": "BYTES", "shape": [2], "data": ["ab", "c"]},
+        ]
+    }
+).encode()
+ENVIRONMENT = {
+    "SAGEMAKER_TRITON_LOG_VERBOSE": "0",
+    "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
+    "SUFFIX": "!",
+}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation:
+    return TritonInstallation.create(tmp_path_factory.mktemp("triton") / "private")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "models" / "abc123" / "model"
+    (path / "1").mkdir(parents=True)
+    (path / "config.pbtxt").write_text(CONFIG)
+    (path / "1" / "model.py").write_text(MODEL)
+    return path
+
+
+def a_process(
+    installation: TritonInstallation, folder: Path, environment: Mapping[str, str] = ENVIRONMENT
+) -> TritonProcess:
+    return TritonProcess(installation, folder / "instance", environment, start_seconds=30)
+
+
+def shared_memory() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob(f"mme_{os.getpid()}_*")}
+
+
+def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Path, model: Path) -> None:
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        try:
+            assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 200
+            reply = await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)
+            assert reply.status == 200, reply.text
+            answers = {tensor["name"]: tensor["data"] for tensor in json.loads(reply.body)["outputs"]}
+            assert answers == {"Y": [2, 5, -6], "T": ["ab!", "c!"]}
+            assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 409
+            assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
+            assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
+            assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.last_words()
+        finally:
+            await triton.stop()
+        assert triton.pid is None
+        assert not shared_memory()
+
+    asyncio.run(story())
+
+
+def test_the_port_is_reachable_from_this_machine_alone(
+    installation: TritonInstallation, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        try:
+            assert triton.pid is not None
+            listening = [
+                connection.laddr
+                for connection in psutil.Process(triton.pid).net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            ]
+            assert [address.ip for address in listening] == ["127.0.0.1"]
+            for address in other_addresses():
+                with socket.socket() as probe:
+                    probe.settimeout(2)
+                    assert probe.connect_ex((address, listening[0].port)) != 0, f"reachable at {address}"
+        finally:
+            await triton.stop()
+
+    asyncio.run(story())
+
+
+def test_nobody_else_is_given_the_port_of_a_triton(installation: TritonInstallation, tmp_path: Path) -> None:
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        try:
+            assert triton.pid is not None
+            (port,) = {
+                connection.laddr.port
+                for connection in psutil.Process(triton.pid).net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+        finally:
+            await triton.stop()
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+
+    asyncio.run(story())
+
+
+def other_addresses() -> list[str]:
+    return [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+
+
+def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
+    installation: TritonInstallation, tmp_path: Path, model: Path
+) -> None:
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        await triton.load("abc123", "x_v0.tar.gz", model, 60)
+        assert triton.pid is not None
+        children = psutil.Process(triton.pid).children(recursive=True)
+        assert children, "the python backend runs in a process of its own"
+        assert list((tmp_path / "instance").glob("python_env_*")), "scratch folders are in our own folder"
+        os.kill(triton.pid, signal.SIGKILL)
+        assert await triton.wait_dead() == -signal.SIGKILL
+        with pytest.raises(ContainerDiedError):
+            await triton.invoke("abc123", "x_v0.tar.gz", REQUEST, {}, 5)
+        await triton.stop()
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive
+        assert not shared_memory()
+
+    asyncio.run(story())
+
+
+def test_a_server_that_does_not_start_says_why(installation: TritonInstallation, tmp_path: Path) -> None:
+    environment = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--no-such-flag"}
+    with pytest.raises(MmeError, match="Triton ended at its start") as caught:
+        asyncio.run(a_process(installation, tmp_path, environment).start())
+    assert "no-such-flag" in str(caught.value)
+
+
+def test_a_model_that_raises_while_loading_gives_its_text(
+    installation: TritonInstallation, tmp_path: Path, model: Path
+) -> None:
+    (model / "1" / "model.py").write_text("raise ValueError('the weights are missing')")
+
+    async def story() -> None:
+        triton = a_process(installation, tmp_path)
+        await triton.start()
+        try:
+            reply = await triton.load("abc123", "x_v0.tar.gz", model, 60)
+            assert reply.status == 400
+            assert "the weights are missing" in reply.text
+        finally:
+            await triton.stop()
+
+    asyncio.run(story())

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import string
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mme.errors import MmeError
+from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.shell import taken_apart
+
+PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
+
+
+@given(st.text(PRINTABLE, max_size=30).filter(lambda text: not taken_apart(text)))
+@settings(max_examples=50)
+def test_what_passes_reaches_a_program_as_it_is(text: str) -> None:
+    said = subprocess.run(
+        ["bash", "-c", f"printf %s /models::{text}"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"/models::{text}"
+
+
+@pytest.mark.parametrize("letter", [*" \t\n\"'`$&|;<>(){}[]*?\\"])
+def test_what_does_not_is_named(letter: str) -> None:
+    assert taken_apart(f"a{letter}b.tar.gz") == letter
+
+
+def test_a_folder_that_a_shell_takes_apart_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MmeError, match="my folder' holds ' '") as caught:
+        TritonInstallation.create(tmp_path / "my folder" / "triton")
+    assert "TMPDIR" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == []

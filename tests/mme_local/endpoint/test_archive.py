@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mme_local.endpoint import archive as artifacts
+from mme_local.endpoint.archive import AbandonedError, BadArchiveError, unpack
+
+
+def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for info, content in members:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def a_file(name: str, content: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+    return tarfile.TarInfo(name), content
+
+
+def special(name: str, kind: bytes, link: str = "") -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info, b""
+
+
+def test_files_land_in_a_folder_named_model(tmp_path: Path) -> None:
+    data = archive(a_file("config.pbtxt", b"abc"), a_file("1/model.py", b"defg"))
+    artifact = unpack([data], tmp_path / "h", most_bytes=100)
+    assert artifact.path == tmp_path / "h" / "model"
+    assert (artifact.path / "1" / "model.py").read_bytes() == b"defg"
+    assert artifact.unpacked_bytes == 7
+    artifact.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=40))
+def test_any_division_into_pieces_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
+) -> None:
+    data = archive(a_file("a/b", b"hello" * 30))
+    pieces, at = [], 0
+    for size in sizes:
+        pieces.append(data[at : at + size])
+        at += size
+    pieces.append(data[at:])
+    folder = tmp_path_factory.mktemp("pieces") / "h"
+    assert (unpack(pieces, folder, most_bytes=1000).path / "a" / "b").read_bytes() == b"hello" * 30
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        (a_file("../evil"), "leads out of its folder"),
+        (a_file("/etc/evil"), "leads out of its folder"),
+        (a_file("a/../../evil"), "leads out of its folder"),
+        (special("link", tarfile.SYMTYPE, "/etc/passwd"), "link or a special file"),
+        (special("hard", tarfile.LNKTYPE, "x"), "link or a special file"),
+        (special("device", tarfile.CHRTYPE), "link or a special file"),
+        (special("pipe", tarfile.FIFOTYPE), "link or a special file"),
+        (special("holes", tarfile.GNUTYPE_SPARSE), "sparse file"),
+        (a_file("big", b"x" * 1001), "disk limit"),
+        (a_file("fine/below-a-file"), "can't be written"),
+        (special("fine", tarfile.DIRTYPE), "can't be written"),
+        (a_file("x" * 300), "can't be written"),
+        (a_file("/".join(["x" * 90] * 60)), "can't be written"),
+        (a_file("/".join("x" * 101)), "more than 100 folders"),
+    ],
+)
+def test_dangerous_members_are_refused_and_leave_nothing(
+    tmp_path: Path, member: tuple[tarfile.TarInfo, bytes], reason: str
+) -> None:
+    with pytest.raises(BadArchiveError, match=reason):
+        unpack([archive(a_file("fine"), member)], tmp_path / "h", most_bytes=1000)
+    assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive", gzip.compress(b"no tar"), archive(a_file("a", b"x" * 999))[:60]],
+    ids=["empty", "text", "gzip without tar", "cut off"],
+)
+def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(BadArchiveError, match="not a gzipped tar"):
+        unpack([data], tmp_path / "h", most_bytes=1000)
+    assert not (tmp_path / "h").exists()
+
+
+def test_every_member_counts_so_that_empty_ones_fill_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "MOST_MEMBERS", 10)
+    unpack([archive(*(special(f"d{n}", tarfile.DIRTYPE) for n in range(10)))], tmp_path / "ten", most_bytes=1)
+    with pytest.raises(BadArchiveError, match="more than 10 members"):
+        unpack([archive(*(a_file(f"f{n}", b"") for n in range(11)))], tmp_path / "h", most_bytes=1000)
+    assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_giant_header_is_refused_before_it_is_read(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 64 * 1024 * 1024
+    data = gzip.compress(info.tobuf() + bytes(info.size))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchiveError, match="header of 67,108,864 bytes"):
+            unpack([data], tmp_path / "h", most_bytes=10**9)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("negative")
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 11 + b"\x00"  # -256 in base 256
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with pytest.raises(BadArchiveError, match="negative size"):
+        unpack([gzip.compress(bytes(header) + bytes(1024))], tmp_path / "h", most_bytes=1000)
+
+
+def test_an_extended_header_gives_no_room_back(tmp_path: Path) -> None:
+    member, content = a_file("refund", b"x" * 10)
+    member.pax_headers = {"size": str(-(2**60))}
+    with pytest.raises(BadArchiveError, match="negative size"):
+        unpack([archive((member, content))], tmp_path / "h", most_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes"},
+        {"GNU.sparse.size": "9", "GNU.sparse.map": "0,9"},
+        {"GNU.sparse.size": "9", "GNU.sparse.numblocks": "1"},
+    ],
+)
+def test_the_map_of_a_sparse_file_is_not_read_into_memory(tmp_path: Path, says: dict[str, str]) -> None:
+    member, content = a_file("holes", b"3000000\n" + b"0\n" * 3_000_000)
+    member.pax_headers = says
+    data = archive((member, content))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchiveError, match="holds a sparse file"):
+            unpack([data], tmp_path / "h", most_bytes=10**9)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_before_headers_have_an_end(tmp_path: Path) -> None:
+    says = b"14 comment=ab\n"
+    header = tarfile.TarInfo("header")
+    header.type, header.size = tarfile.XHDTYPE, len(says)
+    block = header.tobuf(tarfile.USTAR_FORMAT) + says.ljust(512, b"\0")
+    data = gzip.compress(block * 5000 + tarfile.TarInfo("f").tobuf() + bytes(1024))
+    with pytest.raises(BadArchiveError, match="too many headers"):
+        unpack([data], tmp_path / "h", most_bytes=1000)
+
+
+def test_padding_after_the_end_is_limited(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb", "wb", compresslevel=1) as bomb:
+        bomb.write(gzip.decompress(archive(a_file("a"))))
+        for _ in range(40):
+            bomb.write(bytes(1024 * 1024))
+    with pytest.raises(BadArchiveError, match="disk limit"):
+        unpack([(tmp_path / "bomb").read_bytes()], tmp_path / "h", most_bytes=1000)
+
+
+@pytest.mark.parametrize("cut", [-1, -8, -9, -20])
+def test_an_archive_without_its_end_is_refused_even_where_all_members_are_whole(
+    tmp_path: Path, cut: int
+) -> None:
+    data = archive(a_file("a", b"x" * 600), a_file("b"))
+    with pytest.raises(BadArchiveError, match=r"ends too early|not a gzipped tar"):
+        unpack([data[:cut]], tmp_path / "h", most_bytes=10**6)
+
+
+def test_a_flipped_bit_is_seen_by_the_checksum(tmp_path: Path) -> None:
+    data = bytearray(archive(a_file("a", b"x" * 600)))
+    data[-8] ^= 1
+    with pytest.raises(BadArchiveError, match="not a gzipped tar"):
+        unpack([bytes(data)], tmp_path / "h", most_bytes=10**6)
+
+
+def test_an_archive_of_several_gzip_members_is_one(tmp_path: Path) -> None:
+    tar = gzip.decompress(archive(a_file("a", b"x" * 600), a_file("b", b"y")))
+    data = gzip.compress(tar[:700]) + gzip.compress(tar[700:]) + bytes(16)
+    artifact = unpack([data[:100], data[100:]], tmp_path / "h", most_bytes=10**6)
+    assert (artifact.path / "a").read_bytes() == b"x" * 600
+    assert (artifact.path / "b").read_bytes() == b"y"
+
+
+def test_an_abandoned_unpacking_ends_at_the_next_piece_and_leaves_nothing(tmp_path: Path) -> None:
+    abandoned = threading.Event()
+    data = archive(a_file("a", b"x" * 600))
+
+    def pieces() -> Iterator[bytes]:
+        yield data[:20]
+        abandoned.set()
+        yield data[20:]
+        raise AssertionError("read on")
+
+    with pytest.raises(AbandonedError):
+        unpack(pieces(), tmp_path / "h", most_bytes=10**6, abandoned=abandoned)
+    assert not (tmp_path / "h").exists()

@@ -1,0 +1,170 @@
+"""Each fault on a running runtime with real Triton: the error that boto3 sees, and that it is mended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from mme.errors import MmeError
+from mme_local import launcher
+from mme_local.faults.remote import RuntimeFaults
+from tests.mme_local.a_model import a_model, body, error_of, number, wait_for
+from tests.mme_local.deployed import Endpoint, Runtime
+
+pytestmark = [pytest.mark.slow, pytest.mark.triton]
+_numbers = count()
+
+
+@pytest.fixture
+def faults(runtime: Runtime) -> Iterator[RuntimeFaults]:
+    faults = RuntimeFaults(runtime.state.url)
+    yield faults
+    faults.clear()
+
+
+@pytest.fixture
+def model(endpoint: Endpoint) -> str:
+    """One that is loaded and answers: a fault of a load must make it leave first."""
+    name = f"double{next(_numbers)}_v0.tar.gz"
+    endpoint.publish(name, a_model())
+    assert number(endpoint.invoke(name, body(1))) == 2
+    return name
+
+
+def failure(endpoint: Endpoint, model: str) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        endpoint.invoke(model, body(1))
+    return error_of(caught)
+
+
+def check_model_error(answer: dict[str, Any], status: int) -> str:
+    assert answer["Error"]["Code"] == "ModelError"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert answer["OriginalStatusCode"] == status
+    return str(answer["OriginalMessage"])
+
+
+def check_mended(endpoint: Endpoint, model: str) -> None:
+    assert number(endpoint.invoke(model, body(21))) == 42
+
+
+def test_a_load_returns_507(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("load-507", model)
+    assert "CUDA out of memory" in check_model_error(failure(endpoint, model), 507)
+    faults.clear()
+    check_mended(endpoint, model)
+
+
+def test_a_load_returns_507_once(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    endpoint.publish("other_v0.tar.gz", a_model("x * 5"))
+    assert number(endpoint.invoke("other_v0.tar.gz", body(1))) == 5
+    faults.set("load-507", model, times=1)
+    check_mended(endpoint, model)
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert [held["name"] for held in instance["models"]] == [model], "the other had to leave"
+
+
+def test_s3_fails(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("s3-failing", model)
+    answer = failure(endpoint, model)
+    assert answer["Error"]["Code"] == "ValidationError"
+    assert f"Failed to download model data(bucket: {endpoint.bucket}, key: models/{model})" in str(answer)
+    with pytest.raises(ClientError, match="SlowDown") as caught:
+        endpoint.s3.get_object(Bucket=endpoint.bucket, Key=f"models/{model}")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    with pytest.raises(ClientError) as caught:
+        endpoint.s3.head_object(Bucket=endpoint.bucket, Key=f"models/{model}")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    faults.clear("s3-failing", model)
+    check_mended(endpoint, model)
+
+
+def test_boto3_tries_again_where_s3_fails_for_a_while(
+    endpoint: Endpoint, faults: RuntimeFaults, model: str
+) -> None:
+    faults.set("s3-failing", model, times=2)
+    patient = endpoint.runtime.client("s3", retries={"total_max_attempts": 4})
+    assert patient.head_object(Bucket=endpoint.bucket, Key=f"models/{model}")["ContentLength"] > 0
+    assert faults.all() == []
+
+
+def test_s3_is_slow(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("s3-slow", model, seconds=0.2, times=1)
+    began = time.monotonic()
+    check_mended(endpoint, model)
+    assert time.monotonic() - began >= 0.2, "never less, however fast the machine is"
+    faults.set("s3-slow", seconds=0.2, times=1)
+    began = time.monotonic()
+    endpoint.s3.list_objects_v2(Bucket=endpoint.bucket)
+    assert time.monotonic() - began >= 0.2
+    assert faults.all() == []
+
+
+def test_the_disk_is_full(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("disk-full", model)
+    assert "No space left on device" in check_model_error(failure(endpoint, model), 507)
+    faults.clear()
+    check_mended(endpoint, model)
+
+
+def test_a_model_is_not_ready(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("not-ready", model, times=2)
+    assert launcher.ask_status(endpoint.runtime.state)["faults"] == faults.all()
+    for _ in range(2):
+        answer = failure(endpoint, model)
+        assert answer["Error"]["Code"] == "ModelNotReadyException"
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
+    check_mended(endpoint, model)
+
+
+def test_a_model_is_not_ready_for_some_seconds(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    faults.set("not-ready", model, seconds=0.5)
+    assert failure(endpoint, model)["Error"]["Code"] == "ModelNotReadyException"
+    wait_for(lambda: faults.all() == [])
+    check_mended(endpoint, model)
+
+
+def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    (before,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    faults.set("triton-dies", model)
+    text = check_model_error(failure(endpoint, model), 0)
+    assert f"could not get a response from the {endpoint.name} endpoint" in text
+    check_mended(endpoint, model)
+    wait_for(lambda: endpoint.runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
+    (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert after["pid"] != before["pid"]
+    assert not psutil.pid_exists(before["pid"])
+
+
+def test_a_stub_is_unhealthy_just_as_when_it_is_killed(
+    endpoint: Endpoint, faults: RuntimeFaults, model: str
+) -> None:
+    faults.set("stub-unhealthy", model)
+    injected = check_model_error(failure(endpoint, model), 400)
+    faults.clear()
+    check_mended(endpoint, model)
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    stubs = [
+        process
+        for process in psutil.Process(instance["pid"]).children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and any("stub" in word for word in process.cmdline())
+    ]
+    for stub in stubs:
+        os.kill(stub.pid, signal.SIGKILL)
+    assert stubs
+    assert check_model_error(failure(endpoint, model), 400) == injected
+
+
+def test_a_model_that_nobody_has_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+    with pytest.raises(MmeError, match="no endpoint here has a model nothing_v0"):
+        faults.set("load-507", "nothing_v0.tar.gz")
+    check_mended(endpoint, model)
+    assert faults.all() == []

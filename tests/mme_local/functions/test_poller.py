@@ -1,0 +1,243 @@
+"""Functions in processes of their own, fed from embedded SQS as Lambda feeds them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mme_local import aws as cloud
+from mme_local.aws.clients import clients_of
+from mme_local.aws.functions import EventSource, Function, Functions
+from mme_local.functions.poller import Poller
+from mme_local.functions.process import FunctionDiedError, FunctionProcess
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+URL = "http://localhost:1"
+HANDLER = """
+import json, logging, os, time
+from pathlib import Path
+
+logging.getLogger().setLevel(logging.INFO)
+
+def handler(event, context):
+    print("this is not an answer")
+    logging.getLogger(__name__).info("a batch of %d", len(event["Records"]))
+    folder = Path(os.environ["FOLDER"])
+    kept = []
+    for record in event["Records"]:
+        body = record["body"]
+        with (folder / "seen").open("a") as seen:
+            seen.write(json.dumps({
+                "body": body,
+                "receives": record["attributes"]["ApproximateReceiveCount"],
+                "pid": os.getpid(),
+                "left": context.get_remaining_time_in_millis(),
+                "aws": os.environ["AWS_ENDPOINT_URL"],
+                "secret": "SECRET" in os.environ,
+            }) + "\\n")
+        if body == "die":
+            os._exit(3)
+        if body == "raise":
+            raise RuntimeError("a bug")
+        if body == "keep":
+            kept.append({"itemIdentifier": record["messageId"]})
+        while body == "hang" and not (folder / "go").exists():
+            time.sleep(0.02)
+    return {"batchItemFailures": kept}
+"""
+
+
+def package() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", HANDLER)
+    return content.getvalue()
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+    return found
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sqs = clients_of(ACCOUNT, REGION).client("sqs")
+        self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
+        redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead", "maxReceiveCount": 2}
+        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(redrive)}
+        self.queue = self.sqs.create_queue(QueueName="main", Attributes=attributes)["QueueUrl"]
+        self.functions = Functions()
+        self.put()
+        self.feed()
+        self.poller = Poller(URL, folder / "functions", self.functions)
+
+    def put(self, timeout: int = 60) -> Function:
+        function = Function(
+            name="f",
+            account=ACCOUNT,
+            region=REGION,
+            handler="index.handler",
+            code=package(),
+            environment={"FOLDER": str(self.folder)},
+            timeout=timeout,
+            memory=128,
+            revision=uuid.uuid4().hex,
+        )
+        self.functions.put(function)
+        return function
+
+    def feed(self, batch: int = 1, concurrency: int = 2, enabled: bool = True) -> None:
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:main"
+        self.functions.put_source(
+            EventSource("id", "f", ACCOUNT, REGION, arn, batch, concurrency, True, enabled)
+        )
+
+    def send(self, *bodies: str) -> None:
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
+
+    def seen(self, body: str | None = None) -> list[dict[str, Any]]:
+        path = self.folder / "seen"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [one for one in map(json.loads, lines) if body in (None, one["body"])]
+
+    def count(self, url: str) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(value) for value in found.values())
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("SECRET", "of the user's shell")
+    world = World(tmp_path)
+    world.poller.start()
+    yield world
+    world.poller.stop()
+    cloud.reset()
+
+
+def test_what_is_finished_leaves_the_queue(world: World) -> None:
+    world.send("one", "two")
+    until(lambda: world.count(world.queue) == 0)
+    assert {one["body"] for one in world.seen()} == {"one", "two"}
+    (first, *_) = world.seen()
+    assert first["aws"] == URL
+    assert 0 < first["left"] <= 60_000
+    assert not first["secret"], "the function sees its own environment, not the user's"
+
+
+def test_what_a_function_says_is_in_its_log(world: World) -> None:
+    world.send("one")
+    until(lambda: world.count(world.queue) == 0)
+    log = (world.folder / "functions" / "f" / "f.log").read_text()
+    assert "INFO a batch of 1" in log
+    assert "this is not an answer" in log
+
+
+def test_a_process_serves_call_after_call(world: World) -> None:
+    world.feed(concurrency=1)
+    for body in "abc":
+        world.send(body)
+        until(lambda body=body: world.seen(body))
+    assert len({one["pid"] for one in world.seen()}) == 1
+
+
+def test_what_is_reported_as_failed_comes_back_and_ends_in_the_dead_letter_queue(world: World) -> None:
+    world.send("keep")
+    until(lambda: world.count(world.dead) == 1)
+    assert [one["receives"] for one in world.seen("keep")] == ["1", "2"]
+
+
+@pytest.mark.parametrize("body", ["die", "raise"])
+def test_a_function_that_ends_is_started_again_and_its_message_does_not_loop(world: World, body: str) -> None:
+    world.send(body)
+    until(lambda: world.count(world.dead) == 1)
+    assert len({one["pid"] for one in world.seen(body)}) == 2
+    world.send("after")
+    until(lambda: world.seen("after"))
+
+
+def test_a_killed_process_loses_no_message(world: World) -> None:
+    # Long enough for a slow machine to start the process: the message is not to come twice before.
+    world.sqs.set_queue_attributes(QueueUrl=world.queue, Attributes={"VisibilityTimeout": "5"})
+    world.send("hang")
+    (first,) = until(lambda: world.seen("hang"))
+    (described,) = world.poller.describe()
+    assert described == {"function": "f", "queue": "main", "pids": [first["pid"]], "busy": 1}
+    (world.folder / "go").touch()
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: world.count(world.queue) == 0)
+    assert world.count(world.dead) == 0
+    assert first["pid"] != world.seen("hang")[-1]["pid"] or len(world.seen("hang")) == 1
+
+
+def test_calls_at_once_are_bounded(world: World) -> None:
+    world.send("hang", "hang", "hang")
+    until(lambda: len(world.seen()) == 2)
+    (described,) = world.poller.describe()
+    assert described["busy"] == 2
+    (world.folder / "go").touch()
+    until(lambda: world.count(world.queue) == 0)
+
+
+def test_changed_code_runs_from_the_next_call_on(world: World) -> None:
+    world.feed(concurrency=1)
+    world.send("before")
+    until(lambda: world.count(world.queue) == 0)
+    world.put()
+    world.send("after")
+    until(lambda: world.seen("after"))
+    assert world.seen("before")[0]["pid"] != world.seen("after")[0]["pid"]
+
+
+def test_a_disabled_feed_takes_nothing(world: World) -> None:
+    world.feed(enabled=False)
+    world.send("one")
+    world.feed(enabled=True)
+    until(lambda: world.seen("one"))
+
+
+def test_a_function_that_is_gone_takes_its_processes_with_it(world: World) -> None:
+    world.send("one")
+    pid = until(lambda: world.seen("one"))[0]["pid"]
+    until(lambda: world.count(world.queue) == 0)
+    world.functions.remove_source("id")
+    until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_stopping_ends_a_call_that_hangs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.poller.start()
+    try:
+        world.send("hang")
+        pid = until(lambda: world.seen("hang"))[0]["pid"]
+    finally:
+        world.poller.stop()
+        cloud.reset()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_call_longer_than_its_timeout_is_ended(tmp_path: Path) -> None:
+    function = World(tmp_path).put(timeout=1)
+    cloud.reset()
+    (tmp_path / "f").mkdir()
+    process = FunctionProcess(function, tmp_path / "f", URL)
+    attributes = {"ApproximateReceiveCount": "1"}
+    with pytest.raises(FunctionDiedError, match="longer than its timeout of 1 s"):
+        process.call({"Records": [{"body": "hang", "messageId": "m", "attributes": attributes}]})
+    assert not process.alive

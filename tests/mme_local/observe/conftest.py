@@ -1,0 +1,15 @@
+"""The embedded AWS of this process, emptied after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mme_local import aws as cloud
+
+
+@pytest.fixture
+def _empty_aws() -> Iterator[None]:
+    yield
+    cloud.reset()

@@ -1,0 +1,90 @@
+"""The watch beside the data plane: what it sees is published, and alarms are evaluated by it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mme_local.aws.account import DEFAULT_ACCOUNT
+from mme_local.aws.clients import clients_of
+from mme_local.endpoint import errors as outcome
+from mme_local.endpoint.call import Call
+from mme_local.observe.watch import Watch
+from mme_local.trace import Trace
+
+pytestmark = pytest.mark.usefixtures("_empty_aws")
+
+CALL = Call("e", "m.tar.gz", b"payload")
+DIMENSIONS = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "Value": "AllTraffic"}]
+
+
+class Clock:
+    """The time, which a test may let pass."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.passed
+
+
+async def until(read: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not await asyncio.to_thread(read):
+        assert time.monotonic() < deadline, "it never came"
+        await asyncio.sleep(0.05)
+
+
+def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
+    clock = Clock()
+    cloudwatch = clients_of(DEFAULT_ACCOUNT, "us-east-1").client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="errors",
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=DIMENSIONS,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+    def state() -> str:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    async def story() -> None:
+        watch = Watch(tmp_path, metrics_seconds=0.05, now=clock)
+        running = asyncio.create_task(watch.run(list))
+        await until(lambda: state() == "OK")
+        place = outcome.Place("e", "us-east-1", DEFAULT_ACCOUNT)
+        watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, outcome.timed_out(place))
+        clock.passed += 60
+        await until(lambda: state() == "ALARM")
+        clock.passed += 240
+        await until(lambda: state() == "OK")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def test_history_is_there_at_once_and_keeps_no_payload(tmp_path: Path) -> None:
+    watch = Watch(tmp_path)
+    error = outcome.model_error(outcome.Place("e", "us-east-1", "1"), 500, "x" * 1000)
+    watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, None)
+    watch.finished(CALL, Trace("AllTraffic", cache_hit=False), 0.2, error)
+    history = watch.history.of("us-east-1", "e")
+    assert (history.requests, history.failed, history.hits, history.misses) == (2, 1, 1, 1)
+    newest = history.recent[0]
+    assert newest.failure is not None
+    assert (newest.failure.status, newest.failure.counted) == (424, 500)
+    assert len(newest.failure.message) < 500
+    assert not any(isinstance(value, Call | BaseException) for value in newest)

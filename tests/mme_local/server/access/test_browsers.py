@@ -1,0 +1,133 @@
+"""Requests that a browser sends for a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from mme_local.server.access.browsers import foreign_name, from_elsewhere
+from tests.mme_local.addresses import address, run
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost:4747"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "https://127.0.0.1"},
+        {"Origin": "http://[::1]:4747"},
+        {"Origin": "http://shop.localhost:3000"},
+        {"Sec-Fetch-Site": "same-origin", "Host": "localhost:4747"},
+        {"Sec-Fetch-Site": "none", "Host": "127.0.0.1:4747"},  # typed by a person
+        {"Sec-Fetch-Site": "same-site", "Host": "bucket.localhost:4747"},
+    ],
+)
+def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> None:
+    assert from_elsewhere(headers) is None
+    assert foreign_name(headers) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:4747",
+        "127.0.0.1:4747",
+        "[::1]:4747",
+        "192.168.0.7:4747",
+        "bucket.localhost:4747",
+        "host.docker.internal:4747",
+        "runtime:4747",  # of docker compose
+        "laptop.local",
+        "bucket.s3.amazonaws.com",
+    ],
+)
+def test_names_that_no_site_can_have_pass(host: str) -> None:
+    assert foreign_name({"Host": host}) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:4747",
+        "evil.example.",
+        "127.0.0.1.evil.example",
+        "a.[b",
+        "evilamazonaws.com",
+    ],
+)
+def test_names_that_a_site_may_have_do_not(host: str) -> None:
+    assert foreign_name({"Host": host}) == host
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "http://localhost@evil.example"},
+        {"Origin": "http://evillocalhost"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://[half"},
+        {"Sec-Fetch-Site": "cross-site", "Host": "localhost:4747"},
+    ],
+)
+def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
+    assert from_elsewhere(headers) is not None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/?Action=CreateStack"),
+        ("GET", "/_mme/status"),
+        ("POST", "/endpoints/e/invocations"),
+    ],
+)
+def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: str) -> None:
+    async def story() -> None:
+        async with address() as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+            answer = await client.request(method, path, headers={"Host": "evil.example:4747"})
+            assert answer.status == 403
+            assert "evil.example:4747" in await answer.text()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("OPTIONS", "/", 403),
+        ("POST", "/", 403),
+        ("PUT", "/bucket/models/evil.tar.gz", 403),
+        ("POST", "/endpoints/e/invocations", 403),
+        ("GET", "/?Action=CreateStack", 403),
+        ("POST", "/_mme/status", 403),
+        ("GET", "/_mme/status", 200),  # a link to it; what it says, the browser keeps to itself
+    ],
+)
+def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, status: int) -> None:
+    asked: list[Any] = []
+
+    def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Access-Control-Allow-Origin", "*")])
+        return [b""]
+
+    async def story() -> None:
+        async with (
+            address(embedded_aws=embedded_aws) as port,
+            ClientSession(f"http://127.0.0.1:{port}") as client,
+        ):
+            answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
+            assert answer.status == status
+            assert "Access-Control-Allow-Origin" not in answer.headers
+            assert (await client.post("/bucket")).status == 200
+
+    run(story())
+    assert asked == ["/bucket"]

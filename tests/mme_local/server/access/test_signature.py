@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mme_local.server.access.signature import Scope, scope_of, signature_of
+
+SIGNED = (
+    "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, "
+    f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+)
+
+
+def test_a_signature_is_read() -> None:
+    signature = signature_of({"Authorization": SIGNED, "X-Amz-Security-Token": "token"})
+    assert signature is not None
+    assert (signature.access_key, signature.day) == ("AKIA", "20261121")
+    assert (signature.region, signature.service) == ("eu-west-1", "sagemaker")
+    assert signature.signed_headers == ("host", "x-amz-date")
+    assert signature.session_token == "token"
+    assert scope_of({"Authorization": SIGNED}) == Scope("eu-west-1", "sagemaker")
+
+
+@pytest.mark.parametrize("header", ["", "Basic abc", SIGNED[:-1], SIGNED.replace("HMAC-SHA256", "HMAC-SHA1")])
+def test_what_is_no_signature_is_none(header: str) -> None:
+    assert signature_of({"Authorization": header}) is None
+
+
+@given(st.text())
+def test_no_header_is_a_fault(header: str) -> None:
+    signature_of({"Authorization": header})
+    scope_of({"Authorization": header})
+
+
+@given(
+    name=st.text(min_size=1, max_size=10),
+    body=st.binary(max_size=50),
+    model=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20),
+    secret=st.text("abc", min_size=1, max_size=5),
+)
+def test_what_botocore_signed_is_signed_and_nothing_else(
+    name: str, body: bytes, model: str, secret: str
+) -> None:
+    url = f"http://localhost:4747/endpoints/{quote(name, safe='')}/invocations"
+    request = AWSRequest("POST", url, {"X-Amzn-SageMaker-Target-Model": model}, data=body)
+    SigV4Auth(Credentials("AKIA", "secret"), "sagemaker", "us-east-1").add_auth(request)
+    headers = {**dict(request.headers.items()), "Host": "localhost:4747"}
+    signature = signature_of(headers)
+    assert signature is not None
+    assert signature.signed_by("secret", "POST", url, headers, body)
+    assert signature.signed_by(secret, "POST", url, headers, body) == (secret == "secret")
+    assert not signature.signed_by("secret", "POST", url, headers, body + b"x")
+    assert not signature.signed_by("secret", "PUT", url, headers, body)
+    other = {**headers, "X-Amzn-SageMaker-Target-Model": model + "x"}
+    assert not signature.signed_by("secret", "POST", url, other, body)
+    del other["X-Amzn-SageMaker-Target-Model"]
+    assert not signature.signed_by("secret", "POST", url, other, body)

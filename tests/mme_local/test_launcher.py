@@ -1,0 +1,128 @@
+"""Starts that come to nothing: the reason is told, and nothing stays."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mme.errors import MmeError
+from mme_local import launcher
+from mme_local.settings import LocalSettings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def left(root: Path) -> list[str]:
+    return [str(path) for path in root.rglob("*") if path.is_file()]
+
+
+def on_another_platform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python started from now on believes that it runs on one without Triton's wheel."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import platform\nplatform.machine = lambda: 'riscv64'\n")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
+def test_a_runtime_that_cannot_start_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_another_platform(root / "platform", monkeypatch)
+    with pytest.raises(MmeError, match="this is Linux riscv64"):
+        launcher.start_detached(LocalSettings(port=0))
+    assert left(root) == [str(root / "platform" / "sitecustomize.py")]
+
+
+def test_a_variable_that_is_not_valid_is_one_clear_error(root: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "mme_local"],
+        env=os.environ | {"MME_LOCAL_PORT": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: port 'many' is not valid")
+    assert "Traceback" not in ran.stderr
+    assert left(root) == []
+
+
+def test_a_runtime_that_is_not_up_in_time_is_ended(root: Path) -> None:
+    before = set(psutil.Process().children())
+    with pytest.raises(MmeError, match="was not up within 0 s"):
+        launcher.start_detached(LocalSettings(port=0), seconds=0)
+    assert set(psutil.Process().children()) == before
+    assert left(root) == []
+
+
+def test_an_interrupted_start_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children())
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.start_detached(LocalSettings(port=0))
+    assert set(psutil.Process().children()) == before
+    assert left(root) == []
+
+
+def test_a_runtime_gets_a_bound_socket_so_that_nobody_takes_its_port(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports: list[int] = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str], **how: Any) -> None:
+            said = [word for word in command if word.startswith(launcher.LISTENER)]
+            descriptor = int(said[0].removeprefix(launcher.LISTENER))
+            assert how["pass_fds"] == [descriptor]
+            with socket.socket(fileno=os.dup(descriptor)) as bound:
+                ports.append(bound.getsockname()[1])
+            assert how["env"]["MME_LOCAL_PORT"] == str(ports[-1])
+            super().__init__(command, **how)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    here = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert [here.port] == ports
+        assert launcher.ask_status(here)["pid"] == here.pid
+        process = psutil.Process(here.pid)
+        listening = [one for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+        assert [(one.laddr.ip, one.laddr.port) for one in listening] == [("127.0.0.1", here.port)]
+    finally:
+        launcher.stop(here.port)
+    assert left(root) == []
+
+
+def test_a_caller_without_standard_input_and_output_starts_one_too(root: Path) -> None:
+    said = root / "said"
+    story = (
+        "import os, sys\n"
+        "for number in (0, 1, 2): os.close(number)\n"
+        "from mme_local import launcher\n"
+        "from mme_local.settings import LocalSettings\n"
+        "here = launcher.start_detached(LocalSettings(port=0))\n"
+        "pid = launcher.ask_status(here)['pid']\n"
+        "launcher.stop(here.port)\n"
+        "open(sys.argv[1], 'w').write(str(pid == here.pid))\n"
+    )
+    subprocess.run([sys.executable, "-c", story, str(said)], timeout=100, check=True)
+    assert said.read_text() == "True"

@@ -1,0 +1,220 @@
+"""Runtimes that start, stop, are killed, and live side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+
+from mme.errors import MmeError
+from mme_local import launcher
+from mme_local.run_files import read_state
+from mme_local.settings import LocalSettings
+from tests.mme_local.a_model import a_model, body, number, wait_for
+from tests.mme_local.deployed import Endpoint, Runtime
+
+pytestmark = [pytest.mark.slow, pytest.mark.triton]
+
+SESSION = """
+import sys
+from mme_local import launcher
+from mme_local.settings import LocalSettings
+print(launcher.start_detached(LocalSettings(port=0), tied=True).port, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
+    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
+        launcher.start_detached(LocalSettings(port=runtime.state.port))
+
+
+@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    process = psutil.Process(state.pid)
+    family = [process, *process.children(recursive=True)]
+    assert len(family) == 3, "the runtime, Triton, the model's python process"
+    os.kill(state.pid, number_)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_runtime_stopped_in_the_middle_of_loads_leaves_nothing_either(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state), instances=2)
+    for n in range(3):
+        endpoint.publish(f"m{n}_v0.tar.gz", a_model(at_load="time.sleep(600)"))
+    endpoint.calls = Runtime(state).client("sagemaker-runtime", max_pool_connections=8)
+    with ThreadPoolExecutor(6) as callers:
+        calls = [callers.submit(endpoint.invoke, f"m{n % 3}_v0.tar.gz", body(1)) for n in range(6)]
+        process = psutil.Process(state.pid)
+        wait_for(lambda: len(process.children(recursive=True)) > 3)  # two Tritons, and models of theirs
+        family = [process, *process.children(recursive=True)]
+        os.kill(state.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=25)
+        assert not alive
+        failures = [call.exception(timeout=20) for call in calls]
+    assert all(isinstance(failure, (ClientError, HTTPClientError)) for failure in failures), failures
+    assert not Path(state.workdir).exists()
+    assert not state.folder.exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+
+
+def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
+    state = launcher.start_detached(LocalSettings(port=0))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    family = psutil.Process(state.pid).children(recursive=True)
+    os.kill(state.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
+    again = launcher.start_detached(LocalSettings(port=state.port))
+    assert not Path(state.workdir).exists()
+    launcher.stop(again.port)
+    assert read_state(again.port) is None
+
+
+def test_a_tied_runtime_ends_with_a_killed_session() -> None:
+    session = subprocess.Popen(
+        [sys.executable, "-c", SESSION], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    try:
+        assert session.stdout
+        state = read_state(int(session.stdout.readline()))
+        assert state
+        process = psutil.Process(state.pid)
+        session.kill()
+        _, alive = psutil.wait_procs([process], timeout=20)
+        assert not alive
+        wait_for(lambda: not state.folder.exists())
+        assert not Path(state.workdir).exists()
+    finally:
+        session.kill()
+        session.communicate()
+
+
+def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
+    other = launcher.start_detached(LocalSettings(port=0))
+    try:
+        assert other.port != runtime.state.port
+        mirror = Endpoint(Runtime(other))
+        mirror.publish("a_v0.tar.gz", a_model("x * 3"))
+        endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
+        assert number(mirror.invoke("a_v0.tar.gz", body(10))) == 30
+        assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
+    finally:
+        launcher.stop(other.port)
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+
+
+def test_logs_stay_in_a_folder_that_was_asked_for(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.invoke("a_v0.tar.gz", body(1))
+    launcher.stop(state.port)
+    folder = tmp_path / f"port-{state.port}"
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "logs", "state"]
+    (kept,) = (folder / "logs").iterdir()
+    assert kept.name == f"{endpoint.name}-AllTraffic-0.log"
+    assert "a_v0.tar.gz" in kept.read_text()
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    assert not kept.exists(), "a runtime begins with empty logs"
+    launcher.stop(again.port)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_endpoint_and_its_models_are_there_again(tmp_path: Path, end: signal.Signals) -> None:
+    settings = LocalSettings(port=0, folder=tmp_path)
+    state = launcher.start_detached(settings)
+    endpoint = Endpoint(Runtime(state))
+    endpoint.publish("a_v0.tar.gz", a_model("x * 2", padding=10))
+    assert number(endpoint.invoke("a_v0.tar.gz", body(21))) == 42
+    if end is signal.SIGKILL:  # what was done in the last second may be lost
+        file = Path(state.workdir) / "state" / "embedded-aws"
+        wait_for(lambda: file.exists() and b"models/a_v0.tar.gz" in file.read_bytes())
+    os.kill(state.pid, end)
+    wait_for(lambda: not state.alive())
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+    try:
+        assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
+        endpoint.publish("b_v0.tar.gz", a_model("x * 3"))
+        assert number(endpoint.invoke("b_v0.tar.gz", body(4))) == 12
+        with pytest.raises(MmeError, match="is in use by a local runtime"):
+            launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    finally:
+        launcher.stop(again.port)
+
+
+def test_killed_amid_uploads_it_has_each_object_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What is there after each kill is what was there at one moment: a beginning of what was uploaded."""
+    uploaded = 0
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    s3 = Runtime(state).client("s3")
+    s3.create_bucket(Bucket="bucket")
+    file = Path(state.workdir) / "state" / "embedded-aws"
+    for kill_after in (5, 25, 60):
+        written = file.read_bytes() if file.exists() else b""
+        first = uploaded
+        # the kill comes while the next snapshots are taken and written
+        while uploaded < first + kill_after or not file.exists() or file.read_bytes() == written:
+            s3.put_object(Bucket="bucket", Key=f"{uploaded:05}", Body=content(uploaded))
+            uploaded += 1
+        os.kill(state.pid, signal.SIGKILL)
+        wait_for(lambda state=state: not state.alive())
+        state = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path))
+        found = [
+            one["Key"]
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bucket")
+            for one in page.get("Contents", [])
+        ]
+        assert found == [f"{number_:05}" for number_ in range(len(found))]
+        assert first <= len(found) <= uploaded
+        for number_, key in enumerate(found):
+            assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == content(number_)
+        uploaded = len(found)
+    launcher.stop(state.port)
+    bodies = list((Path(state.workdir) / "state" / "bodies").iterdir())
+    assert len(bodies) == uploaded, "what the kills left half is removed"
+
+
+def content(number_: int) -> bytes:
+    """Another one for each object, of another size."""
+    return f"{number_} ".encode() * (1000 * (number_ % 40))
+
+
+def test_a_damaged_state_ends_the_start_and_fresh_begins_anew(tmp_path: Path) -> None:
+    state = launcher.start_detached(LocalSettings(port=0, folder=tmp_path))
+    Runtime(state).client("s3").create_bucket(Bucket="bucket")
+    launcher.stop(state.port)
+    file = tmp_path / f"port-{state.port}" / "state" / "embedded-aws"
+    file.write_bytes(file.read_bytes()[:-1])
+    settings = LocalSettings(port=state.port, folder=tmp_path)
+    damaged = file.read_bytes()
+    with pytest.raises(MmeError, match="it is damaged") as caught:
+        launcher.start_detached(settings)
+    assert str(file) in caught.value.message
+    assert caught.value.message.startswith("what was deployed and published is kept in")
+    assert "--fresh" in str(caught.value.hint)
+    assert "Traceback" not in str(caught.value)
+    assert file.read_bytes() == damaged
+    again = launcher.start_detached(LocalSettings(port=state.port, folder=tmp_path, fresh=True))
+    try:
+        assert Runtime(again).client("s3").list_buckets()["Buckets"] == []
+    finally:
+        launcher.stop(again.port)

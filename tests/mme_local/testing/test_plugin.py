@@ -1,0 +1,234 @@
+"""The plugin as another team has it: a pytest of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from mme_local.containers.triton.wheel import why_not_here
+from tests.mme_local.testing.a_project import ROOT, run_pytest
+
+HEAVY = (
+    "aiohttp",
+    "boto3",
+    "botocore",
+    "moto",
+    "numpy",
+    "obstore",
+    "psutil",
+    "pydantic",
+    "mme_local.runtime",
+    "mme.registry",
+)
+NO_TRITON = """
+import pytest
+import mme_local.testing.endpoint
+
+mme_local.testing.endpoint.missing = lambda: "this is a toaster"
+"""
+USES_IT = "def test_it(mme_endpoint):\n    assert mme_endpoint.name\n"
+
+
+def test_it_costs_nothing_until_a_test_asks_for_it(tmp_path: Path) -> None:
+    ran = run_pytest(
+        tmp_path,
+        f"""
+import sys
+
+def test_nothing_heavy_is_loaded():
+    assert "mme_local.testing.plugin" in sys.modules
+    assert not [name for name in {HEAVY!r} if name in sys.modules]
+""",
+    )
+    assert ran.status == 0, ran.output
+    assert ran.counts["passed"] == 1
+
+
+def test_without_triton_it_skips_and_says_why(tmp_path: Path) -> None:
+    ran = run_pytest(tmp_path, USES_IT, conftest=NO_TRITON)
+    assert ran.status == 0, ran.output
+    assert ran.counts["skipped"] == 1
+    assert "mme_endpoint needs real Triton: this is a toaster" in ran.output
+
+
+def test_without_triton_it_fails_where_that_is_asked_for(tmp_path: Path) -> None:
+    ran = run_pytest(tmp_path, USES_IT, conftest=NO_TRITON, ini="mme_missing = fail\n")
+    assert ran.status == 1
+    assert "mme_endpoint needs real Triton: this is a toaster" in ran.output
+
+
+def test_another_word_for_missing_is_refused(tmp_path: Path) -> None:
+    ran = run_pytest(tmp_path, USES_IT, ini="mme_missing = never\n")
+    assert ran.status == 1
+    assert "mme_missing is 'never'; it can be skip or fail" in ran.output
+
+
+@pytest.mark.skipif(why_not_here() is not None, reason="without Triton it is not asked for")
+def test_a_setting_that_is_none_is_told(tmp_path: Path) -> None:
+    settings = """
+import pytest
+@pytest.fixture(scope="session")
+def mme_settings():
+    return {"memory_mb": 5}
+"""
+    ran = run_pytest(tmp_path, USES_IT, conftest=settings)
+    assert ran.status == 1
+    assert "memory_mb 5 is not valid: extra inputs are not permitted" in ran.output
+    assert "Traceback" not in ran.output
+    assert "pydantic" not in ran.output
+
+
+def test_the_entry_point_names_the_plugin() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (name,) = project["entry-points"]["pytest11"].values()
+    assert import_module(name).mme_endpoint
+
+
+def test_a_package_of_the_runtime_that_is_missing_is_named() -> None:
+    from mme_local.testing.endpoint import missing
+
+    assert "no_such_package missing" in (missing(["pytest", "no_such_package"]) or "")
+
+
+@pytest.mark.slow
+@pytest.mark.triton
+@pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")
+class TestWithTriton:
+    """One session of another team's tests, with all that the plugin offers."""
+
+    def test_a_session_has_an_endpoint_with_its_models(self, tmp_path: Path) -> None:
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "models" / "add_sub")
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "models" / "later")
+        ran = run_pytest(
+            tmp_path,
+            """
+import json, os, pathlib
+import boto3, pytest
+from botocore.exceptions import ClientError
+
+BODY = json.dumps({"inputs": [
+    {"name": name, "datatype": "FP32", "shape": [4], "data": data}
+    for name, data in (("INPUT0", [1, 2, 3, 4]), ("INPUT1", [1, 1, 1, 1]))
+]}).encode()
+
+def outputs(answer):
+    return {tensor["name"]: tensor["data"] for tensor in json.loads(answer)["outputs"]}
+
+def test_boto3_calls_a_published_model(mme_endpoint):
+    answer = mme_endpoint.client.invoke_endpoint(
+        EndpointName=mme_endpoint.name,
+        TargetModel="add_sub_v0.tar.gz",
+        ContentType="application/json",
+        Body=BODY,
+    )
+    assert outputs(answer["Body"].read()) == {"OUTPUT0": [2, 3, 4, 5], "OUTPUT1": [0, 1, 2, 3]}
+
+def test_a_model_is_called_by_its_directory(mme_endpoint):
+    assert outputs(mme_endpoint.invoke("add_sub", BODY))["OUTPUT1"] == [0, 1, 2, 3]
+
+def test_models_are_added_meanwhile(mme_endpoint):
+    (target_model,) = mme_endpoint.publish(pathlib.Path(__file__).parent / "models" / "later")
+    assert target_model == "later_v0.tar.gz"
+    assert outputs(mme_endpoint.invoke("later", BODY))["OUTPUT0"] == [2, 3, 4, 5]
+
+def test_errors_are_boto3s(mme_endpoint):
+    with pytest.raises(ClientError, match="ValidationError"):
+        mme_endpoint.invoke("nothing_v0.tar.gz", BODY)
+    with pytest.raises(mme_endpoint.client.exceptions.ModelError):
+        mme_endpoint.invoke("add_sub", b"{}")
+
+def test_code_that_makes_its_own_clients(mme_environment, mme_endpoint):
+    assert os.environ["AWS_ENDPOINT_URL"] == mme_endpoint.url
+    answer = boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=mme_endpoint.name,
+        TargetModel="add_sub_v0.tar.gz",
+        ContentType="application/json",
+        Body=BODY,
+    )
+    assert outputs(answer["Body"].read())["OUTPUT0"] == [2, 3, 4, 5]
+
+def test_the_environment_is_as_it_was():
+    assert "AWS_ENDPOINT_URL" not in os.environ
+
+def test_the_settings_are_the_projects(mme_endpoint):
+    with pytest.raises(ClientError, match="HTTP content length exceeded 1000 bytes"):
+        mme_endpoint.invoke("add_sub", b"x" * 1001)
+""",
+            ini="mme_models = models/add_sub\nmme_missing = fail\n",
+            conftest="""
+import pytest
+
+@pytest.fixture(scope="session")
+def mme_settings():
+    return {"payload_bytes": 1000}
+""",
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 7}
+        assert not list(tmp_path.glob("state/*")), "a runtime was left behind"
+
+    def test_faults_are_set_for_one_test(self, tmp_path: Path) -> None:
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "add_sub")
+        ran = run_pytest(
+            tmp_path,
+            """
+import json
+import pytest
+from mme.errors import MmeError
+
+BODY = json.dumps({"inputs": [
+    {"name": name, "datatype": "FP32", "shape": [4], "data": [1, 2, 3, 4]} for name in ("INPUT0", "INPUT1")
+]}).encode()
+
+def test_it_is_set_by_the_directorys_name(mme_endpoint, mme_faults):
+    mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.set("disk-full", "add_sub")
+    (fault,) = mme_faults.all()
+    assert (fault["model"], fault["met"]) == ("add_sub_v0.tar.gz", 0)
+    with pytest.raises(mme_endpoint.client.exceptions.ModelError, match="No space left on device"):
+        mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.clear("disk-full", "add_sub")
+    mme_endpoint.invoke("add_sub", BODY)
+    mme_faults.set("not-ready", times=3)
+
+def test_it_is_mended_when_the_test_ends(mme_endpoint, mme_faults):
+    assert mme_faults.all() == []
+    mme_endpoint.invoke("add_sub", BODY)
+
+def test_a_fault_that_is_none_is_told(mme_faults):
+    with pytest.raises(MmeError, match="there are: s3-slow"):
+        mme_faults.set("nothing")
+""",
+            ini="mme_models = add_sub\nmme_missing = fail\n",
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 3}
+
+    def test_the_guides_examples_work_as_they_stand(self, tmp_path: Path) -> None:
+        guide = (ROOT / "docs" / "testing.md").read_text("utf-8")
+        (ini,) = re.findall(r"```ini\n# pytest.ini\n\[pytest\]\n(.*?)```", guide, re.DOTALL)
+        examples = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+        tests = [example for example in examples if "def test_" in example]
+        shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "model_registry" / "add_sub")
+        (settings,) = (example for example in examples if "def mme_settings" in example)
+        ran = run_pytest(
+            tmp_path,
+            "import pytest\n" + "\n".join(tests),
+            ini=ini + "mme_missing = fail\n",
+            conftest="import pytest\n" + settings,
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 2}
+
+    def test_a_model_that_triton_would_not_serve_is_told_in_words(self, tmp_path: Path) -> None:
+        (tmp_path / "wrong").mkdir()
+        (tmp_path / "wrong" / "config.pbtxt").write_text('backend: "nosuch"\n')
+        ran = run_pytest(tmp_path, USES_IT, ini="mme_models = wrong\n")
+        assert ran.status == 1
+        assert "no version directory: Triton loads nothing without one" in ran.output
+        assert "Traceback" not in ran.output
