@@ -1,4 +1,4 @@
-"""Monitoring of multi-model endpoints: dashboard, alarms, a per-model view from the log."""
+"""Monitoring of multi-model endpoints: alarms, dashboard, log queries of single models."""
 
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarm_topic import AlarmTopic

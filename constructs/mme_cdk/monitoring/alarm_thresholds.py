@@ -1,120 +1,239 @@
-"""From which figures on an endpoint's alarms go off."""
+"""The alarms of an endpoint and their thresholds."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+
+from aws_cdk import aws_cloudwatch
 
 from mme_cdk._internal.expectations import NUMBER, TEXT, expect, shown
 from mme_cdk._internal.validation import known
-from mme_cdk.monitoring.alarm_rules import ALARM_RULES, AlarmRule
+from mme_cdk.monitoring.alarm_rule import AlarmRule
+from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
-_SEVERITY = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
+_SEVERITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
+
+
+def _alarm(
+    title: str,
+    metric: str,
+    expression: Callable[[MetricExpressions, str], aws_cloudwatch.IMetric],
+    *,
+    unit: str = "%",
+    low: float = 1,
+    high: float = 100,
+    below: bool = False,
+    periods: int,
+    needs: Literal["gpu", "vcpus"] | None = None,
+    **defaults: float,
+) -> Any:
+    """Return a dataclass field that carries the rule of its alarm; see `AlarmRule` for the arguments."""
+    rule = AlarmRule(
+        title=title,
+        metric=metric,
+        expression=expression,
+        unit=unit,
+        low=low,
+        high=high,
+        below=below,
+        periods=periods,
+        needs=needs,
+        defaults=defaults,
+    )
+    return field(default=None, metadata={"rule": rule})
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmThresholds:
-    """A threshold for each severity of each alarm: `{"critical": 5, "warning": 1}`.
+    """Thresholds of each alarm by severity: `{"critical": 5, "warning": 1}`.
 
-    Severities are names of your choice. None, which every one is by default, stands for the alarm's own
-    thresholds (`docs/runbook.md` has them); `{}` leaves the alarm out.
+    Severities are names of your choice. None, the default of each, means the alarm's default thresholds
+    (`docs/runbook.md` lists them); `{}` removes the alarm.
 
     Attributes:
-        server_error_percent: requests answered with 5xx, of 100.
-        model_error_percent: requests that the container refused or failed, of 100.
-        client_error_percent: requests answered with 4xx, of 100.
-        latency_p99_seconds: the container's time, 99th percentile, 0.001 to 60 s.
-        load_wait_p90_seconds: the wait for a model's load, 90th percentile, 0.1 to 360 s.
-        cache_hit_percent: requests whose model was in memory, of 100: goes off **below** it.
-        unload_percent: models unloaded to make room, per 100 requests.
-        cpu_percent: load of all processors of an instance, 1 to 100; needs a known instance type.
-        memory_percent: main memory in use on the fullest instance, 1 to 100.
-        disk_percent: storage in use on the fullest instance, 1 to 100.
-        gpu_percent: load of the GPU, 1 to 100; GPU instances only.
-        gpu_memory_percent: GPU memory in use, 1 to 100; GPU instances only.
+        server_error_percent: 5XX error rate.
+        model_error_percent: Rate of requests that the container refused or failed.
+        client_error_percent: 4XX error rate.
+        latency_p99_seconds: p99 ModelLatency, 0.001 to 60 s.
+        load_wait_p90_seconds: p90 ModelLoadingWaitTime, 0.1 to 360 s.
+        cache_hit_percent: Requests whose model was in memory; values **below** the threshold raise the alarm.
+        unload_percent: Models unloaded per 100 requests.
+        cpu_percent: CPUUtilization of all vCPUs of an instance, 1 to 100; needs a known instance type.
+        memory_percent: MemoryUtilization of the fullest instance, 1 to 100.
+        disk_percent: DiskUtilization of the fullest instance, 1 to 100.
+        gpu_percent: GPUUtilization, 1 to 100; GPU instances only.
+        gpu_memory_percent: GPUMemoryUtilization, 1 to 100; GPU instances only.
     """
 
-    server_error_percent: Mapping[str, float] | None = None
-    model_error_percent: Mapping[str, float] | None = None
-    client_error_percent: Mapping[str, float] | None = None
-    latency_p99_seconds: Mapping[str, float] | None = None
-    load_wait_p90_seconds: Mapping[str, float] | None = None
-    cache_hit_percent: Mapping[str, float] | None = None
-    unload_percent: Mapping[str, float] | None = None
-    cpu_percent: Mapping[str, float] | None = None
-    memory_percent: Mapping[str, float] | None = None
-    disk_percent: Mapping[str, float] | None = None
-    gpu_percent: Mapping[str, float] | None = None
-    gpu_memory_percent: Mapping[str, float] | None = None
+    server_error_percent: Mapping[str, float] | None = _alarm(
+        "server-errors",
+        "5XX error rate",
+        lambda metrics, label: metrics.rate("Invocation5XXErrors", label),
+        low=0,
+        periods=3,
+        critical=5,
+        warning=1,
+    )
+    model_error_percent: Mapping[str, float] | None = _alarm(
+        "model-errors",
+        "InvocationModelErrors rate",
+        lambda metrics, label: metrics.rate("InvocationModelErrors", label),
+        low=0,
+        periods=3,
+        critical=10,
+        warning=2,
+    )
+    client_error_percent: Mapping[str, float] | None = _alarm(
+        "client-errors",
+        "4XX error rate",
+        lambda metrics, label: metrics.rate("Invocation4XXErrors", label),
+        low=0,
+        periods=3,
+        warning=20,
+    )
+    latency_p99_seconds: Mapping[str, float] | None = _alarm(
+        "latency",
+        "p99 ModelLatency",
+        lambda metrics, label: metrics.seconds("ModelLatency", "p99", label),
+        unit="s",
+        low=0.001,
+        high=60,  # SageMaker ends a request after this time
+        periods=3,
+        critical=30,
+        warning=10,
+    )
+    load_wait_p90_seconds: Mapping[str, float] | None = _alarm(
+        "load-waits",
+        "p90 ModelLoadingWaitTime",
+        lambda metrics, label: metrics.seconds("ModelLoadingWaitTime", "p90", label),
+        unit="s",
+        low=0.1,
+        high=360,  # SageMaker ends a load after this time
+        periods=3,
+        critical=180,
+        warning=30,
+    )
+    cache_hit_percent: Mapping[str, float] | None = _alarm(
+        "cache-hits",
+        "average ModelCacheHit",
+        lambda metrics, label: metrics.cache_hit_percent(label),
+        below=True,
+        periods=15,  # new models and new instances begin with misses
+        warning=80,
+    )
+    unload_percent: Mapping[str, float] | None = _alarm(
+        "unload-churn",
+        "model unload rate",
+        lambda metrics, label: metrics.rate("ModelUnloadingTime", label, statistic="SampleCount"),
+        low=0.1,
+        periods=10,
+        critical=50,
+        warning=10,
+    )
+    cpu_percent: Mapping[str, float] | None = _alarm(
+        "cpu",
+        "average CPUUtilization of all vCPUs",
+        lambda metrics, label: metrics.cpu_percent(label),
+        periods=10,
+        needs="vcpus",
+        warning=90,
+    )
+    memory_percent: Mapping[str, float] | None = _alarm(
+        "memory",
+        "maximum MemoryUtilization",
+        lambda metrics, label: metrics.metric("MemoryUtilization", "Maximum", label),
+        periods=5,
+        critical=95,
+        warning=85,
+    )
+    disk_percent: Mapping[str, float] | None = _alarm(
+        "disk",
+        "maximum DiskUtilization",
+        lambda metrics, label: metrics.metric("DiskUtilization", "Maximum", label),
+        periods=5,
+        critical=90,
+        warning=80,
+    )
+    gpu_percent: Mapping[str, float] | None = _alarm(
+        "gpu",
+        "maximum GPUUtilization",
+        lambda metrics, label: metrics.metric("GPUUtilization", "Maximum", label),
+        periods=5,
+        needs="gpu",
+        warning=95,
+    )
+    gpu_memory_percent: Mapping[str, float] | None = _alarm(
+        "gpu-memory",
+        "maximum GPUMemoryUtilization",
+        lambda metrics, label: metrics.metric("GPUMemoryUtilization", "Maximum", label),
+        periods=5,
+        needs="gpu",
+        critical=97,
+        warning=90,
+    )
 
-    def given(self, rule: AlarmRule) -> Mapping[str, float] | None:
-        """What was given for a rule; None where nothing was.
+    def of(self, prop: str) -> Mapping[str, float]:
+        """Return the thresholds of an alarm by severity, its defaults if none were given.
 
         Args:
-            rule: one of `ALARM_RULES`.
+            prop: Name of one of the attributes.
         """
-        value: Mapping[str, float] | None = getattr(self, rule.prop)
-        return value
-
-    def of(self, rule: AlarmRule) -> Mapping[str, float]:
-        """What holds for a rule, by severity.
-
-        Args:
-            rule: one of `ALARM_RULES`.
-        """
-        given = self.given(rule)
-        return rule.defaults if given is None else given
+        given: Mapping[str, float] | None = getattr(self, prop)
+        return ALARM_RULES[prop].defaults if given is None else given
 
     def severities(self) -> tuple[str, ...]:
-        """Every severity that some alarm has, in lower case."""
-        return tuple(dict.fromkeys(name.lower() for rule in ALARM_RULES for name in self.of(rule)))
-
-    def gpu_faults(self, instance_type: str | None, *, has_gpu: bool) -> Iterator[str]:
-        """Thresholds that were asked for and that this instance type has no figures for.
-
-        Args:
-            instance_type: for the message; None where it is unknown.
-            has_gpu: whether it has one.
-        """
-        for rule in ALARM_RULES:
-            if rule.gpu and not has_gpu and self.given(rule):
-                where = f"{instance_type} has no GPU" if instance_type else "the instance type is unknown"
-                yield f"{rule.prop} is given and {where}: leave it out"
+        """Return each severity that an alarm has, in lower case."""
+        return tuple(dict.fromkeys(name.lower() for prop in ALARM_RULES for name in self.of(prop)))
 
     def kind_faults(self) -> Iterator[str | None]:
-        """The faults of what is no threshold at all."""
-        for rule in ALARM_RULES:
-            given = self.given(rule)
+        """Yield the faults of values of a wrong type."""
+        for prop in ALARM_RULES:
+            given = getattr(self, prop)
             if given is None:
                 continue
             if not isinstance(given, Mapping):
                 yield (
-                    f"{rule.prop} is {shown(given)}; it must be a mapping of severities to thresholds: "
+                    f"{prop} is {shown(given)}; it must be a mapping of severities to thresholds: "
                     'use {"critical": 90}, say'
                 )
                 continue
             for severity, threshold in given.items():
-                yield expect(f"a severity in {rule.prop}", severity, TEXT)
-                yield expect(f"{rule.prop}[{shown(severity)}]", threshold, NUMBER)
+                yield expect(f"a severity in {prop}", severity, TEXT)
+                yield expect(f"{prop}[{shown(severity)}]", threshold, NUMBER)
 
-    def faults(self) -> Iterator[str]:
-        """Everything that can't be meant."""
-        for rule in ALARM_RULES:
-            severities = self.of(rule)
-            twice = Counter(severity.lower() for severity in severities)
-            yield from (
-                f"{rule.prop} names severity {severity} twice: give it one threshold"
-                for severity, times in twice.items()
-                if times > 1
-            )
-            for severity, threshold in severities.items():
+    def faults(self, instance_type: str | None, *, has_gpu: bool) -> Iterator[str]:
+        """Yield the faults of severities and thresholds.
+
+        Args:
+            instance_type: Instance type of the variant; None if unknown.
+            has_gpu: Whether it has a GPU.
+        """
+        for prop, rule in ALARM_RULES.items():
+            thresholds = self.of(prop)
+            if rule.needs == "gpu" and not has_gpu and getattr(self, prop):
+                reason = f"{instance_type} has no GPU" if instance_type else "the instance type is unknown"
+                yield f"{prop} is given and {reason}: leave it out"
+            for severity, count in Counter(severity.lower() for severity in thresholds).items():
+                if count > 1:
+                    yield f"{prop} names severity {severity} twice: give it one threshold"
+            for severity, threshold in thresholds.items():
                 if not _SEVERITY.fullmatch(severity):
                     yield (
-                        f"severity {severity!r} of {rule.prop} is not valid: use at most 31 letters, digits "
+                        f"severity {severity!r} of {prop} is not valid: use at most 31 letters, digits "
                         "and hyphens, a letter first"
                     )
-                fault = rule.fault(severity, threshold) if known(threshold) else None
-                if fault:
-                    yield fault
+                if known(threshold) and not rule.low <= threshold <= rule.high:
+                    yield (
+                        f"{prop} of severity {severity} is {threshold:g} {rule.unit}; it must be from "
+                        f"{rule.low:g} to {rule.high:g} {rule.unit}"
+                    )
+
+
+ALARM_RULES: Final[Mapping[str, AlarmRule]] = {
+    each.name: each.metadata["rule"] for each in fields(AlarmThresholds)
+}
+"""The rule of each alarm, by the name of its thresholds in `AlarmThresholds`."""

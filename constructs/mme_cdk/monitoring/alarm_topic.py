@@ -1,4 +1,4 @@
-"""An SNS topic that alarms can write to."""
+"""An SNS topic for alarms."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mme_cdk._internal.validation import require
 
 
 class AlarmTopic(Construct):
-    """A topic encrypted by its own key, which CloudWatch's alarms of this account may use.
+    """A topic encrypted with its own key, to which CloudWatch alarms of this account may publish.
 
-    SNS's AWS managed key can't be used: its policy keeps CloudWatch out, and messages vanish without a word.
+    SNS's AWS managed key does not work: its policy does not allow CloudWatch, and messages are lost silently.
     Source: AWS re:Post knowledge center, `cloudwatch-receive-sns-for-alarm-trigger`.
 
     Attributes:
-        topic: the topic; add subscriptions to it.
-        key: its key, rotated each year.
+        topic: The topic; add subscriptions to it.
+        key: Its key, rotated each year.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class AlarmTopic(Construct):
         """Define topic and key.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            removal_policy: what becomes of the key when the stack is deleted. Default: it stays.
+            scope: Parent construct.
+            id: Construct id.
+            removal_policy: Removal policy of the key. Default: retained.
 
         Raises:
-            PropsError: a removal_policy that is none.
+            PropsError: a removal_policy of a wrong type.
         """
         require(expect("removal_policy", removal_policy, one_of(RemovalPolicy)), at=(scope, id))
         super().__init__(scope, id)
@@ -60,5 +60,5 @@ class AlarmTopic(Construct):
 
     @property
     def action(self) -> aws_cloudwatch.IAlarmAction:
-        """What an alarm does to write to the topic."""
+        """The alarm action that publishes to the topic."""
         return aws_cloudwatch_actions.SnsAction(self.topic)

@@ -1,4 +1,4 @@
-"""Contributor Insights rules that rank models by their calls. Not verified against a live endpoint."""
+"""Contributor Insights rules that rank models by requests. Not verified against a live endpoint."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _CALLED: Final = "Invoking SageMaker TargetModel: "
 
 @dataclass(frozen=True, kw_only=True)
 class ContributorRule:
-    """A rule over Triton's log lines.
+    """A rule that reads Triton's log lines.
 
-    A line such as `I1121 14:46:18.1 27890 sagemaker_server.cc:219] "Invoking SageMaker TargetModel: X"` is no
-    Common Log Format, but a rule of `LogFormat` `CLF` numbers any line's fields: AWS's own rule for Lambda's
-    `INIT_START` lines does it. Whether it does so with these lines **has not been verified against a live
-    endpoint**, nor whether it takes a quoted text for one field. So there are two rules: one reads the text
-    in quotes, of newer versions of Triton, as one field; the other takes the line apart at its blanks. A call
-    is counted by one of them, never by both.
+    A line such as `I1121 14:46:18.1 27890 sagemaker_server.cc:219] "Invoking SageMaker TargetModel: X"` is
+    not in the Common Log Format. A rule of `LogFormat` `CLF` also numbers the fields of other lines: AWS's
+    own rule for Lambda's `INIT_START` lines relies on it. Whether it reads these lines **has not been
+    verified against a live endpoint**, nor whether a quoted string is one field. So there are two rules: one
+    reads the quoted string of newer Triton versions as one field, the other splits the line at blanks. Only
+    one of them counts a request.
 
     Sources: Amazon CloudWatch user guide, `ContributorInsights-RuleSyntax`; AWS Lambda developer guide,
     `runtimes-update` (the rule for `INIT_START`).
 
     Attributes:
-        name: in kebab case.
-        fields: what is read of a line: the field's number, from 1, and its name.
-        key: the field that names the model.
-        filters: which lines count.
+        name: In kebab case.
+        fields: Names of the fields that are read, by number from 1.
+        key: Field that names the model.
+        filters: Conditions that a line must meet.
     """
 
     name: str
@@ -36,10 +36,10 @@ class ContributorRule:
     filters: tuple[dict[str, Any], ...]
 
     def body(self, log_group: str) -> str:
-        """The rule as CloudWatch takes it: JSON.
+        """Return the rule as JSON for CloudWatch.
 
         Args:
-            log_group: the endpoint's.
+            log_group: Name of the endpoint's log group.
         """
         return json.dumps(
             {
@@ -64,7 +64,7 @@ CONTRIBUTOR_RULES: Final = (
         name="unverified-models-by-calls",
         fields={"5": "verb", "7": "what", "8": "model"},
         key="model",
-        # With its quote, where quotes join nothing.
+        # With its quote if a quoted string is not one field.
         filters=(
             {"Match": "verb", "In": ["Invoking", '"Invoking']},
             {"Match": "what", "In": ["TargetModel:"]},

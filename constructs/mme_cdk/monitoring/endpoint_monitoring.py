@@ -24,25 +24,16 @@ from mme_cdk._internal.expectations import (
     shown,
 )
 from mme_cdk._internal.log_days import LOG_DAYS
-from mme_cdk._internal.validation import PropsError, known, outside, require, seconds
+from mme_cdk._internal.validation import PropsError, known, outside, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.production_variant import INSTANCE_TYPE
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
-from mme_cdk.monitoring.dashboard import (
-    HEADER_HEIGHT,
-    DashboardRows,
-    EndpointGraphs,
-    Graph,
-    alarm_states,
-    header,
-    states_height,
-)
-from mme_cdk.monitoring.figures import Figures
+from mme_cdk.monitoring.dashboard import alarm_row, graph_rows, heading_row, query_rows
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
-from mme_cdk.monitoring.metrics import MonitoringMetrics
+from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs
@@ -55,18 +46,18 @@ _ACTIONS = kind_of(
 )
 
 RUNBOOK = "docs/runbook.md"
-"""Where this project's own runbook lies in its repository."""
+"""This project's runbook, relative to its repository."""
 
 
 class EndpointMonitoring(Construct):
-    """What on-call engineers need of an endpoint; `add_monitoring` of an endpoint makes it.
+    """Dashboard, alarms and saved log queries of an endpoint; `add_monitoring` creates it.
 
-    CloudWatch has no metrics of single models. Saved Logs Insights queries over Triton's own log lines stand
-    in: the busiest models, loads and unloads, load times, errors. Other containers log other lines.
+    CloudWatch has no metrics of single models. The saved Logs Insights queries over Triton's log lines show
+    requests, loads, unloads, load times and errors by model. Other containers log other lines.
 
     Attributes:
-        dashboard: the dashboard; None where there is none.
-        log_group: the endpoint's log group; None where SageMaker makes it.
+        dashboard: The dashboard; None without one.
+        log_group: The endpoint's log group; None if SageMaker creates it.
     """
 
     def __init__(
@@ -89,40 +80,38 @@ class EndpointMonitoring(Construct):
         log_retention: aws_logs.RetentionDays | None = None,
         log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
-        """Watch an endpoint.
+        """Monitor an endpoint.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            endpoint: defined here or imported.
-            instance_type: of the variant, for what only it can tell: GPU figures, and the processors' load
-                as a share. Default: unknown; `add_monitoring` of an endpoint knows it.
-            variant_name: which variant. Default: the first.
-            thresholds: from which figures on alarms go off, by severity. Default: `AlarmThresholds()`.
-            actions: what alarms of a severity do, when they go off and when they are over. Default: nothing.
-            runbook_url: the page that the alarms' descriptions link, with a section for each.
-                Default: `docs/runbook.md`, this project's own; give the address where your team reads it.
-            name_prefix: of the names of alarms, dashboard and queries. Default: the endpoint's name.
-            dashboard: whether to make one. Default: True.
-            log_queries: whether to save the queries, and to show some on the dashboard. Default: True.
-            period: of the figures, whole minutes, at least one. Default: 1 minute.
-            minimum_requests: in a period, below which no share of requests is an alarm, at least 1.
+            scope: Parent construct.
+            id: Construct id.
+            endpoint: Defined here or imported.
+            instance_type: Instance type of the variant; alarms and graphs of GPU and CPU need it.
+                Default: unknown; `add_monitoring` of an endpoint knows it.
+            variant_name: Variant to monitor. Default: the first.
+            thresholds: Alarm thresholds by severity. Default: `AlarmThresholds()`.
+            actions: Actions by severity, taken when an alarm is raised and when it ends. Default: none.
+            runbook_url: Page that alarm descriptions link, with a section for each alarm.
+                Default: `docs/runbook.md`; give the URL at which your team reads it.
+            name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name.
+            dashboard: Whether to create a dashboard. Default: True.
+            log_queries: Whether to save log queries and show some on the dashboard. Default: True.
+            period: Period of the metrics, whole minutes. Default: 1 minute.
+            minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
                 Default: 10.
-            contributor_insights: whether to make two Contributor Insights rules that rank models by calls.
-                **Not verified against a live endpoint** (see `ContributorRule`), and CloudWatch charges for
-                each rule and each line that matches: the saved queries show the same. Default: False.
-            log_retention: how long a line of the endpoint's log is kept. The stack then makes the log group
-                `/aws/sagemaker/Endpoints/NAME`, **which collides with one that SageMaker has made**: the
-                deployment fails where the group exists. See `LogRetention` for the ways out. Default: the
-                group is SageMaker's own, and its lines never expire.
-            log_removal_policy: what becomes of that group when it leaves the stack. One that stays behind
-                collides with the next deployment of the same endpoint. Default: it is deleted.
+            contributor_insights: Whether to create two Contributor Insights rules that rank models by
+                requests. **Not verified against a live endpoint** (see `ContributorRule`); CloudWatch charges
+                for each rule and each matching line. Default: False.
+            log_retention: How long log lines are kept. The stack then creates the log group
+                `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**; see
+                `LogRetention` for the fixes. Default: SageMaker creates it, and lines never expire.
+            log_removal_policy: Removal policy of that log group; a retained group makes the next deployment
+                of the endpoint fail. Default: it is deleted.
 
         Raises:
-            PropsError: values of the wrong kind, a threshold outside its bounds, a severity named twice,
-                actions for a severity that no alarm has, thresholds for GPU figures of an instance type
-                without GPU, retention for the log of an endpoint that this app does not define, a variant
-                that the endpoint has not, alarms on an endpoint of another region.
+            PropsError: values of a wrong type, a threshold out of range, a severity named twice, actions for
+                a severity that no alarm has, GPU thresholds for an instance type without GPU, retention for
+                an endpoint that this app does not define, an unknown variant, an endpoint of another region.
         """
         require(
             expect("endpoint", endpoint, ENDPOINT),
@@ -142,40 +131,38 @@ class EndpointMonitoring(Construct):
             at=(scope, id),
         )
         thresholds = thresholds or AlarmThresholds()
-        length = 60 if (given := seconds(period)) is None else given
+        period = period or Duration.minutes(1)
         kind = describe(instance_type) if instance_type and known(instance_type) else None
-        has_gpu = kind.gpus > 0 if kind else False
+        has_gpu = kind is not None and kind.gpus > 0
         if variant_name is not None and known(variant_name):
             endpoint.require_variant(variant_name)
-        metrics = MonitoringMetrics(
-            endpoint,
-            stack=Stack.of(scope),
-            variant_name=variant_name or endpoint.variant_name,
-            seconds=length,
-        )
         require(
-            *thresholds.faults(),
-            *thresholds.gpu_faults(instance_type, has_gpu=has_gpu),
+            *thresholds.faults(instance_type, has_gpu=has_gpu),
             *_action_faults(actions or {}, thresholds),
             outside("minimum_requests", minimum_requests, 1),
-            _period_fault(length),
-            _region_fault(metrics, thresholds),
+            _period_fault(period),
+            _region_fault(endpoint, Stack.of(scope), thresholds),
             retention_fault(endpoint) if log_retention is not None else None,
             at=(scope, id),
         )
         super().__init__(scope, id)
         prefix = name_prefix or endpoint.endpoint_name
-        figures = Figures(vcpus=kind.vcpus if kind else None, minimum_requests=minimum_requests)
-        factory = AlarmFactory(
+        expressions = MetricExpressions(
+            endpoint,
+            variant_name=variant_name or endpoint.variant_name,
+            period=period,
+            vcpus=kind.vcpus if kind else None,
+            minimum_requests=minimum_requests,
+        )
+        self._alarms = AlarmFactory(
             self,
-            figures=figures,
-            metrics=metrics,
+            expressions=expressions,
+            period=period,
             endpoint_name=endpoint.endpoint_name,
             name_prefix=prefix,
             runbook_url=runbook_url,
             actions=actions or {},
-        )
-        self._alarms = factory.alarms(thresholds, has_gpu=has_gpu, cpu_known=kind is not None)
+        ).create(thresholds, has_gpu=has_gpu, cpu_known=kind is not None)
         self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
         if log_queries:
             self._save_queries(prefix)
@@ -193,30 +180,38 @@ class EndpointMonitoring(Construct):
             ).log_group
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
-            graphs = EndpointGraphs(figures, cpu_known=kind is not None, has_gpu=has_gpu)
-            self.dashboard = self._dashboard(
-                prefix, endpoint.endpoint_name, runbook_url, graphs.rows(), metrics, log_queries=log_queries
+            alarms = [alarm for severity in self._alarms.values() for alarm in severity]
+            self.dashboard = aws_cloudwatch.Dashboard(
+                self,
+                "Dashboard",
+                dashboard_name=prefix,
+                widgets=[
+                    heading_row(endpoint.endpoint_name, runbook_url),
+                    *([alarm_row(alarms)] if alarms else []),
+                    *graph_rows(expressions, cpu_known=kind is not None, has_gpu=has_gpu),
+                    *(query_rows(LOG_QUERIES[:4], self._log_group) if log_queries else []),
+                ],
             )
 
     @property
-    def alarms(self) -> Mapping[str, Sequence[aws_cloudwatch.IAlarm]]:
-        """Every alarm, by severity in lower case: references; what alarms do is given by `actions`."""
-        return {severity: self.alarms_of(severity) for severity in self._alarms}
+    def alarms(self) -> Mapping[str, Sequence[aws_cloudwatch.Alarm]]:
+        """The alarms by severity in lower case."""
+        return self._alarms
 
-    def alarms_of(self, severity: str) -> tuple[aws_cloudwatch.IAlarm, ...]:
-        """The alarms of a severity, to roll deployments back or for a composite alarm.
+    def alarms_of(self, severity: str) -> Sequence[aws_cloudwatch.Alarm]:
+        """Return the alarms of a severity, for example to roll deployments back.
 
         Args:
-            severity: as in the thresholds, in any case of letters.
+            severity: As in the thresholds; case does not matter.
 
         Raises:
-            PropsError: no alarm has that severity.
+            PropsError: No alarm has that severity.
         """
         found = self._alarms.get(severity.lower())
         if not found:
             have = ", ".join(self._alarms) or "none"
             raise PropsError([f"no alarm has severity {severity}: there are {have}"], path=self.node.path)
-        return tuple(alarm.reference for alarm in found)
+        return found
 
     def _save_queries(self, prefix: str) -> None:
         for query in LOG_QUERIES:
@@ -241,32 +236,6 @@ class EndpointMonitoring(Construct):
                 rule_state="ENABLED",
                 rule_body=rule.body(self._log_group),
             )
-
-    def _dashboard(
-        self,
-        name: str,
-        endpoint_name: str,
-        runbook_url: str,
-        graphs: list[list[Graph]],
-        metrics: MonitoringMetrics,
-        *,
-        log_queries: bool,
-    ) -> aws_cloudwatch.Dashboard:
-        alarms = [alarm.resource for severity in self._alarms.values() for alarm in severity]
-        rows = DashboardRows(
-            graphs=graphs,
-            tables=[LOG_QUERIES[:2], LOG_QUERIES[2:4]] if log_queries else [],
-            metrics=metrics,
-            log_group=self._log_group,
-            top=HEADER_HEIGHT + states_height(len(alarms)),
-        )
-        states = [[alarm_states(alarms)]] if alarms else []
-        return aws_cloudwatch.Dashboard(
-            self,
-            "Dashboard",
-            dashboard_name=name,
-            widgets=[[header(endpoint_name, runbook_url)], *states, [rows]],
-        )
 
 
 def _action_kind_faults(actions: object) -> list[str | None]:
@@ -293,17 +262,19 @@ def _action_faults(
     ]
 
 
-def _region_fault(metrics: MonitoringMetrics, thresholds: AlarmThresholds) -> str | None:
-    region = metrics.place.get("region")
-    if region is None or not thresholds.severities():
+def _region_fault(endpoint: EndpointBase, stack: Stack, thresholds: AlarmThresholds) -> str | None:
+    _, region = endpoint.place
+    if not known(region) or region == stack.region or not thresholds.severities():
         return None
     return (
-        f"the endpoint is in region {region} and this stack in another; an alarm sees its own region's "
-        "metrics only: monitor the endpoint in a stack of its region"
+        f"the endpoint is in region {region} and this stack in another; an alarm reads metrics of its own "
+        "region only: monitor the endpoint in a stack of its region"
     )
 
 
-def _period_fault(length: float) -> str | None:
-    if not known(length) or (length >= 60 and length % 60 == 0):
+def _period_fault(period: Duration) -> str | None:
+    seconds = period.to_seconds(integral=False)
+    if known(seconds) and seconds >= 60 and seconds % 60 == 0:
         return None
-    return f"period is {length:g} s; it must be one or more whole minutes, as the metrics come"
+    length = f"{seconds:g} s" if known(seconds) else "known at deployment only"
+    return f"period is {length}; it must be one or more whole minutes, as the metrics are published"

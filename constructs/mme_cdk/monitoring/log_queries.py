@@ -1,4 +1,4 @@
-"""Saved Logs Insights queries over the container's log: the per-model view that CloudWatch's metrics lack."""
+"""Logs Insights queries of single models, which CloudWatch has no metrics of."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mme.catalog.triton_log import MODEL_CALLED, MODEL_EVENT, MODEL_FAILED, MODE
 
 @dataclass(frozen=True, kw_only=True)
 class LogQuery:
-    """A query.
+    """A Logs Insights query.
 
     Attributes:
-        name: in kebab case.
-        title: above its table.
-        text: in the language of Logs Insights.
+        name: In kebab case.
+        title: Title of its table.
+        text: The query.
     """
 
     name: str
@@ -25,7 +25,12 @@ class LogQuery:
 
 
 def _parse(expression: str, **renamed: str) -> str:
-    """A `parse` command; Insights names a group without Python's `P`, and ends an expression at a slash."""
+    """Return a `parse` command; Insights writes a named group without Python's `P` and escapes slashes.
+
+    Args:
+        expression: Python regular expression with named groups.
+        renamed: New names of groups.
+    """
     for group, name in renamed.items():
         expression = expression.replace(f"(?P<{group}>", f"(?P<{name}>")
     expression = re.sub(r"(?<!\\)/", r"\\/", expression.replace("(?P<", "(?<").replace(r"\"", '"'))
@@ -57,7 +62,7 @@ LOG_QUERIES: Final[tuple[LogQuery, ...]] = (
     ),
     _query(
         "load-times",
-        # Insights joins no lines: the first and the last line of a load within the same five minutes.
+        # Insights has no joins: a load is its first and last line within the same five minutes.
         "Load time by model and instance, seconds",
         _parse(MODEL_LOADING, model="begun"),
         _parse(MODEL_LOADED, model="done"),
@@ -82,7 +87,7 @@ LOG_QUERIES: Final[tuple[LogQuery, ...]] = (
         "errors",
         "Newest errors of the container",
         "fields @timestamp, @logStream, @message",
-        # Triton marks a line's level by its first letter; a Python traceback ends with its own.
+        # The first letter is Triton's log level; a Python traceback has none.
         r"filter @message like /^E\d{4} / or @message like /Traceback|Error:/",
         "sort @timestamp desc",
         "limit 50",

@@ -1,4 +1,4 @@
-"""How long an endpoint's log is kept."""
+"""The retention of an endpoint's log."""
 
 from __future__ import annotations
 
@@ -12,29 +12,22 @@ from mme_cdk.endpoint.endpoint_base import EndpointBase
 if TYPE_CHECKING:
     from aws_cdk import aws_logs
 
-COLLISION = (
-    "SageMaker makes the log group of an endpoint at its first line and leaves it behind: CloudFormation "
-    "can't make a group that is there"
-)
-"""What is wrong with giving an endpoint's log group to a stack."""
-
 
 class LogRetention(Construct):
-    """The endpoint's log group, made by the stack before the endpoint, so that its lines expire.
+    """The endpoint's log group, created by the stack before the endpoint, so that its lines expire.
 
-    Without it, SageMaker makes `/aws/sagemaker/Endpoints/NAME` itself at the first line; such a group never
-    expires and outlives the endpoint. **It collides with one**: where the group exists, of an endpoint that
-    ran before under that name or of this one before retention was asked for, CloudFormation fails with
-    "already exists". The ways out, none of which CloudFormation can take by itself:
+    Without it, SageMaker creates `/aws/sagemaker/Endpoints/NAME` at the first line; that group never expires
+    and is not deleted with the endpoint. **The deployment fails with "already exists" if the group exists**,
+    from an earlier endpoint of that name or from this one before retention was set. Fixes:
 
-    - `aws logs put-retention-policy` on the group that is there, and no `log_retention`: nothing is lost;
-    - `cdk import`, which gives the group that is there to the stack: nothing is lost;
-    - `aws logs delete-log-group` before the deployment: what was logged is lost.
+    - `aws logs put-retention-policy` on the existing group and no `log_retention`: nothing is lost;
+    - `cdk import` of the existing group into the stack: nothing is lost;
+    - `aws logs delete-log-group` before the deployment: the log is lost.
 
-    `mme endpoint preflight` sees the collision before the deployment does.
+    `mme endpoint preflight` finds the collision before the deployment.
 
     Attributes:
-        log_group: the group.
+        log_group: The log group.
     """
 
     def __init__(
@@ -47,15 +40,15 @@ class LogRetention(Construct):
         retention: aws_logs.RetentionDays,
         removal_policy: RemovalPolicy,
     ) -> None:
-        """Define the group.
+        """Define the log group.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            endpoint: whose log it is; an endpoint that the app defines.
-            log_group_name: its group's name.
-            retention: how long a line is kept.
-            removal_policy: what becomes of the group when it leaves the stack.
+            scope: Parent construct.
+            id: Construct id.
+            endpoint: Endpoint of this app whose log it is.
+            log_group_name: Name of its log group.
+            retention: How long lines are kept.
+            removal_policy: Removal policy of the group.
         """
         from aws_cdk import aws_logs
 
@@ -70,17 +63,17 @@ class LogRetention(Construct):
         self.node.default_child = self.log_group
         resource, group = endpoint.node.default_child, self.log_group.node.default_child
         if isinstance(resource, CfnResource) and isinstance(group, CfnResource):
-            # The first container to start would make the group otherwise; and on deletion the last one to
-            # write would make it again.
+            # Otherwise the first container creates the group, and the last one recreates it on deletion.
             resource.add_dependency(group)
 
 
 def retention_fault(endpoint: EndpointBase) -> str | None:
-    """Why the app can't keep the log of this endpoint; None where it can."""
+    """Return why the app can't own the log group of this endpoint; None if it can."""
     if isinstance(endpoint.node.default_child, aws_sagemaker.CfnEndpoint):
         return None
     return (
-        f"log_retention is given for {endpoint.endpoint_name}, which this app does not define. {COLLISION}. "
-        "Leave log_retention out and run: aws logs put-retention-policy --log-group-name "
-        f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name} --retention-in-days DAYS"
+        f"log_retention is given for {endpoint.endpoint_name}, which this app does not define; SageMaker "
+        "creates its log group at the first line and does not delete it: leave log_retention out and run aws "
+        f"logs put-retention-policy --log-group-name /aws/sagemaker/Endpoints/{endpoint.endpoint_name} "
+        "--retention-in-days DAYS"
     )

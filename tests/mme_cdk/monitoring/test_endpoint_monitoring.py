@@ -26,7 +26,7 @@ from mme_cdk import (
     ServingImage,
 )
 from mme_cdk.monitoring import AlarmThresholds, AlarmTopic, EndpointMonitoring
-from mme_cdk.monitoring.alarm_rules import ALARM_RULES
+from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES
 
 ALARM = "AWS::CloudWatch::Alarm"
 QUERY = "AWS::Logs::QueryDefinition"
@@ -69,7 +69,7 @@ def test_alarms_by_default(stack: Stack, models: ModelStore, synth) -> None:
     endpoint_of(stack, models).add_monitoring()
     found = synth(stack)
     assert alarm_names(found) == {
-        f"mine-{rule.title}-{severity}" for rule in ALARM_RULES for severity in rule.defaults
+        f"mine-{rule.title}-{severity}" for rule in ALARM_RULES.values() for severity in rule.defaults
     }
     for alarm in found.all(ALARM):
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
@@ -161,6 +161,25 @@ def test_actions_by_severity(stack: Stack, models: ModelStore, synth) -> None:
             assert told is None
 
 
+def test_alarms_take_further_actions(stack: Stack, models: ModelStore, synth) -> None:
+    topic = AlarmTopic(stack, "Topic")
+    monitoring = endpoint_of(stack, models).add_monitoring()
+    for alarm in monitoring.alarms["critical"]:
+        alarm.add_alarm_action(topic.action)
+    for alarm in synth(stack).all(ALARM):
+        critical = alarm["Properties"]["AlarmName"].endswith("-critical")
+        assert ("AlarmActions" in alarm["Properties"]) == critical
+
+
+def test_descriptions_name_metric_threshold_and_time(stack: Stack, models: ModelStore, synth) -> None:
+    endpoint_of(stack, models).add_monitoring(period=Duration.minutes(5))
+    alarms = {one["Properties"]["AlarmName"]: one["Properties"] for one in synth(stack).all(ALARM)}
+    assert alarms["mine-load-waits-warning"]["AlarmDescription"] == (
+        "[warning] mine: p90 ModelLoadingWaitTime > 30 s for 15 min. Runbook: docs/runbook.md#load-waits"
+    )
+    assert "average ModelCacheHit < 80 %" in alarms["mine-cache-hits-warning"]["AlarmDescription"]
+
+
 def test_every_alarm_links_its_section(stack: Stack, models: ModelStore, synth) -> None:
     endpoint_of(stack, models).add_monitoring(runbook_url="https://wiki.example/mme")
     sections = {
@@ -177,16 +196,16 @@ def test_every_alarm_links_its_section(stack: Stack, models: ModelStore, synth) 
 
 def test_the_runbook_has_the_thresholds() -> None:
     text = RUNBOOK.read_text("utf-8")
-    for rule in ALARM_RULES:
+    for rule in ALARM_RULES.values():
         heading = re.search(rf"^## {rule.title.replace('-', ' ')}$", text, re.IGNORECASE | re.MULTILINE)
         assert heading, rule.title
         section = text[heading.end() :].partition("\n## ")[0]
         for severity, threshold in rule.defaults.items():
-            assert f"{severity} {'below' if rule.below else 'above'} {threshold:g} {rule.unit}" in section
+            assert f"{'<' if rule.below else '>'} {threshold:g} {rule.unit} ({severity})" in section
 
 
 def test_an_alarm_can_be_left_out(stack: Stack, models: ModelStore, synth) -> None:
-    nothing = {rule.prop: {} for rule in ALARM_RULES}
+    nothing = {prop: {} for prop in ALARM_RULES}
     endpoint_of(stack, models).add_monitoring(
         thresholds=AlarmThresholds(**{**nothing, "disk_percent": {"low": 50}}),
         dashboard=False,
@@ -330,14 +349,16 @@ def test_a_function_lets_in_each_alarm(stack: Stack, models: ModelStore, synth) 
     action = aws_cloudwatch_actions.LambdaAction(function, use_unique_permission_id=True)
     endpoint_of(stack, models).add_monitoring(actions={"critical": [action]})
     found = synth(stack)
-    critical = [name for name in alarm_names(found) if name.endswith("-critical")]
-    sources = [str(one["Properties"]["SourceArn"]) for one in found.all("AWS::Lambda::Permission")]
-    assert len(sources) == len(critical)
-    for name in critical:
-        assert [source for source in sources if f":alarm:{name}'" in source]
-    for alarm in found.all(ALARM):
-        acts = alarm["Properties"]["AlarmName"] in critical
-        assert ("AlarmActions" in alarm["Properties"]) == acts
+    permitted = {
+        one["Properties"]["SourceArn"]["Fn::GetAtt"][0] for one in found.all("AWS::Lambda::Permission")
+    }
+    acting = {
+        id
+        for id, one in found.template["Resources"].items()
+        if one["Type"] == ALARM and "AlarmActions" in one["Properties"]
+    }
+    assert permitted == acting
+    assert len(acting) == len([name for name in alarm_names(found) if name.endswith("-critical")])
 
 
 def test_alarms_in_another_account_name_it(app: App, synth) -> None:
@@ -359,7 +380,7 @@ def test_an_alarm_sees_its_own_region_only(app: App) -> None:
     )
     with pytest.raises(PropsError, match="is in region eu-west-1 and this stack in another"):
         EndpointMonitoring(stack, "Monitoring", endpoint=endpoint)
-    nothing = {rule.prop: {} for rule in ALARM_RULES}
+    nothing = {prop: {} for prop in ALARM_RULES}
     EndpointMonitoring(stack, "Monitoring", endpoint=endpoint, thresholds=AlarmThresholds(**nothing))
 
 

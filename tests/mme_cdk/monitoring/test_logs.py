@@ -99,7 +99,7 @@ def test_log_retention(
 
 def test_the_log_of_an_imported_endpoint_is_there_already(placed: Stack) -> None:
     imported = EndpointBase.from_endpoint_name(placed, "Imported", "theirs")
-    with pytest.raises(PropsError, match=r"leaves it behind.* aws logs put-retention-policy .*/theirs "):
+    with pytest.raises(PropsError, match=r"does not delete it.*aws logs put-retention-policy .*/theirs "):
         EndpointMonitoring(
             placed, "Monitoring", endpoint=imported, log_retention=aws_logs.RetentionDays.ONE_WEEK
         )
