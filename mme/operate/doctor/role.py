@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mme.aws.iam_policy import Decision, evaluate, trusts
 from mme.operate.doctor.bucket_key import bucket_key
 from mme.operate.doctor.finding import Finding, Patient, Severity
-from mme.operate.doctor.role_policies import Verdict, evaluate, trusts
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -42,10 +42,10 @@ def check_role(patient: Patient) -> list[Finding]:
     if verdicts is None:
         verdicts = _evaluated(iam, name, requests)
         how = "its own policies say; IAM's simulation can't be asked"
-    denied = {what: verdict for what, verdict in verdicts.items() if verdict is not Verdict.ALLOWED}
+    denied = {what: verdict for what, verdict in verdicts.items() if verdict is not Decision.ALLOWED}
     for what, verdict in denied.items():
         # A key's own policy, which is not read here, may let the role decrypt as well.
-        unsure = verdict is Verdict.DEPENDS or (what == _DECRYPTS and verdict is Verdict.UNMENTIONED)
+        unsure = verdict is Decision.UNKNOWN or (what == _DECRYPTS and verdict is Decision.NOT_ALLOWED)
         severity = Severity.WARNING if unsure else Severity.ERROR
         hint = "grant_read_models, or the construct's own role, gives it that"
         if what == _DECRYPTS:
@@ -69,7 +69,7 @@ def _requests(patient: Patient) -> list[_Request]:
     return [*needed, (_DECRYPTS, "kms:Decrypt", key, {})] if key else needed
 
 
-def _simulated(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Verdict] | None:
+def _simulated(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Decision] | None:
     """What IAM says, or None where it may not be asked; the local runtime's knows no simulation."""
     from botocore.exceptions import ClientError
     from botocore.parsers import ResponseParserError
@@ -86,11 +86,11 @@ def _simulated(iam: IAMClient, patient: Patient, requests: list[_Request]) -> di
         return None
 
 
-def _simulation(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Verdict]:
+def _simulation(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Decision]:
     words = {
-        "allowed": Verdict.ALLOWED,
-        "explicitDeny": Verdict.DENIED,
-        "implicitDeny": Verdict.UNMENTIONED,
+        "allowed": Decision.ALLOWED,
+        "explicitDeny": Decision.DENIED,
+        "implicitDeny": Decision.NOT_ALLOWED,
     }
     verdicts = {}
     for what, action, resource, context in requests:
@@ -108,10 +108,11 @@ def _simulation(iam: IAMClient, patient: Patient, requests: list[_Request]) -> d
     return verdicts
 
 
-def _evaluated(iam: IAMClient, name: str, requests: list[_Request]) -> dict[str, Verdict]:
+def _evaluated(iam: IAMClient, name: str, requests: list[_Request]) -> dict[str, Decision]:
     policies = _policies(iam, name)
     return {
-        what: evaluate(policies, action, resource, context) for what, action, resource, context in requests
+        what: evaluate(policies, action, resource, context, complete_context=False)
+        for what, action, resource, context in requests
     }
 
 
