@@ -11,8 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from mme_local.kept.folder import LOCK, STATE, FolderLock
-
 FILE_NAME = "runtime.json"
 LOGS = "logs"
 """The folder in a runtime's ``workdir`` with a log for each container."""
@@ -44,7 +42,6 @@ class RuntimeState:
         started: the process's start time, seconds since the epoch: a pid alone may be reused.
         workdir: its temporary files.
         ready: whether it answers requests already.
-        kept: its state and its containers' logs stay in ``workdir`` when it ends.
     """
 
     port: int
@@ -52,7 +49,6 @@ class RuntimeState:
     started: float
     workdir: str
     ready: bool = False
-    kept: bool = False
 
     @property
     def url(self) -> str:
@@ -81,35 +77,17 @@ class RuntimeState:
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete this record and the files, less what is to stay. Another runtime's on the same port stay."""
-        workdir = Path(self.workdir)
-        if not self.kept:
-            shutil.rmtree(workdir, ignore_errors=True)
-        elif workdir.is_dir():
-            self._empty(workdir)
+        """Delete this record and the files. Another runtime's on the same port stay."""
+        shutil.rmtree(self.workdir, ignore_errors=True)
         now = read_state(self.port)
         if now is None or (now.pid, now.started) == (self.pid, self.started):
             forget(self.port)
 
-    def _empty(self, workdir: Path) -> None:
-        """Unless another runtime has the folder by now: a runtime holds its lock as long as it lives."""
-        lock = FolderLock(workdir)
-        try:
-            if not self.alive() and not lock.take():
-                return
-            for path in workdir.iterdir():
-                if path.name not in (LOGS, STATE, LOCK):
-                    shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            return  # not ours to empty any more
-        finally:
-            lock.release()
 
-
-def own_state(port: int, workdir: Path, *, kept: bool = False) -> RuntimeState:
+def own_state(port: int, workdir: Path) -> RuntimeState:
     """The state of this process."""
     process = psutil.Process()
-    return RuntimeState(port, process.pid, process.create_time(), str(workdir), kept=kept)
+    return RuntimeState(port, process.pid, process.create_time(), str(workdir))
 
 
 def read_state(port: int) -> RuntimeState | None:

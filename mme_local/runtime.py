@@ -10,9 +10,8 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +29,6 @@ from mme_local.faults.downloads import faulty_fetch
 from mme_local.faults.middleware import fault_middleware
 from mme_local.faults.models import EndpointModels
 from mme_local.functions.poller import Poller
-from mme_local.kept.folder import RuntimeFolder
-from mme_local.kept.keeping import Keeping
 from mme_local.logs import shorten
 from mme_local.observe.page.server import StatusPage
 from mme_local.observe.watch import Watch, log_path
@@ -67,20 +64,18 @@ async def run(
     state.running()  # removes what killed ones left
     with listener or listening_socket(settings.port) as bound:
         port = int(bound.getsockname()[1])
-        with _workdir(settings, port) as (workdir, keeping):
-            here = state.own_state(port, workdir, kept=keeping is not None)
-            try:
-                here.write()
-                await _serve(settings, bound, here, keeping, ready)
-            finally:
-                here.remove()
+        here = state.own_state(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
+        try:
+            here.write()
+            await _serve(settings, bound, here, ready)
+        finally:
+            here.remove()
 
 
 async def _serve(
     settings: LocalSettings,
     listener: socket.socket,
     here: state.RuntimeState,
-    keeping: Keeping | None,
     ready: Callable[[state.RuntimeState], None],
 ) -> None:
     stop = asyncio.Event()
@@ -89,10 +84,6 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
-    embedded_aws = application()
-    if keeping is not None:
-        await asyncio.to_thread(keeping.restore)
-        embedded_aws = keeping.watch(embedded_aws)
     containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / state.LOGS
@@ -122,7 +113,6 @@ async def _serve(
             "endpoints": data_plane.describe(),
             "functions": functions.describe(),
             "faults": faults.describe(),
-            "state": keeping.describe() if keeping is not None else {"kept": False},
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
@@ -134,14 +124,11 @@ async def _serve(
         }
 
     page = StatusPage(describe, lambda: watch.history, lambda: watch.cpu)
-    with (
-        keeping or nullcontext(),
-        ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor,
-    ):
+    with ThreadPoolExecutor(_CONTROL_PLANE_THREADS, thread_name_prefix="aws") as executor:
         invoke_endpoint = InvokeEndpoint(
             data_plane, Gatekeeper(enforce=settings.enforce_iam), payload_bytes=settings.payload_bytes
         )
-        gateway = build_gateway(invoke_endpoint, embedded_aws, executor, describe, pages=page.routes())
+        gateway = build_gateway(invoke_endpoint, application(), executor, describe, pages=page.routes())
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         try:
             async with serve(gateway, invoke_endpoint, listener):
@@ -163,24 +150,6 @@ async def _serve(
                     await data_plane.stop()
         finally:
             await containers.close()
-
-
-@contextmanager
-def _workdir(settings: LocalSettings, port: int) -> Iterator[tuple[Path, Keeping | None]]:
-    """A folder for everything that this runtime writes, empty but for what an earlier one kept.
-
-    Raises:
-        MmeError: the folder of the settings can't be used.
-    """
-    if settings.folder is None:
-        yield Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")), None
-        return
-    folder = RuntimeFolder(settings.folder, port)
-    folder.open(fresh=settings.fresh)
-    try:
-        yield folder.path, Keeping(folder.state)
-    finally:
-        folder.close()
 
 
 async def _reconcile(data_plane: DataPlane, logs: Path) -> None:

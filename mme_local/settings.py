@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -32,10 +31,6 @@ class LocalSettings(BaseSettings):
         start_seconds: most time for a Triton to be up.
         containers: ``wheel`` serves every image by the wheel's Triton; ``docker`` starts the deployed image
             under Docker; ``auto`` does so where a daemon answers.
-        folder: where the runtime's files lie, in a folder ``port-N``. What was deployed and published stays
-            there, and is there again at the next start; the containers' logs stay until then. None: a
-            temporary one, of which nothing stays.
-        fresh: begin with nothing, and delete what the folder holds of earlier runtimes.
         metrics_seconds: between two publications of CloudWatch's metrics (AWS: 60).
         enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
     """
@@ -55,8 +50,6 @@ class LocalSettings(BaseSettings):
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
     containers: Literal["wheel", "docker", "auto"] = "wheel"
-    folder: Path | None = None
-    fresh: bool = False
     metrics_seconds: float = Field(60, gt=0)
     enforce_iam: bool = False
 

@@ -2,8 +2,7 @@
 
 `application()` is a WSGI callable for one localhost port; `mme_local.aws.control_plane` reads what has been
 deployed there, without HTTP. Nothing here touches the network or Docker, and nothing stays on the disk: an S3
-body over 16 MiB lies in an unnamed temporary file that the system frees with the process. `mme_local.kept`
-keeps it all in a folder, where that is asked for.
+body over 16 MiB is in an unnamed temporary file that the system frees with the process.
 """
 
 from __future__ import annotations

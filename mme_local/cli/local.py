@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,18 +69,6 @@ def up(
             metavar="KIND",
         ),
     ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--folder",
-            help="Keep what is deployed and published under this folder, and have it again at the next start "
-            "with this folder and port. By default nothing is kept.",
-            show_default=False,
-        ),
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin with nothing: delete what the folder holds of this port.")
-    ] = False,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
     ] = False,
@@ -89,7 +76,7 @@ def up(
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
-    Example: mme local up --detach --folder .mme && export AWS_ENDPOINT_URL=http://localhost:4747
+    Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
     from mme_local.choices import chosen_settings
 
@@ -98,8 +85,6 @@ def up(
         memory_mib=memory_mib,
         weight_factor=weight_factor,
         containers=containers,
-        folder=folder.absolute() if folder else None,
-        fresh=fresh or None,
         enforce_iam=enforce_iam or None,
     )
     if detach:
@@ -117,8 +102,7 @@ def up(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     serve(run(settings, lambda here: _announce(here, as_json, foreground=True)))
     if not as_json:
-        kept = f"what it had is kept under {settings.folder}" if settings.folder else None
-        typer.echo(f"stopped; {kept or 'nothing is left behind'}", err=True)
+        typer.echo("stopped; nothing is left behind", err=True)
 
 
 @app.command()
@@ -126,7 +110,7 @@ def down(
     port: _Port = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Stop a runtime: all it has goes, the deployed stacks too unless it was started with --folder.
+    """Stop a runtime and delete everything that was deployed and published there.
 
     Example: mme local down --port 4747
     """
@@ -135,27 +119,9 @@ def down(
 
     chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
-        fault = _fault_of_state(chosen)
         here = stop(chosen)
-    kept = f"; what it had is kept in {here.workdir}" if here.kept else ""
-    facts = {"port": here.port, "stopped": True, "not_kept": fault}
-    _print(facts, as_json, f"stopped the runtime on port {here.port}{kept}")
-    if fault and not as_json:
-        print_note("not kept", f"the latest changes: {fault}")
-
-
-def _fault_of_state(port: int) -> str | None:
-    """Why the latest changes of a runtime are not kept; None where they are, or nobody can say."""
-    from mme_local.launcher import ask_status, find
-
-    here = find(port)
-    if not here.kept:
-        return None
-    try:
-        fault: str | None = ask_status(here)["state"]["fault"]
-    except (MmeError, KeyError):
-        return None
-    return fault
+    facts = {"port": here.port, "stopped": True}
+    _print(facts, as_json, f"stopped the runtime on port {here.port}")
 
 
 @app.command()
@@ -238,8 +204,6 @@ def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
     serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
     yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
     yield f"status page: {runtime['page']}"
-    if "state" in runtime:
-        yield from _parts_of_state(runtime["state"])
     if not runtime["endpoints"]:
         yield (
             "no endpoint is deployed; deploy one: "
@@ -249,19 +213,6 @@ def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
         yield from _parts_of_endpoint(endpoint)
     if runtime.get("faults"):
         yield f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}"
-
-
-def _parts_of_state(kept: dict[str, Any]) -> Iterator[str]:
-    from rich.markup import escape
-
-    if not kept["kept"]:
-        yield "state: in memory, gone when it ends (keep it: mme local up --folder DIR)"
-        return
-    yield f"state: kept in {escape(kept['folder'])}"
-    if kept["fault"]:
-        yield f"[yellow]the latest changes could not be kept[/]: {escape(kept['fault'])}"
-    if kept["left_out"]:
-        yield f"[yellow]not kept[/], as it can't be: {', '.join(kept['left_out'])}"
 
 
 def _parts_of_endpoint(endpoint: dict[str, Any]) -> Iterator[str | Table]:

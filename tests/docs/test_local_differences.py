@@ -10,7 +10,7 @@ import pytest
 from mme_local.settings import LocalSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
-NO_DIFFERENCE = {"port", "fresh"}
+NO_DIFFERENCE = {"port"}
 """Settings that change nothing of what a caller sees."""
 
 

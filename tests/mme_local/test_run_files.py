@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mme_local import run_files as state
-from mme_local.kept.folder import LOCK, STATE, FolderLock
 
 
 @pytest.fixture(autouse=True)
@@ -64,37 +63,3 @@ def test_a_file_that_is_no_state_is_no_runtime(root: Path, content: str) -> None
     (folder / state.FILE_NAME).write_text(content)
     assert state.read_state(7) is None
     assert state.running() == []
-
-
-def used(folder: Path) -> None:
-    for name in (state.LOGS, STATE, "instances"):
-        (folder / name / "0").mkdir(parents=True)
-
-
-def test_logs_and_state_that_are_to_stay_stay(root: Path) -> None:
-    here = written(1, root / "work", kept=True)
-    used(root / "work")
-    here.remove()
-    assert sorted(path.name for path in (root / "work").iterdir()) == [state.LOGS, STATE]
-    assert (root / "work" / STATE / "0").is_dir()
-    here.remove()
-
-
-def test_what_a_killed_runtime_left_is_removed_but_for_its_state(root: Path) -> None:
-    written(1, root / "work", kept=True, pid=ended_pid())
-    used(root / "work")
-    assert state.running() == []
-    assert sorted(path.name for path in (root / "work").iterdir()) == [LOCK, state.LOGS, STATE]
-    assert state.all_states() == []
-
-
-def test_a_folder_that_a_new_runtime_has_by_now_is_left_alone(root: Path) -> None:
-    old = written(1, root / "work", kept=True, pid=ended_pid())
-    used(root / "work")
-    lock = FolderLock(root / "work")
-    assert lock.take()
-    old.remove()
-    assert (root / "work" / "instances" / "0").is_dir()
-    lock.release()
-    old.remove()
-    assert not (root / "work" / "instances").exists()

@@ -32,11 +32,9 @@ def test_every_variable_that_the_differences_name_exists() -> None:
 def test_variables_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MME_LOCAL_EVICTION", "lfu")
     monkeypatch.setenv("MME_LOCAL_ENFORCE_IAM", "true")
-    monkeypatch.setenv("MME_LOCAL_FOLDER", "logs")
     settings = LocalSettings()
     assert settings.eviction is EvictionOrder.LEAST_FREQUENTLY_USED
     assert settings.enforce_iam
-    assert settings.folder == Path("logs")
 
 
 @pytest.mark.parametrize(

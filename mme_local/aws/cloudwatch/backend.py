@@ -16,7 +16,6 @@ from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDatum
 from moto.core.utils import utcnow
 
-from mme_local.aws import changes
 from mme_local.aws.cloudwatch.alarm_actions import act
 from mme_local.aws.cloudwatch.distribution import Distribution, UnknownStatisticError
 from mme_local.aws.cloudwatch.expressions import ExpressionError, Points, evaluate
@@ -68,7 +67,6 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         before = alarm.state_value
         alarm.update_state(reason, data, state.value)
         act(alarm, self.account_id, before)
-        changes.announce()
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         """As ``PutMetricData``: nothing is kept where one of the metrics is not valid."""

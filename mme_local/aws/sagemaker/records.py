@@ -218,7 +218,6 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
 
 
 def _next_revision(config: EndpointConfigRecord) -> str:
-    # not counted: endpoints may be kept, and a count would begin anew
     return f"{config.endpoint_config_name}/{uuid.uuid4().hex}"
 
 

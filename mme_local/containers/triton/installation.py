@@ -49,7 +49,7 @@ class TritonInstallation:
             raise MmeError(
                 f"the folder {str(folder.parent)!r} holds {letter!r}, which Triton's python backend hands to "
                 "a shell unquoted",
-                hint="take another one by --folder or MME_LOCAL_FOLDER, else by TMPDIR",
+                hint="set TMPDIR to another folder",
             )
         wheel = wheel or TritonWheel.find()
         backends = folder / "backends"

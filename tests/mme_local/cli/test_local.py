@@ -92,22 +92,6 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert len(shown) == 7
 
 
-@pytest.mark.parametrize("fault", [None, "OSError: No space left on device"])
-def test_down_tells_what_could_not_be_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None
-) -> None:
-    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True, kept=True)
-    monkeypatch.setattr(launcher, "find", lambda _: here)
-    monkeypatch.setattr(launcher, "stop", lambda _: here)
-    monkeypatch.setattr(launcher, "ask_status", lambda _: {"state": {"kept": True, "fault": fault}})
-    ran = CliRunner().invoke(local.app, ["down", "--port", "4747"])
-    assert ran.exit_code == 0
-    assert f"what it had is kept in {tmp_path}" in ran.stdout
-    assert ("the latest changes: OSError: No space left" in ran.stderr) is (fault is not None)
-    shown = CliRunner().invoke(local.app, ["down", "--port", "4747", "--json"])
-    assert json.loads(shown.stdout) == {"port": 4747, "stopped": True, "not_kept": fault}
-
-
 def test_status_is_of_the_runtime_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,43 +115,6 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
     shown = CliRunner().invoke(local.app, ["status", "--json"])
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]
-
-
-@pytest.mark.parametrize(
-    ("kept", "says"),
-    [
-        ({"kept": False}, ["state: in memory, gone when it ends (keep it: mme local up --folder DIR)"]),
-        (
-            {"kept": True, "folder": "/d[x]/port-1/state", "saved": None, "fault": None, "left_out": []},
-            ["state: kept in /d[x]/port-1/state"],
-        ),
-        (
-            {
-                "kept": True,
-                "folder": "/d",
-                "saved": None,
-                "fault": "OSError: no space",
-                "left_out": ["lambda"],
-            },
-            [
-                "state: kept in /d",
-                "the latest changes could not be kept: OSError: no space",
-                "not kept, as it can't be: lambda",
-            ],
-        ),
-    ],
-)
-def test_status_tells_where_the_state_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, object], says: list[str]
-) -> None:
-    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
-    told = {"url": here.url, "pid": 1, "backends": ["python"], "endpoints": [], "state": kept}
-    monkeypatch.setattr(state, "running", lambda: [here])
-    monkeypatch.setattr(launcher, "ask_status", lambda _: told)
-    shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
-    assert shown[2:-1] == says
-    scripted = CliRunner().invoke(local.app, ["status", "--json"]).output
-    assert json.loads(scripted)["runtimes"][0]["state"] == kept
 
 
 def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
