@@ -188,7 +188,7 @@ def test_dead_letters_are_listed_and_sent_anew(queued: Queued, mme) -> None:
     assert (listed["waiting"], listed["dead"]) == (0, 2)
     told = {letter["inference_id"]: letter["reason"] for letter in listed["dead_letters"]}
     assert told["i"] == "the endpoint [a] was away"
-    assert told[""].startswith("the message is no JSON")
+    assert told[""].startswith("the message is not JSON")
     assert any("the endpoint [a] was away" in row for row in mme("async", "status").rows)
     absent = mme("async", "redrive", "--id", "j")
     assert absent.status == 2

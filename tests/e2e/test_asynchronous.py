@@ -221,7 +221,7 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     assert set(ends) == set(ids), "every request has an end"
     assert set(ends.values()) == {1}, "and only one"
     assert len(poison) == POISON
-    assert all(letter.reason.startswith("the message is no JSON") for letter in poison.values())
+    assert all(letter.reason.startswith("the message is not JSON") for letter in poison.values())
     assert len(ends) + len(poison) == total
     assert {id for id in ids if not id.startswith("good")} == failures - {
         id for id in failures if id.startswith("good")

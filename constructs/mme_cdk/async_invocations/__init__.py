@@ -1,6 +1,6 @@
-"""Asynchronous requests for multi-model endpoints, which SageMaker has for other endpoints only."""
+"""Asynchronous inference for multi-model endpoints: a queue and its consumer."""
 
-from mme_cdk.async_invocations.construct import AsyncInvocations
+from mme_cdk.async_invocations.async_invocations import AsyncInvocations
 from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket
 from mme_cdk.async_invocations.prefixes import ExchangePrefixes
 

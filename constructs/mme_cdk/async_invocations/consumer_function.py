@@ -1,4 +1,4 @@
-"""The Lambda function that takes requests out of the queue."""
+"""The Lambda function that processes the queue."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from mme_cdk._internal.acknowledgements import acknowledge_checkov, acknowledge_lint, acknowledge_wildcards
+from mme_cdk._internal.acknowledgements import acknowledge_lint, acknowledge_wildcards
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 CONSUMER: Final = "async-invocations"
-"""The value of `MME_CONSUMER`, by which the local runtime knows the function as one that it can run."""
+"""The value of `MME_CONSUMER`, which tells the local runtime that it can run the function."""
 
 _FOLDER: Final = Path(__file__).parent
 
 
 class ConsumerFunction(aws_lambda.Function):
-    """Runs `handler/`, with a role of its own that holds what it needs and no managed policy."""
+    """Runs `handler/` with a role of its own, without managed policies."""
 
     def __init__(
         self,
@@ -49,19 +49,20 @@ class ConsumerFunction(aws_lambda.Function):
             scope,
             f"{id}Role",
             assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Takes asynchronous requests of a multi-model endpoint out of their queue",
+            description="Processes asynchronous requests of a multi-model endpoint",
         )
         logs = aws_logs.LogGroup(
             scope,
             f"{id}Logs",
-            encryption_key=encryption_key if _let_logs_use(encryption_key, Stack.of(scope)) else None,
+            encryption_key=encryption_key if _grant_logs(encryption_key, Stack.of(scope)) else None,
             retention=log_retention,
             removal_policy=removal_policy,
         )
-        streams = logs.log_group_arn
         role.add_to_principal_policy(
             aws_iam.PolicyStatement(
-                sid="Log", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams]
+                sid="Log",
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[logs.log_group_arn],
             )
         )
         super().__init__(
@@ -73,7 +74,7 @@ class ConsumerFunction(aws_lambda.Function):
                 str(_FOLDER), exclude=["*", "!handler/", "!handler/*.py"], ignore_mode=IgnoreMode.GIT
             ),
             handler="handler.index.handler",
-            description="Calls a multi-model endpoint for requests that wait in a queue",
+            description="Invokes a multi-model endpoint for requests in a queue",
             role=role,
             environment={"MME_CONSUMER": CONSUMER, **environment},
             environment_encryption=encryption_key,
@@ -86,42 +87,36 @@ class ConsumerFunction(aws_lambda.Function):
         )
         acknowledge_wildcards(role, "X-Ray has no resources to name", resources=["*"])
         acknowledge_packs(
-            self,
-            "3.13 is the version the handler is tested on; AWS mends it for years",
-            "LambdaLatestVersion",
+            role, "this construct writes each statement of the role's only policy", "IAMNoInlinePolicy"
+        )
+        acknowledge_packs(
+            self, "the handler is tested on 3.13, which AWS supports for years", "LambdaLatestVersion"
         )
         acknowledge_packs(
             self,
-            "an SQS source has no destination: its queue has a dead-letter queue",
+            "an SQS event source has no destination; its queue has a dead-letter queue",
             "LambdaEventSourceMappingDestination",
         )
-        acknowledge_lint(self, "W3005", "CDK names the role beside its policy, for which the function waits")
-        lettered = (
-            "only the queue invokes it, and its queue has a dead-letter queue; a function's own is for "
-            "asynchronous invocations"
-        )
-        acknowledge_packs(self, lettered, "LambdaDLQ")
-        acknowledge_checkov(self, "CKV_AWS_116", lettered)
-        outside = (
-            "it speaks to AWS's own endpoints only, by TLS and with IAM, and holds no address in any network"
-        )
-        acknowledge_packs(self, outside, "LambdaInsideVPC")
-        acknowledge_checkov(self, "CKV_AWS_117", outside)
-        if reserved_concurrency is None:
-            bounded = (
-                "the queue's max_concurrency bounds it and takes nothing from the account's other functions"
-            )
-            acknowledge_packs(self, bounded, "LambdaConcurrency")
-            acknowledge_checkov(self, "CKV_AWS_115", bounded)
         acknowledge_packs(
-            role,
-            "the role's only policy is made by this construct, statement by statement",
-            "IAMNoInlinePolicy",
+            self,
+            "only the queue invokes it, and the queue has a dead-letter queue; a function's own is for "
+            "asynchronous invocations",
+            "LambdaDLQ",
         )
+        acknowledge_packs(
+            self, "it calls AWS's endpoints only, with TLS and IAM, and needs no network", "LambdaInsideVPC"
+        )
+        if reserved_concurrency is None:
+            acknowledge_packs(
+                self,
+                "the queue's max_concurrency limits it and takes nothing from the account's other functions",
+                "LambdaConcurrency",
+            )
+        acknowledge_lint(self, "W3005", "CDK names the role in addition to its policy, which depends on it")
 
 
-def _let_logs_use(key: aws_kms.IKey, stack: Stack) -> bool:
-    """Let CloudWatch Logs encrypt by the key; False where its policy is not ours to change."""
+def _grant_logs(key: aws_kms.IKey, stack: Stack) -> bool:
+    """Let CloudWatch Logs encrypt with the key; return False if its policy is not defined here."""
     arn = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:*"
     statement = aws_iam.PolicyStatement(
         sid="Logs",

@@ -1,11 +1,10 @@
-"""The bucket that holds requests and answers for a while."""
+"""The default bucket for requests and answers."""
 
 from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
 from constructs import Construct
 
-from mme_cdk._internal.acknowledgements import acknowledge_checkov
 from mme_cdk._internal.cdk_kinds import BUCKET, KEY
 from mme_cdk._internal.expectations import DURATION, expect, one_of
 from mme_cdk._internal.validation import not_whole_days, require
@@ -13,7 +12,7 @@ from mme_cdk.async_invocations.packs import acknowledge_packs
 
 
 class ExchangeBucket(aws_s3.Bucket):
-    """A bucket for what passes through: encrypted by a KMS key, TLS only, nothing public, emptied by time."""
+    """A private bucket whose objects expire: encrypted with a KMS key, TLS only, no versions."""
 
     def __init__(
         self,
@@ -28,17 +27,17 @@ class ExchangeBucket(aws_s3.Bucket):
         """Define the bucket.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            encryption_key: encrypts the objects, through a bucket key.
-            expire_after: how long requests, answers and outcomes stay, whole days, more than the 14 that a
-                message may wait in the dead-letter queue: for so long an inference id is known.
+            scope: Parent construct.
+            id: Construct id.
+            encryption_key: Encrypts the objects, with a bucket key.
+            expire_after: How long requests, answers and outcomes are stored, at least 15 whole days: longer
+                than the 14 days of the dead-letter queue. An inference id is known for as long.
                 Default: 30 days.
-            access_logs_bucket: where S3 writes access logs. Default: nowhere.
-            removal_policy: what becomes of the bucket with the stack. Default: retained.
+            access_logs_bucket: Bucket for S3's access logs. Default: no access logs.
+            removal_policy: Removal policy of the bucket. Default: retained.
 
         Raises:
-            PropsError: values of the wrong kind, objects that expire too soon or in parts of a day.
+            PropsError: values of a wrong type, or objects that expire too early or within a day.
         """
         require(
             expect("encryption_key", encryption_key, KEY),
@@ -47,12 +46,9 @@ class ExchangeBucket(aws_s3.Bucket):
             expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
             at=(scope, id),
         )
-        kept = expire_after or Duration.days(30)
-        fault = not_whole_days("expire_after", kept, 15)
-        require(
-            f"{fault}, as dead letters stay 14" if fault else None,
-            at=(scope, id),
-        )
+        expiration = expire_after or Duration.days(30)
+        fault = not_whole_days("expire_after", expiration, 15)
+        require(f"{fault}, as the dead-letter queue keeps messages for 14" if fault else None, at=(scope, id))
         super().__init__(
             scope,
             id,
@@ -65,7 +61,7 @@ class ExchangeBucket(aws_s3.Bucket):
             lifecycle_rules=[
                 aws_s3.LifecycleRule(
                     id="expire",
-                    expiration=kept,
+                    expiration=expiration,
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
@@ -73,14 +69,15 @@ class ExchangeBucket(aws_s3.Bucket):
             server_access_logs_prefix="async/" if access_logs_bucket else None,
             removal_policy=removal_policy,
         )
-        passing = (
-            "objects here are written once and expire: versions and copies of them would only outlive them"
+        acknowledge_packs(
+            self,
+            "objects are written once and expire; versions and replicas would outlive them",
+            "S3BucketVersioningEnabled",
+            "S3BucketReplicationEnabled",
         )
-        acknowledge_packs(self, passing, "S3BucketVersioningEnabled", "S3BucketReplicationEnabled")
-        acknowledge_checkov(self, "CKV_AWS_21", passing)
         if access_logs_bucket is None:
-            unlogged = (
-                "what is here passes through; give access_logs_bucket where its readers are to be logged"
+            acknowledge_packs(
+                self,
+                "objects are temporary; access_logs_bucket turns access logs on",
+                "S3BucketLoggingEnabled",
             )
-            acknowledge_packs(self, unlogged, "S3BucketLoggingEnabled")
-            acknowledge_checkov(self, "CKV_AWS_18", unlogged)

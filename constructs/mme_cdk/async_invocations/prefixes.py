@@ -1,9 +1,10 @@
-"""Where in the bucket requests and answers lie."""
+"""Key prefixes of requests and answers."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from itertools import combinations
 
 from aws_cdk import aws_s3
 
@@ -14,13 +15,13 @@ from mme_cdk.storage.model_store import ModelStore
 
 @dataclass(frozen=True, kw_only=True)
 class ExchangePrefixes:
-    """Key prefixes, each of its own and ending in `/`.
+    """Key prefixes, each ending in `/`, that don't overlap.
 
     Attributes:
-        inputs: of requests' bodies.
-        outputs: of answers.
-        failures: of what is put in place of an answer.
-        outcomes: of the objects that settle, once for each inference id, how its request ended.
+        inputs: Request bodies.
+        outputs: Answers.
+        failures: Failures.
+        outcomes: Objects that decide, once per inference id, how its request ended.
     """
 
     inputs: str = "async/input/"
@@ -29,32 +30,30 @@ class ExchangePrefixes:
     outcomes: str = "async/outcome/"
 
     def kind_faults(self) -> list[str | None]:
-        """The faults of those that are no texts."""
+        """Return the faults of prefixes that are not strings."""
         return [expect(f"prefixes.{field.name}", getattr(self, field.name), TEXT) for field in fields(self)]
 
     def faults(self, bucket: aws_s3.IBucket | None, models: ModelStore | None) -> list[str]:
-        """What is wrong with them.
+        """Return what is wrong with the prefixes.
 
         Args:
-            bucket: that they are in; None for one of their own.
-            models: the endpoint's, where they are known.
+            bucket: Their bucket; None for the default bucket.
+            models: The endpoint's models, if known.
         """
-        named = {field.name: value for field, value in zip(fields(self), astuple(self), strict=True)}
-        given = {name: value for name, value in named.items() if known(value)}
-        faults = [fault for name, value in given.items() if (fault := _form_fault(name, value))]
-        texts = list(given.items())
-        for index, (name, value) in enumerate(texts):
-            faults += [
-                f"prefixes.{name} {value} and prefixes.{other} {theirs} overlap: give each its own folder"
-                for other, theirs in texts[index + 1 :]
-                if _overlap(value, theirs)
-            ]
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: prefix for name, prefix in given.items() if known(prefix)}
+        faults = [fault for name, prefix in given.items() if (fault := _form_fault(name, prefix))]
+        faults += [
+            f"prefixes.{name} {prefix} and prefixes.{other} {theirs} overlap: use separate folders"
+            for (name, prefix), (other, theirs) in combinations(given.items(), 2)
+            if _overlap(prefix, theirs)
+        ]
         if bucket is not None and models is not None and bucket.bucket_name == models.bucket.bucket_name:
             faults += [
-                f"prefixes.{name} {value} overlaps the models' prefix {models.prefix}: what is written there "
-                "could be invoked as a model; use a folder beside it, such as async/"
-                for name, value in given.items()
-                if known(models.prefix) and _overlap(value, models.prefix)
+                f"prefixes.{name} {prefix} overlaps the models' prefix {models.prefix}; answers could be "
+                "invoked as models: use a separate folder, such as async/"
+                for name, prefix in given.items()
+                if known(models.prefix) and _overlap(prefix, models.prefix)
             ]
         return faults
 
@@ -70,14 +69,13 @@ def _overlap(one: str, other: str) -> bool:
 
 def _form_fault(name: str, prefix: str) -> str | None:
     if prefix in {"", "/"}:
-        return f"prefixes.{name} is empty: use async/{name}/, say"
+        return f"prefixes.{name} is empty: use async/{name}/, for example"
     if not prefix.endswith("/"):
         return f"prefixes.{name} {prefix} has no trailing slash: use {prefix}/"
     if prefix.startswith("/") or "//" in prefix:
-        return f"prefixes.{name} {prefix} holds an empty folder name: use single slashes, none first"
+        return f"prefixes.{name} {prefix} has an empty folder name: use single slashes, none first"
     if re.search(r"[*?${}]", prefix):
         return (
-            f"prefixes.{name} {prefix} holds characters that IAM would take as a pattern: "
-            "use letters, digits and -_./"
+            f"prefixes.{name} {prefix} has characters that are patterns in IAM: use letters, digits and -_./"
         )
     return None

@@ -136,12 +136,12 @@ def test_who_redrives_reads_no_objects(stack: Stack, endpoint: EndpointBase, syn
     [
         ({"outputs": "models/async/"}, "prefixes.outputs models/async/ overlaps the models' prefix models/"),
         ({"failures": "models/"}, "prefixes.failures models/ overlaps the models' prefix models/"),
-        ({"outcomes": "models/o/"}, "could be invoked as a model; use a folder beside it"),
-        ({"outputs": "async/input/o/"}, "overlap: give each its own folder"),
+        ({"outcomes": "models/o/"}, "answers could be invoked as models: use a separate folder"),
+        ({"outputs": "async/input/o/"}, "overlap: use separate folders"),
         ({"outputs": "async/out"}, "has no trailing slash: use async/out/"),
         ({"outputs": ""}, "prefixes.outputs is empty"),
         ({"outputs": "/x/"}, "use single slashes, none first"),
-        ({"outputs": "a*/"}, "IAM would take as a pattern"),
+        ({"outputs": "a*/"}, "are patterns in IAM"),
     ],
 )
 def test_prefixes_that_cannot_be(stack: Stack, prefixes: dict[str, str], fault: str) -> None:
@@ -267,7 +267,7 @@ def test_exchange_buckets_that_cannot_be(stack: Stack, props: dict[str, Any], fa
 
 def test_settings_of_a_bucket_that_is_not_made_here(stack: Stack, endpoint: EndpointBase) -> None:
     bucket = aws_s3.Bucket.from_bucket_name(stack, "Mine", "mine")
-    with pytest.raises(PropsError, match="are of the default bucket: set them up in yours"):
+    with pytest.raises(PropsError, match="apply to the default bucket: set them on your bucket"):
         AsyncInvocations(
             stack, "Async", endpoint=endpoint, bucket=bucket, objects_expire_after=Duration.days(20)
         )
@@ -275,7 +275,7 @@ def test_settings_of_a_bucket_that_is_not_made_here(stack: Stack, endpoint: Endp
 
 def test_objects_outlive_dead_letters(stack: Stack) -> None:
     with pytest.raises(
-        PropsError, match="expire_after is 14 days; it must be whole days, at least 15, as dead"
+        PropsError, match="expire_after is 14 days; it must be whole days, at least 15, as the dead"
     ):
         ExchangeBucket(
             stack, "Bucket", encryption_key=aws_kms.Key(stack, "Key"), expire_after=Duration.days(14)

@@ -61,9 +61,9 @@ def test_an_answer_is_put_where_sagemaker_would_and_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("no json", "the message is no JSON"),
+        ("no json", "the message is not JSON"),
         ("[" * 100_000, "the message is nested too deeply"),
-        ("[1]", "the message is no JSON object"),
+        ("[1]", "the message is not a JSON object"),
         ('{"TargetModel": "a"}', "the message has no InferenceId"),
         ('{"InferenceId": 3}', "the message has no InferenceId"),
         (json.dumps({"InferenceId": "x" * 65}), "the message has no InferenceId"),
@@ -91,11 +91,11 @@ def test_poison_is_a_dead_letter_with_its_reason_and_leaves_the_queue(
         ({"InputLocation": "s3://exchange/models/x"}, "is not under s3://exchange/async/input/"),
         ({"InputLocation": "s3://exchange/async/input/"}, "is not under s3://exchange/async/input/"),
         ({"InputLocation": "s3://exchange/async/input/never"}, "never does not exist"),
-        ({"EndpointName": "other"}, "EndpointName is other, and this queue is that of ep"),
+        ({"EndpointName": "other"}, "EndpointName is other, but this queue belongs to ep"),
         ({"InvocationTimeoutSeconds": 900}, "InvocationTimeoutSeconds is 900; it must be from 1 to 60"),
         ({"RequestTTLSeconds": 1}, "RequestTTLSeconds is 1; it must be from 60 to 21600"),
         ({"RequestTTLSeconds": True}, "RequestTTLSeconds is True"),
-        ({"Accept": 3}, "Accept is no text"),
+        ({"Accept": 3}, "Accept is not a string"),
         ({"S3OutputPathExtension": "x"}, "S3OutputPathExtension is not supported"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_request_that_cannot_be_is_a_failure_with_one_clear_reason(
 def test_a_request_too_old_is_a_failure(world: World) -> None:
     assert world.handle(world.message(RequestTTLSeconds=60, age=90))
     (told,) = world.told()
-    assert told["failureReason"].startswith("ClientError: the request expired: it is 90 s old")
+    assert told["failureReason"].startswith("ClientError: the request expired; it is 90 s old")
 
 
 def test_an_input_too_large_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_a_message_that_ends_the_consumer_each_time_is_a_dead_letter_unread(worl
     assert world.handle(world.message(receives=4))
     assert not world.runtime.calls
     assert world.letters()[0]["Reason"] == (
-        "InternalServerError: the consumer ended 3 times before it had an outcome"
+        "InternalServerError: the consumer died 3 times before it had an outcome"
     )
 
 
@@ -256,7 +256,7 @@ def test_another_request_under_a_used_id_is_its_own_failure(world: World) -> Non
     assert objects.pop(OUTPUT) == b"echo hello"
     ((key, body),) = objects.items()
     assert key.startswith("async/failure/id-1-duplicate-")
-    assert b"is that of another request" in body
+    assert b"belongs to another request" in body
     assert [one["invocationStatus"] for one in world.told()] == ["Completed", "Failed"]
     assert len(world.runtime.calls) == 1
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mme_cdk.async_invocations.handler import index, outcomes
 from mme_cdk.async_invocations.handler.environment import Environment
-from mme_cdk.async_invocations.handler.faults import PoisonError
+from mme_cdk.async_invocations.handler.errors import PoisonMessageError
 from mme_cdk.async_invocations.handler.request import parse
 from tests.mme_cdk.async_invocations.conftest import World
 
@@ -49,7 +49,7 @@ def test_a_batch_reports_what_is_to_stay(world: World, monkeypatch: pytest.Monke
 def test_any_text_is_a_request_or_poison(body: str) -> None:
     try:
         found = parse(body)
-    except PoisonError:
+    except PoisonMessageError:
         return
     assert 0 < len(found.inference_id) <= 64
 
@@ -68,7 +68,7 @@ def test_the_digest_tells_requests_apart_and_not_spellings(fields: dict[str, Any
 
 @given(st.text(max_size=5000))
 def test_a_reason_fits_metadata_and_comes_back(reason: str) -> None:
-    kept = outcomes._ascii(reason)
+    kept = outcomes._to_ascii(reason)
     assert kept.isascii()
     assert kept.isprintable()
     assert len(kept) <= 700
@@ -78,7 +78,14 @@ def test_a_reason_fits_metadata_and_comes_back(reason: str) -> None:
 
 
 def test_all_metadata_fits_what_s3_takes() -> None:
-    longest = outcomes.Outcome("DeadLettered", "d" * 64, "m" * 36, "t", b"", "é" * 9000, "é" * 1024)
+    longest = outcomes.Outcome(
+        status="DeadLettered",
+        digest="d" * 64,
+        message_id="m" * 36,
+        body=b"",
+        reason="é" * 9000,
+        custom_attributes="é" * 1024,
+    )
     assert sum(len(name) + len(value) for name, value in longest.metadata().items()) <= 2048
 
 

@@ -1,4 +1,4 @@
-"""The consumer of asynchronous requests: what runs in the Lambda function, and in the local runtime.
+"""The consumer of asynchronous requests, which runs in the Lambda function and in the local runtime.
 
-It needs the standard library and the Lambda runtime's own boto3, nothing else; it is packaged as it stands.
+It is packaged as it is, so it imports nothing but the standard library and the Lambda runtime's own boto3.
 """

@@ -1,22 +1,22 @@
-"""One message from the queue to its end."""
+"""Processes messages of the queue."""
 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from .backoff import Backoff
 from .environment import Environment
-from .faults import ElsewhereError, PoisonError, RefusedError, RetryError
+from .errors import PoisonMessageError, RequestError, RetryableError
 from .invocation import Invoker
+from .message import Message
 from .notifications import Notifier
-from .outcomes import COMPLETED, DEAD, FAILED, LostRaceError, Outcome, OutcomeStore
+from .outcomes import COMPLETED, DEAD, FAILED, Outcome, OutcomeStore
 from .request import Request, parse
 
 log = logging.getLogger(__name__)
@@ -24,23 +24,12 @@ log = logging.getLogger(__name__)
 PAYLOAD_MAX_BYTES: Final = 25 * 1000 * 1000
 """Largest real-time request body. Source: SageMaker AI FAQ, real-time inference, 25 MB."""
 
-_FIRST_PAUSE_SECONDS: Final = 5
-_LONGEST_PAUSE_SECONDS: Final = 300
-_NO_ACCESS: Final = frozenset({"AccessDenied", "403"})
+_BACKOFF: Final = Backoff(first_seconds=5, longest_seconds=300)
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 
 
 class Consumer:
-    """Handles messages, from many threads at once.
-
-    Args:
-        environment: the function's surroundings.
-        s3: a boto3 client.
-        sqs: a boto3 client.
-        sns: a boto3 client.
-        invoker: calls the models.
-        now: seconds since 1970.
-    """
+    """Processes messages, in several threads at once."""
 
     def __init__(
         self,
@@ -52,6 +41,16 @@ class Consumer:
         invoker: Invoker,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """Store the clients.
+
+        Args:
+            environment: The function's environment.
+            s3: A boto3 client.
+            sqs: A boto3 client.
+            sns: A boto3 client.
+            invoker: Invokes the models.
+            now: Returns the time in seconds since 1970.
+        """
         self._environment = environment
         self._s3 = s3
         self._sqs = sqs
@@ -61,187 +60,150 @@ class Consumer:
         self._now = now
 
     def handle(self, record: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
-        """Bring one message to its end, and say whether it may leave the queue.
+        """Process one message and return whether it may leave the queue.
 
         Args:
-            record: as Lambda gives it: `messageId`, `receiptHandle`, `body`, `attributes`.
-            seconds_left: how long the function may still run.
+            record: Record of Lambda's SQS event.
+            seconds_left: How long the function may still run.
         """
+        message = Message.of_record(record)
         try:
-            request = parse(record["body"])
-        except PoisonError as error:
-            self._send_letter(record, str(error), inference_id="")
+            request = parse(message.body)
+        except PoisonMessageError as error:
+            self._send_to_dead_letter_queue(message, str(error), inference_id="")
             return True
         try:
-            self._bring_to_an_end(record, request, seconds_left)
-        except RetryError as error:
-            log.info("%s is tried again: %s", request.inference_id, error.reason)
-            self._hand_back(record)
+            return self._process(message, request, seconds_left)
+        except RetryableError as error:
+            log.info("%s is retried: %s", request.inference_id, error.reason)
+            self._return_to_queue(message)
             return False
-        except ElsewhereError:
-            return False
+
+    def _process(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> bool:
+        """Run a request unless it has ended; return whether its message may leave the queue."""
+        previous = self._outcomes.find(request)
+        if previous and not _is_redriven(message, request, previous):
+            self._publish(message, request, previous)
+            return True
+        outcome = self._run(message, request, seconds_left)
+        if not self._outcomes.settle(request, outcome, previous):
+            # Another consumer was first: finish what it may have left undone.
+            other = self._outcomes.find(request)
+            if other is None:
+                raise RetryableError("InternalServerError: the outcome changed while it was read")
+            if other.digest == request.digest and other.status == DEAD:
+                return False  # that consumer deletes the message
+            outcome = other
+        self._publish(message, request, outcome)
         return True
 
-    def _bring_to_an_end(
-        self, record: Mapping[str, Any], request: Request, seconds_left: Callable[[], float]
-    ) -> None:
-        dead = self._outcomes.find(request)
-        if dead and self._is_settled(record, request, dead):
-            return
-        receives = int(record["attributes"]["ApproximateReceiveCount"])
-        if receives > self._environment.max_attempts:
-            ended = f"the consumer ended {receives - 1} times before it had an outcome"
-            self._park(record, request, f"InternalServerError: {ended}", dead)
-            return
-        last = receives == self._environment.max_attempts
+    def _run(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
+        """Invoke the model and return how the request ends.
+
+        Raises:
+            RetryableError: It has attempts left.
+        """
+        max_attempts = self._environment.max_attempts
         try:
-            self._settle(record, request, self._attempt(record, request, seconds_left), dead)
-        except RefusedError as error:
-            self._settle(record, request, self._failure(record, request, error.reason, error.body), dead)
-        except RetryError as error:
-            if not last:
+            if message.receives > max_attempts:
+                died = f"the consumer died {message.receives - 1} times before it had an outcome"
+                raise RetryableError(f"InternalServerError: {died}")
+            return self._invoke(message, request, seconds_left)
+        except RetryableError as error:
+            if message.receives < max_attempts:
                 raise
-            if error.ends_as_failure:
-                failure = self._failure(record, request, error.reason, error.body)
-                self._settle(record, request, failure, dead)
-            else:
-                self._park(record, request, error.reason, dead)
+            status = FAILED if error.model_failed else DEAD
+            return _failure(message, request, error, status)
+        except RequestError as error:
+            return _failure(message, request, error, FAILED)
 
-    def _is_settled(self, record: Mapping[str, Any], request: Request, found: Outcome) -> bool:
-        """Whether nothing is left to do but to tell; False for a dead letter that is to be tried again."""
-        if found.digest != request.digest:
-            self._tell_duplicate(record, request)
-        elif found.status != DEAD:
-            self._tell(record, request, found)
-        elif found.message_id == record["messageId"]:
-            self._send_letter(record, found.reason, request.inference_id)
-        else:
-            return False  # sent anew, from the dead-letter queue or by its sender
-        return True
-
-    def _attempt(
-        self, record: Mapping[str, Any], request: Request, seconds_left: Callable[[], float]
-    ) -> Outcome:
-        here = self._environment
-        key = request.check(here.endpoint_name, here.inputs)
-        age = self._now() - _sent(record).timestamp()
+    def _invoke(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
+        environment = self._environment
+        key = request.check(environment.endpoint_name, environment.inputs)
+        age = self._now() - message.sent.timestamp()
         if age > request.ttl_seconds:
-            raise RefusedError(
-                f"ClientError: the request expired: it is {age:.0f} s old, and RequestTTLSeconds is "
+            raise RequestError(
+                f"ClientError: the request expired; it is {age:.0f} s old, and RequestTTLSeconds is "
                 f"{request.ttl_seconds}"
             )
-        answer = self._invoker.invoke(request, self._input(key), seconds_left)
+        answer = self._invoker.invoke(request, self._read_input(key), seconds_left)
         return Outcome(
-            COMPLETED,
-            request.digest,
-            record["messageId"],
-            answer.content_type,
-            answer.body,
+            status=COMPLETED,
+            digest=request.digest,
+            message_id=message.id,
+            content_type=answer.content_type,
+            body=answer.body,
             custom_attributes=answer.custom_attributes,
         )
 
-    def _input(self, key: str) -> bytes:
+    def _read_input(self, key: str) -> bytes:
         place = self._environment.inputs
         try:
             found = self._s3.get_object(Bucket=place.bucket, Key=key)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _MISSING:
-                raise RefusedError(f"ClientError: the input {place.url(key)} does not exist") from error
-            if code in _NO_ACCESS:
-                raise RetryError(f"InternalServerError: the input {place.url(key)} can't be read") from error
-            raise RetryError(f"InternalServerError: reading {place.url(key)}: {code}") from error
+                raise RequestError(f"ClientError: the input {place.url(key)} does not exist") from error
+            raise RetryableError(f"InternalServerError: reading {place.url(key)}: {code}") from error
         size = int(found["ContentLength"])
         if size > PAYLOAD_MAX_BYTES:
             found["Body"].close()
-            raise RefusedError(
-                f"ClientError: the input has {size / 1e6:.1f} MB, and a multi-model endpoint takes "
+            raise RequestError(
+                f"ClientError: the input has {size / 1e6:.1f} MB; a multi-model endpoint takes at most "
                 f"{PAYLOAD_MAX_BYTES / 1e6:.0f} MB"
             )
         body: bytes = found["Body"].read()
         return body
 
-    def _failure(self, record: Mapping[str, Any], request: Request, reason: str, body: bytes) -> Outcome:
-        return Outcome(FAILED, request.digest, record["messageId"], "text/plain", body, reason)
-
-    def _settle(
-        self, record: Mapping[str, Any], request: Request, outcome: Outcome, dead: Outcome | None
-    ) -> None:
-        try:
-            self._outcomes.settle(request, outcome, dead)
-        except LostRaceError:
-            self._yield_to_the_other(record, request)
-            return
-        self._tell(record, request, outcome)
-
-    def _park(self, record: Mapping[str, Any], request: Request, reason: str, dead: Outcome | None) -> None:
-        """Make it a dead letter: first settled, so that a late answer to it can't be a second outcome."""
-        letter = Outcome(DEAD, request.digest, record["messageId"], "text/plain", reason.encode(), reason)
-        try:
-            self._outcomes.settle(request, letter, dead)
-        except LostRaceError:
-            self._yield_to_the_other(record, request)
-            return
-        self._send_letter(record, reason, request.inference_id)
-        told = replace(letter, reason=f"{reason} (the request is in the dead-letter queue)")
-        self._notifier.tell(request, told, "", _sent(record))
-
-    def _yield_to_the_other(self, record: Mapping[str, Any], request: Request) -> None:
-        """Another consumer settled it meanwhile: finish what that one may have left.
-
-        Raises:
-            ElsewhereError: it made a dead letter of it; the message is that one's to delete.
-        """
-        found = self._outcomes.find(request)
-        if found is None:
-            raise RetryError("InternalServerError: the outcome changed while it was read")
-        if found.digest != request.digest:
-            self._tell_duplicate(record, request)
-        elif found.status == DEAD:
-            raise ElsewhereError
+    def _publish(self, message: Message, request: Request, outcome: Outcome) -> None:
+        """Write and announce a stored outcome; repeating it is harmless."""
+        if outcome.digest != request.digest:
+            reason = (
+                f"ClientError: inference id {request.inference_id} belongs to another request, whose outcome "
+                "stands; this request was not run"
+            )
+            outcome = _failure(message, request, RequestError(reason), FAILED)
+            location = self._outcomes.publish(request, outcome, f"-duplicate-{request.digest[:16]}")
+        elif outcome.status == DEAD:
+            self._send_to_dead_letter_queue(message, outcome.reason, request.inference_id)
+            outcome = replace(outcome, reason=f"{outcome.reason} (the request is in the dead-letter queue)")
+            location = ""
         else:
-            self._tell(record, request, found)
-
-    def _tell(self, record: Mapping[str, Any], request: Request, outcome: Outcome) -> None:
-        location = self._outcomes.publish(request, outcome)
-        self._notifier.tell(request, outcome, location, _sent(record))
+            location = self._outcomes.publish(request, outcome)
+        self._notifier.notify(request, outcome, location, message.sent)
         log.info("%s %s: %s", request.inference_id, outcome.status, outcome.reason or location)
 
-    def _tell_duplicate(self, record: Mapping[str, Any], request: Request) -> None:
-        reason = (
-            f"ClientError: inference id {request.inference_id} is that of another request: "
-            "its outcome stands, and this request was not run"
-        )
-        location = self._outcomes.publish_duplicate(request, reason)
-        failure = Outcome(FAILED, request.digest, record["messageId"], "text/plain", None, reason)
-        self._notifier.tell(request, failure, location, _sent(record))
-        log.info("%s is a duplicate", request.inference_id)
-
-    def _send_letter(self, record: Mapping[str, Any], reason: str, inference_id: str) -> None:
-        told = {"Reason": reason[:1000], "InferenceId": inference_id, "MessageId": record["messageId"]}
+    def _send_to_dead_letter_queue(self, message: Message, reason: str, inference_id: str) -> None:
+        attributes = {"Reason": reason[:1000], "InferenceId": inference_id, "MessageId": message.id}
         self._sqs.send_message(
             QueueUrl=self._environment.dead_letter_queue_url,
-            MessageBody=record["body"],
+            MessageBody=message.body,
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+                if value
             },
         )
-        log.warning("message %s is a dead letter: %s", record["messageId"], reason)
+        log.warning("message %s is in the dead-letter queue: %s", message.id, reason)
 
-    def _hand_back(self, record: Mapping[str, Any]) -> None:
-        """Let it be seen again after a pause that grows, not only when its visibility timeout is over."""
-        receives = int(record["attributes"]["ApproximateReceiveCount"])
-        pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (receives - 1))
+    def _return_to_queue(self, message: Message) -> None:
+        """Make the message visible after a delay with backoff, not only after its visibility timeout."""
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._environment.queue_url,
-                ReceiptHandle=record["receiptHandle"],
-                VisibilityTimeout=round(random.uniform(pause / 2, pause)),  # noqa: S311 - spreads retries
+                ReceiptHandle=message.receipt_handle,
+                VisibilityTimeout=round(_BACKOFF.delay(message.receives)),
             )
         except ClientError as error:
-            log.info("message %s keeps its time: %s", record["messageId"], error)
+            log.info("message %s stays invisible for its whole timeout: %s", message.id, error)
 
 
-def _sent(record: Mapping[str, Any]) -> datetime:
-    """When it was put into the queue; SQS's own clock, in milliseconds."""
-    return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+def _is_redriven(message: Message, request: Request, previous: Outcome) -> bool:
+    """Return whether this is a dead letter that was sent again, as a new message."""
+    return previous.status == DEAD and previous.digest == request.digest and previous.message_id != message.id
+
+
+def _failure(message: Message, request: Request, error: RequestError, status: str) -> Outcome:
+    return Outcome(
+        status=status, digest=request.digest, message_id=message.id, body=error.body, reason=error.reason
+    )

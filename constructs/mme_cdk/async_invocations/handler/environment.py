@@ -1,4 +1,4 @@
-"""What the construct tells its function, by environment variables."""
+"""The function's environment variables."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Location:
-    """A bucket and a key prefix in it, which is empty or ends in `/`."""
+    """A bucket and a key prefix, which is empty or ends in `/`."""
 
     bucket: str
     prefix: str
 
     @classmethod
     def parse(cls, url: str) -> Location:
-        """From `s3://bucket/prefix/`."""
+        """Parse `s3://bucket/prefix/`."""
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         return cls(bucket, prefix)
 
     def url(self, key: str = "") -> str:
-        """`s3://bucket/key`; without a key, that of the prefix itself."""
+        """Return `s3://bucket/key`; without a key, the URL of the prefix."""
         return f"s3://{self.bucket}/{key or self.prefix}"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's surroundings.
+    """What `AsyncInvocations` configures.
 
     Attributes:
-        endpoint_name: what is invoked.
-        queue_url: where messages come from.
-        dead_letter_queue_url: where those go that can't be handled.
-        success_topic_arn: told of answers.
-        error_topic_arn: told of failures.
-        inputs: where requests' bodies may lie.
-        outputs: where answers are put.
-        failures: where failures are put.
-        outcomes: where it is settled, once for each inference id, how its request ended.
-        max_attempts: how often a request is tried.
-        load_seconds: how long one attempt waits for a model that is loading.
-        region: the AWS region, for notifications.
+        endpoint_name: Endpoint to invoke.
+        queue_url: Queue of the requests.
+        dead_letter_queue_url: Queue of the messages that can't be processed.
+        success_topic_arn: Topic of completed requests.
+        error_topic_arn: Topic of failed requests.
+        inputs: Location of request bodies.
+        outputs: Location of answers.
+        failures: Location of failures.
+        outcomes: Location of the objects that decide, once per inference id, how its request ended.
+        max_attempts: Attempts per request.
+        load_seconds: How long one attempt waits for a model that is loading.
+        region: AWS region, for notifications.
     """
 
     endpoint_name: str
@@ -59,7 +59,11 @@ class Environment:
 
     @classmethod
     def load(cls, variables: Mapping[str, str] | None = None) -> Environment:
-        """From the variables that `AsyncInvocations` sets; KeyError names one that is missing."""
+        """Read the environment variables.
+
+        Raises:
+            KeyError: A variable is missing.
+        """
         given = os.environ if variables is None else variables
         return cls(
             endpoint_name=given["MME_ENDPOINT_NAME"],

@@ -1,4 +1,4 @@
-"""The function's entry point: `handler(event, context)`."""
+"""The function's entry point."""
 
 from __future__ import annotations
 
@@ -21,33 +21,43 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
-    """Handle a batch of messages at once.
+    """Process the messages of a batch concurrently.
+
+    Args:
+        event: Lambda's SQS event.
+        context: Lambda's context.
 
     Returns:
-        the messages that are to stay in the queue, as Lambda wants partial failures reported.
+        The messages that stay in the queue, as Lambda expects partial failures.
     """
     records = event["Records"]
-    here = consumer()  # made once: boto3 makes no clients in several threads at once
+    shared = consumer()  # before the threads start: boto3 can't create clients in several at once
 
     def seconds_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
-    def kept(record: Mapping[str, Any]) -> bool:
+    def handled(record: Mapping[str, Any]) -> bool:
         try:
-            return not here.handle(record, seconds_left)
+            return shared.handle(record, seconds_left)
         except Exception:
-            # One message's trouble must not be another's; this one is seen again after its time.
+            # The other messages go on; this one becomes visible again after its timeout.
             log.exception("message %s", record.get("messageId"))
-            return True
+            return False
 
     with ThreadPoolExecutor(len(records)) as threads:
-        staying = [record for record, stays in zip(records, threads.map(kept, records), strict=True) if stays]
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in staying]}
+        results = [*threads.map(handled, records)]
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["messageId"]}
+            for record, done in zip(records, results, strict=True)
+            if not done
+        ]
+    }
 
 
 @cache
 def consumer() -> Consumer:
-    """The consumer of this process: its clients keep their connections."""
+    """Return the consumer of this process, whose clients keep their connections."""
     environment = Environment.load()
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, max_pool_connections=20

@@ -1,8 +1,7 @@
-"""One call of the model: what its errors mean, and the wait for one that is still loading."""
+"""One invocation of a model, with retries while the model loads or the endpoint is busy."""
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 import time
@@ -15,17 +14,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from .faults import RefusedError, RetryError
+from .backoff import Backoff
+from .errors import RequestError, RetryableError
 from .request import Request
 
 READ_TIMEOUT_SECONDS: Final = 70
 """Above the 60 s within which SageMaker answers. Source: SageMaker API reference, InvokeEndpoint."""
 
-_making: Final = threading.Lock()
-_FIRST_WAIT_SECONDS: Final = 0.5
-_LONGEST_WAIT_SECONDS: Final = 15.0
-# It may do better in a moment, so it is waited for here: going back into the queue would cost an attempt.
-_SOON: Final = frozenset(
+_BACKOFF: Final = Backoff(first_seconds=0.5, longest_seconds=15)
+_WRITE_SECONDS: Final = 5  # left for the outcome after the last call
+_create_client_lock: Final = threading.Lock()
+# Retried here: a return to the queue would cost an attempt.
+_RETRIED_HERE: Final = frozenset(
     {
         "ModelNotReadyException",
         "RequestLimitExceeded",
@@ -37,46 +37,36 @@ _SOON: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-_LATER: Final = _SOON | frozenset(
+_RETRIED_LATER: Final = frozenset(
     {
         "InternalDependencyException",
         "InternalFailure",
-        # Rights may be on their way: IAM is eventually consistent. Otherwise someone has to give them.
+        # IAM is eventually consistent, or a person has to grant the permission.
         "AccessDenied",
         "AccessDeniedException",
         "ExpiredTokenException",
         "UnrecognizedClientException",
     }
 )
-# A `ValidationError` tells nothing but by its words: the endpoint may be about to be made anew.
+# Only its message tells which `ValidationError` it is: the endpoint may be about to be recreated.
 _NO_ENDPOINT: Final = re.compile(
     r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
 )
-# The container gave no answer, or says itself that the next may be better; 507 is want of memory, upon which
-# SageMaker unloads other models.
-_CONTAINER_LATER: Final = frozenset({0, 502, 503, 504, 507})
+# No answer, or a gateway's answer. 507: out of memory; SageMaker then unloads other models.
+_CONTAINER_RETRIED: Final = frozenset({0, 502, 503, 504, 507})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said."""
+    """The model's answer."""
 
     body: bytes
     content_type: str
     custom_attributes: str
-    variant: str
 
 
 class Invoker:
-    """Calls the models of one endpoint.
-
-    Args:
-        endpoint_name: the endpoint.
-        load_seconds: how long to wait for a model that is loading.
-        client: gives a `sagemaker-runtime` client that waits that many seconds for an answer.
-        clock: seconds that only go up.
-        sleep: waits that many seconds.
-    """
+    """Invokes the models of one endpoint."""
 
     def __init__(
         self,
@@ -87,6 +77,15 @@ class Invoker:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Store the endpoint.
+
+        Args:
+            endpoint_name: Endpoint to invoke.
+            load_seconds: How long to wait for a model that is loading.
+            client: Returns a `sagemaker-runtime` client with this read timeout in seconds.
+            clock: Monotonic clock, in seconds.
+            sleep: Sleeps this many seconds.
+        """
         self._endpoint_name = endpoint_name
         self._load_seconds = load_seconds
         self._client = client or runtime_client
@@ -94,11 +93,16 @@ class Invoker:
         self._sleep = sleep
 
     def invoke(self, request: Request, body: bytes, seconds_left: Callable[[], float]) -> Answer:
-        """The model's answer; a model that is loading, and an endpoint that is busy, is waited for.
+        """Return the model's answer; retry while the model loads or the endpoint is busy.
+
+        Args:
+            request: A valid request.
+            body: Content of its input.
+            seconds_left: How long the function may still run.
 
         Raises:
-            RefusedError: the request can't succeed.
-            RetryError: it may, later.
+            RequestError: The request can't succeed.
+            RetryableError: It may succeed later.
         """
         arguments: dict[str, Any] = {
             "EndpointName": self._endpoint_name,
@@ -106,78 +110,79 @@ class Invoker:
             "InferenceId": request.inference_id,
             "Body": body,
         }
-        for name in ("ContentType", "Accept", "CustomAttributes"):
-            if request.text(name):
-                arguments[name] = request.text(name)
+        optional = ("ContentType", "Accept", "CustomAttributes")
+        arguments |= {name: request.text(name) for name in optional if request.text(name)}
         timeout = request.timeout_seconds or READ_TIMEOUT_SECONDS
         client = self._client(timeout)
-        began = self._clock()
-        wait = _FIRST_WAIT_SECONDS
+        started = self._clock()
+        attempt = 0
         while True:
+            attempt += 1
             try:
                 answer = client.invoke_endpoint(**arguments)
                 return Answer(
-                    answer["Body"].read(),
-                    answer.get("ContentType", ""),
-                    answer.get("CustomAttributes", ""),
-                    answer.get("InvokedProductionVariant", ""),
+                    answer["Body"].read(), answer.get("ContentType", ""), answer.get("CustomAttributes", "")
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _SOON:
-                    raise verdict(error) from error
+                if error.response["Error"]["Code"] not in _RETRIED_HERE:
+                    raise classify(error) from error
                 last = error
             except ReadTimeoutError as error:
-                told = f"no answer within {timeout} s"
+                reason = f"no answer within {timeout} s"
                 if request.timeout_seconds:
-                    raise RefusedError(f"ClientError: {told}, which is InvocationTimeoutSeconds") from error
-                raise RetryError(f"InternalServerError: {told}", ends_as_failure=True) from error
+                    raise RequestError(f"ClientError: {reason}, which is InvocationTimeoutSeconds") from error
+                raise RetryableError(f"InternalServerError: {reason}", model_failed=True) from error
             except BotoCoreError as error:
-                raise RetryError(f"InternalServerError: the endpoint can't be reached: {error}") from error
-            waited = self._clock() - began
-            pause = random.uniform(wait / 2, wait)  # noqa: S311 - spreads consumers, hides nothing
-            # The next call may take its whole time, and the outcome is to be written after it.
-            if waited + pause > self._load_seconds or seconds_left() < pause + timeout + 5:
-                raise _gave_up(last, arguments["TargetModel"], waited) from last
-            self._sleep(pause)
-            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+                raise RetryableError(f"InternalServerError: the endpoint is unreachable: {error}") from error
+            waited = self._clock() - started
+            delay = _BACKOFF.delay(attempt)
+            too_late = seconds_left() < delay + timeout + _WRITE_SECONDS
+            if too_late or waited + delay > self._load_seconds:
+                raise _gave_up(last, request, waited) from last
+            self._sleep(delay)
 
 
-def _gave_up(error: ClientError, model: str, waited: float) -> RetryError:
-    told = error.response["Error"]
-    code, message = told.get("Code", ""), _one_line(told.get("Message", ""))
-    if code == "ModelNotReadyException":
-        return RetryError(f"ModelNotReady: {model} was still loading after {waited:.0f} s")
-    return RetryError(f"InternalServerError: {code} for {waited:.0f} s: {message}")
-
-
-def verdict(error: ClientError) -> RefusedError | RetryError:
-    """What an error of `InvokeEndpoint` means for the request."""
-    told = error.response["Error"]
-    code, message = told.get("Code", ""), told.get("Message", "")
+def classify(error: ClientError) -> RequestError:
+    """Return what an error of `InvokeEndpoint` means for the request: a failure, or a retry later."""
+    code, message = _code_and_message(error)
     if code == "ModelError":
-        # Members beside `Error`, of which botocore's types know nothing.
-        members: dict[str, Any] = dict(error.response)
-        status = int(members.get("OriginalStatusCode") or 0)
-        words = str(members.get("OriginalMessage") or message)
+        # Members that botocore's types don't have.
+        response: dict[str, Any] = dict(error.response)
+        status = int(response.get("OriginalStatusCode") or 0)
+        answer = str(response.get("OriginalMessage") or message)
         side = "server" if status == 0 or status >= 500 else "client"
-        reason = f"ClientError: Received {side} error ({status}) from model: {_one_line(words)}"
-        if status in _CONTAINER_LATER:
-            return RetryError(reason, ends_as_failure=True, body=words.encode())
-        return RefusedError(reason, words.encode())
+        reason = f"ClientError: Received {side} error ({status}) from model: {_one_line(answer)}"
+        if status in _CONTAINER_RETRIED:
+            return RetryableError(reason, answer.encode(), model_failed=True)
+        return RequestError(reason, answer.encode())
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _LATER or status >= 500 or (code == "ValidationError" and _NO_ENDPOINT.search(message)):
-        return RetryError(f"InternalServerError: {code}: {_one_line(message)}")
-    return RefusedError(f"ClientError: {code}: {_one_line(message)}")
+    no_endpoint = code == "ValidationError" and _NO_ENDPOINT.search(message)
+    if code in _RETRIED_LATER or status >= 500 or no_endpoint:
+        return RetryableError(f"InternalServerError: {code}: {_one_line(message)}")
+    return RequestError(f"ClientError: {code}: {_one_line(message)}")
+
+
+def _gave_up(error: ClientError, request: Request, waited: float) -> RetryableError:
+    code, message = _code_and_message(error)
+    if code == "ModelNotReadyException":
+        model = request.text("TargetModel")
+        return RetryableError(f"ModelNotReady: {model} was still loading after {waited:.0f} s")
+    return RetryableError(f"InternalServerError: {code} for {waited:.0f} s: {_one_line(message)}")
+
+
+def _code_and_message(error: ClientError) -> tuple[str, str]:
+    details = error.response["Error"]
+    return details.get("Code", ""), details.get("Message", "")
 
 
 def runtime_client(timeout: int) -> Any:
-    """A `sagemaker-runtime` client that waits `timeout` seconds and leaves trying again to the queue."""
-    with _making:  # clients may be shared by threads, but not made by several at once
-        return _made(timeout)
+    """Return a `sagemaker-runtime` client without retries, with this read timeout in seconds."""
+    with _create_client_lock:  # threads may share clients, but not create them at the same time
+        return _create_client(timeout)
 
 
 @lru_cache(maxsize=64)
-def _made(timeout: int) -> Any:
+def _create_client(timeout: int) -> Any:
     config = Config(
         read_timeout=timeout, connect_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True
     )

@@ -1,4 +1,4 @@
-"""What the topics are told: SageMaker's own message, with the model's name.
+"""Notifications: SageMaker's own message, with the name of the model.
 
 Source: SageMaker AI developer guide, `async-inference-check-predictions`.
 """
@@ -15,66 +15,64 @@ from .request import Request
 
 
 class Notifier:
-    """Publishes to the success topic and to the error topic. As SNS itself: at least once."""
+    """Publishes to the success topic and the error topic, at least once for each request."""
 
     def __init__(self, sns: Any, environment: Environment) -> None:
+        """Store the client.
+
+        Args:
+            sns: A boto3 client.
+            environment: The function's environment.
+        """
         self._sns = sns
         self._environment = environment
 
-    def tell(self, request: Request, outcome: Outcome, location: str, received: datetime) -> None:
-        """Tell how a request ended.
+    def notify(self, request: Request, outcome: Outcome, location: str, received: datetime) -> None:
+        """Publish how a request ended.
 
         Args:
-            request: what was asked.
-            outcome: how it ended.
-            location: url of the object; empty where there is none.
-            received: when it was sent to the queue.
+            request: The request.
+            outcome: How it ended.
+            location: URL of the answer or failure; empty if there is none.
+            received: When the request was sent to the queue.
         """
         completed = outcome.status == COMPLETED
-        message = notification(self._environment, request, outcome, location, received)
-        here = self._environment
-        self._sns.publish(
-            TopicArn=here.success_topic_arn if completed else here.error_topic_arn,
-            Message=json.dumps(message),
-        )
-
-
-def notification(
-    environment: Environment, request: Request, outcome: Outcome, location: str, received: datetime
-) -> dict[str, Any]:
-    """The message about one request."""
-    asked = {
-        "accept": request.text("Accept"),
-        "contentType": request.text("ContentType"),
-        "customAttributes": request.text("CustomAttributes"),
-        "endpointName": environment.endpoint_name,
-        "inputLocation": request.text("InputLocation"),
-        "targetModel": request.text("TargetModel"),
-    }
-    completed = outcome.status == COMPLETED
-    told: dict[str, Any] = {
-        "awsRegion": environment.region,
-        "eventTime": _time(datetime.now(UTC)),
-        "receivedTime": _time(received),
-        "invocationStatus": "Completed" if completed else "Failed",
-    }
-    if not completed:
-        told["failureReason"] = outcome.reason
-    told["requestParameters"] = {name: value for name, value in asked.items() if value}
-    if location:
-        answered = {
-            "contentType": outcome.content_type,
-            "customAttributes": outcome.custom_attributes,
-            "outputLocation": location,
+        message: dict[str, Any] = {
+            "awsRegion": self._environment.region,
+            "eventTime": _timestamp(datetime.now(UTC)),
+            "receivedTime": _timestamp(received),
+            "invocationStatus": "Completed" if completed else "Failed",
         }
-        told["responseParameters"] = {name: value for name, value in answered.items() if value}
-    return told | {
-        "inferenceId": request.inference_id,
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
+        if not completed:
+            message["failureReason"] = outcome.reason
+        message["requestParameters"] = _given(
+            accept=request.text("Accept"),
+            contentType=request.text("ContentType"),
+            customAttributes=request.text("CustomAttributes"),
+            endpointName=self._environment.endpoint_name,
+            inputLocation=request.text("InputLocation"),
+            targetModel=request.text("TargetModel"),
+        )
+        if location:
+            message["responseParameters"] = _given(
+                contentType=outcome.content_type,
+                customAttributes=outcome.custom_attributes,
+                outputLocation=location,
+            )
+        message |= {
+            "inferenceId": request.inference_id,
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "InferenceResult",
+        }
+        environment = self._environment
+        topic = environment.success_topic_arn if completed else environment.error_topic_arn
+        self._sns.publish(TopicArn=topic, Message=json.dumps(message))
 
 
-def _time(moment: datetime) -> str:
+def _given(**values: str) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,14 +1,14 @@
-"""How each request ended: settled once, by the conditional write of one object.
+"""How each request ended, decided once by the conditional write of one object.
 
-The object lies under the outcomes' prefix, keyed by the inference id. Whoever writes it first decides;
-outputs and failures are copies of it, so a consumer that dies in between leaves nothing that the next one
-could not finish, and nothing that could contradict it.
+The object is stored under the outcome prefix, with the inference id as its key. The first consumer to write
+it decides. Outputs and failures are copies of it, so if a consumer dies in between, the next one can finish
+its work and can't contradict it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -25,54 +25,56 @@ _LOST_RACE: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How one request ended.
 
     Attributes:
         status: `Completed`, `Failed` or `DeadLettered`.
-        digest: of the request that it is the outcome of.
-        message_id: of the message that it came from.
-        content_type: of the body.
-        body: the model's answer, or why there is none; None where it was not read.
-        reason: why it failed, in one line; empty where it did not.
-        custom_attributes: what the container said beside its answer.
-        etag: of the object, empty where it is not written yet.
+        digest: Digest of the request.
+        message_id: Id of the message that held it.
+        content_type: Content type of the body.
+        body: The model's answer, or the failure; None if it was not read.
+        reason: Why it failed, in one line; empty if it did not.
+        custom_attributes: Custom attributes of the container's answer.
+        etag: ETag of the stored object; empty before it is stored.
     """
 
     status: str
     digest: str
     message_id: str
-    content_type: str
+    content_type: str = "text/plain"
     body: bytes | None
     reason: str = ""
     custom_attributes: str = ""
     etag: str = ""
 
     def metadata(self) -> dict[str, str]:
-        """The object's user metadata: ASCII, short enough for S3."""
+        """Return the object's user metadata: ASCII, short enough for S3."""
         return {
             "mme-status": self.status,
             "mme-request": self.digest,
             "mme-message": self.message_id,
-            "mme-reason": _ascii(self.reason),
-            "mme-attributes": _ascii(self.custom_attributes),
+            "mme-reason": _to_ascii(self.reason),
+            "mme-attributes": _to_ascii(self.custom_attributes),
         }
 
 
-class LostRaceError(Exception):
-    """Another consumer settled it first."""
-
-
 class OutcomeStore:
-    """The outcomes of one queue, and the objects for clients that are made of them."""
+    """The outcomes of one queue, and the copies of them that clients read."""
 
     def __init__(self, s3: Any, environment: Environment) -> None:
+        """Store the client.
+
+        Args:
+            s3: A boto3 client.
+            environment: The function's environment.
+        """
         self._s3 = s3
         self._environment = environment
 
     def find(self, request: Request) -> Outcome | None:
-        """How it ended, without its body; None where it has not."""
+        """Return how a request ended, without the body; None if it has not ended."""
         place = self._environment.outcomes
         try:
             found = self._s3.head_object(Bucket=place.bucket, Key=f"{place.prefix}{request.slug}")
@@ -80,74 +82,51 @@ class OutcomeStore:
             if error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
-        told = found["Metadata"]
+        metadata = found["Metadata"]
         return Outcome(
-            status=told["mme-status"],
-            digest=told["mme-request"],
-            message_id=told["mme-message"],
+            status=metadata["mme-status"],
+            digest=metadata["mme-request"],
+            message_id=metadata["mme-message"],
             content_type=found.get("ContentType", ""),
             body=None,
-            reason=_text(told["mme-reason"]),
-            custom_attributes=_text(told["mme-attributes"]),
+            reason=_from_ascii(metadata["mme-reason"]),
+            custom_attributes=_from_ascii(metadata["mme-attributes"]),
             etag=found["ETag"],
         )
 
-    def settle(self, request: Request, outcome: Outcome, instead_of: Outcome | None) -> None:
-        """Write how it ended, if nobody else has.
+    def settle(self, request: Request, outcome: Outcome, previous: Outcome | None) -> bool:
+        """Store how a request ended; return False if another consumer was first.
 
         Args:
-            request: whose outcome it is.
-            outcome: with its body.
-            instead_of: the dead letter's that it takes the place of, or None.
-
-        Raises:
-            LostRaceError: another outcome stands.
+            request: The request.
+            outcome: How it ended, with its body.
+            previous: The dead letter's outcome that this one replaces, or None.
         """
         place = self._environment.outcomes
-        condition = {"IfMatch": instead_of.etag} if instead_of else {"IfNoneMatch": "*"}
-        if not self._put(place, f"{place.prefix}{request.slug}", outcome, condition):
-            raise LostRaceError
+        condition = {"IfMatch": previous.etag} if previous else {"IfNoneMatch": "*"}
+        return self._put(place, f"{place.prefix}{request.slug}", outcome, condition)
 
-    def publish(self, request: Request, outcome: Outcome) -> str:
-        """Put the object that clients look for, unless it is there; returns its url."""
-        place, key = self.object_of(request, outcome.status)
+    def publish(self, request: Request, outcome: Outcome, suffix: str = "") -> str:
+        """Write the answer or failure where SageMaker would, unless it exists; return its URL.
+
+        Args:
+            request: The request.
+            outcome: How it ended; its body is read from the stored outcome if it has none.
+            suffix: Added to the inference id in the name of a failure.
+        """
+        if outcome.status == COMPLETED:
+            place, name = self._environment.outputs, f"{request.slug}.out"
+        else:
+            place, name = self._environment.failures, f"{request.slug}{suffix}-error.out"
         if outcome.body is None:
-            outcome = self._with_body(request, outcome)
-        self._put(place, key, outcome, {"IfNoneMatch": "*"})
-        return place.url(key)
-
-    def object_of(self, request: Request, status: str) -> tuple[Location, str]:
-        """Where clients look for the answer, or for the failure: SageMaker's own names."""
-        if status == COMPLETED:
-            place = self._environment.outputs
-            return place, f"{place.prefix}{request.slug}.out"
-        place = self._environment.failures
-        return place, f"{place.prefix}{request.slug}-error.out"
-
-    def publish_duplicate(self, request: Request, reason: str) -> str:
-        """Put the failure of another request under a used inference id, beside the first one's outcome."""
-        place = self._environment.failures
-        key = f"{place.prefix}{request.slug}-duplicate-{request.digest[:16]}-error.out"
-        failure = Outcome(FAILED, request.digest, "", "text/plain", reason.encode(), reason)
-        self._put(place, key, failure, {"IfNoneMatch": "*"})
-        return place.url(key)
-
-    def _with_body(self, request: Request, outcome: Outcome) -> Outcome:
-        place = self._environment.outcomes
-        found = self._s3.get_object(Bucket=place.bucket, Key=f"{place.prefix}{request.slug}")
-        return Outcome(
-            outcome.status,
-            outcome.digest,
-            outcome.message_id,
-            outcome.content_type,
-            found["Body"].read(),
-            outcome.reason,
-            outcome.custom_attributes,
-            outcome.etag,
-        )
+            stored = self._environment.outcomes
+            found = self._s3.get_object(Bucket=stored.bucket, Key=f"{stored.prefix}{request.slug}")
+            outcome = replace(outcome, body=found["Body"].read())
+        self._put(place, f"{place.prefix}{name}", outcome, {"IfNoneMatch": "*"})
+        return place.url(f"{place.prefix}{name}")
 
     def _put(self, place: Location, key: str, outcome: Outcome, condition: dict[str, str]) -> bool:
-        """Whether the condition held."""
+        """Write an object and return whether its condition held."""
         try:
             self._s3.put_object(
                 Bucket=place.bucket,
@@ -164,13 +143,13 @@ class OutcomeStore:
         return True
 
 
-def _ascii(text: str) -> str:
-    """JSON keeps to ASCII and to one line; cut so that it stays JSON."""
+def _to_ascii(text: str) -> str:
+    """Return a string as JSON, which is ASCII and one line; cut before encoding, so that it stays JSON."""
     limit = _REASON_MAX_BYTES
-    while len(told := json.dumps(text[:limit])) > _REASON_MAX_BYTES:
+    while len(encoded := json.dumps(text[:limit])) > _REASON_MAX_BYTES:
         limit = min(limit, len(text)) * 3 // 4
-    return told
+    return encoded
 
 
-def _text(told: str) -> str:
-    return str(json.loads(told))
+def _from_ascii(encoded: str) -> str:
+    return str(json.loads(encoded))

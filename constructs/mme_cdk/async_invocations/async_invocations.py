@@ -1,4 +1,4 @@
-"""Asynchronous requests for a multi-model endpoint."""
+"""The queue in front of a multi-model endpoint."""
 
 from __future__ import annotations
 
@@ -32,37 +32,37 @@ from mme_cdk.async_invocations.packs import acknowledge_packs
 from mme_cdk.async_invocations.prefixes import PREFIXES, ExchangePrefixes
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 
-_SETTLING_SECONDS = 20  # for the objects and the notification after the last call
-_PARKINGS = 3  # receives beyond max_attempts, in which a dead letter gets its reason
-_DEFAULT_TIMEOUT = Duration.seconds(LOAD_TIMEOUT_SECONDS + CLIENT_READ_TIMEOUT_SECONDS + _SETTLING_SECONDS)
+_WRITE_SECONDS = 20  # for the objects and the notification after the invocation
+_DEFAULT_TIMEOUT = Duration.seconds(LOAD_TIMEOUT_SECONDS + CLIENT_READ_TIMEOUT_SECONDS + _WRITE_SECONDS)
+_DEAD_LETTER_RECEIVES = 3  # beyond max_attempts: chances to send a dead letter with its reason
 _MEMORY = kind_of(
     Size,
     noun="a Size",
     way_out=lambda value: f"use Size.mebibytes({value if isinstance(value, int) else 512})",
 )
 _KEYS_REASON = "callers choose the inference ids, which the keys are made of"
-_KMS_REASON = "the actions that S3, SQS and SNS take by KMS's own naming, on one key"
+_KMS_REASON = "KMS names the actions that S3, SQS and SNS need with wildcards; they apply to one key"
 
 
 class AsyncInvocations(Construct):
-    """What `InvokeEndpointAsync` is for other endpoints: SageMaker has none for multi-model ones.
+    """Asynchronous inference for a multi-model endpoint, which `InvokeEndpointAsync` does not support.
 
-    A request's body lies in S3, the request itself in a queue; a Lambda function calls the endpoint, waits
-    for a model that is loading, and puts the answer, or the failure, where SageMaker would: under the
-    inference id, once. Topics are told as SageMaker tells them.
+    The request is a message in a queue, its body an object in S3. A Lambda function invokes the endpoint,
+    waits for a model that is loading, and writes the answer or the failure once, under the inference id,
+    where SageMaker would. It publishes SageMaker's notifications to two topics.
 
-    **Its limits are those of real-time inference**: 25 MB in, and 60 s for an answer. What it adds is the
-    queue: callers need not wait, bursts are evened out, and models that load are no error.
+    **The limits of real-time inference apply**: 25 MB per request and 60 s per answer. In addition, callers
+    don't wait, bursts are spread, and a model that is loading is not an error.
 
     Attributes:
-        queue: where requests are sent.
-        dead_letter_queue: those that could not be handled, each with its reason.
-        bucket: of inputs, outputs and failures.
-        prefixes: where in the bucket.
-        key: encrypts queues, topics, bucket, log and the function's variables.
-        success_topic: told of every answer.
-        error_topic: told of every failure.
-        function: the consumer.
+        queue: Queue of requests.
+        dead_letter_queue: Messages that could not be processed, each with its reason.
+        bucket: Bucket of inputs, outputs and failures.
+        prefixes: Their key prefixes.
+        key: Encrypts queues, topics, bucket, log and the function's variables.
+        success_topic: Notified of each answer.
+        error_topic: Notified of each failure.
+        function: The consumer.
     """
 
     def __init__(
@@ -88,34 +88,33 @@ class AsyncInvocations(Construct):
         """Define queue, consumer, topics and bucket.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            endpoint: what is invoked, defined here or imported.
-            bucket: for inputs and outputs. Default: an `ExchangeBucket` of its own.
-            prefixes: where in the bucket; never inside the models' prefix. Default: `async/input/`,
-                `async/output/`, `async/failure/`, `async/outcome/`.
-            encryption_key: of queues, topics, log and the default bucket. A key of another stack or account
-                must itself let `logs.REGION.amazonaws.com` use it, or the log has AWS's own encryption.
+            scope: Parent construct.
+            id: Construct id.
+            endpoint: Endpoint to invoke, defined here or imported.
+            bucket: Bucket for inputs and outputs. Default: a new `ExchangeBucket`.
+            prefixes: Key prefixes, outside the models' prefix. Default: `async/input/`, `async/output/`,
+                `async/failure/`, `async/outcome/`.
+            encryption_key: Encrypts queues, topics, log and the default bucket. A key of another stack or
+                account must allow `logs.REGION.amazonaws.com`, otherwise AWS's own key encrypts the log.
                 Default: a new key, rotated each year.
-            max_concurrency: functions at once, 2 to 1000. With `batch_size`, the requests under way at once:
-                no more than the endpoint bears beside its other callers. Default: 5.
-            batch_size: messages that one function handles at once, 1 to 10; all their bodies are in its
+            max_concurrency: Concurrent functions, 2 to 1000. Multiplied by `batch_size`: the concurrent
+                requests, which the endpoint must handle in addition to its other callers. Default: 5.
+            batch_size: Messages that one function processes concurrently, 1 to 10, with all their bodies in
                 memory. Default: 5.
-            max_attempts: how often a request is tried before it ends as a failure or a dead letter, 1 to 100.
-                Default: 5.
-            timeout: of the function, 75 to 900 s. A model's load and the call after it should fit; the
-                queue's visibility timeout is 30 s more. Default: 450 s, of which 360 s are SageMaker's limit
-                for a load.
-            memory_size: of the function, 128 to 10240 MiB. Default: 512 MiB.
-            reserved_concurrency: of the function, at least `max_concurrency`. Default: none.
-            objects_expire_after: when objects of the default bucket go, at least 15 days. Default: 30 days.
-            access_logs_bucket: where the default bucket's access is logged. Default: nowhere.
-            log_retention: of the function's log. Default: one month.
-            removal_policy: what becomes of bucket, key and log with the stack. Default: retained.
+            max_attempts: Attempts before a request ends as a failure or a dead letter, 1 to 100. Default: 5.
+            timeout: Timeout of the function, 75 to 900 s, for a model's load and the invocation after it. The
+                queue's visibility timeout is 30 s longer. Default: 450 s; SageMaker ends a load after 360 s.
+            memory_size: Memory of the function, 128 to 10240 MiB. Default: 512 MiB.
+            reserved_concurrency: Reserved concurrency of the function, at least `max_concurrency`.
+                Default: none.
+            objects_expire_after: Expiration in the default bucket, at least 15 days. Default: 30 days.
+            access_logs_bucket: Bucket for the default bucket's access logs. Default: no access logs.
+            log_retention: How long the function's log is kept. Default: one month.
+            removal_policy: Removal policy of bucket, key and log. Default: retained.
 
         Raises:
-            PropsError: values of the wrong kind, an endpoint of another account or region, and props that
-                can't work, such as an output prefix inside the models' prefix.
+            PropsError: values of a wrong type or out of range, an endpoint of another account or region, or
+                prefixes that overlap each other or the models' prefix.
         """
         require(
             expect("endpoint", endpoint, ENDPOINT),
@@ -144,11 +143,11 @@ class AsyncInvocations(Construct):
             outside("max_attempts", max_attempts, 1, 100),
             outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
             size_outside("memory_size", memory, 128, 10240, gibibytes=False),
-            f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}: "
-            "the queue would throttle, and requests lose attempts"
+            f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}; "
+            "requests would lose attempts to throttling: raise it"
             if reserved_concurrency is not None and reserved_concurrency < max_concurrency
             else None,
-            "objects_expire_after and access_logs_bucket are of the default bucket: set them up in yours"
+            "objects_expire_after and access_logs_bucket apply to the default bucket: set them on your bucket"
             if bucket is not None and (objects_expire_after or access_logs_bucket)
             else None,
             at=(scope, id),
@@ -177,9 +176,7 @@ class AsyncInvocations(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        acknowledge_packs(
-            self.dead_letter_queue, "this is the dead-letter queue, and its letters stay", "SQSRedrivePolicy"
-        )
+        acknowledge_packs(self.dead_letter_queue, "this is the dead-letter queue", "SQSRedrivePolicy")
         self.queue = aws_sqs.Queue(
             self,
             "Queue",
@@ -187,7 +184,7 @@ class AsyncInvocations(Construct):
             enforce_ssl=True,
             visibility_timeout=Duration.seconds(length.to_seconds() + 30),
             dead_letter_queue=aws_sqs.DeadLetterQueue(
-                queue=self.dead_letter_queue, max_receive_count=max_attempts + _PARKINGS
+                queue=self.dead_letter_queue, max_receive_count=max_attempts + _DEAD_LETTER_RECEIVES
             ),
         )
         self.success_topic = self._topic("Succeeded")
@@ -215,7 +212,7 @@ class AsyncInvocations(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        self._let_consume(endpoint)
+        self._grant_consumer(endpoint)
         self.function.add_event_source(
             aws_lambda_event_sources.SqsEventSource(
                 self.queue,
@@ -227,7 +224,7 @@ class AsyncInvocations(Construct):
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """Outputs by which `mme` and `MultiModelClient` find the queue: put each into the serving stack."""
+        """Outputs by which `mme` and `MultiModelClient` find the queue; add each to the serving stack."""
         return {
             "AsyncQueueUrl": self.queue.queue_url,
             "AsyncDeadLetterQueueUrl": self.dead_letter_queue.queue_url,
@@ -238,15 +235,15 @@ class AsyncInvocations(Construct):
         }
 
     def grant_submit(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it put inputs and send requests, for every model of the endpoint; not read any answer.
+        """Allow sending requests for every model of the endpoint, but not reading answers.
 
-        It may read inputs too: to see whether an inference id is taken, or only sent again.
+        The grantee may also read inputs, to check whether an inference id is in use.
 
         Args:
-            grantee: who.
+            grantee: Role, user or other principal.
 
         Raises:
-            PropsError: a grantee that is none.
+            PropsError: the grantee is not grantable.
         """
         require(expect("grantee", grantee, GRANTEE), at=self)
         return (
@@ -256,13 +253,13 @@ class AsyncInvocations(Construct):
         )
 
     def grant_read_results(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it read answers, failures and how each request ended.
+        """Allow reading answers, failures and outcomes.
 
         Args:
-            grantee: who.
+            grantee: Role, user or other principal.
 
         Raises:
-            PropsError: a grantee that is none.
+            PropsError: the grantee is not grantable.
         """
         require(expect("grantee", grantee, GRANTEE), at=self)
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
@@ -273,13 +270,13 @@ class AsyncInvocations(Construct):
         )
 
     def grant_redrive(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it look at the dead letters and send them anew.
+        """Allow reading the dead-letter queue and sending its messages to the queue again.
 
         Args:
-            grantee: who.
+            grantee: Role, user or other principal.
 
         Raises:
-            PropsError: a grantee that is none.
+            PropsError: the grantee is not grantable.
         """
         require(expect("grantee", grantee, GRANTEE), at=self)
         return (
@@ -288,7 +285,7 @@ class AsyncInvocations(Construct):
             .combine(self._grant_key(grantee))
         )
 
-    def _let_consume(self, endpoint: EndpointBase) -> None:
+    def _grant_consumer(self, endpoint: EndpointBase) -> None:
         places = self.prefixes
         written = (places.outputs, places.failures, places.outcomes)
         endpoint.grant_invoke(self.function)
@@ -316,7 +313,7 @@ class AsyncInvocations(Construct):
         )
 
     def _grant_list(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Let it learn that an object is not there: else S3 answers 403, as if it were forbidden.
+        """Let S3 report a missing object as missing; without this right it answers 403.
 
         Without a condition on `s3:prefix`, which requests for single objects do not have.
         Source: S3 API reference, GetObject, permissions.
@@ -346,10 +343,9 @@ class AsyncInvocations(Construct):
 
 
 def _place_faults(stack: Stack, endpoint: EndpointBase) -> list[str]:
-    """Why the function, which calls its own account and region, would not find the endpoint."""
+    """Return why the function, which calls its own account and region, would not find the endpoint."""
     return [
-        f"the endpoint is in {what} {theirs} and the queue would be in {ours}: "
-        f"define it in a stack of {theirs}"
+        f"the endpoint is in {what} {theirs} and the queue in {ours}: define it in a stack of {theirs}"
         for what, ours, theirs in zip(
             ("account", "region"), (stack.account, stack.region), endpoint.place, strict=True
         )
