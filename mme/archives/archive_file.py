@@ -1,30 +1,22 @@
-"""A tar.gz, read once: its contents, and what is wrong with the file and its members' names and kinds."""
+"""Read a tar.gz once: list its members, cache the start of its files, and report what is wrong with it."""
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Final
 
 from mme.archives.contents import Contents, Keeper
 from mme.archives.finding_codes import found
 from mme.archives.findings import Finding
-from mme.archives.gzip_stream import GzipStream, Limits, StoppedError
+from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits, UnreadableArchiveError
+from mme.archives.member_findings import member_findings, path_conflict
 from mme.archives.model_directory import Member, is_junk
 from mme.archives.tar_stream import TarEntry, TarStream, printable
 
-_TOLD_OF_A_KIND: Final = 4
-_LONGEST_NAME: Final = 255
-_LONGEST_PATH: Final = 4096
-_KINDS: Final = {
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
-    tarfile.FIFOTYPE: "a named pipe",
-    b"V": "a volume's label",
-    b"M": "the rest of a file of another volume",
-}
+_SHOWN_PER_CODE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +24,10 @@ class ArchiveFile:
     """What was read.
 
     Attributes:
-        contents: its files and directories, as far as they can be unpacked.
-        findings: in the order found.
-        packed_bytes: read of the archive.
-        complete: whether all of it was read.
+        contents: Its files and directories, as far as they can be unpacked.
+        findings: In the order found.
+        packed_bytes: Bytes read of the archive.
+        complete: Whether all of it was read.
     """
 
     contents: Contents
@@ -45,21 +37,22 @@ class ArchiveFile:
 
 
 def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile:
-    """Reads an open tar.gz from front to back, whatever it holds. Nothing is written to disk.
+    """Read an open tar.gz from front to back. Nothing is written to disk, and memory stays below 100 MB.
 
-    Memory stays below some 100 MB, however large the archive is or claims to be.
+    Args:
+        source: Read once; neither sought nor closed.
+        limits: When to stop.
     """
     limits = limits or Limits()
-    stream = GzipStream(source, limits)
-    reading = _Reading(limits)
+    stream = GzipStream(iter(partial(source.read, CHUNK_BYTES), b""), limits)
+    reading = _Reading()
     complete = True
     try:
-        stream.open()
-        tar = TarStream(stream)
+        tar = TarStream(stream, limits)
         for entry in tar:
             reading.take(entry, tar)
-        reading.findings += _after(stream, tar)
-    except StoppedError as stopped:
+        reading.findings += _end_findings(stream, tar)
+    except UnreadableArchiveError as stopped:
         reading.findings.append(stopped.finding)
         complete = False
     contents = reading.contents()
@@ -71,72 +64,49 @@ def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile
 
 
 def combined(findings: Iterable[Finding]) -> list[Finding]:
-    """The first few of each code; the last of them says how many more there are."""
+    """Return the first few findings of each code; the last of them says how many more there are."""
     findings = list(findings)
-    counts = Counter(finding.code for finding in findings)
-    told: Counter[str] = Counter()
-    kept = []
+    totals = Counter(finding.code for finding in findings)
+    shown: Counter[str] = Counter()
+    result = []
     for finding in findings:
-        told[finding.code] += 1
-        if told[finding.code] > _TOLD_OF_A_KIND:
-            continue
-        more = counts[finding.code] - _TOLD_OF_A_KIND
-        if told[finding.code] == _TOLD_OF_A_KIND and more > 0:
-            kept.append(replace(finding, message=f"{finding.message} (and {more} more of this kind)"))
-        else:
-            kept.append(finding)
-    return kept
+        shown[finding.code] += 1
+        more = totals[finding.code] - _SHOWN_PER_CODE
+        if shown[finding.code] == _SHOWN_PER_CODE and more > 0:
+            result.append(replace(finding, message=f"{finding.message} (and {more} more of this kind)"))
+        elif shown[finding.code] <= _SHOWN_PER_CODE:
+            result.append(finding)
+    return result
 
 
-def _after(stream: GzipStream, tar: TarStream) -> list[Finding]:
+def _end_findings(stream: GzipStream, tar: TarStream) -> list[Finding]:
     findings = []
     if tar.bytes_after_end:
-        findings.append(
-            found(
-                "data-after-end",
-                "there is data after the tar's end mark, as of a second tar appended to it",
-                "it is never unpacked: pack everything in one go",
-            )
-        )
+        text = "there is data after the tar's end mark, as of a second tar appended to it"
+        findings.append(found("data-after-end", text, "it is never unpacked: pack everything in one go"))
     if not tar.ended:
-        hint = "unpackers accept it; where a program was stopped while packing, pack it again"
+        hint = "unpackers accept it; if packing was interrupted, pack it again"
         findings.append(found("tar-not-ended", "the tar has no end mark", hint))
-    if stream.trailing:
+    if stream.trailing_bytes:
         hint = "pack it again: unpackers ignore them or refuse the file"
-        findings.append(found("trailing-data", f"{stream.trailing} follow the gzip data", hint))
+        text = f"{stream.trailing_bytes} bytes follow the gzip data"
+        findings.append(found("trailing-data", text, hint))
     return findings
 
 
 class _Reading:
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._members: dict[str, Member] = {}
         self._keeper = Keeper()
-        self._names_bytes = 0
         self._junk: list[str] = []
         self.findings: list[Finding] = []
 
     def take(self, entry: TarEntry, tar: TarStream) -> None:
-        self._names_bytes += len(entry.name) + len(entry.link)
-        if len(self._members) >= self._limits.members or self._names_bytes > self._limits.names_bytes:
-            raise StoppedError(
-                found(
-                    "too-many-members",
-                    f"it holds more than {len(self._members)} files, where reading stopped",
-                    "publish the model's files only",
-                )
-            )
-        path = self._path(entry)
-        if path is None:
-            return
-        fault = _kind_fault(entry, path)
-        if fault:
-            self.findings.append(fault)
-            return
-        if entry.kind == tarfile.GNUTYPE_SPARSE or entry.unpacked_size != entry.size:
-            hint = "not every unpacker knows them: pack without tar's -S"
-            self.findings.append(found("sparse-file", f"{printable(path)} is a sparse file", hint))
-        self._add(Member(path, entry.unpacked_size, entry.is_directory, entry.executable), tar)
+        faults = member_findings(entry)
+        self.findings += faults
+        path = "/".join(entry.parts)
+        if path and not any(fault.severity == "error" for fault in faults):
+            self._add(Member(path, entry.unpacked_size, entry.is_directory, entry.executable), tar)
 
     def contents(self) -> Contents:
         """Ends the reading."""
@@ -148,35 +118,12 @@ class _Reading:
         self._conflicts()
         return Contents(self._members.values(), self._keeper.starts)
 
-    def _path(self, entry: TarEntry) -> str | None:
-        """The member's normal path; None for the root and for what can't be unpacked."""
-        name, shown = entry.name, printable(entry.name)
-        if not name.strip("/"):
-            self.findings.append(_no_name(entry))
-            return None
-        if name.startswith("/"):
-            hint = "pack with relative names: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-            self.findings.append(found("absolute-path", f"the member {shown} has an absolute path", hint))
-            return None
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        if ".." in parts:
-            hint = "pack from the model's directory, so that no name has .. in it"
-            self.findings.append(found("path-escapes", f"the member {shown} leads out through ..", hint))
-            return None
-        path = "/".join(parts)
-        fault = _name_fault(path, shown)
-        if fault:
-            self.findings.append(fault)
-            if fault.severity == "error":
-                return None
-        return path or None
-
     def _add(self, member: Member, tar: TarStream) -> None:
         path = member.path
         known = self._members.get(path)
         if known and not (known.is_directory and member.is_directory):
             if known.is_directory != member.is_directory:
-                self.findings.append(_conflict(path))
+                self.findings.append(path_conflict(path))
                 return
             hint = "the last one wins; pack it again so that only one is there"
             message = f"{printable(path)} is in the archive twice"
@@ -199,51 +146,6 @@ class _Reading:
             while parent:
                 above = self._members.get(parent)
                 if above and not above.is_directory:
-                    self.findings.append(_conflict(parent))
+                    self.findings.append(path_conflict(parent))
                     self._members[parent] = Member(parent, 0, is_directory=True)
                 parent = parent.rpartition("/")[0]
-
-
-def _no_name(entry: TarEntry) -> Finding:
-    if entry.is_directory:
-        return found(
-            "empty-name",
-            "a directory has an empty name, as tarfile's arcname=basename('dir/') makes it",
-            "some unpackers stop there: pack with arcname='.' or with mme models add",
-        )
-    return found("nameless-file", "a file in the archive has no name", "pack it again")
-
-
-def _name_fault(path: str, shown: str) -> Finding | None:
-    try:
-        encoded = path.encode("utf-8")
-    except UnicodeEncodeError:
-        return found("name-encoding", f"the name {shown} is not UTF-8", "rename it")
-    if len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in encoded.split(b"/")):
-        message = f"the name {shown[:40]}... is longer than a file system takes"
-        return found("name-too-long", message, "rename it: 255 bytes a name, 4096 a path")
-    if "\\" in path:
-        message = f"the name {shown} holds a backslash: to Linux that is no directory"
-        return found("backslash-path", message, "pack with / between the parts of a name")
-    if any(ord(character) < 32 or ord(character) == 127 for character in path):
-        return found("control-character", f"the name {shown} holds a control character", "rename it")
-    return None
-
-
-def _kind_fault(entry: TarEntry, path: str) -> Finding | None:
-    shown = printable(path)
-    if entry.is_directory or entry.is_file:
-        return None
-    if entry.kind == tarfile.SYMTYPE:
-        message = f"{shown} is a symbolic link to {printable(entry.link)}, which the container would not have"
-        return found("symlink", message, "put a copy of the file in its place: tar -h")
-    if entry.kind == tarfile.LNKTYPE:
-        message = f"{shown} is a hard link to {printable(entry.link)}"
-        return found("hardlink", message, "put a copy of the file in its place: tar --hard-dereference")
-    kind = _KINDS.get(entry.kind, f"of an unknown kind ({entry.kind!r})")
-    return found("special-file", f"{shown} is {kind}, not a regular file", "leave it out")
-
-
-def _conflict(path: str) -> Finding:
-    message = f"{printable(path)} is a file and a directory at once"
-    return found("path-conflict", message, "pack it again: one of them can't be unpacked")

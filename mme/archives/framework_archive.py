@@ -12,9 +12,9 @@ from typing import Final
 
 from mme.archives.contents import Contents
 from mme.archives.explanation import ModelSummary
+from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.finding_codes import found
 from mme.archives.findings import Finding
-from mme.archives.gzip_stream import looks_like
 from mme.archives.model_directory import Member
 from mme.archives.python_source import python_version, read_python
 
@@ -199,6 +199,6 @@ def _code(contents: Contents, framework: str, handler: frozenset[str] | None) ->
 
 def _pointers(contents: Contents) -> Iterator[Finding]:
     for member in contents.files:
-        what = looks_like(contents.start(member.path)) or ""
-        if "Git LFS" in what:
-            yield found("lfs-pointer", f"{member.path} is {what}", "run git lfs pull and pack it again")
+        if is_lfs_pointer(contents.start(member.path)):
+            text = f"{member.path} is a Git LFS pointer, not the file it points to"
+            yield found("lfs-pointer", text, "run git lfs pull and pack it again")

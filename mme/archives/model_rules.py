@@ -10,9 +10,9 @@ from mme.archives.config_rules import KNOWN_BACKENDS, config_findings
 from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
+from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.finding_codes import found
 from mme.archives.findings import Finding
-from mme.archives.gzip_stream import looks_like
 from mme.archives.python_source import PythonSource, python_version, read_python
 from mme.archives.tensor_rules import tensor_findings
 from mme.archives.triton_config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
@@ -233,8 +233,9 @@ def _one_file(contents: Contents, reading: ModelReading, path: str) -> Iterator[
         yield found("model-file-missing", text, "save the model again as a SavedModel")
     elif member.size == 0 and not member.is_directory:
         yield found("model-file-empty", f"{path} is an empty file", "save the model again")
-    elif "Git LFS" in (what := looks_like(contents.start(path)) or ""):
-        yield found("lfs-pointer", f"{path} is {what}", "run git lfs pull and pack it again")
+    elif is_lfs_pointer(contents.start(path)):
+        text = f"{path} is a Git LFS pointer, not the file it points to"
+        yield found("lfs-pointer", text, "run git lfs pull and pack it again")
     elif reading.backend == "python" and path in reading.sources:
         yield from _python_faults(reading.sources[path], path)
 

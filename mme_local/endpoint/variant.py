@@ -243,7 +243,7 @@ def _fetch(model_data_url: str, most_bytes: int) -> Fetch:
                 return unpack(
                     archive.body,
                     order.folder,
-                    most_bytes=most_bytes,
+                    max_bytes=most_bytes,
                     abandoned=order.abandoned,
                     reserve=order.reserve,
                 )

@@ -105,7 +105,7 @@ WITH_AN_ENDPOINT: dict[str, tuple[bytes, dict[str, Any], str, str]] = {
         pack({str(number): "x" for number in range(20)}),
         {"limits": Limits(members=10)},
         "too-many-members",
-        "more than 10 files",
+        "more than 10 members",
     ),
     "too large": (
         pack({**FLAT, "1/w": bytes(100_000)}),

@@ -153,7 +153,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation
 async def load_and_call(
     triton: TritonProcess, folder: Path, handle: str, files: Files, seconds: float
 ) -> Outcome:
-    artifact = unpack([pack(files)], folder / "models" / handle, most_bytes=10**6)
+    artifact = unpack([pack(files)], folder / "models" / handle, max_bytes=10**6)
     target = f"{handle}_v0.tar.gz"
     try:
         loaded = await triton.load(handle, target, artifact.path, seconds)

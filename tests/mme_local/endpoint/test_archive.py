@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme_local.endpoint import archive as artifacts
+from mme.archives.gzip_stream import UnreadableArchiveError
+from mme.archives.unpacking import unpack as unpack_archive
 from mme_local.endpoint.archive import AbandonedError, BadArchiveError, unpack
 
 
@@ -37,7 +38,7 @@ def special(name: str, kind: bytes, link: str = "") -> tuple[tarfile.TarInfo, by
 
 def test_files_land_in_a_folder_named_model(tmp_path: Path) -> None:
     data = archive(a_file("config.pbtxt", b"abc"), a_file("1/model.py", b"defg"))
-    artifact = unpack([data], tmp_path / "h", most_bytes=100)
+    artifact = unpack([data], tmp_path / "h", max_bytes=100)
     assert artifact.path == tmp_path / "h" / "model"
     assert (artifact.path / "1" / "model.py").read_bytes() == b"defg"
     assert artifact.unpacked_bytes == 7
@@ -56,54 +57,59 @@ def test_any_division_into_pieces_gives_the_same(
         at += size
     pieces.append(data[at:])
     folder = tmp_path_factory.mktemp("pieces") / "h"
-    assert (unpack(pieces, folder, most_bytes=1000).path / "a" / "b").read_bytes() == b"hello" * 30
+    assert (unpack(pieces, folder, max_bytes=1000).path / "a" / "b").read_bytes() == b"hello" * 30
 
 
 @pytest.mark.parametrize(
     ("member", "reason"),
     [
-        (a_file("../evil"), "leads out of its folder"),
-        (a_file("/etc/evil"), "leads out of its folder"),
-        (a_file("a/../../evil"), "leads out of its folder"),
-        (special("link", tarfile.SYMTYPE, "/etc/passwd"), "link or a special file"),
-        (special("hard", tarfile.LNKTYPE, "x"), "link or a special file"),
-        (special("device", tarfile.CHRTYPE), "link or a special file"),
-        (special("pipe", tarfile.FIFOTYPE), "link or a special file"),
+        (a_file("../evil"), "leads out through"),
+        (a_file("/etc/evil"), "absolute path"),
+        (a_file("a/../../evil"), "leads out through"),
+        (special("link", tarfile.SYMTYPE, "/etc/passwd"), "a symbolic link"),
+        (special("hard", tarfile.LNKTYPE, "x"), "a hard link"),
+        (special("device", tarfile.CHRTYPE), "a device"),
+        (special("pipe", tarfile.FIFOTYPE), "a named pipe"),
         (special("holes", tarfile.GNUTYPE_SPARSE), "sparse file"),
-        (a_file("big", b"x" * 1001), "disk limit"),
+        (a_file("big", b"x" * 1001), "more than 1,000 bytes"),
         (a_file("fine/below-a-file"), "can't be written"),
         (special("fine", tarfile.DIRTYPE), "can't be written"),
-        (a_file("x" * 300), "can't be written"),
-        (a_file("/".join(["x" * 90] * 60)), "can't be written"),
-        (a_file("/".join("x" * 101)), "more than 100 folders"),
+        (a_file("x" * 300), "longer than a file system takes"),
+        (a_file("/".join(["x" * 90] * 60)), "longer than a file system takes"),
+        (a_file("/".join("x" * 101)), "more than 100 directories"),
     ],
 )
 def test_dangerous_members_are_refused_and_leave_nothing(
     tmp_path: Path, member: tuple[tarfile.TarInfo, bytes], reason: str
 ) -> None:
     with pytest.raises(BadArchiveError, match=reason):
-        unpack([archive(a_file("fine"), member)], tmp_path / "h", most_bytes=1000)
+        unpack([archive(a_file("fine"), member)], tmp_path / "h", max_bytes=1000)
     assert not (tmp_path / "h").exists()
 
 
 @pytest.mark.parametrize(
-    "data",
-    [b"", b"no archive", gzip.compress(b"no tar"), archive(a_file("a", b"x" * 999))[:60]],
-    ids=["empty", "text", "gzip without tar", "cut off"],
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"no archive", "not a gzipped tar archive"),
+        (gzip.compress(b"no tar"), "what is inside is not a tar"),
+        (archive(a_file("a", b"x" * 999))[:60], "ends in the middle"),
+        (archive(a_file("a")) + b"junk", "4 bytes follow the gzip data"),
+    ],
+    ids=["empty", "text", "gzip without tar", "cut off", "trailing bytes"],
 )
-def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(BadArchiveError, match="not a gzipped tar"):
-        unpack([data], tmp_path / "h", most_bytes=1000)
+def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    with pytest.raises(BadArchiveError, match=reason):
+        unpack([data], tmp_path / "h", max_bytes=1000)
     assert not (tmp_path / "h").exists()
 
 
-def test_every_member_counts_so_that_empty_ones_fill_no_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(artifacts, "MOST_MEMBERS", 10)
-    unpack([archive(*(special(f"d{n}", tarfile.DIRTYPE) for n in range(10)))], tmp_path / "ten", most_bytes=1)
-    with pytest.raises(BadArchiveError, match="more than 10 members"):
-        unpack([archive(*(a_file(f"f{n}", b"") for n in range(11)))], tmp_path / "h", most_bytes=1000)
+def test_every_member_counts_so_that_empty_ones_fill_no_disk(tmp_path: Path) -> None:
+    folders = archive(*(special(f"d{n}", tarfile.DIRTYPE) for n in range(10)))
+    unpack_archive([folders], tmp_path / "ten", max_bytes=1, max_members=10)
+    files = archive(*(a_file(f"f{n}", b"") for n in range(11)))
+    with pytest.raises(UnreadableArchiveError, match="more than 10 members"):
+        unpack_archive([files], tmp_path / "h", max_bytes=1000, max_members=10)
     assert not (tmp_path / "h").exists()
 
 
@@ -114,8 +120,8 @@ def test_a_giant_header_is_refused_before_it_is_read(tmp_path: Path, kind: bytes
     data = gzip.compress(info.tobuf() + bytes(info.size))
     tracemalloc.start()
     try:
-        with pytest.raises(BadArchiveError, match="header of 67,108,864 bytes"):
-            unpack([data], tmp_path / "h", most_bytes=10**9)
+        with pytest.raises(BadArchiveError, match=r"claim 67,109,\d+ bytes"):
+            unpack([data], tmp_path / "h", max_bytes=10**9)
         assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     finally:
         tracemalloc.stop()
@@ -128,14 +134,14 @@ def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     with pytest.raises(BadArchiveError, match="negative size"):
-        unpack([gzip.compress(bytes(header) + bytes(1024))], tmp_path / "h", most_bytes=1000)
+        unpack([gzip.compress(bytes(header) + bytes(1024))], tmp_path / "h", max_bytes=1000)
 
 
 def test_an_extended_header_gives_no_room_back(tmp_path: Path) -> None:
     member, content = a_file("refund", b"x" * 10)
     member.pax_headers = {"size": str(-(2**60))}
-    with pytest.raises(BadArchiveError, match="negative size"):
-        unpack([archive((member, content))], tmp_path / "h", most_bytes=1000)
+    with pytest.raises(BadArchiveError, match="a member has the size '-1152921504606846976'"):
+        unpack([archive((member, content))], tmp_path / "h", max_bytes=1000)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +158,8 @@ def test_the_map_of_a_sparse_file_is_not_read_into_memory(tmp_path: Path, says: 
     data = archive((member, content))
     tracemalloc.start()
     try:
-        with pytest.raises(BadArchiveError, match="holds a sparse file"):
-            unpack([data], tmp_path / "h", most_bytes=10**9)
+        with pytest.raises(BadArchiveError, match="is a sparse file"):
+            unpack([data], tmp_path / "h", max_bytes=10**9)
         assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     finally:
         tracemalloc.stop()
@@ -165,8 +171,8 @@ def test_headers_before_headers_have_an_end(tmp_path: Path) -> None:
     header.type, header.size = tarfile.XHDTYPE, len(says)
     block = header.tobuf(tarfile.USTAR_FORMAT) + says.ljust(512, b"\0")
     data = gzip.compress(block * 5000 + tarfile.TarInfo("f").tobuf() + bytes(1024))
-    with pytest.raises(BadArchiveError, match="too many headers"):
-        unpack([data], tmp_path / "h", most_bytes=1000)
+    with pytest.raises(BadArchiveError, match="extended headers before a member"):
+        unpack([data], tmp_path / "h", max_bytes=1000)
 
 
 def test_padding_after_the_end_is_limited(tmp_path: Path) -> None:
@@ -174,8 +180,8 @@ def test_padding_after_the_end_is_limited(tmp_path: Path) -> None:
         bomb.write(gzip.decompress(archive(a_file("a"))))
         for _ in range(40):
             bomb.write(bytes(1024 * 1024))
-    with pytest.raises(BadArchiveError, match="disk limit"):
-        unpack([(tmp_path / "bomb").read_bytes()], tmp_path / "h", most_bytes=1000)
+    with pytest.raises(BadArchiveError, match="unpacks to more than"):
+        unpack([(tmp_path / "bomb").read_bytes()], tmp_path / "h", max_bytes=1000)
 
 
 @pytest.mark.parametrize("cut", [-1, -8, -9, -20])
@@ -183,21 +189,21 @@ def test_an_archive_without_its_end_is_refused_even_where_all_members_are_whole(
     tmp_path: Path, cut: int
 ) -> None:
     data = archive(a_file("a", b"x" * 600), a_file("b"))
-    with pytest.raises(BadArchiveError, match=r"ends too early|not a gzipped tar"):
-        unpack([data[:cut]], tmp_path / "h", most_bytes=10**6)
+    with pytest.raises(BadArchiveError, match="ends in the middle"):
+        unpack([data[:cut]], tmp_path / "h", max_bytes=10**6)
 
 
 def test_a_flipped_bit_is_seen_by_the_checksum(tmp_path: Path) -> None:
     data = bytearray(archive(a_file("a", b"x" * 600)))
     data[-8] ^= 1
-    with pytest.raises(BadArchiveError, match="not a gzipped tar"):
-        unpack([bytes(data)], tmp_path / "h", most_bytes=10**6)
+    with pytest.raises(BadArchiveError, match="incorrect checksum"):
+        unpack([bytes(data)], tmp_path / "h", max_bytes=10**6)
 
 
 def test_an_archive_of_several_gzip_members_is_one(tmp_path: Path) -> None:
     tar = gzip.decompress(archive(a_file("a", b"x" * 600), a_file("b", b"y")))
     data = gzip.compress(tar[:700]) + gzip.compress(tar[700:]) + bytes(16)
-    artifact = unpack([data[:100], data[100:]], tmp_path / "h", most_bytes=10**6)
+    artifact = unpack([data[:100], data[100:]], tmp_path / "h", max_bytes=10**6)
     assert (artifact.path / "a").read_bytes() == b"x" * 600
     assert (artifact.path / "b").read_bytes() == b"y"
 
@@ -213,5 +219,5 @@ def test_an_abandoned_unpacking_ends_at_the_next_piece_and_leaves_nothing(tmp_pa
         raise AssertionError("read on")
 
     with pytest.raises(AbandonedError):
-        unpack(pieces(), tmp_path / "h", most_bytes=10**6, abandoned=abandoned)
+        unpack(pieces(), tmp_path / "h", max_bytes=10**6, abandoned=abandoned)
     assert not (tmp_path / "h").exists()
