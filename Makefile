@@ -100,10 +100,13 @@ synth: install  ## Synthesize every environment
 		cdk synth --quiet -c env=$$environment --output cdk.out/$$environment; done
 
 lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
-	@$(COMPILE) --extra cdk --extra local --group dev --output-file requirements-dev.txt
-	@$(COMPILE) --extra cdk --constraints requirements-dev.txt --output-file requirements.txt
+	@$(COMPILE) --extra all --group dev --override requirements-dev.overrides --output-file requirements-dev.txt
+	@tools/lock_part.sh requirements-dev.txt --without numpy >build.constraints
+	@$(COMPILE) --extra cdk --extra cli --constraints build.constraints --output-file requirements.txt
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
+	@$(COMPILE) --group benchmarks --constraints build.constraints --output-file requirements-benchmarks.txt
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
+	@rm build.constraints
 
 clean:  ## Delete what make installed and what tools left
 	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # Installs requirements-checkov.txt, hashes checked, into an environment of its own.
 set -euo pipefail
-# Absolute, as uv runs in another folder; not resolved, as .venv/bin/python is a link.
-python=$PWD/$1
-target=$PWD/$2
-lock=$PWD/requirements-checkov.txt
+python=$1
+target=$2
+lock=requirements-checkov.txt
 
 echo "installing checkov into $target"
 "$python" -m venv --clear "$target"
-# From /, so that uv does not take up this project's overrides, which are not this lock's.
-uv=("$(dirname "$python")/uv" --directory / pip install --quiet --python "$target/bin/python")
+uv=("$(dirname "$python")/uv" pip install --quiet --python "$target/bin/python")
 if ! "${uv[@]}" --require-hashes --no-deps -r "$lock"; then
     echo "uv could not install the lock; trying pip" >&2
     "$target/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock" || {

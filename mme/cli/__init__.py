@@ -1,0 +1,20 @@
+"""The `mme` command line, one verb per file and no logic."""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Run `mme`. If a package of the command line is missing, print in one line what to install."""
+    try:
+        from mme.cli.main import main
+
+        main()
+    except ModuleNotFoundError as error:
+        package = (error.name or "mme").partition(".")[0]
+        if package in ("mme", "mme_local"):
+            raise
+        print(f"error: mme needs the package {package}, which is not installed", file=sys.stderr)  # noqa: T201
+        print('pip install "sagemaker-mme[cli]"', file=sys.stderr)  # noqa: T201
+        sys.exit(2)

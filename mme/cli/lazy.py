@@ -1,24 +1,33 @@
-"""Commands whose modules are loaded when they run, not when `mme --help` names them."""
+"""Command groups that are imported when they run, from this package and from plug-ins."""
 
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from mme.errors import MmeError
+
+PLUGIN_GROUP: Final = "mme.commands"
+"""Entry points of this group add a command each: its name, and the `typer.Typer` that it runs."""
+
+DISTRIBUTION: Final = "sagemaker-mme"
 _ROOT_ONLY: Final = ("install_completion", "show_completion")
+_OWN: Final = ("mme", "mme_local", "mme_cdk")
 
 
 class LazyCommand(TyperGroup):
-    """A name and a line of help; the rest comes from the module when it is needed.
+    """A command of this package: a name and a help line; the module is imported when the command runs.
 
     Args:
-        name: what the command is called.
-        help: its line in the list of commands.
-        module: the module whose `app` it is.
+        name: Name of the command.
+        help: Its line in the list of commands.
+        module: Module whose `app` it runs.
     """
 
     def __init__(self, name: str, help: str, module: str) -> None:
@@ -26,22 +35,70 @@ class LazyCommand(TyperGroup):
         self._module = module
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Makes the real command's context: it then runs in place of this one."""
+        """Make the context of the real command, which then runs in place of this one."""
         return self.real_command().make_context(info_name, args, parent=parent, **extra)
 
     def real_command(self) -> Any:
-        """The command that the module's `app` makes. Completion is installed by the root, for all of them."""
-        app: typer.Typer = importlib.import_module(self._module).app
-        command = get_command(app)
+        """Return the command that the module's `app` makes, without the options that only the root has."""
+        command = get_command(self.load())
         command.params = [one for one in command.params if one.name not in _ROOT_ONLY]
         return command
 
+    def load(self) -> typer.Typer:
+        """Import the module and return its app."""
+        app: typer.Typer = importlib.import_module(self._module).app
+        return app
+
+
+class PluginCommand(LazyCommand):
+    """A command that an installed package adds by an entry point.
+
+    Args:
+        plugin: Its entry point; `package.module:app [extra]` names the extra that the command needs.
+    """
+
+    def __init__(self, plugin: EntryPoint) -> None:
+        self._plugin = plugin
+        try:
+            help_line = str(self.load().info.help or "")
+        except MmeError as error:
+            help_line = f"Not available: {error.message}."
+        super().__init__(plugin.name, help_line, plugin.module)
+
+    @property
+    def requirement(self) -> str:
+        """What to install for this command, in pip's syntax."""
+        name = self._plugin.dist.name if self._plugin.dist else self._plugin.module.partition(".")[0]
+        return f"{name}[{','.join(self._plugin.extras)}]" if self._plugin.extras else name
+
+    def load(self) -> typer.Typer:
+        """Load the entry point.
+
+        Raises:
+            MmeError: The plug-in fails to import, or is not a typer app.
+        """
+        try:
+            app = self._plugin.load()
+        except ModuleNotFoundError as error:
+            raise missing_package(error, self._plugin.name, self.requirement) from error
+        except Exception as error:
+            raise MmeError(
+                f"the command {self._plugin.name} fails to import: {type(error).__name__}: {error}",
+                hint=f'reinstall it: pip install --force-reinstall "{self.requirement}"',
+            ) from error
+        if not isinstance(app, typer.Typer):
+            raise MmeError(
+                f"the command {self._plugin.name} is {self._plugin.value}, which is not a typer.Typer",
+                hint=f'install another version of it: pip install --upgrade "{self.requirement}"',
+            )
+        return app
+
 
 class LazyGroup(TyperGroup):
-    """The root command. Subclasses list their commands.
+    """The root command: the commands that a subclass lists, then those of plug-ins.
 
     Attributes:
-        nouns: name, line of help and module of each, in the order of the list.
+        nouns: Name, help line and module of each own command, in the order of the list.
     """
 
     nouns: ClassVar[tuple[tuple[str, str, str], ...]] = ()
@@ -52,5 +109,52 @@ class LazyGroup(TyperGroup):
             self.add_command(LazyCommand(name, line, module))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """In the order they are listed, which is that of getting started."""
-        return [name for name, _, _ in self.nouns]
+        """Return all names: own commands in the order of the list, then plug-ins by name."""
+        own = [name for name, _, _ in self.nouns]
+        return own + sorted({plugin.name for plugin in entry_points(group=PLUGIN_GROUP)} - set(own))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return an own command, or a plug-in's. Plug-ins are looked up only for names that are not ours."""
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            found = [plugin for plugin in entry_points(group=PLUGIN_GROUP) if plugin.name == cmd_name]
+            command = PluginCommand(found[0]) if found else None
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments name.
+
+        Raises:
+            MmeError: There is no such command.
+        """
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            names = self.list_commands(ctx)
+            close = get_close_matches(args[0], names, n=1)
+            raise MmeError(
+                f"{args[0]!r} is not a command of mme; there are {', '.join(names)}",
+                hint=f"run mme {close[0]}" if close else f'pip install "{DISTRIBUTION}[all]" has all of ours',
+            )
+        return super().resolve_command(ctx, args)
+
+
+def missing_package(error: ModuleNotFoundError, command: str, requirement: str) -> MmeError:
+    """Explain an import that failed because a package is not installed.
+
+    Args:
+        error: As the import raised it.
+        command: Name of the command that needed it.
+        requirement: What to install, in pip's syntax.
+
+    Returns:
+        The error to print.
+
+    Raises:
+        ModuleNotFoundError: The module is one of ours: a bug, not a missing package.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package in _OWN:
+        raise error
+    return MmeError(
+        f"mme {command} needs the package {package}, which is not installed",
+        hint=f'pip install "{requirement}"',
+    )

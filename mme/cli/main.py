@@ -1,4 +1,4 @@
-"""The `mme` command. Nothing heavy is imported before a command that needs it runs."""
+"""The `mme` command. A command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Annotated, Any, ClassVar, TypeGuard
 import typer
 
 from mme.cli.deployment import Target
-from mme.cli.lazy import LazyGroup
+from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand, missing_package
 from mme.errors import MmeError
 
 
 class _Nouns(LazyGroup):
     nouns: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        (
-            "local",
-            "Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
-            "mme_local.cli.local",
-        ),
-        ("models", "Publish models, look at them, promote and retire them.", "mme.cli.models"),
-        ("archives", "Say how the container will read a model.tar.gz, offline.", "mme.cli.archives"),
-        ("invoke", "Call a model and show what it answers.", "mme.cli.invoke"),
+        ("models", "Publish, list, compare, promote and delete models.", "mme.cli.models"),
+        ("archives", "Explain how the container reads a model.tar.gz, offline.", "mme.cli.archives"),
+        ("invoke", "Call a model and print its answer.", "mme.cli.invoke"),
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
-        ("endpoint", "See how a deployed endpoint is, mend it, and clean it up.", "mme.cli.endpoint"),
+        ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),
     )
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs a command; the way out of its error has the flags that were given to it."""
+        """Run a command; the hint of its error repeats the flags that were given to it."""
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = str(ctx.invoked_subcommand)
+            command = self.get_command(ctx, name)
+            needed = command.requirement if isinstance(command, PluginCommand) else f"{DISTRIBUTION}[cli]"
+            raise missing_package(error, name, needed) from error
         except Exception as error:
-            explained = _in_words(error)
+            explained = _explain(error)
             if explained is None:
                 raise
             target = ctx.find_object(Target)
@@ -47,7 +47,7 @@ class _Nouns(LazyGroup):
 app = typer.Typer(
     cls=_Nouns,
     no_args_is_help=True,
-    # A traceback is for our own bugs, and then it should be whole and plain.
+    # A traceback is for our own bugs, and then it is whole and plain.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
@@ -57,7 +57,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"mme {version('sagemaker-mme')}")
+        typer.echo(f"mme {version(DISTRIBUTION)}")
         raise typer.Exit
 
 
@@ -73,7 +73,7 @@ def root(
     profile: Annotated[str | None, typer.Option("--profile", help="AWS profile. [MME_PROFILE]")] = None,
     region: Annotated[str | None, typer.Option("--region", help="AWS region. [MME_REGION]")] = None,
     endpoint_url: Annotated[
-        str | None, typer.Option("--endpoint-url", help="Where AWS is, if not at AWS. [MME_ENDPOINT_URL]")
+        str | None, typer.Option("--endpoint-url", help="Override the AWS endpoint URL. [MME_ENDPOINT_URL]")
     ] = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -87,20 +87,23 @@ def root(
 
 
 def main() -> None:
-    """Entry point: an error a user can mend is one clear line and status 2, never a traceback."""
+    """Run the command line: an error that a user can fix is one line and exit status 2, never a traceback."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         try:
             app()
         finally:
-            # Here and not at the interpreter's end: a full disk is an error to tell.
+            # Flush here, not at the interpreter's end: a full disk is an error to report.
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if _is_of_output(error):
-            _let_go_of_output()
-        explained = _explained(error)
+        if _is_output_error(error):
+            _discard_output()
+            reason = (error.strerror or str(error)).lower()
+            explained: MmeError | None = MmeError(f"the output can't be written: {reason}")
+        else:
+            explained = _explain(error)
         if explained is None:
             raise
         from mme.console import print_error
@@ -109,31 +112,24 @@ def main() -> None:
         sys.exit(explained.exit_status)
 
 
-def _is_of_output(error: BaseException) -> TypeGuard[OSError]:
-    """True where standard output can't be written: a full disk, or a reader that went away."""
+def _is_output_error(error: BaseException) -> TypeGuard[OSError]:
+    """Return whether standard output can't be written: a full disk, or a closed pipe."""
     if not isinstance(error, OSError) or error.filename is not None:
         return False
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
-def _let_go_of_output() -> None:
-    """Without this, the interpreter would try once more to write what is left, and complain."""
+def _discard_output() -> None:
+    """Keep the interpreter from writing the rest at its end, and failing once more."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _explained(error: Exception) -> MmeError | None:
-    if _is_of_output(error):
-        reason = (error.strerror or str(error)).lower()
-        return MmeError(f"the output can't be written: {reason}")
-    return _in_words(error)
-
-
-def _in_words(error: Exception) -> MmeError | None:
-    """What the toolkit or AWS says to the user, if it was one of them."""
+def _explain(error: Exception) -> MmeError | None:
+    """Return the error of the toolkit or of AWS that a user can act on, or None for a bug."""
     if isinstance(error, MmeError):
         return error
-    # Where botocore was never loaded, the error can't be one of its own.
+    # If botocore was never loaded, the error can't be one of its own.
     if "botocore" in sys.modules:
         from mme.operate.aws_failures import explain_aws_error
 
@@ -142,7 +138,7 @@ def _in_words(error: Exception) -> MmeError | None:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    """A warning in the style of the rest, without the source line that raised it."""
+    """Print a warning in the style of the rest, without the source line that raised it."""
     if issubclass(category, UserWarning):
         from mme.console import print_note
 

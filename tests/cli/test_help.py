@@ -22,12 +22,11 @@ SAYS_NOTHING = {"local up", "local down"}
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     if isinstance(command, LazyCommand):
         command = command.real_command()
-    children = getattr(command, "commands", None)
-    if not children:
+    names = command.list_commands(None) if hasattr(command, "list_commands") else ()
+    if not names:
         yield " ".join(path), command
-        return
-    for name, child in children.items():
-        yield from leaves(child, (*path, name))
+    for name in names:
+        yield from leaves(command.get_command(None, name), (*path, name))
 
 
 COMMANDS = dict(leaves(get_command(app)))
