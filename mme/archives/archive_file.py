@@ -9,12 +9,13 @@ from functools import partial
 from typing import IO, Final
 
 from mme.archives.contents import Contents, Keeper
+from mme.archives.errors import UnreadableArchiveError
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
-from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits, UnreadableArchiveError
+from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
 from mme.archives.model_directory import Member, is_junk
 from mme.archives.tar_stream import TarEntry, TarStream, printable
+from mme.findings import Finding, Severity
 
 _SHOWN_PER_CODE: Final = 4
 
@@ -105,7 +106,7 @@ class _Reading:
         faults = member_findings(entry)
         self.findings += faults
         path = "/".join(entry.parts)
-        if path and not any(fault.severity == "error" for fault in faults):
+        if path and not any(fault.severity is Severity.ERROR for fault in faults):
             self._add(Member(path, entry.unpacked_size, entry.is_directory, entry.executable), tar)
 
     def contents(self) -> Contents:

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.triton_config import PLATFORM_BACKENDS, TritonConfig
 from mme.catalog.images import Processor
+from mme.findings import Finding
 
 KNOWN_BACKENDS: Final = (
     "dali",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from mme.archives.findings import ArchiveError
+from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import Member, ModelDirectory
 
 HEAD_BYTES: Final = 600

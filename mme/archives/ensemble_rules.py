@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.model_rules import ModelReading
 from mme.archives.signature import TensorSpec
 from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.findings import Finding
 
 
 def ensemble_findings(

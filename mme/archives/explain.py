@@ -10,9 +10,9 @@ from typing import IO, Final
 from mme.archives.archive_file import combined, read_archive
 from mme.archives.contents import Contents, contents_of
 from mme.archives.endpoint_traits import EndpointTraits
+from mme.archives.errors import ArchiveError
 from mme.archives.explanation import Explanation, Kind, ModelSummary
 from mme.archives.finding_codes import found
-from mme.archives.findings import ArchiveError, Finding
 from mme.archives.framework_archive import read_framework
 from mme.archives.framework_detection import TRITON, UNKNOWN, detect_frameworks, known_framework
 from mme.archives.gzip_stream import Limits
@@ -22,8 +22,9 @@ from mme.catalog.frameworks import frameworks
 from mme.catalog.images import Processor
 from mme.catalog.instances import instance_types
 from mme.errors import MmeError
+from mme.findings import Finding, Severity
 
-_ORDER: Final = {"error": 0, "warning": 1, "note": 2}
+_ORDER: Final = tuple(Severity)
 _LARGEST_SHOWN: Final = 3
 _GIB: Final = 2**30
 
@@ -133,7 +134,7 @@ def _explanation(
         kind=kind,
         framework=framework,
         layout=layout,
-        findings=tuple(sorted(combined(dict.fromkeys(findings)), key=lambda one: _ORDER[one.severity])),
+        findings=tuple(sorted(combined(dict.fromkeys(findings)), key=lambda one: _ORDER.index(one.severity))),
         unpacked_bytes=contents.unpacked_bytes,
         packed_bytes=packed_bytes,
         files=len(files),

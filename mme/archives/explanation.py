@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mme.archives.findings import Finding
 from mme.archives.model_directory import Member
 from mme.archives.signature import TensorSignature, TensorSpec
+from mme.findings import Finding, Severity
 
 Kind = Literal["archive", "directory"]
 Role = Literal["model", "ensemble", "step", "callee", "idle"]
@@ -77,12 +77,12 @@ class Explanation:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """Why it will not be served."""
-        return tuple(finding for finding in self.findings if finding.severity == "error")
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """What may fail, or is not what was meant."""
-        return tuple(finding for finding in self.findings if finding.severity == "warning")
+        return tuple(finding for finding in self.findings if finding.severity is Severity.WARNING)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class Explanation:
             "largest": [{"path": member.path, "bytes": member.size} for member in self.largest],
             "findings": [
                 {
-                    "severity": finding.severity,
+                    "severity": finding.severity.value,
                     "code": finding.code,
                     "message": finding.message,
                     "hint": finding.hint,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mme.archives.findings import Finding, Severity
+from mme.findings import Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +16,26 @@ class FindingCode:
     """What all findings of one code have in common.
 
     Attributes:
-        severity: of each of them.
-        cause: what is the matter, in one sentence.
-        mend: the way out.
+        severity: Of each of them.
+        cause: What is wrong, in one sentence.
+        hint: How to fix it.
     """
 
     severity: Severity
     cause: str
-    mend: str
+    hint: str
 
 
-def _error(cause: str, mend: str) -> FindingCode:
-    return FindingCode("error", cause, mend)
+def _error(cause: str, hint: str) -> FindingCode:
+    return FindingCode(Severity.ERROR, cause, hint)
 
 
-def _warning(cause: str, mend: str) -> FindingCode:
-    return FindingCode("warning", cause, mend)
+def _warning(cause: str, hint: str) -> FindingCode:
+    return FindingCode(Severity.WARNING, cause, hint)
 
 
-def _note(cause: str, mend: str) -> FindingCode:
-    return FindingCode("note", cause, mend)
+def _note(cause: str, hint: str) -> FindingCode:
+    return FindingCode(Severity.NOTE, cause, hint)
 
 
 FILE_CODES: Final = {
@@ -278,5 +278,5 @@ CODES: Final = {
 
 
 def found(code: str, message: str, hint: str) -> Finding:
-    """A finding of a known code; the code says how bad it is."""
-    return Finding(code, message, hint, CODES[code].severity)
+    """Return a finding with the severity of its code."""
+    return Finding(CODES[code].severity, code, message, hint)

@@ -14,9 +14,9 @@ from mme.archives.contents import Contents
 from mme.archives.explanation import ModelSummary
 from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.model_directory import Member
 from mme.archives.python_source import python_version, read_python
+from mme.findings import Finding
 
 _CODE: Final = "code/inference.py"
 _TORCH_ENDINGS: Final = (".pth", ".pt")

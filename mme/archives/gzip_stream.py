@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mme.archives.errors import UnreadableArchiveError
 from mme.archives.file_kind import GZIP_MAGIC, file_kind
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
+from mme.findings import Finding
 
 CHUNK_BYTES: Final = 256 * 1024
 
@@ -35,18 +36,6 @@ class Limits:
     ratio_from_bytes: int = 2**30
     members: int = 200_000
     names_bytes: int = 64 * 2**20
-
-
-class UnreadableArchiveError(Exception):
-    """The archive can't be read any further.
-
-    Args:
-        finding: Why.
-    """
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
 
 
 class GzipStream:

@@ -6,8 +6,8 @@ import tarfile
 from typing import Final
 
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.tar_stream import TarEntry, printable
+from mme.findings import Finding, Severity
 
 _MAX_NAME_BYTES: Final = 255
 _MAX_PATH_BYTES: Final = 4096
@@ -23,7 +23,7 @@ _KINDS: Final = {
 def member_findings(entry: TarEntry) -> list[Finding]:
     """Return what is wrong with a member. It must not be unpacked if one of the findings is an error."""
     name_finding = _path_finding(entry) or _name_finding(entry)
-    if name_finding and name_finding.severity == "error":
+    if name_finding and name_finding.severity is Severity.ERROR:
         return [name_finding]
     return [finding for finding in (name_finding, _kind_finding(entry)) if finding]
 

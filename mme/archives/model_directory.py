@@ -11,8 +11,9 @@ from fnmatch import translate
 from pathlib import Path
 from typing import Final
 
+from mme.archives.errors import ArchiveError
 from mme.archives.finding_codes import found
-from mme.archives.findings import ArchiveError, Finding
+from mme.findings import Finding, Severity
 
 JUNK: Final = (
     "__pycache__",
@@ -143,20 +144,26 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
     root = Path(os.path.abspath(path))  # noqa: PTH100
     if not root.exists():
         raise ArchiveError(
-            subject, [Finding("not-found", "no such directory", "give the path of the model's directory")]
+            subject,
+            [
+                Finding(
+                    Severity.ERROR, "not-found", "no such directory", "give the path of the model's directory"
+                )
+            ],
         )
     if not root.is_dir():
         hint = "give the path of the directory that holds config.pbtxt"
         if root.name.endswith((".tar.gz", ".tgz")):
             hint += "; archives are packed for you"
         raise ArchiveError(
-            subject, [Finding("not-a-directory", "it is a file, not a model's directory", hint)]
+            subject,
+            [Finding(Severity.ERROR, "not-a-directory", "it is a file, not a model's directory", hint)],
         )
     findings: list[Finding] = []
     members = tuple(sorted(_walk(root, "", findings), key=lambda member: member.path))
     if not members and not findings:
         hint = "it needs config.pbtxt and a version directory"
-        findings.append(Finding("empty-directory", "the directory is empty", hint))
+        findings.append(Finding(Severity.ERROR, "empty-directory", "the directory is empty", hint))
     return ModelDirectory(root, subject, root.name, members), findings
 
 
@@ -200,6 +207,7 @@ def _name_fault(path: str) -> Finding | None:
 def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     if entry.is_symlink():
         return Finding(
+            Severity.ERROR,
             "symlink",
             f"{path} is a symbolic link to {Path(entry.path).readlink()}, which the container would not have",
             "put a copy of the file in its place",

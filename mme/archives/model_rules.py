@@ -12,11 +12,11 @@ from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
 from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.python_source import PythonSource, python_version, read_python
 from mme.archives.tensor_rules import tensor_findings
 from mme.archives.triton_config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
 from mme.archives.version_rules import Versions, read_versions
+from mme.findings import Finding
 
 _COMPLETING_BACKENDS: Final = ("dali", "onnxruntime", "openvino", "tensorflow", "tensorrt")
 """These read tensors from the model. Source: Triton user guide, "Auto-Generated Model Configuration"."""

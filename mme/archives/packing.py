@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Protocol
 
-from mme.archives.findings import ArchiveError, Finding
+from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import Member, ModelDirectory
+from mme.findings import Finding, Severity
 
 CHUNK_BYTES: Final = 1024 * 1024
 """Read and handed on at a time."""
@@ -215,6 +216,7 @@ def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
 
 def _changed(directory: ModelDirectory, member: Member, reason: str) -> ArchiveError:
     finding = Finding(
+        Severity.ERROR,
         "changed-while-packed",
         f"{member.path} changed while it was packed: {reason}",
         "let the program that writes it finish, then try again",

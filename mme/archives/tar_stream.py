@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from mme.archives.errors import UnreadableArchiveError
 from mme.archives.file_kind import file_kind
 from mme.archives.finding_codes import found
-from mme.archives.gzip_stream import GzipStream, Limits, UnreadableArchiveError
+from mme.archives.gzip_stream import GzipStream, Limits
 
 BLOCK: Final = tarfile.BLOCKSIZE
 _MAX_HEADER_BYTES: Final = 1024 * 1024

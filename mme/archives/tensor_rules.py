@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.triton_config import TritonConfig
+from mme.findings import Finding
 
 _ANY_LENGTH: Final = -1
 _IMAGE_DIMS: Final = 3

@@ -16,10 +16,10 @@ from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.ensemble_rules import ensemble_findings, steps_of
 from mme.archives.explanation import ModelSummary, Role
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.model_rules import ModelReading, read_model
 from mme.archives.triton_config import CONFIG_FILE
 from mme.archives.version_rules import is_version
+from mme.findings import Finding
 
 Layout = Literal["flat", "sub-directory", "ensemble", "ambiguous", "unknown"]
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.signature import TensorSignature, TensorSpec
 from mme.archives.triton_schema import load_schema
+from mme.findings import Finding
 
 CONFIG_FILE: Final = "config.pbtxt"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from mme.archives.contents import Contents, contents_of
 from mme.archives.endpoint_traits import EndpointTraits
+from mme.archives.errors import ArchiveError
 from mme.archives.finding_codes import found
-from mme.archives.findings import ArchiveError, Finding
 from mme.archives.model_directory import ModelDirectory, scan_directory
 from mme.archives.signature import TensorSignature
 from mme.archives.triton_archive import read_triton
 from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.findings import Finding, Severity
 
 MODEL_FILE_MISSING = "model-file-missing"
 """Code of the one fault that a build step mends."""
@@ -53,7 +54,9 @@ def check_model(path: str | Path) -> TritonModel:
         if fault:
             raise ArchiveError(directory.subject, [fault])
     reading = read_triton(contents, EndpointTraits())
-    errors = [_placed(finding, directory) for finding in reading.findings if finding.severity == "error"]
+    errors = [
+        _placed(finding, directory) for finding in reading.findings if finding.severity is Severity.ERROR
+    ]
     if errors or reading.main is None or reading.main.config is None:
         raise ArchiveError(directory.subject, errors)
     return TritonModel(directory, reading.main.config)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from mme.archives.findings import Finding
-from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits, UnreadableArchiveError, too_large
+from mme.archives.errors import UnreadableArchiveError
+from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits, too_large
 from mme.archives.member_findings import member_findings
 from mme.archives.tar_stream import TarEntry, TarStream, printable
+from mme.findings import Finding, Severity
 
 MAX_MEMBERS: Final = 100_000
 """A model has some dozens of files; a million empty ones would use up the disk's inodes."""
@@ -63,7 +64,7 @@ def unpack(
             _write(entry, tar, folder)
         if stream.trailing_bytes:
             text = f"{stream.trailing_bytes} bytes follow the gzip data"
-            raise UnreadableArchiveError(Finding("trailing-data", text, "pack it again"))
+            raise UnreadableArchiveError(Finding(Severity.ERROR, "trailing-data", text, "pack it again"))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -72,11 +73,11 @@ def unpack(
 
 def _refusal(entry: TarEntry) -> Finding | None:
     for finding in member_findings(entry):
-        if finding.severity == "error" or entry.sparse:
+        if finding.severity is Severity.ERROR or entry.sparse:
             return finding
     if len(entry.parts) > MAX_DEPTH:
         text = f"{printable(entry.name[:40])}... is in more than {MAX_DEPTH} directories"
-        return Finding("too-deep", text, "pack it with fewer directories")
+        return Finding(Severity.ERROR, "too-deep", text, "pack it with fewer directories")
     return None
 
 
@@ -96,4 +97,4 @@ def _write(entry: TarEntry, tar: TarStream, folder: Path) -> None:
         # A file in the place of a directory, or a NUL in a name.
         reason = error.strerror if isinstance(error, OSError) else str(error)
         text = f"{printable(entry.name)} can't be written: {reason}"
-        raise UnreadableArchiveError(Finding("not-writable", text, "pack it again")) from None
+        raise UnreadableArchiveError(Finding(Severity.ERROR, "not-writable", text, "pack it again")) from None

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mme.archives.finding_codes import found
-from mme.archives.findings import Finding
 from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.findings import Finding
 
 _VERSION: Final = re.compile(r"0|[1-9][0-9]*")
 _NUMBER_AT_START: Final = re.compile(r"\s*([+-]?[0-9]+)")

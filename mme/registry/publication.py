@@ -7,7 +7,6 @@ from typing import Final
 
 from mme.archives import (
     ArchiveError,
-    Finding,
     PackedArchive,
     TritonModel,
     digest_directory,
@@ -17,6 +16,7 @@ from mme.archives import (
 )
 from mme.archives.packing import IN_MEMORY_BYTES
 from mme.errors import MmeError
+from mme.findings import Finding, Severity
 from mme.registry.candidates import Candidate
 from mme.registry.journal import Journal, Remembered
 from mme.registry.model_store import DIGEST_KEY, SIGNATURE_KEY, UNPACKED_KEY, ModelRecord, ModelStore
@@ -217,6 +217,7 @@ class Publication:
                 written = write_archive(self._directory, sent, on_bytes=self._advance)
                 if written.digest != packed.digest:
                     finding = Finding(
+                        Severity.ERROR,
                         "changed-while-packed",
                         "its files changed between reading and sending them",
                         "let the program that writes them finish, then try again",

@@ -8,8 +8,9 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.archives import Finding, TensorSignature, TensorSpec, TritonConfig, parse_config
+from mme.archives import TensorSignature, TensorSpec, TritonConfig, parse_config
 from mme.archives.signature import SIGNATURE_MAX_BYTES
+from mme.findings import Finding
 
 
 def parsed(text: str) -> TritonConfig:

@@ -150,7 +150,7 @@ def test_symbolic_links_are_named(good_model: Path) -> None:
         check_model(good_model)
     assert caught.value.codes == ("symlink", "symlink")
     assert "1/weights is a symbolic link to /etc/hosts" in str(caught.value)
-    assert "2 faults" in caught.value.message
+    assert "2 errors" in caught.value.message
 
 
 def test_special_files_are_named(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The guide to archives names every finding, with the cause and the way out that the code has."""
+"""The guide to archives names every finding, with the cause and the hint that the code has."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ GROUPS = {
 
 
 def table(codes: dict[str, FindingCode]) -> str:
-    rows = [f"| `{code}` | {spec.severity} | {spec.cause} | {spec.mend} |" for code, spec in codes.items()]
-    return "\n".join(["| code | | cause | way out |", "|---|---|---|---|", *rows])
+    rows = [f"| `{code}` | {spec.severity} | {spec.cause} | {spec.hint} |" for code, spec in codes.items()]
+    return "\n".join(["| code | severity | cause | hint |", "|---|---|---|---|", *rows])
 
 
 def test_the_tables_are_those_of_the_code() -> None:

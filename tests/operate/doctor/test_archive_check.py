@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from mme import findings
 from mme.archives import Explanation
-from mme.archives.findings import Finding as ArchiveFinding
 from mme.errors import MmeError
 from mme.operate.doctor import Severity
 from mme.operate.doctor.archive_check import check_archives
@@ -30,12 +30,12 @@ def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
         asked.append(SimpleNamespace(content=content, **around))
         if around["name"] == "tenant/m3_v0.tar.gz":
             raise MmeError("it is no gzip", hint="pack it again")
-        faults: tuple[ArchiveFinding, ...] = ()
+        faults: tuple[findings.Finding, ...] = ()
         if around["name"] == "tenant/m7_v0.tar.gz":
             faults = (
-                ArchiveFinding("a", "no config.pbtxt", "write one"),
-                ArchiveFinding("b", "large", "shrink it", "warning"),
-                ArchiveFinding("c", "by the way", "", "note"),
+                findings.Finding(findings.Severity.ERROR, "a", "no config.pbtxt", "write one"),
+                findings.Finding(findings.Severity.WARNING, "b", "large", "shrink it"),
+                findings.Finding(findings.Severity.NOTE, "c", "by the way"),
             )
         return Explanation(around["name"], "archive", "triton", "flat", faults)
 

@@ -1,0 +1,42 @@
+"""The one form of everything that a check reports: archives, the doctor, preflight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is, the worst first."""
+
+    ERROR = "error"
+    """It does not work."""
+
+    WARNING = "warning"
+    """It may fail, or differ from what was meant."""
+
+    NOTE = "note"
+    """It works and is worth knowing."""
+
+    SKIPPED = "skipped"
+    """It could not be checked."""
+
+    OK = "ok"
+    """It was checked and works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found.
+
+    Attributes:
+        severity: How bad it is.
+        code: Short and stable, for tests and scripts: `config-missing`.
+        message: What is wrong, with the values that matter, and why.
+        hint: The command or change that helps; empty if there is nothing to do.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    hint: str = ""
