@@ -10,6 +10,7 @@ Run it: python -m benchmarks.files_entered [--list]
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -29,7 +30,7 @@ COMMANDS: Final = {
         20,
     ),
 }
-"""Arguments, and the goal: how many files it may enter."""
+"""Arguments, and the goal: the most files to enter."""
 
 _OUTPUTS: Final = {"EndpointName": "mme-local", "ModelBucketName": "models", "ModelPrefix": "models/"}
 _ANSWER: Final = {
@@ -38,7 +39,7 @@ _ANSWER: Final = {
 }
 
 _PROFILED: Final = """
-import inspect, sys, threading
+import inspect, os, sys, threading
 files = set()
 def profile(frame, event, argument):
     if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
@@ -52,8 +53,7 @@ except SystemExit as ended:
     sys.setprofile(None)
     if ended.code:
         raise
-with open(3, "w") as report:
-    report.write("\\n".join(files))
+print(*files, sep="\\n", file=open(os.environ["FILES_ENTERED"], "w"))
 """
 
 
@@ -64,6 +64,7 @@ def aws() -> Iterator[str]:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     cloud: Any = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
@@ -98,19 +99,13 @@ def files_entered(arguments: tuple[str, ...], url: str, cache: Path) -> list[str
     Args:
         arguments: What follows `mme`.
         url: Where AWS answers.
-        cache: The user's cache directory.
+        cache: A directory for what the command caches.
     """
-    environment = os.environ | {"MME_ENDPOINT_URL": url, "XDG_CACHE_HOME": str(cache)}
-    reading, writing = os.pipe()
-    command = ["bash", "-c", 'exec "$@" 3>&' + str(writing), "bash", sys.executable, "-c", _PROFILED, *arguments]
-    with os.fdopen(reading) as report:
-        try:
-            subprocess.run(
-                command, env=environment, check=True, pass_fds=[writing], stdout=subprocess.DEVNULL, timeout=120
-            )
-        finally:
-            os.close(writing)
-        entered = {Path(line).resolve() for line in report.read().splitlines()}
+    report = cache / "files_entered"
+    environment = {"MME_ENDPOINT_URL": url, "XDG_CACHE_HOME": str(cache), "FILES_ENTERED": str(report)}
+    command = [sys.executable, "-c", _PROFILED, *arguments]
+    subprocess.run(command, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    entered = {Path(line).resolve() for line in report.read_text().splitlines()}
     return sorted(str(one.relative_to(ROOT)) for one in entered if one.is_relative_to(ROOT / "mme"))
 
 
