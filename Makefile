@@ -1,5 +1,5 @@
-# Two commands do everything: `make demo` and `make test`. Each installs what it needs into the
-# checkout (.venv and node_modules) and nothing anywhere else.
+# Two commands do everything: `make demo` and `make test`. Each installs what it needs into the checkout (.venv and
+# node_modules); uv, npm and jsii keep their download caches under ~/.cache and ~/.npm.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -15,6 +15,8 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 # The oldest versions that the construct library takes, first on the path of `test-lowest` alone.
 LOWEST := $(VENV)/lowest
+# Servers that only nightly tests and benchmarks run.
+BENCHMARKS := $(VENV)/benchmarks
 # checkov pins some hundred packages: they stay apart from this project's.
 CHECKOV := $(VENV)/checkov
 ENVIRONMENTS := local dev staging prod
@@ -22,7 +24,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow test-lowest security security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow test-nightly test-lowest security security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +52,8 @@ platform:
 demo: platform install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
 	@python -m tools.demo
 
-test: install lint typecheck  ## Run every check and every test, the slow real ones too
-	@$(MAKE) test-fast test-slow test-lowest security
+test: install lint typecheck  ## Run what CI runs: every check and every test but the nightly ones
+	@$(MAKE) test-fast test-slow security
 
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
@@ -62,10 +64,18 @@ typecheck: $(VENV)/.installed  ## Check types (mypy strict)
 	@mypy
 
 test-fast: install  ## Run the fast tests, in parallel
-	@pytest -q -n 2 --dist worksteal -m "not slow"
+	@pytest -q -n 2 --dist worksteal -m "not slow and not nightly"
 
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
-	@pytest -q -n 2 --dist loadfile -m slow
+	@pytest -q -n 2 --dist loadfile -m "slow and not nightly"
+
+test-nightly: test-lowest $(BENCHMARKS)/.installed  ## Run what is too slow for every change
+	@PATH="$(CURDIR)/$(BENCHMARKS)/bin:$$PATH" pytest -q -n 2 --dist loadfile -m nightly
+
+$(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
+	@rm -rf $(BENCHMARKS)
+	@uv pip install --quiet --python $(BIN)/python --target $(BENCHMARKS) --require-hashes --no-deps -r requirements-benchmarks.txt
+	@touch $@
 
 $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@rm -rf $(LOWEST)
@@ -86,13 +96,13 @@ security: install $(CHECKOV)/.installed  ## Run the security packs on prod, and 
 	@python -m tools.security_report --check
 	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
 
-security-docs: install  ## Renew the tables of docs/security.md and docs/compliance.md
+security-docs: install  ## Update the tables of docs/security.md and docs/compliance.md
 	@python -m tools.security_report
 
-snapshots: install  ## Renew the committed snapshots after a wanted change
+snapshots: install  ## Update the committed snapshots after a wanted change
 	@pytest -q -n 2 -m "not slow" tests/stacks --snapshot-update
 
-release-snapshots:  ## Keep the snapshots as the release that upgrades are tested from
+release-snapshots:  ## Store the snapshots as the release that upgrade tests start from
 	@cp tests/snapshots/*.json tests/stacks/previous_release/
 
 synth: install  ## Synthesize every environment
@@ -104,7 +114,7 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@tools/lock_part.sh requirements-dev.txt --without numpy >build.constraints
 	@$(COMPILE) --extra cdk --extra cli --constraints build.constraints --output-file requirements.txt
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
-	@$(COMPILE) --group benchmarks --constraints build.constraints --output-file requirements-benchmarks.txt
+	@$(LOCK) --group benchmarks --output-file requirements-benchmarks.txt
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
 	@rm build.constraints
 

@@ -32,10 +32,12 @@ INPUTS = {
     "requirements.txt": BASE + extra("cdk") + extra("cli"),
     "requirements-lowest.txt": BASE + extra("cdk"),
     "requirements-dev.txt": BASE + extra("all") + GROUPS["dev"],
-    "requirements-benchmarks.txt": BASE + GROUPS["benchmarks"],
 }
-# checkov is apart: its pins and this project's can't be met together.
-APART = {"requirements-checkov.txt": (ROOT / "requirements-checkov.in").read_text().split()}
+# Apart from this project's packages, whose pins they need not meet.
+APART = {
+    "requirements-checkov.txt": (ROOT / "requirements-checkov.in").read_text().split(),
+    "requirements-benchmarks.txt": GROUPS["benchmarks"],
+}
 LOCKS = {**INPUTS, **APART}
 OVERRIDES = (ROOT / "requirements-dev.overrides").read_text().splitlines()
 OVERRIDDEN = {Requirement(line).name for line in OVERRIDES if not line.startswith("#")}
