@@ -31,12 +31,12 @@ class AlarmRule:
     title: str
     metric: str
     expression: Callable[[MetricExpressions, str], aws_cloudwatch.IMetric]
-    unit: str
-    low: float
-    high: float
-    below: bool
-    periods: int
-    needs: Literal["gpu", "vcpus"] | None
+    unit: str = "%"
+    low: float = 1
+    high: float = 100
+    below: bool = False
+    periods: int = 3
+    needs: Literal["gpu", "vcpus"] | None = None
     defaults: Mapping[str, float]
 
     def condition(self, threshold: float, minutes: float) -> str:

@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Literal
-
-from aws_cdk import aws_cloudwatch
+from typing import Any, Final
 
 from mme_cdk._internal.expectations import NUMBER, TEXT, expect, shown
 from mme_cdk._internal.validation import known
 from mme_cdk.monitoring.alarm_rule import AlarmRule
-from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 _SEVERITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 
 
-def _alarm(
-    title: str,
-    metric: str,
-    expression: Callable[[MetricExpressions, str], aws_cloudwatch.IMetric],
-    *,
-    unit: str = "%",
-    low: float = 1,
-    high: float = 100,
-    below: bool = False,
-    periods: int,
-    needs: Literal["gpu", "vcpus"] | None = None,
-    **defaults: float,
-) -> Any:
-    """Return a dataclass field that carries the rule of its alarm; see `AlarmRule` for the arguments."""
-    rule = AlarmRule(
-        title=title,
-        metric=metric,
-        expression=expression,
-        unit=unit,
-        low=low,
-        high=high,
-        below=below,
-        periods=periods,
-        needs=needs,
-        defaults=defaults,
-    )
+def _threshold(rule: AlarmRule) -> Any:
+    """Return a dataclass field that carries the rule of its alarm."""
     return field(default=None, metadata={"rule": rule})
 
 
@@ -69,111 +42,124 @@ class AlarmThresholds:
         gpu_memory_percent: GPUMemoryUtilization, 1 to 100; GPU instances only.
     """
 
-    server_error_percent: Mapping[str, float] | None = _alarm(
-        "server-errors",
-        "5XX error rate",
-        lambda metrics, label: metrics.rate("Invocation5XXErrors", label),
-        low=0,
-        periods=3,
-        critical=5,
-        warning=1,
+    server_error_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="server-errors",
+            metric="5XX error rate",
+            expression=lambda metrics, label: metrics.rate("Invocation5XXErrors", label),
+            low=0,
+            defaults={"critical": 5, "warning": 1},
+        )
     )
-    model_error_percent: Mapping[str, float] | None = _alarm(
-        "model-errors",
-        "InvocationModelErrors rate",
-        lambda metrics, label: metrics.rate("InvocationModelErrors", label),
-        low=0,
-        periods=3,
-        critical=10,
-        warning=2,
+    model_error_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="model-errors",
+            metric="InvocationModelErrors rate",
+            expression=lambda metrics, label: metrics.rate("InvocationModelErrors", label),
+            low=0,
+            defaults={"critical": 10, "warning": 2},
+        )
     )
-    client_error_percent: Mapping[str, float] | None = _alarm(
-        "client-errors",
-        "4XX error rate",
-        lambda metrics, label: metrics.rate("Invocation4XXErrors", label),
-        low=0,
-        periods=3,
-        warning=20,
+    client_error_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="client-errors",
+            metric="4XX error rate",
+            expression=lambda metrics, label: metrics.rate("Invocation4XXErrors", label),
+            low=0,
+            defaults={"warning": 20},
+        )
     )
-    latency_p99_seconds: Mapping[str, float] | None = _alarm(
-        "latency",
-        "p99 ModelLatency",
-        lambda metrics, label: metrics.seconds("ModelLatency", "p99", label),
-        unit="s",
-        low=0.001,
-        high=60,  # SageMaker ends a request after this time
-        periods=3,
-        critical=30,
-        warning=10,
+    latency_p99_seconds: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="latency",
+            metric="p99 ModelLatency",
+            expression=lambda metrics, label: metrics.seconds("ModelLatency", "p99", label),
+            unit="s",
+            low=0.001,
+            high=60,  # SageMaker ends a request after this time
+            defaults={"critical": 30, "warning": 10},
+        )
     )
-    load_wait_p90_seconds: Mapping[str, float] | None = _alarm(
-        "load-waits",
-        "p90 ModelLoadingWaitTime",
-        lambda metrics, label: metrics.seconds("ModelLoadingWaitTime", "p90", label),
-        unit="s",
-        low=0.1,
-        high=360,  # SageMaker ends a load after this time
-        periods=3,
-        critical=180,
-        warning=30,
+    load_wait_p90_seconds: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="load-waits",
+            metric="p90 ModelLoadingWaitTime",
+            expression=lambda metrics, label: metrics.seconds("ModelLoadingWaitTime", "p90", label),
+            unit="s",
+            low=0.1,
+            high=360,  # SageMaker ends a load after this time
+            defaults={"critical": 180, "warning": 30},
+        )
     )
-    cache_hit_percent: Mapping[str, float] | None = _alarm(
-        "cache-hits",
-        "average ModelCacheHit",
-        lambda metrics, label: metrics.cache_hit_percent(label),
-        below=True,
-        periods=15,  # new models and new instances begin with misses
-        warning=80,
+    cache_hit_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="cache-hits",
+            metric="average ModelCacheHit",
+            expression=lambda metrics, label: metrics.cache_hit_percent(label),
+            below=True,
+            periods=15,  # new models and new instances begin with misses
+            defaults={"warning": 80},
+        )
     )
-    unload_percent: Mapping[str, float] | None = _alarm(
-        "unload-churn",
-        "model unload rate",
-        lambda metrics, label: metrics.rate("ModelUnloadingTime", label, statistic="SampleCount"),
-        low=0.1,
-        periods=10,
-        critical=50,
-        warning=10,
+    unload_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="unload-churn",
+            metric="model unload rate",
+            expression=lambda metrics, label: metrics.rate(
+                "ModelUnloadingTime", label, statistic="SampleCount"
+            ),
+            low=0.1,
+            periods=10,
+            defaults={"critical": 50, "warning": 10},
+        )
     )
-    cpu_percent: Mapping[str, float] | None = _alarm(
-        "cpu",
-        "average CPUUtilization of all vCPUs",
-        lambda metrics, label: metrics.cpu_percent(label),
-        periods=10,
-        needs="vcpus",
-        warning=90,
+    cpu_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="cpu",
+            metric="average CPUUtilization of all vCPUs",
+            expression=lambda metrics, label: metrics.cpu_percent(label),
+            periods=10,
+            needs="vcpus",
+            defaults={"warning": 90},
+        )
     )
-    memory_percent: Mapping[str, float] | None = _alarm(
-        "memory",
-        "maximum MemoryUtilization",
-        lambda metrics, label: metrics.metric("MemoryUtilization", "Maximum", label),
-        periods=5,
-        critical=95,
-        warning=85,
+    memory_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="memory",
+            metric="maximum MemoryUtilization",
+            expression=lambda metrics, label: metrics.metric("MemoryUtilization", "Maximum", label),
+            periods=5,
+            defaults={"critical": 95, "warning": 85},
+        )
     )
-    disk_percent: Mapping[str, float] | None = _alarm(
-        "disk",
-        "maximum DiskUtilization",
-        lambda metrics, label: metrics.metric("DiskUtilization", "Maximum", label),
-        periods=5,
-        critical=90,
-        warning=80,
+    disk_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="disk",
+            metric="maximum DiskUtilization",
+            expression=lambda metrics, label: metrics.metric("DiskUtilization", "Maximum", label),
+            periods=5,
+            defaults={"critical": 90, "warning": 80},
+        )
     )
-    gpu_percent: Mapping[str, float] | None = _alarm(
-        "gpu",
-        "maximum GPUUtilization",
-        lambda metrics, label: metrics.metric("GPUUtilization", "Maximum", label),
-        periods=5,
-        needs="gpu",
-        warning=95,
+    gpu_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="gpu",
+            metric="maximum GPUUtilization",
+            expression=lambda metrics, label: metrics.metric("GPUUtilization", "Maximum", label),
+            periods=5,
+            needs="gpu",
+            defaults={"warning": 95},
+        )
     )
-    gpu_memory_percent: Mapping[str, float] | None = _alarm(
-        "gpu-memory",
-        "maximum GPUMemoryUtilization",
-        lambda metrics, label: metrics.metric("GPUMemoryUtilization", "Maximum", label),
-        periods=5,
-        needs="gpu",
-        critical=97,
-        warning=90,
+    gpu_memory_percent: Mapping[str, float] | None = _threshold(
+        AlarmRule(
+            title="gpu-memory",
+            metric="maximum GPUMemoryUtilization",
+            expression=lambda metrics, label: metrics.metric("GPUMemoryUtilization", "Maximum", label),
+            periods=5,
+            needs="gpu",
+            defaults={"critical": 97, "warning": 90},
+        )
     )
 
     def of(self, prop: str) -> Mapping[str, float]:

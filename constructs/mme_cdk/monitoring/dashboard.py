@@ -49,21 +49,9 @@ def query_rows(queries: Sequence[LogQuery], log_group: str) -> list[list[aws_clo
     return [tables[start : start + 2] for start in range(0, len(tables), 2)]
 
 
-def graph_rows(
-    metrics: MetricExpressions, *, cpu_known: bool, has_gpu: bool
-) -> list[list[aws_cloudwatch.IWidget]]:
-    """Return the graphs of requests, models and instances.
-
-    Args:
-        metrics: Metrics of one variant.
-        cpu_known: Whether the number of vCPUs is known.
-        has_gpu: Whether the instances have a GPU.
-    """
-    return [
-        _requests(metrics),
-        _models(metrics),
-        _instances(metrics, cpu_known=cpu_known, has_gpu=has_gpu),
-    ]
+def graph_rows(metrics: MetricExpressions) -> list[list[aws_cloudwatch.IWidget]]:
+    """Return the graphs of requests, models and instances."""
+    return [_requests(metrics), _models(metrics), _instances(metrics)]
 
 
 def _requests(metrics: MetricExpressions) -> list[aws_cloudwatch.IWidget]:
@@ -109,20 +97,17 @@ def _models(metrics: MetricExpressions) -> list[aws_cloudwatch.IWidget]:
     ]
 
 
-def _instances(metrics: MetricExpressions, *, cpu_known: bool, has_gpu: bool) -> list[aws_cloudwatch.IWidget]:
-    cpu, memory, disk = (
-        metrics.cpu_percent("CPU"),
-        metrics.metric("MemoryUtilization", "Average", "Memory"),
-        metrics.metric("DiskUtilization", "Average", "Disk"),
-    )
-    cpu_axis, cpu_high = ("%", 100) if cpu_known else ("100 for each vCPU", None)
-    width = _COLUMNS // (4 if has_gpu else 3)
+def _instances(metrics: MetricExpressions) -> list[aws_cloudwatch.IWidget]:
+    memory = metrics.metric("MemoryUtilization", "Average", "Memory")
+    disk = metrics.metric("DiskUtilization", "Average", "Disk")
+    axis, high = ("%", 100) if metrics.vcpus else ("100 for each vCPU", None)
+    width = _COLUMNS // (4 if metrics.has_gpu else 3)
     graphs: list[aws_cloudwatch.IWidget] = [
-        _graph("CPU", [cpu], cpu_axis, width, cpu_high),
+        _graph("CPU", [metrics.cpu_percent("CPU")], axis, width, high),
         _graph("Memory", [memory], "%", width, 100),
         _graph("Disk", [disk], "%", width, 100),
     ]
-    if has_gpu:
+    if metrics.has_gpu:
         gpu = [
             metrics.metric("GPUUtilization", "Average", "Load"),
             metrics.metric("GPUMemoryUtilization", "Average", "Memory"),

@@ -32,7 +32,7 @@ from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
 from mme_cdk.monitoring.dashboard import alarm_row, graph_rows, heading_row, query_rows
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
-from mme_cdk.monitoring.log_retention import LogRetention, retention_fault
+from mme_cdk.monitoring.log_retention import define_log_group, retention_fault
 from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ class EndpointMonitoring(Construct):
                 requests. **Not verified against a live endpoint** (see `ContributorRule`); CloudWatch charges
                 for each rule and each matching line. Default: False.
             log_retention: How long log lines are kept. The stack then creates the log group
-                `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**; see
-                `LogRetention` for the fixes. Default: SageMaker creates it, and lines never expire.
+                `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
+                docs/runbook.md lists the fixes. Default: SageMaker creates it, and lines never expire.
             log_removal_policy: Removal policy of that log group; a retained group makes the next deployment
                 of the endpoint fail. Default: it is deleted.
 
@@ -148,21 +148,20 @@ class EndpointMonitoring(Construct):
         super().__init__(scope, id)
         prefix = name_prefix or endpoint.endpoint_name
         expressions = MetricExpressions(
-            endpoint,
+            endpoint=endpoint,
             variant_name=variant_name or endpoint.variant_name,
             period=period,
             vcpus=kind.vcpus if kind else None,
+            has_gpu=has_gpu,
             minimum_requests=minimum_requests,
         )
         self._alarms = AlarmFactory(
-            self,
+            scope=self,
             expressions=expressions,
-            period=period,
-            endpoint_name=endpoint.endpoint_name,
             name_prefix=prefix,
             runbook_url=runbook_url,
             actions=actions or {},
-        ).create(thresholds, has_gpu=has_gpu, cpu_known=kind is not None)
+        ).create(thresholds)
         self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
         if log_queries:
             self._save_queries(prefix)
@@ -170,14 +169,13 @@ class EndpointMonitoring(Construct):
             self._rank_models(prefix)
         self.log_group: aws_logs.ILogGroup | None = None
         if log_retention is not None:
-            self.log_group = LogRetention(
+            self.log_group = define_log_group(
                 self,
-                "Log",
                 endpoint=endpoint,
                 log_group_name=self._log_group,
                 retention=log_retention,
                 removal_policy=log_removal_policy,
-            ).log_group
+            )
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if dashboard:
             alarms = [alarm for severity in self._alarms.values() for alarm in severity]
@@ -188,7 +186,7 @@ class EndpointMonitoring(Construct):
                 widgets=[
                     heading_row(endpoint.endpoint_name, runbook_url),
                     *([alarm_row(alarms)] if alarms else []),
-                    *graph_rows(expressions, cpu_known=kind is not None, has_gpu=has_gpu),
+                    *graph_rows(expressions),
                     *(query_rows(LOG_QUERIES[:4], self._log_group) if log_queries else []),
                 ],
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from aws_cdk import Duration, aws_cloudwatch
 
 from mme_cdk.endpoint.endpoint_base import EndpointBase
@@ -9,36 +11,28 @@ from mme_cdk.endpoint.endpoint_base import EndpointBase
 _MICROSECONDS = 1_000_000
 
 
+@dataclass(frozen=True, kw_only=True)
 class MetricExpressions:
     """Rates, times and shares of one variant.
 
     No expression has data while there is no traffic, so an idle endpoint raises no alarm.
+
+    Attributes:
+        endpoint: Defined here or imported.
+        variant_name: Variant whose metrics are read.
+        period: Period of every metric.
+        vcpus: Number of vCPUs of the instance type; None if unknown.
+        has_gpu: Whether the instance type has a GPU.
+        minimum_requests: Rates are 0 in a period with fewer requests.
     """
 
-    def __init__(
-        self,
-        endpoint: EndpointBase,
-        *,
-        variant_name: str,
-        period: Duration,
-        vcpus: int | None,
-        minimum_requests: int,
-    ) -> None:
-        """Store what the expressions are made of.
-
-        Args:
-            endpoint: Defined here or imported.
-            variant_name: Variant whose metrics are read.
-            period: Period of every metric.
-            vcpus: Number of vCPUs of the instance type; None if unknown.
-            minimum_requests: Rates are 0 in a period with fewer requests.
-        """
-        self._endpoint = endpoint
-        self._variant_name = variant_name
-        self._period = period
-        self._vcpus = vcpus
-        self._minimum_requests = minimum_requests
-        self._metrics: dict[tuple[str, str, str], aws_cloudwatch.Metric] = {}
+    endpoint: EndpointBase
+    variant_name: str
+    period: Duration
+    vcpus: int | None
+    has_gpu: bool
+    minimum_requests: int
+    _metrics: dict[tuple[str, str, str], aws_cloudwatch.Metric] = field(default_factory=dict)
 
     def metric(self, name: str, statistic: str, label: str = "") -> aws_cloudwatch.Metric:
         """Return a metric as SageMaker publishes it.
@@ -50,12 +44,12 @@ class MetricExpressions:
         """
         key = name, statistic, label or name
         if key not in self._metrics:
-            self._metrics[key] = self._endpoint.metric(
+            self._metrics[key] = self.endpoint.metric(
                 name,
                 statistic=statistic,
                 label=label or name,
-                period=self._period,
-                variant_name=self._variant_name,
+                period=self.period,
+                variant_name=self.variant_name,
             )
         return self._metrics[key]
 
@@ -70,14 +64,14 @@ class MetricExpressions:
         events, requests = _id(name, statistic), _id("Invocations", "Sum")
         return aws_cloudwatch.MathExpression(
             expression=(
-                f"IF({requests} >= {self._minimum_requests}, 100 * FILL({events}, 0) / {requests}, 0)"
+                f"IF({requests} >= {self.minimum_requests}, 100 * FILL({events}, 0) / {requests}, 0)"
             ),
             using_metrics={
                 events: self.metric(name, statistic),
                 requests: self.metric("Invocations", "Sum"),
             },
             label=label,
-            period=self._period,
+            period=self.period,
         )
 
     def seconds(self, name: str, statistic: str, label: str) -> aws_cloudwatch.MathExpression:
@@ -96,9 +90,9 @@ class MetricExpressions:
 
     def cpu_percent(self, label: str) -> aws_cloudwatch.IMetric:
         """Return the load of all vCPUs, 0 to 100; of each vCPU, 0 to 100, if their number is unknown."""
-        if self._vcpus is None:
+        if self.vcpus is None:
             return self.metric("CPUUtilization", "Average", label)
-        return self._scaled("CPUUtilization", "Average", label, f"{{}} / {self._vcpus}")
+        return self._scaled("CPUUtilization", "Average", label, f"{{}} / {self.vcpus}")
 
     def _scaled(self, name: str, statistic: str, label: str, template: str) -> aws_cloudwatch.MathExpression:
         id = _id(name, statistic)
@@ -106,7 +100,7 @@ class MetricExpressions:
             expression=template.format(id),
             using_metrics={id: self.metric(name, statistic)},
             label=label,
-            period=self._period,
+            period=self.period,
         )
 
 

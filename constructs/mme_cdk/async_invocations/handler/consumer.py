@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -28,36 +28,31 @@ _BACKOFF: Final = Backoff(first_seconds=5, longest_seconds=300)
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 
 
+@dataclass(frozen=True)
 class Consumer:
-    """Processes messages, in several threads at once."""
+    """Processes messages, in several threads at once.
 
-    def __init__(
-        self,
-        environment: Environment,
-        *,
-        s3: Any,
-        sqs: Any,
-        sns: Any,
-        invoker: Invoker,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        """Store the clients.
+    Attributes:
+        environment: The function's environment.
+        s3: A boto3 client.
+        sqs: A boto3 client.
+        sns: A boto3 client.
+        invoker: Invokes the models.
+    """
 
-        Args:
-            environment: The function's environment.
-            s3: A boto3 client.
-            sqs: A boto3 client.
-            sns: A boto3 client.
-            invoker: Invokes the models.
-            now: Returns the time in seconds since 1970.
-        """
-        self._environment = environment
-        self._s3 = s3
-        self._sqs = sqs
-        self._outcomes = OutcomeStore(s3, environment)
-        self._notifier = Notifier(sns, environment)
-        self._invoker = invoker
-        self._now = now
+    environment: Environment
+    s3: Any
+    sqs: Any
+    sns: Any
+    invoker: Invoker
+
+    @property
+    def _outcomes(self) -> OutcomeStore:
+        return OutcomeStore(self.s3, self.environment)
+
+    @property
+    def _notifier(self) -> Notifier:
+        return Notifier(self.sns, self.environment)
 
     def handle(self, record: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
         """Process one message and return whether it may leave the queue.
@@ -103,7 +98,7 @@ class Consumer:
         Raises:
             RetryableError: It has attempts left.
         """
-        max_attempts = self._environment.max_attempts
+        max_attempts = self.environment.max_attempts
         try:
             if message.receives > max_attempts:
                 died = f"the consumer died {message.receives - 1} times before it had an outcome"
@@ -118,15 +113,15 @@ class Consumer:
             return _failure(message, request, error, FAILED)
 
     def _invoke(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
-        environment = self._environment
+        environment = self.environment
         key = request.check(environment.endpoint_name, environment.inputs)
-        age = self._now() - message.sent.timestamp()
+        age = time.time() - message.sent.timestamp()
         if age > request.ttl_seconds:
             raise RequestError(
                 f"ClientError: the request expired; it is {age:.0f} s old, and RequestTTLSeconds is "
                 f"{request.ttl_seconds}"
             )
-        answer = self._invoker.invoke(request, self._read_input(key), seconds_left)
+        answer = self.invoker.invoke(request, self._read_input(key), seconds_left)
         return Outcome(
             status=COMPLETED,
             digest=request.digest,
@@ -137,9 +132,9 @@ class Consumer:
         )
 
     def _read_input(self, key: str) -> bytes:
-        place = self._environment.inputs
+        place = self.environment.inputs
         try:
-            found = self._s3.get_object(Bucket=place.bucket, Key=key)
+            found = self.s3.get_object(Bucket=place.bucket, Key=key)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _MISSING:
@@ -175,8 +170,8 @@ class Consumer:
 
     def _send_to_dead_letter_queue(self, message: Message, reason: str, inference_id: str) -> None:
         attributes = {"Reason": reason[:1000], "InferenceId": inference_id, "MessageId": message.id}
-        self._sqs.send_message(
-            QueueUrl=self._environment.dead_letter_queue_url,
+        self.sqs.send_message(
+            QueueUrl=self.environment.dead_letter_queue_url,
             MessageBody=message.body,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
@@ -189,8 +184,8 @@ class Consumer:
     def _return_to_queue(self, message: Message) -> None:
         """Make the message visible after a delay with backoff, not only after its visibility timeout."""
         try:
-            self._sqs.change_message_visibility(
-                QueueUrl=self._environment.queue_url,
+            self.sqs.change_message_visibility(
+                QueueUrl=self.environment.queue_url,
                 ReceiptHandle=message.receipt_handle,
                 VisibilityTimeout=round(_BACKOFF.delay(message.receives)),
             )

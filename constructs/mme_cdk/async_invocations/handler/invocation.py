@@ -56,6 +56,20 @@ _NO_ENDPOINT: Final = re.compile(
 _CONTAINER_RETRIED: Final = frozenset({0, 502, 503, 504, 507})
 
 
+def runtime_client(timeout: int) -> Any:
+    """Return a `sagemaker-runtime` client without retries, with this read timeout in seconds."""
+    with _create_client_lock:  # threads may share clients, but not create them at the same time
+        return _create_client(timeout)
+
+
+@lru_cache(maxsize=64)
+def _create_client(timeout: int) -> Any:
+    config = Config(
+        read_timeout=timeout, connect_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True
+    )
+    return boto3.client("sagemaker-runtime", config=config)
+
+
 @dataclass(frozen=True)
 class Answer:
     """The model's answer."""
@@ -65,32 +79,23 @@ class Answer:
     custom_attributes: str
 
 
+@dataclass(frozen=True)
 class Invoker:
-    """Invokes the models of one endpoint."""
+    """Invokes the models of one endpoint.
 
-    def __init__(
-        self,
-        endpoint_name: str,
-        load_seconds: float,
-        *,
-        client: Callable[[int], Any] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Store the endpoint.
+    Attributes:
+        endpoint_name: Endpoint to invoke.
+        load_seconds: How long to wait for a model that is loading.
+        client: Returns a `sagemaker-runtime` client with this read timeout in seconds.
+        clock: Monotonic clock, in seconds.
+        sleep: Sleeps this many seconds.
+    """
 
-        Args:
-            endpoint_name: Endpoint to invoke.
-            load_seconds: How long to wait for a model that is loading.
-            client: Returns a `sagemaker-runtime` client with this read timeout in seconds.
-            clock: Monotonic clock, in seconds.
-            sleep: Sleeps this many seconds.
-        """
-        self._endpoint_name = endpoint_name
-        self._load_seconds = load_seconds
-        self._client = client or runtime_client
-        self._clock = clock
-        self._sleep = sleep
+    endpoint_name: str
+    load_seconds: float
+    client: Callable[[int], Any] = runtime_client
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
     def invoke(self, request: Request, body: bytes, seconds_left: Callable[[], float]) -> Answer:
         """Return the model's answer; retry while the model loads or the endpoint is busy.
@@ -105,7 +110,7 @@ class Invoker:
             RetryableError: It may succeed later.
         """
         arguments: dict[str, Any] = {
-            "EndpointName": self._endpoint_name,
+            "EndpointName": self.endpoint_name,
             "TargetModel": request.text("TargetModel"),
             "InferenceId": request.inference_id,
             "Body": body,
@@ -113,8 +118,8 @@ class Invoker:
         optional = ("ContentType", "Accept", "CustomAttributes")
         arguments |= {name: request.text(name) for name in optional if request.text(name)}
         timeout = request.timeout_seconds or READ_TIMEOUT_SECONDS
-        client = self._client(timeout)
-        started = self._clock()
+        client = self.client(timeout)
+        started = self.clock()
         attempt = 0
         while True:
             attempt += 1
@@ -134,12 +139,12 @@ class Invoker:
                 raise RetryableError(f"InternalServerError: {reason}", model_failed=True) from error
             except BotoCoreError as error:
                 raise RetryableError(f"InternalServerError: the endpoint is unreachable: {error}") from error
-            waited = self._clock() - started
+            waited = self.clock() - started
             delay = _BACKOFF.delay(attempt)
             too_late = seconds_left() < delay + timeout + _WRITE_SECONDS
-            if too_late or waited + delay > self._load_seconds:
+            if too_late or waited + delay > self.load_seconds:
                 raise _gave_up(last, request, waited) from last
-            self._sleep(delay)
+            self.sleep(delay)
 
 
 def classify(error: ClientError) -> RequestError:
@@ -173,20 +178,6 @@ def _gave_up(error: ClientError, request: Request, waited: float) -> RetryableEr
 def _code_and_message(error: ClientError) -> tuple[str, str]:
     details = error.response["Error"]
     return details.get("Code", ""), details.get("Message", "")
-
-
-def runtime_client(timeout: int) -> Any:
-    """Return a `sagemaker-runtime` client without retries, with this read timeout in seconds."""
-    with _create_client_lock:  # threads may share clients, but not create them at the same time
-        return _create_client(timeout)
-
-
-@lru_cache(maxsize=64)
-def _create_client(timeout: int) -> Any:
-    config = Config(
-        read_timeout=timeout, connect_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True
-    )
-    return boto3.client("sagemaker-runtime", config=config)
 
 
 def _one_line(text: str) -> str:

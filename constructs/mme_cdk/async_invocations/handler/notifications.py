@@ -6,6 +6,7 @@ Source: SageMaker AI developer guide, `async-inference-check-predictions`.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,18 +15,17 @@ from .outcomes import COMPLETED, Outcome
 from .request import Request
 
 
+@dataclass(frozen=True)
 class Notifier:
-    """Publishes to the success topic and the error topic, at least once for each request."""
+    """Publishes to the success topic and the error topic, at least once for each request.
 
-    def __init__(self, sns: Any, environment: Environment) -> None:
-        """Store the client.
+    Attributes:
+        sns: A boto3 client.
+        environment: The function's environment.
+    """
 
-        Args:
-            sns: A boto3 client.
-            environment: The function's environment.
-        """
-        self._sns = sns
-        self._environment = environment
+    sns: Any
+    environment: Environment
 
     def notify(self, request: Request, outcome: Outcome, location: str, received: datetime) -> None:
         """Publish how a request ended.
@@ -38,7 +38,7 @@ class Notifier:
         """
         completed = outcome.status == COMPLETED
         message: dict[str, Any] = {
-            "awsRegion": self._environment.region,
+            "awsRegion": self.environment.region,
             "eventTime": _timestamp(datetime.now(UTC)),
             "receivedTime": _timestamp(received),
             "invocationStatus": "Completed" if completed else "Failed",
@@ -49,7 +49,7 @@ class Notifier:
             accept=request.text("Accept"),
             contentType=request.text("ContentType"),
             customAttributes=request.text("CustomAttributes"),
-            endpointName=self._environment.endpoint_name,
+            endpointName=self.environment.endpoint_name,
             inputLocation=request.text("InputLocation"),
             targetModel=request.text("TargetModel"),
         )
@@ -65,9 +65,9 @@ class Notifier:
             "eventSource": "aws:sagemaker",
             "eventName": "InferenceResult",
         }
-        environment = self._environment
-        topic = environment.success_topic_arn if completed else environment.error_topic_arn
-        self._sns.publish(TopicArn=topic, Message=json.dumps(message))
+        topics = self.environment
+        topic = topics.success_topic_arn if completed else topics.error_topic_arn
+        self.sns.publish(TopicArn=topic, Message=json.dumps(message))
 
 
 def _given(**values: str) -> dict[str, str]:

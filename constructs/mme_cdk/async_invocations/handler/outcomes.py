@@ -60,24 +60,23 @@ class Outcome:
         }
 
 
+@dataclass(frozen=True)
 class OutcomeStore:
-    """The outcomes of one queue, and the copies of them that clients read."""
+    """The outcomes of one queue, and the copies of them that clients read.
 
-    def __init__(self, s3: Any, environment: Environment) -> None:
-        """Store the client.
+    Attributes:
+        s3: A boto3 client.
+        environment: The function's environment.
+    """
 
-        Args:
-            s3: A boto3 client.
-            environment: The function's environment.
-        """
-        self._s3 = s3
-        self._environment = environment
+    s3: Any
+    environment: Environment
 
     def find(self, request: Request) -> Outcome | None:
         """Return how a request ended, without the body; None if it has not ended."""
-        place = self._environment.outcomes
+        place = self.environment.outcomes
         try:
-            found = self._s3.head_object(Bucket=place.bucket, Key=f"{place.prefix}{request.slug}")
+            found = self.s3.head_object(Bucket=place.bucket, Key=f"{place.prefix}{request.slug}")
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 return None
@@ -102,7 +101,7 @@ class OutcomeStore:
             outcome: How it ended, with its body.
             previous: The dead letter's outcome that this one replaces, or None.
         """
-        place = self._environment.outcomes
+        place = self.environment.outcomes
         condition = {"IfMatch": previous.etag} if previous else {"IfNoneMatch": "*"}
         return self._put(place, f"{place.prefix}{request.slug}", outcome, condition)
 
@@ -115,12 +114,12 @@ class OutcomeStore:
             suffix: Added to the inference id in the name of a failure.
         """
         if outcome.status == COMPLETED:
-            place, name = self._environment.outputs, f"{request.slug}.out"
+            place, name = self.environment.outputs, f"{request.slug}.out"
         else:
-            place, name = self._environment.failures, f"{request.slug}{suffix}-error.out"
+            place, name = self.environment.failures, f"{request.slug}{suffix}-error.out"
         if outcome.body is None:
-            stored = self._environment.outcomes
-            found = self._s3.get_object(Bucket=stored.bucket, Key=f"{stored.prefix}{request.slug}")
+            stored = self.environment.outcomes
+            found = self.s3.get_object(Bucket=stored.bucket, Key=f"{stored.prefix}{request.slug}")
             outcome = replace(outcome, body=found["Body"].read())
         self._put(place, f"{place.prefix}{name}", outcome, {"IfNoneMatch": "*"})
         return place.url(f"{place.prefix}{name}")
@@ -128,7 +127,7 @@ class OutcomeStore:
     def _put(self, place: Location, key: str, outcome: Outcome, condition: dict[str, str]) -> bool:
         """Write an object and return whether its condition held."""
         try:
-            self._s3.put_object(
+            self.s3.put_object(
                 Bucket=place.bucket,
                 Key=key,
                 Body=outcome.body or b"",
