@@ -19,7 +19,9 @@ from typing import Final
 
 from benchmarks.report import Row, report
 from benchmarks.sample_models import write_model, write_registry
-from mme.archives import check_model, scan_directory, write_archive
+from mme.archives.model_directory import scan_directory
+from mme.archives.packing import write_archive
+from mme.archives.triton.check import check_model
 
 LARGE: Final = 200_000_000
 HUGE: Final = 1_000_000_000
@@ -30,7 +32,8 @@ ROUNDS: Final = 3
 _MEMORY = """
 import re, sys
 from pathlib import Path
-from mme.archives import check_model, write_archive
+from mme.archives.packing import write_archive
+from mme.archives.triton.check import check_model
 class Sink:
     def write(self, data): return len(data)
     def flush(self): pass

@@ -40,3 +40,18 @@ class Finding:
     code: str
     message: str
     hint: str = ""
+
+    @classmethod
+    def error(cls, code: str, message: str, hint: str) -> Finding:
+        """Return a finding that something does not work; see the attributes."""
+        return cls(Severity.ERROR, code, message, hint)
+
+    @classmethod
+    def warning(cls, code: str, message: str, hint: str) -> Finding:
+        """Return a finding that something may fail; see the attributes."""
+        return cls(Severity.WARNING, code, message, hint)
+
+    @classmethod
+    def note(cls, code: str, message: str, hint: str) -> Finding:
+        """Return a finding that is worth knowing; see the attributes."""
+        return cls(Severity.NOTE, code, message, hint)

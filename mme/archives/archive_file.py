@@ -10,7 +10,6 @@ from typing import IO, Final
 
 from mme.archives.contents import Contents, Keeper
 from mme.archives.errors import UnreadableArchiveError
-from mme.archives.finding_codes import found
 from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
 from mme.archives.model_directory import Member, is_junk
@@ -60,7 +59,7 @@ def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile
     if complete and not contents.files and not reading.findings:
         hint = "pack the model's directory itself: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
         text = "the archive holds directories only" if contents.members else "the archive holds no file"
-        reading.findings.append(found("empty-archive", text, hint))
+        reading.findings.append(Finding.error("empty-archive", text, hint))
     return ArchiveFile(contents, tuple(combined(reading.findings)), stream.packed_bytes, complete)
 
 
@@ -84,14 +83,16 @@ def _end_findings(stream: GzipStream, tar: TarStream) -> list[Finding]:
     findings = []
     if tar.bytes_after_end:
         text = "there is data after the tar's end mark, as of a second tar appended to it"
-        findings.append(found("data-after-end", text, "it is never unpacked: pack everything in one go"))
+        findings.append(
+            Finding.warning("data-after-end", text, "it is never unpacked: pack everything in one go")
+        )
     if not tar.ended:
         hint = "unpackers accept it; if packing was interrupted, pack it again"
-        findings.append(found("tar-not-ended", "the tar has no end mark", hint))
+        findings.append(Finding.note("tar-not-ended", "the tar has no end mark", hint))
     if stream.trailing_bytes:
         hint = "pack it again: unpackers ignore them or refuse the file"
         text = f"{stream.trailing_bytes} bytes follow the gzip data"
-        findings.append(found("trailing-data", text, hint))
+        findings.append(Finding.warning("trailing-data", text, hint))
     return findings
 
 
@@ -115,7 +116,7 @@ class _Reading:
             first = ", ".join(printable(path) for path in self._junk[:3])
             rest = f" and {len(self._junk) - 3} more" if len(self._junk) > 3 else ""
             message = f"files that tools leave behind: {first}{rest}"
-            self.findings.append(found("junk", message, "leave them out; mme models add does"))
+            self.findings.append(Finding.note("junk", message, "leave them out; mme models add does"))
         self._conflicts()
         return Contents(self._members.values(), self._keeper.starts)
 
@@ -128,13 +129,13 @@ class _Reading:
                 return
             hint = "the last one wins; pack it again so that only one is there"
             message = f"{printable(path)} is in the archive twice"
-            self.findings.append(found("duplicate-member", message, hint))
+            self.findings.append(Finding.warning("duplicate-member", message, hint))
         self._members[path] = member
         parts = path.split("/")
         if any(part.startswith("PaxHeader") for part in parts) and not known:
             message = f"{printable(path)} is a header that a tar program took for a file"
             hint = "remove the PaxHeader directories and pack it again"
-            self.findings.append(found("pax-leftovers", message, hint))
+            self.findings.append(Finding.warning("pax-leftovers", message, hint))
         elif any(is_junk(part) for part in parts) and not known:
             self._junk.append(path)
         size = self._keeper.wants(path, member.size) if not member.is_directory else 0

@@ -12,12 +12,11 @@ from mme.archives.contents import Contents, contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.explanation import Explanation, Kind, ModelSummary
-from mme.archives.finding_codes import found
 from mme.archives.framework_archive import read_framework
 from mme.archives.framework_detection import TRITON, UNKNOWN, detect_frameworks, known_framework
 from mme.archives.gzip_stream import Limits
 from mme.archives.model_directory import survey_directory
-from mme.archives.triton_archive import read_triton
+from mme.archives.triton.layout import read_triton
 from mme.catalog.frameworks import frameworks
 from mme.catalog.images import Processor
 from mme.catalog.instances import instance_types
@@ -149,15 +148,15 @@ def _framework_findings(contents: Contents, told: str | None, likely: list[str])
     if told is None and not likely:
         shown = ", ".join(member.path for member in contents.files[:3])
         text = f"nothing in it tells which container could read it; it holds {shown}"
-        yield found(
+        yield Finding.error(
             "framework-unknown", text, "Triton needs a config.pbtxt; for another container say --framework"
         )
     elif told is None and len(likely) > 1:
         text = f"it looks like a model of {' or of '.join(titles[one] for one in likely)}"
-        yield found("framework-unclear", text, "say which container it is for: --framework")
+        yield Finding.warning("framework-unclear", text, "say which container it is for: --framework")
     elif told and likely and told not in likely and told in ("triton", "tensorflow", "mxnet"):
         text = f"it is an archive for {titles[likely[0]]}, not for {titles[told]}"
-        yield found(
+        yield Finding.error(
             "framework-mismatch", text, f"repack it, or serve it with {titles[likely[0]]}'s container"
         )
 
@@ -172,4 +171,4 @@ def _weight(unpacked_bytes: int, endpoint: EndpointTraits) -> Iterator[Finding]:
         where = "any GPU that AWS lists for multi-model endpoints"
     if unpacked_bytes > room:
         text = f"it unpacks to {unpacked_bytes / _GIB:.1f} GiB; {where} has {room / _GIB:.0f} GiB"
-        yield found("huge", text, "serve it on an endpoint of its own, or make the model smaller")
+        yield Finding.warning("huge", text, "serve it on an endpoint of its own, or make the model smaller")

@@ -13,7 +13,6 @@ from typing import Final
 from mme.archives.contents import Contents
 from mme.archives.explanation import ModelSummary
 from mme.archives.file_kind import is_lfs_pointer
-from mme.archives.finding_codes import found
 from mme.archives.model_directory import Member
 from mme.archives.python_source import python_version, read_python
 from mme.findings import Finding
@@ -92,25 +91,31 @@ def _saved_model(contents: Contents) -> Iterator[Finding]:
     for name in good:
         if contents.find(f"{name}/variables") is None:
             text = f"{name}/variables/ is missing: a SavedModel has none only where it is all constants"
-            yield found("variables-missing", text, f"save the model again: model.export('{name}')")
+            yield Finding.warning("variables-missing", text, f"save the model again: model.export('{name}')")
     if good:
         return
     if contents.find("saved_model.pb"):
         hint = "move saved_model.pb, variables/ and assets/ into a directory named 1"
-        yield found("saved-model-root", "saved_model.pb lies at the root, not in a version directory", hint)
+        yield Finding.error(
+            "saved-model-root", "saved_model.pb lies at the root, not in a version directory", hint
+        )
         return
     keras = next((member.path for member in contents.files if member.name.endswith(_KERAS_ENDINGS)), None)
     if keras:
         hint = "export it: keras.models.load_model(FILE).export('1'), and pack the directory 1"
-        yield found("keras-file", f"{keras} is a Keras file; TensorFlow Serving loads SavedModels only", hint)
+        yield Finding.error(
+            "keras-file", f"{keras} is a Keras file; TensorFlow Serving loads SavedModels only", hint
+        )
         return
     deep = next((member.path for member in contents.files if member.name == "saved_model.pb"), None)
     if deep:
         text = f"{deep} is not where it is looked for: NUMBER/saved_model.pb"
-        yield found("saved-model-missing", text, "put it in a directory named 1 at the root")
+        yield Finding.error("saved-model-missing", text, "put it in a directory named 1 at the root")
     else:
         text = "there is no NUMBER/saved_model.pb"
-        yield found("saved-model-missing", text, "save the model as a SavedModel into a directory named 1")
+        yield Finding.error(
+            "saved-model-missing", text, "save the model as a SavedModel into a directory named 1"
+        )
 
 
 def _torch(
@@ -122,21 +127,25 @@ def _torch(
         deep = [member.path for member in contents.files if member.name.endswith(_TORCH_ENDINGS)]
         if deep:
             hint = "move it to the root, or load it in model_fn of code/inference.py"
-            findings.append(found("weights-deep", f"{deep[0]} does not lie at the archive's root", hint))
+            findings.append(
+                Finding.error("weights-deep", f"{deep[0]} does not lie at the archive's root", hint)
+            )
         else:
             hint = "add model.pth, or load the model in model_fn of code/inference.py"
-            findings.append(found("weights-missing", "there is no .pth or .pt file at the root", hint))
+            findings.append(
+                Finding.error("weights-missing", "there is no .pth or .pt file at the root", hint)
+            )
     if len(weights) > 1 and not _loads_itself(handler):
         text = (
             f"there are {len(weights)} files of weights: {', '.join(weights[:5])}; the default code takes one"
         )
         findings.append(
-            found("several-weights", text, "leave one, or choose in model_fn of code/inference.py")
+            Finding.warning("several-weights", text, "leave one, or choose in model_fn of code/inference.py")
         )
     if weights and contents.find(_CODE) is None:
         text = f"{_CODE} is missing: the default code loads {weights[0]} with torch.jit.load"
         hint = "add it with a model_fn(model_dir), unless the file is TorchScript"
-        findings.append(found("code-missing", text, hint))
+        findings.append(Finding.warning("code-missing", text, hint))
     return (weights[0] if weights else ""), findings
 
 
@@ -150,7 +159,9 @@ def _mxnet(contents: Contents, root: list[Member], handler: frozenset[str] | Non
         place = f"; {deep} does not lie there" if deep else ""
         name = f"model-0000{ending}" if ending == ".params" else f"model{ending}"
         text = f"the {what} file {name} is missing at the root{place}"
-        yield found("mxnet-incomplete", text, "save the module with save_checkpoint and pack all three files")
+        yield Finding.error(
+            "mxnet-incomplete", text, "save the module with save_checkpoint and pack all three files"
+        )
 
 
 def _one_file(
@@ -164,41 +175,47 @@ def _one_file(
         name = "xgboost-model" if framework == "xgboost" else "model.joblib"
         if deep:
             hint = "move it to the archive's root: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-            return "", [found("weights-deep", f"{deep} does not lie at the archive's root", hint)]
+            return "", [Finding.error("weights-deep", f"{deep} does not lie at the archive's root", hint)]
         hint = f"put the saved model at the root, e.g. as {name}"
-        return "", [found("weights-missing", "there is no model file at the root", hint)]
+        return "", [Finding.error("weights-missing", "there is no model file at the root", hint)]
     findings = []
     empty = next((member.name for member in root if member.name == models[0] and not member.size), None)
     if empty:
-        findings.append(found("model-file-empty", f"{empty} is an empty file", "save the model again"))
+        findings.append(
+            Finding.error("model-file-empty", f"{empty} is an empty file", "save the model again")
+        )
     if len(models) > 1 and not _loads_itself(handler):
         text = (
             f"there are {len(models)} files at the root: {', '.join(models[:5])}; one is taken for the model"
         )
-        findings.append(found("several-weights", text, "leave the model's file alone at the root"))
+        findings.append(Finding.warning("several-weights", text, "leave the model's file alone at the root"))
     return models[0], findings
 
 
 def _code(contents: Contents, framework: str, handler: frozenset[str] | None) -> Iterator[Finding]:
     for name in ("inference.py", "requirements.txt"):
         if contents.find(name) and contents.find(f"code/{name}") is None:
-            code = "code-misplaced" if name == "inference.py" else "requirements-misplaced"
-            text = f"{name} lies at the root; containers look in code/ only"
-            yield found(code, text, f"move it to code/{name}")
+            text, hint = f"{name} is at the root; containers look in code/ only", f"move it to code/{name}"
+            if name == "inference.py":
+                yield Finding.warning("code-misplaced", text, hint)
+            else:
+                yield Finding.warning("requirements-misplaced", text, hint)
     source = contents.whole(_CODE)
     if source is None:
         return
     parsed = read_python(source)
     if parsed.error:
         text = f"{_CODE} is not valid Python {python_version()}: {parsed.error}"
-        yield found("code-syntax", text, "mend it; the container imports it while loading")
+        yield Finding.error("code-syntax", text, "mend it; the container imports it while loading")
     elif framework == "scikit-learn" and not _loads_itself(handler):
         text = f"{_CODE} has no model_fn: the scikit-learn container has no default that loads a model"
-        yield found("handler-missing", text, "define model_fn(model_dir), which returns the loaded model")
+        yield Finding.error(
+            "handler-missing", text, "define model_fn(model_dir), which returns the loaded model"
+        )
 
 
 def _pointers(contents: Contents) -> Iterator[Finding]:
     for member in contents.files:
         if is_lfs_pointer(contents.start(member.path)):
             text = f"{member.path} is a Git LFS pointer, not the file it points to"
-            yield found("lfs-pointer", text, "run git lfs pull and pack it again")
+            yield Finding.error("lfs-pointer", text, "run git lfs pull and pack it again")

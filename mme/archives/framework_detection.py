@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mme.archives.contents import Contents
-from mme.archives.triton_config import DEFAULT_MODEL_FILES
-from mme.archives.version_rules import is_version
+from mme.archives.triton.config import DEFAULT_MODEL_FILES
+from mme.archives.triton.version_rules import is_version
 from mme.catalog.frameworks import frameworks
 from mme.errors import MmeError
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.file_kind import GZIP_MAGIC, file_kind
-from mme.archives.finding_codes import found
 from mme.findings import Finding
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -99,14 +98,14 @@ class GzipStream:
         if not self._input:
             text = f"the archive ends in the middle, after {self.packed_bytes} bytes"
             hint = "an upload or download was cut off: copy or pack it again"
-            raise UnreadableArchiveError(found("truncated", text, hint))
+            raise UnreadableArchiveError(Finding.error("truncated", text, hint))
         try:
             block: bytes = self._inflater.decompress(self._input, CHUNK_BYTES)
         except IsalError as error:  # type: ignore[misc]
             reason = _ERROR_NUMBER.sub("", str(error)).lower()
             text = f"the gzip data is damaged near byte {self.packed_bytes - len(self._input)}: {reason}"
             hint = "copy it again in binary mode, or pack it again"
-            raise UnreadableArchiveError(found("gzip-damaged", text, hint)) from None
+            raise UnreadableArchiveError(Finding.error("gzip-damaged", text, hint)) from None
         done = self._inflater.eof
         self._input = self._inflater.unused_data if done else self._inflater.unconsumed_tail
         self.unpacked_bytes += len(block)
@@ -133,13 +132,13 @@ class GzipStream:
         if self.unpacked_bytes > limits.ratio_from_bytes and self.unpacked_bytes > used * limits.ratio:
             text = f"{used:,} bytes unpack to {self.unpacked_bytes:,}, more than {limits.ratio} times as much"
             hint = "no model's weights compress like this: pack the model again from its source"
-            raise UnreadableArchiveError(found("bomb", f"{text}; reading stopped there", hint))
+            raise UnreadableArchiveError(Finding.error("bomb", f"{text}; reading stopped there", hint))
 
 
 def too_large(limit: int) -> Finding:
     """Return the finding for an archive that unpacks to more than `limit` bytes."""
     hint = "publish the model's files only, or raise the limit"
-    return found("too-large", f"it unpacks to more than {limit:,} bytes; reading stopped there", hint)
+    return Finding.error("too-large", f"it unpacks to more than {limit:,} bytes; reading stopped there", hint)
 
 
 def _new_inflater() -> Any:
@@ -150,13 +149,17 @@ def _new_inflater() -> Any:
 
 def _not_gzip(head: bytes) -> Finding:
     if not head:
-        return found("empty-file", "the file is empty", "an upload was cut off: pack and upload it again")
+        return Finding.error(
+            "empty-file", "the file is empty", "an upload was cut off: pack and upload it again"
+        )
     kind = file_kind(head)
     hint = "pack it as a gzipped tar: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
     if kind == "an uncompressed tar":
-        return found("not-compressed", "it is an uncompressed tar, not a tar.gz", "gzip it: gzip model.tar")
+        return Finding.error(
+            "not-compressed", "it is an uncompressed tar, not a tar.gz", "gzip it: gzip model.tar"
+        )
     if kind and kind.startswith("a Git LFS"):
-        return found("lfs-pointer", f"it is {kind}", "fetch the file first: git lfs pull")
+        return Finding.error("lfs-pointer", f"it is {kind}", "fetch the file first: git lfs pull")
     if kind:
-        return found("other-compression", f"it is {kind}, not a gzipped tar archive", hint)
-    return found("not-gzip", f"it is not a gzipped tar archive; it starts with {head[:8]!r}", hint)
+        return Finding.error("other-compression", f"it is {kind}, not a gzipped tar archive", hint)
+    return Finding.error("not-gzip", f"it is not a gzipped tar archive; it starts with {head[:8]!r}", hint)

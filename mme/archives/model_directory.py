@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mme.archives.errors import ArchiveError
-from mme.archives.finding_codes import found
-from mme.findings import Finding, Severity
+from mme.findings import Finding
 
 JUNK: Final = (
     "__pycache__",
@@ -145,11 +144,7 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
     if not root.exists():
         raise ArchiveError(
             subject,
-            [
-                Finding(
-                    Severity.ERROR, "not-found", "no such directory", "give the path of the model's directory"
-                )
-            ],
+            [Finding.error("not-found", "no such directory", "give the path of the model's directory")],
         )
     if not root.is_dir():
         hint = "give the path of the directory that holds config.pbtxt"
@@ -157,13 +152,13 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
             hint += "; archives are packed for you"
         raise ArchiveError(
             subject,
-            [Finding(Severity.ERROR, "not-a-directory", "it is a file, not a model's directory", hint)],
+            [Finding.error("not-a-directory", "it is a file, not a model's directory", hint)],
         )
     findings: list[Finding] = []
     members = tuple(sorted(_walk(root, "", findings), key=lambda member: member.path))
     if not members and not findings:
         hint = "it needs config.pbtxt and a version directory"
-        findings.append(Finding(Severity.ERROR, "empty-directory", "the directory is empty", hint))
+        findings.append(Finding.error("empty-directory", "the directory is empty", hint))
     return ModelDirectory(root, subject, root.name, members), findings
 
 
@@ -200,14 +195,13 @@ def _name_fault(path: str) -> Finding | None:
         path.encode("utf-8")
     except UnicodeEncodeError:
         shown = path.encode("utf-8", "backslashreplace").decode()
-        return found("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
+        return Finding.error("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
     return None
 
 
 def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     if entry.is_symlink():
-        return Finding(
-            Severity.ERROR,
+        return Finding.error(
             "symlink",
             f"{path} is a symbolic link to {Path(entry.path).readlink()}, which the container would not have",
             "put a copy of the file in its place",
@@ -217,7 +211,7 @@ def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     mode = entry.stat(follow_symlinks=False).st_mode
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return found(
+    return Finding.error(
         "special-file", f"{path} is {kind}, not a regular file", "remove it from the model's directory"
     )
 
@@ -225,4 +219,6 @@ def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
 def unreadable(path: str, error: OSError) -> Finding:
     """The finding for a file that can't be read."""
     reason = (error.strerror or str(error)).lower()
-    return found("unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}")
+    return Finding.error(
+        "unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}"
+    )

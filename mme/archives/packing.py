@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import Member, ModelDirectory
-from mme.findings import Finding, Severity
+from mme.findings import Finding
 
 CHUNK_BYTES: Final = 1024 * 1024
 """Read and handed on at a time."""
@@ -215,8 +215,7 @@ def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
 
 
 def _changed(directory: ModelDirectory, member: Member, reason: str) -> ArchiveError:
-    finding = Finding(
-        Severity.ERROR,
+    finding = Finding.error(
         "changed-while-packed",
         f"{member.path} changed while it was packed: {reason}",
         "let the program that writes it finish, then try again",

@@ -13,8 +13,8 @@ from typing import Final
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.file_kind import file_kind
-from mme.archives.finding_codes import found
 from mme.archives.gzip_stream import GzipStream, Limits
+from mme.findings import Finding
 
 BLOCK: Final = tarfile.BLOCKSIZE
 _MAX_HEADER_BYTES: Final = 1024 * 1024
@@ -118,7 +118,7 @@ class TarStream:
             if members > self._limits.members or names_bytes > self._limits.names_bytes:
                 text = f"it holds more than {members - 1:,} members; reading stopped there"
                 raise UnreadableArchiveError(
-                    found("too-many-members", text, "publish the model's files only")
+                    Finding.error("too-many-members", text, "publish the model's files only")
                 )
             self._begin(entry)
             yield entry
@@ -159,7 +159,7 @@ class TarStream:
                     f"it is gzip, but what is inside is {kind}",
                     "pack the model's directory as a tar.gz",
                 )
-                raise UnreadableArchiveError(found("not-a-tar", text, hint)) from None
+                raise UnreadableArchiveError(Finding.error("not-a-tar", text, hint)) from None
             if len(block) < BLOCK:
                 raise self._cut_off("in a header after") from None
             raise self._damaged() from None
@@ -173,7 +173,7 @@ class TarStream:
             text = (
                 f"the extended headers before a member claim {self._header_bytes:,} bytes; names are shorter"
             )
-            raise UnreadableArchiveError(found("header-too-large", text, _PACK_AGAIN))
+            raise UnreadableArchiveError(Finding.error("header-too-large", text, _PACK_AGAIN))
         content = self._stream.read(header.size)
         if len(content) < header.size:
             raise self._cut_off()
@@ -191,7 +191,7 @@ class TarStream:
             key, equals, value = content[start + len(digits) + 1 : end].partition(b"=")
             if not (blank and equals and value.endswith(b"\n")):
                 text = "a pax header of the tar is damaged"
-                raise UnreadableArchiveError(found("pax-damaged", text, _PACK_AGAIN))
+                raise UnreadableArchiveError(Finding.error("pax-damaged", text, _PACK_AGAIN))
             records[_text(key)] = _text(value[:-1])
             start = end
         return records
@@ -250,11 +250,13 @@ class TarStream:
     def _cut_off(self, place: str = "in the middle of") -> UnreadableArchiveError:
         text = f"the tar ends {place} {printable(self._current)}"
         hint = "the program that packed it was stopped: pack it again"
-        return UnreadableArchiveError(found("tar-truncated", text, hint))
+        return UnreadableArchiveError(Finding.error("tar-truncated", text, hint))
 
     def _damaged(self, why: str = "a header makes no sense") -> UnreadableArchiveError:
         after = f" after {printable(self._current)}" if self._current else ""
-        return UnreadableArchiveError(found("tar-damaged", f"the tar is damaged{after}: {why}", _PACK_AGAIN))
+        return UnreadableArchiveError(
+            Finding.error("tar-damaged", f"the tar is damaged{after}: {why}", _PACK_AGAIN)
+        )
 
 
 def printable(name: str) -> str:

@@ -64,7 +64,7 @@ def unpack(
             _write(entry, tar, folder)
         if stream.trailing_bytes:
             text = f"{stream.trailing_bytes} bytes follow the gzip data"
-            raise UnreadableArchiveError(Finding(Severity.ERROR, "trailing-data", text, "pack it again"))
+            raise UnreadableArchiveError(Finding.warning("trailing-data", text, "pack it again"))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -77,7 +77,7 @@ def _refusal(entry: TarEntry) -> Finding | None:
             return finding
     if len(entry.parts) > MAX_DEPTH:
         text = f"{printable(entry.name[:40])}... is in more than {MAX_DEPTH} directories"
-        return Finding(Severity.ERROR, "too-deep", text, "pack it with fewer directories")
+        return Finding.error("too-deep", text, "pack it with fewer directories")
     return None
 
 
@@ -97,4 +97,4 @@ def _write(entry: TarEntry, tar: TarStream, folder: Path) -> None:
         # A file in the place of a directory, or a NUL in a name.
         reason = error.strerror if isinstance(error, OSError) else str(error)
         text = f"{printable(entry.name)} can't be written: {reason}"
-        raise UnreadableArchiveError(Finding(Severity.ERROR, "not-writable", text, "pack it again")) from None
+        raise UnreadableArchiveError(Finding.error("not-writable", text, "pack it again")) from None

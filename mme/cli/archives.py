@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mme.archives import Explanation
+    from mme.archives.explanation import Explanation
     from mme.cli.deployment import Target
 
 app = typer.Typer(
@@ -88,7 +88,7 @@ def explain(
 
 
 def _explain(target: Target, source: str, **options: Any) -> Explanation:
-    from mme.archives import explain as explain_archive
+    from mme.archives.explain import explain as explain_archive
     from mme.archives.s3_archive import S3Url, explain_object
 
     url = S3Url.parse(source)

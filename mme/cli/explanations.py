@@ -9,7 +9,7 @@ from mme.console import plain_table, print_layout, print_table, size_text, stand
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mme.archives import Explanation, ModelSummary
+    from mme.archives.explanation import Explanation, ModelSummary
     from mme.findings import Finding
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "cyan"}

@@ -111,7 +111,7 @@ def add(
 
     Example: mme models add model_registry/add_sub
     """
-    from mme.archives import tar_size
+    from mme.archives.packing import tar_size
     from mme.cli.deployment import target_of
     from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import publishing

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol
 
-from mme.archives import TritonConfig, parse_config
-from mme.archives.triton_config import CONFIG_FILE
+from mme.archives.triton.config import CONFIG_FILE, TritonConfig, parse_config
 from mme.errors import MmeError
 from mme.registry.model_store import ModelStore
 from mme.registry.names import object_key

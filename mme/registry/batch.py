@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, Protocol
 
-from mme.archives import TritonModel
 from mme.archives.packing import IN_MEMORY_BYTES
+from mme.archives.triton.check import TritonModel
 from mme.errors import MmeError
 from mme.registry.candidates import Candidate
 from mme.registry.journal import Journal

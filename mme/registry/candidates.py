@@ -6,16 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mme.archives import (
-    MODEL_FILE_MISSING,
-    ArchiveError,
-    ModelDirectory,
-    TritonModel,
-    check_model,
-    scan_directory,
-)
-from mme.archives.model_directory import is_junk
-from mme.archives.triton_config import CONFIG_FILE
+from mme.archives.errors import ArchiveError
+from mme.archives.model_directory import ModelDirectory, is_junk, scan_directory
+from mme.archives.triton.check import MODEL_FILE_MISSING, TritonModel, check_model
+from mme.archives.triton.config import CONFIG_FILE
 from mme.errors import MmeError
 from mme.registry.folders import ENSEMBLE_ALONE, idle_beside_ensemble, mixed_fault, with_folder_hint
 from mme.registry.journal import Journal, Remembered

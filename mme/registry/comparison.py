@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from mme.archives import TensorSignature
+from mme.archives.signature import TensorSignature
 from mme.registry.archive_contents import ArchiveContents, open_archive, read_contents
 from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.targets import find_target

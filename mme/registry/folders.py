@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mme.archives import ArchiveError, scan_directory
 from mme.archives.contents import contents_of
 from mme.archives.endpoint_traits import EndpointTraits
-from mme.archives.model_directory import is_junk
-from mme.archives.triton_archive import read_triton
-from mme.archives.triton_config import CONFIG_FILE
+from mme.archives.errors import ArchiveError
+from mme.archives.model_directory import is_junk, scan_directory
+from mme.archives.triton.config import CONFIG_FILE
+from mme.archives.triton.layout import read_triton
 from mme.errors import MmeError
 
 ENSEMBLE_ALONE: Final = "ensemble-step-missing"

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from mme.archives import ModelDirectory
+from mme.archives.model_directory import ModelDirectory
 from mme.registry.model_store import ModelStore
 from mme.registry.outcome import Published
 from mme.registry.unfinished import UnfinishedUploads

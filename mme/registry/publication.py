@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mme.archives import (
-    ArchiveError,
+from mme.archives.errors import ArchiveError
+from mme.archives.packing import (
+    IN_MEMORY_BYTES,
     PackedArchive,
-    TritonModel,
     digest_directory,
     pack_directory,
     tar_size,
     write_archive,
 )
-from mme.archives.packing import IN_MEMORY_BYTES
+from mme.archives.triton.check import TritonModel
 from mme.errors import MmeError
 from mme.findings import Finding, Severity
 from mme.registry.candidates import Candidate

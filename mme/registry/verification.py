@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
-from mme.archives import explain
+from mme.archives.explain import explain
 from mme.registry.archive_contents import ByteStream, open_archive
 from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.removed_versions import RemovedVersions

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mme.archives import UnreadableArchiveError
-from mme.archives import unpack as unpack_archive
+from mme.archives.errors import UnreadableArchiveError
+from mme.archives.unpacking import unpack as unpack_archive
 
 __all__ = ["AbandonedError", "Artifact", "BadArchiveError", "unpack"]
 

@@ -42,7 +42,7 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
     "code at the root": (
         pack({"model.pth": "x", "inference.py": ""}),
         "code-misplaced",
-        "inference.py lies at",
+        "inference.py is at",
     ),
     "requirements at the root": (
         pack({"model.pth": "x", "requirements.txt": ""}),

@@ -17,16 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mme.archives import (
-    ArchiveError,
-    Member,
+from mme.archives.errors import ArchiveError
+from mme.archives.model_directory import Member, scan_directory
+from mme.archives.packing import (
+    IN_MEMORY_BYTES,
+    _built_header,
+    _header,
     digest_directory,
     pack_directory,
-    scan_directory,
     tar_size,
     write_archive,
 )
-from mme.archives.packing import IN_MEMORY_BYTES, _built_header, _header
 
 
 def pack(path: Path | str) -> bytes:

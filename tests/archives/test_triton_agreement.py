@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mme.archives import explain
+from mme.archives.explain import explain
 from mme.catalog.images import Processor
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
 from mme_local.containers.triton.installation import TritonInstallation

@@ -8,8 +8,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.archives import TensorSignature, TensorSpec, TritonConfig, parse_config
-from mme.archives.signature import SIGNATURE_MAX_BYTES
+from mme.archives.signature import SIGNATURE_MAX_BYTES, TensorSignature, TensorSpec
+from mme.archives.triton.config import TritonConfig, parse_config
 from mme.findings import Finding
 
 

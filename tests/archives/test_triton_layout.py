@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mme.archives import ArchiveError, check_model
+from mme.archives.errors import ArchiveError
+from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 
 TENSORS = """

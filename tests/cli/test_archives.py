@@ -16,7 +16,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from mme.archives import explain
+from mme.archives.explain import explain
 from mme.archives.s3_archive import S3Url, explain_object
 from mme.cli.archives import app
 from mme.cli.deployment import Target

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.archives import TensorSignature, TensorSpec
+from mme.archives.signature import TensorSignature, TensorSpec
 from mme.client import TensorError
 from mme.client.literals import load_json_inputs, parse_input, parse_parameter
 

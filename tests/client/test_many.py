@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from mme.archives import TensorSignature, TensorSpec
+from mme.archives.signature import TensorSignature, TensorSpec
 from mme.client import (
     Call,
     InvalidRequestError,

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from mme.archives import ArchiveError, tar_size
+from mme.archives.errors import ArchiveError
+from mme.archives.packing import tar_size
 from mme.registry import Published, batch, find_models, publish_all
 from mme.registry.publication import Publication
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mme.archives import ArchiveError
+from mme.archives.errors import ArchiveError
 from mme.errors import MmeError
 from mme.registry import find_models, publish_all
 from mme.registry.verification import verify

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mme.archives import scan_directory
+from mme.archives.model_directory import scan_directory
 from mme.registry import Journal, find_models, publish_all
 
 

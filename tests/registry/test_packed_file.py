@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mme.archives import ArchiveError
+from mme.archives.errors import ArchiveError
 from mme.errors import MmeError
 from mme.registry.packed_file import pack_to_file
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.archives import Explanation, explain
+from mme.archives.explain import explain
+from mme.archives.explanation import Explanation
 from mme.catalog.images import Processor, parse_ecr_uri, traits_of
 from mme.errors import MmeError
 from mme.operate.doctor.finding import Finding, Patient, Severity

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.archives import UnreadableArchiveError
-from mme.archives import unpack as unpack_archive
+from mme.archives.errors import UnreadableArchiveError
+from mme.archives.unpacking import unpack as unpack_archive
 from mme_local.endpoint.archive import AbandonedError, BadArchiveError, unpack
 
 

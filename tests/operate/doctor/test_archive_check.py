@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mme import findings
-from mme.archives import Explanation
+from mme.archives.explanation import Explanation
 from mme.errors import MmeError
 from mme.operate.doctor import Severity
 from mme.operate.doctor.archive_check import check_archives

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from mme.archives.finding_codes import found
 from mme.archives.signature import TensorSignature, TensorSpec
-from mme.archives.triton_schema import load_schema
+from mme.archives.triton.schema import load_schema
 from mme.findings import Finding
 
 CONFIG_FILE: Final = "config.pbtxt"
@@ -131,7 +130,7 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
     except UnicodeDecodeError:
         return _encoding_fault(content, source) or TritonConfig(message, _signature(message))
     except text_format.ParseError as error:
-        return _encoding_fault(content, source) or found(
+        return _encoding_fault(content, source) or Finding.error(
             "config-syntax",
             f"{source} is not a Triton model configuration: {_parse_reason(error)}",
             "compare it with Triton's user guide, page Model Configuration",
@@ -145,13 +144,13 @@ def _tensor_fault(message: Any, source: str) -> Finding | None:
         None,
     )
     if nameless:
-        return found(
+        return Finding.error(
             "config-tensor-name",
             f"an {nameless} in {source} has no name: Triton says \"model {nameless} must specify 'name'\"",
             f"give every {nameless} a name",
         )
     if message.max_batch_size < 0:
-        return found(
+        return Finding.error(
             "config-batch-size",
             f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative",
             "0 means that the model takes no batch dimension",
@@ -161,7 +160,7 @@ def _tensor_fault(message: Any, source: str) -> Finding | None:
 
 def _encoding_fault(content: bytes, source: str) -> Finding | None:
     if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return found(
+        return Finding.error(
             "config-encoding",
             f"{source} is not UTF-8 text as Triton reads it: it starts with a byte order mark",
             "save it as UTF-8 without BOM",
@@ -169,7 +168,7 @@ def _encoding_fault(content: bytes, source: str) -> Finding | None:
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return found(
+        return Finding.error(
             "config-encoding",
             f"{source} is not UTF-8 text (byte {error.start})",
             "it must be a protobuf text file, not a binary one",

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mme.archives.finding_codes import found
-from mme.archives.model_rules import ModelReading
 from mme.archives.signature import TensorSpec
-from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.model import ModelReading
 from mme.findings import Finding
 
 
@@ -48,7 +47,7 @@ def steps_of(config: TritonConfig) -> tuple[str, ...]:
 
 def _config_faults(message: Any, source: str) -> Iterator[Finding]:
     def fault(text: str, hint: str) -> Finding:
-        return found("ensemble-config", f"{source} {text}", hint)
+        return Finding.error("ensemble-config", f"{source} {text}", hint)
 
     if str(message.platform) != "ensemble":
         yield fault("has ensemble_scheduling but another platform", 'write platform: "ensemble"')
@@ -75,28 +74,30 @@ def _step(
     if flat:
         text = f"{where} names {name}, and at an archive's root an ensemble has no other models"
         hint = "put the ensemble into a directory of its own, beside the directories of its steps"
-        yield found("ensemble-step-missing", text, hint)
+        yield Finding.error("ensemble-step-missing", text, hint)
         return
     model = others.get(name)
     if model is None:
         present = ", ".join(sorted(set(others) - {ensemble.folder})) or "none"
         hint = f"add the directory {name}/, or name one of those there are: {present}"
-        yield found("ensemble-step-missing", f"{where} names {name}, which is not in the archive", hint)
+        yield Finding.error(
+            "ensemble-step-missing", f"{where} names {name}, which is not in the archive", hint
+        )
         return
     if model.folder == ensemble.folder:
-        yield found("ensemble-loop", f"{where} is the ensemble itself", "remove the step")
+        yield Finding.error("ensemble-loop", f"{where} is the ensemble itself", "remove the step")
         return
     if model.config is None:
         return
     own_name = str(model.config.message.name)
     if own_name and own_name != name:
         text = f"{model.folder}/{CONFIG_FILE} calls the model {own_name!r}; as a step it must be {name!r}"
-        yield found("ensemble-step-name", text, "rename it, or remove name from the config")
+        yield Finding.error("ensemble-step-name", text, "rename it, or remove name from the config")
     version = int(step.model_version)
     if version > 0 and version not in model.versions.served:
         loaded = ", ".join(map(str, model.versions.served)) or "none"
         text = f"{where} asks for version {version} of {name}; loaded would be: {loaded}"
-        yield found("ensemble-step-version", text, "write model_version: -1 for the newest")
+        yield Finding.error("ensemble-step-version", text, "write model_version: -1 for the newest")
     for kind, mapped, declared in (
         ("input", step.input_map, model.config.signature.inputs),
         ("output", step.output_map, model.config.signature.outputs),
@@ -105,11 +106,13 @@ def _step(
         for key in mapped:
             if known and key not in known:
                 text = f"{where} maps the {kind} {key}, and {name} has: {', '.join(sorted(known))}"
-                yield found("ensemble-map", text, f"the key of {kind}_map is the model's own tensor")
+                yield Finding.error("ensemble-map", text, f"the key of {kind}_map is the model's own tensor")
     for tensor in model.config.message.input:
         if tensor.name not in step.input_map and not tensor.optional and step.input_map:
             text = f"{where} leaves the input {tensor.name} of {name} without a tensor"
-            yield found("ensemble-map", text, f"add it to input_map, or mark it optional in {name}'s config")
+            yield Finding.error(
+                "ensemble-map", text, f"add it to input_map, or mark it optional in {name}'s config"
+            )
 
 
 def _graph(config: TritonConfig, source: str) -> Iterator[Finding]:
@@ -121,22 +124,22 @@ def _graph(config: TritonConfig, source: str) -> Iterator[Finding]:
     read = {tensor for step in steps for tensor in step.input_map.values()}
     for tensor in sorted({tensor for tensor in written if written.count(tensor) > 1}):
         text = f"two steps of {source} write the tensor {tensor}"
-        yield found("ensemble-graph", text, "give each output_map its own tensors")
+        yield Finding.error("ensemble-graph", text, "give each output_map its own tensors")
     for tensor in sorted(inputs - read):
         text = f"no step of {source} reads the input {tensor}"
-        yield found("ensemble-graph", text, "map it in a step's input_map, or remove it")
+        yield Finding.error("ensemble-graph", text, "map it in a step's input_map, or remove it")
     for tensor in sorted(outputs - set(written) - inputs):
         text = f"no step of {source} writes the output {tensor}"
-        yield found("ensemble-graph", text, "map it in a step's output_map, or remove it")
+        yield Finding.error("ensemble-graph", text, "map it in a step's output_map, or remove it")
     for tensor in sorted(read - set(written) - inputs):
         text = f"a step of {source} reads {tensor}, which neither a step nor a request provides"
-        yield found("ensemble-graph", text, "write it in a step before, or declare it as an input")
+        yield Finding.error("ensemble-graph", text, "write it in a step before, or declare it as an input")
     for tensor in sorted(set(written) - read - outputs):
         text = f"a step of {source} writes {tensor}, which nothing reads"
-        yield found("ensemble-graph", text, "leave it out of output_map, or declare it as an output")
+        yield Finding.error("ensemble-graph", text, "leave it out of output_map, or declare it as an output")
     if not _all_ready(steps, inputs):
         text = f"the steps of {source} wait for each other"
-        yield found("ensemble-graph", text, "no step may need, even indirectly, what it writes")
+        yield Finding.error("ensemble-graph", text, "no step may need, even indirectly, what it writes")
 
 
 def _all_ready(steps: Any, inputs: set[str]) -> bool:
@@ -175,7 +178,7 @@ def _types(config: TritonConfig, source: str, others: Mapping[str, ModelReading]
                 if difference:
                     told.add(tensor)
                     text = f"the tensor {tensor} of {source} is {difference}"
-                    yield found("ensemble-tensor", text, "make type, dims and max_batch_size agree")
+                    yield Finding.error("ensemble-tensor", text, "make type, dims and max_batch_size agree")
 
 
 def _difference(first: tuple[TensorSpec, bool, str], second: tuple[TensorSpec, bool, str]) -> str | None:

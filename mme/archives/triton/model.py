@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mme.archives.config_rules import KNOWN_BACKENDS, config_findings
 from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
 from mme.archives.file_kind import is_lfs_pointer
-from mme.archives.finding_codes import found
 from mme.archives.python_source import PythonSource, python_version, read_python
-from mme.archives.tensor_rules import tensor_findings
-from mme.archives.triton_config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
-from mme.archives.version_rules import Versions, read_versions
+from mme.archives.triton.config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
+from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings
+from mme.archives.triton.tensor_rules import tensor_findings
+from mme.archives.triton.version_rules import Versions, read_versions
 from mme.findings import Finding
 
 _COMPLETING_BACKENDS: Final = ("dali", "onnxruntime", "openvino", "tensorflow", "tensorrt")
@@ -106,7 +105,7 @@ def read_model(contents: Contents, folder: str, endpoint: EndpointTraits) -> Mod
     elif (member := contents.find(config_path)) and not member.is_directory:
         text = f"{config_path} has {member.size} bytes: that is no configuration"
         findings.append(
-            found("config-syntax", text, "it is a short text: compare it with Triton's user guide")
+            Finding.error("config-syntax", text, "it is a short text: compare it with Triton's user guide")
         )
     broken = bool(findings)
     folders = contents.folders(folder)
@@ -167,17 +166,19 @@ def _version_faults(contents: Contents, reading: ModelReading, where: str) -> It
         if finding.code != "version-missing" or not model_file or contents.folders(reading.folder):
             yield finding
         elif contents.find(where + model_file):
-            yield found(
+            yield Finding.error(
                 "version-missing",
                 f"{where}{model_file} lies beside {CONFIG_FILE}; Triton looks for it in a version directory",
                 f"move it to {where}1/{model_file}",
             )
         elif contents.find(f"{where}1"):
             hint = f"make {where}1 a directory and put {model_file} in it"
-            yield found("version-missing", f"{where}1 is a file; it must be the version's directory", hint)
+            yield Finding.error(
+                "version-missing", f"{where}1 is a file; it must be the version's directory", hint
+            )
         else:
             # Nothing built yet: an empty checkout of a model whose one file is made by a script.
-            yield found(
+            yield Finding.error(
                 "model-file-missing",
                 f"there is no version directory: {where}1/{model_file} is missing",
                 f"put the model's file at {where}1/{model_file}",
@@ -199,12 +200,12 @@ def _file_faults(contents: Contents, reading: ModelReading, where: str) -> Itera
         if model_file is None:
             if not contents.children(path):
                 hint = "put the model's file in it"
-                yield found("version-empty", f"the version directory {path}/ is empty", hint)
+                yield Finding.error("version-empty", f"the version directory {path}/ is empty", hint)
             continue
         if model_file.startswith("/") or ".." in model_file.split("/"):
             hint = "name a file in the version directory"
             text = f"default_model_filename {model_file!r} leads out of {path}/"
-            yield found("model-file-outside", text, hint)
+            yield Finding.error("model-file-outside", text, hint)
             continue
         yield from _one_file(contents, reading, f"{path}/{model_file}")
 
@@ -223,19 +224,19 @@ def _one_file(contents: Contents, reading: ModelReading, path: str) -> Iterator[
         hint = f"put the model's file at {path}"
         if len(near) == 1:
             hint = f"rename {near[0]} to {name}, or name it in default_model_filename"
-        yield found("model-file-missing", text, hint)
+        yield Finding.error("model-file-missing", text, hint)
     elif member.is_directory != (name == "model.savedmodel") and name not in _EITHER_KIND:
         kind, wanted = ("directory", "file") if member.is_directory else ("file", "directory")
         text = f"{path} is a {kind}; {loads} needs a {wanted}"
-        yield found("model-file-kind", text, f"put the model's {wanted} there")
+        yield Finding.error("model-file-kind", text, f"put the model's {wanted} there")
     elif name == "model.savedmodel" and contents.find(f"{path}/saved_model.pb") is None:
         text = f"{path}/saved_model.pb is missing"
-        yield found("model-file-missing", text, "save the model again as a SavedModel")
+        yield Finding.error("model-file-missing", text, "save the model again as a SavedModel")
     elif member.size == 0 and not member.is_directory:
-        yield found("model-file-empty", f"{path} is an empty file", "save the model again")
+        yield Finding.error("model-file-empty", f"{path} is an empty file", "save the model again")
     elif is_lfs_pointer(contents.start(path)):
         text = f"{path} is a Git LFS pointer, not the file it points to"
-        yield found("lfs-pointer", text, "run git lfs pull and pack it again")
+        yield Finding.error("lfs-pointer", text, "run git lfs pull and pack it again")
     elif reading.backend == "python" and path in reading.sources:
         yield from _python_faults(reading.sources[path], path)
 
@@ -243,16 +244,18 @@ def _one_file(contents: Contents, reading: ModelReading, path: str) -> Iterator[
 def _python_faults(source: PythonSource, path: str) -> Iterator[Finding]:
     if source.error:
         text = f"{path} is not valid Python {python_version()}: {source.error}"
-        yield found("python-syntax", text, "mend it; the container's Python would refuse it while loading")
+        yield Finding.error(
+            "python-syntax", text, "mend it; the container's Python would refuse it while loading"
+        )
     elif not source.defines("TritonPythonModel"):
         text = f"{path} has no class TritonPythonModel"
-        yield found(
+        yield Finding.error(
             "python-class", text, "the python backend looks for a class of this name: add or rename it"
         )
     elif source.methods is not None and "execute" not in source.methods:
         hint = "add def execute(self, requests), which returns one InferenceResponse a request"
         text = f"TritonPythonModel in {path} has no method execute: it loads, and every request fails"
-        yield found("python-execute", text, hint)
+        yield Finding.error("python-execute", text, hint)
 
 
 def _backend_faults(
@@ -264,14 +267,16 @@ def _backend_faults(
         text = (
             f"{config_path} names no backend, and no file tells which it is: Triton takes the ending of the "
         )
-        yield found("backend-missing", text + "archive's name for it and finds no backend 'tar.gz'", hint)
+        yield Finding.error(
+            "backend-missing", text + "archive's name for it and finds no backend 'tar.gz'", hint
+        )
         return
     if backend and backend not in KNOWN_BACKENDS and not (config and config.message.runtime):
         library = f"libtriton_{backend}.so"
         if not any(member.name == library for member in contents.files):
             hint = f"put {library} beside {CONFIG_FILE} or into the image"
             text = f"the backend {backend!r} of {where or 'the model'} is not in AWS's Triton image"
-            yield found("backend-unknown", text.replace("/ is", " is"), hint)
+            yield Finding.warning("backend-unknown", text.replace("/ is", " is"), hint)
     completed = _completed(reading)
     if config is None and completed is not False:
         return  # that there is no config is told elsewhere
@@ -281,13 +286,13 @@ def _backend_faults(
     declare = f"declare inputs and outputs in {config_path}"
     if completed is False and missing == "inputs":
         text = f"{config_path} declares no inputs, and nothing fills them in: Triton refuses every request"
-        yield found("config-no-inputs", text, declare)
+        yield Finding.error("config-no-inputs", text, declare)
     else:
         text = (
             f"{config_path} leaves the {missing} to Triton, which reads the model to complete it: loads are "
         )
         text += "slower, and with --disable-auto-complete-config it is not done at all"
-        yield found("config-incomplete", text, declare)
+        yield Finding.warning("config-incomplete", text, declare)
 
 
 def _config_files(contents: Contents, config: TritonConfig, where: str) -> Iterator[Finding]:
@@ -296,13 +301,13 @@ def _config_files(contents: Contents, config: TritonConfig, where: str) -> Itera
     for tensor in message.output:
         if tensor.label_filename and contents.find(where + tensor.label_filename) is None:
             text = f"{where}{tensor.label_filename} is missing, the labels of the output {tensor.name}"
-            yield found("label-missing", text, "add it, or remove label_filename")
+            yield Finding.error("label-missing", text, "add it, or remove label_filename")
     for warmup in message.model_warmup:
         for entry in warmup.inputs.values():
             path = f"{where}warmup/{entry.input_data_file}"
             if entry.input_data_file and contents.find(path) is None:
                 hint = "add it, or use zero_data or random_data"
-                yield found("warmup-missing", f"{path} is missing, which a warm-up reads", hint)
+                yield Finding.error("warmup-missing", f"{path} is missing, which a warm-up reads", hint)
     environment = config.parameter("EXECUTION_ENV_PATH")
     if environment is None or config.backend != "python":
         return
@@ -310,12 +315,14 @@ def _config_files(contents: Contents, config: TritonConfig, where: str) -> Itera
         path = where + environment.removeprefix(_MODEL_DIRECTORY).lstrip("/")
         if contents.find(path.rstrip("/")) is None:
             hint = f"add it at {path}, or mend EXECUTION_ENV_PATH"
-            yield found("environment-missing", f"{path} is missing, the model's Python environment", hint)
+            yield Finding.error(
+                "environment-missing", f"{path} is missing, the model's Python environment", hint
+            )
     elif environment.startswith("/"):
         hint = f"pack it with the model and name it {_MODEL_DIRECTORY}/env.tar.gz"
         text = f"EXECUTION_ENV_PATH {environment} lies outside the archive: the image must have it"
-        yield found("environment-outside", text, hint)
+        yield Finding.warning("environment-outside", text, hint)
     else:
         hint = f"write {_MODEL_DIRECTORY}/{environment}"
         text = f"EXECUTION_ENV_PATH {environment!r} is relative: Triton looks for it where it was started"
-        yield found("environment-missing", text, hint)
+        yield Finding.error("environment-missing", text, hint)

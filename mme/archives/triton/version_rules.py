@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mme.archives.finding_codes import found
-from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.config import CONFIG_FILE, TritonConfig
 from mme.findings import Finding
 
 _VERSION: Final = re.compile(r"0|[1-9][0-9]*")
@@ -55,7 +54,7 @@ def read_versions(folders: Sequence[str], config: TritonConfig | None, where: st
     for name, value in odd.items():
         if abs(value) > _LARGEST:
             text = f"{where}{name}/ is a version number beyond 64 bits: Triton ends when it reads it"
-            findings.append(found("version-overflow", text, "rename it, e.g. to 1/"))
+            findings.append(Finding.error("version-overflow", text, "rename it, e.g. to 1/"))
     values = sorted({*present, *(value for value in odd.values() if abs(value) <= _LARGEST)})
     chosen = config.served_versions(values) if config else values[-1:]
     served = tuple(version for version in chosen if version in present)
@@ -63,14 +62,14 @@ def read_versions(folders: Sequence[str], config: TritonConfig | None, where: st
         if value in chosen and value not in present:
             text = f"Triton takes {where}{name}/ for version {value} and then finds no directory {value}/"
             findings.append(
-                found("version-odd", text, f"rename {name}/: a version is a whole number, such as 1")
+                Finding.error("version-odd", text, f"rename {name}/: a version is a whole number, such as 1")
             )
     absent = [version for version in chosen if version not in values]
     if served and absent:
         for version in absent:
             text = f"version_policy asks for version {version}, but there are only: {_listed(present)}"
             hint = f"add the directory {where}{version}/ or change version_policy in {where}{CONFIG_FILE}"
-            findings.append(found("version-absent", text, hint))
+            findings.append(Finding.warning("version-absent", text, hint))
     if not served and not findings:
         findings.append(_none_served(folders, present, absent, where))
     elif served:
@@ -92,24 +91,24 @@ def _none_served(
     config_file = f"{where}{CONFIG_FILE}"
     if absent and present:
         version = absent[0]
-        return found(
+        return Finding.error(
             "version-missing",
             f"version_policy asks for version {version}, but there are only: {_listed(present)}",
             f"add the directory {where}{version}/ or change version_policy in {config_file}",
         )
     if present:
         hint = "write version_policy: { latest: { num_versions: 1 } } or leave it out"
-        return found("version-none", f"version_policy in {config_file} selects no version", hint)
+        return Finding.error("version-none", f"version_policy in {config_file} selects no version", hint)
     odd = next((name for name in folders if _MEANT_AS_VERSION.fullmatch(name)), None)
     if odd:
-        return found(
+        return Finding.error(
             "version-name",
             f"{where}{odd}/ is no version directory for Triton: its name must be a whole number without "
             "leading zeros",
             f"rename {where}{odd}/ to {where}1/",
         )
     within = f" in {where}" if where else ""
-    return found(
+    return Finding.error(
         "version-missing",
         f"there is no version directory{within}: Triton loads nothing without one",
         f"put the model's files in a directory named {where}1",
@@ -120,7 +119,9 @@ def _ignored(folders: Sequence[str], where: str) -> Iterator[Finding]:
     for name in folders:
         if _MEANT_AS_VERSION.fullmatch(name) and not is_version(name) and _odd_number(name) is None:
             text = f"{where}{name}/ looks like a version, but Triton ignores it"
-            yield found("version-ignored", text, "rename it to a whole number without leading zeros")
+            yield Finding.warning(
+                "version-ignored", text, "rename it to a whole number without leading zeros"
+            )
 
 
 def _listed(versions: Sequence[int]) -> str:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mme.archives.endpoint_traits import EndpointTraits
-from mme.archives.finding_codes import found
-from mme.archives.triton_config import PLATFORM_BACKENDS, TritonConfig
+from mme.archives.triton.config import PLATFORM_BACKENDS, TritonConfig
 from mme.catalog.images import Processor
 from mme.findings import Finding
 
@@ -43,7 +42,7 @@ def config_findings(config: TritonConfig, source: str, endpoint: EndpointTraits)
     """
     message = config.message
     if message.model_transaction_policy.decoupled:
-        yield found(
+        yield Finding.error(
             "decoupled",
             f"{source} makes the model decoupled: SageMaker's port refuses every request to it",
             "remove model_transaction_policy and answer each request once",
@@ -53,7 +52,7 @@ def config_findings(config: TritonConfig, source: str, endpoint: EndpointTraits)
         yield from _groups(config, source, endpoint)
     yield from _batching(message, source)
     if message.HasField("sequence_batching"):
-        yield found(
+        yield Finding.warning(
             "sequence",
             f"{source} uses sequence batching: a sequence's requests may reach different instances, and its "
             "state is lost when the model is unloaded",
@@ -62,11 +61,13 @@ def config_findings(config: TritonConfig, source: str, endpoint: EndpointTraits)
     decoupled = message.model_transaction_policy.decoupled
     if message.response_cache.enable and (decoupled or message.HasField("sequence_batching")):
         message_text = f"{source} asks for response_cache, which Triton refuses for such a model"
-        yield found("response-cache", message_text, "remove response_cache")
+        yield Finding.error("response-cache", message_text, "remove response_cache")
     if message.model_repository_agents.agents:
         names = ", ".join(agent.name for agent in message.model_repository_agents.agents)
         hint = "remove model_repository_agents, or use an image that has them"
-        yield found("repository-agent", f"{source} needs the repository agents {names} in the image", hint)
+        yield Finding.warning(
+            "repository-agent", f"{source} needs the repository agents {names} in the image", hint
+        )
 
 
 def _platform(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
@@ -77,21 +78,23 @@ def _platform(config: TritonConfig, source: str, endpoint: EndpointTraits) -> It
             hint = f'write backend: "{platform}" instead of platform'
         else:
             hint = f"platforms are {', '.join(PLATFORM_BACKENDS)}; for others name the backend"
-        yield found(
+        yield Finding.error(
             "platform-unknown", f"{source} has the platform {platform!r}, which Triton does not know", hint
         )
         return
     if backend in _PLATFORM_BOUND and platform and PLATFORM_BACKENDS.get(platform) != backend:
         pair = f"the platform {platform!r} with the backend {backend!r}"
-        yield found("platform-mismatch", f"{source} has {pair}", "remove the platform; the backend is enough")
+        yield Finding.error(
+            "platform-mismatch", f"{source} has {pair}", "remove the platform; the backend is enough"
+        )
     if config.backend == "tensorflow":
         hint = "serve it with an image up to 24.09, or convert it to ONNX"
         if endpoint.lacks_tensorflow:
             text = f"Triton {endpoint.image_version} has no TensorFlow backend, which {source} asks for"
-            yield found("tensorflow-removed", text, hint)
+            yield Finding.error("tensorflow-removed", text, hint)
         elif endpoint.lacks_tensorflow is None:
             text = f"{source} asks for the TensorFlow backend, which images from 25.04 on do not have"
-            yield found("tensorflow-aging", text, hint)
+            yield Finding.warning("tensorflow-aging", text, hint)
 
 
 def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
@@ -102,16 +105,16 @@ def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iter
         if kind == "KIND_GPU":
             needs_gpu = f"{where} is KIND_GPU"
         if group.gpus and kind in ("KIND_CPU", "KIND_MODEL"):
-            yield found("instance-group", f"{where} is {kind} but lists gpus", "remove gpus")
+            yield Finding.error("instance-group", f"{where} is {kind} but lists gpus", "remove gpus")
         elif kind == "KIND_AUTO" and group.gpus and endpoint.processor is Processor.CPU:
             hint = "remove gpus: KIND_AUTO then takes what there is"
-            yield found("instance-group", f"{where} lists gpus and the endpoint has none", hint)
+            yield Finding.error("instance-group", f"{where} lists gpus and the endpoint has none", hint)
         elif any(gpu != 0 for gpu in group.gpus):
             hint = "remove gpus: a multi-model endpoint's instance has one GPU, number 0"
             text = f"{where} names GPU {next(gpu for gpu in group.gpus if gpu)}, which no instance has"
-            yield found("gpu-id", text, hint)
+            yield Finding.error("gpu-id", text, hint)
         if group.profile and config.backend != "tensorrt":
-            yield found(
+            yield Finding.error(
                 "instance-group", f"{where} has a profile, which TensorRT alone knows", "remove profile"
             )
     if not needs_gpu and config.backend in _GPU_BACKENDS:
@@ -120,10 +123,10 @@ def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iter
         return
     if endpoint.processor is Processor.CPU:
         hint = "use a GPU endpoint, or KIND_CPU with a backend that runs on CPUs"
-        yield found("instance-gpu", f"{needs_gpu}, and the endpoint has no GPU", hint)
+        yield Finding.error("instance-gpu", f"{needs_gpu}, and the endpoint has no GPU", hint)
     else:
         hint = "publish it to a GPU endpoint only; say --processor or --instance-type to have it checked"
-        yield found("gpu-only", f"{needs_gpu}: a CPU endpoint can't load it", hint)
+        yield Finding.warning("gpu-only", f"{needs_gpu}: a CPU endpoint can't load it", hint)
 
 
 def _batching(message: Any, source: str) -> Iterator[Finding]:
@@ -137,13 +140,15 @@ def _batching(message: Any, source: str) -> Iterator[Finding]:
         if wrong:
             text = f"{name} in {source} prefers batches of {wrong[0]}, and "
             text += f"max_batch_size is {message.max_batch_size}"
-            yield found("config-batching", text, "prefer sizes from 1 to max_batch_size, or leave them out")
+            yield Finding.error(
+                "config-batching", text, "prefer sizes from 1 to max_batch_size, or leave them out"
+            )
     dynamic = message.dynamic_batching
     levels = dynamic.priority_levels
     if levels and not 1 <= dynamic.default_priority_level <= levels:
         default = dynamic.default_priority_level
         text = f"default_priority_level in {source} is {default}; the levels are 1 to {levels}"
-        yield found("config-batching", text, "set default_priority_level within the levels")
+        yield Finding.error("config-batching", text, "set default_priority_level within the levels")
     if dynamic.preserve_ordering and levels > 1:
         text = f"dynamic_batching in {source} has both preserve_ordering and {levels} priority levels"
-        yield found("config-batching", text, "remove one of them")
+        yield Finding.error("config-batching", text, "remove one of them")

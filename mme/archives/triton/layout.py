@@ -13,12 +13,11 @@ from typing import Final, Literal
 
 from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
-from mme.archives.ensemble_rules import ensemble_findings, steps_of
 from mme.archives.explanation import ModelSummary, Role
-from mme.archives.finding_codes import found
-from mme.archives.model_rules import ModelReading, read_model
-from mme.archives.triton_config import CONFIG_FILE
-from mme.archives.version_rules import is_version
+from mme.archives.triton.config import CONFIG_FILE
+from mme.archives.triton.ensemble_rules import ensemble_findings, steps_of
+from mme.archives.triton.model import ModelReading, read_model
+from mme.archives.triton.version_rules import is_version
 from mme.findings import Finding
 
 Layout = Literal["flat", "sub-directory", "ensemble", "ambiguous", "unknown"]
@@ -52,7 +51,7 @@ def read_triton(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     if root and root.is_directory:
         hint = f"make {CONFIG_FILE} a file with the model's configuration"
         text = f"{CONFIG_FILE} is a directory: Triton ends when it reads it, and all its models with it"
-        return TritonReading("unknown", None, (), (found("config-directory", text, hint),))
+        return TritonReading("unknown", None, (), (Finding.error("config-directory", text, hint),))
     if root:
         return _flat(contents, endpoint)
     ensembles = [folder for folder in folders if _says_ensemble(contents, folder)]
@@ -93,7 +92,7 @@ def _chosen(
         if main.config and _says_ensemble(contents, folder):
             text = f'{folder}/{CONFIG_FILE} has platform: "ensemble" in a comment or a text'
             hint = "remove it: the SageMaker server takes this directory for an ensemble"
-            findings.append(found("ensemble-in-text", text, hint))
+            findings.append(Finding.warning("ensemble-in-text", text, hint))
         findings += _name_note(main)
         findings += _call_findings([main], main, set(readings))
         findings += _idle([name for name in folders if name != folder])
@@ -138,7 +137,7 @@ def _several_ensembles(
     text = f"it holds {len(ensembles)} ensembles: {', '.join(ensembles)}; which one answers is an accident"
     hint = "make one archive for each ensemble, or put the steps of the inner one into the outer one"
     models = tuple(read_model(contents, name, endpoint).summary("idle") for name in folders)
-    return TritonReading("ambiguous", None, models, (found("several-ensembles", text, hint),))
+    return TritonReading("ambiguous", None, models, (Finding.error("several-ensembles", text, hint),))
 
 
 def _ambiguous(contents: Contents, folders: Sequence[str], endpoint: EndpointTraits) -> TritonReading:
@@ -157,16 +156,16 @@ def _ambiguous(contents: Contents, folders: Sequence[str], endpoint: EndpointTra
     if hidden:
         text = f"{hidden}/{CONFIG_FILE} is an ensemble, but the SageMaker server does not see it"
         hint = 'write exactly platform: "ensemble", with double quotes and no blank before the colon'
-        faults.append(found("ensemble-not-recognised", text, hint))
+        faults.append(Finding.error("ensemble-not-recognised", text, hint))
     elif len(models) == 1:
         text = f"beside the model {models[0]}/ lies {', '.join(f'{name}/' for name in others)}: "
         text += "Triton takes the directory that the file system lists last"
         hint = f"remove it, or pack {models[0]}/ alone"
-        faults.append(found("stray-directory", text, hint))
+        faults.append(Finding.error("stray-directory", text, hint))
     else:
         text = f"it has no {CONFIG_FILE} of its own but holds {len(models)} models: {', '.join(models)}"
         hint = "make an archive for each of them, or add an ensemble that has them as steps"
-        faults.append(found("several-models", text, hint))
+        faults.append(Finding.error("several-models", text, hint))
     return TritonReading("ambiguous", None, summaries, tuple(faults))
 
 
@@ -197,7 +196,7 @@ def _nothing_to_load(contents: Contents, folders: Sequence[str]) -> Finding:
         )
         if near and not near.endswith(f"/{CONFIG_FILE}"):
             hint = f"rename {near} to {place}{CONFIG_FILE}"
-            return found("config-misnamed", f"{near} must be called {CONFIG_FILE}", hint)
+            return Finding.error("config-misnamed", f"{near} must be called {CONFIG_FILE}", hint)
     deep = min(
         (
             member.path
@@ -211,14 +210,16 @@ def _nothing_to_load(contents: Contents, folders: Sequence[str]) -> Finding:
         inner = deep.rpartition("/")[0]
         text = f"{CONFIG_FILE} is {deep.count('/')} levels deep, in {inner}/: Triton looks one deep at most"
         hint = f"pack {inner}/ itself, so that {CONFIG_FILE} lies at the root"
-        return found("wrapper-directory", text, hint)
+        return Finding.error("wrapper-directory", text, hint)
     versions = [name for name in folders if is_version(name)]
     if versions:
         text = f"{CONFIG_FILE} is missing, and {versions[0]}/ lies at the root: Triton's server takes it for "
         hint = f"write a {CONFIG_FILE} beside it, with the backend, inputs and outputs"
-        return found("config-missing", text + "the model and finds no version in it", hint)
+        return Finding.error("config-missing", text + "the model and finds no version in it", hint)
     hint = f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs"
-    return found("config-missing", f"{CONFIG_FILE} is missing: Triton can't tell what this model is", hint)
+    return Finding.error(
+        "config-missing", f"{CONFIG_FILE} is missing: Triton can't tell what this model is", hint
+    )
 
 
 def _config_faults(contents: Contents, folder: str) -> Iterator[Finding]:
@@ -229,25 +230,25 @@ def _config_faults(contents: Contents, folder: str) -> Iterator[Finding]:
         )
         text += "--disable-auto-complete-config is not given"
         hint = "write it: loads are faster, and callers can read the tensors from it"
-        yield found("config-auto", text, hint)
+        yield Finding.warning("config-auto", text, hint)
     elif config.is_directory:
         text = (
             f"{folder}/{CONFIG_FILE} is a directory: Triton ends when it reads it, and all its models with it"
         )
-        yield found("config-directory", text, f"make {folder}/{CONFIG_FILE} a file")
+        yield Finding.error("config-directory", text, f"make {folder}/{CONFIG_FILE} a file")
 
 
 def _name_note(model: ModelReading) -> Iterator[Finding]:
     name = str(model.config.message.name) if model.config else ""
     if name and model.folder and name != model.folder:
         text = f"{model.folder}/{CONFIG_FILE} calls the model {name!r}; requests name the archive alone"
-        yield found("config-name", text, "leave name out")
+        yield Finding.note("config-name", text, "leave name out")
 
 
 def _idle(names: Sequence[str]) -> Iterator[Finding]:
     if names:
         text = f"never loaded: {', '.join(f'{name}/' for name in names)}"
-        yield found("idle-model", text, "leave what is not loaded out of the archive")
+        yield Finding.note("idle-model", text, "leave what is not loaded out of the archive")
 
 
 def _call_findings(
@@ -263,8 +264,8 @@ def _call_findings(
             if name in present and name != main.folder:
                 text = f"{who} calls {name}, which is in the archive and is never loaded"
                 hint = f'make {name} a step of an ensemble, or call pb_utils.load_model("{name}") first'
-                yield found("bls-not-loaded", text, hint)
+                yield Finding.warning("bls-not-loaded", text, hint)
             else:
                 text = f"{who} calls {name}, which is not in the archive: that call fails"
                 hint = f"add {name}/ to an ensemble's archive, or do its work in the same code"
-                yield found("bls-missing", text, hint)
+                yield Finding.warning("bls-missing", text, hint)

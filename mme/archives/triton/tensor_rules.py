@@ -9,8 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mme.archives.finding_codes import found
-from mme.archives.triton_config import TritonConfig
+from mme.archives.triton.config import TritonConfig
 from mme.findings import Finding
 
 _ANY_LENGTH: Final = -1
@@ -32,13 +31,13 @@ def tensor_findings(config: TritonConfig, source: str, *, completed: bool) -> It
             where = f"the {kind} {tensor.name} in {source}"
             if kind == "input" and tensor.name in names:
                 hint = "Triton then waits for a tensor that nobody can send: give each its own name"
-                yield found("config-tensor-twice", f"{where} is declared twice", hint)
+                yield Finding.error("config-tensor-twice", f"{where} is declared twice", hint)
             names.add(tensor.name)
             yield from _tensor(tensor, where, completed=completed)
             yield from _reshape(tensor, where, batched=message.max_batch_size > 0)
     for tensor in message.input:
         if tensor.format and len(tensor.dims) != _IMAGE_DIMS:
-            yield found(
+            yield Finding.error(
                 "config-tensor-format",
                 f"the input {tensor.name} in {source} has {len(tensor.dims)} dims; NHWC and NCHW need 3",
                 "write three dims, without the batch, or take format out",
@@ -48,13 +47,17 @@ def tensor_findings(config: TritonConfig, source: str, *, completed: bool) -> It
 
 def _tensor(tensor: Any, where: str, *, completed: bool) -> Iterator[Finding]:
     if not tensor.data_type and not completed:
-        yield found("config-tensor-type", f"{where} has no data_type", "add it, e.g. data_type: TYPE_FP32")
+        yield Finding.error(
+            "config-tensor-type", f"{where} has no data_type", "add it, e.g. data_type: TYPE_FP32"
+        )
     if not tensor.dims and not completed:
-        yield found("config-tensor-dims", f"{where} has no dims", "add them, e.g. dims: [ 3, 224, 224 ]")
+        yield Finding.error(
+            "config-tensor-dims", f"{where} has no dims", "add them, e.g. dims: [ 3, 224, 224 ]"
+        )
     wrong = [dim for dim in tensor.dims if dim < 1 and dim != _ANY_LENGTH]
     if wrong:
         hint = "a dim is 1 or more, or -1 for any length"
-        yield found("config-tensor-dims", f"{where} has the dim {wrong[0]}", hint)
+        yield Finding.error("config-tensor-dims", f"{where} has the dim {wrong[0]}", hint)
 
 
 def _reshape(tensor: Any, where: str, *, batched: bool) -> Iterator[Finding]:
@@ -62,12 +65,14 @@ def _reshape(tensor: Any, where: str, *, batched: bool) -> Iterator[Finding]:
         return
     shape = list(tensor.reshape.shape)
     if not shape and not batched:
-        yield found("config-reshape", f"{where} is reshaped to nothing", "give reshape a shape")
+        yield Finding.error("config-reshape", f"{where} is reshaped to nothing", "give reshape a shape")
     elif any(dim < 1 and dim != _ANY_LENGTH for dim in shape):
-        yield found("config-reshape", f"{where} is reshaped to {shape}", "a dim is 1 or more, or -1")
+        yield Finding.error("config-reshape", f"{where} is reshaped to {shape}", "a dim is 1 or more, or -1")
     elif _runs(tensor.dims) != _runs(shape):
         hint = "both must have the same number of elements, and as many -1 in between"
-        yield found("config-reshape", f"{where} has dims {list(tensor.dims)} reshaped to {shape}", hint)
+        yield Finding.error(
+            "config-reshape", f"{where} has dims {list(tensor.dims)} reshaped to {shape}", hint
+        )
 
 
 def _runs(dims: Any) -> list[int]:
@@ -91,4 +96,6 @@ def _batch_tensors(message: Any, source: str) -> Iterator[Finding]:
                 unknown += [name for name in tensor.target_name if name not in outputs]
             if unknown:
                 hint = "name tensors that the model declares"
-                yield found("config-batch-tensor", f"{kind} in {source} names the unknown {unknown[0]}", hint)
+                yield Finding.error(
+                    "config-batch-tensor", f"{kind} in {source} names the unknown {unknown[0]}", hint
+                )

@@ -9,11 +9,10 @@ from pathlib import Path
 from mme.archives.contents import Contents, contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
-from mme.archives.finding_codes import found
 from mme.archives.model_directory import ModelDirectory, scan_directory
 from mme.archives.signature import TensorSignature
-from mme.archives.triton_archive import read_triton
-from mme.archives.triton_config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.layout import read_triton
 from mme.findings import Finding, Severity
 
 MODEL_FILE_MISSING = "model-file-missing"
@@ -74,7 +73,7 @@ def _config_missing(directory: ModelDirectory, contents: Contents) -> Finding | 
     folders = contents.folders()
     inner = [folder for folder in folders if directory.find(f"{folder}/{CONFIG_FILE}")]
     if len(inner) == 1 and len(folders) == 1:
-        return found(
+        return Finding.error(
             "wrapper-directory",
             f"{CONFIG_FILE} is one level too deep, in the wrapper directory {inner[0]}/",
             f"publish that directory instead: {directory.root / inner[0]}",
@@ -83,7 +82,7 @@ def _config_missing(directory: ModelDirectory, contents: Contents) -> Finding | 
     if layout == "ensemble":
         return None
     if inner:
-        return found(
+        return Finding.error(
             "several-models",
             f"it has no {CONFIG_FILE} of its own but holds {len(inner)} models: {', '.join(inner)}",
             "publish each of them, or the whole directory as a registry",
@@ -97,10 +96,10 @@ def _config_missing(directory: ModelDirectory, contents: Contents) -> Finding | 
         None,
     )
     if close:
-        return found(
+        return Finding.error(
             "config-misnamed", f"{close} must be called {CONFIG_FILE}", f"rename {close} to {CONFIG_FILE}"
         )
-    return found(
+    return Finding.error(
         "config-missing",
         f"{CONFIG_FILE} is missing: Triton can't tell what this model is",
         f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs",
