@@ -1,7 +1,6 @@
-"""Draws the status page's picture of docs/images, by headless Chromium.
+"""Draw the status page's picture in docs/images with headless Chromium.
 
-`python -m tools.status_page_picture` serves the page itself, with the facts of a runtime that is made up
-here: half an hour of traffic on two instances. Nothing else of a runtime runs.
+`python -m tools.status_page_picture` serves the page with half an hour of made-up traffic on two instances.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from mme_local.observe.dashboards.cloud import AlarmFact, CloudFacts
-from tests.mme_local.observe.browser import new_page
-from tests.mme_local.observe.page.a_runtime import (
+from mme_local.observe.alarms import ObservedAlarm
+from tools.browser import new_page
+from tools.sample_runtime import (
     MIB,
     NOW,
-    FakeRuntime,
-    a_request,
-    an_endpoint,
-    an_instance,
+    SampleRuntime,
+    sample_endpoint,
+    sample_instance,
+    sample_request,
 )
 
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "images" / "status-page.png"
@@ -42,8 +41,8 @@ NAMES: Final = (
 SHAPE: Final = "unexpected shape for input 'INPUT0' for model 'churn', expected [-1,4], got [1,5]"
 
 
-def a_busy_runtime() -> FakeRuntime:
-    """A runtime after half an hour of calls."""
+def busy_runtime() -> SampleRuntime:
+    """Return a runtime after half an hour of calls."""
     chance = random.Random(11)  # noqa: S311 - no secret
 
     def instance(number: int, *names: str) -> dict[str, Any]:
@@ -58,41 +57,43 @@ def a_busy_runtime() -> FakeRuntime:
             for name in names
         ]
         used = sum(int(str(model["weight_bytes"])) for model in models)
-        return an_instance(
+        return sample_instance(
             number, *models, memory_used_bytes=used, disk_used_bytes=used * 2, in_flight=number
         )
 
-    runtime = FakeRuntime(endpoints=[an_endpoint(instance(0, *NAMES[:4]), instance(1, *NAMES[4:], NAMES[0]))])
+    runtime = SampleRuntime([sample_endpoint(instance(0, *NAMES[:4]), instance(1, *NAMES[4:], NAMES[0]))])
     requests = []
     at = NOW - 1790
     while at < NOW:
         at += chance.expovariate(0.4 if at < NOW - 900 else 1.2)
         hit = chance.random() > 0.1
         took = chance.uniform(0.002, 0.02)
-        seen = a_request(f"{chance.choice(NAMES)}.tar.gz", at=min(at, NOW), hit=hit)
-        trace = seen.trace
-        trace.model_seconds = took
-        trace.waited_seconds = 0.0 if hit else chance.uniform(0.2, 1.9)
-        seen = seen._replace(seconds=trace.waited_seconds + took + 0.001)
+        request = sample_request(f"{chance.choice(NAMES)}.tar.gz", at=min(at, NOW), hit=hit)
+        request.trace.model_seconds = took
+        request.trace.waited_seconds = 0.0 if hit else chance.uniform(0.2, 1.9)
         if chance.random() < 0.006:
-            failed = a_request("churn_v1.tar.gz", at=seen.at, error=SHAPE)
-            requests.append(failed)
-        requests.append(seen)
+            requests.append(sample_request("churn_v1.tar.gz", at=request.at, error=SHAPE))
+        requests.append(request._replace(seconds=request.trace.waited_seconds + took + 0.001))
     runtime.history.count(requests)
-    runtime.cloud = CloudFacts(
-        [AlarmFact("us-east-1", f"mme-dev-{name}", "OK", "", NOW) for name in ("server-errors", "latency")],
-        [("us-east-1", "mme-dev")],
-    )
+    names = ("server-errors", "latency")
+    runtime.alarms = [ObservedAlarm("us-east-1", f"mme-dev-{name}", "OK", "", NOW) for name in names]
     return runtime
 
 
-async def draw() -> bytes:
-    """The page's picture as PNG."""
-    page = a_busy_runtime().page()
+async def draw(width: int, height: int, *, phone: bool = False, dark: bool = False) -> bytes:
+    """Return a picture of the page as PNG.
+
+    Args:
+        width: of the window, in pixels.
+        height: of the window, in pixels.
+        phone: whether it is a phone's browser.
+        dark: whether the reader prefers dark colours.
+    """
+    page = busy_runtime().page()
     application = web.Application()
     application.add_routes(page.routes())
     async with TestServer(application) as server, new_page() as browser:
-        await browser.look_like(*SIZE)
+        await browser.look_like(width, height, phone=phone, dark=dark)
         await browser.open(str(server.make_url("/_mme/")))
         await browser.until("document.getElementById('live').textContent === 'live'")
         picture = await browser.picture()
@@ -101,8 +102,8 @@ async def draw() -> bytes:
 
 
 def main() -> None:
-    """Writes the picture."""
-    drawn = Image.open(io.BytesIO(asyncio.run(draw()))).convert("RGB")
+    """Write the picture."""
+    drawn = Image.open(io.BytesIO(asyncio.run(draw(*SIZE)))).convert("RGB")
     drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
 
 

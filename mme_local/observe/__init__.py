@@ -1,1 +1,1 @@
-"""What can be seen of the local runtime: metrics and logs as in AWS, and a status page."""
+"""Observe a running local endpoint: metrics and logs into embedded CloudWatch, and the status page."""

@@ -3,119 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from itertools import groupby
 from typing import Final
+
+from markupsafe import Markup
 
 WIDTH: Final = 360
 HEIGHT: Final = 88
 _TOP: Final = 6
 _Points = Sequence[float | None]
+_CHART: Final = Markup(
+    '<svg class="chart {colour}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" '
+    'aria-label="{title}">{grid}{inside}</svg>'
+)
+_GRID: Final = Markup("").join(
+    Markup('<path class="grid" d="M0 {} H{}"/>').format(y, WIDTH)
+    for y in (_TOP, (_TOP + HEIGHT) // 2, HEIGHT - 0.5)
+)
+_METER: Final = Markup(
+    '<svg class="meter {level}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" '
+    'aria-label="{title}"><rect class="track" width="100" height="4"/>'
+    '<rect class="fill" width="{filled}" height="4"/></svg>'
+)
 
 
-def line_chart(points: _Points, title: str, *, most: float, colour: str = "c1") -> str:
-    """A line over a filled area; it stops where there is no value, and a lone value is a dot.
+def line_chart(points: _Points, title: str, *, most: float, colour: str = "c1") -> Markup:
+    """Draw a line over a filled area. It is interrupted at missing values; a single value is a dot.
 
     Args:
-        points: from left to right.
-        title: says in words what is to be seen.
-        most: the value at the upper edge.
+        points: values from left to right.
+        title: text for screen readers.
+        most: value at the upper edge.
         colour: class of the line.
     """
     parts = []
-    for run in _runs(points):
-        if len(run) == 1:
-            number, value = run[0]
-            parts.append(f'<circle class="dot" cx="{_x(number, points)}" cy="{_y(value, most)}" r="2.5"/>')
+    for present, run in groupby(enumerate(points), lambda point: point[1] is not None):
+        if not present:
             continue
-        way = " L".join(f"{_x(number, points)} {_y(value, most)}" for number, value in run)
-        left, right = _x(run[0][0], points), _x(run[-1][0], points)
-        parts.append(f'<path class="area" d="M{left} {HEIGHT} L{way} L{right} {HEIGHT} Z"/>')
-        parts.append(f'<path class="line" d="M{way}"/>')
-    return _chart(title, "".join(parts), colour)
+        path = [(_x(number, len(points)), _y(value or 0.0, most)) for number, value in run]
+        if len(path) == 1:
+            parts.append(Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(*path[0]))
+            continue
+        line = " L".join(f"{x} {y}" for x, y in path)
+        area = f"M{path[0][0]} {HEIGHT} L{line} L{path[-1][0]} {HEIGHT} Z"
+        parts.append(Markup('<path class="area" d="{}"/><path class="line" d="M{}"/>').format(area, line))
+    return _chart(title, parts, colour)
 
 
-def lines_chart(
-    lines: Sequence[tuple[_Points, str]],
-    title: str,
-    *,
-    least: float,
-    most: float,
-    marks: Sequence[float] = (),
-) -> str:
-    """Several lines, each from left to right with a class for its colour, and dashed marks across all.
+def bar_chart(points: _Points, title: str, *, most: float, over: _Points = (), colour: str = "c1") -> Markup:
+    """Draw bars.
 
     Args:
-        lines: all of the same length of time.
-        title: says in words what is to be seen.
-        least: the value at the lower edge.
-        most: the value at the upper edge.
-        marks: such as thresholds.
+        points: values from left to right.
+        title: text for screen readers.
+        most: value at the upper edge.
+        over: values drawn in front of the others, in the colour of errors.
+        colour: class of the bars.
     """
-    height = most - least or 1.0
-    parts = []
-    for points, colour in lines:
-        drawn = []
-        for run in _runs(points):
-            way = [(_x(number, points), _y(value - least, height)) for number, value in run]
-            if len(way) == 1:
-                drawn.append(f'<circle class="dot" cx="{way[0][0]}" cy="{way[0][1]}" r="2.5"/>')
-            else:
-                drawn.append(f'<path class="line" d="M{" L".join(f"{x} {y}" for x, y in way)}"/>')
-        parts.append(f'<g class="{colour}">{"".join(drawn)}</g>')
-    for mark in marks:
-        if least <= mark <= most:
-            parts.append(f'<path class="mark-line" d="M0 {_y(mark - least, height)} H{WIDTH}"/>')
-    return _chart(title, "".join(parts), "")
-
-
-def bar_chart(points: _Points, title: str, *, most: float, over: _Points = (), colour: str = "c1") -> str:
-    """Bars; those of `over` stand in front of them in the colour of errors."""
     step = WIDTH / max(1, len(points))
+    bar = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="0.8"/>')
     parts = []
     for kind, values in (("bar", points), ("bar bad", over)):
         for number, value in enumerate(values):
             if value:
                 height = max(2.0, HEIGHT - _y(value, most))
-                parts.append(
-                    f'<rect class="{kind}" x="{number * step + 0.4:.1f}" y="{HEIGHT - height:.1f}" '
-                    f'width="{max(0.8, step - 0.8):.1f}" height="{height:.1f}" rx="0.8"/>'
-                )
-    return _chart(title, "".join(parts), colour)
+                x, width = number * step + 0.4, max(0.8, step - 0.8)
+                parts.append(bar.format(kind, x, HEIGHT - height, width, height))
+    return _chart(title, parts, colour)
 
 
-def meter(share: float, title: str) -> str:
-    """A bar that is filled to a share of 0 to 1."""
+def meter(share: float, title: str) -> Markup:
+    """Draw a bar that is partly filled.
+
+    Args:
+        share: the filled part, 0 to 1.
+        title: text for screen readers.
+    """
     filled = round(100 * min(1.0, max(0.0, share)), 1)
-    state = "full" if filled >= 90 else "high" if filled >= 70 else "fine"
-    return (
-        f'<svg class="meter {state}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(title)}"><rect class="track" width="100" height="4"/>'
-        f'<rect class="fill" width="{filled}" height="4"/></svg>'
+    level = "full" if filled >= 90 else "high" if filled >= 70 else "fine"
+    return _METER.format(level=level, title=title, filled=filled)
+
+
+def _chart(title: str, parts: Sequence[Markup], colour: str) -> Markup:
+    return _CHART.format(
+        colour=colour, width=WIDTH, height=HEIGHT, title=title, grid=_GRID, inside=Markup("").join(parts)
     )
 
 
-def _chart(title: str, inside: str, colour: str) -> str:
-    grid = "".join(
-        f'<path class="grid" d="M0 {y} H{WIDTH}"/>' for y in (_TOP, (_TOP + HEIGHT) // 2, HEIGHT - 0.5)
-    )
-    return (
-        f'<svg class="chart {colour}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(title)}">{grid}{inside}</svg>'
-    )
-
-
-def _runs(points: _Points) -> list[list[tuple[int, float]]]:
-    runs: list[list[tuple[int, float]]] = [[]]
-    for number, value in enumerate(points):
-        if value is not None:
-            runs[-1].append((number, value))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
-
-
-def _x(number: int, points: _Points) -> float:
-    return round(WIDTH * (number + 0.5) / max(1, len(points)), 1)
+def _x(number: int, count: int) -> float:
+    return round(WIDTH * (number + 0.5) / max(1, count), 1)
 
 
 def _y(value: float, most: float) -> float:

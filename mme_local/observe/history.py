@@ -1,4 +1,4 @@
-"""The last half hour of each endpoint, and its latest requests, for the status page."""
+"""The last half hour of each endpoint and its latest requests, for the status page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from mme_local.aws.cloudwatch.distribution import Distribution
-from mme_local.observe.observed import SeenRequest
+from mme_local.observe.observed import ObservedRequest
 
 SLICE_SECONDS: Final = 15
 SLICES: Final = 120
@@ -29,13 +29,13 @@ class Slice:
     waits: Distribution = field(default_factory=Distribution)
     latencies: Distribution = field(default_factory=Distribution)
 
-    def count(self, requests: Sequence[SeenRequest]) -> None:
+    def count(self, requests: Sequence[ObservedRequest]) -> None:
         """Count requests."""
-        waits = [seen.trace.waited_seconds for seen in requests if seen.trace.cache_hit is False]
-        latencies = [seen.seconds for seen in requests if not seen.failure]
+        waits = [one.trace.waited_seconds for one in requests if one.trace.cache_hit is False]
+        latencies = [one.seconds for one in requests if not one.failure]
         self.requests += len(requests)
         self.errors += len(requests) - len(latencies)
-        self.hits += sum(seen.trace.cache_hit is True for seen in requests)
+        self.hits += sum(one.trace.cache_hit is True for one in requests)
         self.misses += len(waits)
         self.waits.add_all(waits)
         self.latencies.add_all(latencies)
@@ -43,70 +43,65 @@ class Slice:
 
 @dataclass(slots=True)
 class EndpointHistory:
-    """One endpoint's, since the runtime's start where nothing else is said.
+    """The requests of one endpoint, counted since the runtime's start.
 
     Attributes:
         requests: how many.
-        failed: how many of them ended in an error.
+        failed: how many ended in an error.
         hits: how many found their model in memory.
         misses: how many did not.
-        recent: the latest requests, the newest first.
-        failures: the latest errors, the newest first.
+        recent: the latest requests, newest first.
+        failures: the latest errors, newest first.
     """
 
     requests: int = 0
     failed: int = 0
     hits: int = 0
     misses: int = 0
-    recent: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=_REQUESTS))
-    failures: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=_ERRORS))
+    recent: deque[ObservedRequest] = field(default_factory=lambda: deque(maxlen=_REQUESTS))
+    failures: deque[ObservedRequest] = field(default_factory=lambda: deque(maxlen=_ERRORS))
     _slices: dict[int, Slice] = field(default_factory=dict)
 
-    def count(self, requests: Sequence[SeenRequest]) -> None:
+    def count(self, requests: Sequence[ObservedRequest]) -> None:
         """Count requests, in the order in which they were answered."""
-        failed = [seen for seen in requests if seen.failure]
+        failed = [one for one in requests if one.failure]
         self.recent.extendleft(requests[-_REQUESTS:])
         self.failures.extendleft(failed[-_ERRORS:])
         self.requests += len(requests)
         self.failed += len(failed)
-        for number, some in groupby(requests, lambda seen: int(seen.at) // SLICE_SECONDS):
-            self._slice(number).count(list(some))
-        self.hits += sum(seen.trace.cache_hit is True for seen in requests)
-        self.misses += sum(seen.trace.cache_hit is False for seen in requests)
+        self.hits += sum(one.trace.cache_hit is True for one in requests)
+        self.misses += sum(one.trace.cache_hit is False for one in requests)
+        for number, group in groupby(requests, lambda one: int(one.at) // SLICE_SECONDS):
+            if number not in self._slices:
+                self._slices = {at: one for at, one in self._slices.items() if at > number - SLICES}
+            self._slices.setdefault(number, Slice()).count(list(group))
 
     def slices(self, now: float) -> list[Slice]:
-        """The last `SLICES`, the oldest first, those included in which nothing happened."""
+        """Return the last `SLICES`, oldest first, empty ones included."""
         last = int(now) // SLICE_SECONDS
         return [self._slices.get(number, Slice()) for number in range(last - SLICES + 1, last + 1)]
 
-    def _slice(self, number: int) -> Slice:
-        if number not in self._slices:
-            self._slices = {
-                known: each for known, each in self._slices.items() if known > number - SLICES
-            } | {number: Slice()}
-        return self._slices[number]
-
 
 class History:
-    """Histories by region and endpoint; of so many endpoints that were called last, answers before errors."""
+    """Histories by region and endpoint, of the most recently called endpoints."""
 
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str, str], EndpointHistory] = {}
 
     def of(self, region: str, endpoint: str) -> EndpointHistory:
-        """One endpoint's, empty where it was never called."""
+        """Return the history of one endpoint, empty if it was never called."""
         return self._endpoints.get((region, endpoint)) or EndpointHistory()
 
-    def count(self, requests: Iterable[SeenRequest]) -> None:
+    def count(self, requests: Iterable[ObservedRequest]) -> None:
         """Count requests, in the order in which they were answered."""
-        together: dict[tuple[str, str], list[SeenRequest]] = {}
-        for seen in requests:
-            together.setdefault((seen.region, seen.endpoint), []).append(seen)
-        for key, group in together.items():
+        groups: dict[tuple[str, str], list[ObservedRequest]] = {}
+        for one in requests:
+            groups.setdefault((one.region, one.endpoint), []).append(one)
+        for key, group in groups.items():
             history = self._endpoints.pop(key, None) or EndpointHistory()
             self._endpoints[key] = history
             history.count(group)
             if len(self._endpoints) > _ENDPOINTS:
-                # A name that never answered goes first: it may be no endpoint's at all.
-                mute = (known for known, each in self._endpoints.items() if each.failed == each.requests)
-                del self._endpoints[next(mute, next(iter(self._endpoints)))]
+                # Names that never answered are evicted first: they may be no endpoints at all.
+                unanswered = (at for at, each in self._endpoints.items() if each.failed == each.requests)
+                del self._endpoints[next(unanswered, next(iter(self._endpoints)))]

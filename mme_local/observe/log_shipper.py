@@ -1,4 +1,4 @@
-"""Containers' logs into embedded CloudWatch Logs, where SageMaker puts them."""
+"""Sends containers' logs to embedded CloudWatch Logs, under SageMaker's groups and streams."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mme_local.aws.account import DEFAULT_ACCOUNT
 
 log = logging.getLogger(__name__)
 
-_PIECE_BYTES = 256 * 1024
-"""Read at once, and so most bytes of one event: CloudWatch's limit was the same until 2025."""
-_PIECES = 16
-"""Read of one log each time: a container that writes faster is caught up with later."""
-EVENTS_KEPT = 10_000
-"""Events kept of one stream; the oldest go."""
-EVENTS_KEPT_OF_GONE = 5_000
-"""Events kept of the stream of an instance that is gone."""
+_READ_BYTES: Final = 256 * 1024
+"""Read at once, and so the largest event: CloudWatch's limit was the same until 2025."""
+_READS: Final = 16
+"""Reads of one log each time; a container that writes faster is caught up with later."""
+MAX_EVENTS: Final = 10_000
+MAX_EVENTS_OF_STOPPED: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,9 @@ class LogSource:
     """The log of one instance.
 
     Attributes:
-        path: the file; another instance's with the same name may have written into it before.
-        region: of the endpoint.
-        endpoint: its name, and so the log group's.
+        path: the file; another instance of the same name may have written to it before.
+        region: region of the endpoint.
+        endpoint: its name.
         stream: ``VARIANT/INSTANCE-ID``.
     """
 
@@ -49,37 +47,34 @@ class LogShipper:
     """Follows logs line by line; runs in one thread at a time.
 
     Args:
-        now: seconds since the epoch, which the events get.
-        kept: events kept of each stream.
-        kept_of_gone: of a stream whose instance is gone.
+        now: seconds since the epoch; the time of new events.
+        max_events: events held of each stream; the oldest are dropped.
+        max_events_of_stopped: the same for a stopped instance.
     """
 
     def __init__(
         self,
         now: Callable[[], float] = time.time,
-        kept: int = EVENTS_KEPT,
-        kept_of_gone: int = EVENTS_KEPT_OF_GONE,
+        max_events: int = MAX_EVENTS,
+        max_events_of_stopped: int = MAX_EVENTS_OF_STOPPED,
     ) -> None:
         self._now = now
-        self._kept = kept
-        self._kept_of_gone = kept_of_gone
-        self._read: dict[Path, int] = {}
+        self._max_events = max_events
+        self._max_events_of_stopped = max_events_of_stopped
+        self._offsets: dict[Path, int] = {}
         self._sources: dict[Path, LogSource] = {}
 
     def ship(self, sources: Iterable[LogSource]) -> None:
-        """Send all whole lines written since the last time, batch by batch.
-
-        What an instance that is gone wrote last is sent too.
-        """
+        """Send all whole lines written since the last call, the last lines of stopped instances included."""
         known = {source.path: source for source in sources}
-        gone = [source for path, source in self._sources.items() if known.get(path) != source]
-        for source in [*gone, *known.values()]:
+        stopped = [source for path, source in self._sources.items() if known.get(path) != source]
+        for source in [*stopped, *known.values()]:
             try:
                 self._follow(source)
             except Exception:
-                log.exception("the log of %s could not be sent", source.stream)
-        for source in gone:
-            _trim(source, self._kept_of_gone)
+                log.exception("the log of %s can't be sent", source.stream)
+        for source in stopped:
+            _trim(source, self._max_events_of_stopped)
         self._sources = known
 
     def _follow(self, source: LogSource) -> None:
@@ -88,19 +83,19 @@ class LogShipper:
         except FileNotFoundError:
             return
         with log_file:
-            at = self._read.get(source.path, 0)
-            if log_file.seek(0, 2) < at:
-                at = 0  # it was shortened
-            for _ in range(_PIECES):
-                log_file.seek(at)
-                piece = log_file.read(_PIECE_BYTES)
-                # A line without its end comes later, unless it is as long as all that is read.
-                length = piece.rfind(b"\n") + 1 or (len(piece) if len(piece) == _PIECE_BYTES else 0)
+            offset = self._offsets.get(source.path, 0)
+            if log_file.seek(0, 2) < offset:
+                offset = 0  # the file was rotated
+            for _ in range(_READS):
+                log_file.seek(offset)
+                chunk = log_file.read(_READ_BYTES)
+                # An unfinished line is sent later, unless it fills the whole chunk.
+                length = chunk.rfind(b"\n") + 1 or (len(chunk) if len(chunk) == _READ_BYTES else 0)
                 if not length:
                     break
-                at += length
-                self._send(source, piece[:length].decode(errors="replace").splitlines())
-                self._read[source.path] = at
+                offset += length
+                self._send(source, chunk[:length].decode(errors="replace").splitlines())
+                self._offsets[source.path] = offset
 
     def _send(self, source: LogSource, lines: list[str]) -> None:
         moment = int(self._now() * 1000)
@@ -113,15 +108,14 @@ class LogShipper:
         if source.stream not in backend.groups[source.group].streams:
             backend.create_log_stream(source.group, source.stream)
         backend.put_log_events(source.group, source.stream, events)
-        _trim(source, self._kept)
+        _trim(source, self._max_events)
 
 
-def _trim(source: LogSource, kept: int) -> None:
+def _trim(source: LogSource, most: int) -> None:
     group = _logs(source.region).groups.get(source.group)
     stream = group.streams.get(source.stream) if group else None
-    if stream and len(stream.events) > kept:
-        # a new list: somebody may be reading the old one
-        stream.events = stream.events[-kept:]
+    if stream and len(stream.events) > most:
+        stream.events = stream.events[-most:]  # a new list: another thread may be reading the old one
 
 
 def _logs(region: str) -> Any:

@@ -1,4 +1,4 @@
-"""What is kept of an answered request: made while a caller waits, so as little as will do."""
+"""The record of an answered request. It is made while a caller waits, so it is a tuple and small."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ _MESSAGE_CHARACTERS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error that a request ended in.
+    """The error that a request ended in, without the request's payload.
 
     Attributes:
-        status: of the answer.
-        counted: the status that metrics count: of a container's error that of the container, 500 where it
-            gave none.
+        status: HTTP status of the answer.
+        counted: status for the metrics: the container's own if it answered with an error, or 500.
         name: the error's name.
         message: its text, shortened.
     """
@@ -31,7 +30,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: InvocationError) -> Self:
-        """What is told of an error; the error itself would keep its request's payload alive."""
+        """Return the record of an error."""
         counted = error.status
         if error.name == "ModelError":
             counted = int(error.fields.get("OriginalStatusCode", 0)) or 500
@@ -42,32 +41,37 @@ class Failure:
         return cls(error.status, counted, error.name, text)
 
 
-class SeenRequest(NamedTuple):
-    """One answered request; a tuple, which is the quickest to make.
+class ObservedRequest(NamedTuple):
+    """One answered request.
 
     Attributes:
-        at: seconds since the epoch.
-        region: of the endpoint.
+        at: when it was answered, in seconds since the epoch.
+        region: region of the endpoint.
         endpoint: its name.
-        model: the target model; empty where none was named.
-        request_id: of its answer.
-        trace: its way, which no longer changes.
-        seconds: in all.
-        failure: None where it ended well.
+        model: the target model; empty if none was named.
+        trace: the request's way; it no longer changes.
+        seconds: total time.
+        failure: the error; None if the request succeeded.
     """
 
     at: float
     region: str
     endpoint: str
     model: str
-    request_id: str
     trace: Trace
     seconds: float
     failure: Failure | None
 
     @classmethod
     def of(cls, at: float, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> Self:
-        """Of a call that was answered at that moment; its payload is not kept."""
+        """Return the record of a call, without its payload.
+
+        Args:
+            at: when it was answered, in seconds since the epoch.
+            call: the request.
+            trace: its way.
+            seconds: total time.
+            error: the error that it ended in, if any.
+        """
         failure = Failure.of(error) if error is not None else None
-        model = call.target_model or ""
-        return cls(at, call.region, call.endpoint, model, call.request_id, trace, seconds, failure)
+        return cls(at, call.region, call.endpoint, call.target_model or "", trace, seconds, failure)

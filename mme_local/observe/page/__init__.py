@@ -1,1 +1,1 @@
-"""The status page: rendered here, patched in the browser as things change."""
+"""The status page: rendered on the server by templates, updated in the browser by server-sent events."""

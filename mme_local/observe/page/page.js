@@ -8,7 +8,7 @@
     light.className = up ? "light up" : "light down";
   };
   const blocks = (root) => [...root.querySelectorAll("[data-block]")];
-  const source = new EventSource("events" + location.search);
+  const source = new EventSource("events");
   source.onopen = () => say("live", true);
   source.onerror = () => say("not connected", false);
   source.onmessage = (event) => {

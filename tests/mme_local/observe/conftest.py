@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mme_local import aws as cloud
+from mme_local import aws
 
 
 @pytest.fixture
 def _empty_aws() -> Iterator[None]:
     yield
-    cloud.reset()
+    aws.reset()

@@ -1,4 +1,4 @@
-"""What processes use of the machine, measured on this very process."""
+"""Utilization of the machine, measured on this process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from mme_local.observe.instance_use import GpuUse, ProcessTrees, read_gpus
+from mme_local.observe.instance_use import GpuUse, ProcessTrees, parse_gpus
 
 
 def described(pid: int | None, **more: Any) -> dict[str, Any]:
     return {"id": "i-1", "pid": pid, "models": [], "disk_used_bytes": 25, "disk_bytes": 100} | more
 
 
-def test_a_busy_process_takes_a_processor() -> None:
+def test_a_busy_process_uses_a_processor() -> None:
     clock = iter((0.0, 0.2)).__next__
     trees = ProcessTrees(clock)
     assert trees.measure([described(os.getpid())])["i-1"].cpu == 0
@@ -27,7 +27,7 @@ def test_a_busy_process_takes_a_processor() -> None:
     assert trees.measure([described(os.getpid())])["i-1"].cpu >= 70
 
 
-def test_children_count_too() -> None:
+def test_child_processes_are_included() -> None:
     trees = ProcessTrees()
     alone = trees.measure([described(os.getpid())])["i-1"].memory
     child = subprocess.Popen(
@@ -49,7 +49,7 @@ def test_models_and_disk() -> None:
     assert (use.loaded_models, use.disk, use.cpu, use.memory) == (2, 25, 0, 0)
 
 
-def test_a_process_that_is_gone_uses_nothing() -> None:
+def test_an_ended_process_uses_nothing() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait(timeout=10)
     use = ProcessTrees().measure([described(child.pid)])["i-1"]
@@ -57,7 +57,7 @@ def test_a_process_that_is_gone_uses_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "use"),
+    ("output", "use"),
     [
         ("17, 8192, 81920\n", GpuUse(17, 10)),
         ("50, 100, 200\n100, 200, 200\n", GpuUse(150, 150)),
@@ -66,5 +66,5 @@ def test_a_process_that_is_gone_uses_nothing() -> None:
         ("No devices were found\n", None),
     ],
 )
-def test_gpus_are_read_as_nvidia_smi_says_them(said: str, use: GpuUse | None) -> None:
-    assert read_gpus(said) == use
+def test_gpu_utilization_is_parsed(output: str, use: GpuUse | None) -> None:
+    assert parse_gpus(output) == use

@@ -1,4 +1,4 @@
-"""Logs that grow, are shortened and change hands, read back by boto3's own client."""
+"""Logs that grow, are rotated and change owners, read back with boto3."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def append(path: Path, text: str) -> None:
         log.write(text)
 
 
-def test_each_line_comes_once_in_order(tmp_path: Path) -> None:
+def test_each_line_is_sent_once_in_order(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     shipper.ship([source(path)])  # no log yet
     append(path, "one\ntwo\nthr")
@@ -42,7 +42,7 @@ def test_each_line_comes_once_in_order(tmp_path: Path) -> None:
     assert events() == [("AllTraffic/i-0", text) for text in ("one", "two", "three", "four")]
 
 
-def test_a_log_that_was_shortened_goes_on(tmp_path: Path) -> None:
+def test_a_rotated_log_is_read_from_its_start(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     append(path, "before\n" * 3)
     shipper.ship([source(path)])
@@ -51,7 +51,7 @@ def test_a_log_that_was_shortened_goes_on(tmp_path: Path) -> None:
     assert [text for _, text in events()] == ["before"] * 3 + ["after"]
 
 
-def test_the_last_words_of_an_instance_are_its_own(tmp_path: Path) -> None:
+def test_last_lines_belong_to_the_stopped_instance(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     append(path, "first\n")
     shipper.ship([source(path, "i-old")])
@@ -67,8 +67,8 @@ def test_the_last_words_of_an_instance_are_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_only_the_newest_events_are_kept(tmp_path: Path) -> None:
-    path, shipper = tmp_path / "a.log", LogShipper(kept=10, kept_of_gone=3)
+def test_only_the_newest_events_are_held(tmp_path: Path) -> None:
+    path, shipper = tmp_path / "a.log", LogShipper(max_events=10, max_events_of_stopped=3)
     append(path, "".join(f"{number}\n" for number in range(100)))
     shipper.ship([source(path)])
     assert [text for _, text in events()] == [str(number) for number in range(90, 100)]
@@ -76,7 +76,7 @@ def test_only_the_newest_events_are_kept(tmp_path: Path) -> None:
     assert [text for _, text in events()] == ["97", "98", "99"]
 
 
-def test_a_long_log_is_caught_up_with_piece_by_piece(tmp_path: Path) -> None:
+def test_a_long_log_is_sent_in_several_calls(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     line = "x" * 999
     append(path, f"{line}\n" * 6000)
@@ -87,14 +87,14 @@ def test_a_long_log_is_caught_up_with_piece_by_piece(tmp_path: Path) -> None:
     assert [text for _, text in events()] == [line] * 6000
 
 
-def test_a_line_without_end_does_not_stop_it(tmp_path: Path) -> None:
+def test_a_very_long_line_is_split(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     append(path, "x" * 300_000 + "\nend\n")
     shipper.ship([source(path)])
     assert "".join(text for _, text in events()) == "x" * 300_000 + "end"
 
 
-def test_a_group_that_was_deleted_comes_again(tmp_path: Path) -> None:
+def test_a_deleted_group_is_created_again(tmp_path: Path) -> None:
     path, shipper = tmp_path / "a.log", LogShipper()
     append(path, "one\n")
     shipper.ship([source(path)])

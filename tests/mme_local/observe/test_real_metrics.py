@@ -78,7 +78,7 @@ def traffic(endpoint: Endpoint) -> Traffic:
     return read_traffic(client, endpoint.name, ["AllTraffic"], datetime.now(UTC) + timedelta(minutes=1))
 
 
-def test_the_hour_of_an_endpoint(endpoint: Endpoint) -> None:
+def test_the_hour_of_sample_endpoint(endpoint: Endpoint) -> None:
     for model in "aabbccba":
         endpoint.invoke(f"{model}.tar.gz", TENSOR)
     with pytest.raises(endpoint.calls.exceptions.ModelError):

@@ -12,7 +12,7 @@ import pytest
 
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.aws.clients import clients_of
-from mme_local.endpoint import errors as outcome
+from mme_local.endpoint import errors
 from mme_local.endpoint.call import Call
 from mme_local.observe.watch import Watch
 from mme_local.trace import Trace
@@ -64,8 +64,8 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
         watch = Watch(tmp_path, metrics_seconds=0.05, now=clock)
         running = asyncio.create_task(watch.run(list))
         await until(lambda: state() == "OK")
-        place = outcome.Place("e", "us-east-1", DEFAULT_ACCOUNT)
-        watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, outcome.timed_out(place))
+        place = errors.Place("e", "us-east-1", DEFAULT_ACCOUNT)
+        watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, errors.timed_out(place))
         clock.passed += 60
         await until(lambda: state() == "ALARM")
         clock.passed += 240
@@ -78,7 +78,7 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
 
 def test_history_is_there_at_once_and_keeps_no_payload(tmp_path: Path) -> None:
     watch = Watch(tmp_path)
-    error = outcome.model_error(outcome.Place("e", "us-east-1", "1"), 500, "x" * 1000)
+    error = errors.model_error(errors.Place("e", "us-east-1", "1"), 500, "x" * 1000)
     watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, None)
     watch.finished(CALL, Trace("AllTraffic", cache_hit=False), 0.2, error)
     history = watch.history.of("us-east-1", "e")

@@ -9,13 +9,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.mme_local.observe.browser import Page, chromium, new_page
-from tests.mme_local.observe.page.a_runtime import (
-    FakeRuntime,
-    a_model,
-    a_request,
-    an_endpoint,
-    an_instance,
+from tools.browser import Page, chromium, new_page
+from tools.sample_runtime import (
+    SampleRuntime,
+    sample_endpoint,
+    sample_instance,
+    sample_model,
+    sample_request,
 )
 
 pytestmark = [
@@ -24,52 +24,52 @@ pytestmark = [
 ]
 
 
-def look(runtime: FakeRuntime, story: Callable[[Page, str], Awaitable[None]]) -> None:
-    """Runs a story with a browser and the page's address."""
+def show(runtime: SampleRuntime, scenario: Callable[[Page, str], Awaitable[None]]) -> None:
+    """Run a scenario with a browser and the page's address."""
 
     async def run() -> None:
         page = runtime.page()
         application = web.Application()
         application.add_routes(page.routes())
         async with TestServer(application) as server, new_page() as browser:
-            await story(browser, str(server.make_url("/_mme/")))
+            await scenario(browser, str(server.make_url("/_mme/")))
             await page.close()
 
     asyncio.run(asyncio.wait_for(run(), 240))
 
 
-def busy() -> FakeRuntime:
-    models = [a_model(f"tenant-a/a-model-with-quite-a-long-name-{n}_v0.tar.gz") for n in range(30)]
-    runtime = FakeRuntime(endpoints=[an_endpoint(an_instance(0, *models), an_instance(1))])
+def busy() -> SampleRuntime:
+    models = [sample_model(f"tenant-a/a-model-with-quite-a-long-name-{n}_v0.tar.gz") for n in range(30)]
+    runtime = SampleRuntime(endpoints=[sample_endpoint(sample_instance(0, *models), sample_instance(1))])
     runtime.history.count(
-        a_request(f"m{n}.tar.gz", hit=n % 5 > 0, error="bad input " * 20 if n % 9 == 0 else "")
+        sample_request(f"m{n}.tar.gz", hit=n % 5 > 0, error="bad input " * 20 if n % 9 == 0 else "")
         for n in range(60)
     )
     return runtime
 
 
-def test_it_is_live_and_asks_nobody_else() -> None:
+def test_it_updates_itself_and_loads_nothing_else() -> None:
     runtime = busy()
 
-    async def story(page: Page, url: str) -> None:
+    async def scenario(page: Page, url: str) -> None:
         await page.open(url)
         await page.until("document.getElementById('live').textContent === 'live'")
-        runtime.history.count([a_request("fresh_v1.tar.gz")])
+        runtime.history.count([sample_request("fresh_v1.tar.gz")])
         runtime.now += 1
         await page.until("document.querySelector('main').textContent.includes('fresh_v1.tar.gz')")
         runtime.endpoints = []
         runtime.now += 1
         await page.until("document.querySelector('main').textContent.includes('No endpoint is deployed')")
-        assert page.complaints == []
+        assert page.errors == []
         assert {address for address in page.requested if not address.startswith((url, "data:"))} == set()
 
-    look(runtime, story)
+    show(runtime, scenario)
 
 
-def test_a_reader_keeps_the_place_in_a_list_that_changes() -> None:
+def test_an_update_preserves_scroll_position_and_focus() -> None:
     runtime = busy()
 
-    async def story(page: Page, url: str) -> None:
+    async def scenario(page: Page, url: str) -> None:
         await page.open(url)
         region = "document.querySelector('[aria-label=\"Models in memory\"].scroll')"
         await page.run(f"{region}.focus(), {region}.scrollTo(0, 200)")
@@ -79,35 +79,35 @@ def test_a_reader_keeps_the_place_in_a_list_that_changes() -> None:
         assert await page.run(f"{region}.scrollTop") == 200
         assert await page.run(f"document.activeElement === {region}")
 
-    look(runtime, story)
+    show(runtime, scenario)
 
 
 @pytest.mark.parametrize(("width", "phone"), [(390, True), (1280, False)])
 def test_it_fits_its_window(width: int, phone: bool) -> None:
-    async def story(page: Page, url: str) -> None:
+    async def scenario(page: Page, url: str) -> None:
         await page.look_like(width, 844, phone=phone)
         await page.open(url)
         assert await page.run("document.documentElement.scrollWidth") == width
         columns = "getComputedStyle(document.querySelector('.cards')).gridTemplateColumns.split(' ').length"
         assert (await page.run(columns) == 1) == phone
 
-    look(busy(), story)
+    show(busy(), scenario)
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_all_text_can_be_read(dark: bool) -> None:
-    async def story(page: Page, url: str) -> None:
+def test_text_has_enough_contrast(dark: bool) -> None:
+    async def scenario(page: Page, url: str) -> None:
         await page.look_like(1280, 844, dark=dark)
         await page.open(url)
         ground = await page.run("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, ground[4:-1].split(","))) < 100) == dark
         assert await page.run(_FAINT) == []
 
-    look(busy(), story)
+    show(busy(), scenario)
 
 
-def test_words_stand_for_what_is_only_seen() -> None:
-    async def story(page: Page, url: str) -> None:
+def test_it_works_with_a_screen_reader() -> None:
+    async def scenario(page: Page, url: str) -> None:
         await page.open(url)
         assert await page.run("document.querySelectorAll('main h1, h1').length") == 1
         assert await page.run("[...document.querySelectorAll('svg[role=img]')].every(e => e.ariaLabel)")
@@ -117,7 +117,7 @@ def test_words_stand_for_what_is_only_seen() -> None:
             "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
         ) == await page.run("document.querySelectorAll('[id]').length")
 
-    look(busy(), story)
+    show(busy(), scenario)
 
 
 _FAINT = """

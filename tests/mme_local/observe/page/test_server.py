@@ -17,20 +17,20 @@ from aiohttp.test_utils import TestClient, TestServer
 from mme_local.observe.page import server
 from mme_local.server.gateway import build_gateway
 from mme_local.server.invoke_endpoint import InvokeEndpoint
-from tests.mme_local.observe.page.a_runtime import FakeRuntime, a_request
+from tools.sample_runtime import SampleRuntime, sample_request
 
-Story = Callable[[TestClient], Awaitable[None]]  # type: ignore[type-arg]
+Scenario = Callable[[TestClient], Awaitable[None]]  # type: ignore[type-arg]
 
 
-class PatientServer(TestServer):
-    """One that, as the runtime's, does not cancel what it answers to a client that left."""
+class NoCancelServer(TestServer):
+    """Like the runtime's server, it does not cancel the handler when a client disconnects."""
 
     async def _make_runner(self, **settings: Any) -> web.BaseRunner:
         return await super()._make_runner(**{**settings, "handler_cancellation": False})
 
 
-def tell(runtime: FakeRuntime, story: Story) -> None:
-    """Runs a story with a client of the page at a gateway."""
+def serve(runtime: SampleRuntime, scenario: Scenario) -> None:
+    """Run a scenario with a client of the page at a gateway."""
 
     async def run() -> None:
         page = runtime.page()
@@ -42,8 +42,8 @@ def tell(runtime: FakeRuntime, story: Story) -> None:
                 dict,
                 pages=page.routes(),
             )
-            async with TestClient(PatientServer(gateway)) as client:
-                await story(client)
+            async with TestClient(NoCancelServer(gateway)) as client:
+                await scenario(client)
                 await page.close()
 
     asyncio.run(asyncio.wait_for(run(), 60))
@@ -62,12 +62,12 @@ async def next_event(response: ClientResponse) -> str:
     raise AssertionError("the stream ended")
 
 
-def test_the_whole_page_needs_nothing_from_elsewhere() -> None:
-    async def story(client: TestClient) -> None:  # type: ignore[type-arg]
+def test_the_page_loads_no_other_resources() -> None:
+    async def scenario(client: TestClient) -> None:  # type: ignore[type-arg]
         answer = await client.get("/_mme/")
         text = await answer.text()
         assert (answer.status, answer.content_type) == (200, "text/html")
-        assert text.startswith("<!doctype html><html lang=")
+        assert text.startswith("<!doctype html>\n<html lang=")
         assert not re.search(r"(src|href)=\"(?!#|data:)", text)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -75,61 +75,61 @@ def test_the_whole_page_needs_nothing_from_elsewhere() -> None:
         assert set(re.findall(r'nonce="([^"]+)"', text)) == {nonce}
         assert answer.headers["Cache-Control"] == "no-store"
 
-    tell(FakeRuntime(), story)
+    serve(SampleRuntime(), scenario)
 
 
-def test_each_page_has_a_nonce_of_its_own() -> None:
-    async def story(client: TestClient) -> None:  # type: ignore[type-arg]
+def test_each_page_has_its_own_nonce() -> None:
+    async def scenario(client: TestClient) -> None:  # type: ignore[type-arg]
         policies = {(await client.get("/_mme/")).headers["Content-Security-Policy"] for _ in range(3)}
         assert len(policies) == 3
 
-    tell(FakeRuntime(), story)
+    serve(SampleRuntime(), scenario)
 
 
-def test_without_its_slash_it_is_found_too_and_all_else_is_embedded_aws() -> None:
-    async def story(client: TestClient) -> None:  # type: ignore[type-arg]
+def test_other_paths_go_to_embedded_aws() -> None:
+    async def scenario(client: TestClient) -> None:  # type: ignore[type-arg]
         answer = await client.get("/_mme", allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (301, "/_mme/")
         assert await (await client.get("/_mme-bucket")).text() == "embedded AWS"
 
-    tell(FakeRuntime(), story)
+    serve(SampleRuntime(), scenario)
 
 
-def test_events_come_when_something_changed() -> None:
-    runtime = FakeRuntime()
+def test_events_are_sent_on_change() -> None:
+    runtime = SampleRuntime()
 
-    async def story(client: TestClient) -> None:  # type: ignore[type-arg]
+    async def scenario(client: TestClient) -> None:  # type: ignore[type-arg]
         async with client.get("/_mme/events") as answer:
             assert answer.content_type == "text/event-stream"
-            assert "Nobody has called this endpoint yet." in await next_event(answer)
-            runtime.history.count([a_request("fresh_v1.tar.gz")])
+            assert "No requests yet." in await next_event(answer)
+            runtime.history.count([sample_request("fresh_v1.tar.gz")])
             runtime.now += 1
             assert "fresh_v1.tar.gz" in await next_event(answer)
 
-    tell(runtime, story)
+    serve(runtime, scenario)
 
 
-def test_viewers_have_a_limit_and_make_room_when_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_VIEWERS", 2)
+def test_the_number_of_viewers_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MAX_VIEWERS", 2)
 
-    async def story(client: TestClient) -> None:  # type: ignore[type-arg]
+    async def scenario(client: TestClient) -> None:  # type: ignore[type-arg]
         async with client.get("/_mme/events") as one, client.get("/_mme/events") as other:
             await next_event(one)
             await next_event(other)
             refused = await client.get("/_mme/events")
             assert refused.status == 503
             assert "close one" in await refused.text()
-        async with asyncio.timeout(server._BREATH_SECONDS / 2):  # long before there is anything to tell them
+        async with asyncio.timeout(server._KEEP_ALIVE_SECONDS / 2):  # before a write fails
             while (answer := await client.get("/_mme/events")).status == 503:
                 await asyncio.sleep(0.01)  # until the server has seen that they left
         assert answer.status == 200
         answer.close()
 
-    tell(FakeRuntime(), story)
+    serve(SampleRuntime(), scenario)
 
 
-def test_viewers_are_let_go_at_the_end() -> None:
-    runtime = FakeRuntime()
+def test_close_disconnects_viewers() -> None:
+    runtime = SampleRuntime()
 
     async def run() -> None:
         page = runtime.page()

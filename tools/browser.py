@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by its DevTools protocol: no driver and no package for it."""
+"""Headless Chromium, driven by its DevTools protocol without a driver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SECONDS = 60.0
 
 
 def chromium() -> str | None:
-    """The browser's command; None where there is none."""
+    """Return the browser's command; None if it is not installed."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((found for name in names if (found := shutil.which(name))), None)
 
@@ -39,8 +39,8 @@ class Page:
     """One page of a browser.
 
     Attributes:
-        requested: addresses of all that it asked for.
-        complaints: what it wrote to the console as errors, violations of its security policy among them.
+        requested: addresses of all its requests.
+        errors: what it wrote to the console as errors, violations of the security policy included.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -48,34 +48,42 @@ class Page:
         self._number = 0
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.requested: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
 
     async def listen(self) -> None:
-        """Read what the browser says until it is gone."""
+        """Read the browser's messages until it ends."""
         async for message in self._socket:
-            told = json.loads(message.data)
-            if told.get("id") in self._answers:
-                self._answers.pop(told["id"]).set_result(told)
-            elif told.get("method") == "Network.requestWillBeSent":
-                self.requested.append(told["params"]["request"]["url"])
-            elif told.get("method") == "Runtime.exceptionThrown":
-                self.complaints.append(json.dumps(told["params"]["exceptionDetails"]))
-            elif told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
-                self.complaints.append(told["params"]["entry"]["text"])
+            reply = json.loads(message.data)
+            if reply.get("id") in self._answers:
+                self._answers.pop(reply["id"]).set_result(reply)
+            elif reply.get("method") == "Network.requestWillBeSent":
+                self.requested.append(reply["params"]["request"]["url"])
+            elif reply.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(json.dumps(reply["params"]["exceptionDetails"]))
+            elif reply.get("method") == "Log.entryAdded" and reply["params"]["entry"]["level"] == "error":
+                self.errors.append(reply["params"]["entry"]["text"])
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol."""
+        """Send a command of the protocol and return its result."""
         self._number += 1
         number = self._number
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
-        told = await asyncio.wait_for(self._answers[number], _SECONDS)
-        assert "error" not in told, f"{method}: {told['error']}"
-        result: dict[str, Any] = told["result"]
+        reply = await asyncio.wait_for(self._answers[number], _SECONDS)
+        if "error" in reply:
+            raise RuntimeError(f"{method}: {reply['error']}")
+        result: dict[str, Any] = reply["result"]
         return result
 
     async def look_like(self, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
-        """Have a window of this size, and the reader's preference for colours."""
+        """Set the window and the reader's preference for colours.
+
+        Args:
+            width: in pixels.
+            height: in pixels.
+            dark: whether the reader prefers dark colours.
+            phone: whether it is a phone's browser.
+        """
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -87,36 +95,39 @@ class Page:
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     async def open(self, url: str) -> None:
-        """Go there, and wait until its script has run."""
+        """Open an address and wait until its script has run."""
         for domain in ("Network", "Runtime", "Log", "Page"):
             await self.call(f"{domain}.enable")
         await self.call("Page.navigate", url=url)
         await self.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
     async def run(self, script: str) -> Any:
-        """The value of an expression."""
-        told = await self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
+        """Return the value of an expression."""
+        reply = await self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in reply:
+            raise RuntimeError(str(reply["exceptionDetails"]))
+        return reply["result"].get("value")
 
     async def until(self, script: str) -> Any:
-        """The value of an expression, once it is true."""
+        """Return the value of an expression once it is true."""
         deadline = asyncio.get_running_loop().time() + _SECONDS
         while not (found := await self.run(script)):
-            assert asyncio.get_running_loop().time() < deadline, f"never true: {script}"
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"never true: {script}")
             await asyncio.sleep(0.05)
         return found
 
     async def picture(self) -> bytes:
-        """What is to be seen in its window, as PNG."""
+        """Return a picture of the window as PNG."""
         return base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
 
 
 @asynccontextmanager
 async def new_page() -> AsyncIterator[Page]:
-    """A page of a browser of its own, which ends with it."""
+    """Start a browser with one page; it ends with the context."""
     command = chromium()
-    assert command, "there is no Chromium here"
+    if command is None:
+        raise RuntimeError("Chromium is not installed")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         process = await asyncio.create_subprocess_exec(
             command,
@@ -142,15 +153,15 @@ async def new_page() -> AsyncIterator[Page]:
             await asyncio.wait_for(process.wait(), _SECONDS)
 
 
-async def _address(session: aiohttp.ClientSession, told: Path) -> str:
-    """Where the one page listens; the browser writes its port down once it is up."""
+async def _address(session: aiohttp.ClientSession, port_file: Path) -> str:
+    """Return the address of the one page; the browser writes its port to a file once it is up."""
     deadline = asyncio.get_running_loop().time() + _SECONDS
     while asyncio.get_running_loop().time() < deadline:
         with suppress(OSError, IndexError, aiohttp.ClientError):
-            port = told.read_text().splitlines()[0]
+            port = port_file.read_text().splitlines()[0]
             async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
                 pages = [one for one in await answer.json() if one["type"] == "page"]
                 if pages:
                     return str(pages[0]["webSocketDebuggerUrl"])
         await asyncio.sleep(0.05)
-    raise AssertionError("Chromium did not come up")
+    raise TimeoutError("Chromium did not start")

@@ -1,46 +1,36 @@
-"""Numbers, times and sizes as the page says them, and text that is safe in HTML."""
+"""Numbers, times and sizes as the status page shows them; filters of its templates."""
 
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import Final
 
 NOTHING: Final = "\N{EN DASH}"
-"""Stands where there is no value."""
+"""Shown if there is no value."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB")
 
 
-def text(value: object) -> str:
-    """A value as text of an element or an attribute: whatever it holds is shown, never obeyed."""
-    return escape(str(value), quote=True)
-
-
 def count(number: float) -> str:
-    """A whole number."""
+    """Format a whole number."""
     return f"{number:,.0f}"
 
 
-def number(value: float | None) -> str:
-    """A value of any size with three digits that count."""
-    if value is None:
-        return NOTHING
-    if abs(value) >= 100_000:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
-
-
 def share(part: float, whole: float) -> str:
-    """A share of 0 to 1 in percent, a dash where there is nothing to share."""
+    """Format a ratio in percent.
+
+    Args:
+        part: numerator, at most ``whole``.
+        whole: denominator; a dash is shown if it is 0.
+    """
     if not whole:
         return NOTHING
     percent = 100 * part / whole
-    # 99.96 is not all of them
+    # 99.96 is not shown as 100
     return f"{percent:.0f} %" if percent in (0, 100) else f"{min(99.9, max(0.1, percent)):.1f} %"
 
 
 def seconds(value: float | None) -> str:
-    """A duration in the unit that fits it."""
+    """Format a duration in the unit that fits it."""
     if value is None:
         return NOTHING
     if value < 0.001:
@@ -51,7 +41,7 @@ def seconds(value: float | None) -> str:
 
 
 def size(number: float) -> str:
-    """Bytes in the unit that fits them."""
+    """Format bytes in the unit that fits them."""
     for unit in _UNITS[:-1]:
         if number < 1024:
             return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
@@ -60,7 +50,7 @@ def size(number: float) -> str:
 
 
 def age(value: float) -> str:
-    """How long ago, roughly: it should not change each second."""
+    """Format how many seconds ago something happened, roughly: it should not change each second."""
     if value < 60:
         return "just now"
     if value < 3600:
@@ -69,10 +59,16 @@ def age(value: float) -> str:
 
 
 def clock(at: float) -> str:
-    """The time of day here."""
+    """Format a moment, in seconds since the epoch, as the local time of day."""
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
-def plural(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many}"
+def plural(number: int, one: str, many: str = "") -> str:
+    """Format a number with its noun.
+
+    Args:
+        number: how many.
+        one: the noun's singular.
+        many: its plural; ``one`` with an s by default.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,1 +1,0 @@
-"""Dashboards deployed to embedded CloudWatch, drawn for a browser."""

@@ -1,1 +1,0 @@
-"""The part of CloudWatch Logs Insights' language that dashboards of multi-model endpoints use."""
