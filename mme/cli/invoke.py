@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +19,8 @@ if TYPE_CHECKING:
     from mme.cli.deployment import Target
     from mme.client import EncodedRequest
     from mme.client.literals import NamedTensor
-    from mme.registry import ModelStore
 
-app = typer.Typer(name="invoke", help="Call a model and show what it answers.")
+app = typer.Typer(name="invoke", help="Call a model and print its answer.")
 
 _TENSORS = "Tensors, for Triton"
 _BYTES = "Bytes, for framework containers"
@@ -55,7 +56,7 @@ def invoke(
         Path | None,
         typer.Option(
             "--image",
-            help="Picture, made to fit the model's input.",
+            help="Picture, resized to the model's input.",
             metavar="FILE",
             rich_help_panel=_TENSORS,
         ),
@@ -64,7 +65,7 @@ def invoke(
         list[str] | None,
         typer.Option(
             "--only",
-            help="Ask for this output alone; may be given again.",
+            help="Request only this output; repeatable.",
             metavar="OUTPUT",
             rich_help_panel=_TENSORS,
         ),
@@ -72,7 +73,7 @@ def invoke(
     parameters: Annotated[
         list[str] | None,
         typer.Option(
-            "--parameter", help="A parameter of the request.", metavar="NAME=VALUE", rich_help_panel=_TENSORS
+            "--parameter", help="Parameter of the request.", metavar="NAME=VALUE", rich_help_panel=_TENSORS
         ),
     ] = None,
     body: Annotated[
@@ -85,7 +86,7 @@ def invoke(
         str | None,
         typer.Option(
             "--content-type",
-            help="What the body is, where FILE's ending does not tell.",
+            help="Type of the body, if the file extension does not tell.",
             metavar="TYPE",
             rich_help_panel=_BYTES,
         ),
@@ -93,7 +94,7 @@ def invoke(
     accept: Annotated[
         str | None,
         typer.Option(
-            "--accept", help="The wanted form of the answer.", metavar="TYPE", rich_help_panel=_BYTES
+            "--accept", help="Type of the answer to ask for.", metavar="TYPE", rich_help_panel=_BYTES
         ),
     ] = None,
     output: Annotated[
@@ -109,7 +110,7 @@ def invoke(
         bool,
         typer.Option(
             "--json",
-            help='Print JSON for scripts; numbers it lacks are "NaN", "Infinity", "-Infinity".',
+            help='Print JSON for scripts; NaN and infinities as "NaN", "Infinity", "-Infinity".',
         ),
     ] = False,
     asynchronous: Annotated[
@@ -125,13 +126,13 @@ def invoke(
         str | None,
         typer.Option(
             "--inference-id",
-            help="The request's identity: the same twice is run once. [a new one]",
+            help="Identity of the request: the same id runs once. [a new one]",
             metavar="ID",
             rich_help_panel=_QUEUE,
         ),
     ] = None,
 ) -> None:
-    """Call a model and show what it answers. A model that is still loading is waited for.
+    """Call a model and print its answer. Waits for a model that is still loading.
 
     Shapes and types come from the model's published configuration.
 
@@ -141,9 +142,7 @@ def invoke(
 
     Example: mme invoke churn_v2.tar.gz --body rows.csv --async
     """
-    from mme.cli.deployment import target_of
-
-    tensors = {
+    given = {
         "--input": inputs,
         "--json-input": json_input,
         "--image": image,
@@ -151,223 +150,209 @@ def invoke(
         "--parameter": parameters,
     }
     if body is not None:
-        _refuse(tensors, "--body sends bytes as they are, so {} can't be given with it")
+        _refuse(given, "--body sends bytes as they are; {} can't be given with it")
     else:
-        bytes_only = {"--content-type": content_type, "--accept": accept}
-        _refuse(bytes_only, "{} is for bytes", hint="give them: --body FILE")
+        _refuse(
+            {"--content-type": content_type, "--accept": accept}, "{} is for bytes", hint="add --body FILE"
+        )
     if asynchronous:
         _refuse(
             {"--output": output},
-            "{} can't be given with --async, which has no answer yet",
-            hint="get it later: mme async result ID --output FILE",
+            "{} can't be given with --async, which returns before there is an answer",
+            hint="save it later: mme async result ID --output FILE",
         )
-        _submit(
-            target_of(context),
-            model,
-            _encoded(target_of(context), model, inputs or [], json_input, image, only, parameters or [])
-            if body is None
-            else (body, content_type),
-            accept,
-            inference_id,
-            as_json,
-        )
-        return
-    _refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="queue it: --async")
-    if body is not None:
-        _call_with_bytes(target_of(context), model, body, content_type, accept, output, as_json)
-        return
-    _call_with_tensors(
-        target_of(context), model, inputs or [], json_input, image, only, parameters or [], output, as_json
-    )
-
-
-def _call_with_tensors(
-    target: Target,
-    model: str,
-    inputs: list[str],
-    json_input: Path | None,
-    image: Path | None,
-    only: list[str] | None,
-    parameters: list[str],
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    from mme.cli.answers import answer_json, print_answer
-    from mme.client.files import check_outputs_path, save_outputs
-    from mme.client.literals import parse_parameter
-    from mme.console import print_json, print_note
-
-    if output:
-        check_outputs_path(output)
-    own = dict(parse_parameter(text) for text in parameters)
-    meant = _resolved(target, model)
-    store = target.store()
-    signature = _signature(store, meant)
-    tensors = _tensors(inputs, json_input, image, signature)
-    client = target.client()
-    began = time.perf_counter()
-    with _better_hints(store, meant, signature):
-        outputs = client.infer(
-            meant,
-            {tensor.name: tensor.array for tensor in tensors},
-            outputs=only or None,
-            datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
-            parameters=own,
-        )
-    milliseconds = (time.perf_counter() - began) * 1000
-    if output:
-        save_outputs(output, outputs)
-    if as_json:
-        print_json(answer_json(model, meant, client.endpoint_name, outputs, milliseconds))
-        return
-    print_answer(meant, outputs, milliseconds, of_picture=image is not None)
-    if output:
-        print_note("saved", str(output))
-
-
-def _call_with_bytes(
-    target: Target,
-    model: str,
-    body: Path,
-    content_type: str | None,
-    accept: str | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    from mme.cli.answers import print_reply, reply_json
-    from mme.client.files import check_directory, content_type_of, read_bytes
-    from mme.console import print_json, print_note
-
-    if output:
-        check_directory(output)
-    sent_as = content_type or content_type_of(body)
-    content = read_bytes(body)
-    meant = _resolved(target, model)
-    client = target.client()
-    began = time.perf_counter()
-    with _better_hints(target.store(), meant, None):
-        reply = client.invoke(meant, content, content_type=sent_as, accept=accept)
-    milliseconds = (time.perf_counter() - began) * 1000
-    if output:
-        try:
-            output.write_bytes(reply.body)
-        except OSError as error:
-            raise MmeError(f"{output} can't be written: {(error.strerror or '').lower()}") from error
-    if as_json:
-        print_json(reply_json(model, meant, client.endpoint_name, reply, milliseconds))
-    elif output:
-        print_note("saved", f"{output}: {len(reply.body)} bytes of {reply.content_type or 'no type'}")
     else:
-        print_reply(meant, reply, milliseconds)
+        _refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="add --async")
+    if output:
+        from mme.client.files import check_directory, check_outputs_path
+
+        (check_outputs_path if body is None else check_directory)(output)
+    tensors = _TensorOptions(
+        inputs=tuple(inputs or ()),
+        json_input=json_input,
+        image=image,
+        only=tuple(only or ()),
+        parameters=tuple(parameters or ()),
+    )
+    call = _Call.of(context, model, output, as_json)
+    if asynchronous:
+        if body is None:
+            request = tensors.encode(call.signature)
+            content, sent_as = request.body, request.content_type
+        else:
+            content, sent_as = _read_body(body, content_type)
+        _submit(call, content, sent_as, accept, inference_id)
+    elif body is None:
+        _infer(call, tensors)
+    else:
+        _invoke_bytes(call, *_read_body(body, content_type), accept)
 
 
-def _submit(
-    target: Target,
-    model: str,
-    content: EncodedRequest | tuple[Path, str | None],
-    accept: str | None,
-    inference_id: str | None,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TensorOptions:
+    """The options that describe the tensors of a request."""
+
+    inputs: tuple[str, ...]
+    json_input: Path | None
+    image: Path | None
+    only: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    def arguments(self, signature: TensorSignature | None) -> dict[str, Any]:
+        """Return the request as keyword arguments of `MultiModelClient.infer`, without the model."""
+        from mme.client.literals import parse_parameter
+
+        tensors = self._read(signature)
+        return {
+            "inputs": {tensor.name: tensor.array for tensor in tensors},
+            "outputs": self.only or None,
+            "datatypes": {tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
+            "parameters": dict(parse_parameter(text) for text in self.parameters),
+        }
+
+    def encode(self, signature: TensorSignature | None) -> EncodedRequest:
+        """Return the request as bytes with their content type."""
+        from mme.client import encode_request
+
+        return encode_request(**self.arguments(signature))
+
+    def _read(self, signature: TensorSignature | None) -> list[NamedTensor]:
+        from mme.client import TensorError
+        from mme.client.literals import describe, load_json_inputs, parse_input
+
+        tensors = [parse_input(text, signature) for text in self.inputs]
+        if self.json_input:
+            tensors += load_json_inputs(self.json_input, signature)
+        if self.image:
+            from mme.client.pictures import load_picture
+
+            tensors.append(load_picture(self.image, signature))
+        if not tensors:
+            takes = f"it takes {describe(signature.inputs)}: " if signature and signature.inputs else ""
+            raise TensorError(
+                "no input is given", hint=f"{takes}use --input, --json-input, --image or --body"
+            )
+        names = [tensor.name for tensor in tensors]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise TensorError(f"input {twice} is given twice")
+        return tensors
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What is called, and where the answer goes."""
+
+    deployment: Target
+    asked: str
+    model: str
+    output: Path | None
+    as_json: bool
+
+    @classmethod
+    def of(cls, context: typer.Context, asked: str, output: Path | None, as_json: bool) -> _Call:
+        """Resolve an alias. A wrong target is refused before AWS is asked for anything else."""
+        from mme.cli.deployment import target_of
+        from mme.client.targets import resolved
+        from mme.registry.aliases import is_alias
+
+        deployment = target_of(context)
+        model = resolved(asked, deployment.aliases() if is_alias(asked) else None)
+        return cls(deployment, asked, model, output, as_json)
+
+    @cached_property
+    def signature(self) -> TensorSignature | None:
+        """What the model takes, or None if that is unknown."""
+        try:
+            record = self.deployment.store().describe(self.model)
+        except MmeError:
+            # A caller who may invoke a model need not be allowed to read the bucket.
+            return None
+        return record.signature if record else None
+
+    @contextmanager
+    def better_hints(self, signature: TensorSignature | None = None) -> Iterator[None]:
+        """Add what the store knows to an error: similar names, or the tensors that the model takes."""
+        from mme.client import BadInputError, UnknownModelError
+        from mme.client.literals import describe
+        from mme.registry.targets import unknown_target
+
+        try:
+            yield
+        except UnknownModelError as error:
+            with suppress(MmeError):
+                error.hint = unknown_target(self.deployment.store(), self.model).hint
+            raise
+        except BadInputError as error:
+            if signature and signature.inputs:
+                takes = f"it takes {describe(signature.inputs)}"
+                known = error.hint is None or error.hint.startswith("see what it takes")
+                error.hint = takes if known else f"{takes}; {error.hint}"
+            raise
+
+
+def _infer(call: _Call, tensors: _TensorOptions) -> None:
+    from mme.cli.answers import answer_json, print_answer
+    from mme.client.files import save_outputs
+    from mme.console import print_json, print_note
+
+    arguments = tensors.arguments(call.signature)
+    client = call.deployment.client()
+    began = time.perf_counter()
+    with call.better_hints(call.signature):
+        outputs = client.infer(call.model, **arguments)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if call.output:
+        save_outputs(call.output, outputs)
+    if call.as_json:
+        print_json(answer_json(call.asked, call.model, client.endpoint_name, outputs, milliseconds))
+        return
+    print_answer(call.model, outputs, milliseconds, of_picture=tensors.image is not None)
+    if call.output:
+        print_note("saved", str(call.output))
+
+
+def _invoke_bytes(call: _Call, content: bytes, sent_as: str, accept: str | None) -> None:
+    from mme.cli.answers import print_reply, reply_json
+    from mme.console import print_json, print_note
+
+    client = call.deployment.client()
+    began = time.perf_counter()
+    with call.better_hints():
+        reply = client.invoke(call.model, content, content_type=sent_as, accept=accept)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if call.output:
+        try:
+            call.output.write_bytes(reply.body)
+        except OSError as error:
+            raise MmeError(f"{call.output} can't be written: {(error.strerror or '').lower()}") from error
+    if call.as_json:
+        print_json(reply_json(call.asked, call.model, client.endpoint_name, reply, milliseconds))
+    elif call.output:
+        print_note(
+            "saved", f"{call.output}: {len(reply.body)} bytes of {reply.content_type or 'unknown type'}"
+        )
+    else:
+        print_reply(call.model, reply, milliseconds)
+
+
+def _submit(call: _Call, content: bytes, sent_as: str, accept: str | None, inference_id: str | None) -> None:
     from mme.cli.async_requests import show_submission
+
+    sent = call.deployment.queue().submit(
+        call.model, content, content_type=sent_as, accept=accept, inference_id=inference_id
+    )
+    show_submission(sent, command=call.deployment.command, as_json=call.as_json)
+
+
+def _read_body(path: Path, content_type: str | None) -> tuple[bytes, str]:
     from mme.client.files import content_type_of, read_bytes
 
-    if isinstance(content, tuple):
-        path, given = content
-        sent_as, body = given or content_type_of(path), read_bytes(path)
-    else:
-        sent_as, body = content.content_type, content.body
-    sent = target.queue().submit(
-        _resolved(target, model), body, content_type=sent_as, accept=accept, inference_id=inference_id
-    )
-    show_submission(sent, command=target.command, as_json=as_json)
+    sent_as = content_type or content_type_of(path)
+    return read_bytes(path), sent_as
 
 
-def _encoded(
-    target: Target,
-    model: str,
-    inputs: list[str],
-    json_input: Path | None,
-    image: Path | None,
-    only: list[str] | None,
-    parameters: list[str],
-) -> EncodedRequest:
-    from mme.client import encode_request
-    from mme.client.literals import parse_parameter
-
-    tensors = _tensors(inputs, json_input, image, _signature(target.store(), _resolved(target, model)))
-    return encode_request(
-        {tensor.name: tensor.array for tensor in tensors},
-        outputs=only or None,
-        datatypes={tensor.name: tensor.datatype for tensor in tensors if tensor.datatype},
-        parameters=dict(parse_parameter(text) for text in parameters),
-    )
-
-
-def _resolved(target: Target, model: str) -> str:
-    """The TargetModel, before anything else is asked of AWS where it is no alias."""
-    from mme.client.targets import resolved
-    from mme.registry.aliases import is_alias
-
-    return resolved(model, target.aliases() if is_alias(model) else None)
-
-
-def _refuse(given: Mapping[str, object], words: str, hint: str | None = None) -> None:
+def _refuse(given: Mapping[str, object], message: str, hint: str | None = None) -> None:
     names = [name for name, value in given.items() if value]
     if names:
-        raise MmeError(words.format(" and ".join(names)), hint=hint)
-
-
-@contextmanager
-def _better_hints(store: ModelStore, model: str, signature: TensorSignature | None) -> Iterator[None]:
-    """Says what the store knows: names like the one that is not there, or the tensors that a model takes."""
-    from mme.client import BadInputError, UnknownModelError
-    from mme.client.literals import describe
-    from mme.registry.targets import unknown_target
-
-    try:
-        yield
-    except UnknownModelError as error:
-        # Who may invoke a model need not be allowed to look into the bucket.
-        with suppress(MmeError):
-            error.hint = unknown_target(store, model).hint
-        raise
-    except BadInputError as error:
-        if signature and signature.inputs:
-            takes = f"it takes {describe(signature.inputs)}"
-            known = error.hint is None or error.hint.startswith("see what it takes")
-            error.hint = takes if known else f"{takes}; {error.hint}"
-        raise
-
-
-def _signature(store: ModelStore, model: str) -> TensorSignature | None:
-    """What the model takes, or None where that is not known."""
-    try:
-        record = store.describe(model)
-    except MmeError:
-        # Who may invoke a model need not be allowed to look into the bucket.
-        return None
-    return record.signature if record else None
-
-
-def _tensors(
-    inputs: list[str], json_input: Path | None, image: Path | None, signature: TensorSignature | None
-) -> list[NamedTensor]:
-    from mme.client import TensorError
-    from mme.client.literals import describe, load_json_inputs, parse_input
-
-    tensors = [parse_input(text, signature) for text in inputs]
-    if json_input:
-        tensors += load_json_inputs(json_input, signature)
-    if image:
-        from mme.client.pictures import load_picture
-
-        tensors.append(load_picture(image, signature))
-    if not tensors:
-        takes = f"it takes {describe(signature.inputs)}: " if signature and signature.inputs else ""
-        raise TensorError("no input is given", hint=f"{takes}use --input, --json-input, --image or --body")
-    names = [tensor.name for tensor in tensors]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise TensorError(f"input {twice} is given twice")
-    return tensors
+        raise MmeError(message.format(" and ".join(names)), hint=hint)

@@ -129,7 +129,7 @@ def test_long_answers_are_cut(aws, mme) -> None:
         (["echo.tar.gz", "-i", "X=1", "-i", "Y=1", "-o", "out.npy"], "a .npy file holds one array"),
         (["echo.tar.gz", "-i", "X=1", "--parameter", "top"], "not of the form NAME=VALUE"),
         (["echo.tar.gz", "-i", "X=1", "--accept", "text/csv"], "--accept is for bytes"),
-        (["echo.tar.gz", "-i", "X=1", "--body", "x.csv"], "so --input can't be given with it"),
+        (["echo.tar.gz", "-i", "X=1", "--body", "x.csv"], "--input can't be given with it"),
         (["echo.tar.gz", "--body", "absent.csv"], "absent.csv can't be read"),
         (["echo.tar.gz", "--body", "absent.bin"], "absent.bin's ending does not tell what the body is"),
         (["echo.tar.gz", "--body", "x.csv", "-o", "."], ". is a directory"),
