@@ -26,13 +26,13 @@ class ArchiveFile:
     Attributes:
         contents: Its files and directories, as far as they can be unpacked.
         findings: In the order found.
-        packed_bytes: Bytes read of the archive.
+        packed_bytes: Bytes read of the archive; None for a directory.
         complete: Whether all of it was read.
     """
 
     contents: Contents
     findings: tuple[Finding, ...]
-    packed_bytes: int
+    packed_bytes: int | None
     complete: bool
 
 

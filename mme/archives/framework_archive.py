@@ -1,34 +1,19 @@
-"""Archives of AWS's framework containers other than Triton: where each looks for what.
-
-Sources: SageMaker Python SDK documentation, "Using PyTorch / TensorFlow / MXNet / Scikit-learn / XGBoost with
-the SageMaker Python SDK", the sections on model directory structure.
-"""
+"""What all framework containers have in common when they read an archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from mme.archives.contents import Contents
+from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary
 from mme.archives.file_kind import is_lfs_pointer
-from mme.archives.model_directory import Member
-from mme.archives.python_source import python_version, read_python
+from mme.archives.python_source import PythonSource, python_version, read_python
 from mme.findings import Finding
 
-_CODE: Final = "code/inference.py"
-_TORCH_ENDINGS: Final = (".pth", ".pt")
-_KERAS_ENDINGS: Final = (".keras", ".h5", ".hdf5")
-_MXNET_FILES: Final = {"-symbol.json": "symbol", "-shapes.json": "shapes", ".params": "parameters"}
-_NOT_MODELS: Final = ("README", "LICENSE", "requirements.txt", "inference.py", "setup.py")
-_LAYOUTS: Final = {
-    "tensorflow": "saved-model",
-    "pytorch": "torch-weights",
-    "mxnet": "mxnet-checkpoint",
-    "xgboost": "one-file",
-    "scikit-learn": "one-file",
-}
+CODE_FILE: Final = "code/inference.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +21,9 @@ class FrameworkReading:
     """How a framework's container reads an archive.
 
     Attributes:
-        layout: its name for it; `own` where this toolkit has no rules for the framework.
-        models: what it would load, one entry.
-        findings: what is wrong.
+        layout: Its name for the layout; `own` if there are no rules for the framework.
+        models: The models in it, the one that answers requests first.
+        findings: What is wrong.
     """
 
     layout: str
@@ -46,176 +31,94 @@ class FrameworkReading:
     findings: tuple[Finding, ...]
 
 
-def read_framework(contents: Contents, framework: str) -> FrameworkReading:
-    """Checks an archive for the container of one framework, by its short name in the catalog."""
-    root = [member for member in contents.children() if not member.is_directory]
-    handler = _handler(contents)
-    findings: list[Finding] = []
-    chosen = ""
-    versions: tuple[int, ...] = ()
-    if framework == "tensorflow":
-        versions = tuple(sorted(int(name) for name in contents.folders() if name.isdecimal()))
-        findings += _saved_model(contents)
-        chosen = "saved_model.pb"
-    elif framework == "pytorch":
-        chosen, faults = _torch(contents, root, handler)
-        findings += faults
-    elif framework == "mxnet":
-        findings += _mxnet(contents, root, handler)
-        chosen = next((member.name for member in root if member.name.endswith(".params")), "")
-    elif framework in ("xgboost", "scikit-learn"):
-        chosen, faults = _one_file(contents, root, framework, handler)
-        findings += faults
-    findings += _code(contents, framework, handler)
-    findings += _pointers(contents)
-    summary = ModelSummary(
-        "", "model", platform=chosen, versions=versions, unpacked_bytes=contents.unpacked_bytes
-    )
-    return FrameworkReading(_LAYOUTS.get(framework, "own"), (summary,), tuple(findings))
+class FrameworkArchive:
+    """An archive as one framework's container reads it; as it is, for a framework without rules here.
 
+    Args:
+        name: The framework's short name in the catalog.
+        contents: The archive's files.
+        endpoint: Where it is to be served.
+    """
 
-def _handler(contents: Contents) -> frozenset[str] | None:
-    """What code/inference.py defines; None where there is none or it can't be read."""
-    source = contents.whole(_CODE)
-    parsed = read_python(source) if source is not None else None
-    return parsed.names if parsed and not parsed.error else None
+    layout: ClassVar[str] = "own"
+    unmistakable: ClassVar[bool] = False
+    """Whether an archive that looks like another framework's can't be one of this framework."""
 
+    def __init__(self, name: str, contents: Contents, endpoint: EndpointTraits) -> None:
+        self.name = name
+        self.contents = contents
+        self.endpoint = endpoint
+        self.root = [member for member in contents.children() if not member.is_directory]
 
-def _loads_itself(handler: frozenset[str] | None) -> bool:
-    return handler is not None and ("model_fn" in handler or "*" in handler)
+    @property
+    def code(self) -> PythonSource | None:
+        """The parsed code/inference.py, if there is one."""
+        source = self.contents.whole(CODE_FILE)
+        return None if source is None else read_python(source)
 
+    @property
+    def loads_itself(self) -> bool:
+        """Whether its code loads the model, so that files may be anywhere."""
+        return self.code is not None and self.code.defines("model_fn")
 
-def _saved_model(contents: Contents) -> Iterator[Finding]:
-    versions = [name for name in contents.folders() if name.isdecimal()]
-    good = [name for name in versions if contents.find(f"{name}/saved_model.pb")]
-    for name in good:
-        if contents.find(f"{name}/variables") is None:
-            text = f"{name}/variables/ is missing: a SavedModel has none only where it is all constants"
-            yield Finding.warning("variables-missing", text, f"save the model again: model.export('{name}')")
-    if good:
-        return
-    if contents.find("saved_model.pb"):
-        hint = "move saved_model.pb, variables/ and assets/ into a directory named 1"
-        yield Finding.error(
-            "saved-model-root", "saved_model.pb lies at the root, not in a version directory", hint
+    def at_root(self, endings: str | tuple[str, ...]) -> list[str]:
+        """Return the names of the files at the root with one of these endings."""
+        return [member.name for member in self.root if member.name.endswith(endings)]
+
+    def anywhere(self, endings: str | tuple[str, ...]) -> list[str]:
+        """Return the paths of all files with one of these endings."""
+        return [member.path for member in self.contents.files if member.name.endswith(endings)]
+
+    def matches(self) -> bool:
+        """Return whether the archive looks like one of this framework."""
+        return False
+
+    def read(self) -> FrameworkReading:
+        """Read the archive as the framework's container does."""
+        findings = (*self.check(), *_code_findings(self), *_lfs_pointers(self.contents))
+        summary = ModelSummary(
+            folder="",
+            role="model",
+            platform=self.model_file(),
+            versions=self.versions(),
+            unpacked_bytes=self.contents.unpacked_bytes,
         )
-        return
-    keras = next((member.path for member in contents.files if member.name.endswith(_KERAS_ENDINGS)), None)
-    if keras:
-        hint = "export it: keras.models.load_model(FILE).export('1'), and pack the directory 1"
-        yield Finding.error(
-            "keras-file", f"{keras} is a Keras file; TensorFlow Serving loads SavedModels only", hint
-        )
-        return
-    deep = next((member.path for member in contents.files if member.name == "saved_model.pb"), None)
-    if deep:
-        text = f"{deep} is not where it is looked for: NUMBER/saved_model.pb"
-        yield Finding.error("saved-model-missing", text, "put it in a directory named 1 at the root")
-    else:
-        text = "there is no NUMBER/saved_model.pb"
-        yield Finding.error(
-            "saved-model-missing", text, "save the model as a SavedModel into a directory named 1"
-        )
+        return FrameworkReading(self.layout, (summary,), findings)
+
+    def check(self) -> Iterator[Finding]:
+        """Yield what is wrong for this framework alone."""
+        yield from ()
+
+    def model_file(self) -> str:
+        """Return the file that the container loads; empty if that is not known."""
+        return ""
+
+    def versions(self) -> tuple[int, ...]:
+        """Return the versions that the container loads, if it knows any."""
+        return ()
 
 
-def _torch(
-    contents: Contents, root: list[Member], handler: frozenset[str] | None
-) -> tuple[str, list[Finding]]:
-    weights = [member.name for member in root if member.name.endswith(_TORCH_ENDINGS)]
-    findings = []
-    if not weights and not _loads_itself(handler):
-        deep = [member.path for member in contents.files if member.name.endswith(_TORCH_ENDINGS)]
-        if deep:
-            hint = "move it to the root, or load it in model_fn of code/inference.py"
-            findings.append(
-                Finding.error("weights-deep", f"{deep[0]} does not lie at the archive's root", hint)
-            )
-        else:
-            hint = "add model.pth, or load the model in model_fn of code/inference.py"
-            findings.append(
-                Finding.error("weights-missing", "there is no .pth or .pt file at the root", hint)
-            )
-    if len(weights) > 1 and not _loads_itself(handler):
-        text = (
-            f"there are {len(weights)} files of weights: {', '.join(weights[:5])}; the default code takes one"
-        )
-        findings.append(
-            Finding.warning("several-weights", text, "leave one, or choose in model_fn of code/inference.py")
-        )
-    if weights and contents.find(_CODE) is None:
-        text = f"{_CODE} is missing: the default code loads {weights[0]} with torch.jit.load"
-        hint = "add it with a model_fn(model_dir), unless the file is TorchScript"
-        findings.append(Finding.warning("code-missing", text, hint))
-    return (weights[0] if weights else ""), findings
-
-
-def _mxnet(contents: Contents, root: list[Member], handler: frozenset[str] | None) -> Iterator[Finding]:
-    if _loads_itself(handler):
-        return
-    for ending, what in _MXNET_FILES.items():
-        if any(member.name.endswith(ending) for member in root):
-            continue
-        deep = next((member.path for member in contents.files if member.name.endswith(ending)), None)
-        place = f"; {deep} does not lie there" if deep else ""
-        name = f"model-0000{ending}" if ending == ".params" else f"model{ending}"
-        text = f"the {what} file {name} is missing at the root{place}"
-        yield Finding.error(
-            "mxnet-incomplete", text, "save the module with save_checkpoint and pack all three files"
-        )
-
-
-def _one_file(
-    contents: Contents, root: list[Member], framework: str, handler: frozenset[str] | None
-) -> tuple[str, list[Finding]]:
-    models = [member.name for member in root if not member.name.startswith(_NOT_MODELS)]
-    if not models:
-        if _loads_itself(handler):
-            return "", []
-        deep = next((m.path for m in contents.files if not m.path.startswith("code/")), None)
-        name = "xgboost-model" if framework == "xgboost" else "model.joblib"
-        if deep:
-            hint = "move it to the archive's root: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-            return "", [Finding.error("weights-deep", f"{deep} does not lie at the archive's root", hint)]
-        hint = f"put the saved model at the root, e.g. as {name}"
-        return "", [Finding.error("weights-missing", "there is no model file at the root", hint)]
-    findings = []
-    empty = next((member.name for member in root if member.name == models[0] and not member.size), None)
-    if empty:
-        findings.append(
-            Finding.error("model-file-empty", f"{empty} is an empty file", "save the model again")
-        )
-    if len(models) > 1 and not _loads_itself(handler):
-        text = (
-            f"there are {len(models)} files at the root: {', '.join(models[:5])}; one is taken for the model"
-        )
-        findings.append(Finding.warning("several-weights", text, "leave the model's file alone at the root"))
-    return models[0], findings
-
-
-def _code(contents: Contents, framework: str, handler: frozenset[str] | None) -> Iterator[Finding]:
+def _code_findings(archive: FrameworkArchive) -> Iterator[Finding]:
     for name in ("inference.py", "requirements.txt"):
-        if contents.find(name) and contents.find(f"code/{name}") is None:
-            text, hint = f"{name} is at the root; containers look in code/ only", f"move it to code/{name}"
-            if name == "inference.py":
-                yield Finding.warning("code-misplaced", text, hint)
-            else:
-                yield Finding.warning("requirements-misplaced", text, hint)
-    source = contents.whole(_CODE)
-    if source is None:
-        return
-    parsed = read_python(source)
-    if parsed.error:
-        text = f"{_CODE} is not valid Python {python_version()}: {parsed.error}"
-        yield Finding.error("code-syntax", text, "mend it; the container imports it while loading")
-    elif framework == "scikit-learn" and not _loads_itself(handler):
-        text = f"{_CODE} has no model_fn: the scikit-learn container has no default that loads a model"
-        yield Finding.error(
-            "handler-missing", text, "define model_fn(model_dir), which returns the loaded model"
-        )
+        if archive.contents.find(name) is None or archive.contents.find(f"code/{name}"):
+            continue
+        text, hint = f"{name} is at the root; containers look in code/ only", f"move it to code/{name}"
+        if name == "inference.py":
+            yield Finding.warning("code-misplaced", text, hint)
+        else:
+            yield Finding.warning("requirements-misplaced", text, hint)
+    if archive.code and archive.code.error:
+        text = f"{CODE_FILE} is not valid Python {python_version()}: {archive.code.error}"
+        yield Finding.error("code-syntax", text, "fix it; the container imports it while loading")
 
 
-def _pointers(contents: Contents) -> Iterator[Finding]:
+def _lfs_pointers(contents: Contents) -> Iterator[Finding]:
     for member in contents.files:
         if is_lfs_pointer(contents.start(member.path)):
-            text = f"{member.path} is a Git LFS pointer, not the file it points to"
-            yield Finding.error("lfs-pointer", text, "run git lfs pull and pack it again")
+            yield lfs_pointer(member.path)
+
+
+def lfs_pointer(path: str) -> Finding:
+    """Return the finding for a Git LFS pointer in the place of a file."""
+    text = f"{path} is a Git LFS pointer, not the file it points to"
+    return Finding.error("lfs-pointer", text, "run git lfs pull and pack it again")

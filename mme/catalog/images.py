@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from mme.catalog.frameworks import Framework, framework_of_repository, frameworks
 from mme.catalog.records import record
 from mme.errors import MmeError
+
+_Value = TypeVar("_Value", int, float)
 
 
 class Processor(Enum):
@@ -40,30 +43,25 @@ class ImageTraits:
 
     @property
     def minimum_compute_capability(self) -> float | None:
-        """The least NVIDIA compute capability it runs on; None where it needs no GPU or nobody says."""
-        if self.version is None or self.processor is Processor.CPU:
+        """The NVIDIA compute capability it needs; None if it needs no GPU or that is not known."""
+        if self.framework is None or self.processor is Processor.CPU:
             return None
-        steps = self._facts.get("minimum_compute_capability", [])
-        reached = [step["value"] for step in steps if version_key(step["from"]) <= version_key(self.version)]
-        return reached[-1] if reached else None
+        return _since(self.framework.minimum_compute_capability, self.version)
+
+    @property
+    def cuda_major(self) -> int | None:
+        """The major CUDA version that it is built on; None if it needs no GPU or that is not known."""
+        if self.framework is None or self.processor is not Processor.GPU:
+            return None
+        return _since(self.framework.cuda_major, self.version)
 
     @property
     def paths_confined_from(self) -> str | None:
-        """The first version whose server refuses model paths out of its folder, where this one does not.
-
-        None where this one does, or nobody says.
-        """
-        first: str | None = self._facts.get("paths_confined_from")
+        """The first version that refuses model paths out of its folder; None if this one does or may do."""
+        first = self.framework.paths_confined_from if self.framework else None
         if first is None or self.version is None or version_key(self.version) >= version_key(first):
             return None
         return first
-
-    @property
-    def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = (
-            {} if self.framework is None else record("images")["images"].get(self.framework.name, {})
-        )
-        return facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +161,14 @@ def catalog_image(framework: str) -> CatalogImage:
         accounts={region: account for region, account in accounts.items() if region not in nowhere},
         _spec=spec,
     )
+
+
+def _since(steps: Mapping[str, _Value], version: str | None) -> _Value | None:
+    """Return the value of the last step that a version has reached; steps are by version, oldest first."""
+    reached = [
+        value for first, value in steps.items() if version and version_key(first) <= version_key(version)
+    ]
+    return reached[-1] if reached else None
 
 
 def domain_suffix(region: str) -> str:

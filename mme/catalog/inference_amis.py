@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from mme.catalog.images import ImageTraits, Processor, version_key
+from mme.catalog.images import ImageTraits, version_key
 from mme.catalog.instances import instance_type as describe
 from mme.catalog.records import record
 from mme.catalog.suitability import Verdict
@@ -40,17 +40,6 @@ def inference_amis() -> dict[str, InferenceAmi]:
     return {name: InferenceAmi(name=name, **spec) for name, spec in record("inference_amis")["amis"].items()}
 
 
-def cuda_major(image: ImageTraits) -> int | None:
-    """The major CUDA version that a Triton GPU image is built on; None for every other image."""
-    if image.framework is None or image.framework.name != "triton" or image.version is None:
-        return None
-    if image.processor is not Processor.GPU:
-        return None
-    steps = record("inference_amis")["triton_cuda"]
-    reached = [step["major"] for step in steps if version_key(step["from"]) <= version_key(image.version)]
-    return int(reached[-1])
-
-
 def needed_ami(instance_type: str, image: ImageTraits) -> str | None:
     """The AMI to ask for where SageMaker's own choice may have too old a driver; None = no need to ask.
 
@@ -58,7 +47,7 @@ def needed_ami(instance_type: str, image: ImageTraits) -> str | None:
     SageMaker starts with is not published: only an image built on the newest major version needs the say.
     """
     kind = describe(instance_type)
-    built_on = cuda_major(image)
+    built_on = image.cuda_major
     newest = max(inference_amis().values(), key=lambda ami: ami.cuda_major)
     if kind is None or not kind.gpus or built_on is None or built_on < newest.cuda_major:
         return None
@@ -92,7 +81,7 @@ def check_inference_ami(name: str, instance_type: str, image: ImageTraits) -> Ve
                 f"inference_ami_version {name} has GPU drivers and {instance_type} has no GPU: leave it out",
             )
         )
-    built_on = cuda_major(image)
+    built_on = image.cuda_major
     if built_on is None or built_on == ami.cuda_major:
         return Verdict()
     fact = f"{image.name} is built on CUDA {built_on} and {name} has driver {ami.driver} for CUDA {ami.cuda}"

@@ -20,19 +20,19 @@ GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
 
 CONTAINERS: dict[str, tuple[bytes, str, str]] = {
     # other containers
-    "saved model at the root": (pack({"saved_model.pb": "x"}), "saved-model-root", "lies at the root"),
+    "saved model at the root": (pack({"saved_model.pb": "x"}), "saved-model-root", "is at the root"),
     "Keras file": (pack({"model.keras": "x"}), "keras-file", "model.keras is a Keras file"),
     "saved model too deep": (
         pack({"export/Servo/1/saved_model.pb": "x"}),
         "saved-model-missing",
-        "export/Servo/1/saved_model.pb is not where",
+        "export/Servo/1/saved_model.pb is not in a version",
     ),
     "saved model without variables": (
         pack({"1/saved_model.pb": "x"}),
         "variables-missing",
         "1/variables/ is missing",
     ),
-    "weights too deep": (pack({"out/model.pth": "x"}), "weights-deep", "out/model.pth does not lie"),
+    "weights too deep": (pack({"out/model.pth": "x"}), "weights-deep", "out/model.pth is not at"),
     "two weights": (
         pack({"a.pth": "x", "b.pth": "x"}),
         "several-weights",
@@ -47,7 +47,7 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
     "requirements at the root": (
         pack({"model.pth": "x", "requirements.txt": ""}),
         "requirements-misplaced",
-        "requirements.txt lies",
+        "requirements.txt is",
     ),
     "code with a fault": (pack({"model.pth": "x", "code/inference.py": "def"}), "code-syntax", "line 1"),
     "half a checkpoint": (
@@ -55,7 +55,7 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
         "mxnet-incomplete",
         "the shapes file model-shapes.json is missing",
     ),
-    "scikit-learn too deep": (pack({"m/model.joblib": "x"}), "weights-deep", "m/model.joblib does not lie"),
+    "scikit-learn too deep": (pack({"m/model.joblib": "x"}), "weights-deep", "m/model.joblib is not at"),
     "scikit-learn without handler": (
         pack({"model.joblib": "x", "code/inference.py": ""}),
         "handler-missing",

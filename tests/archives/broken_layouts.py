@@ -71,7 +71,7 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
         "idle-model",
         "never loaded: x/",
     ),
-    "nothing known": (pack({"notes.txt": "x"}), "framework-unknown", "it holds notes.txt"),
+    "nothing known": (pack({"notes.txt": "x"}), "framework-unknown", "reads these files: notes.txt"),
     "two frameworks": (
         pack({"model.pth": "x", "model.joblib": "x"}),
         "framework-unclear",

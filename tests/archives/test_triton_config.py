@@ -63,7 +63,7 @@ def test_errors_point_at_the_line() -> None:
 
 def test_schema_needs_no_grpc() -> None:
     script = (
-        "import sys; from mme.archives import parse_config; parse_config(b'');"
+        "import sys; from mme.archives.triton.config import parse_config; parse_config(b'');"
         "sys.exit('grpc' in sys.modules or 'tritonclient.grpc' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0

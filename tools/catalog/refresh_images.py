@@ -13,7 +13,6 @@ import importlib.resources
 import json
 import re
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,41 +22,6 @@ from mme.catalog.images import version_key
 Spec = dict[str, Any]
 
 _FOLDER = "sagemaker/core/image_uri_config"
-
-# Triton's release notes and `server/build.py`, default TRITON_MIN_COMPUTE_CAPABILITY.
-_TRITON_COMPUTE_CAPABILITY = [{"from": "0", "value": 6.0}, {"from": "25.03", "value": 7.5}]
-
-# From this release on Triton's SageMaker server refuses a model's path that leads out of its folder.
-_TRITON_PATHS_CONFINED_FROM = "26.03"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """Where in the wheel a framework's images stand.
-
-    Attributes:
-        file: the JSON file's name.
-        registry: whose accounts hold them; frameworks of one registry share its accounts.
-        oldest: older versions are left out: they need a full uri. Older ones lie in other accounts, or
-            AWS mends them no more.
-    """
-
-    file: str
-    registry: str
-    oldest: str
-
-
-_SOURCES = {
-    "triton": _Source(file="sagemaker-tritonserver", registry="deep-learning-containers", oldest="23.12"),
-    "xgboost": _Source(file="xgboost", registry="framework-containers", oldest="1.2-1"),
-    "scikit-learn": _Source(file="sklearn", registry="framework-containers", oldest="0.23-1"),
-    "knn": _Source(file="knn", registry="built-in-algorithms", oldest="1"),
-    "linear-learner": _Source(file="linear-learner", registry="built-in-algorithms", oldest="1"),
-    "random-cut-forest": _Source(file="randomcutforest", registry="built-in-algorithms", oldest="1"),
-    "pytorch": _Source(file="pytorch", registry="deep-learning-containers", oldest="1.12.1"),
-    "tensorflow": _Source(file="tensorflow", registry="deep-learning-containers", oldest="2.8.4"),
-    "mxnet": _Source(file="mxnet", registry="deep-learning-containers", oldest="1.7.0"),
-}
 
 
 def catalog(wheel: Path, today: datetime.date) -> Spec:
@@ -71,21 +35,18 @@ def catalog(wheel: Path, today: datetime.date) -> Spec:
     if release is None:
         raise ValueError(f"{wheel.name} is not named like a sagemaker-core wheel")
     with zipfile.ZipFile(wheel) as archive:
-        found = {
-            name: _inference(json.loads(archive.read(f"{_FOLDER}/{source.file}.json")))
-            for name, source in _SOURCES.items()
+        scopes = {
+            name: _inference(json.loads(archive.read(f"{_FOLDER}/{framework.image_source['file']}.json")))
+            for name, framework in frameworks().items()
         }
-    registries = _registries(found)
-    images = {name: _image(name, scope, registries) for name, scope in found.items()}
+    registries = _registries(scopes)
+    images = {name: _image(name, scope, registries) for name, scope in scopes.items()}
     regions = {region for accounts in registries.values() for region in accounts}
     return {
         "date": today.isoformat(),
         "sources": [
             f"versions, tags, accounts: {_FOLDER} in the sagemaker-core {release[1]} wheel",
             "domain_suffixes: botocore, endpoints.json, dnsSuffix of the region's partition",
-            "minimum_compute_capability: Triton Inference Server release notes, default "
-            "TRITON_MIN_COMPUTE_CAPABILITY",
-            "paths_confined_from: Triton Inference Server, src/sagemaker_server.cc",
         ],
         "domain_suffixes": _domain_suffixes(regions),
         "registries": registries,
@@ -99,21 +60,21 @@ def _inference(content: Spec) -> Spec:
     return scope
 
 
-def _kept(name: str, scope: Spec) -> dict[str, Spec]:
-    """The versions to keep, oldest first."""
-    oldest = version_key(_SOURCES[name].oldest)
+def _selected(name: str, scope: Spec) -> dict[str, Spec]:
+    """Return the versions from the oldest that `frameworks.json` names on, oldest first."""
+    oldest = version_key(frameworks()[name].image_source["oldest"])
     versions = {
         version: spec for version, spec in scope["versions"].items() if version_key(version) >= oldest
     }
     return dict(sorted(versions.items(), key=lambda item: version_key(item[0])))
 
 
-def _registries(found: dict[str, Spec]) -> dict[str, dict[str, str]]:
+def _registries(scopes: dict[str, Spec]) -> dict[str, dict[str, str]]:
     """Accounts by region of each registry: the union of what its frameworks say, which must agree."""
     registries: dict[str, dict[str, str]] = {}
-    for name, scope in found.items():
-        accounts = registries.setdefault(_SOURCES[name].registry, {})
-        for version, spec in _kept(name, scope).items():
+    for name, scope in scopes.items():
+        accounts = registries.setdefault(frameworks()[name].image_source["registry"], {})
+        for version, spec in _selected(name, scope).items():
             for region, account in spec["registries"].items():
                 if accounts.setdefault(region, account) != account:
                     raise ValueError(f"{name} {version} in {region}: {account}, elsewhere {accounts[region]}")
@@ -122,24 +83,21 @@ def _registries(found: dict[str, Spec]) -> dict[str, dict[str, str]]:
 
 def _image(name: str, scope: Spec, registries: dict[str, dict[str, str]]) -> Spec:
     """One framework's versions, with what is known about them."""
-    source = _SOURCES[name]
+    framework = frameworks()[name]
+    registry = framework.image_source["registry"]
     versions: dict[str, Spec] = {}
-    for version, spec in _kept(name, scope).items():
-        if spec["repository"] != frameworks()[name].repository:
+    for version, spec in _selected(name, scope).items():
+        if spec["repository"] != framework.repository:
             raise ValueError(f"{name} {version} is in {spec['repository']}: correct frameworks.json")
-        absent = sorted(registries[source.registry].keys() - spec["registries"].keys())
+        absent = sorted(registries[registry].keys() - spec["registries"].keys())
         versions[version] = {"tags": _tags(name, version, scope, spec), "not_in": absent}
-    image: Spec = {"registry": source.registry, "arch": "x86_64"}
-    if name == "triton":
-        image["minimum_compute_capability"] = _TRITON_COMPUTE_CAPABILITY
-        image["paths_confined_from"] = _TRITON_PATHS_CONFINED_FROM
-    return {**image, "versions": versions}
+    return {"registry": registry, "arch": "x86_64", "versions": versions}
 
 
 def _tags(name: str, version: str, scope: Spec, spec: Spec) -> dict[str, str]:
     """The tag by processor. Only builds that multi-model mode may use: GPU ones of Triton alone."""
     prefix = spec.get("tag_prefix", version)
-    if name == "triton":
+    if frameworks()[name].gpu:
         # The SDK knows one tag; the CPU build beside it ends in -cpu.
         return {"gpu": prefix, "cpu": f"{prefix}-cpu"}
     processor = "cpu" if scope.get("processors") or spec.get("processors") else None

@@ -10,6 +10,7 @@ from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
 from mme.archives.file_kind import is_lfs_pointer
+from mme.archives.framework_archive import lfs_pointer
 from mme.archives.python_source import PythonSource, python_version, read_python
 from mme.archives.triton.config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
 from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings
@@ -235,8 +236,7 @@ def _one_file(contents: Contents, reading: ModelReading, path: str) -> Iterator[
     elif member.size == 0 and not member.is_directory:
         yield Finding.error("model-file-empty", f"{path} is an empty file", "save the model again")
     elif is_lfs_pointer(contents.start(path)):
-        text = f"{path} is a Git LFS pointer, not the file it points to"
-        yield Finding.error("lfs-pointer", text, "run git lfs pull and pack it again")
+        yield lfs_pointer(path)
     elif reading.backend == "python" and path in reading.sources:
         yield from _python_faults(reading.sources[path], path)
 
