@@ -1,4 +1,4 @@
-"""What monitoring makes of the endpoint's log: queries, rankings, a group of its own."""
+"""Queries, contributor rules and the log group of a monitored endpoint."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aws_cdk.assertions import Annotations, Match
 
 from mme_cdk import (
     EndpointBase,
+    EndpointMonitoring,
     ModelStore,
     MultiModelEndpoint,
     PropsError,
@@ -18,11 +19,9 @@ from mme_cdk import (
     TritonLogLevel,
     TritonSettings,
 )
-from mme_cdk.monitoring import EndpointMonitoring
 
-QUERY = "AWS::Logs::QueryDefinition"
-RULE = "AWS::CloudWatch::InsightRule"
 LOG_GROUP = "AWS::Logs::LogGroup"
+RULE = "AWS::CloudWatch::InsightRule"
 
 
 def endpoint_of(stack: Stack, models: ModelStore, **props: Any) -> MultiModelEndpoint:
@@ -37,67 +36,48 @@ def endpoint_of(stack: Stack, models: ModelStore, **props: Any) -> MultiModelEnd
     )
 
 
-@pytest.fixture
-def endpoint(stack: Stack, models: ModelStore) -> MultiModelEndpoint:
-    return endpoint_of(stack, models)
-
-
-def test_saved_queries(stack: Stack, endpoint: MultiModelEndpoint, synth) -> None:
-    endpoint.add_monitoring(name_prefix="team")
-    queries = [one["Properties"] for one in synth(stack).all(QUERY)]
-    assert {query["Name"] for query in queries} == {
-        "team/top-models",
-        "team/loads-and-unloads",
-        "team/load-times",
-        "team/failed-loads",
-        "team/errors",
-    }
-    assert all(query["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"] for query in queries)
-
-
-def test_what_is_opt_in_is_left_out(stack: Stack, endpoint: MultiModelEndpoint, synth) -> None:
-    monitoring = endpoint.add_monitoring()
+def test_saved_queries(stack: Stack, models: ModelStore, synth) -> None:
+    monitoring = endpoint_of(stack, models).add_monitoring(name_prefix="team")
     found = synth(stack)
+    queries = [one["Properties"] for one in found.all("AWS::Logs::QueryDefinition")]
+    names = ("top-models", "loads-and-unloads", "load-times", "failed-loads", "errors")
+    assert {query["Name"] for query in queries} == {f"team/{name}" for name in names}
+    assert all(query["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"] for query in queries)
     assert monitoring.log_group is None
-    assert not found.all(RULE)
-    assert not found.all(LOG_GROUP)
+    assert not found.all(RULE), "contributor rules are opt-in"
+    assert not found.all(LOG_GROUP), "the log group is opt-in"
 
 
-def test_contributor_rules_say_that_they_are_unverified(
-    stack: Stack, endpoint: MultiModelEndpoint, synth
-) -> None:
-    endpoint.add_monitoring(contributor_insights=True)
-    rules = [one["Properties"] for one in synth(stack).all(RULE)]
-    assert {rule["RuleName"] for rule in rules} == {
+def test_contributor_rules(stack: Stack, models: ModelStore, synth) -> None:
+    endpoint_of(stack, models).add_monitoring(contributor_insights=True)
+    rules = {one["Properties"]["RuleName"]: one["Properties"] for one in synth(stack).all(RULE)}
+    assert set(rules) == {
         "mine-unverified-models-by-calls",
         "mine-unverified-models-by-calls-quoted",
     }
-    for rule in rules:
+    for rule in rules.values():
         assert rule["RuleState"] == "ENABLED"
-        assert json.loads(rule["RuleBody"])["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"]
-    assert "not verified against a live endpoint" in " ".join(
-        (MultiModelEndpoint.add_monitoring.__doc__ or "").split()
-    )
+        body = json.loads(rule["RuleBody"])
+        assert body["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"]
+        assert (body["LogFormat"], body["AggregateOn"]) == ("CLF", "Count")
 
 
 @pytest.mark.parametrize(
     ("props", "policy"), [({}, "Delete"), ({"log_removal_policy": RemovalPolicy.RETAIN}, "Retain")]
 )
-def test_log_retention(
-    stack: Stack, endpoint: MultiModelEndpoint, synth, props: dict[str, Any], policy: str
-) -> None:
-    monitoring = endpoint.add_monitoring(log_retention=aws_logs.RetentionDays.TWO_WEEKS, **props)
-    assert monitoring.log_group is not None
+def test_log_retention(stack: Stack, models: ModelStore, synth, props: dict[str, Any], policy: str) -> None:
+    endpoint = endpoint_of(stack, models)
+    endpoint.add_monitoring(log_retention=aws_logs.RetentionDays.TWO_WEEKS, **props)
     found = synth(stack)
     (group,) = found.all(LOG_GROUP)
     assert group["Properties"] == {"LogGroupName": "/aws/sagemaker/Endpoints/mine", "RetentionInDays": 14}
     assert group["DeletionPolicy"] == policy
-    # Or the first container would make the group before the stack does.
+    # Otherwise the first container would create the group before the stack does.
     (resource,) = found.all("AWS::SageMaker::Endpoint")
-    assert stack.get_logical_id(monitoring.log_group.node.default_child) in resource["DependsOn"]  # type: ignore[arg-type]
+    assert found.id_of(LOG_GROUP) in resource["DependsOn"]
 
 
-def test_the_log_of_an_imported_endpoint_is_there_already(placed: Stack) -> None:
+def test_an_imported_endpoint_takes_no_log_retention(placed: Stack) -> None:
     imported = EndpointBase.from_endpoint_name(placed, "Imported", "theirs")
     with pytest.raises(PropsError, match=r"does not delete it.*aws logs put-retention-policy .*/theirs "):
         EndpointMonitoring(
@@ -105,26 +85,24 @@ def test_the_log_of_an_imported_endpoint_is_there_already(placed: Stack) -> None
         )
 
 
-QUIET_TRITON = {"triton": TritonSettings(log_level=TritonLogLevel.WARNING)}
+QUIET = {"triton": TritonSettings(log_level=TritonLogLevel.WARNING)}
 
 
 @pytest.mark.parametrize(
-    ("props", "watched", "warned"),
+    ("props", "monitoring", "warned"),
     [
-        (QUIET_TRITON, {}, True),
-        ({"triton": TritonSettings(log_level=TritonLogLevel.ERROR)}, {}, True),
+        (QUIET, {}, True),
         ({"environment": {"SAGEMAKER_TRITON_LOG_INFO": "False"}}, {}, True),
-        (QUIET_TRITON, {"log_queries": False}, False),
-        (QUIET_TRITON, {"log_queries": False, "contributor_insights": True}, True),
+        (QUIET, {"log_queries": False}, False),
+        (QUIET, {"log_queries": False, "contributor_insights": True}, True),
         ({"triton": TritonSettings(log_level=TritonLogLevel.INFO)}, {}, False),
-        ({"environment": {"SAGEMAKER_TRITON_LOG_INFO": "true"}}, {}, False),
         ({}, {"contributor_insights": True}, False),
     ],
 )
-def test_queries_of_a_log_without_models_are_warned_of(
-    stack: Stack, models: ModelStore, props: dict[str, Any], watched: dict[str, Any], warned: bool
+def test_a_log_without_models_warns(
+    stack: Stack, models: ModelStore, props: dict[str, Any], monitoring: dict[str, Any], warned: bool
 ) -> None:
-    endpoint_of(stack, models, **props).add_monitoring(**watched)
+    endpoint_of(stack, models, **props).add_monitoring(**monitoring)
     found = Annotations.from_stack(stack).find_warning(
         "/Test/Endpoint/Monitoring", Match.string_like_regexp("below INFO.*ack: mme:logLevel")
     )
