@@ -27,7 +27,7 @@ from mme_cdk._internal.expectations import DURATION, WHOLE, expect, expect_all, 
 from mme_cdk._internal.log_days import LOG_DAYS
 from mme_cdk._internal.validation import known, outside, outside_seconds, require, size_outside
 from mme_cdk.async_invocations.consumer_function import ConsumerFunction
-from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket
+from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket, expiration_fault
 from mme_cdk.async_invocations.packs import acknowledge_packs
 from mme_cdk.async_invocations.prefixes import PREFIXES, ExchangePrefixes
 from mme_cdk.endpoint.endpoint_base import EndpointBase
@@ -143,6 +143,7 @@ class AsyncInvocations(Construct):
             outside("max_attempts", max_attempts, 1, 100),
             outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
             size_outside("memory_size", memory, 128, 10240, gibibytes=False),
+            expiration_fault("objects_expire_after", objects_expire_after),
             f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}; "
             "requests would lose attempts to throttling: raise it"
             if reserved_concurrency is not None and reserved_concurrency < max_concurrency

@@ -46,9 +46,7 @@ class ExchangeBucket(aws_s3.Bucket):
             expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
             at=(scope, id),
         )
-        expiration = expire_after or Duration.days(30)
-        fault = not_whole_days("expire_after", expiration, 15)
-        require(f"{fault}, as the dead-letter queue keeps messages for 14" if fault else None, at=(scope, id))
+        require(expiration_fault("expire_after", expire_after), at=(scope, id))
         super().__init__(
             scope,
             id,
@@ -61,7 +59,7 @@ class ExchangeBucket(aws_s3.Bucket):
             lifecycle_rules=[
                 aws_s3.LifecycleRule(
                     id="expire",
-                    expiration=expiration,
+                    expiration=expire_after or Duration.days(30),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
@@ -81,3 +79,14 @@ class ExchangeBucket(aws_s3.Bucket):
                 "objects are temporary; access_logs_bucket turns access logs on",
                 "S3BucketLoggingEnabled",
             )
+
+
+def expiration_fault(name: str, expire_after: Duration | None) -> str | None:
+    """Return what is wrong with the expiration of objects; None if nothing is.
+
+    Args:
+        name: Name of the prop.
+        expire_after: Its value.
+    """
+    fault = not_whole_days(name, expire_after, 15)
+    return f"{fault}, as the dead-letter queue keeps messages for 14" if fault else None

@@ -1,4 +1,4 @@
-"""The consumer against S3, SQS and SNS in memory, and a runtime client that answers as told."""
+"""The consumer against S3, SQS and SNS in memory, and a scripted runtime client."""
 
 from __future__ import annotations
 
@@ -23,19 +23,13 @@ INPUT = f"s3://{BUCKET}/async/input/"
 
 
 def aws_error(code: str, status: int = 400, message: str = "words", **members: Any) -> ClientError:
-    """An error of `InvokeEndpoint`."""
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]
-            **members,
-        },
-        "InvokeEndpoint",
-    )
+    """Return an error of `InvokeEndpoint`."""
+    response: Any = {"Error": {"Code": code, "Message": message}, **members}
+    return ClientError(response | {"ResponseMetadata": {"HTTPStatusCode": status}}, "InvokeEndpoint")
 
 
 class Runtime:
-    """A `sagemaker-runtime` client: echoes, or does what `script` says first."""
+    """A `sagemaker-runtime` client: raises or calls the steps of `script` first, then echoes."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -53,12 +47,8 @@ class Runtime:
             if isinstance(step, Exception):
                 raise step
             step()
-        return {
-            "Body": io.BytesIO(b"echo " + arguments["Body"]),
-            "ContentType": "text/plain",
-            "CustomAttributes": "trace=1",
-            "InvokedProductionVariant": "AllTraffic",
-        }
+        body = io.BytesIO(b"echo " + arguments["Body"])
+        return {"Body": body, "ContentType": "text/plain", "CustomAttributes": "trace=1"}
 
 
 class World:
@@ -69,22 +59,22 @@ class World:
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.sns = boto3.client("sns", region_name=REGION)
         self.s3.create_bucket(Bucket=BUCKET)
-        url = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("main", "dead", "told")}
-        topics = {name: self.sns.create_topic(Name=name)["TopicArn"] for name in ("yes", "no")}
-        for topic in topics.values():
-            arn = f"arn:aws:sqs:{REGION}:123456789012:told"
-            self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        self.urls = url
+        queues = ("main", "dead", "notifications")
+        self.urls = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in queues}
+        topics = [self.sns.create_topic(Name=name)["TopicArn"] for name in ("succeeded", "failed")]
+        for topic in topics:
+            queue = f"arn:aws:sqs:{REGION}:123456789012:notifications"
+            self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
         self.runtime = Runtime()
         self.sleeps: list[float] = []
         self.moment = 0.0
         self.environment = Environment.load(
             {
                 "MME_ENDPOINT_NAME": "ep",
-                "MME_QUEUE_URL": url["main"],
-                "MME_DEAD_LETTER_QUEUE_URL": url["dead"],
-                "MME_SUCCESS_TOPIC_ARN": topics["yes"],
-                "MME_ERROR_TOPIC_ARN": topics["no"],
+                "MME_QUEUE_URL": self.urls["main"],
+                "MME_DEAD_LETTER_QUEUE_URL": self.urls["dead"],
+                "MME_SUCCESS_TOPIC_ARN": topics[0],
+                "MME_ERROR_TOPIC_ARN": topics[1],
                 "MME_INPUT_LOCATION": INPUT,
                 "MME_OUTPUT_LOCATION": f"s3://{BUCKET}/async/output/",
                 "MME_FAILURE_LOCATION": f"s3://{BUCKET}/async/failure/",
@@ -94,31 +84,36 @@ class World:
                 "AWS_REGION": REGION,
             }
         )
-        self.consumer = self.another_consumer()
-
-    def another_consumer(self) -> Consumer:
-        invoker = Invoker("ep", 360, client=self.runtime.client, clock=lambda: self.moment, sleep=self._sleep)
-        return Consumer(self.environment, s3=self.s3, sqs=self.sqs, sns=self.sns, invoker=invoker)
+        invoker = Invoker("ep", 360, self.runtime.client, clock=lambda: self.moment, sleep=self._sleep)
+        self.consumer = Consumer(self.environment, self.s3, self.sqs, self.sns, invoker)
 
     def _sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.moment += seconds
 
     def put(self, name: str = "x", body: bytes = b"hello") -> str:
-        """An input; returns its url."""
+        """Write an input; return its URL."""
         self.s3.put_object(Bucket=BUCKET, Key=f"async/input/{name}", Body=body)
         return f"{INPUT}{name}"
 
     def message(
-        self, fields: Any = None, *, id: str = "m1", receives: int = 1, age: float = 0, **more: Any
+        self,
+        body: str | None = None,
+        *,
+        id: str = "m1",
+        handle: str = "handle",
+        receives: int = 1,
+        age: float = 0,
+        **members: Any,
     ) -> Any:
-        """A message as Lambda hands it over; without fields, one that succeeds."""
-        if fields is None:
-            fields = {"InferenceId": "id-1", "TargetModel": "a.tar.gz", "InputLocation": self.put(), **more}
+        """A message as Lambda delivers it; without a body, a valid request with these members."""
+        if body is None:
+            request = {"InferenceId": "id-1", "TargetModel": "a.tar.gz", "InputLocation": self.put()}
+            body = json.dumps(request | members)
         return {
             "messageId": id,
-            "receiptHandle": "handle",
-            "body": fields if isinstance(fields, str) else json.dumps(fields),
+            "receiptHandle": handle,
+            "body": body,
             "attributes": {
                 "ApproximateReceiveCount": str(receives),
                 "SentTimestamp": str(round((time.time() - age) * 1000)),
@@ -129,31 +124,35 @@ class World:
         return self.consumer.handle(message, lambda: seconds_left)
 
     def objects(self) -> dict[str, bytes]:
-        """Outputs and failures, by their keys."""
+        """Outputs and failures by key."""
         found = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         keys = [one["Key"] for one in found if not one["Key"].startswith(("async/input", "async/outcome"))]
         return {key: self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
-    def read(self, queue: str) -> list[Any]:
-        """Every message of a queue; they leave it."""
-        read = []
+    def outcome(self) -> dict[str, str]:
+        """The metadata of the stored outcome."""
+        found = self.s3.head_object(Bucket=BUCKET, Key="async/outcome/id-1")
+        metadata: dict[str, str] = found["Metadata"]
+        return metadata
+
+    def _receive(self, queue: str) -> Iterator[Any]:
+        """Every message of a queue, deleted."""
+        url = self.urls[queue]
         while found := self.sqs.receive_message(
-            QueueUrl=self.urls[queue], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
             for one in found:
-                read.append(one)
-                self.sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=one["ReceiptHandle"])
-        return read
+                yield one
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
 
-    def told(self) -> list[dict[str, Any]]:
-        """What the topics told."""
-        return [json.loads(json.loads(one["Body"])["Message"]) for one in self.read("told")]
+    def notifications(self) -> list[dict[str, Any]]:
+        return [json.loads(json.loads(one["Body"])["Message"]) for one in self._receive("notifications")]
 
-    def letters(self) -> list[dict[str, str]]:
-        """The dead letters' attributes."""
+    def dead_letters(self) -> list[dict[str, str]]:
+        """The attributes of the messages in the dead-letter queue."""
         return [
             {name: value["StringValue"] for name, value in one.get("MessageAttributes", {}).items()}
-            for one in self.read("dead")
+            for one in self._receive("dead")
         ]
 
 

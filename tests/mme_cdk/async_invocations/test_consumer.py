@@ -1,8 +1,9 @@
-"""One message from the queue to its end."""
+"""One message from the queue to its outcome."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,50 +13,48 @@ from tests.mme_cdk.async_invocations.conftest import BUCKET, World, aws_error
 
 OUTPUT = "async/output/id-1.out"
 FAILURE = "async/failure/id-1-error.out"
+LOADING = aws_error("ModelNotReadyException", 429)
+BUSY = aws_error("ThrottlingException", 400, "no capacity")
 
 
-def outcome(world: World, id: str = "id-1") -> dict[str, str]:
-    found: dict[str, str] = world.s3.head_object(Bucket=BUCKET, Key=f"async/outcome/{id}")["Metadata"]
-    return found
-
-
-def test_an_answer_is_put_where_sagemaker_would_and_told(world: World) -> None:
+def test_an_answer_is_stored_and_announced_as_sagemaker_does(world: World) -> None:
     assert world.handle(world.message(ContentType="text/csv", Accept="text/plain", CustomAttributes="a"))
     assert world.objects() == {OUTPUT: b"echo hello"}
-    (call,) = world.runtime.calls
-    assert call == {
-        "EndpointName": "ep",
-        "TargetModel": "a.tar.gz",
-        "InferenceId": "id-1",
-        "Body": b"hello",
-        "ContentType": "text/csv",
-        "Accept": "text/plain",
-        "CustomAttributes": "a",
-    }
-    (told,) = world.told()
-    assert told["requestParameters"] == {
-        "accept": "text/plain",
-        "contentType": "text/csv",
-        "customAttributes": "a",
-        "endpointName": "ep",
-        "inputLocation": f"s3://{BUCKET}/async/input/x",
-        "targetModel": "a.tar.gz",
-    }
-    assert told["responseParameters"] == {
-        "contentType": "text/plain",
-        "customAttributes": "trace=1",
-        "outputLocation": f"s3://{BUCKET}/{OUTPUT}",
-    }
-    fixed = {name: told[name] for name in ("invocationStatus", "inferenceId", "eventVersion", "eventSource")}
-    assert fixed == {
+    assert world.runtime.calls == [
+        {
+            "EndpointName": "ep",
+            "TargetModel": "a.tar.gz",
+            "InferenceId": "id-1",
+            "Body": b"hello",
+            "ContentType": "text/csv",
+            "Accept": "text/plain",
+            "CustomAttributes": "a",
+        }
+    ]
+    (sent,) = world.notifications()
+    assert sent.pop("eventTime").endswith("Z")
+    assert sent.pop("receivedTime").endswith("Z")
+    assert sent == {
+        "awsRegion": "us-east-1",
         "invocationStatus": "Completed",
+        "requestParameters": {
+            "accept": "text/plain",
+            "contentType": "text/csv",
+            "customAttributes": "a",
+            "endpointName": "ep",
+            "inputLocation": f"s3://{BUCKET}/async/input/x",
+            "targetModel": "a.tar.gz",
+        },
+        "responseParameters": {
+            "contentType": "text/plain",
+            "customAttributes": "trace=1",
+            "outputLocation": f"s3://{BUCKET}/{OUTPUT}",
+        },
         "inferenceId": "id-1",
         "eventVersion": "1.0",
         "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
     }
-    assert (told["eventName"], told["awsRegion"]) == ("InferenceResult", "us-east-1")
-    assert told["receivedTime"].endswith("Z")
-    assert "failureReason" not in told
 
 
 @pytest.mark.parametrize(
@@ -70,19 +69,18 @@ def test_an_answer_is_put_where_sagemaker_would_and_told(world: World) -> None:
         (json.dumps({"InferenceId": "naïve"}), "the message has no InferenceId"),
     ],
 )
-def test_poison_is_a_dead_letter_with_its_reason_and_leaves_the_queue(
-    world: World, body: str, reason: str
-) -> None:
+def test_a_poison_message_is_a_dead_letter_at_once(world: World, body: str, reason: str) -> None:
     assert world.handle(world.message(body))
-    (letter,) = world.letters()
-    assert letter["Reason"].startswith(reason)
+    (dead,) = world.dead_letters()
+    assert dead["Reason"].startswith(reason)
     assert not world.objects()
     assert not world.runtime.calls
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("members", "reason"),
     [
+        ({"age": 90, "RequestTTLSeconds": 60}, "the request expired; it is 90 s old"),
         ({"TargetModel": ""}, "TargetModel is missing"),
         ({"TargetModel": "s3://b/a.tar.gz"}, "is not relative to the endpoint's prefix"),
         ({"TargetModel": "/a.tar.gz"}, "is not relative to the endpoint's prefix"),
@@ -99,72 +97,81 @@ def test_poison_is_a_dead_letter_with_its_reason_and_leaves_the_queue(
         ({"S3OutputPathExtension": "x"}, "S3OutputPathExtension is not supported"),
     ],
 )
-def test_a_request_that_cannot_be_is_a_failure_with_one_clear_reason(
-    world: World, change: dict[str, Any], reason: str
-) -> None:
-    fields = {"InferenceId": "id-1", "TargetModel": "a.tar.gz", "InputLocation": world.put()} | change
-    assert world.handle(world.message(fields))
-    (told,) = world.told()
-    assert told["invocationStatus"] == "Failed"
-    assert told["failureReason"].startswith("ClientError: ")
-    assert reason in told["failureReason"]
+def test_an_invalid_request_is_a_failure_at_once(world: World, members: Any, reason: str) -> None:
+    assert world.handle(world.message(**members))
+    (sent,) = world.notifications()
+    assert sent["invocationStatus"] == "Failed"
+    assert sent["failureReason"].startswith("ClientError: ")
+    assert reason in sent["failureReason"]
     assert list(world.objects()) == [FAILURE]
     assert not world.runtime.calls
 
 
-def test_a_request_too_old_is_a_failure(world: World) -> None:
-    assert world.handle(world.message(RequestTTLSeconds=60, age=90))
-    (told,) = world.told()
-    assert told["failureReason"].startswith("ClientError: the request expired; it is 90 s old")
-
-
-def test_an_input_too_large_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_input_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme_cdk.async_invocations.handler.consumer.PAYLOAD_MAX_BYTES", 4)
     assert world.handle(world.message())
-    assert "a multi-model endpoint takes" in world.told()[0]["failureReason"]
+    assert "a multi-model endpoint takes" in world.notifications()[0]["failureReason"]
 
 
-def test_the_containers_own_words_are_the_failure(world: World) -> None:
-    words = '{"error": "unexpected shape"}'
-    world.runtime.script = [aws_error("ModelError", 424, OriginalStatusCode=400, OriginalMessage=words)]
+@pytest.mark.parametrize(
+    ("error", "reason", "body"),
+    [
+        (
+            aws_error("ModelError", 424, OriginalStatusCode=400, OriginalMessage="unexpected shape"),
+            "ClientError: Received client error (400) from model: unexpected shape",
+            b"unexpected shape",
+        ),
+        (
+            aws_error("ValidationError", 400, "Failed to download model data"),
+            "ClientError: ValidationError: Failed to download model data",
+            b"ClientError: ValidationError: Failed to download model data",
+        ),
+    ],
+)
+def test_a_permanent_error_is_a_failure_at_once(
+    world: World, error: Exception, reason: str, body: bytes
+) -> None:
+    world.runtime.script = [error]
     assert world.handle(world.message())
-    assert world.objects() == {FAILURE: words.encode()}
-    told = world.told()[0]
-    assert told["failureReason"] == f"ClientError: Received client error (400) from model: {words}"
-    assert told["responseParameters"]["outputLocation"] == f"s3://{BUCKET}/{FAILURE}"
+    assert world.objects() == {FAILURE: body}
+    (sent,) = world.notifications()
+    assert sent["failureReason"] == reason
+    assert sent["responseParameters"]["outputLocation"] == f"s3://{BUCKET}/{FAILURE}"
 
 
-def test_a_missing_model_is_a_failure(world: World) -> None:
-    world.runtime.script = [aws_error("ValidationError", 400, "Failed to download model data")]
+@pytest.mark.parametrize("error", [LOADING, BUSY, aws_error("ServiceUnavailable", 503)])
+def test_a_loading_model_and_a_busy_endpoint_are_retried_with_backoff(world: World, error: Exception) -> None:
+    world.runtime.script = [error] * 7
     assert world.handle(world.message())
-    assert world.told()[0]["failureReason"] == "ClientError: ValidationError: Failed to download model data"
+    assert list(world.objects()) == [OUTPUT]
+    bounds = [0.5, 1, 2, 4, 8, 15, 15]
+    assert all(bound / 2 <= slept <= bound for slept, bound in zip(world.sleeps, bounds, strict=True))
 
 
-def test_a_model_that_loads_is_waited_for(world: World) -> None:
-    world.runtime.script = [aws_error("ModelNotReadyException", 429)] * 6
-    assert world.handle(world.message())
-    assert len(world.runtime.calls) == 7
-    assert world.sleeps == sorted(world.sleeps) or max(world.sleeps) <= 15
-    assert OUTPUT in world.objects()
-
-
-def test_the_wait_ends_with_the_time_of_the_function_and_the_request_stays(world: World) -> None:
-    world.runtime.script = [aws_error("ModelNotReadyException", 429)] * 9
+def test_the_wait_ends_before_the_function_times_out(world: World) -> None:
+    world.runtime.script = [LOADING] * 9
     assert not world.handle(world.message(), seconds_left=60)
     assert len(world.runtime.calls) == 1
     assert not world.objects()
 
 
-def test_a_model_that_never_loads_is_a_dead_letter_after_its_attempts(world: World) -> None:
-    world.runtime.script = [aws_error("ModelNotReadyException", 429)] * 500
-    assert not world.handle(world.message())
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (LOADING, "ModelNotReady: a.tar.gz was still loading after 3"),
+        (BUSY, "InternalServerError: ThrottlingException for 3"),
+    ],
+)
+def test_a_model_that_never_answers_is_a_dead_letter(world: World, error: Exception, reason: str) -> None:
+    world.runtime.script = [error] * 500
     assert not world.handle(world.message(receives=2))
     assert world.handle(world.message(receives=3))
-    (letter,) = world.letters()
-    assert letter["Reason"].startswith("ModelNotReady: a.tar.gz was still loading after 3")
-    assert letter["InferenceId"] == "id-1"
+    (dead,) = world.dead_letters()
+    assert dead["Reason"].startswith(reason)
+    assert (dead["InferenceId"], dead["MessageId"]) == ("id-1", "m1")
     assert not world.objects()
-    assert world.told()[0]["failureReason"].endswith("(the request is in the dead-letter queue)")
+    (sent,) = world.notifications()
+    assert sent["failureReason"].endswith("(the request is in the dead-letter queue)")
 
 
 @pytest.mark.parametrize(
@@ -177,35 +184,11 @@ def test_a_model_that_never_loads_is_a_dead_letter_after_its_attempts(world: Wor
         ConnectTimeoutError(endpoint_url="u"),
     ],
 )
-def test_what_is_around_the_model_is_tried_again_and_then_a_dead_letter(
-    world: World, error: Exception
-) -> None:
+def test_a_fault_around_the_model_is_retried_then_a_dead_letter(world: World, error: Exception) -> None:
     world.runtime.script = [error, error]
     assert not world.handle(world.message(receives=1))
     assert world.handle(world.message(receives=3))
-    assert world.letters()[0]["Reason"].startswith("InternalServerError: ")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        aws_error("ServiceUnavailable", 503, "no capacity"),
-        aws_error("ThrottlingException", 400, "no capacity"),
-    ],
-)
-def test_an_endpoint_that_is_busy_is_waited_for_and_costs_no_attempt(world: World, error: Exception) -> None:
-    world.runtime.script = [error] * 6
-    assert world.handle(world.message())
-    assert len(world.runtime.calls) == 7
-    assert OUTPUT in world.objects()
-
-
-def test_an_endpoint_that_stays_busy_is_a_dead_letter_with_its_words(world: World) -> None:
-    world.runtime.script = [aws_error("ThrottlingException", 400, "no capacity")] * 500
-    assert world.handle(world.message(receives=3))
-    reason = world.letters()[0]["Reason"]
-    assert reason.startswith("InternalServerError: ThrottlingException for 3")
-    assert reason.endswith("s: no capacity")
+    assert world.dead_letters()[0]["Reason"].startswith("InternalServerError: ")
 
 
 @pytest.mark.parametrize(
@@ -216,40 +199,52 @@ def test_an_endpoint_that_stays_busy_is_a_dead_letter_with_its_words(world: Worl
         ReadTimeoutError(endpoint_url="u"),
     ],
 )
-def test_a_model_that_gives_no_answer_is_tried_again_and_then_a_failure(
-    world: World, error: Exception
-) -> None:
+def test_a_fault_of_the_model_is_retried_then_a_failure(world: World, error: Exception) -> None:
     world.runtime.script = [error, error]
     assert not world.handle(world.message(receives=1))
     assert world.handle(world.message(receives=3))
     assert list(world.objects()) == [FAILURE]
-    assert not world.letters()
+    assert not world.dead_letters()
 
 
-def test_the_requests_own_time_limit(world: World) -> None:
+def test_a_returned_message_becomes_visible_after_a_backoff(world: World) -> None:
+    world.sqs.send_message(QueueUrl=world.urls["main"], MessageBody="{}")
+    (received,) = world.sqs.receive_message(QueueUrl=world.urls["main"], VisibilityTimeout=9000)["Messages"]
+    timeouts: list[int] = []
+    world.sqs.meta.events.register(
+        "provide-client-params.sqs.ChangeMessageVisibility",
+        lambda params, **_: timeouts.append(params["VisibilityTimeout"]),
+    )
+    world.consumer = replace(world.consumer, environment=replace(world.environment, max_attempts=10))
+    for receives, bound in ((1, 5), (2, 10), (9, 300)):
+        world.runtime.script = [aws_error("InternalFailure", 500)]
+        assert not world.handle(world.message(receives=receives, handle=received["ReceiptHandle"]))
+        assert bound / 2 - 1 <= timeouts[-1] <= bound
+
+
+def test_the_requests_own_timeout(world: World) -> None:
     world.runtime.script = [ReadTimeoutError(endpoint_url="u")]
     assert world.handle(world.message(InvocationTimeoutSeconds=7))
     assert world.runtime.timeouts == [7]
-    assert "no answer within 7 s, which is InvocationTimeoutSeconds" in world.told()[0]["failureReason"]
+    (sent,) = world.notifications()
+    assert "no answer within 7 s, which is InvocationTimeoutSeconds" in sent["failureReason"]
 
 
-def test_a_message_that_ends_the_consumer_each_time_is_a_dead_letter_unread(world: World) -> None:
+def test_a_message_that_kills_the_consumer_is_a_dead_letter(world: World) -> None:
     assert world.handle(world.message(receives=4))
     assert not world.runtime.calls
-    assert world.letters()[0]["Reason"] == (
-        "InternalServerError: the consumer died 3 times before it had an outcome"
-    )
+    (dead,) = world.dead_letters()
+    assert dead["Reason"] == "InternalServerError: the consumer died 3 times before it had an outcome"
 
 
-def test_a_repetition_runs_nothing_and_is_told_again(world: World) -> None:
-    message = world.message()
-    assert world.handle(message)
+def test_a_repetition_is_announced_and_not_run(world: World) -> None:
+    assert world.handle(world.message())
     assert world.handle(world.message(id="m2"))
     assert len(world.runtime.calls) == 1
-    assert [one["invocationStatus"] for one in world.told()] == ["Completed", "Completed"]
+    assert [one["invocationStatus"] for one in world.notifications()] == ["Completed", "Completed"]
 
 
-def test_another_request_under_a_used_id_is_its_own_failure(world: World) -> None:
+def test_another_request_with_the_same_id_is_a_separate_failure(world: World) -> None:
     assert world.handle(world.message())
     assert world.handle(world.message(id="m2", Accept="text/csv"))
     objects = world.objects()
@@ -257,66 +252,56 @@ def test_another_request_under_a_used_id_is_its_own_failure(world: World) -> Non
     ((key, body),) = objects.items()
     assert key.startswith("async/failure/id-1-duplicate-")
     assert b"belongs to another request" in body
-    assert [one["invocationStatus"] for one in world.told()] == ["Completed", "Failed"]
+    assert [one["invocationStatus"] for one in world.notifications()] == ["Completed", "Failed"]
     assert len(world.runtime.calls) == 1
 
 
-def test_a_consumer_that_died_before_it_published_is_followed_up(world: World) -> None:
+def test_a_consumer_that_died_before_it_published_is_completed(world: World) -> None:
     assert world.handle(world.message())
     world.s3.delete_object(Bucket=BUCKET, Key=OUTPUT)
-    world.told()
+    world.notifications()
     assert world.handle(world.message(receives=2))
     assert world.objects() == {OUTPUT: b"echo hello"}
-    assert len(world.told()) == 1
+    assert len(world.notifications()) == 1
     assert len(world.runtime.calls) == 1
 
 
-def test_of_two_consumers_at_once_the_first_decides(world: World) -> None:
-    """The slow one's model even fails, after the quick one's has answered."""
+def test_the_first_of_two_consumers_decides(world: World) -> None:
     message = world.message()
-    quick = world.another_consumer()
-    world.runtime.script = [
-        lambda: quick.handle(message, lambda: 450) or pytest.fail("not handled"),
-    ]
+    world.runtime.script = [lambda: world.handle(message) or pytest.fail("not handled")]
     assert world.handle(message)
     assert len(world.runtime.calls) == 2
     assert world.objects() == {OUTPUT: b"echo hello"}
-    assert outcome(world)["mme-status"] == "Completed"
+    assert world.outcome()["mme-status"] == "Completed"
 
 
-def test_a_late_answer_to_a_dead_letter_is_no_second_outcome(world: World) -> None:
-    parking = world.another_consumer()
-    world.runtime.script = [
-        lambda: parking.handle(world.message(receives=4), lambda: 450) or pytest.fail("not parked"),
-    ]
-    assert not world.handle(world.message(receives=3)), "the message is the other's to delete"
+def test_a_late_answer_does_not_replace_a_dead_letter(world: World) -> None:
+    world.runtime.script = [lambda: world.handle(world.message(receives=4)) or pytest.fail("not handled")]
+    assert not world.handle(world.message(receives=3)), "the other consumer deletes the message"
     assert not world.objects()
-    assert len(world.letters()) == 1
-    assert outcome(world)["mme-status"] == "DeadLettered"
+    assert len(world.dead_letters()) == 1
+    assert world.outcome()["mme-status"] == "DeadLettered"
 
 
-def test_a_dead_letter_sent_anew_may_succeed(world: World) -> None:
+@pytest.mark.parametrize(
+    ("receives", "status", "dead"), [(1, "Completed", 1), (4, "DeadLettered", 2)], ids=["answers", "dies"]
+)
+def test_a_dead_letter_sent_again_has_a_new_outcome(
+    world: World, receives: int, status: str, dead: int
+) -> None:
     assert world.handle(world.message(receives=4))
-    assert world.handle(world.message(id="m2"))
-    assert world.objects() == {OUTPUT: b"echo hello"}
-    assert outcome(world)["mme-status"] == "Completed"
+    assert world.handle(world.message(id="m2", receives=receives))
+    assert (world.outcome()["mme-status"], world.outcome()["mme-message"]) == (status, "m2")
+    assert len(world.dead_letters()) == dead
 
 
-def test_a_dead_letter_sent_anew_may_die_again(world: World) -> None:
+def test_a_dead_letter_that_was_stored_and_not_sent_is_sent(world: World) -> None:
     assert world.handle(world.message(receives=4))
-    assert world.handle(world.message(id="m2", receives=4))
-    assert len(world.letters()) == 2
-    assert outcome(world)["mme-message"] == "m2"
-
-
-def test_a_letter_that_was_settled_and_not_sent_is_sent(world: World) -> None:
-    assert world.handle(world.message(receives=4))
-    world.letters()
+    world.dead_letters()
     assert world.handle(world.message(receives=5))
-    assert len(world.letters()) == 1
+    assert len(world.dead_letters()) == 1
 
 
-def test_an_id_that_would_make_folders_does_not(world: World) -> None:
-    fields = {"InferenceId": "../a b/ü".replace("ü", "u"), "TargetModel": "a", "InputLocation": world.put()}
-    assert world.handle(world.message(fields))
+def test_an_inference_id_makes_no_folders(world: World) -> None:
+    assert world.handle(world.message(InferenceId="../a b/u"))
     assert list(world.objects()) == ["async/output/..%2Fa%20b%2Fu.out"]

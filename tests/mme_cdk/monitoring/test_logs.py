@@ -50,16 +50,12 @@ def test_saved_queries(stack: Stack, models: ModelStore, synth) -> None:
 
 def test_contributor_rules(stack: Stack, models: ModelStore, synth) -> None:
     endpoint_of(stack, models).add_monitoring(contributor_insights=True)
-    rules = {one["Properties"]["RuleName"]: one["Properties"] for one in synth(stack).all(RULE)}
-    assert set(rules) == {
-        "mine-unverified-models-by-calls",
-        "mine-unverified-models-by-calls-quoted",
-    }
-    for rule in rules.values():
+    rules = [one["Properties"] for one in synth(stack).all(RULE)]
+    names = ("mine-unverified-models-by-calls", "mine-unverified-models-by-calls-quoted")
+    assert {rule["RuleName"] for rule in rules} == set(names)
+    for rule in rules:
         assert rule["RuleState"] == "ENABLED"
-        body = json.loads(rule["RuleBody"])
-        assert body["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"]
-        assert (body["LogFormat"], body["AggregateOn"]) == ("CLF", "Count")
+        assert json.loads(rule["RuleBody"])["LogGroupNames"] == ["/aws/sagemaker/Endpoints/mine"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,223 @@
+"""AsyncInvocations as a template; tests/stacks/test_asynchronous.py runs the security packs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import Duration, Size, Stack, aws_iam, aws_kms, aws_s3
+
+from mme_cdk import AsyncInvocations, EndpointBase, ModelStore, PropsError
+from mme_cdk.async_invocations import ExchangePrefixes
+from mme_cdk.async_invocations.handler import consumer, outcomes, request
+
+Synth = Callable[[Stack], Any]
+
+
+@pytest.fixture
+def endpoint(stack: Stack) -> EndpointBase:
+    return EndpointBase.from_endpoint_name(stack, "Endpoint", "ep")
+
+
+@pytest.fixture
+def with_models(stack: Stack, models: ModelStore) -> EndpointBase:
+    return EndpointBase.from_endpoint_attributes(stack, "WithModels", endpoint_name="ep", models=models)
+
+
+def test_settings_of_queue_and_consumer(stack: Stack, endpoint: EndpointBase, synth: Synth) -> None:
+    """The template with the defaults is tests/snapshots/test_asynchronous."""
+    AsyncInvocations(
+        stack,
+        "Async",
+        endpoint=endpoint,
+        batch_size=3,
+        max_concurrency=7,
+        max_attempts=4,
+        timeout=Duration.seconds(100),
+    )
+    template = synth(stack)
+    queues = [one["Properties"] for one in template.all("AWS::SQS::Queue")]
+    (main,) = [one for one in queues if "RedrivePolicy" in one]
+    assert main["VisibilityTimeout"] == 130
+    assert main["RedrivePolicy"]["maxReceiveCount"] == 7
+    function = template.one("AWS::Lambda::Function")
+    assert (function["Timeout"], function["MemorySize"]) == (100, 512)
+    mapping = template.one("AWS::Lambda::EventSourceMapping")
+    assert mapping["BatchSize"] == 3
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
+
+
+def test_the_consumer_has_least_privilege(stack: Stack, endpoint: EndpointBase, synth: Synth) -> None:
+    AsyncInvocations(stack, "Async", endpoint=endpoint)
+    template = synth(stack)
+    assert not template.one("AWS::IAM::Role").get("ManagedPolicyArns")
+    actions: set[str] = set()
+    for statement in template.statements():
+        named = statement["Action"]
+        actions |= {named} if isinstance(named, str) else set(named)
+        if statement["Resource"] == "*":
+            assert named == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    by_service: dict[str, set[str]] = {}
+    for action in actions:
+        by_service.setdefault(action.partition(":")[0], set()).add(action.partition(":")[2])
+    assert by_service == {
+        "kms": {"Decrypt", "Encrypt", "GenerateDataKey*", "ReEncrypt*"},
+        "logs": {"CreateLogStream", "PutLogEvents"},
+        "s3": {"GetObject", "ListBucket", "PutObject"},
+        "sagemaker": {"InvokeEndpoint"},
+        "sns": {"Publish"},
+        "sqs": {
+            "ChangeMessageVisibility",
+            "DeleteMessage",
+            "GetQueueAttributes",
+            "GetQueueUrl",
+            "ReceiveMessage",
+            "SendMessage",
+        },
+        "xray": {"PutTelemetryRecords", "PutTraceSegments"},
+    }
+    (put,) = template.allowing("s3:PutObject")
+    written = sorted(one["Fn::Join"][1][1] for one in put["Resource"])
+    assert written == ["/async/failure/*", "/async/outcome/*", "/async/output/*"]
+
+
+@pytest.mark.parametrize(
+    ("grant", "allowed", "denied", "prefixes"),
+    [
+        ("grant_submit", {"s3:PutObject", "sqs:SendMessage"}, {"sqs:ReceiveMessage"}, {"input"}),
+        (
+            "grant_read_results",
+            {"s3:GetObject"},
+            {"s3:PutObject", "sqs:SendMessage"},
+            {"output", "failure", "outcome"},
+        ),
+        ("grant_redrive", {"sqs:DeleteMessage", "sqs:SendMessage"}, {"s3:GetObject"}, set()),
+    ],
+)
+def test_grants(
+    stack: Stack,
+    endpoint: EndpointBase,
+    synth: Synth,
+    grant: str,
+    allowed: set[str],
+    denied: set[str],
+    prefixes: set[str],
+) -> None:
+    queue = AsyncInvocations(stack, "Async", endpoint=endpoint)
+    other = Stack(stack.node.root, "Other")  # type: ignore[arg-type]
+    role = aws_iam.Role(other, "Role", assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"))
+    getattr(queue, grant)(role)
+    template = synth(other)
+    assert all(template.allowing(action) for action in allowed)
+    assert not any(template.allowing(action) for action in denied)
+    text = str(template.statements())
+    assert {name for name in ("input", "output", "failure", "outcome") if f"async/{name}" in text} == prefixes
+    with pytest.raises(PropsError, match=r'^Test/Async: grantee is "me"; .*must be a role, a user or'):
+        getattr(queue, grant)("me")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "fault"),
+    [
+        ({"outputs": "models/async/"}, "prefixes.outputs models/async/ overlaps the models' prefix models/"),
+        ({"failures": "models/"}, "answers could be invoked as models: use a separate folder"),
+        ({"outputs": "async/input/o/"}, "overlap: use separate folders"),
+        ({"outputs": "async/out"}, "has no trailing slash: use async/out/"),
+        ({"outputs": ""}, "prefixes.outputs is empty"),
+        ({"outputs": "/x/"}, "use single slashes, none first"),
+        ({"outputs": "a*/"}, "are patterns in IAM"),
+    ],
+)
+def test_invalid_prefixes(
+    stack: Stack, models: ModelStore, with_models: EndpointBase, prefixes: dict[str, str], fault: str
+) -> None:
+    with pytest.raises(PropsError, match=r"Test/Async: ") as raised:
+        AsyncInvocations(
+            stack,
+            "Async",
+            endpoint=with_models,
+            bucket=models.bucket,
+            prefixes=ExchangePrefixes(**prefixes),
+        )
+    assert fault in str(raised.value)
+
+
+def test_the_models_bucket_may_hold_the_requests(
+    stack: Stack, models: ModelStore, with_models: EndpointBase, synth: Synth
+) -> None:
+    AsyncInvocations(stack, "Async", endpoint=with_models, bucket=models.bucket)
+    assert len(synth(stack).all("AWS::S3::Bucket")) == 1
+
+
+@pytest.mark.parametrize(
+    ("props", "fault"),
+    [
+        ({"max_concurrency": 1}, "max_concurrency is 1; .*must be from 2 to 1000"),
+        ({"batch_size": 11}, "batch_size is 11; .*must be from 1 to 10"),
+        ({"max_attempts": 0}, "max_attempts is 0; .*must be from 1 to 100"),
+        ({"timeout": Duration.seconds(60)}, "timeout is 60 s; .*must be from 75 to 900 s"),
+        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64 MiB; .*whole MiB, from 128 to 10240"),
+        (
+            {"objects_expire_after": Duration.hours(500)},
+            r"objects_expire_after is 20\.8333 days; .*whole days",
+        ),
+        (
+            {"objects_expire_after": Duration.days(14)},
+            "objects_expire_after is 14 days; .*at least 15, as the",
+        ),
+        ({"reserved_concurrency": 2}, "reserved_concurrency is 2, below max_concurrency 5"),
+        ({"endpoint": "ep"}, r'endpoint is "ep"; .*from_endpoint_name\(self, "Id", "ep"\)'),
+        ({"prefixes": "async/"}, r'prefixes is "async/"; .*must be an ExchangePrefixes'),
+        ({"memory_size": 1024}, r"memory_size is 1024; .*must be a Size: use Size\.mebibytes\(1024\)"),
+        ({"log_retention": 7}, r"log_retention is 7; .* use RetentionDays\.ONE_WEEK"),
+    ],
+)
+def test_invalid_props(stack: Stack, endpoint: EndpointBase, props: dict[str, Any], fault: str) -> None:
+    with pytest.raises(PropsError, match=f"^Test/Async: {fault}"):
+        AsyncInvocations(stack, "Async", **{"endpoint": endpoint, **props})
+    AsyncInvocations(stack, "Async", endpoint=endpoint)  # the failed call left no construct behind
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("us-west-2:111122223333", "the endpoint is in region us-west-2 and"),
+        ("eu-west-1:444455556666", "the endpoint is in account 444455556666"),
+    ],
+)
+def test_an_endpoint_of_another_place_is_refused(placed: Stack, place: str, fault: str) -> None:
+    far = EndpointBase.from_endpoint_arn(placed, "Far", f"arn:aws:sagemaker:{place}:endpoint/ep")
+    with pytest.raises(PropsError, match=fault):
+        AsyncInvocations(placed, "Async", endpoint=far)
+
+
+def test_props_of_the_default_bucket_need_it(stack: Stack, endpoint: EndpointBase) -> None:
+    bucket = aws_s3.Bucket.from_bucket_name(stack, "Mine", "mine")
+    expire_after = Duration.days(20)
+    with pytest.raises(PropsError, match="apply to the default bucket: set them on your bucket"):
+        AsyncInvocations(stack, "Async", endpoint=endpoint, bucket=bucket, objects_expire_after=expire_after)
+
+
+def test_a_key_of_another_account_does_not_encrypt_the_log(
+    stack: Stack, endpoint: EndpointBase, synth: Synth
+) -> None:
+    arn = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-0000-0000-000000000000"
+    key = aws_kms.Key.from_key_arn(stack, "Key", arn)
+    AsyncInvocations(stack, "Async", endpoint=endpoint, encryption_key=key)
+    template = synth(stack)
+    assert "KmsKeyId" not in template.one("AWS::Logs::LogGroup")
+    assert not template.all("AWS::KMS::Key")
+
+
+def test_client_and_handler_agree() -> None:
+    """They can't share code: the handler is packaged alone, and the client never imports the constructs."""
+    from mme.catalog import limits
+    from mme.client.asynchronous import members, queue
+
+    assert members.INFERENCE_ID_MAX_CHARS == request.INFERENCE_ID_MAX_CHARS
+    assert members.TTL_RANGE_SECONDS == request.TTL_RANGE_SECONDS
+    assert request.TIMEOUT_RANGE_SECONDS == (1, limits.INVOKE_TIMEOUT_SECONDS)
+    assert request._MEMBERS | {"Body"} == members._MEMBERS
+    assert consumer.PAYLOAD_MAX_BYTES == limits.PAYLOAD_MAX_BYTES
+    assert set(queue._STATES) == {outcomes.COMPLETED, outcomes.FAILED, outcomes.DEAD}
