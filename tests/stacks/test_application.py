@@ -92,7 +92,7 @@ def test_an_environment_that_does_not_exist(context: dict[str, Any], tmp_path: P
         ),
         ({"instance_type": "ml.g5.xlarge"}, r"ml\.g5\.xlarge is a GPU type; .*: use the GPU build"),
         ({"models_prefix": "models"}, r"prefix models has no trailing slash: use models/"),
-        ({"instance_count": 0}, r"initial_instance_count is 0; it must be at least 1"),
+        ({"instance_count": 0}, r"initial_instance_count is 0; must be at least 1"),
         ({"region": "us-gov-west-1"}, r"no Triton Inference Server image in us-gov-west-1"),
     ],
 )

@@ -1,9 +1,8 @@
-"""Exceptions from cdk-nag, cfn-lint and checkov, each with its reason, at the construct that causes it.
+"""Acknowledged findings of cdk-nag, cfn-lint and checkov, with a reason, at the construct that causes them.
 
-cdk-nag 3 accepts an exception by the finding's exact id, which holds the resource as the template will show
-it. What a reference to another stack becomes there (an export's name, or a stack output) CDK decides only
-during synthesis. So ids with references in them are worked out then: after CDK has resolved them, and
-before the checks run.
+cdk-nag 3 acknowledges a finding by its exact id, which contains the resource as in the template. CDK resolves
+references to other stacks only during synthesis, so ids with references are computed then, before the checks
+run.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from constructs import Construct, IConstruct, IValidation
 
 from mme_cdk._internal.validation import known
 
-# The packs that share the rules of AWS Config, under the same names.
+# Packs that contain the rules of AWS Config under the same names.
 CONFIG_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Accept the finding of a rule without details on `scope` and everything below it.
+    """Acknowledge a rule of AwsSolutions on a construct and everything below it.
 
     Args:
-        scope: the construct.
-        rule: of AwsSolutions, without the pack's name, such as `S1`.
-        reason: why the finding is right as it is.
+        scope: The construct.
+        rule: Without the pack's name, such as `S1`.
+        reason: Why the finding is acceptable.
     """
     _validations_of(scope).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
 
 
 def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
-    """Accept a rule of AWS Config in the packs that share it: HIPAA, NIST 800-53 R5 and PCI DSS.
+    """Acknowledge a rule of AWS Config in the packs that contain it: HIPAA, NIST 800-53 R5 and PCI DSS.
 
     Args:
-        scope: on it and everything below it.
-        rule: without the pack's name, such as `S3BucketReplicationEnabled`.
-        reason: why the finding is right as it is.
+        scope: The construct; everything below it is included.
+        rule: Without the pack's name, such as `S3BucketReplicationEnabled`.
+        reason: Why the finding is acceptable.
     """
     _validations_of(scope).acknowledge(
         *(Acknowledgment(id=f"{pack}-{rule}", reason=reason) for pack in CONFIG_PACKS)
@@ -48,9 +47,12 @@ def acknowledge_config_rule(scope: IConstruct, rule: str, reason: str) -> None:
 
 
 def acknowledge_lint(scope: IConstruct, check: str, reason: str) -> None:
-    """Accept a check of cfn-lint, such as `W3005`, on the scope's own resource.
+    """Acknowledge a check of cfn-lint in the metadata of a resource.
 
-    It stands in the template as resource metadata, where cfn-lint looks for it.
+    Args:
+        scope: The construct, or its resource.
+        check: Such as `W3005`.
+        reason: Why the finding is acceptable.
     """
     resource = _resource(scope)
     before = resource.get_metadata("cfn-lint") or {"config": {"ignore_checks": []}, "reasons": {}}
@@ -62,12 +64,12 @@ def acknowledge_lint(scope: IConstruct, check: str, reason: str) -> None:
 
 
 def acknowledge_checkov(scope: IConstruct, check: str, reason: str) -> None:
-    """Accept the finding of a checkov check on the resource of `scope`, in the resource's metadata.
+    """Acknowledge a check of checkov in the metadata of a resource.
 
     Args:
         scope: The construct, or its resource.
         check: Such as `CKV_AWS_18`.
-        reason: Why the finding is right as it is.
+        reason: Why the finding is acceptable.
     """
     resource = _resource(scope)
     before = resource.get_metadata("checkov") or {"skip": []}
@@ -81,14 +83,13 @@ def _resource(scope: IConstruct) -> CfnResource:
 def acknowledge_wildcards(
     scope: IConstruct, reason: str, *, resources: Iterable[str] = (), actions: Iterable[str] = ()
 ) -> None:
-    """Accept IAM5 for these resources and actions only, on `scope` and every policy below it.
+    """Acknowledge IAM5 for these resources and actions on a construct and every policy below it.
 
     Args:
-        scope: the role or policy that gets the statement.
-        reason: why no narrower statement can do.
-        resources: the statement's resource ARNs; those without `*` need no exception and are passed over.
-            Default: none.
-        actions: actions with `*` in them. Default: none.
+        scope: The role or policy that gets the statement.
+        reason: Why the statement can't be narrower.
+        resources: The statement's resource ARNs; those without `*` are ignored. Default: none.
+        actions: Actions with `*`. Default: none.
     """
     findings = [f"Action::{action}" for action in actions if "*" in action]
     late = []
@@ -103,23 +104,23 @@ def acknowledge_wildcards(
 
 
 def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
-    """Accept the wildcards of a grant on the role that got it; what is no construct has no policy here."""
+    """Acknowledge the wildcards of a grant on the grantee, if it is a construct with a policy here."""
     principal = grantee.grant_principal
     if Construct.is_construct(principal):
         acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)
 
 
 def acknowledge_volume_key(scope: IConstruct) -> None:
-    """Accept, in every pack that asks for it, that an endpoint config of NVMe types has no key."""
+    """Acknowledge in every pack that an endpoint config of types with NVMe storage has no key."""
     rule = "SageMakerEndpointConfigurationKMSKeyConfigured"
-    reason = "the instances have local NVMe storage, which their hardware encrypts and no key may"
+    reason = "the instances have local NVMe storage, which is encrypted by their hardware and takes no key"
     acknowledge_config_rule(scope, rule, reason)
     _validations_of(scope).acknowledge(Acknowledgment(id=f"NIST.800.53.R4-{rule}", reason=reason))
 
 
 @jsii.implements(IValidation)
 class _LateAcknowledgement:
-    """Called by CDK when references are resolved; it finds no fault, it only adds the acknowledgements."""
+    """Adds acknowledgements at synth, when references are resolved."""
 
     def __init__(self, scope: IConstruct) -> None:
         self._stack = Stack.of(scope)
@@ -141,7 +142,7 @@ class _LateAcknowledgement:
         return []
 
 
-# One of each for a construct, as each is a call to CDK or several.
+# Cached per construct, because each costs several calls to CDK.
 _validations: WeakKeyDictionary[IConstruct, Validations] = WeakKeyDictionary()
 _late: WeakKeyDictionary[IConstruct, _LateAcknowledgement] = WeakKeyDictionary()
 
@@ -171,7 +172,7 @@ def _wildcard(finding: str, reason: str) -> Acknowledgment:
 
 
 def _flat(node: Any) -> str:
-    """A resolved value as cdk-nag writes it in a finding's id: references in angle brackets."""
+    """Return a resolved value as in cdk-nag's finding ids: references in angle brackets."""
     if isinstance(node, str):
         return node.replace("${", "<").replace("}", ">")
     match node:

@@ -1,4 +1,4 @@
-"""Letting CDK treat a construct as one with network connections, at the cost of aws_ec2 only where used."""
+"""Network connections of constructs, without loading aws_ec2 in apps that have no VPC."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _declared: set[type[Construct]] = set()
 
 
 def declare_connectable(kind: type[Construct]) -> None:
-    """Make a class with the property `connections` an `aws_ec2.IConnectable` to CDK.
+    """Declare a class with the property `connections` as an `aws_ec2.IConnectable`.
 
-    Before an object of it is created, as CDK learns its interfaces then. A decorator on the class would load
-    aws_ec2 in every app: about 0.2 s, a tenth of a synthesis, for a property that exists in a VPC only.
+    Call it before an object is created: CDK learns its interfaces then. A decorator on the class would load
+    aws_ec2 in every app, which takes about 0.2 s, a tenth of a synthesis.
     """
     from aws_cdk import aws_ec2
 

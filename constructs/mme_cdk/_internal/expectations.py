@@ -79,7 +79,7 @@ def expect(name: str, value: object, kind: Kind, *, optional: bool = False) -> s
     """
     if (value is None and optional) or kind.accepts(value):
         return None
-    return f"{name} is {shown(value)}; it must be {kind.noun}: {kind.way_out(value)}"
+    return f"{name} is {shown(value)}; must be {kind.noun}: {kind.way_out(value)}"
 
 
 def expect_all(kind: Kind, /, *, optional: bool = False, **values: object) -> list[str | None]:
@@ -90,14 +90,14 @@ def expect_all(kind: Kind, /, *, optional: bool = False, **values: object) -> li
 def expect_each(name: str, values: object, kind: Kind) -> list[str | None]:
     """The faults of what should be several of a kind: of each, or of one given without its list."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        return [f"{name} is {shown(values)}; it must be a list, each item {kind.noun}: write it in brackets"]
+        return [f"{name} is {shown(values)}; must be a list, each item {kind.noun}: write it in brackets"]
     return [expect(f"{name}[{place}]", value, kind) for place, value in enumerate(values)]
 
 
 def expect_texts(name: str, values: object) -> list[str | None]:
     """The faults of what should map texts to texts, such as environment variables."""
     if not isinstance(values, Mapping):
-        return [f'{name} is {shown(values)}; it must be a mapping of texts: use {{"NAME": "value"}}']
+        return [f'{name} is {shown(values)}; must be a mapping of texts: use {{"NAME": "value"}}']
     return [
         *(expect(f"a name in {name}", key, TEXT) for key in values),
         *(expect(f"{name}[{shown(key)}]", value, TEXT) for key, value in values.items()),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_sagemaker
 
-from mme_cdk._internal.expectations import WHOLE, expect, kind_of
+from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import known, outside, require
 
 _Size = aws_sagemaker.CfnEndpoint.CapacitySizeProperty
@@ -17,46 +17,46 @@ class CapacitySize:
     """A part of a fleet: `CapacitySize.percent(25)` or `CapacitySize.instances(1)`.
 
     Attributes:
-        type: as SageMaker names it: `CAPACITY_PERCENT` or `INSTANCE_COUNT`.
-        value: percent of the variant's instances, or how many of them.
+        type: SageMaker's name for the unit: `CAPACITY_PERCENT` or `INSTANCE_COUNT`.
+        value: Percent of the variant's instances, or a number of instances.
     """
 
     type: str
     value: int
 
     @classmethod
+    @checked
     def percent(cls, value: int) -> CapacitySize:
-        """So many percent of the variant's instances.
+        """Return a share of the variant's instances.
 
         Args:
-            value: percent, 1 to 100.
+            value: Percent, 1 to 100.
 
         Raises:
-            PropsError: a percentage outside 1 to 100.
+            PropsError: A percentage outside 1 to 100.
         """
-        require(expect("percent", value, WHOLE))
         require(outside("percent", value, 1, 100))
         return cls(type="CAPACITY_PERCENT", value=value)
 
     @classmethod
+    @checked
     def instances(cls, value: int) -> CapacitySize:
-        """So many instances.
+        """Return a number of instances.
 
         Args:
-            value: at least 1.
+            value: At least 1.
 
         Raises:
-            PropsError: fewer than one instance.
+            PropsError: Fewer than one instance.
         """
-        require(expect("instances", value, WHOLE))
         require(outside("instances", value, 1))
         return cls(type="INSTANCE_COUNT", value=value)
 
     def percent_of(self, instances: int) -> float | None:
-        """Its share of a fleet in percent; None where only deployment knows it.
+        """Return its share of a fleet in percent; None if only deployment knows it.
 
         Args:
-            instances: the fleet's size.
+            instances: Size of the fleet.
         """
         if not known(self.value):
             return None
@@ -70,16 +70,5 @@ class CapacitySize:
         return f"{self.value} instance{'' if self.value == 1 else 's'}"
 
     def render(self) -> _Size:
-        """The size as the endpoint resource takes it."""
+        """Return the size as the endpoint resource takes it."""
         return _Size(type=self.type, value=self.value)
-
-
-CAPACITY_SIZE = kind_of(
-    CapacitySize,
-    noun="a CapacitySize",
-    way_out=lambda value: (
-        f"use CapacitySize.percent({value}) or CapacitySize.instances({value})"
-        if isinstance(value, int)
-        else "use CapacitySize.percent(...) or CapacitySize.instances(...)"
-    ),
-)

@@ -1,4 +1,4 @@
-"""Capturing what an endpoint is asked and answers."""
+"""Capture of an endpoint's requests and responses."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from constructs import Construct
 
 from mme.catalog.limits import CAPTURE_PERCENT_RANGE, CAPTURE_URI_MAX_CHARS
 from mme_cdk._internal.acknowledgements import acknowledge_grant
-from mme_cdk._internal.cdk_kinds import BUCKET, KEY
-from mme_cdk._internal.expectations import FLAG, TEXT, WHOLE, expect, expect_each, kind_of
+from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import known, outside, require
 from mme_cdk.storage.model_store import ModelStore
 
@@ -27,21 +26,21 @@ _Header = aws_sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty
 class DataCapture:
     """Requests and responses that SageMaker samples into S3.
 
-    AWS's feature matrix calls data capture not applicable to multi-model endpoints, and no page says what
-    it does there: every endpoint that uses it gets a warning.
+    AWS's feature matrix calls data capture not applicable to multi-model endpoints, and does not document
+    what it does there: every endpoint that uses it gets a warning.
 
     Attributes:
-        bucket: where the captured data goes, owned or imported.
-        sampling_percentage: share of the requests, 0 to 100 percent; less for an endpoint under load.
-        prefix: key prefix in the bucket, ends in `/`, apart from the models'. Default: `data-capture/`.
-        capture_input: whether requests are captured. Default: True.
-        capture_output: whether responses are captured. Default: True.
-        encryption_key: encrypts the captured objects. Default: the bucket's own encryption.
-        csv_content_types: bodies kept as CSV text instead of base64. Default: none.
-        json_content_types: bodies kept as JSON instead of base64. Default: none.
+        bucket: Where the captured data is stored, owned or imported.
+        sampling_percentage: Share of the requests, 0 to 100 percent; SageMaker captures less under load.
+        prefix: Key prefix; ends in `/` and does not overlap the models'. Default: `data-capture/`.
+        capture_input: Whether requests are captured. Default: True.
+        capture_output: Whether responses are captured. Default: True.
+        encryption_key: Encrypts the captured objects. Default: the bucket's encryption.
+        csv_content_types: Bodies stored as CSV instead of base64. Default: none.
+        json_content_types: Bodies stored as JSON instead of base64. Default: none.
 
     Raises:
-        PropsError: a percentage outside 0 to 100, nothing to capture, or a prefix that is no folder.
+        PropsError: A percentage outside 0 to 100, nothing to capture, or a prefix that is not a folder.
     """
 
     bucket: aws_s3.IBucket
@@ -54,49 +53,44 @@ class DataCapture:
     json_content_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        require(
-            expect("bucket of data capture", self.bucket, BUCKET),
-            expect("sampling_percentage", self.sampling_percentage, WHOLE),
-            expect("prefix of data capture", self.prefix, TEXT),
-            expect("capture_input", self.capture_input, FLAG),
-            expect("capture_output", self.capture_output, FLAG),
-            expect("encryption_key of data capture", self.encryption_key, KEY, optional=True),
-            *expect_each("csv_content_types", self.csv_content_types, TEXT),
-            *expect_each("json_content_types", self.json_content_types, TEXT),
-        )
+        check_fields(self)
         name = self.bucket.bucket_name
         length = len("s3:///") + (len(name) if known(name) else 63) + len(self.prefix)
         require(
             outside("sampling_percentage", self.sampling_percentage, *CAPTURE_PERCENT_RANGE),
             None
             if self.capture_input or self.capture_output
-            else "data capture of neither input nor output captures nothing: leave it out",
-            f"data capture prefix {self.prefix} is no folder: use data-capture/, say"
+            else "capture_input and capture_output are False, so nothing is captured: leave data_capture out",
+            f"data capture prefix {self.prefix} is not a folder: use data-capture/"
             if known(self.prefix) and (not self.prefix.endswith("/") or self.prefix.startswith("/"))
             else None,
-            f"data capture prefix of {len(self.prefix)} characters makes a destination longer than "
-            f"{CAPTURE_URI_MAX_CHARS}"
+            f"data capture prefix has {len(self.prefix)} characters; its URI is longer than "
+            f"{CAPTURE_URI_MAX_CHARS}: shorten it"
             if known(self.prefix) and length > CAPTURE_URI_MAX_CHARS
             else None,
         )
 
-    def fault_beside(self, models: ModelStore) -> str | None:
-        """Why it can't go there: the containers would get the right to overwrite the models they run.
+    def overlap_fault(self, models: ModelStore) -> str | None:
+        """Return the fault of a prefix that overlaps the models': containers could overwrite them.
 
         Args:
-            models: where the endpoint's models lie.
+            models: Models of the endpoint.
         """
         if not _same_bucket(self.bucket, models.bucket) or not (known(self.prefix) and known(models.prefix)):
             return None
         if not (self.prefix.startswith(models.prefix) or models.prefix.startswith(self.prefix)):
             return None
         return (
-            f"data capture prefix {self.prefix} overlaps the models' prefix {models.prefix}, so the "
-            "containers could overwrite models: capture under another prefix or into another bucket"
+            f"data capture prefix {self.prefix} overlaps the models' prefix {models.prefix}; containers "
+            "could overwrite models: use another prefix or bucket"
         )
 
     def grant_write(self, role: aws_iam.IRole) -> None:
-        """Let `role` write captured objects under the prefix, and nothing else."""
+        """Allow a role to write objects under the prefix.
+
+        Args:
+            role: Role of the containers.
+        """
         objects = self.bucket.arn_for_objects(f"{self.prefix}*")
         aws_iam.Grant.add_to_principal_or_resource(
             grantee=role, actions=["s3:PutObject"], resource_arns=[objects], resource=self.bucket
@@ -107,12 +101,17 @@ class DataCapture:
             key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> _Config:
-        """Let `role` write there, warn in `scope`, and say it as the endpoint config takes it."""
+        """Grant the rights, add the warning, and return what the endpoint config takes.
+
+        Args:
+            scope: The endpoint config.
+            role: Role of the containers.
+        """
         self.grant_write(role)
         Annotations.of(scope).add_warning_v2(
             "mme:dataCapture",
             "AWS does not document data capture for multi-model endpoints (its feature matrix says not "
-            "applicable): see that it captures what you need before you rely on it",
+            "applicable): check that it captures what you need before you rely on it",
         )
         headers = None
         if self.csv_content_types or self.json_content_types:
@@ -120,16 +119,12 @@ class DataCapture:
                 csv_content_types=list(self.csv_content_types) or None,
                 json_content_types=list(self.json_content_types) or None,
             )
-        modes = [
-            mode
-            for mode, wanted in (("Input", self.capture_input), ("Output", self.capture_output))
-            if wanted
-        ]
+        modes = {"Input": self.capture_input, "Output": self.capture_output}
         return _Config(
             enable_capture=True,
             destination_s3_uri=self.bucket.s3_url_for_object(self.prefix),
             initial_sampling_percentage=self.sampling_percentage,
-            capture_options=[_Option(capture_mode=mode) for mode in modes],
+            capture_options=[_Option(capture_mode=mode) for mode, wanted in modes.items() if wanted],
             capture_content_type_header=headers,
             kms_key_id=self.encryption_key.key_arn if self.encryption_key else None,
         )
@@ -137,8 +132,3 @@ class DataCapture:
 
 def _same_bucket(one: aws_s3.IBucket, other: aws_s3.IBucket) -> bool:
     return one is other or one.bucket_name == other.bucket_name
-
-
-DATA_CAPTURE = kind_of(
-    DataCapture, noun="a DataCapture", way_out="use DataCapture(bucket=..., sampling_percentage=...)"
-)

@@ -1,4 +1,4 @@
-"""The CloudWatch metrics of an endpoint, as CDK metrics."""
+"""CloudWatch metrics of an endpoint."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from mme.catalog.metrics import endpoint_metrics
-from mme_cdk._internal.expectations import DURATION, TEXT, expect
-from mme_cdk._internal.validation import PropsError, require
-from mme_cdk._internal.validation import known as is_known
+from mme_cdk._internal.type_checks import checked
+from mme_cdk._internal.validation import PropsError, known
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
@@ -21,26 +20,26 @@ class MetricProps(TypedDict, total=False):
     """What every metric method takes.
 
     Attributes:
-        statistic: such as `Average`, `p99` or `SampleCount`. Default: the metric's usual one.
-        period: Default: 1 minute, as the metrics come.
-        label: in graphs. Default: the metric's name.
-        color: in graphs, such as `#1f77b4`. Default: CloudWatch's choice.
-        variant_name: which variant's. Default: the endpoint's first.
+        statistic: Such as `Average`, `p99` or `SampleCount`. Default: the metric's usual one.
+        period: Default: 1 minute, the resolution of these metrics.
+        label: Name in graphs. Default: the metric's name.
+        color: Color in graphs, such as `#1f77b4`. Default: CloudWatch's choice.
+        variant_name: Variant of the metric. Default: the endpoint's first.
     """
 
-    statistic: str
-    period: Duration
-    label: str
-    color: str
-    variant_name: str
+    statistic: str | None
+    period: Duration | None
+    label: str | None
+    color: str | None
+    variant_name: str | None
 
 
 class EndpointMetrics(Construct):
-    """The part of an endpoint that answers for its metrics: one method for each, and `metric` for any.
+    """The metrics of an endpoint: a method for each, and `metric` for any.
 
-    A metric knows its unit, which each method says, but does not filter by it: CloudWatch shows nothing at
-    all where a filter and the published unit differ. A metric names the endpoint and never depends on it,
-    so an alarm on it may roll the endpoint's deployments back.
+    Each method's docstring names the metric's unit and default statistic. A metric does not filter by its
+    unit: CloudWatch shows nothing if the filter differs from the published unit. A metric names the endpoint
+    and does not depend on it, so an alarm on it can roll the endpoint's deployments back.
     """
 
     _endpoint_name: str
@@ -48,73 +47,66 @@ class EndpointMetrics(Construct):
 
     @property
     def endpoint_name(self) -> str:
-        """The endpoint's name, as `InvokeEndpoint` takes it."""
+        """Name of the endpoint, as `InvokeEndpoint` takes it."""
         return self._endpoint_name
 
     @property
     def variant_name(self) -> str:
-        """The first variant's name: metrics are of this one, unless told otherwise."""
+        """Name of the first variant, the default of all metrics."""
         return self._variant_name
 
+    @checked
     def metric(
         self, metric_name: str, *, namespace: str | None = None, **props: Unpack[MetricProps]
     ) -> aws_cloudwatch.Metric:
-        """A metric of one variant.
+        """Return a metric of one variant.
 
         Args:
-            metric_name: such as `ModelCacheHit`.
-            namespace: of a metric that SageMaker began to publish later. Default: the known metric's own.
-            props: see `MetricProps`.
+            metric_name: Such as `ModelCacheHit`.
+            namespace: Namespace of a metric that this library does not know. Default: the known metric's.
+            props: See `MetricProps`.
 
         Raises:
-            PropsError: an unknown name without a namespace, or a variant that the endpoint has not.
+            PropsError: An unknown name without a namespace, or a variant that does not exist.
         """
         from aws_cdk import aws_cloudwatch
 
         variant_name = props.get("variant_name")
-        require(
-            expect("metric_name", metric_name, TEXT),
-            expect("variant_name", variant_name, TEXT, optional=True),
-            expect("statistic", props.get("statistic"), TEXT, optional=True),
-            expect("period", props.get("period"), DURATION, optional=True),
-            at=self,
-        )
-        if variant_name is not None and is_known(variant_name):
+        if variant_name is not None and known(variant_name):
             self.require_variant(variant_name)
-        known = endpoint_metrics().get(metric_name)
-        if known is None and namespace is None:
+        found = endpoint_metrics().get(metric_name)
+        if found is None and namespace is None:
             near = get_close_matches(metric_name, endpoint_metrics(), n=1)
-            way_out = f"did you mean {near[0]}" if near else "give its namespace, too"
+            hint = f"did you mean {near[0]}?" if near else "give its namespace, too"
             raise PropsError(
-                [f"{metric_name} is no metric of a multi-model endpoint: {way_out}"], path=self.node.path
+                [f"{metric_name} is not a metric of a multi-model endpoint: {hint}"], path=self.node.path
             )
-        dimensions = {
-            "EndpointName": self.endpoint_name,
-            "VariantName": self.variant_name if variant_name is None else variant_name,
-        }
         metric = aws_cloudwatch.Metric(
-            namespace=namespace or (known.namespace if known else ""),
+            namespace=namespace or (found.namespace if found else ""),
             metric_name=metric_name,
-            dimensions_map=dimensions,
-            statistic=props.get("statistic") or (known.statistic if known else "Average"),
+            dimensions_map={
+                "EndpointName": self.endpoint_name,
+                "VariantName": self.variant_name if variant_name is None else variant_name,
+            },
+            statistic=props.get("statistic") or (found.statistic if found else "Average"),
             period=props.get("period") or Duration.minutes(1),
             label=props.get("label"),
             color=props.get("color"),
         )
-        return self._place(metric)
+        return self._placed(metric)
 
     def require_variant(self, name: str) -> None:
-        """Do nothing where it may have this variant, as every endpoint that was imported.
+        """Check that the endpoint has a variant; imported endpoints pass.
 
         Args:
-            name: the variant's.
+            name: Name of the variant.
 
         Raises:
-            PropsError: the endpoint is known to have no variant of this name.
+            PropsError: The endpoint has no such variant.
         """
 
-    def _place(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
-        """The metric, for use in stacks of other accounts and regions, too."""
+    def _placed(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
+        """Return the metric with its account and region, for stacks of others."""
         return metric.attach_to(self)
 
     def metric_invocations(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
@@ -122,11 +114,11 @@ class EndpointMetrics(Construct):
         return self.metric("Invocations", **props)
 
     def metric_invocations_per_instance(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Requests to the variant by the number of its instances. Count; Sum, the only statistic it has."""
+        """Requests per instance of the variant. Count; Sum, its only statistic."""
         return self.metric("InvocationsPerInstance", **props)
 
     def metric_invocation_4xx_errors(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Requests answered with 4xx, unknown target models among them. Count; Sum."""
+        """Requests answered with 4xx, such as for unknown target models. Count; Sum."""
         return self.metric("Invocation4XXErrors", **props)
 
     def metric_invocation_5xx_errors(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
@@ -134,15 +126,15 @@ class EndpointMetrics(Construct):
         return self.metric("Invocation5XXErrors", **props)
 
     def metric_invocation_model_errors(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Requests that the container answered with anything but 2xx. Count; Sum."""
+        """Requests that the container did not answer with 2xx. Count; Sum."""
         return self.metric("InvocationModelErrors", **props)
 
     def metric_model_latency(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """How long the container takes to answer, seen from SageMaker. Microseconds; Average."""
+        """Time that the container takes to answer, measured by SageMaker. Microseconds; Average."""
         return self.metric("ModelLatency", **props)
 
     def metric_overhead_latency(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """What SageMaker adds to the container's time. Microseconds; Average."""
+        """Time that SageMaker adds to the container's. Microseconds; Average."""
         return self.metric("OverheadLatency", **props)
 
     def metric_model_cache_hit(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
@@ -150,30 +142,30 @@ class EndpointMetrics(Construct):
         return self.metric("ModelCacheHit", **props)
 
     def metric_model_loading_wait_time(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """How long a request waits for download and load. Microseconds; Average."""
+        """Time that a request waits for download and load. Microseconds; Average."""
         return self.metric("ModelLoadingWaitTime", **props)
 
     def metric_model_downloading_time(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """How long a model comes down from S3. Microseconds; Average."""
+        """Time to download a model from S3. Microseconds; Average."""
         return self.metric("ModelDownloadingTime", **props)
 
     def metric_model_loading_time(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """How long the container's load takes. Microseconds; Average."""
+        """Time that the container takes to load a model. Microseconds; Average."""
         return self.metric("ModelLoadingTime", **props)
 
     def metric_model_unloading_time(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """How long the container's unload takes. Microseconds; Average.
+        """Time that the container takes to unload a model. Microseconds; Average.
 
-        With `statistic="SampleCount"` it counts evictions: the sign that memory is too small.
+        With `statistic="SampleCount"` it counts evictions: memory is too small.
         """
         return self.metric("ModelUnloadingTime", **props)
 
     def metric_loaded_model_count(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Models in memory, of all instances together: one on two instances counts twice. Count; Sum."""
+        """Models in memory, summed over instances: a model on two instances counts twice. Count; Sum."""
         return self.metric("LoadedModelCount", **props)
 
     def metric_cpu_utilization(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Load of an instance's processors: 0 to 100 for each vCPU, 400 for four. Percent; Average."""
+        """CPU load of an instance, 0 to 100 per vCPU: four vCPUs reach 400. Percent; Average."""
         return self.metric("CPUUtilization", **props)
 
     def metric_memory_utilization(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
@@ -181,11 +173,11 @@ class EndpointMetrics(Construct):
         return self.metric("MemoryUtilization", **props)
 
     def metric_disk_utilization(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Storage in use by the downloaded models, 0 to 100. Percent; Average."""
+        """Disk in use, mostly by downloaded models, 0 to 100. Percent; Average."""
         return self.metric("DiskUtilization", **props)
 
     def metric_gpu_utilization(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
-        """Load of the GPU, 0 to 100 on the single-GPU types of these endpoints. Percent; Average."""
+        """GPU load, 0 to 100. Percent; Average."""
         return self.metric("GPUUtilization", **props)
 
     def metric_gpu_memory_utilization(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:

@@ -1,4 +1,4 @@
-"""The whole endpoint in one construct: role, model, config, endpoint."""
+"""A whole multi-model endpoint in one construct: role, model, config, endpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import Annotations, Duration, RemovalPolicy, Size
 from constructs import Construct
 
 from mme_cdk._internal.connectable import declare_connectable
+from mme_cdk._internal.type_checks import checked
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.data_capture import DataCapture
 from mme_cdk.endpoint.endpoint import Endpoint
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
 
 
 class MultiModelEndpoint(EndpointBase):
-    """A multi-model endpoint with safe defaults: give it an image, models and an instance type.
+    """A multi-model endpoint with safe defaults, from an image, models and an instance type.
 
     In a VPC it is an `aws_ec2.IConnectable`.
 
     Attributes:
-        role: the containers' role. A python-backend model is code that runs with it.
-        model: the model resource.
-        config: what the endpoint runs on.
-        endpoint: the endpoint itself.
+        role: Role of the containers. A python-backend model is code that runs with it.
+        model: The model resource.
+        config: What the endpoint runs on.
+        endpoint: The endpoint itself.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -79,54 +81,63 @@ class MultiModelEndpoint(EndpointBase):
         retain_variant_properties: bool | None = None,
         next_instance_type: str | None = None,
     ) -> None:
-        """Define the endpoint and all it needs.
+        """Define the endpoint with its role, model and config.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            image: the container image with a multi-model server.
-            models: where the archives lie.
-            instance_type: a CPU type, or a single-GPU type with the Triton image.
-            initial_instance_count: instances to start with; AWS advises two or more. Default: 1.
-            endpoint_name: its name, fixed at synth. Default: derived from the path.
-            role: the containers' role. Default: a new one with least privilege.
-            cache_models: whether a model stays in memory after its call. Default: True.
-            environment: container variables. Default: for Triton a quiet log.
-            triton: settings of Triton by name and unit. Default: the image's.
-            containers_before: containers of a serial inference pipeline before the multi-model one.
-                Default: none.
-            containers_after: containers of the pipeline after it. Default: none.
-            container_hostname: the multi-model container's name in a pipeline. Default: `container-N`.
-            vpc: where the containers have network interfaces. Default: none.
-            vpc_subnets: at least two subnets in two zones. Default: private ones with egress, else isolated.
-            security_groups: groups of the interfaces, 1 to 5. Default: a new one.
-            allow_all_outbound: whether the new group lets every connection out. Default: True.
-            network_isolation: whether the containers are without any network. Default: False.
-            variant_name: the variant's name. Default: `AllTraffic`.
-            initial_variant_weight: its weight beside variants added to `config`. Default: 1.0.
-            volume_size: storage volume of each instance, 1 to 512 GiB; not for types with local NVMe
-                storage. Default: SageMaker's own.
-            model_data_download_timeout: for one model's download, 60 to 3600 s. Default: SageMaker's own.
-            container_startup_health_check_timeout: for the container's first ping, 60 to 3600 s.
-                Default: SageMaker's own.
-            inference_ami_version: the instances' AMI. Default: for a Triton on the newest CUDA the one with
-                a driver for it, else SageMaker's own.
-            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
-            encryption_key: encrypts the instances' volumes; not for types with local NVMe storage.
-                Default: AWS's own encryption.
-            data_capture: samples requests and responses into S3, with a warning. Default: off.
-            detailed_observability: container and host metrics, which cost. Default: False.
-            enhanced_metrics: metrics of each instance and container, which cost. Default: False.
-            metric_publish_frequency: 10 to 300 s. Default: SageMaker's own, 60 s.
-            deployment: how it moves to a new config. Default: all at once, without rollback alarms.
-            retain_variant_properties: whether an update keeps the live instance count and weights.
-                Default: True as soon as the instance count is scaled, else False.
-            next_instance_type: the type that a scaled variant is about to get. While it differs from
-                `instance_type` the variant is not scaled, so that the type can then be changed: AWS refuses
-                that for a scaled one (docs/changing-instance-type.md). Default: no change is planned.
+            scope: Parent.
+            id: Construct id.
+            image: Container image with a multi-model server.
+            models: Where the archives are stored; the role may read them.
+            instance_type: A CPU type, or a single-GPU type with the Triton image, such as `ml.g5.xlarge`.
+            initial_instance_count: Instances to start with; AWS recommends two or more. Default: 1.
+            endpoint_name: Fixed at synth; another name is another endpoint. Default: derived from the path.
+            role: Role of the containers. Default: a new `ExecutionRole` for this endpoint.
+            cache_models: Whether a model stays in memory after a call. False unloads and deletes it at once,
+                which suits models that are rarely called twice. Default: True.
+            environment: Container variables, over the image's defaults. Default: for Triton less logging.
+            triton: Settings of Triton, for its image or a custom one based on it. Default: the image's.
+            containers_before: Containers that a request passes through first. With these or those after, the
+                model is a serial inference pipeline of 2 to 15 containers. Default: none.
+            containers_after: Containers that the multi-model container's response passes through. Default:
+                none.
+            container_hostname: Name of the multi-model container of a pipeline in logs and metrics. Default:
+                `container-N`, by its position from 1.
+            vpc: VPC of the containers' network interfaces. Default: none, SageMaker's own network.
+            vpc_subnets: At least two subnets in two zones. Default: private ones with egress, else isolated
+                ones.
+            security_groups: Security groups of the interfaces, 1 to 5. Default: a new one.
+            allow_all_outbound: Whether the new group allows all outbound connections. Default: True.
+            network_isolation: Whether containers have no network; SageMaker still downloads the models.
+                Default: False.
+            variant_name: Name of the variant; deployment guardrails need it to stay. Default: `AllTraffic`.
+            initial_variant_weight: Its share of the traffic, if variants are added to `config`. Default: 1.0.
+            volume_size: Storage volume of each instance, 1 to 512 GiB, for downloaded models; types with
+                local NVMe storage take none. Default: SageMaker's.
+            model_data_download_timeout: For the download of one model, 60 to 3600 s. Default: SageMaker's.
+            container_startup_health_check_timeout: For the container's first successful ping, 60 to 3600 s.
+                Default: SageMaker's.
+            inference_ami_version: AMI of the instances, such as `al2023-ami-sagemaker-inference-gpu-4-1`.
+                Default: for a Triton with the newest CUDA the one with a driver for it, else SageMaker's.
+            routing_strategy: How an instance is picked. Default: SageMaker's, which is random.
+            encryption_key: Encrypts the instances' volumes; types with local NVMe storage take none, as their
+                hardware encrypts it. Default: AWS's encryption.
+            data_capture: Samples requests and responses into S3; AWS does not document it for multi-model
+                endpoints, so it warns. Default: off.
+            detailed_observability: Whether SageMaker publishes container and host metrics, at extra cost.
+                Default: False.
+            enhanced_metrics: Whether metrics are also published per instance and container, at extra cost.
+                Default: False.
+            metric_publish_frequency: 10, 30, 60, 120, 180, 240 or 300 s, for utilization metrics and, with
+                `enhanced_metrics`, invocation metrics. Default: SageMaker's, 60 s.
+            deployment: How it moves to a new config. Default: all at once, without rollback alarms.
+            retain_variant_properties: Whether an update keeps the live instance count and weights instead of
+                the config's. Default: True as soon as the instance count is scaled, else False.
+            next_instance_type: The type that a scaled variant will change to. While it differs from
+                `instance_type` the variant is not scaled, because AWS does not change the type of a scaled
+                variant (docs/changing-instance-type.md). Default: no change is planned.
 
         Raises:
-            PropsError: see `MultiModel`, `EndpointConfig` and `Endpoint`.
+            PropsError: See `MultiModel`, `EndpointConfig` and `Endpoint`.
         """
         if vpc is not None:
             declare_connectable(type(self))
@@ -182,48 +193,48 @@ class MultiModelEndpoint(EndpointBase):
 
     @property
     def connections(self) -> aws_ec2.Connections:
-        """The containers' network connections.
+        """Network connections of the containers.
 
         Raises:
-            PropsError: an endpoint outside a VPC.
+            PropsError: An endpoint outside a VPC.
         """
         return self.model.connections
 
     def require_variant(self, name: str) -> None:
-        """Do nothing where it has this variant.
+        """Check that the config has a variant.
 
         Args:
-            name: the variant's.
+            name: Name of the variant.
 
         Raises:
-            PropsError: it has not.
+            PropsError: It has no such variant.
         """
         self.config.variant(name)
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
-        """Let these alarms roll a deployment back; see `Endpoint.add_rollback_alarm`.
+        """Roll a deployment back when one of these alarms goes off; see `Endpoint.add_rollback_alarm`.
 
         Args:
-            alarms: of this account and region, at most 10 with those of the strategy.
+            alarms: In this account and region; at most 10 with those of the strategy.
 
         Raises:
-            PropsError: too many alarms, or one of another account or region.
+            PropsError: Too many alarms, or one of another account or region.
         """
         self.endpoint.add_rollback_alarm(*alarms)
 
     def auto_scale_instance_count(
         self, *, min_capacity: int = 1, max_capacity: int, variant_name: str | None = None
     ) -> ScalableInstanceCount:
-        """Let the instance count follow the load; see `Endpoint.auto_scale_instance_count`.
+        """Scale the instance count with the load; see `Endpoint.auto_scale_instance_count`.
 
         Args:
-            min_capacity: fewest instances, at least 1. Default: 1.
-            max_capacity: most instances.
-            variant_name: which variant. Default: the first.
+            min_capacity: Fewest instances, at least 1. Default: 1.
+            max_capacity: Most instances.
+            variant_name: Which variant. Default: the first.
 
         Raises:
-            PropsError: bounds that contradict each other, the config or the deployment strategy, or a
-                second call for the same variant.
+            PropsError: Bounds that contradict each other, the config or the deployment strategy, or a second
+                call for the same variant.
         """
         return self.endpoint.auto_scale_instance_count(
             min_capacity=min_capacity, max_capacity=max_capacity, variant_name=variant_name
@@ -292,7 +303,7 @@ class MultiModelEndpoint(EndpointBase):
             log_retention=log_retention,
             log_removal_policy=log_removal_policy,
         )
-        if (log_queries or contributor_insights) and not variant.model.log_tells_calls:
+        if (log_queries or contributor_insights) and not variant.model.log_names_models:
             Annotations.of(monitoring).add_warning_v2(
                 "mme:logLevel",
                 "Triton's log level is below INFO, so its log names no model and all queries of single "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import TypedDict
 
 from aws_cdk import Annotations, Duration, Size, Token, aws_sagemaker
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from mme.catalog.inference_amis import check_inference_ami, needed_ami
 from mme.catalog.instances import instance_type as describe
@@ -18,131 +19,77 @@ from mme.catalog.limits import (
     VOLUME_SIZE_RANGE_GIB,
 )
 from mme.catalog.suitability import Verdict, check_companion, check_instance
-from mme_cdk._internal.expectations import (
-    DURATION,
-    NUMBER,
-    SIZE,
-    TEXT,
-    WHOLE,
-    Kind,
-    expect,
-    kind_of,
-    one_of,
-)
-from mme_cdk._internal.validation import known, outside, outside_seconds, require, seconds, size_outside
-from mme_cdk.model.multi_model import MULTI_MODEL, MultiModel
+from mme_cdk._internal.validation import known, outside, outside_seconds, seconds, size_outside
+from mme_cdk.model.multi_model import MultiModel
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
 _Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
 
 
 class RoutingStrategy(Enum):
-    """How SageMaker picks an instance among those that may answer a request.
+    """How SageMaker picks the instance for a request.
 
-    The other strategies of SageMaker's API are for inference components, which exclude multi-model endpoints.
+    SageMaker's other strategies are for inference components, which exclude multi-model endpoints.
     """
 
     RANDOM = "RANDOM"
-    """Any of them; SageMaker's default."""
+    """Any instance; SageMaker's default."""
 
     LEAST_OUTSTANDING_REQUESTS = "LEAST_OUTSTANDING_REQUESTS"
-    """The one with the fewest requests in flight."""
+    """The instance with the fewest requests in flight."""
 
 
-ROUTING = one_of(RoutingStrategy)
+class VariantProps(TypedDict, total=False):
+    """Optional props of a production variant; `MultiModelEndpoint` documents each."""
 
-
-def _as_type(value: object) -> str:
-    # An aws_ec2.InstanceType, without loading aws_ec2 to ask: its text lacks the `ml.` of SageMaker's types.
-    if type(value).__name__ == "InstanceType" and hasattr(value, "to_string"):
-        return f'use "ml.{value.to_string()}"'
-    return 'name one of SageMaker\'s, such as "ml.g5.xlarge"'
-
-
-INSTANCE_TYPE: Kind = kind_of(str, noun="a text", way_out=_as_type)
+    initial_instance_count: int
+    initial_variant_weight: float
+    volume_size: Size | None
+    model_data_download_timeout: Duration | None
+    container_startup_health_check_timeout: Duration | None
+    inference_ami_version: str | None
+    routing_strategy: RoutingStrategy | None
+    next_instance_type: str | None
 
 
 class ProductionVariant:
-    """A variant of an endpoint config. `EndpointConfig` makes it and raises what is wrong with it.
+    """A variant of an endpoint config; made by `EndpointConfig`, which raises its faults.
 
     Attributes:
-        variant_name: its name.
-        model: what it serves.
-        instance_type: such as `ml.g5.xlarge`.
-        initial_instance_count: instances that it starts with.
-        next_instance_type: the type that it is about to get; None = no change is planned.
-        inference_ami_version: the AMI of its instances; None = SageMaker's own choice.
+        variant_name: Its name.
+        model: What it serves.
+        instance_type: Such as `ml.g5.xlarge`.
+        initial_instance_count: Instances to start with.
+        next_instance_type: The type to change to; None = no change is planned.
+        inference_ami_version: AMI of its instances; None = SageMaker's choice.
     """
 
     def __init__(
-        self,
-        *,
-        variant_name: str,
-        model: MultiModel,
-        instance_type: str,
-        initial_instance_count: int = 1,
-        initial_variant_weight: float = 1.0,
-        volume_size: Size | None = None,
-        model_data_download_timeout: Duration | None = None,
-        container_startup_health_check_timeout: Duration | None = None,
-        inference_ami_version: str | None = None,
-        routing_strategy: RoutingStrategy | None = None,
-        next_instance_type: str | None = None,
-        at: IConstruct | tuple[IConstruct, str] | None = None,
+        self, variant_name: str, *, model: MultiModel, instance_type: str, props: VariantProps
     ) -> None:
-        """Take the variant's settings; `EndpointConfig` says more of each.
+        """Take the settings of the variant.
 
         Args:
-            variant_name: its name.
-            model: what it serves.
-            instance_type: such as `ml.g5.xlarge`.
-            initial_instance_count: instances to start with, at least 1. Default: 1.
-            initial_variant_weight: its share of the traffic beside the others'. Default: 1.0.
-            volume_size: storage of each instance, 1 to 512 GiB. Default: SageMaker's own.
-            model_data_download_timeout: 60 to 3600 s. Default: SageMaker's own.
-            container_startup_health_check_timeout: 60 to 3600 s. Default: SageMaker's own.
-            inference_ami_version: the instances' AMI. Default: what the image needs, else SageMaker's own.
-            routing_strategy: how an instance is picked. Default: SageMaker's own, which is random.
-            next_instance_type: the type to change to in two phases. Default: none.
-            at: the config, or its parent and its id, which messages name. Default: none.
-
-        Raises:
-            PropsError: values of the wrong kind, such as an `aws_ec2.InstanceType`.
+            variant_name: Its name.
+            model: What it serves.
+            instance_type: Such as `ml.g5.xlarge`.
+            props: Optional settings.
         """
-        require(
-            expect("variant_name", variant_name, TEXT),
-            expect("model", model, MULTI_MODEL),
-            expect("instance_type", instance_type, INSTANCE_TYPE),
-            expect("initial_instance_count", initial_instance_count, WHOLE),
-            expect("initial_variant_weight", initial_variant_weight, NUMBER),
-            expect("volume_size", volume_size, SIZE, optional=True),
-            expect("model_data_download_timeout", model_data_download_timeout, DURATION, optional=True),
-            expect(
-                "container_startup_health_check_timeout",
-                container_startup_health_check_timeout,
-                DURATION,
-                optional=True,
-            ),
-            expect("inference_ami_version", inference_ami_version, TEXT, optional=True),
-            expect("routing_strategy", routing_strategy, ROUTING, optional=True),
-            expect("next_instance_type", next_instance_type, INSTANCE_TYPE, optional=True),
-            at=at,
-        )
         self.variant_name = variant_name
         self.model = model
         self.instance_type = instance_type
-        self.initial_instance_count = initial_instance_count
-        self.next_instance_type = next_instance_type
-        self._weight = initial_variant_weight
-        self._volume_size = volume_size
-        self._download_timeout = model_data_download_timeout
-        self._startup_timeout = container_startup_health_check_timeout
-        self._routing = routing_strategy
-        self._ami_given = inference_ami_version is not None
-        traits = model.image_traits
-        if inference_ami_version is None and known(instance_type):
-            inference_ami_version = needed_ami(instance_type, traits)
-        self.inference_ami_version = inference_ami_version
+        self.initial_instance_count = props.get("initial_instance_count", 1)
+        self.next_instance_type = props.get("next_instance_type")
+        self._weight = props.get("initial_variant_weight", 1.0)
+        self._volume_size = props.get("volume_size")
+        self._download_timeout = props.get("model_data_download_timeout")
+        self._startup_timeout = props.get("container_startup_health_check_timeout")
+        self._routing = props.get("routing_strategy")
+        given_ami = props.get("inference_ami_version")
+        self._has_own_ami = given_ami is not None
+        if given_ami is None and known(instance_type):
+            given_ami = needed_ami(instance_type, model.image_traits)
+        self.inference_ami_version = given_ami
 
     @property
     def has_local_storage(self) -> bool:
@@ -152,42 +99,37 @@ class ProductionVariant:
 
     @property
     def changes_type(self) -> bool:
-        """Whether it is in the first phase of a change of type: still the old one, and not scaled."""
+        """Whether it is in the first phase of a change of type: still the old type, and not scaled."""
         return self.next_instance_type is not None and self.next_instance_type != self.instance_type
 
     def faults(self) -> list[str | None]:
-        """What is wrong with it; None where nothing is."""
+        """Return what is wrong with it."""
+        timeouts = CONTAINER_TIMEOUT_RANGE_SECONDS
         return [
-            *self._verdict().errors,
+            *self._verdict(self.instance_type).errors,
             *self._ami_verdict().errors,
             *self._next_type_faults(),
             self._name_fault(),
             outside("initial_instance_count", self.initial_instance_count, VARIANT_MIN_INSTANCES),
             outside("initial_variant_weight", self._weight, 0),
             self._volume_fault(),
-            outside_seconds(
-                "model_data_download_timeout", self._download_timeout, *CONTAINER_TIMEOUT_RANGE_SECONDS
-            ),
-            outside_seconds(
-                "container_startup_health_check_timeout",
-                self._startup_timeout,
-                *CONTAINER_TIMEOUT_RANGE_SECONDS,
-            ),
+            outside_seconds("model_data_download_timeout", self._download_timeout, *timeouts),
+            outside_seconds("container_startup_health_check_timeout", self._startup_timeout, *timeouts),
         ]
 
     def warn(self, scope: Construct) -> None:
-        """Put what may not work, or wastes money, where the CDK CLI shows it.
+        """Add warnings about what may not work or wastes money.
 
         Args:
-            scope: the construct that the warnings are about.
+            scope: The construct that the warnings are about.
         """
-        for warning in self._verdict().warnings:
+        for warning in self._verdict(self.instance_type).warnings:
             Annotations.of(scope).add_warning_v2("mme:instanceType", warning)
         for warning in self._ami_verdict().warnings:
             Annotations.of(scope).add_warning_v2("mme:inferenceAmi", warning)
 
     def render(self) -> _Variant:
-        """The variant as the endpoint config takes it."""
+        """Return the variant as the endpoint config takes it."""
         return _Variant(
             variant_name=self.variant_name,
             model_name=self.model.model_name,
@@ -201,13 +143,10 @@ class ProductionVariant:
             routing_config=_Routing(routing_strategy=self._routing.value) if self._routing else None,
         )
 
-    def _verdict(self) -> Verdict:
-        if not known(self.instance_type):
+    def _verdict(self, instance_type: str) -> Verdict:
+        """Return what speaks against a type for the multi-model container and those of its pipeline."""
+        if not known(instance_type):
             return Verdict()
-        return self._verdict_on(self.instance_type)
-
-    def _verdict_on(self, instance_type: str) -> Verdict:
-        """What speaks against a type for the multi-model container and those of its pipeline."""
         found = [
             check_instance(instance_type, self.model.image_traits),
             *(check_companion(instance_type, traits) for traits in self.model.companion_traits),
@@ -218,31 +157,30 @@ class ProductionVariant:
         )
 
     def _next_type_faults(self) -> list[str]:
-        """Faults of the type to come: found before the first phase is deployed, not before the second."""
+        """Return faults of the next type: found before the first phase is deployed."""
         if self.next_instance_type is None or not self.changes_type:
             return []
         if not known(self.next_instance_type) or not known(self.instance_type):
             return [
-                "next_instance_type needs both types known at synth, to see whether they differ: "
+                "next_instance_type or instance_type is known only at deployment; synth must compare them: "
                 "write them out, or leave next_instance_type out"
             ]
-        verdict = self._verdict_on(self.next_instance_type)
-        return [f"next_instance_type: {fault}" for fault in verdict.errors]
+        errors = self._verdict(self.next_instance_type).errors
+        return [f"next_instance_type: {fault}" for fault in errors]
 
     def _ami_verdict(self) -> Verdict:
-        if not self._ami_given or Token.is_unresolved(self.inference_ami_version):
+        if not self._has_own_ami or Token.is_unresolved(self.inference_ami_version):
             return Verdict()
-        # A type known only at deployment has no name to look up, and nothing is held against it.
         type = self.instance_type if known(self.instance_type) else ""
         return check_inference_ami(self.inference_ami_version or "", type, self.model.image_traits)
 
     def _name_fault(self) -> str | None:
         if not known(self.variant_name) or re.fullmatch(VARIANT_NAME_PATTERN, self.variant_name):
             return None
-        name = self.variant_name or "(empty)"
         return (
-            f"variant_name {name} is not valid: use at most {VARIANT_NAME_MAX_CHARS} letters, digits and "
-            "hyphens, a letter or digit first and last"
+            f"variant_name {self.variant_name or '(empty)'} is not valid: use at most "
+            f"{VARIANT_NAME_MAX_CHARS} letters, digits and hyphens, starting and ending with a letter or "
+            "digit"
         )
 
     def _volume_fault(self) -> str | None:
@@ -250,7 +188,7 @@ class ProductionVariant:
             return None
         if self.has_local_storage:
             return (
-                f"volume_size is set and {self.instance_type} has local NVMe storage instead of a volume: "
+                f"volume_size is set; {self.instance_type} has local NVMe storage instead of a volume: "
                 "leave volume_size out"
             )
         return size_outside("volume_size", self._volume_size, *VOLUME_SIZE_RANGE_GIB, gibibytes=True)

@@ -1,4 +1,4 @@
-"""The environment variables of containers: the user's own, those of typed settings, SageMaker's limits."""
+"""Environment variables of containers: custom ones, those of typed settings, SageMaker's limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from mme_cdk.model.triton_settings import ADDITIONAL_ARGS, QUIET, TritonSettings
 def merged(
     traits: ImageTraits, triton: TritonSettings | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """All variables of a multi-model container; the user's own go over the image's defaults."""
+    """Return all variables of a multi-model container.
+
+    Args:
+        traits: What is known of its image.
+        triton: Typed settings, if any.
+        environment: Custom variables, over all others.
+    """
     defaults = QUIET if triton is not None or _framework(traits) == "triton" else {}
     return {**defaults, **(triton.variables() if triton else {}), **environment}
 
@@ -27,22 +33,28 @@ def merged(
 def triton_faults(
     traits: ImageTraits, triton: TritonSettings | None, environment: Mapping[str, str]
 ) -> list[str]:
-    """What typed settings can't be with this image, or with the user's own variables."""
+    """Return why typed settings don't suit the image or the custom variables.
+
+    Args:
+        traits: What is known of the image.
+        triton: Typed settings, if any.
+        environment: Custom variables.
+    """
     if triton is None:
         return []
-    found = triton.faults()
+    found = []
     if _framework(traits) not in {None, "triton"}:
-        found.append(f"triton settings are given and {traits.name} is no Triton: leave triton out")
+        found.append(f"triton settings are given; {traits.name} is not Triton: leave triton out")
     if triton.gpu_memory_limit is not None and traits.processor is Processor.CPU:
-        found.append(f"gpu_memory_limit is set and {traits.name} uses no GPU: leave it out")
+        found.append(f"gpu_memory_limit is set; {traits.name} uses no GPU: leave it out")
     for name in sorted(triton.variables().keys() & environment.keys()):
-        way_out = "additional_arguments" if name == ADDITIONAL_ARGS else "one of the two"
-        found.append(f"environment sets {name}, which the triton settings set too: use {way_out}")
+        hint = "additional_arguments" if name == ADDITIONAL_ARGS else "one of the two"
+        found.append(f"environment sets {name}, which the triton settings set, too: use {hint}")
     return found
 
 
 def environment_faults(environments: Iterable[Mapping[str, str]]) -> list[str]:
-    """What SageMaker would refuse in the variables of one model's containers."""
+    """Return what SageMaker would refuse in the variables of a model's containers."""
     found: list[str] = []
     total = 0
     for variables in environments:
@@ -52,28 +64,30 @@ def environment_faults(environments: Iterable[Mapping[str, str]]) -> list[str]:
             )
         for name, value in variables.items():
             found += _entry_faults(name, value)
-            total += _length(name) + _length(value)
+            total += _bytes(name) + _bytes(value)
     if total > ENVIRONMENT_MAX_BYTES:
         found.append(
-            f"the environment is {total} bytes long over all containers; SageMaker takes "
-            f"{ENVIRONMENT_MAX_BYTES}: keep long settings in the models' archives"
+            f"the environment of all containers has {total} bytes; SageMaker takes {ENVIRONMENT_MAX_BYTES}: "
+            "put long settings into the models' archives"
         )
     return found
 
 
 def _entry_faults(name: str, value: str) -> list[str]:
     if not re.fullmatch(ENVIRONMENT_NAME_PATTERN, name):
-        return [f"environment variable {name!r} is not a name: use letters, digits and _, no digit first"]
+        return [
+            f"environment variable {name!r} is not a valid name: use letters, digits and _, no digit first"
+        ]
     return [
-        f"{what} of environment variable {name[:40]} is {_length(text)} bytes long; SageMaker takes "
-        f"{ENVIRONMENT_ENTRY_MAX_BYTES}: keep long settings in the models' archives"
+        f"{what} of environment variable {name[:40]} has {_bytes(text)} bytes; SageMaker takes "
+        f"{ENVIRONMENT_ENTRY_MAX_BYTES}: put long settings into the models' archives"
         for what, text in (("the name", name), ("the value", value))
-        if _length(text) > ENVIRONMENT_ENTRY_MAX_BYTES
+        if _bytes(text) > ENVIRONMENT_ENTRY_MAX_BYTES
     ]
 
 
-def _length(text: str) -> int:
-    """In bytes; what only deployment knows counts for nothing."""
+def _bytes(text: str) -> int:
+    """Return the length in bytes; tokens count as nothing."""
     return len(text.encode()) if known(text) else 0
 
 

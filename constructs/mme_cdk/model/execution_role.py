@@ -1,4 +1,4 @@
-"""The role that the endpoint's containers run with."""
+"""The role of an endpoint's containers."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk._internal.acknowledgements import acknowledge_wildcards
-from mme_cdk._internal.cdk_kinds import MANAGED_POLICY
-from mme_cdk._internal.expectations import TEXT, expect, expect_all
-from mme_cdk._internal.validation import require
+from mme_cdk._internal.type_checks import checked
 from mme_cdk.model.policy_size import PolicySize
 
 METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
 
 
 class ExecutionRole(aws_iam.Role):
-    """A role that SageMaker of this account and region may assume, with logs and metrics and nothing else.
+    """A role that only SageMaker of this account and region may assume, with rights for logs and metrics.
 
-    Models and images are added by what needs them: `ModelStore.grant_read` and `ServingImage.bind`.
-    A python-backend model is code that runs with this role.
+    `ModelStore.grant_read` and `ServingImage.bind` add rights for models and images. A python-backend model
+    is code that runs with this role.
 
-    All rights, granted ones too, stand in one managed policy beneath the role, which compliance packs ask for
-    instead of an inline one; IAM lets it have 6144 characters, and more than that fails at synth.
+    All rights, granted ones too, are in one managed policy, which compliance packs require instead of an
+    inline one. IAM limits it to 6144 characters; more fail at synth.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -36,23 +35,18 @@ class ExecutionRole(aws_iam.Role):
         """Define the role.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            endpoint_name: the one endpoint whose log group it may write. Default: every endpoint's.
-            description: shown in the console. Default: says what the role is for.
-            permissions_boundary: an upper bound that the account asks for. Default: none.
+            scope: Parent.
+            id: Construct id.
+            endpoint_name: The endpoint whose log group it may write. Default: all endpoints.
+            description: Shown in the console. Default: what the role is for.
+            permissions_boundary: A permissions boundary that the account requires. Default: none.
 
         Raises:
-            PropsError: values of the wrong kind.
+            PropsError: Wrong types.
         """
-        require(
-            *expect_all(TEXT, optional=True, endpoint_name=endpoint_name, description=description),
-            expect("permissions_boundary", permissions_boundary, MANAGED_POLICY, optional=True),
-            at=(scope, id),
-        )
         stack = Stack.of(scope)
-        # Without these conditions SageMaker could be led to use the role for another account's resource.
-        # The resource is never one ARN: SageMaker presents models, endpoints and configs alike.
+        # Against the confused deputy: without these conditions SageMaker could use the role for another
+        # account's resource. SageMaker presents the ARNs of models, endpoints and configs.
         source = stack.format_arn(service="sagemaker", resource="*")
         super().__init__(
             scope,
@@ -76,11 +70,11 @@ class ExecutionRole(aws_iam.Role):
             statements=[_write_logs(logs), _publish_metrics()],
         )
         acknowledge_wildcards(
-            self, "SageMaker names the log streams after instances that do not exist yet", resources=logs
+            self, "log streams are named after instances that do not exist yet", resources=logs
         )
         acknowledge_wildcards(
             self,
-            "cloudwatch:PutMetricData takes no resource; a condition binds it to SageMaker's namespaces",
+            "cloudwatch:PutMetricData takes no resource; a condition limits it to SageMaker's namespaces",
             resources=["*"],
         )
         self.node.add_validation(PolicySize(self._rights))
@@ -88,10 +82,10 @@ class ExecutionRole(aws_iam.Role):
     def add_to_principal_policy(
         self, statement: aws_iam.PolicyStatement
     ) -> aws_iam.AddToPrincipalPolicyResult:
-        """Add to the managed policy; every grant and `add_to_policy` come through here.
+        """Add a statement to the managed policy; every grant and `add_to_policy` calls this.
 
         Args:
-            statement: what the containers may do besides.
+            statement: Further rights of the containers.
         """
         self._rights.add_statements(statement)
         return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)

@@ -1,4 +1,4 @@
-"""Where in a VPC the containers of a model have their network interfaces."""
+"""Network interfaces of a model's containers in a VPC."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from constructs import Construct, IValidation
 
 from mme.catalog.limits import VPC_MAX_SECURITY_GROUPS, VPC_MAX_SUBNETS, VPC_MIN_SUBNETS
 from mme_cdk._internal.acknowledgements import acknowledge_grant
-from mme_cdk._internal.expectations import expect, kind_of
 from mme_cdk._internal.validation import known, require
-
-# CDK takes a dictionary for each of its structs.
-_SUBNETS = kind_of(
-    aws_ec2.SubnetSelection,
-    dict,
-    noun="a SubnetSelection",
-    way_out="use SubnetSelection(subnets=...) or SubnetSelection(subnet_type=...)",
-)
 
 # SageMaker AI developer guide, `sagemaker-roles`, CreateModel API: execution role permissions in a VPC.
 _INTERFACE_ACTIONS = [
@@ -38,10 +29,10 @@ _DESCRIBE_ACTIONS = [
 
 
 class ModelNetwork:
-    """The subnets and security groups of a model, checked.
+    """Subnets and security groups of a model.
 
     Attributes:
-        connections: what may connect with the containers.
+        connections: Network connections of the containers.
     """
 
     def __init__(
@@ -53,12 +44,18 @@ class ModelNetwork:
         security_groups: Sequence[aws_ec2.ISecurityGroup],
         allow_all_outbound: bool,
     ) -> None:
-        """Select the subnets, and make a security group in `scope` where none is given.
+        """Select the subnets, and define a security group if none is given.
+
+        Args:
+            scope: The model.
+            vpc: Owned or imported.
+            vpc_subnets: At least two in two zones; None = private ones with egress, else isolated ones.
+            security_groups: Up to 5; empty = a new one.
+            allow_all_outbound: Whether the new group allows all outbound connections.
 
         Raises:
-            PropsError: fewer than two subnets or zones, more than 16 subnets, more than 5 security groups.
+            PropsError: Fewer than two subnets or zones, more than 16 subnets, or more than 5 security groups.
         """
-        require(expect("vpc_subnets", vpc_subnets, _SUBNETS, optional=True), at=scope)
         self._scope = scope
         self._vpc = vpc
         self._subnets = vpc.select_subnets() if vpc_subnets is None else _selected(vpc, vpc_subnets)
@@ -77,19 +74,19 @@ class ModelNetwork:
 
     @property
     def vpc_config(self) -> aws_sagemaker.CfnModel.VpcConfigProperty:
-        """The model's property of this name."""
+        """The `VpcConfig` property of the model."""
         return aws_sagemaker.CfnModel.VpcConfigProperty(
             subnets=self._subnets.subnet_ids,
             security_group_ids=[group.security_group_id for group in self._groups],
         )
 
     def grant_interfaces(self, role: aws_iam.IRole) -> None:
-        """Let SageMaker put network interfaces into these subnets, with these groups, by this role."""
+        """Allow SageMaker to create network interfaces in these subnets and groups with this role."""
         stack = Stack.of(self._scope)
         interfaces = stack.format_arn(service="ec2", resource="network-interface", resource_name="*")
-        # A list that only deployment knows can't be taken apart into ARNs.
+        # A list token can't be split into ARNs.
         ids = self._subnets.subnet_ids if known(self._subnets.subnet_ids) else ["*"]
-        # A shared VPC's subnets belong to another account; their ids are unique anyway.
+        # Subnets of a shared VPC belong to another account; their ids are unique anyway.
         subnets = [
             stack.format_arn(service="ec2", account="*", resource="subnet", resource_name=id) for id in ids
         ]
@@ -106,10 +103,10 @@ class ModelNetwork:
             role, "SageMaker names the network interfaces, in these subnets and groups only", interfaces
         )
         acknowledge_grant(
-            role, "one subnet or group each; in a shared VPC it is another account's", *subnets, *groups
+            role, "each ARN is one subnet or group; in a shared VPC the account is another", *subnets, *groups
         )
         aws_iam.Grant.add_to_principal(grantee=role, actions=_DESCRIBE_ACTIONS, resource_arns=["*"])
-        acknowledge_grant(role, "describing networks takes no resource and changes nothing", "*")
+        acknowledge_grant(role, "describe actions take no resource and change nothing", "*")
 
     def _faults(self, security_groups: Sequence[aws_ec2.ISecurityGroup]) -> list[str | None]:
         found: list[str | None] = []
@@ -118,21 +115,20 @@ class ModelNetwork:
                 f"security_groups has {len(security_groups)}; SageMaker takes {VPC_MAX_SECURITY_GROUPS}"
             )
         subnets = self._subnets.subnet_ids
-        # What a lookup will find, or deployment alone knows, can't be counted yet.
+        # Pending lookups and tokens can't be counted.
         if self._subnets.is_pending_lookup or not known(subnets):
             return found
         if len(subnets) > VPC_MAX_SUBNETS:
             found.append(
                 f"vpc_subnets selects {len(subnets)} subnets; SageMaker takes {VPC_MAX_SUBNETS}: "
-                "select one in each zone, with one_per_az=True"
+                "select one per zone, with one_per_az=True"
             )
         zones = set(self._subnets.availability_zones)
         if len(subnets) < VPC_MIN_SUBNETS or len(zones) < VPC_MIN_SUBNETS:
             found.append(
-                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; "
-                "a multi-model endpoint "
-                f"needs {VPC_MIN_SUBNETS} subnets in {VPC_MIN_SUBNETS} zones: use a VPC with more zones, or "
-                "select other subnets"
+                f"vpc_subnets selects {_count(len(subnets), 'subnet')} in {_count(len(zones), 'zone')}; a "
+                f"multi-model endpoint needs {VPC_MIN_SUBNETS} subnets in {VPC_MIN_SUBNETS} zones: use a VPC "
+                "with more zones, or select other subnets"
             )
         return found
 
@@ -154,7 +150,7 @@ def _count(number: int, noun: str) -> str:
 
 @jsii.implements(IValidation)
 class _S3Route:
-    """Called by CDK at synth, when every endpoint of the VPC is there; it finds no fault, it only warns."""
+    """Warns at synth, when all VPC endpoints are defined, if no route to S3 is known."""
 
     def __init__(self, scope: Construct, vpc: aws_ec2.IVpc, subnets: aws_ec2.SelectedSubnets) -> None:
         self._scope = scope
@@ -165,14 +161,14 @@ class _S3Route:
         if not self._has_nat() and not self._has_s3_endpoint():
             Annotations.of(self._scope).add_warning_v2(
                 "mme:s3Route",
-                "no route from these subnets to S3 is known, and without one no model can be downloaded: add "
+                "no route from these subnets to S3 is known; without one no model can be downloaded: add "
                 "vpc.add_gateway_endpoint('S3', service=GatewayVpcEndpointAwsService.S3), or acknowledge "
-                "this warning where the VPC has one",
+                "this warning if the VPC has a route",
             )
         return []
 
     def _has_nat(self) -> bool:
-        """Whether all are private subnets with egress; an interface in a public one has no public address."""
+        """Return whether all subnets have egress; interfaces in public ones get no public address."""
         private = {subnet.subnet_id for subnet in self._vpc.private_subnets}
         return set(self._subnets.subnet_ids) <= private
 

@@ -1,4 +1,4 @@
-"""A further container of a serial inference pipeline, before or after the multi-model one."""
+"""A further container of a serial inference pipeline."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam, aws_s3
 
-from mme_cdk._internal.cdk_kinds import BUCKET
-from mme_cdk._internal.expectations import TEXT, expect, expect_texts, kind_of
-from mme_cdk._internal.validation import known
-from mme_cdk.model.serving_image import SERVING_IMAGE, ServingImage
+from mme_cdk._internal.type_checks import check_fields
+from mme_cdk._internal.validation import PropsError, known
+from mme_cdk.model.serving_image import ServingImage
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineContainer:
-    """A container that each request passes through before or after the multi-model one.
-
-    `MultiModel` checks it, and raises `PropsError` for what SageMaker would not take.
+    """A container that each request passes through before or after the multi-model container.
 
     Attributes:
-        image: the container image; pull rights are granted for it.
-        bucket: the bucket of its one model. Default: no model, the image has all it needs.
-        key: the key of its one model, a `.tar.gz`; reading that object is granted. Default: no model.
-        environment: container variables. Default: none.
-        hostname: names it in logs and metrics; 1 to 63 letters, digits and hyphens. Default: `container-N`,
-            by its place in the pipeline, from 1.
+        image: The container image; pulling it is granted.
+        bucket: Bucket of its single model. Default: no model, the image contains everything.
+        key: Key of its single model, a `.tar.gz`; reading that object is granted. Default: no model.
+        environment: Container variables. Default: none.
+        hostname: Its name in logs and metrics; 1 to 63 letters, digits and hyphens. Default: `container-N`,
+            by its position in the pipeline from 1.
+
+    Raises:
+        PropsError: Wrong types, a bucket without a key or the reverse, or a key that is not one archive.
     """
 
     image: ServingImage
@@ -34,18 +34,23 @@ class PipelineContainer:
     environment: Mapping[str, str] = field(default_factory=dict)
     hostname: str | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if fault := self._fault():
+            raise PropsError([fault], path=type(self).__name__)
+
     @property
     def model_data_url(self) -> str | None:
-        """The S3 url of its model; None where it has none."""
+        """S3 URL of its model; None if it has none."""
         if self.bucket is None or self.key is None:
             return None
         return self.bucket.s3_url_for_object(self.key)
 
     def grant_read(self, grantee: aws_iam.IGrantable) -> None:
-        """Let it read the model, and decrypt it where the bucket's key is known; nothing else.
+        """Allow reading the model, and decrypting it if the bucket's key is known.
 
         Args:
-            grantee: who.
+            grantee: A principal.
         """
         if self.bucket is None or self.key is None:
             return
@@ -58,32 +63,14 @@ class PipelineContainer:
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant_decrypt(grantee)
 
-    def kind_faults(self) -> list[str | None]:
-        """Its values of the wrong kind; None where nothing is."""
-        return [
-            expect("image of a pipeline container", self.image, SERVING_IMAGE),
-            expect("bucket of a pipeline container", self.bucket, BUCKET, optional=True),
-            expect("key of a pipeline container", self.key, TEXT, optional=True),
-            expect("hostname of a pipeline container", self.hostname, TEXT, optional=True),
-            *expect_texts("environment of a pipeline container", self.environment),
-        ]
-
-    def faults(self) -> list[str]:
-        """What can't be, one sentence each; empty where all is well."""
+    def _fault(self) -> str | None:
         if (self.bucket is None) != (self.key is None):
             given, missing = ("bucket", "key") if self.bucket is not None else ("key", "bucket")
-            return [f"a pipeline container has a {given} and no {missing}: give both, or neither"]
-        if self.key is not None and known(self.key):
-            if not self.key.endswith(".tar.gz"):
-                return [f"key {self.key} of a pipeline container is no .tar.gz: give one model's archive"]
-            if any(sign in self.key for sign in "*?$"):
-                return [
-                    f"key {self.key} of a pipeline container holds signs that IAM would take as a pattern: "
-                    "name one archive"
-                ]
-        return []
-
-
-PIPELINE_CONTAINER = kind_of(
-    PipelineContainer, noun="a PipelineContainer", way_out="use PipelineContainer(image=...)"
-)
+            return f"{given} is given without {missing}: give both, or neither"
+        if self.key is None or not known(self.key):
+            return None
+        if not self.key.endswith(".tar.gz"):
+            return f"key {self.key} is not a .tar.gz: give the archive of one model"
+        if any(sign in self.key for sign in "*?$"):
+            return f"key {self.key} contains an IAM wildcard or variable: name one archive"
+        return None

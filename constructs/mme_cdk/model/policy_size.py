@@ -1,4 +1,4 @@
-"""Whether a managed policy fits into what IAM takes."""
+"""The size of a managed policy against IAM's limit."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from constructs import IValidation
 
 from mme.catalog.limits import MANAGED_POLICY_MAX_CHARS
 
-# The shortest that each can become: what only deployment knows must not make a fault of what may fit.
+# Shortest possible values: a policy that may fit is not a fault.
 _PSEUDO: Final = {"AWS::Partition": 3, "AWS::Region": 9, "AWS::AccountId": 12, "AWS::URLSuffix": 13}
 
 
 @jsii.implements(IValidation)
 class PolicySize:
-    """Called by CDK at synth, when every grant has been made."""
+    """Checks the size at synth, when all grants are made."""
 
     def __init__(self, policy: aws_iam.ManagedPolicy) -> None:
         """Check this policy."""
         self._policy = policy
 
     def validate(self) -> list[str]:
-        """The fault of a policy that is too long however short its references turn out; empty = none."""
+        """Return the fault of a policy that is too long even if its references are short."""
         statements = Stack.of(self._policy).resolve(self._policy.document)["Statement"]
         length = least_chars({"Version": "2012-10-17", "Statement": statements})
         if length <= MANAGED_POLICY_MAX_CHARS:
             return []
         return [
-            f"the {len(statements)} statements of the role's policy take at least {length} characters, and "
-            f"IAM takes {MANAGED_POLICY_MAX_CHARS}: grant prefixes and repositories that many share rather "
-            "than one by one, or put some into a policy of their own and give it to the role by "
-            "role.add_managed_policy(...)"
+            f"the {len(statements)} statements of the role's policy have at least {length} characters; IAM "
+            f"takes {MANAGED_POLICY_MAX_CHARS}: grant shared prefixes and repositories instead of single "
+            "ones, or add some in a separate policy with role.add_managed_policy(...)"
         ]
 
 
 def least_chars(node: Any) -> int:
-    """The length of a resolved template's JSON without white space, each reference at its shortest.
+    """Return the length of a resolved template's compact JSON, with each reference at its shortest.
 
     Args:
-        node: texts, numbers, lists, mappings, and CloudFormation's functions among them.
+        node: Strings, numbers, lists and mappings, including CloudFormation's functions.
     """
     if isinstance(node, str):
         return len(node) + 2

@@ -1,4 +1,4 @@
-"""The container image that serves the models."""
+"""Container images with a multi-model server."""
 
 from __future__ import annotations
 
@@ -9,180 +9,178 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import aws_iam
+from aws_cdk import Annotations, Aws, CfnMapping, Stack, aws_iam
 from constructs import Construct
 
-from mme.catalog.images import ImageTraits, Processor, catalog_image
+from mme.catalog.images import (
+    CatalogImage,
+    ImageTraits,
+    Processor,
+    catalog_image,
+    domain_suffix,
+    parse_ecr_uri,
+    traits_of,
+)
 from mme.errors import MmeError
-from mme_cdk._internal.expectations import TEXT, expect, kind_of
-from mme_cdk._internal.validation import PropsError, known, require
+from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.type_checks import checked
+from mme_cdk._internal.validation import PropsError, known
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
 
+_PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServingImageConfig:
-    """An image made fit for one model.
+    """An image prepared for one model.
 
     Attributes:
-        image_uri: the full uri, possibly with tokens.
+        image_uri: Full URI, possibly with tokens.
     """
 
     image_uri: str
 
 
 class ServingImage(ABC):
-    """An image with a multi-model server in it.
+    """A container image with a multi-model server.
 
-    The factories named after frameworks give AWS's own x86-64 images. For Graviton types, AWS's arm64 images
-    and those of your own come by `from_uri`, `from_ecr_repository` or `from_docker_asset`.
+    The factories named after frameworks return AWS's x86-64 images. For Graviton types use `from_uri`,
+    `from_ecr_repository` or `from_docker_asset`. All of them but Triton's serve multi-model endpoints on CPU
+    types only.
 
     Attributes:
-        traits: what is known of it before it runs; instance types are checked against it.
+        traits: What is known of the image at synth; instance types are checked against it.
     """
 
     traits: ImageTraits
 
     @classmethod
+    @checked
     def triton(
         cls, version: str, *, processor: Processor | str = Processor.GPU, account: str | None = None
     ) -> ServingImage:
-        """NVIDIA's Triton as AWS builds it for SageMaker: the one image that serves many models on a GPU.
+        """Return AWS's build of NVIDIA Triton, the only image that serves many models on a GPU.
 
         Versions before 26.03 follow model paths out of their folder, and warn at synth.
 
         Args:
             version: NVIDIA's release, such as `26.05`.
-            processor: the build; the enum's value, `cpu` or `gpu`, will do. Default: GPU.
-            account: the account that holds the repository. Default: AWS's, by region.
+            processor: The build: a `Processor`, or `cpu` or `gpu`. Default: GPU.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
 
         Raises:
-            PropsError: a version that this catalog lacks, another processor, or an account without 12 digits.
+            PropsError: An unknown version or processor, or an invalid account.
         """
-        return _catalog_serving_image("triton", version, account, processor)
+        return _CatalogServingImage("triton", version, account, processor)
 
     @classmethod
+    @checked
     def xgboost(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """AWS's XGBoost container. It serves many models on CPU types only.
+        """Return AWS's XGBoost image.
 
         Args:
             version: AWS's version, such as `3.2-0`.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("xgboost", version, account)
+        return _CatalogServingImage("xgboost", version, account)
 
     @classmethod
+    @checked
     def scikit_learn(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """AWS's scikit-learn container. It serves many models on CPU types only.
+        """Return AWS's scikit-learn image.
 
         Args:
             version: AWS's version, such as `1.9-0`.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("scikit-learn", version, account)
+        return _CatalogServingImage("scikit-learn", version, account)
 
     @classmethod
+    @checked
     def knn(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
-        """SageMaker's k-NN algorithm. It serves many models on CPU types only.
+        """Return the image of SageMaker's k-NN algorithm.
 
         Args:
-            version: AWS's version, such as `1`. Default: `1`, the only one.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            version: AWS's version. Default: `1`, the only one.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("knn", version, account)
+        return _CatalogServingImage("knn", version, account)
 
     @classmethod
+    @checked
     def linear_learner(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
-        """SageMaker's Linear Learner algorithm. It serves many models on CPU types only.
+        """Return the image of SageMaker's Linear Learner algorithm.
 
         Args:
-            version: AWS's version, such as `1`. Default: `1`, the only one.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            version: AWS's version. Default: `1`, the only one.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("linear-learner", version, account)
+        return _CatalogServingImage("linear-learner", version, account)
 
     @classmethod
+    @checked
     def random_cut_forest(cls, version: str = "1", *, account: str | None = None) -> ServingImage:
-        """SageMaker's Random Cut Forest algorithm. It serves many models on CPU types only.
+        """Return the image of SageMaker's Random Cut Forest algorithm.
 
         Args:
-            version: AWS's version, such as `1`. Default: `1`, the only one.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            version: AWS's version. Default: `1`, the only one.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("random-cut-forest", version, account)
+        return _CatalogServingImage("random-cut-forest", version, account)
 
     @classmethod
+    @checked
     def pytorch(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """AWS's PyTorch inference container. For GPUs, serve PyTorch models with Triton.
+        """Return AWS's PyTorch inference image. On GPUs, serve PyTorch models with Triton.
 
         Args:
             version: AWS's version, such as `2.6.0`.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("pytorch", version, account)
+        return _CatalogServingImage("pytorch", version, account)
 
     @classmethod
+    @checked
     def tensorflow(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """AWS's TensorFlow inference container. For GPUs, serve TensorFlow models with Triton.
+        """Return AWS's TensorFlow inference image. On GPUs, serve TensorFlow models with Triton.
 
         Args:
             version: AWS's version, such as `2.20.0`.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("tensorflow", version, account)
+        return _CatalogServingImage("tensorflow", version, account)
 
     @classmethod
+    @checked
     def mxnet(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """AWS's MXNet inference container. It serves many models on CPU types only.
+        """Return AWS's MXNet inference image.
 
         Args:
             version: AWS's version, such as `1.9.0`.
-            account: the account that holds the repository. Default: AWS's, by region.
-
-        Raises:
-            PropsError: a version that this catalog lacks, or an account without 12 digits.
+            account: Account of the repository, 12 digits. Default: AWS's, by region.
         """
-        return _catalog_serving_image("mxnet", version, account)
+        return _CatalogServingImage("mxnet", version, account)
 
     @classmethod
+    @checked
     def from_ecr_repository(cls, repository: aws_ecr.IRepository, tag: str = "latest") -> ServingImage:
-        """An image of your own.
+        """Return a custom image from an ECR repository.
 
         It needs a multi-model server and the label `com.amazonaws.sagemaker.capabilities.multi-models=true`.
-        Nothing can look into an image at synth: without them it is SageMaker that refuses, at deployment. Nor
-        is the processor or the architecture checked against the instance type.
+        Synth can't inspect images: without them SageMaker fails the deployment. Processor and architecture
+        are not checked against the instance type.
 
         Args:
-            repository: owned or imported.
-            tag: tag, or digest with its `sha256:`. Default: `latest`.
+            repository: Owned or imported.
+            tag: Tag, or digest with its `sha256:`. Default: `latest`.
         """
-        from mme_cdk.model.own_serving_image import EcrServingImage
-
-        return EcrServingImage(repository, tag)
+        return _EcrServingImage(repository, tag)
 
     @classmethod
+    @checked
     def from_docker_asset(
         cls,
         directory: str | Path,
@@ -192,73 +190,203 @@ class ServingImage(ABC):
         build_args: Mapping[str, str] | None = None,
         platform: aws_ecr_assets.Platform | None = None,
     ) -> ServingImage:
-        """An image that the CDK CLI builds and pushes with each deployment; that needs Docker.
+        """Return an image that the CDK CLI builds and pushes with each deployment, which needs Docker.
 
         It needs a multi-model server and the label `com.amazonaws.sagemaker.capabilities.multi-models=true`,
-        which are not checked; the platform is, against the instance type's architecture.
+        which are not checked. The platform is checked against the instance type's architecture.
 
         Args:
-            directory: the build context.
-            file: the Dockerfile, relative to `directory`. Default: `Dockerfile`.
-            target: the build stage to stop at. Default: the last.
+            directory: Build context.
+            file: Dockerfile, relative to `directory`. Default: `Dockerfile`.
+            target: Build stage to stop at. Default: the last.
             build_args: Docker's build arguments. Default: none.
-            platform: what to build for. Default: `linux/amd64`, so that an image built on a laptop with
-                an ARM processor runs on x86-64 instances.
+            platform: Platform to build for. Default: `linux/amd64`, so that an image built on an ARM laptop
+                runs on x86-64 instances.
 
         Raises:
-            PropsError: values of the wrong kind, no such directory, or no such Dockerfile in it.
+            PropsError: No such directory, or no such Dockerfile in it.
         """
-        from mme_cdk.model.own_serving_image import DockerServingImage
-
-        return DockerServingImage(directory, file, target, build_args, platform)
+        return _DockerServingImage(Path(directory), file, target, build_args, platform)
 
     @classmethod
+    @checked
     def from_uri(cls, uri: str) -> ServingImage:
-        """Any image in ECR by its full uri, AWS's own of other versions and for Graviton among them.
+        """Return any image in ECR, such as AWS's images of other versions and for Graviton.
 
-        That it serves many models is taken on trust: a uri says nothing about the server in the image.
+        Whether it serves many models is not checked: a URI says nothing about the server in the image.
 
         Args:
-            uri: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`. Pull rights are granted for it; a
-                uri known only at deployment gets none, and a warning.
+            uri: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`. Pull rights are granted for it; a URI
+                known only at deployment gets none, and a warning.
 
         Raises:
-            PropsError: a uri outside ECR, which SageMaker can't pull from.
+            PropsError: A URI outside of ECR, which SageMaker can't pull from.
         """
-        from mme_cdk.model.own_serving_image import UriServingImage
-
-        return UriServingImage(uri)
+        return _UriServingImage(uri)
 
     @abstractmethod
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        """Let `role` pull the image and say its uri in the stack of `scope`."""
+        """Allow a role to pull the image, and return its URI.
+
+        Args:
+            scope: A construct of the stack that uses the image.
+            role: Role of the containers.
+        """
 
 
-SERVING_IMAGE = kind_of(
-    ServingImage,
-    noun="a ServingImage",
-    way_out=lambda value: (
-        f'use ServingImage.from_uri("{value}")'
-        if isinstance(value, str) and ".dkr.ecr." in value
-        else 'use ServingImage.triton("26.05"), another framework\'s, or ServingImage.from_uri'
-    ),
-)
+class _CatalogServingImage(ServingImage):
+    """One of AWS's images, whose account depends on the region."""
+
+    def __init__(
+        self, framework: str, version: str, account: str | None, processor: Processor | str = Processor.CPU
+    ) -> None:
+        if known(account) and not re.fullmatch(r"\d{12}", str(account)):
+            raise PropsError([f"account {account} is not valid; an AWS account has 12 digits"])
+        try:
+            build = Processor(processor)
+        except ValueError:
+            choices = " or ".join(f"Processor.{each.name}" for each in Processor)
+            raise PropsError([f"processor {processor} is not valid: use {choices}"]) from None
+        self._image: CatalogImage = catalog_image(framework)
+        self._version = version
+        self._account = account
+        try:
+            self._tag = self._image.tag(version, build)
+            self.traits = self._image.traits(version, build)
+        except MmeError as error:
+            raise PropsError([error.message]) from None
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        stack = Stack.of(scope)
+        account = self._account or self._account_in(stack, scope)
+        # A known region's suffix comes from the catalog, so that the URI is plain text in the template.
+        suffix = domain_suffix(stack.region) if known(stack.region) else Aws.URL_SUFFIX
+        name = self._image.framework.repository
+        _grant_pull(
+            role, stack.format_arn(service="ecr", account=account, resource="repository", resource_name=name)
+        )
+        return ServingImageConfig(image_uri=f"{account}.dkr.ecr.{stack.region}.{suffix}/{name}:{self._tag}")
+
+    def _account_in(self, stack: Stack, scope: Construct) -> str:
+        if not known(stack.region):
+            return self._account_mapping(stack).find_in_map(Aws.REGION, "Account")
+        try:
+            self._image.require_region(self._version, stack.region)
+        except MmeError as error:
+            raise PropsError([error.message], path=scope.node.path) from None
+        return self._image.accounts[stack.region]
+
+    def _account_mapping(self, stack: Stack) -> CfnMapping:
+        """Return the stack's mapping for this framework and version."""
+        # Names of mappings have letters and digits only.
+        id = re.sub(r"[^A-Za-z0-9]", "", f"{self._image.framework.name.title()}{self._version}Accounts")
+        existing = stack.node.try_find_child(id)
+        if isinstance(existing, CfnMapping):
+            return existing
+        regions = self._image.regions(self._version)
+        return CfnMapping(
+            stack, id, mapping={region: {"Account": self._image.accounts[region]} for region in regions}
+        )
 
 
-def _catalog_serving_image(
-    framework: str, version: str, account: str | None, processor: Processor | str = Processor.CPU
-) -> ServingImage:
-    from mme_cdk.model.catalog_serving_image import CatalogServingImage
+class _EcrServingImage(ServingImage):
+    """An image of a repository that the app knows."""
 
-    require(expect("version", version, TEXT), expect("account", account, TEXT, optional=True))
-    if known(account) and not re.fullmatch(r"\d{12}", str(account)):
-        raise PropsError([f"account {account} is not valid: an AWS account has 12 digits"])
-    try:
-        build = Processor(processor)
-    except ValueError:
-        choices = " or ".join(f"Processor.{each.name}" for each in Processor)
-        raise PropsError([f"processor {processor} is not valid: use {choices}"]) from None
-    try:
-        return CatalogServingImage(catalog_image(framework), version, build, account)
-    except MmeError as error:
-        raise PropsError([error.message]) from None
+    def __init__(self, repository: aws_ecr.IRepository, tag: str) -> None:
+        self._repository = repository
+        self._tag = tag
+        name = repository.repository_name
+        self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:  # noqa: ARG002
+        self._repository.grant_pull(role)
+        _acknowledge_authorization(role)
+        return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
+
+
+class _DockerServingImage(ServingImage):
+    """An image that is built from a directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        file: str,
+        target: str | None,
+        build_args: Mapping[str, str] | None,
+        platform: aws_ecr_assets.Platform | None,
+    ) -> None:
+        from aws_cdk import aws_ecr_assets
+
+        if not directory.is_dir():
+            raise PropsError([f"directory {directory} does not exist: give the folder of the Dockerfile"])
+        if not (directory / file).is_file():
+            raise PropsError([f"directory {directory} has no {file}: name the Dockerfile with file="])
+        self._directory = directory
+        self._file = file
+        self._target = target
+        self._build_args = build_args
+        self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
+        arch = _ARCHITECTURES.get(self._platform.platform)
+        self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        from aws_cdk import aws_ecr_assets
+
+        asset = aws_ecr_assets.DockerImageAsset(
+            scope,
+            "AssetImage",
+            directory=str(self._directory),
+            file=self._file,
+            target=self._target,
+            build_args=self._build_args,
+            platform=self._platform,
+        )
+        asset.repository.grant_pull(role)
+        _acknowledge_authorization(role)
+        return ServingImageConfig(image_uri=asset.image_uri)
+
+
+class _UriServingImage(ServingImage):
+    """An image of which only the URI is known."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._parts = parse_ecr_uri(uri) if known(uri) else None
+        if self._parts is None and known(uri):
+            raise PropsError(
+                [
+                    f"{uri} is not an ECR image URI; SageMaker pulls from ECR: copy the image to "
+                    "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
+                ]
+            )
+        repository, tag = (self._parts.repository, self._parts.tag) if self._parts else ("", "")
+        self.traits = traits_of(repository, tag, name=f"{repository}:{tag}" if repository else "the image")
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        if self._parts is None:
+            Annotations.of(scope).add_warning_v2(
+                "mme:imageUriUnknown",
+                "the image's URI is known only at deployment, so no pull rights were granted: grant them on "
+                "its repository, or use ServingImage.from_ecr_repository",
+            )
+        else:
+            arn = Stack.of(scope).format_arn(
+                service="ecr",
+                account=self._parts.account,
+                region=self._parts.region,
+                resource="repository",
+                resource_name=self._parts.repository,
+            )
+            _grant_pull(role, arn)
+        return ServingImageConfig(image_uri=self._uri)
+
+
+def _grant_pull(role: aws_iam.IRole, repository_arn: str) -> None:
+    """Allow a role to pull from a repository that the app can't import."""
+    aws_iam.Grant.add_to_principal(grantee=role, actions=_PULL_ACTIONS, resource_arns=[repository_arn])
+    aws_iam.Grant.add_to_principal(grantee=role, actions=["ecr:GetAuthorizationToken"], resource_arns=["*"])
+    _acknowledge_authorization(role)
+
+
+def _acknowledge_authorization(role: aws_iam.IRole) -> None:
+    acknowledge_grant(role, "ecr:GetAuthorizationToken takes no resource and reads nothing by itself", "*")

@@ -23,10 +23,10 @@ from mme_cdk._internal.expectations import (
     one_of,
     shown,
 )
+from mme_cdk._internal.expectations import TEXT as INSTANCE_TYPE
 from mme_cdk._internal.log_days import LOG_DAYS
 from mme_cdk._internal.validation import PropsError, known, outside, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
-from mme_cdk.endpoint.production_variant import INSTANCE_TYPE
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
 from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES

@@ -1,31 +1,30 @@
-"""Scaling a variant's instance count with its load."""
+"""Scaling of a variant's instance count with Application Auto Scaling."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from aws_cdk import Duration, Names, TimeZone, aws_applicationautoscaling
+from aws_cdk import Annotations, Duration, Names, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
-from mme.catalog.limits import SAFETY_FACTOR
-from mme_cdk._internal.cdk_kinds import METRIC, SCHEDULE
-from mme_cdk._internal.expectations import DURATION, NUMBER, TIME, TIME_ZONE, WHOLE, expect, expect_all
-from mme_cdk._internal.validation import known, require, seconds
-from mme_cdk.scaling.scaling_faults import (
-    bounds_faults,
-    not_a_number_yet,
+from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
+from mme_cdk._internal.type_checks import checked
+from mme_cdk._internal.validation import known, outside, require, seconds
+from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
+from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.endpoint_config import EndpointConfig
+from mme_cdk.scaling.utilization_scaling import (
+    TrackingProps,
+    UtilizationScaling,
+    cooldown_faults,
     not_positive,
-    tracking_faults,
+    unknown_at_synth,
 )
-from mme_cdk.scaling.type_change import leave_out
-from mme_cdk.scaling.utilization_scaling import UtilizationScaling
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
-
-    from mme_cdk.endpoint.endpoint import Endpoint
 
 _NAMESPACE = "sagemaker"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -36,22 +35,25 @@ _Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionPro
 
 
 class ScalableInstanceCount(UtilizationScaling):
-    """A variant registered with Application Auto Scaling. `Endpoint.auto_scale_instance_count` makes it.
+    """A variant registered with Application Auto Scaling; made by `Endpoint.auto_scale_instance_count`.
 
-    It takes the service's own linked role, so no role is made and two endpoints never share an id. Where
-    several policies disagree, the one that asks for the most instances wins.
+    It uses the service-linked role, so it defines no role. If several policies disagree, the highest count
+    wins.
 
     Attributes:
-        registered: False while the variant's `next_instance_type` differs from its type: then the template
-            has none of this, as AWS changes the type of no registered variant.
+        registered: False while the variant's `next_instance_type` differs from its type. The template then
+            has no scaling, because AWS does not change the type of a registered variant.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        endpoint: Endpoint,
+        endpoint: EndpointBase,
+        config: EndpointConfig,
+        deployment: DeploymentStrategy | None = None,
         min_capacity: int = 1,
         max_capacity: int,
         variant_name: str | None = None,
@@ -59,27 +61,26 @@ class ScalableInstanceCount(UtilizationScaling):
         """Register the variant.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            endpoint: whose variant scales.
-            min_capacity: fewest instances, at least 1: a variant cannot scale to zero. Default: 1.
-            max_capacity: most instances.
-            variant_name: which variant. Default: the first.
+            scope: Parent.
+            id: Construct id.
+            endpoint: The endpoint.
+            config: Config of the endpoint, with the variant.
+            deployment: Deployment strategy of the endpoint, which the bounds must suit. Default: none.
+            min_capacity: Fewest instances, at least 1: a variant can't scale to zero. Default: 1.
+            max_capacity: Most instances.
+            variant_name: Which variant. Default: the first.
 
         Raises:
-            PropsError: a minimum below 1 or above the maximum, a maximum below the initial count, or
-                bounds that the endpoint's deployment strategy can't work with.
+            PropsError: A minimum below 1 or above the maximum, a maximum below the initial count, or bounds
+                that the deployment strategy can't work with.
         """
-        require(
-            *expect_all(WHOLE, min_capacity=min_capacity, max_capacity=max_capacity),
-            at=(scope, id),
-        )
-        variant = endpoint.config.variant(variant_name)
+        variant = config.variant(variant_name)
         initial = variant.initial_instance_count
-        # Before there is a construct: a caught fault leaves none behind, and the id free.
+        self._deployment = deployment
+        # Before the construct exists: a fault that is caught leaves its id free.
         require(
-            *bounds_faults(endpoint, min_capacity, max_capacity),
-            f"initial_instance_count {initial} is above max_capacity {max_capacity}: bring them together"
+            *self._bounds_faults(min_capacity, max_capacity),
+            f"initial_instance_count {initial} is above max_capacity {max_capacity}: change one"
             if known(initial) and known(max_capacity) and initial > max_capacity
             else None,
             at=(scope, id),
@@ -88,7 +89,7 @@ class ScalableInstanceCount(UtilizationScaling):
         self._endpoint = endpoint
         self._variant = variant
         self._actions: dict[str, _Action] = {}
-        endpoint.config.ensure_instances(min_capacity, variant_name=variant_name)
+        config.ensure_instances(min_capacity, variant_name=variant_name)
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
             "Resource",
@@ -98,11 +99,11 @@ class ScalableInstanceCount(UtilizationScaling):
             min_capacity=min_capacity,
             max_capacity=max_capacity,
         )
-        # The name is plain text, so nothing else says that the endpoint comes first. On the resource alone:
-        # the construct holds this target too.
+        # The resource id is plain text and implies no dependency. On the endpoint's resource only: its
+        # construct contains this target, too.
         self._resource.node.add_dependency(endpoint.node.default_child)
-        # Given the resource itself, CDK's policies name the target by the first part of its id only, which
-        # CloudFormation does not find.
+        # Given the resource itself, CDK's policies would refer to the target by the first part of its id
+        # only, which CloudFormation does not find.
         self._target = aws_applicationautoscaling.ScalableTarget.from_scalable_target_attributes(
             self,
             "Target",
@@ -111,47 +112,40 @@ class ScalableInstanceCount(UtilizationScaling):
             service_namespace=_NAMESPACE,
         )
         self.registered = not variant.changes_type
-        if variant.changes_type:
-            leave_out(self, scope, variant)
+        if not self.registered:
+            self._leave_out(scope)
 
+    @checked
     def scale_on_invocations(
         self,
         id: str,
         *,
         max_requests_per_second: float,
         safety_factor: float = SAFETY_FACTOR,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
+        **props: Unpack[TrackingProps],
     ) -> None:
-        """Keep invocations per instance and minute at max_requests_per_second x safety_factor x 60.
+        """Track invocations per instance; AWS recommends this metric for multi-model endpoints.
 
-        AWS advises this metric for multi-model endpoints.
+        The target per minute is `max_requests_per_second * safety_factor * 60`.
 
         Args:
-            id: the policy's id.
-            max_requests_per_second: what one instance was measured to bear.
-            safety_factor: above 0, at most 1. Default: 0.5, as AWS advises to begin with.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
+            id: Id of the policy.
+            max_requests_per_second: What one instance can serve, as measured.
+            safety_factor: Above 0, at most 1. Default: 0.5, AWS's recommendation to start with.
+            props: See `TrackingProps`.
 
         Raises:
-            PropsError: a rate or factor that is not positive or not known at synth, or a factor above 1.
+            PropsError: A rate or factor that is not positive or not known at synth, or a factor above 1.
         """
-        require(
-            *expect_all(NUMBER, max_requests_per_second=max_requests_per_second, safety_factor=safety_factor),
-            *tracking_faults(scale_in_cooldown, scale_out_cooldown, disable_scale_in),
-            at=(self, id),
-        )
         require(
             not_positive("max_requests_per_second", max_requests_per_second),
             not_positive("safety_factor", safety_factor),
-            not_a_number_yet("max_requests_per_second", max_requests_per_second),
-            not_a_number_yet("safety_factor", safety_factor),
-            f"safety_factor is {safety_factor}; it must be at most 1"
+            unknown_at_synth("max_requests_per_second", max_requests_per_second),
+            unknown_at_synth("safety_factor", safety_factor),
+            f"safety_factor is {safety_factor}; must be at most 1"
             if known(safety_factor) and safety_factor > 1
             else None,
+            *cooldown_faults(props),
             at=(self, id),
         )
         policy = Construct(self, id)
@@ -166,12 +160,13 @@ class ScalableInstanceCount(UtilizationScaling):
                 predefined_metric_specification=_Metric(
                     predefined_metric_type="SageMakerVariantInvocationsPerInstance"
                 ),
-                scale_in_cooldown=seconds(scale_in_cooldown),
-                scale_out_cooldown=seconds(scale_out_cooldown),
-                disable_scale_in=True if disable_scale_in else None,
+                scale_in_cooldown=seconds(props.get("scale_in_cooldown")),
+                scale_out_cooldown=seconds(props.get("scale_out_cooldown")),
+                disable_scale_in=True if props.get("disable_scale_in") else None,
             ),
         )
 
+    @checked
     def scale_on_metric(
         self,
         id: str,
@@ -185,34 +180,22 @@ class ScalableInstanceCount(UtilizationScaling):
         metric_aggregation_type: aws_applicationautoscaling.MetricAggregationType | None = None,
         min_adjustment_magnitude: int | None = None,
     ) -> aws_applicationautoscaling.StepScalingPolicy:
-        """Add or remove instances in steps, as a metric passes thresholds.
+        """Add or remove instances in steps when a metric crosses thresholds.
 
         Args:
-            id: the policy's id.
-            metric: any, math expressions too.
-            scaling_steps: at least two intervals of the metric with the change that each asks for.
-            adjustment_type: what the changes are. Default: a change by so many instances.
-            cooldown: rest between two changes. Default: none.
-            evaluation_periods: periods of the metric that an alarm looks at. Default: 1.
-            datapoints_to_alarm: how many of them must breach. Default: all.
-            metric_aggregation_type: over these periods. Default: derived from the metric's statistic.
-            min_adjustment_magnitude: fewest instances of a change in percent. Default: none.
+            id: Id of the policy.
+            metric: Any metric, also a math expression.
+            scaling_steps: At least two intervals of the metric, each with its change.
+            adjustment_type: Unit of the changes. Default: a number of instances.
+            cooldown: Pause between two changes. Default: none.
+            evaluation_periods: Periods of the metric that the alarm evaluates. Default: 1.
+            datapoints_to_alarm: How many of them must breach. Default: all.
+            metric_aggregation_type: Over these periods. Default: derived from the metric's statistic.
+            min_adjustment_magnitude: Fewest instances of a change in percent. Default: none.
 
         Raises:
-            PropsError: values of the wrong kind.
+            PropsError: Wrong types.
         """
-        require(
-            expect("metric", metric, METRIC),
-            expect("cooldown", cooldown, DURATION, optional=True),
-            *expect_all(
-                WHOLE,
-                optional=True,
-                evaluation_periods=evaluation_periods,
-                datapoints_to_alarm=datapoints_to_alarm,
-                min_adjustment_magnitude=min_adjustment_magnitude,
-            ),
-            at=(self, id),
-        )
         return aws_applicationautoscaling.StepScalingPolicy(
             self,
             id,
@@ -227,6 +210,7 @@ class ScalableInstanceCount(UtilizationScaling):
             min_adjustment_magnitude=min_adjustment_magnitude,
         )
 
+    @checked
     def scale_on_schedule(
         self,
         id: str,
@@ -238,33 +222,26 @@ class ScalableInstanceCount(UtilizationScaling):
         end_time: datetime | None = None,
         time_zone: TimeZone | None = None,
     ) -> None:
-        """Change the bounds at given times; policies go on scaling between them.
+        """Change the bounds at given times; policies keep scaling between them.
 
         Args:
-            id: the action's name, unlike those of the others.
-            schedule: when.
-            min_capacity: from then on, at least 1. Default: as it is.
-            max_capacity: from then on. Default: as it is.
-            start_time: no earlier than that. Default: at once.
-            end_time: no later than that. Default: for good.
-            time_zone: of the schedule. Default: UTC.
+            id: Name of the action.
+            schedule: When.
+            min_capacity: From then on, at least 1. Default: unchanged.
+            max_capacity: From then on. Default: unchanged.
+            start_time: First time that the schedule may fire. Default: now.
+            end_time: Last time that the schedule may fire. Default: never ends.
+            time_zone: Time zone of the schedule. Default: UTC.
 
         Raises:
-            PropsError: neither bound, bounds as the constructor refuses them, or a name that is taken.
+            PropsError: Neither bound, bounds that the constructor refuses, or a name that is taken.
         """
         require(
-            expect("schedule", schedule, SCHEDULE),
-            *expect_all(WHOLE, optional=True, min_capacity=min_capacity, max_capacity=max_capacity),
-            *expect_all(TIME, optional=True, start_time=start_time, end_time=end_time),
-            expect("time_zone", time_zone, TIME_ZONE, optional=True),
-            at=(self, id),
-        )
-        require(
-            "neither min_capacity nor max_capacity is given, so it would change nothing: give one"
+            "neither min_capacity nor max_capacity is given; the schedule would change nothing: give one"
             if min_capacity is None and max_capacity is None
             else None,
-            f"schedule {id} is there already: use another id" if id in self._actions else None,
-            *bounds_faults(self._endpoint, min_capacity, max_capacity),
+            f"schedule {id} already exists: use another id" if id in self._actions else None,
+            *self._bounds_faults(min_capacity, max_capacity),
             at=(self, id),
         )
         self._actions[id] = _Action(
@@ -276,3 +253,35 @@ class ScalableInstanceCount(UtilizationScaling):
             timezone=time_zone.timezone_name if time_zone else None,
         )
         self._resource.scheduled_actions = list(self._actions.values())
+
+    def _bounds_faults(self, least: int | None, most: int | None) -> list[str | None]:
+        """Return why bounds contradict each other, SageMaker or the deployment strategy."""
+        bounds = {"min_capacity": least, "max_capacity": most}
+        return [
+            outside("min_capacity", least, VARIANT_MIN_INSTANCES),
+            outside("max_capacity", most, VARIANT_MIN_INSTANCES) if least is None else None,
+            f"min_capacity {least} is above max_capacity {most}: raise one or lower the other"
+            if least is not None and most is not None and known(least) and known(most) and least > most
+            else None,
+            *(
+                fault
+                for name, count in bounds.items()
+                if self._deployment is not None and count is not None
+                for fault in self._deployment.fleet_faults(name, count)
+            ),
+        ]
+
+    def _leave_out(self, scope: Construct) -> None:
+        """Take the scaling out of the template, so that CloudFormation deregisters the variant.
+
+        Policies and schedules can still be added; they are not synthesized. Apps change only the type.
+        """
+        scope.node.try_remove_child(self.node.id)
+        variant = self._variant
+        Annotations.of(scope).add_warning_v2(
+            "mme:notScaled",
+            f"variant {variant.variant_name} is not scaled while next_instance_type is "
+            f"{variant.next_instance_type} and instance_type is {variant.instance_type}; it keeps its "
+            f"instances: after this deployment, set instance_type to {variant.next_instance_type} and deploy "
+            "again",
+        )

@@ -1,200 +1,198 @@
-"""Scaling that keeps a metric of the instances at a value."""
+"""Target tracking of a metric of the instances."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from aws_cdk import Duration, aws_applicationautoscaling
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
-from mme_cdk._internal.cdk_kinds import METRIC
-from mme_cdk._internal.expectations import NUMBER, WHOLE, expect
-from mme_cdk._internal.validation import known, outside, require
-from mme_cdk.scaling.scaling_faults import not_a_number_yet, not_positive, percent_fault, tracking_faults
+from mme_cdk._internal.type_checks import checked
+from mme_cdk._internal.validation import known, not_whole_seconds, outside, require
+from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.production_variant import ProductionVariant
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
 
-    from mme_cdk.endpoint.endpoint import Endpoint
-    from mme_cdk.endpoint.production_variant import ProductionVariant
+
+class TrackingProps(TypedDict, total=False):
+    """What every target tracking policy takes.
+
+    Attributes:
+        scale_in_cooldown: Pause after instances are removed. Default: the service's, 300 s.
+        scale_out_cooldown: Pause after instances are added. Default: the service's, 300 s.
+        disable_scale_in: Whether the policy never removes instances. Default: False.
+    """
+
+    scale_in_cooldown: Duration | None
+    scale_out_cooldown: Duration | None
+    disable_scale_in: bool
 
 
 class UtilizationScaling(Construct):
-    """The policies of `ScalableInstanceCount` that follow how busy the instances are."""
+    """The policies of `ScalableInstanceCount` that track how busy the instances are."""
 
-    _endpoint: Endpoint
+    _endpoint: EndpointBase
     _variant: ProductionVariant
     _target: aws_applicationautoscaling.IScalableTarget
 
+    @checked
     def scale_on_cpu_utilization(
         self,
         id: str,
         *,
         target_utilization_percent: float,
         vcpus: int | None = None,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
+        **props: Unpack[TrackingProps],
     ) -> None:
-        """Keep the processors of an instance at this load.
+        """Track the CPU load of the instances.
 
-        SageMaker's metric goes to 100 for each vCPU, so the policy's target is the percentage times the
-        instance type's vCPUs.
+        SageMaker's metric goes to 100 per vCPU, so the policy's target is the percentage times the vCPUs.
 
         Args:
-            id: the policy's id.
+            id: Id of the policy.
             target_utilization_percent: 1 to 100, of all vCPUs together.
-            vcpus: of the instance type. Default: looked up; needed for a type known only at deployment.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
+            vcpus: Of the instance type. Default: looked up; required if the type is known only at deployment.
+            props: See `TrackingProps`.
 
         Raises:
-            PropsError: a percentage out of bounds or not known at synth, or an instance type whose vCPUs
-                nobody said.
+            PropsError: A percentage out of bounds or unknown at synth, or a type with unknown vCPUs.
         """
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
-        require(
-            expect("target_utilization_percent", target_utilization_percent, NUMBER),
-            expect("vcpus", vcpus, WHOLE, optional=True),
-            at=(self, id),
-        )
         count = (kind.vcpus if kind else 0) if vcpus is None else vcpus
         require(
             outside("vcpus", vcpus, 1),
-            percent_fault(target_utilization_percent),
-            not_a_number_yet("target_utilization_percent", target_utilization_percent),
-            not_a_number_yet("vcpus", vcpus),
+            _percent_fault(target_utilization_percent),
+            unknown_at_synth("target_utilization_percent", target_utilization_percent),
+            unknown_at_synth("vcpus", vcpus),
             "the instance type's vCPUs are not known at synth: give vcpus"
             if vcpus is None and not count
             else None,
             at=(self, id),
         )
+        metric = self._endpoint.metric_cpu_utilization(variant_name=self._variant.variant_name)
         self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_cpu_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent * count,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
+            id, metric=metric, target_value=target_utilization_percent * count, **props
         )
 
+    @checked
     def scale_on_gpu_utilization(
-        self,
-        id: str,
-        *,
-        target_utilization_percent: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
+        self, id: str, *, target_utilization_percent: float, **props: Unpack[TrackingProps]
     ) -> None:
-        """Keep the GPU of an instance at this load.
+        """Track the GPU load of the instances.
 
         Args:
-            id: the policy's id.
+            id: Id of the policy.
             target_utilization_percent: 1 to 100.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
+            props: See `TrackingProps`.
 
         Raises:
-            PropsError: a percentage out of bounds, or an instance type without a GPU.
+            PropsError: A percentage out of bounds, or an instance type without a GPU.
         """
         self._require_gpu(id, target_utilization_percent)
-        self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
-        )
+        metric = self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name)
+        self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
 
+    @checked
     def scale_on_gpu_memory_utilization(
-        self,
-        id: str,
-        *,
-        target_utilization_percent: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
+        self, id: str, *, target_utilization_percent: float, **props: Unpack[TrackingProps]
     ) -> None:
-        """Keep the GPU memory of an instance filled to this share.
+        """Track the used GPU memory of the instances.
 
-        Models stay in memory until room is needed, idle or not: with more models than fit, this metric
-        stays high under no load at all, and the endpoint at its maximum.
+        Models stay in memory until room is needed, even without requests. With more models than fit, this
+        metric stays high without any load, and the endpoint at its maximum.
 
         Args:
-            id: the policy's id.
+            id: Id of the policy.
             target_utilization_percent: 1 to 100.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
+            props: See `TrackingProps`.
 
         Raises:
-            PropsError: a percentage out of bounds, or an instance type without a GPU.
+            PropsError: A percentage out of bounds, or an instance type without a GPU.
         """
         self._require_gpu(id, target_utilization_percent)
-        self.scale_to_track_metric(
-            id,
-            metric=self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name),
-            target_value=target_utilization_percent,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=disable_scale_in,
-        )
+        metric = self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name)
+        self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
 
+    @checked
     def scale_to_track_metric(
         self,
         id: str,
         *,
         metric: aws_cloudwatch.IMetric,
         target_value: float,
-        scale_in_cooldown: Duration | None = None,
-        scale_out_cooldown: Duration | None = None,
-        disable_scale_in: bool = False,
+        **props: Unpack[TrackingProps],
     ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
-        """Keep a metric at a value.
+        """Track any metric that falls when instances are added.
 
         Args:
-            id: the policy's id.
-            metric: any that falls as instances are added, such as one by instance; no math expression.
-            target_value: in the metric's unit, above 0.
-            scale_in_cooldown: rest after removing instances. Default: the service's, 300 s.
-            scale_out_cooldown: rest after adding instances. Default: the service's, 300 s.
-            disable_scale_in: whether it never removes instances. Default: False.
+            id: Id of the policy.
+            metric: A metric per instance, for example; math expressions do not work.
+            target_value: In the metric's unit, above 0.
+            props: See `TrackingProps`.
 
         Raises:
-            PropsError: a target that is not positive.
+            PropsError: A target that is not positive, or a cooldown with a fraction of a second.
         """
-        require(
-            expect("metric", metric, METRIC),
-            expect("target_value", target_value, NUMBER),
-            *tracking_faults(scale_in_cooldown, scale_out_cooldown, disable_scale_in),
-            at=(self, id),
-        )
-        require(not_positive("target_value", target_value), at=(self, id))
+        require(not_positive("target_value", target_value), *cooldown_faults(props), at=(self, id))
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
             scaling_target=self._target,
             custom_metric=metric,
             target_value=target_value,
-            scale_in_cooldown=scale_in_cooldown,
-            scale_out_cooldown=scale_out_cooldown,
-            disable_scale_in=True if disable_scale_in else None,
+            scale_in_cooldown=props.get("scale_in_cooldown"),
+            scale_out_cooldown=props.get("scale_out_cooldown"),
+            disable_scale_in=True if props.get("disable_scale_in") else None,
         )
 
     def _require_gpu(self, id: str, percent: float) -> None:
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
-        require(expect("target_utilization_percent", percent, NUMBER), at=(self, id))
         require(
-            percent_fault(percent),
+            _percent_fault(percent),
             f"{type} has no GPU: use scale_on_cpu_utilization or scale_on_invocations"
             if kind is not None and not kind.gpus
             else None,
             at=(self, id),
         )
+
+
+def cooldown_faults(props: TrackingProps) -> list[str | None]:
+    """Return the faults of cooldowns with a fraction of a second."""
+    return [
+        not_whole_seconds("scale_in_cooldown", props.get("scale_in_cooldown")),
+        not_whole_seconds("scale_out_cooldown", props.get("scale_out_cooldown")),
+    ]
+
+
+def not_positive(name: str, value: float) -> str | None:
+    """Return the fault of a number that is not above 0.
+
+    Args:
+        name: The prop.
+        value: Its value; tokens pass.
+    """
+    return f"{name} is {value}; must be above 0" if known(value) and value <= 0 else None
+
+
+def unknown_at_synth(name: str, value: float | None) -> str | None:
+    """Return the fault of a token that synth would compute with: a token times 60 is nonsense.
+
+    Args:
+        name: The prop.
+        value: Its value; None passes.
+    """
+    if value is None or known(value):
+        return None
+    return f"{name} is known only at deployment; synth computes the policy's target from it: give a number"
+
+
+def _percent_fault(value: float) -> str | None:
+    if not known(value) or 1 <= value <= 100:
+        return None
+    hint = f": for a share of {value:g} use {value * 100:g}" if 0 < value < 1 else ""
+    return f"target_utilization_percent is {value}; must be from 1 to 100{hint}"

@@ -1,4 +1,4 @@
-"""The bucket that holds the models."""
+"""The bucket that stores the models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from aws_cdk import Duration, RemovalPolicy, aws_s3
 from constructs import Construct
 
 from mme_cdk._internal.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
-from mme_cdk._internal.cdk_kinds import BUCKET, KEY
-from mme_cdk._internal.expectations import DURATION, FLAG, expect, one_of
+from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import not_whole_days, require
 
 if TYPE_CHECKING:
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class ModelBucket(aws_s3.Bucket):
-    """A bucket with what models need: versions, encryption, TLS only, nothing public, access logs.
+    """A versioned, encrypted bucket with access logs, TLS only and no public access.
 
-    CloudFormation never deletes a bucket with objects in it, whatever the removal policy: empty it first.
+    CloudFormation never deletes a bucket that contains objects, whatever the removal policy: empty it first.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -37,28 +37,19 @@ class ModelBucket(aws_s3.Bucket):
         """Define the bucket.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            encryption_key: encrypts objects with this KMS key, through a bucket key. Default: SSE-S3.
-            removal_policy: what becomes of bucket and models with the stack. Default: retained.
-            old_versions_expire_after: how long an overwritten or deleted object can be had back.
+            scope: Parent.
+            id: Construct id.
+            encryption_key: KMS key for the objects, through a bucket key. Default: SSE-S3.
+            removal_policy: What happens to the bucket when it leaves the stack. Default: retained.
+            old_versions_expire_after: How long overwritten and deleted objects can be restored; whole days.
                 Default: 30 days.
-            access_logs: whether S3 writes access logs. Default: True.
-            access_logs_bucket: where they go. Default: a bucket of their own, with the same removal policy.
-            access_logs_expire_after: how long the default log bucket keeps them. Default: 365 days.
+            access_logs: Whether S3 writes access logs. Default: True.
+            access_logs_bucket: Their bucket. Default: a new one with the same removal policy.
+            access_logs_expire_after: How long the new bucket stores them; whole days. Default: 365 days.
 
         Raises:
-            PropsError: values of the wrong kind, and spans that are no whole days.
+            PropsError: Wrong types, or durations that are not whole days.
         """
-        require(
-            expect("encryption_key", encryption_key, KEY, optional=True),
-            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
-            expect("old_versions_expire_after", old_versions_expire_after, DURATION, optional=True),
-            expect("access_logs", access_logs, FLAG),
-            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
-            expect("access_logs_expire_after", access_logs_expire_after, DURATION, optional=True),
-            at=(scope, id),
-        )
         require(
             not_whole_days("old_versions_expire_after", old_versions_expire_after),
             not_whole_days("access_logs_expire_after", access_logs_expire_after),
@@ -94,7 +85,7 @@ class ModelBucket(aws_s3.Bucket):
             removal_policy=removal_policy,
         )
         if not access_logs:
-            reason = "access logs were switched off for this bucket on purpose"
+            reason = "access logs are switched off for this bucket"
             acknowledge(self, "S1", reason)
             acknowledge_config_rule(self, "S3BucketLoggingEnabled", reason)
             acknowledge_checkov(self, "CKV_AWS_18", reason)
@@ -103,16 +94,15 @@ class ModelBucket(aws_s3.Bucket):
 def _log_bucket(
     scope: Construct, id: str, removal_policy: RemovalPolicy, expire_after: Duration | None
 ) -> aws_s3.Bucket:
-    # A sibling, because the bucket needs it before there is a bucket to be its parent. Its object ownership
-    # is CDK's to set: apps without the feature flag for log delivery by bucket policy need an ACL.
+    # A sibling, because the model bucket needs it before it can be a parent. CDK sets its object ownership:
+    # apps without the feature flag for log delivery by bucket policy need an ACL.
     logs = aws_s3.Bucket(
         scope,
         f"{id}AccessLogs",
-        # S3's log delivery cannot write to a bucket whose default encryption is a KMS key of ours.
+        # S3 can't deliver access logs to a bucket with SSE-KMS as its default encryption.
         encryption=aws_s3.BucketEncryption.S3_MANAGED,
         block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
-        # A log that someone overwrites or deletes can be had back for a while.
         versioned=True,
         lifecycle_rules=[
             aws_s3.LifecycleRule(
@@ -126,13 +116,13 @@ def _log_bucket(
         removal_policy=removal_policy,
     )
     acknowledge_checkov(
-        logs, "CKV_AWS_18", "this bucket receives the access logs; logging its own access would never end"
+        logs, "CKV_AWS_18", "this bucket receives access logs; logging its own would never end"
     )
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     acknowledge_config_rule(
         logs,
         "S3DefaultEncryptionKMS",
-        "S3 delivers access logs to no bucket whose default encryption is SSE-KMS; SSE-S3 encrypts them",
+        "S3 can't deliver access logs to a bucket with SSE-KMS as its default; SSE-S3 encrypts them",
     )
     acknowledge_config_rule(
         logs,

@@ -33,13 +33,11 @@ def test_tokens_are_never_judged() -> None:
     assert known("")
 
 
-@pytest.mark.parametrize(
-    ("value", "fault"), [(0, "count is 0; it must be from 1 to 3"), (1, None), (3, None)]
-)
+@pytest.mark.parametrize(("value", "fault"), [(0, "count is 0; must be from 1 to 3"), (1, None), (3, None)])
 def test_bounds_are_inclusive(value: int, fault: str | None) -> None:
     assert outside("count", value, 1, 3) == fault
 
 
 def test_a_bound_on_one_side() -> None:
-    assert outside("count", -1, 0) == "count is -1; it must be at least 0"
+    assert outside("count", -1, 0) == "count is -1; must be at least 0"
     assert outside("count", None, 0) is None

@@ -114,21 +114,24 @@ def test_rolling(stack: Stack, define: Callable, synth) -> None:
 @pytest.mark.parametrize(
     ("make", "fault"),
     [
-        (lambda: DeploymentStrategy.canary(size=CapacitySize.percent(51)), r"canary is 51%; it must be 1 to"),
-        (lambda: DeploymentStrategy.linear(step=CapacitySize.percent(9)), r"step is 9%; it must be 10 to 50"),
-        (lambda: DeploymentStrategy.rolling(batch=CapacitySize.percent(4)), r"batch is 4%; it must be 5 to"),
+        (
+            lambda: DeploymentStrategy.canary(size=CapacitySize.percent(51)),
+            r"canary size is 51%; must be 1 to",
+        ),
+        (lambda: DeploymentStrategy.linear(step=CapacitySize.percent(9)), r"step is 9%; must be 10 to 50"),
+        (lambda: DeploymentStrategy.rolling(batch=CapacitySize.percent(4)), r"batch is 4%; must be 5 to"),
         (lambda: DeploymentStrategy.rolling(batch=CapacitySize.percent(51)), r"batch is 51%"),
-        (lambda: CapacitySize.percent(0), r"percent is 0; it must be from 1 to 100"),
-        (lambda: CapacitySize.instances(0), r"instances is 0; it must be at least 1"),
+        (lambda: CapacitySize.percent(0), r"percent is 0; must be from 1 to 100"),
+        (lambda: CapacitySize.instances(0), r"instances is 0; must be at least 1"),
         (
             lambda: DeploymentStrategy.canary(wait_interval=Duration.hours(2)),
-            r"wait_interval is 7200 s; it must be from 0 to 3600 s",
+            r"wait_interval is 7200 s; must be from 0 to 3600 s",
         ),
         (
             lambda: DeploymentStrategy.all_at_once(
                 termination_wait=Duration.hours(2), maximum_execution_timeout=Duration.minutes(5)
             ),
-            r"termination_wait is 7200 s.*; maximum_execution_timeout is 300 s; it must be from 600",
+            r"termination_wait is 7200 s.*; maximum_execution_timeout is 300 s; must be from 600",
         ),
         (
             # Ten steps of ten minutes each.
@@ -137,7 +140,7 @@ def test_rolling(stack: Stack, define: Callable, synth) -> None:
                 wait_interval=Duration.minutes(10),
                 maximum_execution_timeout=Duration.hours(1),
             ),
-            r"maximum_execution_timeout is 3600 s and the waits alone take 6000 s: raise it",
+            r"maximum_execution_timeout is 3600 s; the waits alone take 6000 s: raise it",
         ),
     ],
 )
@@ -151,7 +154,7 @@ def test_guardrails_need_two_instances(define: Callable, name: str) -> None:
     strategy = getattr(DeploymentStrategy, name)()
     with pytest.raises(
         PropsError,
-        match=rf"initial_instance_count is 1, and a {name} deployment needs two or more instances: set",
+        match=rf"initial_instance_count is 1; a {name} deployment needs at least two instances: set",
     ):
         define(strategy, instances=1)
 
@@ -159,7 +162,11 @@ def test_guardrails_need_two_instances(define: Callable, name: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "instances", "fault"),
     [
-        (DeploymentStrategy.canary(size=CapacitySize.instances(2)), 3, r"canary of 2 instances is 66\.7%"),
+        (
+            DeploymentStrategy.canary(size=CapacitySize.instances(2)),
+            3,
+            r"canary size of 2 instances is 66\.7%",
+        ),
         (DeploymentStrategy.linear(step=CapacitySize.instances(1)), 11, r"step of 1 instance is 9\.09%"),
         (DeploymentStrategy.rolling(batch=CapacitySize.instances(1)), 21, r"batch of 1 instance is 4\.76%"),
     ],
@@ -173,7 +180,7 @@ def test_sizes_in_instances(
 
 def test_scaling_must_leave_two_instances(define: Callable) -> None:
     endpoint = define(DeploymentStrategy.canary())
-    with pytest.raises(PropsError, match=r"min_capacity is 1, and a canary deployment needs two"):
+    with pytest.raises(PropsError, match=r"min_capacity is 1; a canary deployment needs at least two"):
         endpoint.auto_scale_instance_count(max_capacity=8)
     endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=8)
 
@@ -223,7 +230,7 @@ def test_alarms_of_a_strategy_stay(app: App, stack: Stack, define: Callable, syn
 def test_too_many_alarms(stack: Stack, define: Callable) -> None:
     endpoint = define()
     alarm = alarm_on(stack)
-    with pytest.raises(PropsError, match=r"^Test/Endpoint/Endpoint: 11 rollback alarms were given; .* takes"):
+    with pytest.raises(PropsError, match=r"^Test/Endpoint/Endpoint: 11 rollback alarms; SageMaker takes 10"):
         endpoint.add_rollback_alarm(*[alarm] * 11)
 
 
@@ -264,7 +271,7 @@ def test_rolling_is_not_for_several_variants(app: App, define: Callable) -> None
         "second", model=endpoint.model, instance_type="ml.g5.xlarge", initial_instance_count=4
     )
     # The variant came after the endpoint: CDK asks again before it writes templates.
-    with pytest.raises(RuntimeError, match=r"a rolling deployment is not for an endpoint of 2 variants"):
+    with pytest.raises(RuntimeError, match=r"the endpoint has 2 variants; rolling deployments take one"):
         app.synth()
 
 

@@ -78,7 +78,9 @@ def test_a_key(stack: Stack, define: Callable, synth, findings: Callable) -> Non
 
 def test_it_stays_away_from_the_models(models: ModelStore, define: Callable) -> None:
     capture = DataCapture(bucket=models.bucket, sampling_percentage=5, prefix="models/captured/")
-    with pytest.raises(PropsError, match=r"models/captured/ overlaps the models' prefix models/, so the"):
+    with pytest.raises(
+        PropsError, match=r"models/captured/ overlaps the models' prefix models/; containers could"
+    ):
         define(capture)
 
 
@@ -103,10 +105,13 @@ def test_every_variants_role_may_write(stack: Stack, models: ModelStore, define:
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"sampling_percentage": 101}, r"sampling_percentage is 101; it must be from 0 to 100"),
-        ({"capture_input": False, "capture_output": False}, r"neither input nor output captures nothing"),
-        ({"prefix": "captured"}, r"data capture prefix captured is no folder"),
-        ({"prefix": "x" * 600 + "/"}, r"601 characters makes a destination longer than 512"),
+        ({"sampling_percentage": 101}, r"sampling_percentage is 101; must be from 0 to 100"),
+        (
+            {"capture_input": False, "capture_output": False},
+            r"so nothing is captured: leave data_capture out",
+        ),
+        ({"prefix": "captured"}, r"data capture prefix captured is not a folder"),
+        ({"prefix": "x" * 600 + "/"}, r"601 characters; its URI is longer than 512"),
     ],
 )
 def test_faults(stack: Stack, props: dict[str, Any], fault: str) -> None:

@@ -47,6 +47,18 @@ def test_names_that_sagemaker_does_not_take(stack: Stack, config: EndpointConfig
         Endpoint(stack, "Endpoint", config=config, endpoint_name=name)
 
 
+@pytest.mark.parametrize("second", ["Fraud", "FRAUD"])
+def test_two_endpoints_of_one_name(stack: Stack, config: EndpointConfig, second: str) -> None:
+    Endpoint(stack, "One", config=config, endpoint_name="Fraud")
+    with pytest.raises(PropsError, match=rf"^Test/Two: endpoint_name {second} is already .* of Test/One"):
+        Endpoint(stack, "Two", config=config, endpoint_name=second)
+
+
+def test_two_stacks_may_use_one_name(stack: Stack, placed: Stack, config: EndpointConfig) -> None:
+    Endpoint(stack, "One", config=config, endpoint_name="fraud")
+    Endpoint(placed, "One", config=config, endpoint_name="fraud")
+
+
 def test_a_name_known_only_at_deployment(stack: Stack, config: EndpointConfig, synth) -> None:
     endpoint = Endpoint(stack, "Endpoint", config=config, endpoint_name=Token.as_string({"Ref": "Name"}))
     assert stack.resolve(endpoint.endpoint_arn)["Fn::Join"][1][-1] == {"Ref": "Name"}
@@ -80,7 +92,7 @@ def test_grant_invoke_model(stack: Stack, config: EndpointConfig, role: aws_iam.
         ((), r"no pattern was given: name at least one, such as tenant-a/\*, or use grant_invoke"),
         (("/tenant/*",), r"/tenant/\* matches no model: write it relative"),
         (("s3://bucket/x",), r"relative to the models' prefix"),
-        (("",), r"pattern of 0 characters"),
+        (("",), r"pattern has 0 characters"),
         (("x" * 1025, "/y"), r"1025 characters.*/y matches no model"),
     ],
 )

@@ -66,6 +66,14 @@ def test_grant(stack: Stack, endpoint: MultiModelEndpoint, synth) -> None:
     ]
 
 
+def test_grants_that_would_allow_nothing(stack: Stack, endpoint: MultiModelEndpoint) -> None:
+    role = role_in(stack)
+    with pytest.raises(PropsError, match=r"no action was given; the grant would allow nothing: name one"):
+        endpoint.grant(role)
+    with pytest.raises(PropsError, match=r'"InvokeEndpoint" is not an IAM action: write SERVICE:ACTION'):
+        endpoint.grant(role, "InvokeEndpoint")
+
+
 def test_grant_publish_models_under_a_tenants_prefix(
     stack: Stack, endpoint: MultiModelEndpoint, synth, findings: Callable
 ) -> None:
@@ -109,8 +117,8 @@ def test_grant_resolve_aliases(stack: Stack, endpoint: MultiModelEndpoint, synth
 
 def test_the_trust_boundary_is_spoken_of() -> None:
     words = " ".join((EndpointBase.grant_publish_models.__doc__ or "").split())
-    assert "it runs with the endpoint's execution role" in words
-    assert "tenants whose code you don't trust need endpoints of their own" in words
+    assert "It runs with the endpoint's execution role" in words
+    assert "tenants whose code you don't trust need their own endpoints" in words
 
 
 def test_endpoint_offers_its_models(stack: Stack, endpoint: MultiModelEndpoint, models: ModelStore) -> None:
@@ -169,7 +177,9 @@ def test_by_attributes(stack: Stack, models: ModelStore, synth, findings: Callab
 @pytest.mark.parametrize("method", ["grant_publish_models", "grant_read_models", "grant_resolve_aliases"])
 def test_models_of_an_import_that_was_not_told(stack: Stack, method: str) -> None:
     imported = EndpointBase.from_endpoint_name(stack, "Imported", "mine")
-    with pytest.raises(PropsError, match=r"^Test/Imported: .* is not known: import it by from_endpoint_attr"):
+    with pytest.raises(
+        PropsError, match=r"^Test/Imported: .* was imported without models: use from_endpoint_attr"
+    ):
         getattr(imported, method)(role_in(stack))
 
 
@@ -290,5 +300,5 @@ def test_on_deployment_state_change(
 def test_events_of_an_endpoint_elsewhere(placed: Stack) -> None:
     arn = ARN.replace("eu-west-1", "us-east-1")
     imported = EndpointBase.from_endpoint_arn(placed, "Imported", arn)
-    with pytest.raises(PropsError, match=r"is in region us-east-1 and the rule would be in eu-west-1"):
+    with pytest.raises(PropsError, match=r"is in region us-east-1 and the rule in eu-west-1"):
         imported.on_deployment_state_change("Moved")

@@ -72,8 +72,8 @@ def test_cpu_variant_with_a_key(stack: Stack, cpu_model: MultiModel, synth) -> N
         ({"instance_type": "ml.g5.12xlarge"}, r"has 4 GPUs; .* ml\.g5\.16xlarge is the largest"),
         ({"instance_type": "ml.g5.xlage"}, r"ml\.g5\.xlage is not a .* did you mean ml\.g5\.xlarge"),
         ({"instance_type": "ml.p3.2xlarge"}, r"compute capability 7\.0; .* needs 7\.5"),
-        ({"initial_instance_count": 0}, r"initial_instance_count is 0; it must be at least 1"),
-        ({"initial_variant_weight": -1}, r"initial_variant_weight is -1; it must be at least 0"),
+        ({"initial_instance_count": 0}, r"initial_instance_count is 0; must be at least 1"),
+        ({"initial_variant_weight": -1}, r"initial_variant_weight is -1; must be at least 0"),
         (
             {"instance_type": "ml.p4d.24xlarge", "initial_instance_count": 0},
             r"^Test/Config: .*8 GPUs.*; initial_instance_count is 0",
@@ -121,13 +121,13 @@ def test_everything_about_a_variant(stack: Stack, cpu_model: MultiModel, synth) 
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"volume_size": Size.gibibytes(513)}, r"volume_size is 513 GiB; it must be whole GiB, from"),
+        ({"volume_size": Size.gibibytes(513)}, r"volume_size is 513 GiB; must be whole GiB, from"),
         ({"model_data_download_timeout": Duration.seconds(59)}, r"download_timeout is 59 s; .* 60 to 3600 s"),
         (
             {"container_startup_health_check_timeout": Duration.hours(2)},
             r"container_startup_health_check_timeout is 7200 s",
         ),
-        ({"metric_publish_frequency": Duration.seconds(20)}, r"is 20 s; it must be one of 10, 30, 60, 120"),
+        ({"metric_publish_frequency": Duration.seconds(20)}, r"is 20 s; must be one of 10, 30, 60, 120"),
         ({"variant_name": "no_good"}, r"variant_name no_good is not valid: use at most 63"),
         (
             {"inference_ami_version": "al2023-ami-sagemaker-inference-gpu-4-1"},
@@ -224,7 +224,7 @@ def test_variants_are_checked_together(stack: Stack, cpu_model: MultiModel) -> N
         config.variant("other")
     for number in range(9):
         config.add_variant(f"v{number}", model=cpu_model, instance_type="ml.m5.large")
-    with pytest.raises(PropsError, match=r"10 variants are there"):
+    with pytest.raises(PropsError, match=r"the config has 10 variants"):
         config.add_variant("eleventh", model=cpu_model, instance_type="ml.m5.large")
 
 

@@ -65,12 +65,21 @@ def test_settings(endpoint: MultiModelEndpoint) -> None:
     assert metric.dimensions == {"EndpointName": "Mine", "VariantName": "green"}
 
 
+def test_a_variant_that_does_not_exist(stack: Stack, endpoint: MultiModelEndpoint) -> None:
+    for known in (endpoint, endpoint.endpoint):
+        with pytest.raises(PropsError, match=r"there is no variant Nope: use one of blue, or add it first"):
+            known.metric_invocations(variant_name="Nope")
+    imported = EndpointBase.from_endpoint_name(stack, "Imported", "fraud")
+    metric = imported.metric_invocations(variant_name="Nope")
+    assert metric.dimensions == {"EndpointName": "fraud", "VariantName": "Nope"}
+
+
 def test_any_metric(endpoint: MultiModelEndpoint) -> None:
     later = endpoint.metric("ModelEvictions", namespace="AWS/SageMaker", statistic="Sum")
     assert (later.namespace, later.statistic) == ("AWS/SageMaker", "Sum")
-    with pytest.raises(PropsError, match=r"ModelCacheHits is no metric .*: did you mean ModelCacheHit"):
+    with pytest.raises(PropsError, match=r"ModelCacheHits is not a metric .*: did you mean ModelCacheHit"):
         endpoint.metric("ModelCacheHits")
-    with pytest.raises(PropsError, match=r"Zzz is no metric .*: give its namespace, too"):
+    with pytest.raises(PropsError, match=r"Zzz is not a metric .*: give its namespace, too"):
         endpoint.metric("Zzz")
 
 

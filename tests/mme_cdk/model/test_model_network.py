@@ -84,7 +84,7 @@ def test_connections(stack: Stack, models: ModelStore, synth) -> None:
 
 
 def test_without_a_vpc_there_are_no_connections(stack: Stack, models: ModelStore) -> None:
-    with pytest.raises(PropsError, match=r"^Test/Model: the model is in no vpc, .*: give vpc$"):
+    with pytest.raises(PropsError, match=r"^Test/Model: the model is not in a VPC .*: give vpc$"):
         _ = model_in(stack, models).connections
 
 
@@ -200,7 +200,7 @@ def test_too_many_of_each(stack: Stack, models: ModelStore) -> None:
 def test_subnets_or_groups_without_a_vpc(stack: Stack, models: ModelStore, prop: str) -> None:
     group = aws_ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-0123456789abcdef0")
     props: dict[str, Any] = {"vpc_subnets": aws_ec2.SubnetSelection(), "security_groups": [group]}
-    with pytest.raises(PropsError, match=rf"{prop} are given and no vpc: give vpc too"):
+    with pytest.raises(PropsError, match=rf"{prop} is given without vpc: give vpc, too"):
         model_in(stack, models, **{prop: props[prop]})
 
 

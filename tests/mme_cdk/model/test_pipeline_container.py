@@ -115,39 +115,42 @@ def test_fifteen_containers(stack: Stack, models: ModelStore, synth) -> None:
     ("before", "props", "fault"),
     [
         ([{}] * 15, {}, r"the pipeline has 16 containers; SageMaker takes 15"),
-        ([{"hostname": "a"}, {"hostname": "a"}], {}, r"hostname a is given 2 times: give each its own"),
-        ([{"hostname": "a"}], {"container_hostname": "a"}, r"hostname a is given 2 times"),
-        ([{"hostname": "container-2"}], {}, r"hostname container-2 is given 2 times"),
+        ([{"hostname": "a"}, {"hostname": "a"}], {}, r"hostname a is used 2 times: use different ones"),
+        ([{"hostname": "a"}], {"container_hostname": "a"}, r"hostname a is used 2 times"),
+        ([{"hostname": "container-2"}], {}, r"hostname container-2 is used 2 times"),
         ([{"hostname": "no_good"}], {}, r"hostname no_good is not valid: use at most 63 letters"),
-        ([{"key": "x.tar.gz"}], {}, r"a pipeline container has a key and no bucket: give both"),
-        ([], {"container_hostname": "a"}, r"container_hostname names a container .* none: leave it out"),
+        ([{"key": "x.tar.gz"}], {}, r"key is given without bucket: give both"),
+        ([], {"container_hostname": "a"}, r"container_hostname is given without a pipeline: leave it out"),
         (
             [{"environment": {"A": "x" * 1000, "B": "x" * 1000}}] * 14,
             {"environment": {f"V{n}": "x" * 1000 for n in range(6)}},
-            r"the environment is 340\d\d bytes long over all containers; SageMaker takes 32768",
+            r"the environment of all containers has 340\d\d bytes; SageMaker takes 32768",
         ),
     ],
 )
 def test_faults(
     stack: Stack, models: ModelStore, before: list[dict[str, Any]], props: dict[str, Any], fault: str
 ) -> None:
-    containers = [PipelineContainer(image=XGBOOST, **given) for given in before]
     with pytest.raises(PropsError, match=fault):
-        model_in(stack, models, containers_before=containers, **props)
+        model_in(
+            stack,
+            models,
+            containers_before=[PipelineContainer(image=XGBOOST, **given) for given in before],
+            **props,
+        )
 
 
 @pytest.mark.parametrize(
     ("key", "fault"),
     [
-        (None, r"has a bucket and no key: give both, or neither"),
-        ("models/", r"key models/ of a pipeline container is no \.tar\.gz: give one model's archive"),
-        ("*.tar.gz", r"key \*\.tar\.gz of a pipeline container holds signs that IAM would take"),
+        (None, r"bucket is given without key: give both, or neither"),
+        ("models/", r"key models/ is not a \.tar\.gz: give the archive of one model"),
+        ("*.tar.gz", r"key \*\.tar\.gz contains an IAM wildcard"),
     ],
 )
-def test_faults_of_the_archive(stack: Stack, models: ModelStore, key: str | None, fault: str) -> None:
-    container = PipelineContainer(image=XGBOOST, bucket=bucket_in(stack), key=key)
+def test_faults_of_the_archive(stack: Stack, key: str | None, fault: str) -> None:
     with pytest.raises(PropsError, match=fault):
-        model_in(stack, models, containers_before=[container])
+        PipelineContainer(image=XGBOOST, bucket=bucket_in(stack), key=key)
 
 
 def endpoint_with(scope: Stack, models: ModelStore, instance_type: str, image: ServingImage) -> None:

@@ -104,7 +104,7 @@ def test_from_uri_knows_awss_own_images() -> None:
 
 @pytest.mark.parametrize("uri", ["nvcr.io/nvidia/tritonserver:26.05-py3", "team/server", ""])
 def test_from_uri_outside_ecr(uri: str) -> None:
-    with pytest.raises(PropsError, match=r"is not an ECR image uri, and SageMaker pulls from ECR: copy"):
+    with pytest.raises(PropsError, match=r"is not an ECR image URI; SageMaker pulls from ECR: copy"):
         ServingImage.from_uri(uri)
 
 
@@ -160,7 +160,7 @@ def test_a_mapping_of_a_framework_with_signs_in_its_name(stack: Stack, synth) ->
 
 
 def test_an_account_that_is_none() -> None:
-    with pytest.raises(PropsError, match=r"^account 12345 is not valid: an AWS account has 12 digits$"):
+    with pytest.raises(PropsError, match=r"^account 12345 is not valid; an AWS account has 12 digits$"):
         ServingImage.xgboost("3.2-0", account="12345")
 
 

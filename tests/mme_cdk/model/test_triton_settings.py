@@ -108,26 +108,26 @@ def test_tokens_are_left_to_deployment(stack: Stack, models: ModelStore, synth) 
 @pytest.mark.parametrize(
     ("image", "settings", "environment", "fault"),
     [
-        (TRITON, {"shm_default_bytes": 16}, {}, r"shm_default_bytes is 16; it must be at least 1048576"),
+        (TRITON, {"shm_default_bytes": 16}, {}, r"shm_default_bytes is 16; must be at least 1048576"),
         (TRITON, {"shm_growth_bytes": -1}, {}, r"shm_growth_bytes is -1"),
-        (TRITON, {"thread_count": 0}, {}, r"[^_]thread_count is 0; it must be at least 1"),
+        (TRITON, {"thread_count": 0}, {}, r"[^_]thread_count is 0; must be at least 1"),
         (TRITON, {"buffer_manager_thread_count": 0}, {}, r"buffer_manager_thread_count is 0"),
-        (TRITON, {"gpu_memory_limit": 0}, {}, r"gpu_memory_limit is 0; .* above 0 up to 1: 0\.8, say"),
+        (TRITON, {"gpu_memory_limit": 0}, {}, r"gpu_memory_limit is 0; .* above 0 up to 1: use 0\.8"),
         (TRITON, {"gpu_memory_limit": 80}, {}, r"gpu_memory_limit is 80; "),
         (
             ServingImage.triton("26.05", processor=Processor.CPU),
             {"gpu_memory_limit": 0.5},
             {},
-            r"gpu_memory_limit is set and Triton .* \(CPU build\) uses no GPU: leave it out",
+            r"gpu_memory_limit is set; Triton .* \(CPU build\) uses no GPU: leave it out",
         ),
-        (TRITON, {"additional_arguments": ["--a b"]}, {}, r"'--a b' holds white space, at which serve"),
-        (TRITON, {"additional_arguments": [""]}, {}, r"additional argument '' holds"),
-        (ServingImage.xgboost("3.2-0"), {}, {}, r"triton settings are given and XGBoost 3\.2-0 is no Triton"),
+        (TRITON, {"additional_arguments": ["--a b"]}, {}, r"'--a b' contains white space, at which serve"),
+        (TRITON, {"additional_arguments": [""]}, {}, r"additional argument '' contains"),
+        (ServingImage.xgboost("3.2-0"), {}, {}, r"triton settings are given; XGBoost 3\.2-0 is not Triton"),
         (
             TRITON,
             {"thread_count": 4},
             {"SAGEMAKER_TRITON_THREAD_COUNT": "4"},
-            r"environment sets SAGEMAKER_TRITON_THREAD_COUNT, which the triton settings set too: use one",
+            r"environment sets SAGEMAKER_TRITON_THREAD_COUNT, which the triton settings set, too: use one",
         ),
         (
             TRITON,
@@ -163,19 +163,29 @@ def test_faults(
 
 
 def test_all_faults_at_once(stack: Stack, models: ModelStore) -> None:
-    settings = TritonSettings(thread_count=0, gpu_memory_limit=2)
+    with pytest.raises(PropsError, match=r"^TritonSettings: ") as raised:
+        TritonSettings(thread_count=0, gpu_memory_limit=2)
+    assert len(raised.value.faults) == 2
+    settings = TritonSettings(gpu_memory_limit=0.5)
+    image = ServingImage.triton("26.05", processor=Processor.CPU)
     with pytest.raises(PropsError, match=r"^Test/Model: ") as raised:
-        MultiModel(stack, "Model", image=TRITON, models=models, triton=settings, environment={"no-name": "x"})
-    assert len(raised.value.faults) == 3
+        MultiModel(stack, "Model", image=image, models=models, triton=settings, environment={"no-name": "x"})
+    assert len(raised.value.faults) == 2
 
 
 @pytest.mark.parametrize(
     ("environment", "fault"),
     [
-        ({"1st": "x"}, r"environment variable '1st' is not a name: use letters, digits and _, no digit"),
-        ({"LONG": "x" * 1025}, r"the value of environment variable LONG is 1025 bytes long; .* 1024"),
-        ({"N" * 1025: "x"}, r"the name of environment variable N{40} is 1025 bytes long"),
-        ({f"V{n}": "é" * 512 for n in range(40)}, r"the environment is 41\d\d\d bytes long .* 32768"),
+        (
+            {"1st": "x"},
+            r"environment variable '1st' is not a valid name: use letters, digits and _, no digit",
+        ),
+        ({"LONG": "x" * 1025}, r"the value of environment variable LONG has 1025 bytes; .* 1024"),
+        ({"N" * 1025: "x"}, r"the name of environment variable N{40} has 1025 bytes"),
+        (
+            {f"V{n}": "é" * 512 for n in range(40)},
+            r"the environment of all containers has 41\d\d\d bytes; .* 32768",
+        ),
     ],
 )
 def test_variables_that_sagemaker_refuses(

@@ -69,7 +69,7 @@ def test_a_higher_initial_count_stays(stack: Stack, models: ModelStore, synth) -
             {"min_capacity": 3, "max_capacity": 2},
             r"min_capacity 3 is above max_capacity 2: raise one",
         ),
-        ({"min_capacity": 0, "max_capacity": 2}, r"min_capacity is 0; it must be at least 1"),
+        ({"min_capacity": 0, "max_capacity": 2}, r"min_capacity is 0; must be at least 1"),
         ({"min_capacity": 1, "max_capacity": 0}, r"min_capacity 1 is above max_capacity 0"),
     ],
 )
@@ -79,7 +79,7 @@ def test_bounds(endpoint: Endpoint, bounds: dict[str, int], fault: str) -> None:
 
 
 def test_more_instances_than_the_maximum(stack: Stack, models: ModelStore) -> None:
-    with pytest.raises(PropsError, match=r"initial_instance_count 4 is above max_capacity 2: bring them"):
+    with pytest.raises(PropsError, match=r"initial_instance_count 4 is above max_capacity 2: change one"):
         endpoint_of(stack, models, count=4).auto_scale_instance_count(max_capacity=2)
 
 
@@ -90,7 +90,7 @@ def test_bounds_known_only_at_deployment(stack: Stack, endpoint: Endpoint, synth
 
 def test_only_once(endpoint: Endpoint) -> None:
     endpoint.auto_scale_instance_count(max_capacity=2)
-    with pytest.raises(PropsError, match=r"called twice; add policies to what the first call returned"):
+    with pytest.raises(PropsError, match=r"called twice: add policies to what the first call returned"):
         endpoint.auto_scale_instance_count(max_capacity=3)
 
 
@@ -121,14 +121,14 @@ def test_two_policies_have_two_names(stack: Stack, endpoint: Endpoint, synth) ->
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"max_requests_per_second": 0}, r"max_requests_per_second is 0; it must be above 0"),
+        ({"max_requests_per_second": 0}, r"max_requests_per_second is 0; must be above 0"),
         (
             {"max_requests_per_second": 5, "safety_factor": 1.5},
-            r"safety_factor is 1\.5; it must be at most",
+            r"safety_factor is 1\.5; must be at most",
         ),
         (
             {"max_requests_per_second": -1, "safety_factor": 0},
-            r"is -1; .*safety_factor is 0; it must",
+            r"is -1; .*safety_factor is 0; must",
         ),
     ],
 )
@@ -203,7 +203,7 @@ def test_no_gpu_to_scale_on(cpu_endpoint: Endpoint) -> None:
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
     with pytest.raises(PropsError, match=r"percent is 101; .*; ml\.m5\.xlarge has no GPU: use scale_on_cpu"):
         scaling.scale_on_gpu_utilization("Gpu", target_utilization_percent=101)
-    with pytest.raises(PropsError, match=r"target_utilization_percent is 0; it must be from 1 to 100$"):
+    with pytest.raises(PropsError, match=r"target_utilization_percent is 0; must be from 1 to 100$"):
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0)
 
 
@@ -226,7 +226,7 @@ def test_every_policy_names_its_target_as_cloudformation_does(
 
 def test_a_share_is_no_percentage(cpu_endpoint: Endpoint) -> None:
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
-    with pytest.raises(PropsError, match=r"is 0\.7; it must be from 1 to 100; for a share of 0\.7 give 70"):
+    with pytest.raises(PropsError, match=r"is 0\.7; must be from 1 to 100: for a share of 0\.7 use 70"):
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0.7)
 
 
@@ -248,14 +248,14 @@ def test_a_target_is_not_computed_from_a_token(
         for key, value in numbers.items()
     }
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
-    with pytest.raises(PropsError, match=rf"{name} is known only at deployment, .*: give a number"):
+    with pytest.raises(PropsError, match=rf"{name} is known only at deployment; .*: give a number"):
         getattr(scaling, method)("Load", **given)
 
 
 def test_scale_to_track_any_metric(stack: Stack, endpoint: Endpoint, synth) -> None:
     scaling = endpoint.auto_scale_instance_count(max_capacity=4)
     metric = endpoint.metric_model_latency(statistic="Maximum")
-    with pytest.raises(PropsError, match=r"Endpoint/Scaling/Slow: target_value is 0; it must be above 0"):
+    with pytest.raises(PropsError, match=r"Endpoint/Scaling/Slow: target_value is 0; must be above 0"):
         scaling.scale_to_track_metric("Slow", metric=metric, target_value=0)
     scaling.scale_to_track_metric("Slow", metric=metric, target_value=50_000)
     tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
@@ -320,8 +320,8 @@ def test_schedules(stack: Stack, endpoint: Endpoint, synth) -> None:
     ("bounds", "fault"),
     [
         ({}, r"Scaling/Night: neither min_capacity nor max_capacity is given"),
-        ({"min_capacity": 0}, r"min_capacity is 0; it must be at least 1"),
-        ({"max_capacity": 0}, r"max_capacity is 0; it must be at least 1"),
+        ({"min_capacity": 0}, r"min_capacity is 0; must be at least 1"),
+        ({"max_capacity": 0}, r"max_capacity is 0; must be at least 1"),
         ({"min_capacity": 3, "max_capacity": 2}, r"min_capacity 3 is above max_capacity 2"),
     ],
 )
@@ -334,7 +334,7 @@ def test_faults_of_a_schedule(endpoint: Endpoint, bounds: dict[str, int], fault:
 def test_a_schedule_once(endpoint: Endpoint) -> None:
     scaling = endpoint.auto_scale_instance_count(max_capacity=8)
     scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="20"), max_capacity=2)
-    with pytest.raises(PropsError, match=r"schedule Night is there already: use another id"):
+    with pytest.raises(PropsError, match=r"schedule Night already exists: use another id"):
         scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="21"), max_capacity=2)
 
 
@@ -345,7 +345,7 @@ def test_a_schedule_must_leave_guardrails_two_instances(stack: Stack, models: Mo
     )
     endpoint = Endpoint(stack, "Endpoint", config=config, deployment=DeploymentStrategy.canary())
     scaling = endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=8)
-    with pytest.raises(PropsError, match=r"min_capacity is 1, and a canary deployment needs two or more"):
+    with pytest.raises(PropsError, match=r"min_capacity is 1; a canary deployment needs at least two"):
         scaling.scale_on_schedule("Night", schedule=Schedule.cron(hour="20"), min_capacity=1)
 
 

@@ -121,7 +121,7 @@ def test_the_first_phase_is_told_at_synth(stack: Stack, changing: MultiModelEndp
         "*",
         Match.string_like_regexp(
             r"AllTraffic is not scaled while next_instance_type is ml\.g5\.2xlarge and instance_type is "
-            r"ml\.g5\.xlarge: .* set instance_type to ml\.g5\.2xlarge and deploy again"
+            r"ml\.g5\.xlarge; .* set instance_type to ml\.g5\.2xlarge and deploy again"
         ),
     )
 
@@ -170,7 +170,7 @@ def test_a_next_type_that_cannot_work(stack: Stack, models: ModelStore, next_typ
 
 def test_types_known_only_at_deployment_cannot_be_compared(stack: Stack, models: ModelStore) -> None:
     parameter = CfnParameter(stack, "Type")
-    with pytest.raises(PropsError, match="next_instance_type needs both types known at synth"):
+    with pytest.raises(PropsError, match="synth must compare them"):
         MultiModelEndpoint(
             stack,
             "Endpoint",

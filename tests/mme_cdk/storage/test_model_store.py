@@ -28,12 +28,12 @@ def test_url(bucket: aws_s3.IBucket) -> None:
         ("models", r"prefix models has no trailing slash: use models/"),
         ("/models/", r"prefix /models/ starts with a slash: use models/"),
         ("a//b/", r"empty folder name"),
-        ("a*/", r"IAM would take as a pattern"),
-        ("a${x}/", r"IAM would take as a pattern"),
+        ("a*/", r"contains an IAM wildcard or variable"),
+        ("a${x}/", r"contains an IAM wildcard or variable"),
         ("", r"prefix is empty; models need a folder"),
         ("/", r"prefix is empty"),
         ("x" * 1024 + "/", r"longer than 1024"),
-        ("/models*", r"no trailing slash.*starts with a slash.*pattern"),
+        ("/models*", r"no trailing slash.*starts with a slash.*wildcard"),
     ],
 )
 def test_prefixes_that_cannot_work(bucket: aws_s3.IBucket, prefix: str, fault: str) -> None:
