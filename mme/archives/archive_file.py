@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Final
 
-from mme.archives.contents import Contents, Keeper
+from mme.archives.contents import Contents, FileStarts
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
@@ -99,7 +99,7 @@ def _end_findings(stream: GzipStream, tar: TarStream) -> list[Finding]:
 class _Reading:
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
-        self._keeper = Keeper()
+        self._starts = FileStarts()
         self._junk: list[str] = []
         self.findings: list[Finding] = []
 
@@ -118,7 +118,7 @@ class _Reading:
             message = f"files that tools leave behind: {first}{rest}"
             self.findings.append(Finding.note("junk", message, "leave them out; mme models add does"))
         self._conflicts()
-        return Contents(self._members.values(), self._keeper.starts)
+        return Contents(self._members.values(), self._starts.by_path)
 
     def _add(self, member: Member, tar: TarStream) -> None:
         path = member.path
@@ -138,9 +138,9 @@ class _Reading:
             self.findings.append(Finding.warning("pax-leftovers", message, hint))
         elif any(is_junk(part) for part in parts) and not known:
             self._junk.append(path)
-        size = self._keeper.wants(path, member.size) if not member.is_directory else 0
+        size = self._starts.wanted(path, member.size) if not member.is_directory else 0
         if size:
-            self._keeper.keep(path, tar.read(size))
+            self._starts.add(path, tar.read(size))
 
     def _conflicts(self) -> None:
         for path in list(self._members):

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mme.archives.errors import ArchiveError
-from mme.archives.model_directory import Member, ModelDirectory
+from mme.archives.model_directory import Member, ModelDirectory, unreadable
 
-HEAD_BYTES: Final = 600
-"""Kept of files that are not kept whole: enough to know their kind."""
+_HEAD_BYTES: Final = 600
+"""Cached of other files than code and configuration: enough to recognise their kind."""
 
 _WHOLE_FILE_BYTES: Final = 1024 * 1024
 _HEADS_DEPTH: Final = 6
-_KEPT_IN_ALL: Final = 32 * 1024 * 1024
-
-
-def wanted_bytes(path: str, size: int) -> int:
-    """How much of a file's start is worth keeping."""
-    name = path.rpartition("/")[2]
-    if name.endswith((".py", ".pbtxt")) and size <= _WHOLE_FILE_BYTES:
-        return size
-    return HEAD_BYTES if path.count("/") <= _HEADS_DEPTH else 0
+_CACHED_BYTES: Final = 32 * 1024 * 1024
 
 
 class Contents:
-    """The files and directories of one model archive. A directory need not be listed to be there.
+    """The files and directories of one model archive. Directories that are not listed are added.
 
     Args:
-        members: each path once.
-        starts: the beginnings of files, by path.
+        members: Each path once.
+        starts: The first bytes of files, by path.
     """
 
     def __init__(self, members: Iterable[Member], starts: Mapping[str, bytes]) -> None:
@@ -43,17 +35,22 @@ class Contents:
         self._known = dict(sorted(known.items()))
         self._starts = starts
         self._children: dict[str, list[Member]] = defaultdict(list)
+        self._sizes: Counter[str] = Counter()
         for path, member in self._known.items():
-            self._children[path.rpartition("/")[0]].append(member)
+            parent = path.rpartition("/")[0]
+            self._children[parent].append(member)
+            while parent and member.size:
+                self._sizes[parent] += member.size
+                parent = parent.rpartition("/")[0]
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """All, sorted by path."""
+        """Files and directories, sorted by path."""
         return tuple(self._known.values())
 
     @property
     def files(self) -> list[Member]:
-        """Without directories."""
+        """Files, sorted by path."""
         return [member for member in self._known.values() if not member.is_directory]
 
     @property
@@ -62,23 +59,28 @@ class Contents:
         return sum(member.size for member in self._known.values())
 
     def find(self, path: str) -> Member | None:
-        """The member of that path, or None."""
+        """Return the member of that path, or None."""
         return self._known.get(path)
 
+    def is_directory(self, path: str) -> bool:
+        """Return whether there is a directory of that path."""
+        member = self._known.get(path)
+        return member is not None and member.is_directory
+
     def children(self, path: str = "") -> list[Member]:
-        """What lies directly in a directory; in the root by default."""
+        """Return what is directly in a directory, by default in the root."""
         return self._children.get(path, [])
 
     def folders(self, path: str = "") -> list[str]:
-        """The names of the directories in a directory."""
+        """Return the names of the directories directly in a directory, by default in the root."""
         return [member.name for member in self.children(path) if member.is_directory]
 
     def start(self, path: str) -> bytes:
-        """What was kept of a file's beginning."""
+        """Return the cached first bytes of a file."""
         return self._starts.get(path, b"")
 
     def whole(self, path: str) -> bytes | None:
-        """A small text file's content; None where it is missing, a directory, or was too large to keep."""
+        """Return a small file's content; None if it is missing, a directory, or too large to be cached."""
         member = self._known.get(path)
         if member is None or member.is_directory:
             return None
@@ -86,46 +88,53 @@ class Contents:
         return content if len(content) == member.size else None
 
     def size_below(self, path: str) -> int:
-        """Bytes of all files in a directory, however deep; of all for the root."""
-        start = f"{path}/" if path else ""
-        return sum(member.size for known, member in self._known.items() if known.startswith(start))
+        """Return the bytes of all files below a directory."""
+        return self._sizes[path]
 
 
-class Keeper:
-    """Keeps the beginnings of files, up to a sum that fits in memory."""
+class FileStarts:
+    """The first bytes of an archive's files, up to a total that fits in memory."""
 
     def __init__(self) -> None:
-        self.starts: dict[str, bytes] = {}
-        self._room = _KEPT_IN_ALL
+        self.by_path: dict[str, bytes] = {}
+        self._room = _CACHED_BYTES
 
-    def wants(self, path: str, size: int) -> int:
-        """How many bytes to hand over."""
-        return min(wanted_bytes(path, size), size, self._room)
+    def wanted(self, path: str, size: int) -> int:
+        """Return how many of a file's first bytes to add.
 
-    def keep(self, path: str, start: bytes) -> None:
-        """Takes them."""
+        Args:
+            path: Of the file in the archive.
+            size: Of the file, in bytes.
+        """
+        wanted = _HEAD_BYTES if path.count("/") <= _HEADS_DEPTH else 0
+        if path.endswith((".py", ".pbtxt")) and size <= _WHOLE_FILE_BYTES:
+            wanted = size
+        return min(wanted, size, self._room)
+
+    def add(self, path: str, start: bytes) -> None:
+        """Cache a file's first bytes.
+
+        Args:
+            path: Of the file in the archive.
+            start: As many bytes as `wanted` says.
+        """
         self._room -= len(start)
-        self.starts[path] = start
+        self.by_path[path] = start
 
 
 def contents_of(directory: ModelDirectory) -> Contents:
-    """The same for a directory on disk.
+    """Return the contents of a directory on disk.
 
     Raises:
-        ArchiveError: a file can't be read.
+        ArchiveError: A file can't be read.
     """
-    keeper = Keeper()
+    starts = FileStarts()
     for member in directory.members:
-        if not member.is_directory and (size := keeper.wants(member.path, member.size)):
-            keeper.keep(member.path, _read(directory, member, size))
-    return Contents(directory.members, keeper.starts)
-
-
-def _read(directory: ModelDirectory, member: Member, size: int) -> bytes:
-    try:
-        with (directory.root / member.path).open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        from mme.archives.model_directory import unreadable
-
-        raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
+        if member.is_directory or not (size := starts.wanted(member.path, member.size)):
+            continue
+        try:
+            with (directory.root / member.path).open("rb") as file:
+                starts.add(member.path, file.read(size))
+        except OSError as error:
+            raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
+    return Contents(directory.members, starts.by_path)

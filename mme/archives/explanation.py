@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from mme.archives.model_directory import Member
-from mme.archives.signature import TensorSignature, TensorSpec
+from mme.archives.signature import TensorSignature
 from mme.findings import Finding, Severity
 
 Kind = Literal["archive", "directory"]
@@ -15,17 +15,17 @@ Role = Literal["model", "ensemble", "step", "callee", "idle"]
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One model in an archive. All but ensembles hold one; framework containers see one, without tensors.
+    """One model in an archive. Framework containers other than Triton see one, without tensors.
 
     Attributes:
-        folder: its directory in the archive, empty where it lies at the root.
-        role: `model` is what a request reaches, or `ensemble` where that is one; `step` belongs to the
-            ensemble, `callee` is called by another model's code, `idle` is never loaded.
-        platform: the config's platform or backend; a file name for framework containers; may be empty.
-        versions: those that Triton loads.
-        signature: its tensors, as far as the config declares them.
-        calls: models that its Python code calls by a name written in the code.
-        unpacked_bytes: of its directory.
+        folder: Its directory in the archive, empty for the root.
+        role: `model` or `ensemble` answers requests, a `step` belongs to the ensemble, a `callee` is called
+            by another model's code, `idle` is never loaded.
+        platform: The config's platform or backend; a file name for framework containers; may be empty.
+        versions: Those that Triton loads.
+        signature: Its tensors, as far as the config declares them.
+        calls: Models that its Python code calls by a literal name.
+        unpacked_bytes: Of its directory.
     """
 
     folder: str
@@ -36,25 +36,38 @@ class ModelSummary:
     calls: tuple[str, ...] = ()
     unpacked_bytes: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain structure for scripts; the keys are stable."""
+        return {
+            "folder": self.folder,
+            "role": self.role,
+            "platform": self.platform,
+            "versions": list(self.versions),
+            "max_batch_size": self.signature.max_batch_size,
+            "inputs": [asdict(spec) | {"dims": list(spec.dims)} for spec in self.signature.inputs],
+            "outputs": [asdict(spec) | {"dims": list(spec.dims)} for spec in self.signature.outputs],
+            "calls": list(self.calls),
+            "unpacked_bytes": self.unpacked_bytes,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What an archive is, what is wrong with it, how to mend that, and what it weighs.
+    """What an archive is, what is wrong with it, how to fix that, and how large it is.
 
     Attributes:
-        source: the path, URL or name it was read from, for messages.
-        kind: an archive, or a directory as it would be packed.
-        framework: `triton`, `tensorflow`, `pytorch`, `mxnet`, `xgboost`, `scikit-learn`; `unknown` where
-            nothing tells.
-        layout: for Triton `flat`, `sub-directory`, `ensemble` or `ambiguous`; for the others the name of
-            their own; `unreadable` where the archive can't be opened, `unknown` where it makes no sense.
-        findings: errors first, then warnings, then notes.
-        unpacked_bytes: sum of the files' contents: what the container has on disk.
-        packed_bytes: of the archive itself; None for a directory.
-        files: how many.
-        largest: the largest files, the largest first.
-        models: the one that answers requests first.
-        complete: False where reading stopped early, so that sizes are lower bounds.
+        source: The path, URL or name it was read from, for messages.
+        kind: An archive, or a directory as it would be packed.
+        framework: The framework's short name in the catalog, or `unknown`.
+        layout: For Triton `flat`, `sub-directory`, `ensemble` or `ambiguous`; for other frameworks their one
+            layout; `unreadable` if reading stopped early, `unknown` if no container reads it.
+        findings: Errors first, then warnings, then notes.
+        unpacked_bytes: Sum of the files' contents: what the container has on disk.
+        packed_bytes: Of the archive itself; None for a directory.
+        files: Number of files.
+        largest: The largest files, the largest first.
+        models: The one that answers requests first.
+        complete: False if reading stopped early, so that sizes are lower bounds.
     """
 
     source: str
@@ -71,7 +84,7 @@ class Explanation:
 
     @property
     def servable(self) -> bool:
-        """Whether the container will load it and answer requests, as far as an archive alone can tell."""
+        """Whether the container will load it and answer requests, as far as an archive alone tells."""
         return not self.errors
 
     @property
@@ -81,7 +94,7 @@ class Explanation:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What may fail, or is not what was meant."""
+        """What may fail, or differ from what was meant."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.WARNING)
 
     @property
@@ -90,7 +103,7 @@ class Explanation:
         return tuple(finding.code for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain structure for scripts; the keys are stable."""
+        """Return a plain structure for scripts; the keys are stable."""
         return {
             "source": self.source,
             "kind": self.kind,
@@ -102,32 +115,6 @@ class Explanation:
             "complete": self.complete,
             "files": self.files,
             "largest": [{"path": member.path, "bytes": member.size} for member in self.largest],
-            "findings": [
-                {
-                    "severity": finding.severity.value,
-                    "code": finding.code,
-                    "message": finding.message,
-                    "hint": finding.hint,
-                }
-                for finding in self.findings
-            ],
-            "models": [_model_json(model) for model in self.models],
+            "findings": [asdict(finding) for finding in self.findings],
+            "models": [model.to_json() for model in self.models],
         }
-
-
-def _model_json(model: ModelSummary) -> dict[str, Any]:
-    return {
-        "folder": model.folder,
-        "role": model.role,
-        "platform": model.platform,
-        "versions": list(model.versions),
-        "max_batch_size": model.signature.max_batch_size,
-        "inputs": [_tensor_json(spec) for spec in model.signature.inputs],
-        "outputs": [_tensor_json(spec) for spec in model.signature.outputs],
-        "calls": list(model.calls),
-        "unpacked_bytes": model.unpacked_bytes,
-    }
-
-
-def _tensor_json(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "datatype": spec.datatype, "dims": list(spec.dims)}

@@ -1,4 +1,4 @@
-"""A model's directory on disk, and what of it belongs into the archive."""
+"""List what a model's directory on disk holds, as it would be packed."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ JUNK: Final = (
     ".pytest_cache",
     ".ruff_cache",
 )
-"""Names that tools leave behind: never packed, wherever they lie."""
-
+"""Names that tools leave behind: never packed."""
 
 _IS_JUNK = re.compile("|".join(translate(pattern) for pattern in JUNK))
 
 
 def is_junk(name: str) -> bool:
-    """True for a file or directory name that no archive should hold."""
+    """Return whether a file or directory of this name is never packed."""
     return _IS_JUNK.match(name) is not None
 
 
@@ -48,10 +47,10 @@ class Member:
     """One file or directory.
 
     Attributes:
-        path: relative to the model's root, with `/` between parts.
-        size: bytes of content; 0 for a directory.
-        is_directory: or else it is a regular file.
-        executable: its owner may run it (a python backend stub of one's own must keep that).
+        path: Relative to the model's root, with `/` between parts.
+        size: Bytes of content; 0 for a directory.
+        is_directory: Whether it is a directory, else a regular file.
+        executable: Whether its owner may run it; a model's own Python backend stub needs that.
     """
 
     path: str
@@ -61,12 +60,12 @@ class Member:
 
     @property
     def depth(self) -> int:
-        """0 for what lies at the model's root."""
+        """Number of directories above it in the model."""
         return self.path.count("/")
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """Last part of its path."""
         return self.path.rpartition("/")[2]
 
 
@@ -75,10 +74,10 @@ class ModelDirectory:
     """What was found in a directory.
 
     Attributes:
-        root: the directory.
-        subject: the directory as the user named it, for messages.
-        name: the directory's own name, which becomes the model's.
-        members: sorted by path: a directory comes before what is in it.
+        root: The directory.
+        subject: The directory as the user named it, for messages.
+        name: The directory's own name, which becomes the model's.
+        members: Sorted by path: a directory comes before what is in it.
     """
 
     root: Path
@@ -88,43 +87,19 @@ class ModelDirectory:
 
     @property
     def unpacked_bytes(self) -> int:
-        """What the container will have on disk: the sum of the files' contents."""
+        """Sum of the files' contents: what the container has on disk."""
         return sum(member.size for member in self.members)
-
-    def children(self, path: str = "") -> list[Member]:
-        """What lies directly in a directory of the model; in its root by default."""
-        start = f"{path}/" if path else ""
-        return [
-            member
-            for member in self.members
-            if member.path.startswith(start) and "/" not in member.path[len(start) :]
-        ]
-
-    def find(self, path: str) -> Member | None:
-        """The member of that path, or None."""
-        return next((member for member in self.members if member.path == path), None)
-
-    def read(self, path: str) -> bytes:
-        """The content of a small file.
-
-        Raises:
-            ArchiveError: it can't be read.
-        """
-        try:
-            return (self.root / path).read_bytes()
-        except OSError as error:
-            raise ArchiveError(self.subject, [unreadable(path, error)]) from error
 
 
 def scan_directory(path: str | Path) -> ModelDirectory:
-    """Lists what a model directory holds, without the junk. A trailing slash changes nothing.
+    """List what a model's directory holds, without junk. A trailing slash changes nothing.
 
     Args:
-        path: the model's directory. It may be a symbolic link; nothing in it may.
+        path: The model's directory. It may be a symbolic link; nothing in it may.
 
     Raises:
-        ArchiveError: it is no directory, is empty, or holds what can't be packed (symbolic links, special or
-            unreadable files, names that are not UTF-8): all of these at once.
+        ArchiveError: It is not a directory, is empty, or holds what can't be packed (symbolic links, special
+            or unreadable files, names that are not UTF-8): all of these at once.
     """
     directory, findings = survey_directory(path)
     if findings:
@@ -133,27 +108,23 @@ def scan_directory(path: str | Path) -> ModelDirectory:
 
 
 def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
-    """Like `scan_directory`, but what can't be packed is left out and told.
+    """List like `scan_directory`; return what can't be packed as findings.
 
     Raises:
-        ArchiveError: it is no directory.
+        ArchiveError: It is not a directory.
     """
     subject = str(path)
-    # Not resolve(): the name of a link to a directory is the name its user chose.
+    # Not resolve(): a link's name is the one that its user chose.
     root = Path(os.path.abspath(path))  # noqa: PTH100
     if not root.exists():
-        raise ArchiveError(
-            subject,
-            [Finding.error("not-found", "no such directory", "give the path of the model's directory")],
-        )
+        hint = "give the path of the model's directory"
+        raise ArchiveError(subject, [Finding.error("not-found", "no such directory", hint)])
     if not root.is_dir():
         hint = "give the path of the directory that holds config.pbtxt"
         if root.name.endswith((".tar.gz", ".tgz")):
             hint += "; archives are packed for you"
-        raise ArchiveError(
-            subject,
-            [Finding.error("not-a-directory", "it is a file, not a model's directory", hint)],
-        )
+        text = "it is a file, not a model's directory"
+        raise ArchiveError(subject, [Finding.error("not-a-directory", text, hint)])
     findings: list[Finding] = []
     members = tuple(sorted(_walk(root, "", findings), key=lambda member: member.path))
     if not members and not findings:
@@ -201,24 +172,24 @@ def _name_fault(path: str) -> Finding | None:
 
 def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
     if entry.is_symlink():
-        return Finding.error(
-            "symlink",
-            f"{path} is a symbolic link to {Path(entry.path).readlink()}, which the container would not have",
-            "put a copy of the file in its place",
-        )
+        target = Path(entry.path).readlink()
+        text = f"{path} is a symbolic link to {target}, which the container does not have"
+        return Finding.error("symlink", text, "put a copy of the file in its place")
     if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
         return None
     mode = entry.stat(follow_symlinks=False).st_mode
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
-    kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return Finding.error(
-        "special-file", f"{path} is {kind}, not a regular file", "remove it from the model's directory"
-    )
+    text = f"{path} is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a regular file"
+    return Finding.error("special-file", text, "remove it from the model's directory")
 
 
 def unreadable(path: str, error: OSError) -> Finding:
-    """The finding for a file that can't be read."""
+    """Return the finding for a file that can't be read.
+
+    Args:
+        path: Of the file, for the message.
+        error: What reading it raised.
+    """
     reason = (error.strerror or str(error)).lower()
-    return Finding.error(
-        "unreadable", f"{path} can't be read: {reason}", f"make it readable: chmod u+r {path}"
-    )
+    hint = f"make it readable: chmod u+r {path}"
+    return Finding.error("unreadable", f"{path} can't be read: {reason}", hint)

@@ -1,6 +1,6 @@
-"""From a model's directory to the bytes of its model.tar.gz: the same bytes each time.
+"""Pack a model's directory into a model.tar.gz, the same bytes each time.
 
-The identity of a model is the SHA-256 of the uncompressed tar, so no compressor's version changes it.
+The identity of a model is the SHA-256 of the uncompressed tar, so that no compressor's version changes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, Protocol
 
 from mme.archives.errors import ArchiveError
@@ -20,26 +19,18 @@ from mme.archives.model_directory import Member, ModelDirectory
 from mme.findings import Finding
 
 CHUNK_BYTES: Final = 1024 * 1024
-"""Read and handed on at a time."""
+"""Bytes read and passed on at a time."""
 
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
-"""Tars up to this size are compressed in one go: threads cost more than they give there (measured)."""
+"""Tars up to this size are compressed in one call: threads cost more than they save there (measured)."""
 
 _COMPRESSION_LEVEL: Final = 2
-"""isal's own default: 20 times as fast as tarfile's gzip level 9, for a few percent of size (measured)."""
+"""isal's default: 20 times as fast as tarfile's gzip level 9, for a few percent of size (measured)."""
 
 _MTIME: Final = 315532800
-"""1980-01-01 UTC, the same for every member. Not 0: GNU tar calls that implausibly old."""
+"""1980-01-01 UTC, for every member. Not 0: GNU tar calls that implausibly old."""
 
 _MAX_THREADS: Final = 4
-
-_PLAIN_NAME_CHARS: Final = 100
-_PLAIN_SIZE: Final = 8**11
-"""Below these, a member's name and size stand in ustar's own fields (POSIX.1-1988)."""
-
-_SIZE_FIELD: Final = slice(124, 136)
-_SUM_FIELD: Final = slice(148, 156)
-"""Where size and checksum stand in a header (POSIX.1-1988, "ustar Interchange Format")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +39,8 @@ class PackedArchive:
 
     Attributes:
         digest: SHA-256 of the uncompressed tar, in hex.
-        unpacked_bytes: sum of the files' contents.
-        tar_bytes: size of the uncompressed tar.
+        unpacked_bytes: Sum of the files' contents.
+        tar_bytes: Size of the uncompressed tar.
     """
 
     digest: str
@@ -58,30 +49,33 @@ class PackedArchive:
 
 
 class ByteSink(Protocol):
-    """Where an archive goes: a file, a socket, an upload."""
+    """Where an archive is written to: a file, a socket, an upload."""
 
     def write(self, data: bytes, /) -> object:
-        """Takes all of the bytes."""
+        """Write all of the bytes."""
 
     def flush(self) -> None:
-        """Passes on what it holds back, if anything."""
+        """Pass on what is buffered."""
 
 
 OnBytes = Callable[[int], None]
-"""Called with the number of tar bytes just handled. What it raises stops the packing."""
+"""Called with the number of tar bytes just processed. What it raises stops the packing."""
 
 
 def tar_size(directory: ModelDirectory) -> int:
-    """Size in bytes of the uncompressed tar, without reading any file."""
-    size = sum(_header_size(member) + _padded(member.size) for member in directory.members)
-    return _ended(size)
+    """Return the size in bytes of the uncompressed tar, without reading any file."""
+    return _ended(sum(len(_header(member)) + _padded(member.size) for member in directory.members))
 
 
 def digest_directory(directory: ModelDirectory, on_bytes: OnBytes | None = None) -> PackedArchive:
-    """The identity a directory's archive would have. Reads every file, compresses nothing.
+    """Return the identity that a directory's archive would have. Reads every file, compresses nothing.
+
+    Args:
+        directory: What would be packed.
+        on_bytes: Receives the progress, in bytes of the uncompressed tar.
 
     Raises:
-        ArchiveError: a file vanished, changed or can't be read.
+        ArchiveError: A file is gone, changed or can't be read.
     """
     return _run(directory, lambda _: None, on_bytes)
 
@@ -89,16 +83,16 @@ def digest_directory(directory: ModelDirectory, on_bytes: OnBytes | None = None)
 def write_archive(
     directory: ModelDirectory, out: ByteSink, *, on_bytes: OnBytes | None = None, threads: int | None = None
 ) -> PackedArchive:
-    """Streams a directory's tar.gz into `out`, flat: config.pbtxt lies at the archive's root.
+    """Stream a directory's tar.gz, flat: config.pbtxt is at the archive's root.
 
     Args:
-        directory: what to pack.
-        out: it is neither closed nor asked to seek, and little is held in memory.
-        on_bytes: hears of progress, in bytes of the uncompressed tar.
-        threads: of compression; they change the speed, not one byte. Default: the cores, at most 4.
+        directory: What to pack.
+        out: Receives the archive; neither closed nor sought. Little is held in memory.
+        on_bytes: Receives the progress, in bytes of the uncompressed tar.
+        threads: Of compression; they change the speed, not the bytes. Default: the cores, at most 4.
 
     Raises:
-        ArchiveError: a file vanished, changed or can't be read while packing.
+        ArchiveError: A file is gone, changed or can't be read while packing.
     """
     from isal import igzip, igzip_threaded
 
@@ -115,7 +109,12 @@ def write_archive(
 
 
 def pack_directory(directory: ModelDirectory, on_bytes: OnBytes | None = None) -> tuple[PackedArchive, bytes]:
-    """A small directory's archive, in memory."""
+    """Return a small directory's archive, with what was packed.
+
+    Args:
+        directory: What to pack.
+        on_bytes: Receives the progress, in bytes of the uncompressed tar.
+    """
     buffer = io.BytesIO()
     packed = write_archive(directory, buffer, on_bytes=on_bytes)
     return packed, buffer.getvalue()
@@ -143,58 +142,26 @@ def _tar_blocks(directory: ModelDirectory) -> Iterator[bytes]:
         size += len(header) + _padded(member.size)
         if not member.is_directory:
             yield from _content(directory, member)
-            padding = _padded(member.size) - member.size
-            if padding:
+            if padding := _padded(member.size) - member.size:
                 yield bytes(padding)
     yield bytes(_ended(size) - size)
 
 
 def _header(member: Member) -> bytes:
-    executable = member.is_directory or member.executable
-    if not _is_plain(member):
-        return _built_header(member.path, member.size, executable=executable, folder=member.is_directory)
-    # All but name and size is the same in every header of a kind: filling these in is a tenth of the work.
-    header = bytearray(_template(executable, member.is_directory))
-    name = member.path.encode() + (b"/" if member.is_directory else b"")
-    header[: len(name)] = name
-    header[_SIZE_FIELD] = b"%011o\0" % member.size
-    header[_SUM_FIELD] = b"%06o\0 " % sum(header)
-    return bytes(header)
-
-
-@cache
-def _template(executable: bool, folder: bool) -> bytes:
-    """A header without a name, and with what stands for a checksum while it is computed: spaces."""
-    header = bytearray(_built_header("", 0, executable=executable, folder=folder))
-    header[:_PLAIN_NAME_CHARS] = bytes(_PLAIN_NAME_CHARS)
-    header[_SUM_FIELD] = b" " * 8
-    return bytes(header)
-
-
-def _built_header(path: str, size: int, *, executable: bool, folder: bool) -> bytes:
-    info = tarfile.TarInfo(path)
-    info.type = tarfile.DIRTYPE if folder else tarfile.REGTYPE
-    info.size = size
+    info = tarfile.TarInfo(member.path)
+    info.type = tarfile.DIRTYPE if member.is_directory else tarfile.REGTYPE
+    info.size = member.size
     info.mtime = _MTIME
-    # Owner and permissions of whoever packs say nothing about the model: 755 or 644, root, no names.
-    info.mode = 0o755 if executable else 0o644
+    # The packer's owner and permissions are no part of the model: 755 or 644, root, no names.
+    info.mode = 0o755 if member.is_directory or member.executable else 0o644
     info.uid = info.gid = 0
     info.uname = info.gname = ""
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 
-def _is_plain(member: Member) -> bool:
-    """Whether its name and size stand in the header itself; else an extended one comes before it."""
-    return member.path.isascii() and len(member.path) < _PLAIN_NAME_CHARS and member.size < _PLAIN_SIZE
-
-
-def _header_size(member: Member) -> int:
-    return tarfile.BLOCKSIZE if _is_plain(member) else len(_header(member))
-
-
 def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
     try:
-        # No following of links: a file swapped for one after the scan must not be packed.
+        # Links are not followed: a file replaced by one after the scan must not be packed.
         handle = os.open(f"{directory.root}/{member.path}", os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         raise _changed(directory, member, (error.strerror or str(error)).lower()) from error
@@ -215,12 +182,9 @@ def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
 
 
 def _changed(directory: ModelDirectory, member: Member, reason: str) -> ArchiveError:
-    finding = Finding.error(
-        "changed-while-packed",
-        f"{member.path} changed while it was packed: {reason}",
-        "let the program that writes it finish, then try again",
-    )
-    return ArchiveError(directory.subject, [finding])
+    text = f"{member.path} changed while it was packed: {reason}"
+    hint = "let the program that writes it finish, then try again"
+    return ArchiveError(directory.subject, [Finding.error("changed-while-packed", text, hint)])
 
 
 def _padded(size: int) -> int:
@@ -228,5 +192,5 @@ def _padded(size: int) -> int:
 
 
 def _ended(size: int) -> int:
-    """With the two empty blocks of the end, filled up to a whole record."""
+    """Return a tar's size with its end mark of two empty blocks, filled up to a whole record."""
     return -(-(size + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE

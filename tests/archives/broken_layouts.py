@@ -24,7 +24,7 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
         "wrapper-directory",
         "2 levels deep, in a/b/",
     ),
-    "no config, flat": (pack({"1/model.py": CODE}), "config-missing", "1/ lies at the root"),
+    "no config, flat": (pack({"1/model.py": CODE}), "config-missing", "1/ is at the root"),
     "config misnamed": (
         pack({"config.pbtxt.txt": CONFIG, "1/model.py": CODE}),
         "config-misnamed",
@@ -49,7 +49,7 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     "a stray directory": (
         pack({**STEP, "docs/x": ""}),
         "stray-directory",
-        "beside the model first/ lies docs/",
+        "next to the model first/ is docs/",
     ),
     "two ensembles": (
         pack({**PIPELINE, "outer/config.pbtxt": ENSEMBLE, "outer/1": None}),
@@ -59,12 +59,12 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     "ensemble in single quotes": (
         pack(pipeline(**{'"ensemble"': "'ensemble'"})),
         "ensemble-not-recognised",
-        "the SageMaker server does not see it",
+        "the SageMaker server does not recognise it",
     ),
     "ensemble in a comment": (
         pack({"m/config.pbtxt": '# platform: "ensemble"\n' + CONFIG, "m/1/model.py": CODE}),
         "ensemble-in-text",
-        "in a comment or a text",
+        "in a comment or a string",
     ),
     "a model that is never loaded": (
         pack({**PIPELINE, "x/config.pbtxt": CONFIG}),

@@ -18,11 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mme.archives.errors import ArchiveError
-from mme.archives.model_directory import Member, scan_directory
+from mme.archives.model_directory import scan_directory
 from mme.archives.packing import (
     IN_MEMORY_BYTES,
-    _built_header,
-    _header,
     digest_directory,
     pack_directory,
     tar_size,
@@ -210,16 +208,3 @@ def test_size_is_known_before_packing_whatever_the_names(tmp_path: Path, length:
         path.write_text("content")
     directory = scan_directory(tmp_path)
     assert digest_directory(directory).tar_bytes == tar_size(directory)
-
-
-@given(
-    path=st.text(min_size=1, max_size=120).filter(lambda text: text.isprintable() and "/" not in text),
-    size=st.integers(0, 8**11 + 1),
-    executable=st.booleans(),
-    folder=st.booleans(),
-)
-def test_headers_are_what_tarfile_writes(path: str, size: int, executable: bool, folder: bool) -> None:
-    size = 0 if folder else size
-    member = Member(path, size, is_directory=folder, executable=executable)
-    expected = _built_header(path, size, executable=executable or folder, folder=folder)
-    assert _header(member) == expected

@@ -1,22 +1,24 @@
-"""Would Triton load this directory? The same rules as its model repository, before anything is uploaded."""
+"""Check a model's directory before it is published, by the rules of Triton's model repository."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from mme.archives.contents import Contents, contents_of
+from mme.archives.contents import contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import ModelDirectory, scan_directory
 from mme.archives.signature import TensorSignature
 from mme.archives.triton.config import CONFIG_FILE, TritonConfig
-from mme.archives.triton.layout import read_triton
+from mme.archives.triton.layout import config_missing, read_triton
 from mme.findings import Finding, Severity
 
-MODEL_FILE_MISSING = "model-file-missing"
-"""Code of the one fault that a build step mends."""
+MODEL_FILE_MISSING: Final = "model-file-missing"
+"""Code of the one error that a build step fixes."""
+
+_PUT_AT: Final = "put the model's file at "
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,8 @@ class TritonModel:
     """A directory that Triton can load.
 
     Attributes:
-        directory: its files.
-        config: its parsed config.pbtxt.
+        directory: Its files.
+        config: Its parsed config.pbtxt.
     """
 
     directory: ModelDirectory
@@ -38,69 +40,35 @@ class TritonModel:
 
 
 def check_model(path: str | Path) -> TritonModel:
-    """Reads a model's directory and checks it, as the container would read its archive.
+    """Read a model's directory and check it, as the container would read its archive.
 
     Args:
-        path: the directory that holds config.pbtxt, or the directories of an ensemble and its steps.
+        path: The directory that holds config.pbtxt, or the directories of an ensemble and its steps.
 
     Raises:
-        ArchiveError: with every fault found.
+        ArchiveError: With every error found.
     """
     directory = scan_directory(path)
     contents = contents_of(directory)
-    if directory.find(CONFIG_FILE) is None:
-        fault = _config_missing(directory, contents)
-        if fault:
-            raise ArchiveError(directory.subject, [fault])
     reading = read_triton(contents, EndpointTraits())
-    errors = [
-        _placed(finding, directory) for finding in reading.findings if finding.severity is Severity.ERROR
-    ]
-    if errors or reading.main is None or reading.main.config is None:
+    errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
+    main = reading.main
+    if main and reading.layout == "sub-directory" and contents.find(f"{main.folder}/{CONFIG_FILE}"):
+        text = f"{CONFIG_FILE} is one level too deep, in the wrapper directory {main.folder}/"
+        hint = f"publish that directory instead: {directory.root / main.folder}"
+        errors = [Finding.error("wrapper-directory", text, hint)]
+    if errors or main is None or main.config is None:
+        errors = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
         raise ArchiveError(directory.subject, errors)
-    return TritonModel(directory, reading.main.config)
+    return TritonModel(directory, main.config)
 
 
-def _placed(finding: Finding, directory: ModelDirectory) -> Finding:
-    """With the path on this machine where the model's file shall be put."""
-    start = "put the model's file at "
-    if not finding.hint.startswith(start):
-        return finding
-    return replace(finding, hint=start + str(directory.root / finding.hint.removeprefix(start)))
-
-
-def _config_missing(directory: ModelDirectory, contents: Contents) -> Finding | None:
-    folders = contents.folders()
-    inner = [folder for folder in folders if directory.find(f"{folder}/{CONFIG_FILE}")]
-    if len(inner) == 1 and len(folders) == 1:
-        return Finding.error(
-            "wrapper-directory",
-            f"{CONFIG_FILE} is one level too deep, in the wrapper directory {inner[0]}/",
-            f"publish that directory instead: {directory.root / inner[0]}",
-        )
-    layout = read_triton(contents, EndpointTraits()).layout
-    if layout == "ensemble":
-        return None
-    if inner:
-        return Finding.error(
-            "several-models",
-            f"it has no {CONFIG_FILE} of its own but holds {len(inner)} models: {', '.join(inner)}",
-            "publish each of them, or the whole directory as a registry",
-        )
-    close = next(
-        (
-            member.path
-            for member in directory.children()
-            if not member.is_directory and re.match(r"config\.pb", member.path, re.IGNORECASE)
-        ),
-        None,
-    )
-    if close:
-        return Finding.error(
-            "config-misnamed", f"{close} must be called {CONFIG_FILE}", f"rename {close} to {CONFIG_FILE}"
-        )
-    return Finding.error(
-        "config-missing",
-        f"{CONFIG_FILE} is missing: Triton can't tell what this model is",
-        f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs",
-    )
+def _for_publishing(finding: Finding, directory: ModelDirectory) -> Finding:
+    """Return a finding with a hint for a directory on disk instead of an archive."""
+    if finding.hint.startswith(_PUT_AT):
+        return replace(finding, hint=_PUT_AT + str(directory.root / finding.hint.removeprefix(_PUT_AT)))
+    if finding.code == "several-models":
+        return replace(finding, hint="publish each of them, or the whole directory as a registry")
+    if finding.code == "wrapper-directory" and "levels deep" in finding.message:
+        return config_missing()
+    return finding

@@ -1,4 +1,4 @@
-"""Which of an archive's directories Triton takes for the model, as its SageMaker server decides it.
+"""Which of an archive's directories Triton loads, as its SageMaker server decides it.
 
 Source: triton-inference-server/server, `src/sagemaker_server.cc`: config.pbtxt at the root makes it flat;
 else the directory whose config has the text `platform: "ensemble"`; else the one listed last.
@@ -23,7 +23,7 @@ from mme.findings import Finding
 Layout = Literal["flat", "sub-directory", "ensemble", "ambiguous", "unknown"]
 
 _ENSEMBLE_TEXT: Final = re.compile(rb'platform:\s*"ensemble"')
-_DEEPEST_WRAPPER: Final = 4
+_MAX_WRAPPER_DEPTH: Final = 4
 _CONFIG_LIKE: Final = re.compile(r"config\.pb", re.IGNORECASE)
 
 
@@ -32,47 +32,62 @@ class TritonReading:
     """How Triton reads an archive.
 
     Attributes:
-        layout: of the four there are; `unknown` where there is no model in it.
-        main: the model that answers requests, where there is one.
-        models: all of them, the main one first.
-        findings: what is wrong.
+        layout: `unknown` if there is no model in it.
+        main: The model that answers requests, if there is one.
+        models: All of them, the main one first.
+        findings: What is wrong.
     """
 
     layout: Layout
-    main: ModelReading | None
-    models: tuple[ModelSummary, ...]
-    findings: tuple[Finding, ...]
+    main: ModelReading | None = None
+    models: tuple[ModelSummary, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def read_triton(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
-    """Replays the SageMaker server's choice and Triton's loading of what it chose."""
-    root = contents.find(CONFIG_FILE)
-    folders = contents.folders()
-    if root and root.is_directory:
-        hint = f"make {CONFIG_FILE} a file with the model's configuration"
-        text = f"{CONFIG_FILE} is a directory: Triton ends when it reads it, and all its models with it"
-        return TritonReading("unknown", None, (), (Finding.error("config-directory", text, hint),))
-    if root:
+    """Read an archive as the SageMaker server and Triton do.
+
+    Args:
+        contents: The archive's files.
+        endpoint: Where it is to be served.
+    """
+    if contents.find(CONFIG_FILE):
         return _flat(contents, endpoint)
-    ensembles = [folder for folder in folders if _says_ensemble(contents, folder)]
+    folders = contents.folders()
+    readings = {folder: read_model(contents, folder, endpoint) for folder in folders}
+    ensembles = [folder for folder in folders if _has_ensemble_text(contents, folder)]
     if len(ensembles) > 1:
-        return _several_ensembles(contents, ensembles, folders, endpoint)
-    chosen = ensembles or (folders if len(folders) == 1 else [])
-    if not chosen:
-        return _ambiguous(contents, folders, endpoint)
-    fault = _no_model(contents, chosen[0])
-    if fault:
-        return TritonReading("unknown", None, (), (fault,))
-    return _chosen(contents, chosen[0], folders, endpoint)
+        text = f"it holds {len(ensembles)} ensembles: {', '.join(ensembles)}; which one answers is undefined"
+        hint = "make one archive for each ensemble, or put the steps of the inner one into the outer one"
+        models = tuple(reading.summary("idle") for reading in readings.values())
+        error = Finding.error("several-ensembles", text, hint)
+        return TritonReading("ambiguous", models=models, findings=(error,))
+    if ensembles:
+        return _ensemble(contents, readings[ensembles[0]], readings)
+    found = [folder for folder in folders if _is_model(contents, folder)]
+    if len(folders) == 1 and found:
+        return _sub_directory(contents, readings[found[0]], readings)
+    if not found or all(is_version(folder) for folder in folders):
+        return TritonReading("unknown", findings=(_nothing_to_load(contents, folders),))
+    return _ambiguous(contents, found, readings)
 
 
-def _says_ensemble(contents: Contents, folder: str) -> bool:
+def config_missing() -> Finding:
+    """Return the finding for a model without a configuration."""
+    hint = f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs"
+    text = f"{CONFIG_FILE} is missing; Triton can't tell what this model is"
+    return Finding.error("config-missing", text, hint)
+
+
+def _has_ensemble_text(contents: Contents, folder: str) -> bool:
     return bool(_ENSEMBLE_TEXT.search(contents.whole(f"{folder}/{CONFIG_FILE}") or b""))
 
 
 def _flat(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
+    if contents.is_directory(CONFIG_FILE):
+        return TritonReading("unknown", findings=(_config_directory(CONFIG_FILE),))
     main = read_model(contents, "", endpoint)
-    findings = [*main.findings, *_name_note(main)]
+    findings = list(main.findings)
     role: Role = "model"
     if main.config and main.config.is_ensemble:
         role = "ensemble"
@@ -81,191 +96,158 @@ def _flat(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     return TritonReading("flat", main, (main.summary(role),), tuple(findings))
 
 
-def _chosen(
-    contents: Contents, folder: str, folders: Sequence[str], endpoint: EndpointTraits
+def _sub_directory(
+    contents: Contents, main: ModelReading, readings: dict[str, ModelReading]
 ) -> TritonReading:
-    """One directory is the model; the others matter as far as it needs them."""
-    readings = {name: read_model(contents, name, endpoint) for name in folders}
-    main = readings[folder]
-    findings = [*_config_faults(contents, folder), *main.findings]
+    """Read the one directory that is the model; the others are never loaded."""
+    idle = [reading for reading in readings.values() if reading is not main]
+    name = str(main.config.message.name) if main.config else ""
+    findings = [*_config_findings(contents, main.folder), *main.findings]
+    if name and name != main.folder:
+        text = f"{main.folder}/{CONFIG_FILE} calls the model {name!r}; requests name the archive only"
+        findings.append(Finding.note("config-name", text, "remove name"))
+    findings += _call_findings([main], main, set(readings))
+    findings += _idle([reading.folder for reading in idle])
+    models = (main.summary("model"), *(reading.summary("idle") for reading in idle))
+    return TritonReading("sub-directory", main, models, tuple(findings))
+
+
+def _ensemble(contents: Contents, main: ModelReading, readings: dict[str, ModelReading]) -> TritonReading:
+    """Read the directory that the SageMaker server takes for an ensemble, and those that it needs."""
     if not (main.config and main.config.is_ensemble):
-        if main.config and _says_ensemble(contents, folder):
-            text = f'{folder}/{CONFIG_FILE} has platform: "ensemble" in a comment or a text'
-            hint = "remove it: the SageMaker server takes this directory for an ensemble"
-            findings.append(Finding.warning("ensemble-in-text", text, hint))
-        findings += _name_note(main)
-        findings += _call_findings([main], main, set(readings))
-        findings += _idle([name for name in folders if name != folder])
-        idle = [readings[name].summary("idle") for name in folders if name != folder]
-        return TritonReading("sub-directory", main, (main.summary("model"), *idle), tuple(findings))
-    findings += ensemble_findings(main, readings, flat=False)
+        alone = _sub_directory(contents, main, readings)
+        if main.config is None:
+            return alone
+        text = f'{main.folder}/{CONFIG_FILE} has platform: "ensemble" in a comment or a string'
+        hint = "remove it: the SageMaker server takes this directory for an ensemble"
+        warning = Finding.warning("ensemble-in-text", text, hint)
+        return TritonReading(alone.layout, main, alone.models, (warning, *alone.findings))
     needed = _needed(main, readings)
-    for name in needed:
-        findings += [*_config_faults(contents, name), *readings[name].findings]
-        step = readings[name]
-        if step.config and step.config.is_ensemble:
-            findings += ensemble_findings(step, readings, flat=False)
-    loaded = [main, *(readings[name] for name in needed)]
+    loaded = [main, *needed]
+    findings: list[Finding] = []
+    for reading in loaded:
+        findings += [*_config_findings(contents, reading.folder), *reading.findings]
+        if reading.config and reading.config.is_ensemble:
+            findings += ensemble_findings(reading, readings, flat=False)
     findings += _call_findings(loaded, main, set(readings))
     called = {name for reading in loaded for name in reading.calls}
-    rest = [name for name in folders if name != folder and name not in needed]
-    findings += _idle([name for name in rest if name not in called])
-    models = [
+    others = [reading for reading in readings.values() if reading not in loaded]
+    findings += _idle([reading.folder for reading in others if reading.folder not in called])
+    models = (
         main.summary("ensemble"),
-        *(readings[name].summary("step") for name in needed),
-        *(readings[name].summary("callee" if name in called else "idle") for name in rest),
-    ]
-    return TritonReading("ensemble", main, tuple(models), tuple(findings))
+        *(reading.summary("step") for reading in needed),
+        *(reading.summary("callee" if reading.folder in called else "idle") for reading in others),
+    )
+    return TritonReading("ensemble", main, models, tuple(findings))
 
 
-def _needed(ensemble: ModelReading, readings: dict[str, ModelReading]) -> list[str]:
-    """The models that load with an ensemble, those of ensembles within it too."""
-    needed: list[str] = []
+def _needed(ensemble: ModelReading, readings: dict[str, ModelReading]) -> list[ModelReading]:
+    """Return the models that load with an ensemble, including those of nested ensembles."""
+    needed: list[ModelReading] = []
     waiting = [ensemble]
     while waiting:
         config = waiting.pop().config
         for name in steps_of(config) if config and config.is_ensemble else ():
-            if name in readings and name not in needed and name != ensemble.folder:
-                needed.append(name)
-                waiting.append(readings[name])
+            step = readings.get(name)
+            if step and step not in needed and step is not ensemble:
+                needed.append(step)
+                waiting.append(step)
     return needed
 
 
-def _several_ensembles(
-    contents: Contents, ensembles: Sequence[str], folders: Sequence[str], endpoint: EndpointTraits
-) -> TritonReading:
-    text = f"it holds {len(ensembles)} ensembles: {', '.join(ensembles)}; which one answers is an accident"
-    hint = "make one archive for each ensemble, or put the steps of the inner one into the outer one"
-    models = tuple(read_model(contents, name, endpoint).summary("idle") for name in folders)
-    return TritonReading("ambiguous", None, models, (Finding.error("several-ensembles", text, hint),))
-
-
-def _ambiguous(contents: Contents, folders: Sequence[str], endpoint: EndpointTraits) -> TritonReading:
-    """Several directories, or none, and no config at the root."""
-    models = [name for name in folders if _is_model(contents, name)]
-    if not models or all(is_version(name) for name in folders):
-        fault = _nothing_to_load(contents, folders)
-        return TritonReading("unknown", None, (), (fault,))
-    readings = [read_model(contents, name, endpoint) for name in models]
-    summaries = tuple(reading.summary("idle") for reading in readings)
-    faults = [fault for name in models for fault in _config_faults(contents, name)]
-    hidden = next(
-        (reading.folder for reading in readings if reading.config and reading.config.is_ensemble), None
-    )
-    others = [name for name in folders if name not in models]
+def _ambiguous(contents: Contents, models: Sequence[str], readings: dict[str, ModelReading]) -> TritonReading:
+    """Several directories without a recognised ensemble."""
+    findings = [finding for name in models for finding in _config_findings(contents, name)]
+    hidden = [name for name in models if (config := readings[name].config) and config.is_ensemble]
+    others = [f"{name}/" for name in readings if name not in models]
     if hidden:
-        text = f"{hidden}/{CONFIG_FILE} is an ensemble, but the SageMaker server does not see it"
+        text = f"{hidden[0]}/{CONFIG_FILE} is an ensemble, but the SageMaker server does not recognise it"
         hint = 'write exactly platform: "ensemble", with double quotes and no blank before the colon'
-        faults.append(Finding.error("ensemble-not-recognised", text, hint))
+        findings.append(Finding.error("ensemble-not-recognised", text, hint))
     elif len(models) == 1:
-        text = f"beside the model {models[0]}/ lies {', '.join(f'{name}/' for name in others)}: "
+        text = f"next to the model {models[0]}/ is {', '.join(others)}; "
         text += "Triton takes the directory that the file system lists last"
         hint = f"remove it, or pack {models[0]}/ alone"
-        faults.append(Finding.error("stray-directory", text, hint))
+        findings.append(Finding.error("stray-directory", text, hint))
     else:
         text = f"it has no {CONFIG_FILE} of its own but holds {len(models)} models: {', '.join(models)}"
         hint = "make an archive for each of them, or add an ensemble that has them as steps"
-        faults.append(Finding.error("several-models", text, hint))
-    return TritonReading("ambiguous", None, summaries, tuple(faults))
+        findings.append(Finding.error("several-models", text, hint))
+    summaries = tuple(readings[name].summary("idle") for name in models)
+    return TritonReading("ambiguous", models=summaries, findings=tuple(findings))
 
 
 def _is_model(contents: Contents, folder: str) -> bool:
-    return contents.find(f"{folder}/{CONFIG_FILE}") is not None or any(
-        is_version(name) for name in contents.folders(folder)
-    )
-
-
-def _no_model(contents: Contents, folder: str) -> Finding | None:
-    """Why the only directory can't be a model; None where it can."""
     if contents.find(f"{folder}/{CONFIG_FILE}"):
-        return None
-    if not is_version(folder) and any(is_version(name) for name in contents.folders(folder)):
-        return None
-    return _nothing_to_load(contents, [folder])
+        return True
+    return not is_version(folder) and any(is_version(name) for name in contents.folders(folder))
 
 
 def _nothing_to_load(contents: Contents, folders: Sequence[str]) -> Finding:
-    for place in ["", *(f"{folder}/" for folder in folders)]:
-        near = next(
-            (
-                member.path
-                for member in contents.children(place.rstrip("/"))
-                if not member.is_directory and _CONFIG_LIKE.match(member.name)
-            ),
-            None,
+    for folder in ["", *folders]:
+        for member in contents.children(folder):
+            if member.is_directory or not _CONFIG_LIKE.match(member.name) or member.name == CONFIG_FILE:
+                continue
+            hint = f"rename {member.path} to {f'{folder}/' if folder else ''}{CONFIG_FILE}"
+            return Finding.error("config-misnamed", f"{member.path} must be called {CONFIG_FILE}", hint)
+    configs = [
+        member
+        for member in contents.files
+        if member.name == CONFIG_FILE and 2 <= member.depth <= _MAX_WRAPPER_DEPTH
+    ]
+    if configs:
+        config = min(configs, key=lambda member: member.depth)
+        inner = config.path.rpartition("/")[0]
+        text = (
+            f"{CONFIG_FILE} is {config.depth} levels deep, in {inner}/; Triton looks one level deep at most"
         )
-        if near and not near.endswith(f"/{CONFIG_FILE}"):
-            hint = f"rename {near} to {place}{CONFIG_FILE}"
-            return Finding.error("config-misnamed", f"{near} must be called {CONFIG_FILE}", hint)
-    deep = min(
-        (
-            member.path
-            for member in contents.files
-            if member.name == CONFIG_FILE and 2 <= member.depth <= _DEEPEST_WRAPPER
-        ),
-        key=lambda path: path.count("/"),
-        default=None,
-    )
-    if deep:
-        inner = deep.rpartition("/")[0]
-        text = f"{CONFIG_FILE} is {deep.count('/')} levels deep, in {inner}/: Triton looks one deep at most"
-        hint = f"pack {inner}/ itself, so that {CONFIG_FILE} lies at the root"
+        hint = f"pack {inner}/ itself, so that {CONFIG_FILE} is at the root"
         return Finding.error("wrapper-directory", text, hint)
     versions = [name for name in folders if is_version(name)]
     if versions:
-        text = f"{CONFIG_FILE} is missing, and {versions[0]}/ lies at the root: Triton's server takes it for "
-        hint = f"write a {CONFIG_FILE} beside it, with the backend, inputs and outputs"
+        text = f"{CONFIG_FILE} is missing, and {versions[0]}/ is at the root; Triton's server takes it for "
+        hint = f"write a {CONFIG_FILE} next to it, with the backend, inputs and outputs"
         return Finding.error("config-missing", text + "the model and finds no version in it", hint)
-    hint = f"write a {CONFIG_FILE} with its platform or backend, its inputs and outputs"
-    return Finding.error(
-        "config-missing", f"{CONFIG_FILE} is missing: Triton can't tell what this model is", hint
-    )
+    return config_missing()
 
 
-def _config_faults(contents: Contents, folder: str) -> Iterator[Finding]:
+def _config_findings(contents: Contents, folder: str) -> Iterator[Finding]:
     config = contents.find(f"{folder}/{CONFIG_FILE}")
     if config is None:
-        text = (
-            f"{folder}/{CONFIG_FILE} is missing: Triton makes one from the model, where the backend can and "
-        )
-        text += "--disable-auto-complete-config is not given"
+        text = f"{folder}/{CONFIG_FILE} is missing; Triton makes one from the model, if the backend can and "
+        text += "--disable-auto-complete-config is not set"
         hint = "write it: loads are faster, and callers can read the tensors from it"
         yield Finding.warning("config-auto", text, hint)
     elif config.is_directory:
-        text = (
-            f"{folder}/{CONFIG_FILE} is a directory: Triton ends when it reads it, and all its models with it"
-        )
-        yield Finding.error("config-directory", text, f"make {folder}/{CONFIG_FILE} a file")
+        yield _config_directory(config.path)
 
 
-def _name_note(model: ModelReading) -> Iterator[Finding]:
-    name = str(model.config.message.name) if model.config else ""
-    if name and model.folder and name != model.folder:
-        text = f"{model.folder}/{CONFIG_FILE} calls the model {name!r}; requests name the archive alone"
-        yield Finding.note("config-name", text, "leave name out")
+def _config_directory(path: str) -> Finding:
+    text = f"{path} is a directory; Triton ends when it reads it, and all its models with it"
+    return Finding.error("config-directory", text, f"make {path} a file with the model's configuration")
 
 
 def _idle(names: Sequence[str]) -> Iterator[Finding]:
     if names:
         text = f"never loaded: {', '.join(f'{name}/' for name in names)}"
-        yield Finding.note("idle-model", text, "leave what is not loaded out of the archive")
+        yield Finding.note("idle-model", text, "pack only what is loaded")
 
 
 def _call_findings(
     loaded: Sequence[ModelReading], main: ModelReading, present: set[str]
 ) -> Iterator[Finding]:
-    """Calls from a model's code to others (business logic scripting)."""
+    """Check the calls from a model's code to others (business logic scripting)."""
     names = {reading.folder for reading in loaded if reading is not main}
     for reading in loaded:
-        who = f"the code of {reading.folder}" if reading.folder else "model.py"
+        caller = f"the code of {reading.folder}" if reading.folder else "model.py"
         for name in reading.calls:
             if name in names or name in reading.loads or "*" in reading.loads:
                 continue
             if name in present and name != main.folder:
-                text = f"{who} calls {name}, which is in the archive and is never loaded"
+                text = f"{caller} calls {name}, which is in the archive and is never loaded"
                 hint = f'make {name} a step of an ensemble, or call pb_utils.load_model("{name}") first'
                 yield Finding.warning("bls-not-loaded", text, hint)
             else:
-                text = f"{who} calls {name}, which is not in the archive: that call fails"
+                text = f"{caller} calls {name}, which is not in the archive; that call fails"
                 hint = f"add {name}/ to an ensemble's archive, or do its work in the same code"
                 yield Finding.warning("bls-missing", text, hint)
