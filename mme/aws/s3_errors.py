@@ -42,8 +42,8 @@ def explain_s3_errors(bucket: str, url: str, *, denied_hint: str) -> Iterator[No
 def is_write_conflict(error: Exception) -> bool:
     """Return whether S3 refused a conditional write because the object is not what the writer expected.
 
-    412: The condition failed. 409: Another conditional write of this key is in progress. NoSuchKey: The object
-    that `If-Match` names is gone.
+    412: The condition failed. 409: Another conditional write of this key is in progress. NoSuchKey: The
+    object that `If-Match` names is gone.
     """
     response = getattr(error, "response", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
