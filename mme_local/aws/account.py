@@ -1,7 +1,7 @@
-"""Where things are in the embedded AWS when nobody says otherwise."""
+"""The account and region of the embedded AWS if a request names none."""
 
 from __future__ import annotations
 
-# moto's default account; requests land there unless their credentials come from a role assumed elsewhere.
+# moto's default account, unless the credentials are of a role assumed in another one.
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"

@@ -1,7 +1,7 @@
-"""boto3 clients whose requests are answered inside this process, by the embedded AWS itself.
+"""boto3 clients whose requests the embedded AWS answers inside this process.
 
-CloudFormation's handlers create resources the way AWS's do: by calling the other services' APIs. So what a
-template says ends up exactly where a direct call would have put it, validated by the same code.
+CloudFormation's resource handlers create resources by calling the other services' APIs, as AWS does. So a
+template's properties pass the same validation as a direct call.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -21,38 +21,48 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from werkzeug.test import Client as WsgiClient
 from werkzeug.wrappers import Response
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 
-class AwsClients:
-    """Clients of one account and region; made on first use, safe to share between threads.
+class EmbeddedClients:
+    """In-process clients of one account and region, created on first use and safe to share between threads.
 
     Args:
-        account: twelve digits.
-        region: such as `us-east-1`.
+        account: Twelve digits.
+        region: For example `us-east-1`.
+        application: The embedded AWS, which answers every request.
     """
 
-    def __init__(self, account: str, region: str) -> None:
+    def __init__(self, account: str, region: str, application: WSGIApplication) -> None:
         self.account = account
         self.region = region
+        self._application = application
         self._clients: dict[str, Any] = {}
-        self._making = threading.Lock()
+        self._lock = threading.Lock()
 
     def client(self, service: str) -> Any:
-        """The boto3 client of `service` (boto3's name for it)."""
-        with self._making:
+        """Return the boto3 client of `service` (boto3's name for it)."""
+        with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._make(service)
+                self._clients[service] = self._create(service)
             return self._clients[service]
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Call one API operation (its Python name), with template values cast to the types the API wants.
+        """Call an API operation with template values cast to the types that botocore requires.
 
-        CloudFormation takes `"1"` for 1 and `"true"` for True, as its parameters are text; botocore does not.
+        CloudFormation accepts `"1"` for 1 and `"true"` for True, because template parameters are strings.
+
+        Args:
+            service: boto3's name of the service.
+            operation: The operation's Python name.
+            parameters: The operation's parameters, unknown ones included.
 
         Raises:
-            botocore.exceptions.ClientError: the service refused.
-            botocore.exceptions.ParamValidationError: a parameter is unknown, missing or of a wrong type.
+            botocore.exceptions.ClientError: The service refused the request.
+            botocore.exceptions.ParamValidationError: A parameter is unknown, missing or of a wrong type.
         """
         client = self.client(service)
         shape = client.meta.service_model.operation_model(
@@ -61,11 +71,11 @@ class AwsClients:
         answer: dict[str, Any] = getattr(client, operation)(**cast(parameters, shape))
         return answer
 
-    def _make(self, service: str) -> Any:
+    def _create(self, service: str) -> Any:
         client = bare_session().create_client(
             service,
             region_name=self.region,
-            # moto looks for no secret; the account travels in a header of its own
+            # moto checks no secret; the account is in a header
             aws_access_key_id="embedded",
             aws_secret_access_key="embedded",  # noqa: S106
             config=Config(
@@ -73,51 +83,47 @@ class AwsClients:
             ),
             endpoint_url="http://localhost",
         )
-        events: Any = client.meta.events  # the stubs know no handler that answers
+        events: Any = client.meta.events  # the stubs lack handlers that return a response
         events.register_last("before-send.*.*", self._answer)
         return client
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        """botocore's hook in front of the network: a handler that answers here keeps the request inside."""
-        from mme_local.aws.wsgi import application
-
-        # bytes, text or a file, whatever botocore's serializer of that service makes
+        """Answer instead of the network: botocore sends nothing if this hook returns a response."""
+        # bytes, a string or a file, depending on the service's serializer
         body: Any = request.body or b""
         headers = {name: _text(value) for name, value in request.headers.items()}
         headers["x-moto-account-id"] = self.account
-        answer = WsgiClient(application(), Response).open(
+        answer = WsgiClient(self._application, Response).open(
             request.url,
             method=request.method,
             headers=headers,
             data=body if isinstance(body, bytes) else body.read() if hasattr(body, "read") else body.encode(),
         )
-        headers_back = HTTPHeaders()
+        response_headers = HTTPHeaders()
         for name, value in answer.headers.items():
-            headers_back[name] = value
-        return AWSResponse(request.url, answer.status_code, headers_back, _Body(answer.get_data()))
+            response_headers[name] = value
+        return AWSResponse(request.url, answer.status_code, response_headers, _Body(answer.get_data()))
+
+
+ClientFactory = Callable[[str, str], EmbeddedClients]
+"""Returns the clients of an account and a region."""
 
 
 @cache
 def bare_session() -> botocore.session.Session:
-    """A session that reads neither the user's AWS files nor AWS_PROFILE: they are about other clouds."""
-    nowhere = (None, None, os.devnull, None)
+    """Return a session that ignores the user's AWS files and AWS_PROFILE."""
+    nothing = (None, None, os.devnull, None)
     return botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
-            "config_file": nowhere,
-            "credentials_file": nowhere,
+            "config_file": nothing,
+            "credentials_file": nothing,
         }
     )
 
 
-@cache
-def clients_of(account: str, region: str) -> AwsClients:
-    """The clients of one account and region; the same for the life of the process, as they hold no state."""
-    return AwsClients(account, region)
-
-
 class _Body(io.BytesIO):
-    """A response body with the one method that botocore asks of urllib3's."""
+    """A response body with the one method of urllib3's that botocore calls."""
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.read()
@@ -128,7 +134,12 @@ def _text(value: object) -> str:
 
 
 def cast(value: Any, shape: Shape | None) -> Any:
-    """`value` with its scalars cast to what `shape` wants, where that can be done without loss."""
+    """Cast scalars to the types of `shape` if that loses nothing.
+
+    Args:
+        value: A parameter, or a structure, list or map of them.
+        shape: Its botocore shape; None if unknown.
+    """
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {name: cast(member, shape.members.get(name)) for name, member in value.items()}
     if isinstance(shape, ListShape) and isinstance(value, list):
@@ -139,16 +150,16 @@ def cast(value: Any, shape: Shape | None) -> Any:
 
 
 def _cast_scalar(value: Any, shape: Shape | None) -> Any:
-    kind = shape.type_name if shape is not None else None
-    if kind in _NUMBERS and isinstance(value, str):
+    type_name = shape.type_name if shape is not None else None
+    if type_name in _NUMBERS and isinstance(value, str):
         try:
-            return _NUMBERS[kind](value)
+            return _NUMBERS[type_name](value)
         except ValueError:
-            return value  # botocore's own complaint names the parameter
-    if kind == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
+            return value  # botocore's own error names the parameter
+    if type_name == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    if kind == "string" and isinstance(value, bool):
+    if type_name == "string" and isinstance(value, bool):
         return str(value).lower()
-    if kind == "string" and isinstance(value, int | float):
+    if type_name == "string" and isinstance(value, int | float):
         return str(value)
     return value

@@ -1,8 +1,7 @@
 """What is deployed in the embedded AWS, for the data plane in the same process.
 
-Pure reads, safe from any thread: an endpoint is read as one immutable record, so a reader sees the fleet
-before an update or the one after it, never a mixture. Objects in S3 are in `mme_local.aws.objects`,
-re-exported here.
+Reads only, safe from any thread: an endpoint is one immutable record, so a reader sees the fleet before or
+after an update, never a mixture. S3 objects are in `mme_local.aws.objects`, re-exported here.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mme_local.aws.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme_local.aws.objects import ObjectHead, ObjectMissing, OpenObject, head_object, open_object
@@ -41,10 +40,10 @@ class DeployedContainer:
     """One container of a model.
 
     Attributes:
-        image: the image's URI; empty where the model comes from a package.
+        image: The image's URI; empty if the model comes from a package.
         mode: `SingleModel` or `MultiModel`.
-        model_data_url: S3 URL: of one archive, or in MultiModel mode the prefix of all of them.
-        environment: the container's environment.
+        model_data_url: S3 URL of one archive, or in MultiModel mode the prefix of all archives.
+        environment: The container's environment.
         cache_setting: `Enabled` (SageMaker's default) or `Disabled`.
     """
 
@@ -60,11 +59,11 @@ class DeployedVariant:
     """One production variant as it runs.
 
     Attributes:
-        instance_type: empty for a serverless variant.
-        instance_count: instances now, which scaling may have changed since the configuration.
-        weight: share of the traffic, relative to the other variants.
-        containers: in their order; a primary container is a list of one.
-        execution_role_arn: empty where the model has none.
+        instance_type: Empty for a serverless variant.
+        instance_count: The current count, which scaling may have changed.
+        weight: Share of the traffic, relative to the other variants.
+        containers: In their order; a primary container is a list of one.
+        execution_role_arn: Empty if the model has none.
     """
 
     name: str
@@ -82,8 +81,7 @@ class DeployedEndpoint:
 
     Attributes:
         status: `InService`.
-        revision: another after each create or update of the endpoint, so also when its configuration or model
-            changes; the same while only counts and weights change.
+        revision: Changes with each create or update of the endpoint, not with counts and weights.
     """
 
     name: str
@@ -97,7 +95,13 @@ class DeployedEndpoint:
 def resolve_endpoint(
     name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
 ) -> DeployedEndpoint | None:
-    """The endpoint of that name, or None where there is none."""
+    """Return the endpoint of that name, or None.
+
+    Args:
+        name: The endpoint's name.
+        account: Twelve digits.
+        region: For example `us-east-1`.
+    """
     endpoint = _endpoints(account, region).get(name)
     return _deployed(endpoint) if endpoint is not None else None
 
@@ -105,8 +109,14 @@ def resolve_endpoint(
 def endpoint_revision(
     name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION
 ) -> str | None:
-    """`DeployedEndpoint.revision` alone, which every request asks for; None where there is no endpoint."""
-    # Past moto's own look-up, which takes a lock and looks through every service each time.
+    """Return `DeployedEndpoint.revision` alone, which every request reads; None if there is no endpoint.
+
+    Args:
+        name: The endpoint's name.
+        account: Twelve digits.
+        region: For example `us-east-1`.
+    """
+    # moto's own lookup takes a lock and searches every service
     regions = dict.get(_backends(), account)
     backend = dict.get(regions, region) if regions is not None else None
     endpoint = backend.endpoints.get(name) if backend is not None else None
@@ -114,15 +124,23 @@ def endpoint_revision(
 
 
 def list_endpoints(*, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[DeployedEndpoint]:
-    """Every endpoint, by name."""
+    """Return every endpoint, by name.
+
+    Args:
+        account: Twelve digits.
+        region: For example `us-east-1`.
+    """
     return [_deployed(endpoint) for _, endpoint in sorted(dict(_endpoints(account, region)).items())]
 
 
 @cache
 def _backends() -> BackendDict[EmbeddedSageMaker]:
-    from mme_local.aws.sagemaker.backend import embedded_sagemaker
+    from moto.sagemaker.models import sagemaker_backends
 
-    return embedded_sagemaker()
+    from mme_local.aws import moto_patches
+
+    moto_patches.apply()
+    return cast("BackendDict[EmbeddedSageMaker]", sagemaker_backends)
 
 
 def _endpoints(account: str, region: str) -> Mapping[str, EndpointRecord]:
@@ -161,7 +179,7 @@ def _variant(
 
 
 def _container(described: Mapping[str, Any]) -> DeployedContainer:
-    # a plain S3 URL, or the newer form that only single models may use
+    # an S3 URL, or the newer form, which multi-model containers do not accept
     source = (described.get("ModelDataSource") or {}).get("S3DataSource") or {}
     return DeployedContainer(
         image=described.get("Image", ""),

@@ -1,6 +1,6 @@
-"""Lambda functions and event source mappings that were deployed here: records, as nothing else keeps them.
+"""Records of the deployed Lambda functions and event source mappings.
 
-Embedded AWS runs no functions by itself. `mme_local.functions` runs those it knows, from these records.
+Embedded AWS runs no functions. `mme_local.functions` runs those of `AsyncInvocations` from these records.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 RUNNABLE_BY: Final = "MME_CONSUMER"
-"""The variable that marks functions which this runtime can run: those of `AsyncInvocations`."""
+"""The variable that marks the functions of `AsyncInvocations`, which the local endpoint can run."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,14 @@ class Function:
     """A Lambda function.
 
     Attributes:
-        name: its name.
-        account: twelve digits.
-        region: such as `us-east-1`.
+        account: Twelve digits.
+        region: For example `us-east-1`.
         handler: `module.function`.
-        code: the deployment package, a zip file.
-        environment: its variables.
-        timeout: seconds.
+        code: The deployment package, a zip file.
+        environment: Its variables.
+        timeout: Seconds.
         memory: MiB.
-        revision: another one for each change of anything above.
+        revision: Changes with every update.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Function:
 
     @property
     def arn(self) -> str:
-        """Its ARN."""
+        """The function's ARN."""
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
 
 
@@ -51,15 +50,13 @@ class EventSource:
     """A queue whose messages a function is called with.
 
     Attributes:
-        id: the mapping's UUID.
-        function_name: the function's name.
-        account: twelve digits.
-        region: such as `us-east-1`.
-        queue_arn: the queue's ARN.
-        batch_size: most messages of a call.
-        concurrency: most calls at once.
-        reports_failures: whether the function says which messages of a batch failed.
-        enabled: whether messages are taken at all.
+        id: The mapping's UUID.
+        account: Twelve digits.
+        region: For example `us-east-1`.
+        batch_size: Most messages of a call.
+        concurrency: Most calls at once.
+        reports_failures: Whether the function reports which messages of a batch failed.
+        enabled: Whether messages are taken at all.
     """
 
     id: str
@@ -74,7 +71,7 @@ class EventSource:
 
 
 class Functions:
-    """The records of one process, for many threads."""
+    """The records of this process; safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -82,42 +79,54 @@ class Functions:
         self._sources: dict[str, EventSource] = {}
 
     def put(self, function: Function) -> None:
-        """Keep a function, in place of one of its name."""
+        """Store a function, in place of one of its name."""
         with self._lock:
             self._functions[function.account, function.region, function.name] = function
 
     def get(self, account: str, region: str, name: str) -> Function | None:
-        """The function of a name, or None."""
+        """Return a function, or None.
+
+        Args:
+            account: Twelve digits.
+            region: For example `us-east-1`.
+            name: The function's name.
+        """
         with self._lock:
             return self._functions.get((account, region, name))
 
     def all(self) -> tuple[Function, ...]:
-        """Every function."""
+        """Return every function."""
         with self._lock:
             return tuple(self._functions.values())
 
     def remove(self, account: str, region: str, name: str) -> None:
-        """Forget a function; one that is gone already is no fault."""
+        """Delete a function; one that does not exist is no error.
+
+        Args:
+            account: Twelve digits.
+            region: For example `us-east-1`.
+            name: The function's name.
+        """
         with self._lock:
             self._functions.pop((account, region, name), None)
 
     def put_source(self, source: EventSource) -> None:
-        """Keep an event source, in place of one of its id."""
+        """Store an event source, in place of one of its id."""
         with self._lock:
             self._sources[source.id] = source
 
     def remove_source(self, id: str) -> None:
-        """Forget an event source; one that is gone already is no fault."""
+        """Delete an event source; one that does not exist is no error."""
         with self._lock:
             self._sources.pop(id, None)
 
     def sources(self) -> tuple[EventSource, ...]:
-        """Every event source."""
+        """Return every event source."""
         with self._lock:
             return tuple(self._sources.values())
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._functions.clear()
             self._sources.clear()

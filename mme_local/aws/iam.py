@@ -1,4 +1,4 @@
-"""IAM that knows each of AWS's own managed policies when it is first asked for."""
+"""IAM with AWS's own managed policies, each created when it is first used."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ _AWS_OWNED = ":iam::aws:policy/"
 
 @cache
 def _documents() -> dict[str, dict[str, Any]]:
-    """moto's copy of AWS's managed policies by name; parsed once, when one is first wanted."""
+    """Return moto's copy of AWS's managed policies by name."""
     documents: dict[str, dict[str, Any]] = json.loads(aws_managed_policies_data)
     return documents
 
 
 class EmbeddedIam(IAMBackend):
-    """moto's IAM; `cdk bootstrap` attaches AWS's ReadOnlyAccess and AdministratorAccess to its roles.
+    """moto's IAM for `cdk bootstrap`, which attaches AWS's ReadOnlyAccess and AdministratorAccess to its
+    roles.
 
-    moto either knows none of AWS's policies or makes all of them for every partition: half a second, 90 MB.
+    moto itself either has none of AWS's policies or creates all of them for every partition: half a second,
+    90 MB.
     """
 
     @property
     def _url_module(self) -> ModuleType:
-        """Where moto's web layer finds this service's routes."""
+        """moto's routes; by default moto looks next to the backend's class."""
         return urls
 
     def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
         """AttachRolePolicy."""
-        self._know(policy_arn)
+        self._ensure(policy_arn)
         super().attach_role_policy(policy_arn, role_name)
 
     def attach_group_policy(self, policy_arn: str, group_name: str) -> None:
         """AttachGroupPolicy."""
-        self._know(policy_arn)
+        self._ensure(policy_arn)
         super().attach_group_policy(policy_arn, group_name)
 
     def attach_user_policy(self, policy_arn: str, user_name: str) -> None:
         """AttachUserPolicy."""
-        self._know(policy_arn)
+        self._ensure(policy_arn)
         super().attach_user_policy(policy_arn, user_name)
 
     def get_policy(self, policy_arn: str) -> ManagedPolicy:
         """GetPolicy."""
-        self._know(policy_arn)
+        self._ensure(policy_arn)
         return super().get_policy(policy_arn)
 
-    def _know(self, policy_arn: str) -> None:
+    def _ensure(self, policy_arn: str) -> None:
         name = policy_arn.rpartition("/")[2]
         if policy_arn in self.managed_policies or _AWS_OWNED not in policy_arn or name not in _documents():
             return
         policy = AWSManagedPolicy.from_data(name, self.account_id, self.region_name, _documents()[name])
-        # an ARN with a wrong path is still unknown
+        # an ARN with a wrong path stays unknown
         self.managed_policies[policy.arn] = policy

@@ -1,6 +1,6 @@
-"""Every change made to moto itself, in one place: `apply()` makes them once, before the first request.
+"""Every patch of moto, in one place: `apply()` makes them once, before the first request.
 
-Whatever can be done by subclassing moto or by standing beside it is done that way and is not here.
+What a subclass or a service next to moto's can do is not here.
 """
 
 from __future__ import annotations
@@ -9,147 +9,116 @@ import json
 from functools import cache
 from typing import Any
 
+from mme_local.aws.clients import bare_session
+
 _NO_ACLS = "BucketOwnerEnforced"
-_EVERYBODY = ("*", {"AWS": "*"}, {"AWS": ["*"]})
+_EVERYONE = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
 
 @cache
 def apply() -> None:
-    """Make all changes; calling it again changes nothing.
+    """Apply all patches; calling it again changes nothing.
 
     Raises:
-        RuntimeError: moto no longer has what a change relies on.
+        RuntimeError: moto lacks what a patch relies on.
     """
-    _read_no_aws_files()
-    _forget_what_is_gone()
-    _serve_our_sagemaker()
-    _serve_our_iam()
-    _serve_our_cloudwatch()
-    _judge_bucket_policies_without_conditions()
-    _log_to_buckets_without_acls()
+    _ignore_aws_files()
+    _stop_tracking_instances()
+    _use_our_backends()
+    _ignore_conditional_bucket_policies()
+    _allow_logging_to_buckets_without_acls()
     _answer_lookup_events()
 
 
-def _read_no_aws_files() -> None:
-    """Have moto list regions without the user's AWS profile, which need not even exist here."""
+def _ignore_aws_files() -> None:
+    """List regions without the user's AWS profile, which may not even exist here."""
     import boto3
     from moto.core.base_backend import AccountSpecificBackend
 
-    from mme_local.aws.clients import bare_session
-
-    if not hasattr(AccountSpecificBackend, "get_session"):
-        raise RuntimeError("this release of moto lists its regions otherwise")
+    _require(AccountSpecificBackend, "get_session")
     session = boto3.Session(botocore_session=bare_session())
     AccountSpecificBackend.get_session = lambda: session  # type: ignore[method-assign,assignment]
 
 
-def _forget_what_is_gone() -> None:
-    """Let go of records that nothing refers to any more.
-
-    moto lists every instance of its models for its own dashboard, deleted objects and old log lines too,
-    until it is reset: a process that serves for days would grow and grow.
-    """
+def _stop_tracking_instances() -> None:
+    """Stop a memory leak: moto lists all instances of its models, deleted ones too, for its own dashboard."""
     from moto.core.common_models import BaseModel
     from moto.s3.models import FakeKey
 
-    from mme_local.aws.instances import track
-
-    if not isinstance(getattr(FakeKey, "instances_tracked", None), list):
-        raise RuntimeError("this release of moto lists its instances elsewhere")
+    _require(FakeKey, "instances_tracked")
 
     def new(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
         instance: BaseModel = super(BaseModel, cls).__new__(cls)
-        track(cls, instance)
         return instance
 
     BaseModel.__new__ = new  # type: ignore[method-assign]
 
 
-def _serve_our_sagemaker() -> None:
-    """Have moto make our SageMaker backend for each account and region.
-
-    moto picks a service's backend class by the `backend` attribute of its registry: there is no other way in.
-    Ours adds UpdateEndpoint and today's instance types, and answers with AWS's words.
-    """
-    from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
-
-    from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
-
-    if getattr(sagemaker_backends, "backend", None) is not SageMakerModelBackend:
-        raise RuntimeError("this release of moto keeps SageMaker's backend class elsewhere")
-    sagemaker_backends.backend = EmbeddedSageMaker
-
-
-def _serve_our_iam() -> None:
-    """Have moto make our IAM backend, in the same way; it knows AWS's own managed policies."""
-    from moto.iam.models import IAMBackend, iam_backends
-
-    from mme_local.aws.iam import EmbeddedIam
-
-    if getattr(iam_backends, "backend", None) is not IAMBackend:
-        raise RuntimeError("this release of moto keeps IAM's backend class elsewhere")
-    iam_backends.backend = EmbeddedIam
-
-
-def _serve_our_cloudwatch() -> None:
-    """Have moto make our CloudWatch backend, in the same way, with percentiles and composite alarms.
-
-    moto's `put_metric_alarm` reads a composite alarm's rule too, but nothing calls it for one.
-    """
+def _use_our_backends() -> None:
+    """Let moto create our backends; their class is the `backend` attribute of moto's registries."""
     from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
     from moto.cloudwatch.responses import CloudWatchResponse
+    from moto.iam.models import IAMBackend, iam_backends
+    from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
     from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch
     from mme_local.aws.cloudwatch.responses import get_metric_statistics
+    from mme_local.aws.iam import EmbeddedIam
+    from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
 
-    if getattr(cloudwatch_backends, "backend", None) is not CloudWatchBackend:
-        raise RuntimeError("this release of moto keeps CloudWatch's backend class elsewhere")
-    cloudwatch_backends.backend = EmbeddedCloudWatch
+    backends: list[tuple[Any, type, type]] = [
+        (sagemaker_backends, SageMakerModelBackend, EmbeddedSageMaker),
+        (iam_backends, IAMBackend, EmbeddedIam),
+        (cloudwatch_backends, CloudWatchBackend, EmbeddedCloudWatch),
+    ]
+    for registry, theirs, ours in backends:
+        if getattr(registry, "backend", None) is not theirs:
+            raise RuntimeError(f"this release of moto does not have {theirs.__name__} where it is patched")
+        registry.backend = ours
     CloudWatchResponse.get_metric_statistics = get_metric_statistics  # type: ignore[method-assign]
+    # moto's put_metric_alarm reads a composite alarm's rule, but nothing calls it for one
     if not hasattr(CloudWatchResponse, "put_composite_alarm"):
         CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm  # type: ignore[attr-defined]
 
 
-def _judge_bucket_policies_without_conditions() -> None:
+def _ignore_conditional_bucket_policies() -> None:
     """Keep a TLS-only bucket policy from denying everything.
 
-    moto judges object requests by the bucket's policy, whoever asks, and takes an unmet condition of a Deny
-    for a Deny. `aws:SecureTransport` is the usual one, and a port on localhost is never TLS. Only statements
-    about everybody and without conditions are judged here; the policy is stored and described as it was put.
+    moto evaluates object requests by the bucket's policy, for every caller, and takes an unmet condition of a
+    Deny for a Deny. `aws:SecureTransport` is the usual one, and a port on localhost has no TLS. So only
+    statements about all principals and without conditions count; the policy is described as it was put.
     """
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket
 
-    if not hasattr(FakeBucket, "get_permission"):
-        raise RuntimeError("this release of moto judges bucket policies elsewhere")
+    _require(FakeBucket, "get_permission")
 
     def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
         if self.policy is None:
             return PermissionResult.NEUTRAL
         statements = json.loads(self.policy).get("Statement", [])
-        judged = [
+        evaluated = [
             statement
             for statement in ([statements] if isinstance(statements, dict) else statements)
-            if not statement.get("Condition") and statement.get("Principal") in _EVERYBODY
+            if not statement.get("Condition") and statement.get("Principal") in _EVERYONE
         ]
-        return IAMPolicy(json.dumps({"Statement": judged})).is_action_permitted(action, resource)
+        return IAMPolicy(json.dumps({"Statement": evaluated})).is_action_permitted(action, resource)
 
     FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
 
 
-def _log_to_buckets_without_acls() -> None:
-    """Let a bucket log into one whose policy comes later.
+def _allow_logging_to_buckets_without_acls() -> None:
+    """Let a bucket log to one whose policy comes later.
 
-    moto wants the log bucket's policy, or its ACL, to permit log delivery before logging is switched on. S3
-    asks that of ACLs only, and a bucket has none unless its ownership controls say so (since April 2023);
-    templates make the policy after both buckets.
+    moto requires that the log bucket's policy or ACL permits log delivery before logging is switched on. S3
+    requires it of ACLs only, and since April 2023 a bucket has none unless its ownership controls allow them.
     """
     from moto.s3.models import FakeBucket
 
     permitted_by_policy = FakeBucket._log_permissions_enabled_policy
 
     def log_permissions_enabled(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
-        # moto calls it a dictionary and keeps the word; None until someone sets it
+        # a string, although moto declares a dictionary; None by default
         ownership: object = target_bucket.ownership_rule or _NO_ACLS
         if ownership == _NO_ACLS:
             return True
@@ -159,9 +128,9 @@ def _log_to_buckets_without_acls() -> None:
 
 
 def _answer_lookup_events() -> None:
-    """Answer CloudTrail's LookupEvents with no events, where moto has no such operation.
+    """Answer CloudTrail's LookupEvents, which moto lacks, with no events.
 
-    The CDK CLI asks it for the cause of every failed deployment, and retries on a server error.
+    The CDK CLI calls it after every failed deployment, and retries on a server error.
     """
     from moto.cloudtrail.responses import CloudTrailResponse
 
@@ -170,3 +139,8 @@ def _answer_lookup_events() -> None:
 
     if not hasattr(CloudTrailResponse, "lookup_events"):
         CloudTrailResponse.lookup_events = lookup_events  # type: ignore[attr-defined]
+
+
+def _require(owner: type, name: str) -> None:
+    if not hasattr(owner, name):
+        raise RuntimeError(f"this release of moto has no {owner.__name__}.{name}, which is patched")

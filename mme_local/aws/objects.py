@@ -1,4 +1,4 @@
-"""S3 objects of the embedded AWS, read without HTTP: the data plane streams archives out of them."""
+"""S3 objects of the embedded AWS, read without HTTP, for the data plane."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _CHUNK_BYTES = 1024 * 1024
 _METADATA_PREFIX = "x-amz-meta-"
 
 
-class ObjectMissing(KeyError):  # noqa: N818 - it says what is so, as KeyError does
+class ObjectMissing(KeyError):  # noqa: N818 - a KeyError, so named like a fact
     """No such bucket or object.
 
     Attributes:
-        bucket: as asked for.
-        key: as asked for.
+        bucket: The requested bucket.
+        key: The requested key.
     """
 
     def __init__(self, bucket: str, key: str) -> None:
@@ -33,13 +33,13 @@ class ObjectMissing(KeyError):  # noqa: N818 - it says what is so, as KeyError d
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """What HeadObject says.
+    """The answer of HeadObject.
 
     Attributes:
-        size: bytes of the body.
-        etag: without quotes.
-        metadata: user metadata, names without `x-amz-meta-`, in lower case.
-        version_id: `None` where the bucket has no versioning.
+        size: Bytes of the body.
+        etag: Without quotes.
+        metadata: User metadata, names without `x-amz-meta-`, in lower case.
+        version_id: None if the bucket has no versioning.
     """
 
     bucket: str
@@ -52,28 +52,38 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class OpenObject:
-    """An object whose body is being read: the head, and the body in chunks of at most 1 MiB."""
+    """An object that is being read: its head, and its body in chunks of at most 1 MiB."""
 
     head: ObjectHead
     body: Iterator[bytes]
 
 
 def head_object(bucket: str, key: str, *, account: str = DEFAULT_ACCOUNT) -> ObjectHead:
-    """The current version's head.
+    """Return the current version's head.
+
+    Args:
+        bucket: The bucket.
+        key: The object's key.
+        account: Twelve digits.
 
     Raises:
-        ObjectMissing: no such bucket or object, or its current version is a delete marker.
+        ObjectMissing: No such bucket or object, or its current version is a delete marker.
     """
     return _head(bucket, _find(bucket, key, account))
 
 
 @contextmanager
 def open_object(bucket: str, key: str, *, account: str = DEFAULT_ACCOUNT) -> Iterator[OpenObject]:
-    """The current version's head and body.
+    """Open the current version.
+
+    Args:
+        bucket: The bucket.
+        key: The object's key.
+        account: Twelve digits.
 
     Raises:
-        ObjectMissing: as `head_object`; or, while the body is read, the object was overwritten or deleted in
-            a bucket without versioning.
+        ObjectMissing: As `head_object`; or the object is overwritten or deleted while the body is read, in a
+            bucket without versioning.
     """
     record = _find(bucket, key, account)
     yield OpenObject(_head(bucket, record), _chunks(bucket, record))
@@ -109,7 +119,7 @@ def _head(bucket: str, record: Any) -> ObjectHead:
 
 
 def _chunks(bucket: str, record: Any) -> Iterator[bytes]:
-    """The body, read chunk by chunk; moto's buffer has one position, so each read seeks under its lock."""
+    """Read the body in chunks; moto's buffer has one position, so each read seeks under its lock."""
     buffer: SpooledTemporaryFile[bytes] = record._value_buffer
     position = 0
     while True:

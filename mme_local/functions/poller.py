@@ -225,6 +225,6 @@ def _record(source: EventSource, message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clients(source: EventSource) -> Any:
-    from mme_local.aws.clients import clients_of
+    from mme_local.aws import clients_of
 
     return clients_of(source.account, source.region)

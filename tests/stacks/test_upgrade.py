@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mme_local import aws as cloud
-from mme_local.aws.clients import clients_of
+from mme_local.aws import clients_of
 from tests.stacks.upgrade_losses import losses
 
 PREVIOUS = Path(__file__).parent / "previous_release"

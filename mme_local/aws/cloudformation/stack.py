@@ -1,4 +1,4 @@
-"""What CloudFormation remembers of a stack: its state, its resources, its events."""
+"""Stacks and change sets, with the API's names in snake case, so that moto serializes them as they are."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.core.utils import utcnow
 
-from mme_local.aws.cloudformation.resource import Deployed
 from mme_local.aws.cloudformation.template import Template
+from mme_local.aws.resource_types.handler import Physical, Properties
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
 @dataclass(frozen=True)
-class Event:
-    """One line of a stack's history."""
+class StackEvent:
+    """An event of a stack."""
 
-    logical_id: str
-    physical_id: str
-    type_name: str
-    status: str
-    reason: str | None
+    stack_id: str
+    stack_name: str
+    logical_resource_id: str
+    physical_resource_id: str
+    resource_type: str
+    resource_status: str
+    resource_status_reason: str | None
     timestamp: datetime
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a stack, exported or not."""
+    """An output of a stack."""
 
     key: str
     value: str
@@ -39,51 +41,125 @@ class Output:
     export_name: str | None = None
 
 
-@dataclass(frozen=True)
-class Target:
-    """What an operation is to make of a stack.
+@dataclass
+class StackResource:
+    """A live resource of a stack.
 
     Attributes:
-        template: the new template.
-        given: the parameters of the request, by name.
-        parameters: every parameter's value, resolved.
-        tags: the stack's tags, by key.
+        definition: The resource as written in the template.
+        properties: Its properties with every function resolved.
+        depends_on: The logical ids of the resources it was created after.
+    """
+
+    stack_id: str
+    stack_name: str
+    logical_resource_id: str
+    resource_type: str
+    definition: dict[str, Any]
+    depends_on: frozenset[str]
+    properties: Properties = field(default_factory=dict)
+    physical: Physical = field(default_factory=lambda: Physical(""))
+    resource_status: str = "CREATE_IN_PROGRESS"
+    resource_status_reason: str | None = None
+    timestamp: datetime = field(default_factory=utcnow)
+    drift_information: ClassVar = {"StackResourceDriftStatus": "NOT_CHECKED"}
+
+    @property
+    def physical_resource_id(self) -> str:
+        """The value of Ref."""
+        return self.physical.id
+
+    @property
+    def last_updated_timestamp(self) -> datetime:
+        """When its status changed."""
+        return self.timestamp
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an operation makes of a stack.
+
+    Attributes:
+        template: The new template.
+        given: The parameters of the request, by name.
+        values: Every parameter's value.
+        tags: The stack's tags, by key.
     """
 
     template: Template
     given: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def parameter(self, name: str) -> dict[str, Any]:
+        """Return a member of `Parameters`, with the value of a parameter from Systems Manager."""
+        slot = self.template.section("Parameters")[name]
+        shown = "****" if slot.get("NoEcho") else str(self.given.get(name, slot.get("Default", "")))
+        is_stored = str(slot.get("Type")).startswith("AWS::SSM::")
+        resolved = str(self.values[name]) if is_stored else None
+        return {"ParameterKey": name, "ParameterValue": shown, "ResolvedValue": resolved}
+
+
+class _Targeted:
+    """The members of an answer that come from a target; a stack under review has none."""
+
+    target: Target | None
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """The parameters."""
+        return [self.target.parameter(name) for name in self.target.values] if self.target else []
+
+    @property
+    def capabilities(self) -> list[str]:
+        """The capabilities that the template requires."""
+        return self.target.template.capabilities if self.target else []
+
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        """The tags."""
+        return (
+            [{"Key": key, "Value": value} for key, value in self.target.tags.items()] if self.target else []
+        )
 
 
 @dataclass
-class Stack:
+class Stack(_Targeted):
     """A stack; changed only while its service's lock is held.
 
     Attributes:
-        target: what the stack was last successfully deployed to; None while it is only under review.
-        resources: what exists, by logical id, in the order it was made.
-        imports: the names of the exports it uses.
+        target: The last successful deployment; None while the stack is under review.
+        resources: The live resources by logical id, in the order of their creation.
+        imports: The names of the exports it uses.
     """
 
     id: str
     name: str
-    account: str
-    region: str
-    status: str
+    status: str = "CREATE_IN_PROGRESS"
     status_reason: str | None = None
     role_arn: str | None = None
     notification_arns: list[str] = field(default_factory=list)
-    termination_protection: bool = False
+    enable_termination_protection: bool = False
     target: Target | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    resources: dict[str, Deployed] = field(default_factory=dict)
+    resources: dict[str, StackResource] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
-    events: list[Event] = field(default_factory=list)
-    created: datetime = field(default_factory=utcnow)
-    updated: datetime | None = None
-    deleted: datetime | None = None
+    events: list[StackEvent] = field(default_factory=list)
+    creation_time: datetime = field(default_factory=utcnow)
+    last_updated_time: datetime | None = None
+    deletion_time: datetime | None = None
+    disable_rollback: ClassVar = False
+    drift_information: ClassVar = {"StackDriftStatus": "NOT_CHECKED"}
+
+    @property
+    def description(self) -> str | None:
+        """The template's description."""
+        return self.target.template.description if self.target else None
+
+    @property
+    def template_description(self) -> str | None:
+        """The description, under ListStacks' name."""
+        return self.description
 
     @property
     def exports(self) -> dict[str, str]:
@@ -91,57 +167,109 @@ class Stack:
         return {output.export_name: output.value for output in self.outputs if output.export_name}
 
     def move_to(self, status: str, reason: str | None = None) -> None:
-        """Change the stack's status, and say so in its events."""
-        self.status, self.status_reason = status, reason
-        self.note(self.name, self.id, STACK_TYPE, status, reason)
+        """Change the stack's status and record the event.
 
-    def note(
+        Args:
+            status: For example `UPDATE_COMPLETE`.
+            reason: Why, if there is something to say.
+        """
+        self.status, self.status_reason = status, reason
+        self.record(self.name, self.id, STACK_TYPE, status, reason)
+
+    def record(
         self, logical_id: str, physical_id: str, type_name: str, status: str, reason: str | None
     ) -> None:
-        """Record what happened, a millisecond after what was recorded before.
+        """Record an event at least a millisecond after the one before it, as clients sort by the time.
 
-        That is as fine as clients read the times, and they sort by them.
+        Args:
+            logical_id: Of the resource.
+            physical_id: Of the resource.
+            type_name: Of the resource.
+            status: Its new status.
+            reason: Why, if there is something to say.
         """
         now = utcnow()
         if self.events:
             now = max(now, self.events[-1].timestamp + timedelta(milliseconds=1))
-        self.events.append(Event(logical_id, physical_id, type_name, status, reason, now))
+        self.events.append(
+            StackEvent(self.id, self.name, logical_id, physical_id, type_name, status, reason, now)
+        )
 
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """What a change set says of one resource.
+    """What a change set does to a resource.
 
     Attributes:
         action: Add, Modify or Remove.
-        replacement: True, False, or None for an Add or Remove.
-        properties: the names of the properties that differ.
+        replacement: True or False; None for an Add or Remove.
+        properties: The names of the properties that differ.
     """
 
     action: str
-    logical_id: str
-    physical_id: str | None
-    type_name: str
+    logical_resource_id: str
+    physical_resource_id: str | None
+    resource_type: str
     replacement: bool | None = None
     properties: tuple[str, ...] = ()
 
+    @property
+    def member(self) -> dict[str, Any]:
+        """The member of `Changes`."""
+        recreation = "Always" if self.replacement else "Never"
+        details = [
+            {
+                "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
+                "Evaluation": "Static",
+                "ChangeSource": "DirectModification",
+            }
+            for name in self.properties
+        ]
+        change = {
+            "Action": self.action,
+            "LogicalResourceId": self.logical_resource_id,
+            "PhysicalResourceId": self.physical_resource_id,
+            "ResourceType": self.resource_type,
+            "Replacement": None if self.replacement is None else str(self.replacement),
+            "Scope": ["Properties"] if self.properties else [],
+            "Details": details,
+        }
+        return {"Type": "Resource", "ResourceChange": change}
+
 
 @dataclass
-class ChangeSet:
-    """A change set and what became of it.
+class ChangeSet(_Targeted):
+    """A change set and its result.
 
     Attributes:
-        kind: CREATE or UPDATE.
+        type: CREATE or UPDATE.
     """
 
     id: str
     name: str
     stack: Stack
-    kind: str
+    type: str
     target: Target
     description: str | None
-    changes: list[PlannedChange]
+    changes: list[dict[str, Any]]
     status: str = "CREATE_COMPLETE"
     status_reason: str | None = None
     execution_status: str = "AVAILABLE"
-    created: datetime = field(default_factory=utcnow)
+    creation_time: datetime = field(default_factory=utcnow)
+    include_nested_stacks: ClassVar = False
+    on_stack_failure: ClassVar = "ROLLBACK"
+
+    @property
+    def stack_id(self) -> str:
+        """The stack's id."""
+        return self.stack.id
+
+    @property
+    def stack_name(self) -> str:
+        """The stack's name."""
+        return self.stack.name
+
+    @property
+    def notification_arns(self) -> list[str]:
+        """The stack's."""
+        return self.stack.notification_arns

@@ -1,29 +1,26 @@
-"""A template as a document: parsing, its sections, and which resource depends on which."""
+"""A template as a document: its sections, its form, and which resource depends on which."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from mme_local.aws.cloudformation.faults import ValidationFault
+from mme.aws.template_resolver import references
+from mme_local.aws.cloudformation.errors import InvalidRequestError
 
 Document = dict[str, Any]
-
-# ${Name} or ${Name.Attribute}; ${!Name} is text
-SUBSTITUTION = re.compile(r"\$\{([^!${}][^${}]*)\}")
+_NAMES_OF_IAM = {"RoleName", "ManagedPolicyName", "UserName", "GroupName"}
 
 
 class _CloudFormationLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms (`!Ref X` for `{"Ref": "X"}`), and dates left as text."""
+    """YAML with CloudFormation's short forms (`!Ref X` for `{"Ref": "X"}`) and dates as strings."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to leave a resolver out
+    yaml_implicit_resolvers = {  # noqa: RUF012 - how PyYAML leaves a resolver out
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -36,7 +33,6 @@ def _short_form(loader: _CloudFormationLoader, suffix: str, node: yaml.Node) -> 
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        assert isinstance(node, yaml.MappingNode)  # noqa: S101 - PyYAML has three kinds of node
         value = loader.construct_mapping(node, deep=True)
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
@@ -51,8 +47,8 @@ class Template:
     """A parsed template.
 
     Attributes:
-        body: the text as it was sent, which GetTemplate gives back.
-        document: what the text says.
+        body: The template as it was sent, which GetTemplate returns.
+        document: The parsed body.
     """
 
     body: str
@@ -63,103 +59,108 @@ class Template:
         """Read JSON or YAML and check the template's form.
 
         Raises:
-            ValidationFault: not a template, no resources, a reference to nothing, or a circle of references.
+            InvalidRequestError: Not a template, no resources, an unresolved reference or a circular one.
         """
         try:
             is_json = body.lstrip().startswith("{")
-            document = json.loads(body) if is_json else yaml.load(body, _CloudFormationLoader)  # noqa: S506 - it is safe
+            document = json.loads(body) if is_json else yaml.load(body, _CloudFormationLoader)  # noqa: S506 - a SafeLoader
         except (json.JSONDecodeError, yaml.YAMLError) as error:
-            raise ValidationFault(f"Template format error: {error}") from error
+            raise InvalidRequestError(f"Template format error: {error}") from error
         if not isinstance(document, dict):
-            raise ValidationFault("Template format error: unsupported structure.")
+            raise InvalidRequestError("Template format error: unsupported structure.")
         template = cls(body, document)
         template._check()
         return template
 
     def section(self, name: str) -> Document:
-        """One top-level section; empty where the template has none."""
+        """Return a top-level section, or an empty one."""
         return self.document.get(name) or {}
 
-    @cached_property
+    @property
     def resources(self) -> dict[str, Document]:
         """The resources by logical id, as written."""
         return self.section("Resources")
-
-    @cached_property
-    def outputs(self) -> dict[str, Document]:
-        """The outputs by key, as written."""
-        return self.section("Outputs")
 
     @property
     def description(self) -> str | None:
         """The template's description."""
         return self.document.get("Description")
 
+    @property
+    def capabilities(self) -> list[str]:
+        """The capabilities that AWS requires for the template."""
+        iam = [one for one in self.resources.values() if one["Type"].startswith("AWS::IAM::")]
+        if any(_NAMES_OF_IAM & set(one.get("Properties", {})) for one in iam):
+            return ["CAPABILITY_NAMED_IAM"]
+        return ["CAPABILITY_IAM"] if iam else []
+
     def dependencies(self, logical_id: str) -> set[str]:
-        """The resources that this one names or waits for."""
+        """Return the resources that this one refers to or waits for."""
         definition = self.resources[logical_id]
-        waits_for = definition.get("DependsOn", [])
-        explicit = {waits_for} if isinstance(waits_for, str) else set(waits_for)
-        named = {name for name in references(definition.get("Properties", {})) if name in self.resources}
-        return explicit | named
+        names = {name for name in references(definition.get("Properties", {})) if name in self.resources}
+        return names.union(_depends_on(definition))
 
     def order(self, active: Collection[str]) -> list[str]:
-        """`active` resources, each after those it depends on; otherwise in the order of the template."""
+        """Return `active` with each resource after its dependencies, otherwise in the template's order."""
         graph = {name: self.dependencies(name) & set(active) for name in self.resources if name in active}
         return list(TopologicalSorter(graph).static_order())
 
+    def summary(self) -> Document:
+        """Return the answer of GetTemplateSummary and ValidateTemplate."""
+        needed = f"The following resource(s) require capabilities: {self.capabilities}"
+        return {
+            "Description": self.description,
+            "Version": self.document.get("AWSTemplateFormatVersion"),
+            "ResourceTypes": sorted({definition["Type"] for definition in self.resources.values()}),
+            "Capabilities": self.capabilities,
+            "CapabilitiesReason": needed if self.capabilities else None,
+            "Parameters": [
+                {
+                    "ParameterKey": name,
+                    "ParameterType": slot.get("Type", "String"),
+                    "DefaultValue": str(slot["Default"]) if "Default" in slot else None,
+                    "NoEcho": bool(slot.get("NoEcho", False)),
+                    "Description": slot.get("Description"),
+                    "ParameterConstraints": {"AllowedValues": list(map(str, slot.get("AllowedValues", [])))},
+                }
+                for name, slot in self.section("Parameters").items()
+            ],
+        }
+
     def _check(self) -> None:
         if not self.resources:
-            raise ValidationFault("Template format error: At least one Resources member must be defined.")
+            raise InvalidRequestError("Template format error: At least one Resources member must be defined.")
         for logical_id, definition in self.resources.items():
             if not isinstance(definition, dict) or "Type" not in definition:
-                raise ValidationFault(
+                raise InvalidRequestError(
                     f"Template format error: [/Resources/{logical_id}] "
                     "Every Resources member must contain a Type property."
                 )
-        known = {*self.resources, *self.section("Parameters")}
-        for section in ("Resources", "Outputs"):
-            for member in self.section(section).values():
-                missing = [name for name in references(member) if name not in known and "::" not in name]
-                missing += [name for name in _depends_on(member) if name not in self.resources]
-                if missing:
-                    raise ValidationFault(
-                        f"Template format error: Unresolved resource dependencies [{', '.join(missing)}] "
-                        f"in the {section} block of the template"
-                    )
+        self._check_references()
         try:
             self.order(self.resources)
         except CycleError as error:
-            circle = ", ".join(sorted(set(error.args[1])))
-            raise ValidationFault(f"Circular dependency between resources: [{circle}]") from error
+            cycle = ", ".join(sorted(set(error.args[1])))
+            raise InvalidRequestError(f"Circular dependency between resources: [{cycle}]") from error
+
+    def _check_references(self) -> None:
+        parameters = self.section("Parameters")
+        for section in ("Resources", "Outputs"):
+            for member in self.section(section).values():
+                names = [name for name in references(member) if name not in parameters and "::" not in name]
+                missing = [name for name in (*names, *_depends_on(member)) if name not in self.resources]
+                if missing:
+                    raise InvalidRequestError(
+                        f"Template format error: Unresolved resource dependencies [{', '.join(missing)}] "
+                        f"in the {section} block of the template"
+                    )
+        for section in ("Conditions", "Rules"):
+            if any(name in self.resources for name in references(self.section(section))):
+                raise InvalidRequestError(
+                    "Template format error: conditions and rules cannot refer to resources"
+                )
 
 
 def _depends_on(member: Document) -> list[str]:
     waits_for = member.get("DependsOn", [])
     return [waits_for] if isinstance(waits_for, str) else list(waits_for)
-
-
-def references(value: Any) -> Iterator[str]:
-    """Every logical name that `value` mentions by Ref, Fn::GetAtt or Fn::Sub."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-    if not isinstance(value, dict):
-        return
-    for key, member in value.items():
-        if key == "Ref" and isinstance(member, str):
-            yield member
-        elif key == "Fn::GetAtt":
-            yield member.split(".", 1)[0] if isinstance(member, str) else member[0]
-        elif key == "Fn::Sub":
-            yield from _substituted(member)
-        else:
-            yield from references(member)
-
-
-def _substituted(member: Any) -> Iterator[str]:
-    text, given = (member[0], member[1]) if isinstance(member, list) else (member, {})
-    yield from references(given)
-    for name in SUBSTITUTION.findall(text):
-        if name not in given:
-            yield name.strip().split(".", 1)[0]

@@ -1,1 +1,1 @@
-"""CloudWatch with right statistics: percentiles, metric math, alarms that are evaluated."""
+"""CloudWatch with percentiles, metric math and alarm evaluation, as our alarms and metrics need."""

@@ -1,6 +1,6 @@
-"""What an alarm does when its state changes: messages to SNS topics, worded as CloudWatch words them.
+"""The actions of an alarm when its state changes: messages to SNS topics, with CloudWatch's content.
 
-Source: Amazon CloudWatch user guide, "Alarm actions"; the message's members as SNS delivers them.
+Source: Amazon CloudWatch user guide, "Alarm actions".
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mme_local.aws.cloudwatch.judgement import State
+from mme_local.aws.clients import bare_session
+from mme_local.aws.cloudwatch.evaluation import State
 
 if TYPE_CHECKING:
     from moto.cloudwatch.models import Alarm
@@ -22,9 +23,12 @@ _SUBJECT_CHARACTERS = 99
 
 
 def act(alarm: Alarm, account: str, before: str) -> None:
-    """Do what the alarm is to do in the state that it has come to.
+    """Run the actions of the alarm's new state; one that fails does not stop the others.
 
-    A topic that is gone, or one whose subscriber fails, keeps nothing else from being done.
+    Args:
+        alarm: The alarm, in its new state.
+        account: Its account.
+        before: Its state before.
     """
     if not alarm.actions_enabled:
         return
@@ -49,8 +53,7 @@ def _actions(alarm: Alarm, state: State) -> list[str]:
 def _publish(alarm: Alarm, account: str, before: str, topic: str) -> None:
     from moto.sns.models import sns_backends
 
-    region = region_words(alarm.region_name)
-    subject = f'{alarm.state_value}: "{alarm.name}" in {region}'
+    subject = f'{alarm.state_value}: "{alarm.name}" in {region_name(alarm.region_name)}'
     sns_backends[topic.split(":")[4]][topic.split(":")[3]].publish(
         json.dumps(message(alarm, account, before)),
         arn=topic,
@@ -61,8 +64,14 @@ def _publish(alarm: Alarm, account: str, before: str, topic: str) -> None:
 
 
 def message(alarm: Alarm, account: str, before: str) -> dict[str, Any]:
-    """What a topic's subscribers are told, as a JSON document."""
-    told = {
+    """Return the message to a topic's subscribers as a JSON document.
+
+    Args:
+        alarm: The alarm, in its new state.
+        account: Its account.
+        before: Its state before.
+    """
+    return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "AWSAccountId": account,
@@ -70,18 +79,18 @@ def message(alarm: Alarm, account: str, before: str) -> dict[str, Any]:
         "NewStateValue": alarm.state_value,
         "NewStateReason": alarm.state_reason,
         "StateChangeTime": _moment(alarm.state_updated_timestamp),
-        "Region": region_words(alarm.region_name),
+        "Region": region_name(alarm.region_name),
         "AlarmArn": alarm.alarm_arn,
         "OldStateValue": before,
         "OKActions": alarm.ok_actions or [],
         "AlarmActions": alarm.alarm_actions or [],
         "InsufficientDataActions": alarm.insufficient_data_actions or [],
+        **({"AlarmRule": alarm.rule} if alarm.rule is not None else {"Trigger": _trigger(alarm)}),
     }
-    return told | ({"AlarmRule": alarm.rule} if alarm.rule is not None else {"Trigger": _trigger(alarm)})
 
 
 def _trigger(alarm: Alarm) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    trigger: dict[str, Any] = {
         "Period": alarm.period,
         "EvaluationPeriods": alarm.evaluation_periods,
         "DatapointsToAlarm": alarm.datapoints_to_alarm or alarm.evaluation_periods,
@@ -91,10 +100,10 @@ def _trigger(alarm: Alarm) -> dict[str, Any]:
         "EvaluateLowSampleCountPercentile": alarm.evaluate_low_sample_count_percentile or "",
     }
     if alarm.metric_data_queries:
-        del told["Period"]
-        return told | {"Metrics": [_query(query) for query in alarm.metric_data_queries]}
+        del trigger["Period"]
+        return trigger | {"Metrics": [_query(query) for query in alarm.metric_data_queries]}
     extended = alarm.extended_statistic
-    return told | {
+    return trigger | {
         "MetricName": alarm.metric_name,
         "Namespace": alarm.namespace,
         "StatisticType": "ExtendedStatistic" if extended else "Statistic",
@@ -105,16 +114,16 @@ def _trigger(alarm: Alarm) -> dict[str, Any]:
 
 
 def _query(query: Any) -> dict[str, Any]:
-    told = {"Id": query.id, "Label": query.label, "ReturnData": query.return_data is not False}
+    described = {"Id": query.id, "Label": query.label, "ReturnData": query.return_data is not False}
     if query.metric_stat is None:
-        return told | {"Expression": query.expression}
+        return described | {"Expression": query.expression}
     stat = query.metric_stat
     metric = {
         "Dimensions": _dimensions(stat.metric.dimensions),
         "MetricName": stat.metric.metric_name,
         "Namespace": stat.metric.namespace,
     }
-    return told | {"MetricStat": {"Metric": metric, "Period": stat.period, "Stat": stat.stat}}
+    return described | {"MetricStat": {"Metric": metric, "Period": stat.period, "Stat": stat.stat}}
 
 
 def _dimensions(dimensions: Any) -> list[dict[str, str]]:
@@ -126,10 +135,8 @@ def _moment(moment: datetime) -> str:
 
 
 @cache
-def region_words(region: str) -> str:
-    """A region's name for people, such as ``US East (N. Virginia)``."""
-    from mme_local.aws.clients import bare_session
-
+def region_name(region: str) -> str:
+    """Return a region's name for people, for example `US East (N. Virginia)`."""
     for partition in bare_session().get_data("endpoints")["partitions"]:
         if region in partition["regions"]:
             return str(partition["regions"][region]["description"])

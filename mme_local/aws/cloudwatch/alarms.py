@@ -1,37 +1,30 @@
-"""Alarms that are evaluated: each against the metrics as they are stored, composite ones against others."""
+"""Evaluation of metric alarms against the stored metrics; composite alarms are not evaluated."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
-from mme_local.aws import moto_patches as mends
-from mme_local.aws.cloudwatch.composite import RuleError, holds
-from mme_local.aws.cloudwatch.judgement import COMPARISONS, EXTRA_POINTS, Missing, State, judge
-
-if TYPE_CHECKING:
-    from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch
-
-log = logging.getLogger(__name__)
+from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch, period_of
+from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, State, alarm_state
 
 _ID = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an evaluation has found.
+    """The result of an evaluation.
 
     Attributes:
-        state: the alarm's state from now on.
-        reason: in words.
-        data: for programs.
+        state: The alarm's new state.
+        reason: For people.
+        data: For programs.
     """
 
     state: State
@@ -40,36 +33,23 @@ class Verdict:
 
 
 def all_backends() -> list[EmbeddedCloudWatch]:
-    """The embedded CloudWatch of each account and region that has been used."""
-    mends.apply()
-    return [
-        cast("EmbeddedCloudWatch", backend)
-        for _, regions in sorted(cloudwatch_backends.items())
-        for _, backend in sorted(regions.items())
-    ]
+    """Return the embedded CloudWatch of each account and region that has been used."""
+    backends = (backend for _, _, backend in sorted(cloudwatch_backends.iter_backends()))
+    return [backend for backend in backends if isinstance(backend, EmbeddedCloudWatch)]
 
 
 def evaluate_all(now: float) -> None:
-    """Evaluate every alarm there is, at a moment in seconds since the epoch."""
+    """Evaluate every metric alarm at `now`, in seconds since the epoch."""
     for backend in all_backends():
-        evaluate(backend, now)
+        alarms: list[Alarm] = [alarm for alarm in backend.alarms.values() if alarm.rule is None]
+        for alarm in alarms:
+            verdict = _verdict(backend, alarm, now)
+            if verdict is not None and verdict.state != alarm.state_value:
+                backend.change_state(alarm, verdict.state, verdict.reason, json.dumps(verdict.data))
 
 
-def evaluate(backend: EmbeddedCloudWatch, now: float) -> None:
-    """Evaluate the alarms of one account and region: first those of metrics, then the composite ones."""
-    alarms: list[Alarm] = list(backend.alarms.values())
-    for alarm in alarms:
-        if alarm.rule is None:
-            _settle(backend, alarm, judge_metric(backend, alarm, now))
-    composite = [alarm for alarm in alarms if alarm.rule is not None]
-    for _ in composite:  # one may be about another: as many rounds as there are suffice
-        changes = [_settle(backend, alarm, _judge_composite(backend, alarm)) for alarm in composite]
-        if not any(changes):
-            break
-
-
-def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict | None:
-    """The verdict on an alarm of a metric or of metric math; None where it can't be evaluated here."""
+def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict | None:
+    """Evaluate an alarm of a metric or of metric math; None if that is not supported here."""
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None or alarm.threshold_metric_id:
         return None
@@ -77,7 +57,7 @@ def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdi
     needed = int(alarm.datapoints_to_alarm or periods)
     queries = queries_of(alarm)
     wanted = next((query for query in queries if query["ReturnData"]), queries[-1])
-    seconds = _period(wanted, queries)
+    seconds = period_of(wanted, queries)
     end = int(now // seconds * seconds)
     moments = [end - seconds * back for back in range(periods + EXTRA_POINTS, 0, -1)]
     try:
@@ -89,7 +69,7 @@ def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdi
     points = [
         comparison.breaches(values[moment], threshold) if moment in values else None for moment in moments
     ]
-    state, absent = judge(points, periods, needed, missing, State(alarm.state_value))
+    state, absent = alarm_state(points, periods, needed, missing, State(alarm.state_value))
     used = [(moment, values[moment]) for moment in moments if moment in values][-periods:]
     breaching = sum(comparison.breaches(value, threshold) for _, value in used)
     return Verdict(
@@ -99,30 +79,8 @@ def judge_metric(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdi
     )
 
 
-def _judge_composite(backend: EmbeddedCloudWatch, alarm: Alarm) -> Verdict:
-    def state_of(name: str) -> State | None:
-        known = backend.alarms.get(name)
-        return State(known.state_value) if known is not None else None
-
-    try:
-        state = State.ALARM if holds(alarm.rule or "", state_of) else State.OK
-    except RuleError as error:
-        return Verdict(State.INSUFFICIENT_DATA, f"Evaluation error: {error}", {})
-    return Verdict(
-        state, f"{alarm.alarm_arn} transitioned to {state} as its rule is {state == State.ALARM}", {}
-    )
-
-
-def _settle(backend: EmbeddedCloudWatch, alarm: Alarm, verdict: Verdict | None) -> bool:
-    """Have the alarm be in that state; whether it was in another one."""
-    if verdict is None or alarm.state_value == verdict.state:
-        return False
-    backend.change_state(alarm, verdict.state, verdict.reason, json.dumps(verdict.data))
-    return True
-
-
 def queries_of(alarm: Alarm) -> list[dict[str, Any]]:
-    """What an alarm of metrics watches, as ``GetMetricData`` takes it; the watched one has ``ReturnData``."""
+    """Return an alarm's queries in the form of `GetMetricData`; the watched one has `ReturnData`."""
     if not alarm.metric_data_queries:
         stat = {
             "Metric": _metric(alarm),
@@ -161,12 +119,6 @@ def _metric(of: Any) -> dict[str, Any]:
     }
 
 
-def _period(wanted: dict[str, Any], queries: list[dict[str, Any]]) -> int:
-    from mme_local.aws.cloudwatch.backend import period_of
-
-    return period_of(wanted, queries)
-
-
 def _reason(
     alarm: Alarm, state: State, used: list[tuple[int, float]], breaching: int, absent: int, missing: Missing
 ) -> str:
@@ -177,7 +129,7 @@ def _reason(
     if not used:
         periods = _plural(int(alarm.evaluation_periods), "period")
         return f"Threshold Crossed: no datapoints were received for {periods} and {filled}."
-    words = COMPARISONS[alarm.comparison_operator].words
+    comparison = COMPARISONS[alarm.comparison_operator].text
     alarmed = state is State.ALARM
     number = breaching if alarmed else len(used) - breaching
     listed = ", ".join(f"{value:g} ({_clock(moment)})" for moment, value in reversed(used))
@@ -186,7 +138,7 @@ def _reason(
     least = needed if alarmed else int(alarm.evaluation_periods) - needed + 1
     return (
         f"Threshold Crossed: {number} out of the last {_plural(len(used), 'datapoint')} [{listed}] "
-        f"{_were(number)} {'' if alarmed else 'not '}{words} the threshold ({float(alarm.threshold):g})"
+        f"{_were(number)} {'' if alarmed else 'not '}{comparison} the threshold ({float(alarm.threshold):g})"
         + (f" and {filled}" if absent else "")
         + f" (minimum {_plural(least, 'datapoint')} for {change} transition)."
     )

@@ -18,8 +18,8 @@ from moto.core.utils import utcnow
 
 from mme_local.aws.cloudwatch.alarm_actions import act
 from mme_local.aws.cloudwatch.distribution import Distribution, UnknownStatisticError
+from mme_local.aws.cloudwatch.evaluation import State
 from mme_local.aws.cloudwatch.expressions import ExpressionError, Points, evaluate
-from mme_local.aws.cloudwatch.judgement import State
 from mme_local.aws.cloudwatch.store import MetricKey, MetricStore, Period, first_moment
 
 _BASIC = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")

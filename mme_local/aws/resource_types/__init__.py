@@ -1,5 +1,5 @@
-"""What embedded CloudFormation does with each resource type that it handles itself: one file per AWS service.
+"""What embedded CloudFormation does for each resource type: one module per AWS service.
 
-Each module's `TYPES` maps a type's name to the class of its handler. Handlers call the service's API inside
-this process, so the service's own validation and its describe calls hold for what a template makes.
+Handlers call the service's API in this process, so the service's own validation and its describe calls hold
+for the resources of a template. `registry` maps the types' names to their handlers.
 """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from mme_local.aws.cloudformation.resource import Physical, Properties, Request, ResourceType, changed
-from mme_local.aws.resource_types.ec2 import refuse_others, retag, specification
+from mme_local.aws.resource_types.ec2_tags import tag_specifications, update_tags
+from mme_local.aws.resource_types.handler import (
+    Physical,
+    Properties,
+    ResourceRequest,
+    ResourceType,
+    refuse_others,
+)
 
 _LONGEST_NAME = 255
-_FIXED = frozenset({"GroupDescription", "GroupName", "VpcId"})
 _EVERYWHERE = {"CidrIp": "0.0.0.0/0", "IpProtocol": "-1"}
 
-# A rule's peer in CloudFormation's words: the list of the API, and the name in that list's members.
+# CloudFormation's name of a rule's peer: the API's list, and the name in the list's members.
 _PEERS = {
     "CidrIp": ("IpRanges", "CidrIp"),
     "CidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
@@ -21,116 +25,92 @@ _PEERS = {
     "SourcePrefixListId": ("PrefixListIds", "PrefixListId"),
     "SourceSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
 }
+_RULE = frozenset({"Description", "FromPort", "IpProtocol", "ToPort", *_PEERS})
 
 
-class SecurityGroup:
-    """A group with its rules; without rules of its own for egress it keeps the one that allows everything."""
+class SecurityGroup(ResourceType):
+    """A group with its rules; without egress rules it has EC2's rule that allows everything."""
 
     name_property = "GroupName"
+    create_only = frozenset({"GroupDescription", "GroupName", "VpcId"})
+    provided = create_only | {"SecurityGroupEgress", "SecurityGroupIngress", "Tags"}
 
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """A change of the name, the description or the VPC."""
-        return bool(changed(before, after) & _FIXED)
-
-    def create(self, request: Request, properties: Properties) -> Physical:
+    def create(self, request: ResourceRequest) -> Physical:
         """CreateSecurityGroup, then its rules."""
-        provided = _FIXED | {"SecurityGroupEgress", "SecurityGroupIngress", "Tags"}
-        refuse_others("AWS::EC2::SecurityGroup", properties, provided)
-        name = properties.get("GroupName") or request.generated_name(_LONGEST_NAME)
-        made = {"GroupName": name, "Description": properties["GroupDescription"]}
-        made |= {"VpcId": properties["VpcId"]} if "VpcId" in properties else {}
-        made |= specification("security-group", properties)
-        group = request.aws.call("ec2", "create_security_group", made)["GroupId"]
-        _change_rules(request, group, {}, properties)
-        return Physical(group, {"GroupId": group, "Id": group, "VpcId": properties.get("VpcId", "")})
+        group = request.call(
+            "ec2",
+            "create_security_group",
+            GroupName=request.name("GroupName", _LONGEST_NAME),
+            Description=request.properties["GroupDescription"],
+            **request.select("VpcId"),
+            **tag_specifications("security-group", request),
+        )["GroupId"]
+        _change_rules(request, group)
+        return Physical(group, {"GroupId": group, "Id": group, "VpcId": request.properties.get("VpcId", "")})
 
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
+    def update(self, request: ResourceRequest) -> Physical:
         """The rules and tags that differ."""
-        _change_rules(request, physical.id, before, after)
-        retag(request, physical.id, before, after)
-        return physical
+        _change_rules(request, request.physical.id)
+        update_tags(request)
+        return request.physical
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+    def delete(self, request: ResourceRequest) -> None:
         """DeleteSecurityGroup."""
-        request.aws.call("ec2", "delete_security_group", {"GroupId": physical.id})
+        request.call("ec2", "delete_security_group", GroupId=request.physical.id)
 
 
-class SecurityGroupRule:
-    """A rule beside its group, as those between two groups are."""
+class SecurityGroupIngress(ResourceType):
+    """A rule of its own, for example between two groups; a change creates the new one first."""
 
-    name_property = None
+    create_only = _RULE | {"GroupId"}
+    provided = create_only
+    _DIRECTION = "ingress"
 
-    def __init__(self, direction: str) -> None:
-        self._direction = direction
-
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """Always: the old rule goes once the new one is there."""
-        return before != after
-
-    def create(self, request: Request, properties: Properties) -> Physical:
+    def create(self, request: ResourceRequest) -> Physical:
         """AuthorizeSecurityGroupIngress or -Egress."""
-        rule = {name: value for name, value in properties.items() if name != "GroupId"}
-        _authorize(request, properties["GroupId"], self._direction, rule)
-        id = request.generated_name(_LONGEST_NAME)
+        self._call("authorize", request)
+        id = request.name("", _LONGEST_NAME)
         return Physical(id, {"Id": id})
 
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
-        """Never called, as `replaces` is always true."""
-        raise NotImplementedError
-
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+    def delete(self, request: ResourceRequest) -> None:
         """RevokeSecurityGroupIngress or -Egress."""
-        rule = {name: value for name, value in properties.items() if name != "GroupId"}
-        _revoke(request, properties["GroupId"], self._direction, rule)
+        self._call("revoke", request)
+
+    def _call(self, verb: str, request: ResourceRequest) -> None:
+        _call(request, verb, self._DIRECTION, request.properties["GroupId"], request.without("GroupId"))
 
 
-def _change_rules(request: Request, group: str, before: Properties, after: Properties) -> None:
+class SecurityGroupEgress(SecurityGroupIngress):
+    """The same for outgoing traffic."""
+
+    _DIRECTION = "egress"
+
+
+def _change_rules(request: ResourceRequest, group: str) -> None:
     for direction in ("ingress", "egress"):
         name = f"SecurityGroup{direction.title()}"
-        # A new group has EC2's own rule for egress.
-        nothing = [_EVERYWHERE] if direction == "egress" else []
-        old, new = before.get(name) or nothing, after.get(name) or nothing
+        # a new group has EC2's own egress rule
+        default = [_EVERYWHERE] if direction == "egress" else []
+        old, new = request.previous.get(name) or default, request.properties.get(name) or default
         for rule in old:
-            if _same(rule) not in map(_same, new):
-                _revoke(request, group, direction, rule)
+            if _comparable(rule) not in map(_comparable, new):
+                _call(request, "revoke", direction, group, rule)
         for rule in new:
-            if _same(rule) not in map(_same, old):
-                _authorize(request, group, direction, rule)
+            if _comparable(rule) not in map(_comparable, old):
+                _call(request, "authorize", direction, group, rule)
 
 
-def _same(rule: Properties) -> dict[str, str]:
-    """The rule without its words, and with numbers and their texts alike."""
+def _comparable(rule: Properties) -> dict[str, str]:
+    """Return the rule without its description, and with its numbers as strings."""
     return {name: str(value) for name, value in rule.items() if name != "Description"}
 
 
-def _authorize(request: Request, group: str, direction: str, rule: Properties) -> None:
-    permission = {"GroupId": group, "IpPermissions": [_permission(rule)]}
-    request.aws.call("ec2", f"authorize_security_group_{direction}", permission)
-
-
-def _revoke(request: Request, group: str, direction: str, rule: Properties) -> None:
-    permission = {"GroupId": group, "IpPermissions": [_permission(rule)]}
-    request.aws.call("ec2", f"revoke_security_group_{direction}", permission)
-
-
-def _permission(rule: Properties) -> dict[str, Any]:
-    refuse_others(
-        "a rule of AWS::EC2::SecurityGroup",
-        rule,
-        frozenset({"Description", "FromPort", "IpProtocol", "ToPort", *_PEERS}),
-    )
-    permission: dict[str, Any] = {
-        name: rule[name] for name in ("IpProtocol", "FromPort", "ToPort") if name in rule
-    }
+def _call(request: ResourceRequest, verb: str, direction: str, group: str, rule: Properties) -> None:
+    refuse_others("a rule of AWS::EC2::SecurityGroup", rule, _RULE)
+    permission: dict[str, Any] = {n: rule[n] for n in ("IpProtocol", "FromPort", "ToPort") if n in rule}
+    description = {"Description": rule["Description"]} if "Description" in rule else {}
     for name, (members, member) in _PEERS.items():
         if name in rule:
-            words = {"Description": rule["Description"]} if "Description" in rule else {}
-            permission.setdefault(members, []).append({member: rule[name], **words})
-    return permission
-
-
-TYPES: dict[str, Callable[[], ResourceType]] = {
-    "AWS::EC2::SecurityGroup": SecurityGroup,
-    "AWS::EC2::SecurityGroupEgress": lambda: SecurityGroupRule("egress"),
-    "AWS::EC2::SecurityGroupIngress": lambda: SecurityGroupRule("ingress"),
-}
+            permission.setdefault(members, []).append({member: rule[name], **description})
+    operation = f"{verb}_security_group_{direction}"
+    request.call("ec2", operation, GroupId=group, IpPermissions=[permission])

@@ -1,13 +1,18 @@
-"""AWS::Lambda::Function, EventSourceMapping and Permission: records, for the local runtime to act on."""
+"""AWS::Lambda::Function, EventSourceMapping and Permission: records for the local endpoint to run."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
-from mme_local.aws.cloudformation.faults import ResourceFault
-from mme_local.aws.cloudformation.resource import Physical, Properties, Request, ResourceType, changed
 from mme_local.aws.functions import RUNNABLE_BY, EventSource, Function, deployed
+from mme_local.aws.resource_types.handler import (
+    NoopType,
+    Physical,
+    Properties,
+    ResourceError,
+    ResourceRequest,
+    ResourceType,
+)
 
 _LONGEST_NAME = 64
 _DEFAULT_TIMEOUT_SECONDS = 3
@@ -16,43 +21,40 @@ _DEFAULT_BATCH = 10
 _DEFAULT_CONCURRENCY = 5
 
 
-class LambdaFunction:
-    """A function of `AsyncInvocations`; nothing here would run others: refused. Ref is its name."""
+class LambdaFunction(ResourceType):
+    """A function of `AsyncInvocations`; others are refused, as they could not run. Ref is its name."""
 
     name_property = "FunctionName"
+    create_only = frozenset({"FunctionName", "PackageType"})
 
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """A change of the name or of the kind of package."""
-        return bool(changed(before, after) & {"FunctionName", "PackageType"})
+    def create(self, request: ResourceRequest) -> Physical:
+        """Read its package from S3 and store it."""
+        return self._put(request, request.name("FunctionName", _LONGEST_NAME))
 
-    def create(self, request: Request, properties: Properties) -> Physical:
-        """Read its package from S3, as Lambda does, and keep it."""
-        name = properties.get("FunctionName") or request.generated_name(_LONGEST_NAME)
-        return self._put(request, name, properties)
-
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:  # noqa: ARG002
+    def update(self, request: ResourceRequest) -> Physical:
         """Its code and settings."""
-        return self._put(request, physical.id, after)
+        return self._put(request, request.physical.id)
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
-        """Forget it."""
-        deployed.remove(request.account, request.region, physical.id)
+    def delete(self, request: ResourceRequest) -> None:
+        """Delete the record."""
+        deployed.remove(request.account, request.region, request.physical.id)
 
-    def _put(self, request: Request, name: str, properties: Properties) -> Physical:
+    def _put(self, request: ResourceRequest, name: str) -> Physical:
+        properties = request.properties
         variables = properties.get("Environment", {}).get("Variables", {})
         code = properties.get("Code", {})
         if RUNNABLE_BY not in variables or not {"S3Bucket", "S3Key"} <= set(code):
-            raise ResourceFault(
+            raise ResourceError(
                 f"Embedded AWS runs no Lambda functions but the one of AsyncInvocations: leave "
                 f"{request.logical_id} out of the environment that is deployed here"
             )
-        place = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
+        package = request.call("s3", "get_object", Bucket=code["S3Bucket"], Key=code["S3Key"])
         function = Function(
             name=name,
             account=request.account,
             region=request.region,
             handler=properties["Handler"],
-            code=request.aws.call("s3", "get_object", place)["Body"].read(),
+            code=package["Body"].read(),
             environment={key: str(value) for key, value in variables.items()},
             timeout=int(properties.get("Timeout", _DEFAULT_TIMEOUT_SECONDS)),
             memory=int(properties.get("MemorySize", _DEFAULT_MEMORY_MIB)),
@@ -62,44 +64,37 @@ class LambdaFunction:
         return Physical(name, {"Arn": function.arn})
 
 
-class EventSourceMapping:
-    """A queue that feeds a function. Ref is its UUID."""
+class EventSourceMapping(ResourceType):
+    """A queue whose messages a function is called with. Ref is its UUID."""
 
-    name_property = None
+    create_only = frozenset({"EventSourceArn"})
 
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """A change of the queue."""
-        return "EventSourceArn" in changed(before, after)
+    def create(self, request: ResourceRequest) -> Physical:
+        """Store it: the local endpoint takes messages from the queue from now on."""
+        return self._put(request, str(uuid.uuid4()))
 
-    def create(self, request: Request, properties: Properties) -> Physical:
-        """Keep it: the runtime takes messages from the queue from now on."""
-        return self._put(request, str(uuid.uuid4()), properties)
-
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:  # noqa: ARG002
+    def update(self, request: ResourceRequest) -> Physical:
         """Its settings."""
-        return self._put(request, physical.id, after)
+        return self._put(request, request.physical.id)
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
-        """Forget it."""
-        deployed.remove_source(physical.id)
+    def delete(self, request: ResourceRequest) -> None:
+        """Delete the record."""
+        deployed.remove_source(request.physical.id)
 
-    def _put(self, request: Request, id: str, properties: Properties) -> Physical:
+    def _put(self, request: ResourceRequest, id: str) -> Physical:
+        properties = request.properties
         queue = str(properties.get("EventSourceArn", ""))
         if not queue.startswith("arn:aws:sqs:"):
-            raise ResourceFault(f"Embedded AWS feeds functions from SQS queues only, not from {queue}")
-        # A function is named by its name or by its ARN, with or without a version.
-        named = str(properties["FunctionName"]).partition(":function:")
-        name = (named[2] or named[0]).partition(":")[0]
+            raise ResourceError(f"Embedded AWS feeds functions from SQS queues only, not from {queue}")
+        scaling = properties.get("ScalingConfig", {})
         source = EventSource(
             id=id,
-            function_name=name,
+            function_name=_function_name(properties),
             account=request.account,
             region=request.region,
             queue_arn=queue,
             batch_size=int(properties.get("BatchSize", _DEFAULT_BATCH)),
-            concurrency=int(
-                properties.get("ScalingConfig", {}).get("MaximumConcurrency", _DEFAULT_CONCURRENCY)
-            ),
+            concurrency=int(scaling.get("MaximumConcurrency", _DEFAULT_CONCURRENCY)),
             reports_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", ()),
             enabled=str(properties.get("Enabled", True)).lower() == "true",
         )
@@ -108,29 +103,15 @@ class EventSourceMapping:
         return Physical(id, {"Id": id, "EventSourceMappingArn": arn})
 
 
-class Permission:
-    """Who may call a function. Nobody is kept from anything here, so it stands for itself alone."""
+def _function_name(properties: Properties) -> str:
+    """Return the name from a name or an ARN, with or without a version."""
+    before, _, after = str(properties["FunctionName"]).partition(":function:")
+    return (after or before).partition(":")[0]
 
-    name_property = None
+
+class Permission(NoopType):
+    """Who may call a function, which is not checked here; a change replaces it, as on AWS."""
 
     def replaces(self, before: Properties, after: Properties) -> bool:
-        """Any change, as on AWS."""
+        """Return whether anything changes."""
         return before != after
-
-    def create(self, request: Request, properties: Properties) -> Physical:  # noqa: ARG002
-        """Only an id."""
-        return Physical(request.generated_name(_LONGEST_NAME))
-
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:  # noqa: ARG002
-        """Nothing changes."""
-        return physical
-
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:
-        """Nothing remains."""
-
-
-TYPES: dict[str, Callable[[], ResourceType]] = {
-    "AWS::Lambda::EventSourceMapping": EventSourceMapping,
-    "AWS::Lambda::Function": LambdaFunction,
-    "AWS::Lambda::Permission": Permission,
-}

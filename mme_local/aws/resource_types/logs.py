@@ -2,60 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from mme_local.aws.cloudformation.faults import ResourceFault
-from mme_local.aws.cloudformation.resource import Physical, Properties, Request, ResourceType, changed
+from mme_local.aws.resource_types.handler import Physical, ResourceRequest, ResourceType, changed, tags
 
 _LONGEST_NAME = 512
-_PROVIDED = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
 
 
-class LogGroup:
+class LogGroup(ResourceType):
     """A log group with its retention. Ref is its name."""
 
     name_property = "LogGroupName"
+    create_only = frozenset({"LogGroupName", "KmsKeyId"})  # moto takes the key on create only
+    provided = create_only | {"RetentionInDays", "Tags"}
 
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """A change of the name, or of the key, which moto takes on create only."""
-        return bool(changed(before, after) & {"LogGroupName", "KmsKeyId"})
-
-    def create(self, request: Request, properties: Properties) -> Physical:
+    def create(self, request: ResourceRequest) -> Physical:
         """CreateLogGroup, then its retention."""
-        if unknown := sorted(set(properties) - _PROVIDED):
-            raise ResourceFault(f"Embedded AWS does not provide {', '.join(unknown)} of AWS::Logs::LogGroup")
-        name = properties.get("LogGroupName") or request.generated_name(_LONGEST_NAME)
-        made = {"logGroupName": name, "tags": _tags(properties)}
-        if "KmsKeyId" in properties:
-            made["kmsKeyId"] = properties["KmsKeyId"]
-        request.aws.call("logs", "create_log_group", made)
-        self._retain(request, name, properties)
+        name = request.name("LogGroupName", _LONGEST_NAME)
+        given = {"logGroupName": name, "tags": tags(request.properties)}
+        if key := request.properties.get("KmsKeyId"):
+            given["kmsKeyId"] = key
+        request.call("logs", "create_log_group", **given)
+        self._set_retention(request, name)
         arn = f"arn:aws:logs:{request.region}:{request.account}:log-group:{name}:*"
         return Physical(name, {"Arn": arn})
 
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
+    def update(self, request: ResourceRequest) -> Physical:
         """Retention and tags."""
-        self._retain(request, physical.id, after)
-        if before.get("Tags") != after.get("Tags"):
-            gone = [key for key in _tags(before) if key not in _tags(after)]
-            request.aws.call("logs", "untag_log_group", {"logGroupName": physical.id, "tags": gone})
-            request.aws.call("logs", "tag_log_group", {"logGroupName": physical.id, "tags": _tags(after)})
-        return physical
+        name = request.physical.id
+        self._set_retention(request, name)
+        if "Tags" in changed(request.previous, request.properties):
+            request.call("logs", "untag_log_group", logGroupName=name, tags=request.removed_tags)
+            request.call("logs", "tag_log_group", logGroupName=name, tags=tags(request.properties))
+        return request.physical
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+    def delete(self, request: ResourceRequest) -> None:
         """DeleteLogGroup."""
-        request.aws.call("logs", "delete_log_group", {"logGroupName": physical.id})
+        request.call("logs", "delete_log_group", logGroupName=request.physical.id)
 
-    def _retain(self, request: Request, name: str, properties: Properties) -> None:
-        if "RetentionInDays" in properties:
-            kept = {"logGroupName": name, "retentionInDays": properties["RetentionInDays"]}
-            request.aws.call("logs", "put_retention_policy", kept)
+    def _set_retention(self, request: ResourceRequest, name: str) -> None:
+        days = request.properties.get("RetentionInDays")
+        if days is None:
+            request.call("logs", "delete_retention_policy", logGroupName=name)
         else:
-            request.aws.call("logs", "delete_retention_policy", {"logGroupName": name})
-
-
-def _tags(properties: Properties) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
-
-
-TYPES: dict[str, Callable[[], ResourceType]] = {"AWS::Logs::LogGroup": LogGroup}
+            request.call("logs", "put_retention_policy", logGroupName=name, retentionInDays=days)

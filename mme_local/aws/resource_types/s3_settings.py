@@ -1,4 +1,4 @@
-"""A bucket's settings: each property of AWS::S3::Bucket as the S3 API's own call."""
+"""A bucket's settings: the S3 API's call for each property of AWS::S3::Bucket."""
 
 from __future__ import annotations
 
@@ -6,52 +6,64 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mme_local.aws.clients import AwsClients
-from mme_local.aws.cloudformation.resource import Properties
+from botocore import xform_name
 
-Converter = Callable[[Any], Any]
+from mme_local.aws.resource_types.handler import Properties, ResourceRequest, changed
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """How one property is put and taken back.
+    """How a property is put and removed.
 
     Attributes:
-        put: the S3 operation, and `member`, the parameter that carries the value.
-        delete: the operation that takes the setting back, or None where `otherwise` is put instead.
+        put: The S3 operation.
+        member: The parameter that has the value.
+        convert: Returns the API's value.
+        delete: The operation that removes the setting; None puts `otherwise` instead.
+        otherwise: The value that removes the setting.
     """
 
     put: str
     member: str
-    convert: Converter
+    convert: Callable[[Any], Any]
     delete: str | None = None
     otherwise: Any = None
 
 
-def apply_settings(aws: AwsClients, bucket: str, before: Properties, after: Properties) -> None:
-    """Make the bucket's settings those of `after`, calling only for those that differ from `before`."""
+def apply_settings(request: ResourceRequest, bucket: str) -> None:
+    """Put or remove each setting that differs from the previous properties.
+
+    Args:
+        request: Has the wanted and the previous properties.
+        bucket: The bucket's name.
+    """
+    differing = changed(request.previous, request.properties)
     for name, setting in _SETTINGS.items():
-        if before.get(name) == after.get(name):
+        if name not in differing:
             continue
-        if after.get(name):
-            value = setting.convert(after[name])
-            aws.call("s3", setting.put, {"Bucket": bucket, setting.member: value})
+        if value := request.properties.get(name):
+            request.call("s3", setting.put, Bucket=bucket, **{setting.member: setting.convert(value)})
         elif setting.delete:
-            aws.call("s3", setting.delete, {"Bucket": bucket})
+            request.call("s3", setting.delete, Bucket=bucket)
         else:
-            aws.call("s3", setting.put, {"Bucket": bucket, setting.member: setting.otherwise})
+            request.call("s3", setting.put, Bucket=bucket, **{setting.member: setting.otherwise})
 
 
 def create_request(name: str, region: str, properties: Properties) -> dict[str, Any]:
-    """CreateBucket's parameters: what can only be said then."""
+    """Return CreateBucket's parameters.
+
+    Args:
+        name: The bucket's name.
+        region: Where it is created.
+        properties: The template's properties.
+    """
     made: dict[str, Any] = {"Bucket": name}
     if region != "us-east-1":
         made["CreateBucketConfiguration"] = {"LocationConstraint": region}
     if str(properties.get("ObjectLockEnabled")).lower() == "true":
         made["ObjectLockEnabledForBucket"] = True
     if "AccessControl" in properties:
-        words = properties["AccessControl"]
-        made["ACL"] = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in words)[1:]
+        made["ACL"] = xform_name(properties["AccessControl"], "-")  # BucketOwnerRead
     return made
 
 
@@ -60,7 +72,7 @@ def _same(value: Any) -> Any:
 
 
 def _renamed(value: Properties, names: dict[str, str]) -> dict[str, Any]:
-    """`value` with its members in the API's spelling."""
+    """Return `value` with its members in the API's spelling."""
     return {names.get(name, name): member for name, member in value.items()}
 
 
@@ -71,7 +83,7 @@ def _encryption(value: Properties) -> dict[str, Any]:
 
 def _logging(value: Properties) -> dict[str, Any]:
     names = {"DestinationBucketName": "TargetBucket", "LogFilePrefix": "TargetPrefix"}
-    # the API wants a prefix, if only an empty one
+    # the API requires a prefix
     return {"LoggingEnabled": {"TargetPrefix": "", **_renamed(value, names)}}
 
 
@@ -115,7 +127,7 @@ def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
 
 
 def _filter(rule: Properties) -> dict[str, Any]:
-    """S3's filter: a single condition stands alone, several stand in `And`, none is an empty prefix."""
+    """Return S3's filter: one condition, several in `And`, or an empty prefix."""
     conditions: dict[str, Any] = {name: rule[name] for name in _FILTERS if name in rule}
     tags = rule.get("TagFilters") or []
     if len(conditions) + len(tags) > 1:

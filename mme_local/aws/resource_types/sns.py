@@ -1,89 +1,76 @@
-"""AWS::SNS::TopicPolicy and AWS::SNS::Subscription; moto makes the topics themselves."""
+"""AWS::SNS::TopicPolicy and AWS::SNS::Subscription; moto creates the topics themselves."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
-from mme_local.aws.cloudformation.resource import Physical, Properties, Request, ResourceType, changed
+from mme_local.aws.resource_types.handler import (
+    Physical,
+    Properties,
+    ResourceRequest,
+    ResourceType,
+    changed,
+    json_text,
+)
+
+_EMPTY_POLICY = {"Version": "2012-10-17", "Statement": list[str]()}
 
 
-class TopicPolicy:
+class TopicPolicy(ResourceType):
     """The policy of one or more topics."""
 
-    name_property = None
-
-    def replaces(self, before: Properties, after: Properties) -> bool:  # noqa: ARG002
-        """Never."""
-        return False
-
-    def create(self, request: Request, properties: Properties) -> Physical:
+    def create(self, request: ResourceRequest) -> Physical:
         """SetTopicAttributes of each topic."""
-        for topic in properties["Topics"]:
-            self._set(request, topic, json.dumps(properties["PolicyDocument"]))
-        return Physical(request.generated_name(longest=128))
+        for topic in request.properties["Topics"]:
+            self._set(request, topic, request.properties["PolicyDocument"])
+        return Physical(request.name("", 128))
 
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
-        """Topics that are no longer named have no policy any more."""
-        self._clear(request, set(before["Topics"]) - set(after["Topics"]))
-        self.create(request, after)
-        return physical
+    def update(self, request: ResourceRequest) -> Physical:
+        """Topics that are gone have no policy any more."""
+        self._clear(request, set(request.previous["Topics"]) - set(request.properties["Topics"]))
+        self.create(request)
+        return request.physical
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
-        """The topics' own access is what they were made with: the owner's."""
-        self._clear(request, set(properties["Topics"]))
+    def delete(self, request: ResourceRequest) -> None:
+        """Without a policy, the topics are their owner's."""
+        self._clear(request, set(request.properties["Topics"]))
 
-    def _clear(self, request: Request, topics: set[str]) -> None:
-        there = {topic["TopicArn"] for topic in request.aws.call("sns", "list_topics", {})["Topics"]}
-        for topic in topics & there:
-            self._set(request, topic, json.dumps({"Version": "2012-10-17", "Statement": []}))
+    def _clear(self, request: ResourceRequest, topics: set[str]) -> None:
+        existing = {topic["TopicArn"] for topic in request.call("sns", "list_topics")["Topics"]}
+        for topic in topics & existing:
+            self._set(request, topic, _EMPTY_POLICY)
 
-    def _set(self, request: Request, topic: str, policy: str) -> None:
-        attribute = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy}
-        request.aws.call("sns", "set_topic_attributes", attribute)
+    def _set(self, request: ResourceRequest, topic: str, policy: object) -> None:
+        value = json.dumps(policy)
+        request.call(
+            "sns", "set_topic_attributes", TopicArn=topic, AttributeName="Policy", AttributeValue=value
+        )
 
 
-class Subscription:
+class Subscription(ResourceType):
     """A topic's subscriber. Ref is the subscription's ARN."""
 
-    name_property = None
+    create_only = frozenset({"TopicArn", "Protocol", "Endpoint"})
+    _SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
 
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """A change of topic, protocol or endpoint."""
-        return bool(changed(before, after) & {"TopicArn", "Protocol", "Endpoint"})
-
-    def create(self, request: Request, properties: Properties) -> Physical:
-        """Subscribe; nothing is to be confirmed here."""
-        made = {
-            "TopicArn": properties["TopicArn"],
-            "Protocol": properties["Protocol"],
-            "Endpoint": properties["Endpoint"],
-            "ReturnSubscriptionArn": True,
-        }
-        arn = request.aws.call("sns", "subscribe", made)["SubscriptionArn"]
-        self._set(request, arn, {}, properties)
+    def create(self, request: ResourceRequest) -> Physical:
+        """Subscribe; no confirmation is needed here."""
+        given = request.select("TopicArn", "Protocol", "Endpoint")
+        arn = request.call("sns", "subscribe", **given, ReturnSubscriptionArn=True)["SubscriptionArn"]
+        self._set(request, arn, {})
         return Physical(arn, {"Arn": arn})
 
-    def update(self, request: Request, physical: Physical, before: Properties, after: Properties) -> Physical:
+    def update(self, request: ResourceRequest) -> Physical:
         """Its settings."""
-        self._set(request, physical.id, before, after)
-        return physical
+        self._set(request, request.physical.id, request.previous)
+        return request.physical
 
-    def delete(self, request: Request, physical: Physical, properties: Properties) -> None:  # noqa: ARG002
+    def delete(self, request: ResourceRequest) -> None:
         """Unsubscribe."""
-        request.aws.call("sns", "unsubscribe", {"SubscriptionArn": physical.id})
+        request.call("sns", "unsubscribe", SubscriptionArn=request.physical.id)
 
-    def _set(self, request: Request, arn: str, before: Properties, after: Properties) -> None:
-        for name in sorted(
-            changed(before, after) & {"RawMessageDelivery", "FilterPolicy", "FilterPolicyScope"}
-        ):
-            value = after.get(name, "")
-            text = value if isinstance(value, str) else json.dumps(value)
-            attribute = {"SubscriptionArn": arn, "AttributeName": name, "AttributeValue": text}
-            request.aws.call("sns", "set_subscription_attributes", attribute)
-
-
-TYPES: dict[str, Callable[[], ResourceType]] = {
-    "AWS::SNS::Subscription": Subscription,
-    "AWS::SNS::TopicPolicy": TopicPolicy,
-}
+    def _set(self, request: ResourceRequest, arn: str, before: Properties) -> None:
+        for name in sorted(changed(before, request.properties) & {*self._SETTINGS}):
+            value = json_text(request.properties.get(name, ""))
+            attribute = {"AttributeName": name, "AttributeValue": value}
+            request.call("sns", "set_subscription_attributes", SubscriptionArn=arn, **attribute)

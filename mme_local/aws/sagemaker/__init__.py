@@ -1,1 +1,1 @@
-"""SageMaker's hosting API, on top of moto's: what moto lacks or words otherwise than AWS."""
+"""SageMaker's hosting API, on top of moto's, with what moto lacks and AWS's error messages."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from moto.core.base_backend import BackendDict
 from moto.sagemaker.exceptions import AWSValidationException
-from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.utils import arn_formatter
 
 from mme.catalog.instances import instance_type
@@ -31,27 +30,32 @@ RETAINABLE = frozenset({"DesiredInstanceCount", "DesiredWeight", "DataCaptureCon
 
 
 class EmbeddedSageMaker(SageMakerModelBackend):
-    """moto's SageMaker with the hosting operations made true: models, endpoint configurations, endpoints."""
+    """moto's SageMaker, with models, endpoint configurations and endpoints that behave like AWS's."""
 
-    # nobody but this class puts anything into them
+    # only this class puts records into them
     _models: dict[str, ModelRecord]  # type: ignore[assignment]
     endpoint_configs: dict[str, EndpointConfigRecord]  # type: ignore[assignment]
     endpoints: dict[str, EndpointRecord]  # type: ignore[assignment]
 
     @property
     def _url_module(self) -> ModuleType:
-        """Where moto's web layer finds this service's routes."""
+        """Our routes; by default moto looks next to the backend's class."""
         from mme_local.aws.sagemaker import urls
 
         return urls
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN of a model, endpoint-config or endpoint here."""
+        """Return an ARN.
+
+        Args:
+            kind: `model`, `endpoint-config` or `endpoint`.
+            name: The record's name.
+        """
         return str(arn_formatter(kind, name, self.account_id, self.region_name))
 
     # --- models and endpoint configurations
 
-    def keep_model(self, request: Request) -> ModelRecord:
+    def store_model(self, request: Request) -> ModelRecord:
         """CreateModel, from the whole request."""
         name = request["ModelName"]
         if name in self._models:
@@ -65,17 +69,17 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return model
 
     def describe_model(self, model_name: str) -> ModelRecord:
-        """The model of that name, or AWS's refusal."""
+        """Return the model of that name, or raise AWS's error."""
         if model_name not in self._models:
             raise not_found("model", self.arn("model", model_name))
         return self._models[model_name]
 
     def delete_model(self, model_name: str) -> None:
-        """DeleteModel; AWS lets a model go that a configuration still names."""
+        """DeleteModel; as on AWS, a configuration may still name it."""
         self.describe_model(model_name)
         del self._models[model_name]
 
-    def keep_endpoint_config(self, request: Request) -> EndpointConfigRecord:
+    def store_endpoint_config(self, request: Request) -> EndpointConfigRecord:
         """CreateEndpointConfig, from the whole request."""
         name = request["EndpointConfigName"]
         if name in self.endpoint_configs:
@@ -89,7 +93,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return config
 
     def endpoint_config(self, name: str) -> EndpointConfigRecord:
-        """The configuration of that name, or AWS's refusal."""
+        """Return the configuration of that name, or raise AWS's error."""
         if name not in self.endpoint_configs:
             raise not_found("endpoint-config", self.arn("endpoint-config", name))
         return self.endpoint_configs[name]
@@ -99,7 +103,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return self.endpoint_config(endpoint_config_name).response_object
 
     def delete_endpoint_config(self, endpoint_config_name: str) -> None:
-        """DeleteEndpointConfig; AWS lets one go that an endpoint still uses."""
+        """DeleteEndpointConfig; as on AWS, an endpoint may still use it."""
         self.endpoint_config(endpoint_config_name)
         del self.endpoint_configs[endpoint_config_name]
 
@@ -108,7 +112,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def create_endpoint(
         self, endpoint_name: str, endpoint_config_name: str, tags: list[dict[str, str]]
     ) -> EndpointRecord:
-        """CreateEndpoint: in service at once."""
+        """CreateEndpoint: in service immediately."""
         if endpoint_name in self.endpoints:
             raise already_exists("endpoint", self.arn("endpoint", endpoint_name))
         config = self.endpoint_config(endpoint_config_name)
@@ -119,7 +123,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return endpoint
 
     def endpoint(self, name: str) -> EndpointRecord:
-        """The endpoint of that name, or AWS's refusal."""
+        """Return the endpoint of that name, or raise AWS's error."""
         if name not in self.endpoints:
             raise not_found("endpoint", self.arn("endpoint", name))
         return self.endpoints[name]
@@ -132,8 +136,9 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         """UpdateEndpoint: a new configuration in place, the name and ARN unchanged.
 
         Raises:
-            AWSValidationException: endpoint or configuration missing; or a variant registered as scalable
-                target would go or change its instance type (AWS, developer guide, endpoint-scaling-update).
+            AWSValidationException: No such endpoint or configuration; or the update would remove a variant
+                that is a scalable target, or change its instance type (developer guide,
+                endpoint-scaling-update).
         """
         endpoint = self.endpoint(request["EndpointName"])
         config = self.endpoint_config(request["EndpointConfigName"])
@@ -150,7 +155,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def update_endpoint_weights_and_capacities(
         self, endpoint_name: str, desired_weights_and_capacities: list[dict[str, Any]]
     ) -> str:
-        """UpdateEndpointWeightsAndCapacities; a weight or count that is not given stays as it is."""
+        """UpdateEndpointWeightsAndCapacities; a weight or count that is not given does not change."""
         endpoint = self.endpoint(endpoint_name)
         live = {variant["VariantName"]: variant for variant in endpoint.production_variants}
         names = [item["VariantName"] for item in desired_weights_and_capacities]
@@ -172,7 +177,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return str(endpoint.arn)
 
     def delete_endpoint(self, endpoint_name: str) -> None:
-        """DeleteEndpoint; scaling forgets its variants (developer guide, endpoint-delete-with-scaling)."""
+        """DeleteEndpoint, and its scalable targets (developer guide, endpoint-delete-with-scaling)."""
         endpoint = self.endpoint(endpoint_name)
         if scaling := self._scaling():
             gone = {scaling_resource_id(endpoint_name, one["VariantName"]) for one in endpoint.fleet.variants}
@@ -183,7 +188,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
                 del scaling.policies[key]
         del self.endpoints[endpoint_name]
 
-    # --- what the operations rest on
+    # --- rules of the operations
 
     def _models_of(self, config: EndpointConfigRecord) -> dict[str, ModelRecord]:
         names = [variant["ModelName"] for variant in config.production_variants if "ModelName" in variant]
@@ -202,7 +207,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
             raise still_scalable(touched)
 
     def _scaling(self) -> ApplicationAutoscalingBackend | None:
-        """Application Auto Scaling here; None where nobody has used it: loading it takes a second."""
+        """Return Application Auto Scaling; None if it is not loaded yet, which takes a second."""
         module = sys.modules.get("moto.applicationautoscaling.models")
         return module.applicationautoscaling_backends[self.account_id][self.region_name] if module else None
 
@@ -212,7 +217,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
 
 def _refuse_volume_options(config: EndpointConfigRecord) -> None:
-    """Types with local storage take neither a volume key (API reference of KmsKeyId) nor a volume size."""
+    """Refuse a volume key or size for types with local storage (API reference, KmsKeyId)."""
     for variant in config.production_variants:
         kind = instance_type(variant.get("InstanceType", ""))
         if kind is None or not kind.has_local_storage:
@@ -224,13 +229,5 @@ def _refuse_volume_options(config: EndpointConfigRecord) -> None:
 
 
 def scaling_resource_id(endpoint_name: str, variant_name: str) -> str:
-    """How Application Auto Scaling names a variant."""
+    """Return a variant's resource id in Application Auto Scaling."""
     return f"endpoint/{endpoint_name}/variant/{variant_name}"
-
-
-def embedded_sagemaker() -> BackendDict[EmbeddedSageMaker]:
-    """SageMaker of every account and region, as `backends[account][region]`."""
-    from mme_local.aws import moto_patches as mends
-
-    mends.apply()
-    return cast("BackendDict[EmbeddedSageMaker]", sagemaker_backends)

@@ -1,4 +1,4 @@
-"""What SageMaker keeps of models, endpoint configurations and endpoints: moto's records, made complete."""
+"""Records of models, endpoint configurations and endpoints: moto's, with the members that moto drops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mme_local.aws.sagemaker.errors import not_in_enum
 
 Request = dict[str, Any]
 
-# Named by its own member of DescribeModel / DescribeEndpointConfig, which moto's records already answer.
+# Members that moto's records already describe.
 _KNOWN_TO_MOTO = {
     "AsyncInferenceConfig",
     "Containers",
@@ -32,17 +32,17 @@ _KNOWN_TO_MOTO = {
 
 
 def _beyond_moto(request: Request) -> Request:
-    """The members of a create request that moto would forget; a describe answers them as they came."""
+    """Return the members of a create request that moto drops; a describe call answers them unchanged."""
     return {
         name: value for name, value in request.items() if name not in _KNOWN_TO_MOTO and value is not None
     }
 
 
 class _MadeAtOnce:
-    """moto asks records that CloudFormation may make whether they are ready; ours are."""
+    """Records that are ready immediately; moto asks those that CloudFormation creates."""
 
     def is_created(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
 
@@ -69,7 +69,7 @@ class ModelRecord(_MadeAtOnce, Model):
 
     @property
     def response_object(self) -> dict[str, Any]:
-        """DescribeModel's answer: what was not given is left out, as AWS does."""
+        """DescribeModel's answer, without members that were not given, as on AWS."""
         described = {name: value for name, value in super().response_object.items() if value not in ({}, [])}
         described.pop("More", None)
         return {"EnableNetworkIsolation": False, **described, **self._more}
@@ -91,7 +91,7 @@ class EndpointConfigRecord(_MadeAtOnce, FakeEndpointConfig):
             tags=request.get("Tags") or [],
             kms_key_id=request.get("KmsKeyId") or "",
         )
-        self.arn = self.endpoint_config_arn  # type: ignore[assignment]  # moto's is a tuple by a slip
+        self.arn = self.endpoint_config_arn  # type: ignore[assignment]  # moto's is a tuple by mistake
         self._more = _beyond_moto(request)
 
     def validate_instance_type(self, instance_type: str) -> None:
@@ -110,32 +110,31 @@ class EndpointConfigRecord(_MadeAtOnce, FakeEndpointConfig):
 
 
 def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:
-    """A variant as AWS would describe it: on instances it weighs 1.0 unless the request says otherwise."""
+    """Return a variant as AWS describes it: on instances the default weight is 1.0."""
     return variant if "ServerlessConfig" in variant else {"InitialVariantWeight": 1.0, **variant}
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """What an endpoint serves at one moment; never changed, only replaced, so any thread may read it.
+    """What an endpoint serves; immutable, so any thread may read it.
 
-    Like AWS's fleet it keeps the configuration and the models it was started from: deleting their records
-    later does not stop it.
+    As on AWS, the fleet has its own configuration and models: deleting their records does not stop it.
+
+    Attributes:
+        config: Its configuration.
+        models: By model name.
+        variants: As DescribeEndpoint shows them.
+        revision: Changes with CreateEndpoint and UpdateEndpoint, not with counts or weights.
     """
 
     config: EndpointConfigRecord
-    models: Mapping[str, ModelRecord]  # by model name
-    variants: tuple[Mapping[str, Any], ...]  # as DescribeEndpoint shows them
-    revision: (
-        str  # another for each CreateEndpoint and UpdateEndpoint, the same when only counts or weights change
-    )
-
-    def instance_types(self) -> dict[str, str]:
-        """Instance type by variant name; the empty string for a serverless one."""
-        return instance_types(self.config)
+    models: Mapping[str, ModelRecord]
+    variants: tuple[Mapping[str, Any], ...]
+    revision: str
 
 
 def instance_types(config: EndpointConfigRecord) -> dict[str, str]:
-    """Instance type by variant name; the empty string for a serverless one."""
+    """Return the instance type by variant name; an empty string for a serverless variant."""
     return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config.production_variants}
 
 
@@ -168,13 +167,13 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
     def take(
         self, config: EndpointConfigRecord, models: Mapping[str, ModelRecord], retained: frozenset[str]
     ) -> None:
-        """Serve `config` from now on.
+        """Serve another configuration from now on.
 
         Args:
-            config: the new configuration.
-            models: the models it names.
-            retained: of DesiredInstanceCount, DesiredWeight and DataCaptureConfig, those that keep their live
-                value where a variant of the same name existed before.
+            config: The new configuration.
+            models: The models it names.
+            retained: Which of DesiredInstanceCount, DesiredWeight and DataCaptureConfig keep the live value
+                of a variant of the same name.
         """
         live = {variant["VariantName"]: variant for variant in self.production_variants}
         fresh = self._process_production_variants(config.production_variants)
@@ -189,7 +188,7 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
         self._serve(Fleet(config, models, tuple(fresh), _next_revision(config)))
 
     def resize(self, variants: list[dict[str, Any]]) -> None:
-        """Change live counts and weights, nothing else."""
+        """Change live counts and weights only."""
         self._serve(replace(self.fleet, variants=tuple(variants)))
 
     def _serve(self, fleet: Fleet) -> None:
@@ -199,7 +198,7 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
 
     @property
     def response_object(self) -> dict[str, Any]:
-        """DescribeEndpoint's answer, with the images that each live variant runs."""
+        """DescribeEndpoint's answer, with the images of each live variant."""
         described = {name: value for name, value in super().response_object.items() if value not in ({}, [])}
         described["ProductionVariants"] = [
             {**variant, "DeployedImages": self._images(variant["VariantName"])}
@@ -221,7 +220,7 @@ def _next_revision(config: EndpointConfigRecord) -> str:
     return f"{config.endpoint_config_name}/{uuid.uuid4().hex}"
 
 
-# Of a live variant: what the API calls the change -> the members of DescribeEndpoint that show it.
+# The API's name of a change to a live variant -> the members of DescribeEndpoint that show it.
 LIVE_MEMBERS = {
     "DesiredInstanceCount": ("CurrentInstanceCount", "DesiredInstanceCount"),
     "DesiredWeight": ("CurrentWeight", "DesiredWeight"),

@@ -1,4 +1,4 @@
-"""The wire side of SageMaker's hosting operations."""
+"""SageMaker's hosting operations at moto's web layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
 
 
 class EmbeddedSageMakerResponse(SageMakerResponse):
-    """moto's operations, and ours where moto has none or forgets part of the request."""
+    """moto's operations, and ours if moto has none or drops a part of the request."""
 
     @property
     def _ours(self) -> EmbeddedSageMaker:
@@ -19,11 +19,11 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
 
     def create_model(self) -> ActionResult:
         """CreateModel."""
-        return ActionResult({"ModelArn": self._ours.keep_model(self._get_params()).arn})
+        return ActionResult({"ModelArn": self._ours.store_model(self._get_params()).arn})
 
     def create_endpoint_config(self) -> ActionResult:
         """CreateEndpointConfig."""
-        config = self._ours.keep_endpoint_config(self._get_params())
+        config = self._ours.store_endpoint_config(self._get_params())
         return ActionResult({"EndpointConfigArn": config.endpoint_config_arn})
 
     def create_endpoint(self) -> ActionResult:

@@ -1,4 +1,4 @@
-"""SageMaker's routes, in the form that moto's web layer reads."""
+"""SageMaker's routes for moto's web layer."""
 
 from __future__ import annotations
 

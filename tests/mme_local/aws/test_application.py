@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mme_local import aws as cloud
-from mme_local.aws import moto_patches as mends
+from mme_local.aws import moto_patches
 
 
 def run(program: str) -> str:
@@ -51,7 +51,7 @@ def test_the_application_is_one_and_mended_once() -> None:
     from moto.sagemaker.models import sagemaker_backends
 
     assert cloud.application() is cloud.application()
-    mends.apply()
+    moto_patches.apply()
     assert sagemaker_backends.backend.__module__ == "mme_local.aws.sagemaker.backend"
 
 
@@ -66,7 +66,7 @@ def test_a_moto_that_keeps_its_backends_elsewhere_is_told() -> None:
             print(error)
     """)
 
-    assert said.strip() == "this release of moto keeps SageMaker's backend class elsewhere"
+    assert said.strip() == "this release of moto does not have SageMakerModelBackend where it is patched"
 
 
 def test_a_reset_forgets_everything(aws: Any) -> None:
@@ -85,9 +85,9 @@ def test_nothing_is_left_on_the_disk(tmp_path: Any) -> None:
     run(f"""
         import tempfile
         tempfile.tempdir = {str(tmp_path)!r}
-        from mme_local.aws.clients import AwsClients
+        from mme_local.aws import clients_of
         from mme_local.aws.control_plane import head_object
-        aws = AwsClients("123456789012", "us-east-1")
+        aws = clients_of("123456789012", "us-east-1")
         aws.call("s3", "create_bucket", {{"Bucket": "models"}})
         aws.call("s3", "put_object", {{"Bucket": "models", "Key": "big", "Body": b"x" * (20 << 20)}})
         assert head_object("models", "big").size == 20 << 20
@@ -101,8 +101,8 @@ def test_the_users_own_aws_files_do_not_matter(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     listed = run("""
-        from mme_local.aws.clients import AwsClients
-        aws = AwsClients("123456789012", "us-east-1")
+        from mme_local.aws import clients_of
+        aws = clients_of("123456789012", "us-east-1")
         template = '{"Resources": {"B": {"Type": "AWS::S3::Bucket"}, "T": {"Type": "AWS::SNS::Topic"}}}'
         aws.call("cloudformation", "create_stack", {"StackName": "app", "TemplateBody": template})
         print(aws.call("cloudformation", "describe_stacks", {})["Stacks"][0]["StackStatus"])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mme_local import aws as cloud
-from mme_local.aws.clients import clients_of
+from mme_local.aws import clients_of
 from mme_local.aws.functions import EventSource, Function, Functions
 from mme_local.functions.poller import Poller
 from mme_local.functions.process import FunctionDiedError, FunctionProcess

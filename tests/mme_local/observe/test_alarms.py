@@ -23,8 +23,8 @@ from aws_cdk.assertions import Template
 
 from mme_cdk import ModelBucket, ModelStore, MultiModelEndpoint, ServingImage
 from mme_local import aws
+from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
-from mme_local.aws.clients import clients_of
 from mme_local.aws.cloudwatch.alarms import evaluate_all
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import Call

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
-from mme_local.aws.clients import clients_of
 from mme_local.observe.log_shipper import LogShipper, LogSource
 
 pytestmark = pytest.mark.usefixtures("_empty_aws")

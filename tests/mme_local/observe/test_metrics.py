@@ -10,8 +10,8 @@ import pytest
 from mme.catalog.metrics import endpoint_metrics
 from mme.operate.metric_series import read_series
 from mme.operate.traffic import read_traffic
+from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
-from mme_local.aws.clients import clients_of
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import Call
 from mme_local.observe.instance_use import GpuUse, InstanceUse

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
-from mme_local.aws.clients import clients_of
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import Call
 from mme_local.observe.watch import Watch

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme_local.aws.cloudwatch.judgement import EXTRA_POINTS, Missing, State, judge
+from mme_local.aws.cloudwatch.evaluation import EXTRA_POINTS, Missing, State, alarm_state
 
 POINTS = {"0": False, "X": True, "-": None}
 STATES = {"OK": State.OK, "ALARM": State.ALARM, "INSUFFICIENT": State.INSUFFICIENT_DATA}
@@ -32,7 +32,7 @@ KEEP = "retained"
 )
 @pytest.mark.parametrize("now", list(State))
 def test_three_periods(points: str, needed: int, absent: int, states: tuple[str, ...], now: State) -> None:
-    found = [judge([POINTS[sign] for sign in points], 3, needed, policy, now) for policy in POLICIES]
+    found = [alarm_state([POINTS[sign] for sign in points], 3, needed, policy, now) for policy in POLICIES]
     assert found == [(now if state == KEEP else STATES[state], absent) for state in states]
 
 
@@ -56,4 +56,4 @@ def test_without_gaps_the_policy_and_the_past_are_no_matter(
 ) -> None:
     periods, needed, points = case
     expected = State.ALARM if sum(points[-periods:]) >= needed else State.OK
-    assert judge(points, periods, needed, policy, now) == (expected, 0)
+    assert alarm_state(points, periods, needed, policy, now) == (expected, 0)

@@ -1,7 +1,7 @@
-"""The state that an alarm is in, from its datapoints alone.
+"""The state of an alarm, from its datapoints alone.
 
 Source: Amazon CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing
-data": the tables there are this module's tests.
+data", whose tables are this module's tests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Missing(StrEnum):
-    """What a missing datapoint is taken for."""
+    """How a missing datapoint is treated."""
 
     MISSING = "missing"
     IGNORE = "ignore"
@@ -35,12 +35,12 @@ class Comparison:
     """How a value is compared with the threshold.
 
     Attributes:
-        breaches: called with value and threshold.
-        words: such as ``greater than``.
+        breaches: Called with value and threshold.
+        text: For example `greater than`.
     """
 
     breaches: Callable[[float, float], bool]
-    words: str
+    text: str
 
 
 COMPARISONS: Final = {
@@ -49,24 +49,24 @@ COMPARISONS: Final = {
     "LessThanThreshold": Comparison(operator.lt, "less than"),
     "LessThanOrEqualToThreshold": Comparison(operator.le, "less than or equal to"),
 }
-"""By the name that alarms use; those against a band of expected values are not known here."""
+"""By their name in alarms; comparisons with an anomaly detection band are not supported."""
 
 EXTRA_POINTS: Final = 2
-"""Datapoints looked at beyond those to evaluate, in case some of them are missing."""
+"""Datapoints that are read in addition to those to evaluate, in case some are missing."""
 
 
-def judge(
+def alarm_state(
     points: Sequence[bool | None], periods: int, needed: int, missing: Missing, now: State
 ) -> tuple[State, int]:
-    """The state, and how many missing datapoints were filled in for it.
+    """Return the state, and how many missing datapoints were filled in.
 
     Args:
-        points: whether each breaches, the oldest first, None where there is none: `periods` of them and
+        points: Whether each breaches, oldest first, None for a missing one: `periods` of them and
             `EXTRA_POINTS` older ones.
-        periods: how many datapoints to evaluate.
-        needed: how many of them must breach for an alarm.
-        missing: what the ones that are not there are taken for.
-        now: the state up to now, which stays where nothing can be said.
+        periods: How many datapoints to evaluate.
+        needed: How many of them must breach for an alarm.
+        missing: How missing datapoints are treated.
+        now: The current state, which stays if the datapoints decide nothing.
     """
     real = [point for point in points if point is not None]
     absent = max(0, periods - len(real))
@@ -80,7 +80,7 @@ def judge(
         return State.ALARM, absent
     if breaching < len(real):
         return State.OK, absent
-    # All that are there breach, but they are too few: an alarm once the oldest is old enough.
+    # All existing ones breach, but too few: an alarm once the oldest is old enough.
     age = len(points) - next(number for number, point in enumerate(points) if point is not None)
     if missing is Missing.MISSING and age >= needed:
         return State.ALARM, absent
