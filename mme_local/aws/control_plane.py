@@ -17,7 +17,7 @@ from mme_local.aws.objects import ObjectHead, ObjectMissing, OpenObject, head_ob
 if TYPE_CHECKING:
     from moto.core.base_backend import BackendDict
 
-    from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
+    from mme_local.aws.sagemaker.models import EmbeddedSageMaker
     from mme_local.aws.sagemaker.records import EndpointRecord, ModelRecord
 
 __all__ = [

@@ -64,7 +64,7 @@ def _use_our_backends() -> None:
     from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch
     from mme_local.aws.cloudwatch.responses import get_metric_statistics
     from mme_local.aws.iam import EmbeddedIam
-    from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
+    from mme_local.aws.sagemaker.models import EmbeddedSageMaker
 
     backends: list[tuple[Any, type, type]] = [
         (sagemaker_backends, SageMakerModelBackend, EmbeddedSageMaker),

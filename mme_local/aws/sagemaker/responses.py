@@ -7,7 +7,7 @@ from typing import cast
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse
 
-from mme_local.aws.sagemaker.backend import EmbeddedSageMaker
+from mme_local.aws.sagemaker.models import EmbeddedSageMaker
 
 
 class EmbeddedSageMakerResponse(SageMakerResponse):

@@ -52,7 +52,7 @@ def test_the_application_is_one_and_mended_once() -> None:
 
     assert cloud.application() is cloud.application()
     moto_patches.apply()
-    assert sagemaker_backends.backend.__module__ == "mme_local.aws.sagemaker.backend"
+    assert sagemaker_backends.backend.__module__ == "mme_local.aws.sagemaker.models"
 
 
 def test_a_moto_that_keeps_its_backends_elsewhere_is_told() -> None:

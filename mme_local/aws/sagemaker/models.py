@@ -1,10 +1,9 @@
-"""SageMaker's hosting operations for one account and region."""
+"""SageMaker's hosting operations. moto finds `urls` next to a module that is called `models`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moto.sagemaker.exceptions import AWSValidationException
@@ -36,13 +35,6 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     _models: dict[str, ModelRecord]  # type: ignore[assignment]
     endpoint_configs: dict[str, EndpointConfigRecord]  # type: ignore[assignment]
     endpoints: dict[str, EndpointRecord]  # type: ignore[assignment]
-
-    @property
-    def _url_module(self) -> ModuleType:
-        """Our routes; by default moto looks next to the backend's class."""
-        from mme_local.aws.sagemaker import urls
-
-        return urls
 
     def arn(self, kind: str, name: str) -> str:
         """Return an ARN.
