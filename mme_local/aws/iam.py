@@ -35,22 +35,18 @@ class EmbeddedIam(IAMBackend):
         return urls
 
     def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
-        """AttachRolePolicy."""
         self._ensure(policy_arn)
         super().attach_role_policy(policy_arn, role_name)
 
     def attach_group_policy(self, policy_arn: str, group_name: str) -> None:
-        """AttachGroupPolicy."""
         self._ensure(policy_arn)
         super().attach_group_policy(policy_arn, group_name)
 
     def attach_user_policy(self, policy_arn: str, user_name: str) -> None:
-        """AttachUserPolicy."""
         self._ensure(policy_arn)
         super().attach_user_policy(policy_arn, user_name)
 
     def get_policy(self, policy_arn: str) -> ManagedPolicy:
-        """GetPolicy."""
         self._ensure(policy_arn)
         return super().get_policy(policy_arn)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -14,8 +15,9 @@ from moto.core.utils import convert_to_flask_response
 from moto.moto_server.werkzeug_app import BackendRequest
 
 from mme_local.aws.clients import ClientFactory
-from mme_local.aws.cloudformation.errors import InvalidRequestError
+from mme_local.aws.cloudformation.errors import ChangeSetNotFoundError, InvalidRequestError
 from mme_local.aws.cloudformation.service import CloudFormationService, Submission
+from mme_local.aws.cloudformation.stack import ChangeSet, Stack
 from mme_local.aws.cloudformation.template import Template
 
 
@@ -58,10 +60,17 @@ class CloudFormationResponse(BaseResponse):
     def _service(self) -> CloudFormationService:
         return self._services[self.current_account][self.region]
 
+    @property
+    def _stack(self) -> Stack:
+        return self._service.stack(self._get_param("StackName"))
+
+    @property
+    def _change_set(self) -> ChangeSet:
+        return self._service.change_set(self._get_param("ChangeSetName"), self._get_param("StackName"))
+
     # --- stacks
 
     def create_stack(self) -> ActionResult:
-        """CreateStack."""
         self._refuse_partial_stacks()
         stack = self._service.create_stack(
             self._get_param("StackName"),
@@ -71,89 +80,70 @@ class CloudFormationResponse(BaseResponse):
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
-        """UpdateStack."""
         self._refuse_partial_stacks()
-        return ActionResult(
-            {"StackId": self._service.update_stack(self._get_param("StackName"), self._submission()).id}
-        )
+        stack = self._service.update_stack(self._get_param("StackName"), self._submission())
+        return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> EmptyResult:
-        """DeleteStack."""
         self._service.delete_stack(self._get_param("StackName"), self._get_param("RetainResources") or [])
         return EmptyResult()
 
     def update_termination_protection(self) -> ActionResult:
-        """UpdateTerminationProtection."""
-        stack = self._service.stack(self._get_param("StackName"))
+        stack = self._stack
         stack.enable_termination_protection = bool(self._get_param("EnableTerminationProtection"))
         return ActionResult({"StackId": stack.id})
 
     def describe_stacks(self) -> ActionResult:
         """DescribeStacks: one by name or id, or every live one."""
-        name = self._get_param("StackName")
-        stacks = [self._service.stack(name)] if name else self._service.live_stacks()
+        stacks = [self._stack] if self._get_param("StackName") else self._service.live_stacks()
         return ActionResult({"Stacks": stacks})
 
     def list_stacks(self) -> ActionResult:
-        """ListStacks."""
         wanted = self._get_param("StackStatusFilter") or []
         stacks = [one for one in list(self._service.stacks.values()) if not wanted or one.status in wanted]
         return ActionResult({"StackSummaries": stacks})
 
     def describe_stack_events(self) -> ActionResult:
         """DescribeStackEvents, newest first."""
-        stack = self._service.stack(self._get_param("StackName"))
-        return ActionResult({"StackEvents": stack.events[::-1]})
+        return ActionResult({"StackEvents": self._stack.events[::-1]})
 
     def describe_stack_resources(self) -> ActionResult:
-        """DescribeStackResources, of one stack."""
-        stack = self._service.stack(self._get_param("StackName"))
-        wanted = self._get_param("LogicalResourceId")
-        resources = [
-            one for one in list(stack.resources.values()) if wanted in {None, one.logical_resource_id}
-        ]
-        return ActionResult({"StackResources": resources})
+        wanted, resources = self._get_param("LogicalResourceId"), list(self._stack.resources.values())
+        chosen = [one for one in resources if wanted in {None, one.logical_resource_id}]
+        return ActionResult({"StackResources": chosen})
 
     def describe_stack_resource(self) -> ActionResult:
-        """DescribeStackResource."""
-        stack = self._service.stack(self._get_param("StackName"))
-        wanted = self._get_param("LogicalResourceId")
+        stack, wanted = self._stack, self._get_param("LogicalResourceId")
         if wanted not in stack.resources:
             raise InvalidRequestError(f"Resource {wanted} does not exist for stack {stack.name}")
         return ActionResult({"StackResourceDetail": stack.resources[wanted]})
 
     def list_stack_resources(self) -> ActionResult:
-        """ListStackResources."""
-        stack = self._service.stack(self._get_param("StackName"))
-        return ActionResult({"StackResourceSummaries": list(stack.resources.values())})
+        return ActionResult({"StackResourceSummaries": list(self._stack.resources.values())})
 
     # --- templates
 
     def get_template(self) -> ActionResult:
         """GetTemplate: the template as it was sent, of the stack or of a change set."""
-        name, change_set = self._get_param("StackName"), self._get_param("ChangeSetName")
-        target = (
-            self._service.change_set(change_set, name).target
-            if change_set
-            else self._service.stack(name).target
-        )
+        target = self._change_set.target if self._get_param("ChangeSetName") else self._stack.target
         # a stack under review has an empty one
         body = target.template.body if target else ""
         return ActionResult({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]})
 
     def get_template_summary(self) -> ActionResult:
-        """GetTemplateSummary."""
-        name = self._get_param("StackName")
-        if name:
-            target = self._service.stack(name).target
-            if target is None:
-                raise InvalidRequestError("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
-            return ActionResult(target.template.summary())
-        return ActionResult(self._given_template().summary())
+        if not self._get_param("StackName"):
+            return self.validate_template()
+        target = self._stack.target
+        if target is None:
+            raise InvalidRequestError("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
+        return ActionResult(target.template.summary())
 
     def validate_template(self) -> ActionResult:
         """ValidateTemplate: only the form, as on AWS."""
-        return ActionResult(self._given_template().summary())
+        body = self._body()
+        if body is None:
+            raise InvalidRequestError("Either Template URL or Template Body must be specified.")
+        return ActionResult(Template.parse(body).summary())
 
     # --- change sets
 
@@ -179,31 +169,27 @@ class CloudFormationResponse(BaseResponse):
         return ActionResult({"Id": change_set.id, "StackId": change_set.stack.id})
 
     def describe_change_set(self) -> ActionResult:
-        """DescribeChangeSet."""
-        change_set = self._service.change_set(self._get_param("ChangeSetName"), self._get_param("StackName"))
-        return ActionResult(change_set)
+        return ActionResult(self._change_set)
 
     def list_change_sets(self) -> ActionResult:
-        """ListChangeSets, of one stack."""
-        stack = self._service.stack(self._get_param("StackName"))
+        stack = self._stack
         own = [one for one in list(self._service.change_sets.values()) if one.stack is stack]
         return ActionResult({"Summaries": own})
 
     def execute_change_set(self) -> EmptyResult:
-        """ExecuteChangeSet."""
         self._refuse_partial_stacks()
-        self._service.execute_change_set(self._get_param("ChangeSetName"), self._get_param("StackName"))
+        self._service.execute_change_set(self._change_set)
         return EmptyResult()
 
     def delete_change_set(self) -> EmptyResult:
-        """DeleteChangeSet."""
-        self._service.delete_change_set(self._get_param("ChangeSetName"), self._get_param("StackName"))
+        """DeleteChangeSet; one that does not exist is no error."""
+        with suppress(ChangeSetNotFoundError):
+            del self._service.change_sets[self._change_set.id]
         return EmptyResult()
 
     # --- exports
 
     def list_exports(self) -> ActionResult:
-        """ListExports."""
         exports = [
             {"ExportingStackId": stack.id, "Name": name, "Value": value}
             for stack, name, value in self._service.exports()
@@ -211,7 +197,6 @@ class CloudFormationResponse(BaseResponse):
         return ActionResult({"Exports": exports})
 
     def list_imports(self) -> ActionResult:
-        """ListImports."""
         export = self._get_param("ExportName")
         importers = self._service.importers(export)
         if not importers:
@@ -232,12 +217,6 @@ class CloudFormationResponse(BaseResponse):
             role_arn=self._get_param("RoleARN"),
             notification_arns=tuple(self._get_param("NotificationARNs") or ()),
         )
-
-    def _given_template(self) -> Template:
-        body = self._body()
-        if body is None:
-            raise InvalidRequestError("Either Template URL or Template Body must be specified.")
-        return Template.parse(body)
 
     def _body(self) -> str | None:
         url = self._get_param("TemplateURL")

@@ -197,10 +197,9 @@ class CloudFormationService(BaseBackend):
             self.change_sets[change_set.id] = change_set
             return change_set
 
-    def execute_change_set(self, name: str, stack_name: str | None) -> None:
+    def execute_change_set(self, change_set: ChangeSet) -> None:
         """ExecuteChangeSet; afterwards the stack's other change sets are gone, as on AWS."""
         with self.lock:
-            change_set = self.change_set(name, stack_name)
             if change_set.execution_status != "AVAILABLE":
                 raise ChangeSetStatusError(change_set.id, change_set.status)
             stack = change_set.stack
@@ -214,15 +213,6 @@ class CloudFormationService(BaseBackend):
                 operation.update()
             failed = "ROLLBACK" in stack.status
             change_set.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-
-    def delete_change_set(self, name: str, stack_name: str | None) -> None:
-        """DeleteChangeSet; one that does not exist is no error."""
-        with self.lock:
-            try:
-                change_set = self.change_set(name, stack_name)
-            except ChangeSetNotFoundError:
-                return
-            del self.change_sets[change_set.id]
 
     def _forget_change_sets(self, stack: Stack) -> None:
         self.change_sets = {id: one for id, one in self.change_sets.items() if one.stack is not stack}

@@ -56,7 +56,6 @@ class ScalingPolicy(ResourceType):
     create_only = frozenset({*_TARGET_KEY, "PolicyName", "ScalingTargetId"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """PutScalingPolicy."""
         arn = request.call(_SERVICE, "put_scaling_policy", **_policy(request.properties))["PolicyARN"]
         return Physical(arn, {"Arn": arn})
 
@@ -65,7 +64,6 @@ class ScalingPolicy(ResourceType):
         return self.create(request)
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteScalingPolicy."""
         policy = _policy(request.properties)
         key = {name: policy[name] for name in (*_TARGET_KEY, "PolicyName")}
         request.call_unless(_MISSING, _SERVICE, "delete_scaling_policy", **key)

@@ -24,7 +24,6 @@ class MetricAlarm(ResourceType):
         return self._put(request, request.physical.id)
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteAlarms."""
         request.call("cloudwatch", "delete_alarms", AlarmNames=[request.physical.id])
 
     def _put(self, request: ResourceRequest, name: str) -> Physical:
@@ -47,7 +46,6 @@ class InsightRule(ResourceType):
     create_only = frozenset({"RuleName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """PutInsightRule."""
         name = str(request.properties["RuleName"])
         request.call(
             "cloudwatch",
@@ -65,5 +63,4 @@ class InsightRule(ResourceType):
         return self.create(request)
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteInsightRules."""
         request.call("cloudwatch", "delete_insight_rules", RuleNames=[request.physical.id])

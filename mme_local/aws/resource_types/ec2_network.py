@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mme_local.aws.resource_types.ec2_tags import tag_specifications, update_tags
+from mme_local.aws.resource_types.ec2_tags import TaggedType, tag_specifications, update_tags
 from mme_local.aws.resource_types.handler import (
     Physical,
     ResourceRequest,
@@ -25,6 +25,7 @@ class Vpc(ResourceType):
 
     create_only = frozenset({"CidrBlock"})
     provided = frozenset({"CidrBlock", "InstanceTenancy", "Tags", *_DNS})
+    delete_call = ("ec2", "delete_vpc", "VpcId")
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateVpc, then its DNS settings."""
@@ -43,10 +44,6 @@ class Vpc(ResourceType):
         update_tags(request)
         return request.physical
 
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteVpc."""
-        request.call("ec2", "delete_vpc", VpcId=request.physical.id)
-
     def _set_dns(self, request: ResourceRequest, vpc: str) -> None:
         for name, value in request.select(*_DNS).items():
             request.call("ec2", "modify_vpc_attribute", VpcId=vpc, **{name: {"Value": value}})
@@ -57,6 +54,7 @@ class Subnet(ResourceType):
 
     create_only = frozenset({"AvailabilityZone", "CidrBlock", "VpcId"})
     provided = create_only | {"MapPublicIpOnLaunch", "Tags"}
+    delete_call = ("ec2", "delete_subnet", "SubnetId")
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateSubnet, then whether its interfaces get public addresses."""
@@ -73,51 +71,34 @@ class Subnet(ResourceType):
         update_tags(request)
         return request.physical
 
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteSubnet."""
-        request.call("ec2", "delete_subnet", SubnetId=request.physical.id)
-
     def _set_addresses(self, request: ResourceRequest, subnet: str) -> None:
         public = {"Value": request.properties.get("MapPublicIpOnLaunch", False)}
         request.call("ec2", "modify_subnet_attribute", SubnetId=subnet, MapPublicIpOnLaunch=public)
 
 
-class RouteTable(ResourceType):
+class RouteTable(TaggedType):
     """A route table with the VPC's local route."""
 
     create_only = frozenset({"VpcId"})
     provided = frozenset({"VpcId", "Tags"})
+    delete_call = ("ec2", "delete_route_table", "RouteTableId")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateRouteTable."""
         tagged = tag_specifications("route-table", request)
         made = request.call("ec2", "create_route_table", VpcId=request.properties["VpcId"], **tagged)
         id = made["RouteTable"]["RouteTableId"]
         return Physical(id, {"RouteTableId": id})
-
-    def update(self, request: ResourceRequest) -> Physical:
-        """Tags."""
-        update_tags(request)
-        return request.physical
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteRouteTable."""
-        request.call("ec2", "delete_route_table", RouteTableId=request.physical.id)
 
 
 class SubnetRouteTableAssociation(ResourceType):
     """Which route table a subnet uses; a change creates a new association."""
 
     create_only = frozenset({"RouteTableId", "SubnetId"})
+    delete_call = ("ec2", "disassociate_route_table", "AssociationId")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """AssociateRouteTable."""
         id = request.call("ec2", "associate_route_table", **request.properties)["AssociationId"]
         return Physical(id, {"Id": id})
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DisassociateRouteTable."""
-        request.call("ec2", "disassociate_route_table", AssociationId=request.physical.id)
 
 
 class VpcEndpoint(ResourceType):
@@ -128,7 +109,6 @@ class VpcEndpoint(ResourceType):
     provided = create_only | {"PolicyDocument", "PrivateDnsEnabled", "Tags", *_LISTS}
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateVpcEndpoint."""
         given = request.without("PolicyDocument", "Tags") | tag_specifications("vpc-endpoint", request)
         if "PolicyDocument" in request.properties:
             given["PolicyDocument"] = json_text(request.properties["PolicyDocument"])
@@ -150,11 +130,10 @@ class VpcEndpoint(ResourceType):
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteVpcEndpoints."""
         request.call("ec2", "delete_vpc_endpoints", VpcEndpointIds=[request.physical.id])
 
 
-class FlowLog(ResourceType):
+class FlowLog(TaggedType):
     """A log of a network's traffic, of which there is none; only its tags change in place."""
 
     create_only = frozenset(
@@ -173,17 +152,10 @@ class FlowLog(ResourceType):
     provided = create_only | {"Tags"}
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateFlowLogs."""
         given = request.without("ResourceId", "Tags") | tag_specifications("vpc-flow-log", request)
         given["ResourceIds"] = [request.properties["ResourceId"]]
         (id,) = request.call("ec2", "create_flow_logs", **given)["FlowLogIds"]
         return Physical(id, {"Id": id})
 
-    def update(self, request: ResourceRequest) -> Physical:
-        """Tags."""
-        update_tags(request)
-        return request.physical
-
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteFlowLogs."""
         request.call("ec2", "delete_flow_logs", FlowLogIds=[request.physical.id])

@@ -34,6 +34,7 @@ class SecurityGroup(ResourceType):
     name_property = "GroupName"
     create_only = frozenset({"GroupDescription", "GroupName", "VpcId"})
     provided = create_only | {"SecurityGroupEgress", "SecurityGroupIngress", "Tags"}
+    delete_call = ("ec2", "delete_security_group", "GroupId")
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateSecurityGroup, then its rules."""
@@ -53,10 +54,6 @@ class SecurityGroup(ResourceType):
         _change_rules(request, request.physical.id)
         update_tags(request)
         return request.physical
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteSecurityGroup."""
-        request.call("ec2", "delete_security_group", GroupId=request.physical.id)
 
 
 class SecurityGroupIngress(ResourceType):

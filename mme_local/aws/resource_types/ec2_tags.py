@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mme_local.aws.resource_types.handler import ResourceRequest
+from mme_local.aws.resource_types.handler import Physical, ResourceRequest, ResourceType
+
+
+class TaggedType(ResourceType):
+    """A type of which only the tags change in place."""
+
+    def update(self, request: ResourceRequest) -> Physical:
+        """Update the tags."""
+        update_tags(request)
+        return request.physical
 
 
 def tag_specifications(kind: str, request: ResourceRequest) -> dict[str, Any]:

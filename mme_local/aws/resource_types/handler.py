@@ -139,11 +139,15 @@ class ResourceType:
         name_property: The property that fixes the physical name; a resource named so cannot be replaced.
         create_only: The properties whose change needs a new physical resource.
         provided: The properties that are supported; None leaves the check to the service's API.
+        delete_call: Service, operation and parameter that delete a resource by its physical id.
+        missing: A part of the error of a delete whose resource does not exist any more.
     """
 
     name_property: str | None = None
     create_only: frozenset[str] = frozenset()
     provided: frozenset[str] | None = None
+    delete_call: tuple[str, str, str]
+    missing = "NotFound"
 
     def check(self, type_name: str, properties: Properties) -> None:
         """Refuse properties that would be ignored.
@@ -177,7 +181,8 @@ class ResourceType:
 
     def delete(self, request: ResourceRequest) -> None:
         """Delete the resource; one that does not exist any more is no error."""
-        raise NotImplementedError
+        service, operation, member = self.delete_call
+        request.call_unless(self.missing, service, operation, **{member: request.physical.id})
 
 
 class NoopType(ResourceType):

@@ -154,9 +154,10 @@ class OidcProvider(ResourceType):
     """An OpenID Connect identity provider. Ref is its ARN (CloudFormation user guide)."""
 
     create_only = frozenset({"Url"})
+    delete_call = ("iam", "delete_open_id_connect_provider", "OpenIDConnectProviderArn")
+    missing = _MISSING
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateOpenIDConnectProvider."""
         arn = request.call(
             "iam",
             "create_open_id_connect_provider",
@@ -171,11 +172,6 @@ class OidcProvider(ResourceType):
         """Create it again under the same ARN, because moto cannot change its clients."""
         self.delete(request)
         return self.create(request)
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteOpenIDConnectProvider."""
-        arn = {"OpenIDConnectProviderArn": request.physical.id}
-        request.call_unless(_MISSING, "iam", "delete_open_id_connect_provider", **arn)
 
 
 def _principals(properties: Properties) -> set[tuple[str, str, str]]:

@@ -54,7 +54,6 @@ class Key(ResourceType):
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """ScheduleKeyDeletion."""
         days = request.properties.get("PendingWindowInDays", _PENDING_DAYS)
         key = request.physical.id
         request.call("kms", "schedule_key_deletion", KeyId=key, PendingWindowInDays=days)
@@ -71,9 +70,9 @@ class Alias(ResourceType):
 
     name_property = "AliasName"
     create_only = frozenset({"AliasName"})
+    delete_call = ("kms", "delete_alias", "AliasName")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateAlias."""
         request.call("kms", "create_alias", **request.properties)
         return Physical(request.properties["AliasName"])
 
@@ -81,10 +80,6 @@ class Alias(ResourceType):
         """UpdateAlias: another key."""
         request.call("kms", "update_alias", **request.properties)
         return request.physical
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteAlias."""
-        request.call("kms", "delete_alias", AliasName=request.physical.id)
 
 
 def _true(value: object) -> bool:

@@ -13,6 +13,7 @@ class LogGroup(ResourceType):
     name_property = "LogGroupName"
     create_only = frozenset({"LogGroupName", "KmsKeyId"})  # moto takes the key on create only
     provided = create_only | {"RetentionInDays", "Tags"}
+    delete_call = ("logs", "delete_log_group", "logGroupName")
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateLogGroup, then its retention."""
@@ -33,10 +34,6 @@ class LogGroup(ResourceType):
             request.call("logs", "untag_log_group", logGroupName=name, tags=request.removed_tags)
             request.call("logs", "tag_log_group", logGroupName=name, tags=tags(request.properties))
         return request.physical
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteLogGroup."""
-        request.call("logs", "delete_log_group", logGroupName=request.physical.id)
 
     def _set_retention(self, request: ResourceRequest, name: str) -> None:
         days = request.properties.get("RetentionInDays")

@@ -22,6 +22,8 @@ class Bucket(ResourceType):
     name_property = "BucketName"
     create_only = frozenset({"BucketName"})
     provided = PROVIDED
+    delete_call = ("s3", "delete_bucket", "Bucket")
+    missing = "NoSuchBucket"
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateBucket, then each setting; if one fails, the bucket is deleted."""
@@ -46,15 +48,13 @@ class Bucket(ResourceType):
         apply_settings(request, request.physical.id)
         return request.physical
 
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteBucket, which S3 refuses while objects or versions are left."""
-        request.call_unless("NoSuchBucket", "s3", "delete_bucket", Bucket=request.physical.id)
-
 
 class BucketPolicy(ResourceType):
     """A bucket's policy."""
 
     create_only = frozenset({"Bucket"})
+    delete_call = ("s3", "delete_bucket_policy", "Bucket")
+    missing = "NoSuchBucket"
 
     def create(self, request: ResourceRequest) -> Physical:
         """PutBucketPolicy; a bucket has at most one."""
@@ -64,14 +64,9 @@ class BucketPolicy(ResourceType):
         return self.update(request)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """PutBucketPolicy."""
         bucket, policy = request.properties["Bucket"], json_text(request.properties["PolicyDocument"])
         request.call("s3", "put_bucket_policy", Bucket=bucket, Policy=policy)
         return Physical(bucket)
-
-    def delete(self, request: ResourceRequest) -> None:
-        """DeleteBucketPolicy."""
-        request.call_unless("NoSuchBucket", "s3", "delete_bucket_policy", Bucket=request.physical.id)
 
 
 def _has_policy(request: ResourceRequest, bucket: str) -> bool:

@@ -59,7 +59,6 @@ class Endpoint(ResourceType):
     create_only = frozenset({"EndpointName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateEndpoint."""
         name = request.name("EndpointName", _LONGEST_NAME, with_stack=False)
         given = _with_name(
             request.select("DeploymentConfig", "EndpointConfigName", "Tags"), "EndpointConfigName"
@@ -79,7 +78,6 @@ class Endpoint(ResourceType):
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteEndpoint."""
         name = request.physical.attributes["EndpointName"]
         request.call_unless(_MISSING, "sagemaker", "delete_endpoint", EndpointName=name)
 

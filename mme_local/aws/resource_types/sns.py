@@ -52,6 +52,7 @@ class Subscription(ResourceType):
 
     create_only = frozenset({"TopicArn", "Protocol", "Endpoint"})
     _SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
+    delete_call = ("sns", "unsubscribe", "SubscriptionArn")
 
     def create(self, request: ResourceRequest) -> Physical:
         """Subscribe; no confirmation is needed here."""
@@ -64,10 +65,6 @@ class Subscription(ResourceType):
         """Its settings."""
         self._set(request, request.physical.id, request.previous)
         return request.physical
-
-    def delete(self, request: ResourceRequest) -> None:
-        """Unsubscribe."""
-        request.call("sns", "unsubscribe", SubscriptionArn=request.physical.id)
 
     def _set(self, request: ResourceRequest, arn: str, before: Properties) -> None:
         for name in sorted(changed(before, request.properties) & {*self._SETTINGS}):

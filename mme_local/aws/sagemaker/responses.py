@@ -18,16 +18,13 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
         return cast(EmbeddedSageMaker, self.sagemaker_backend)
 
     def create_model(self) -> ActionResult:
-        """CreateModel."""
         return ActionResult({"ModelArn": self._ours.store_model(self._get_params()).arn})
 
     def create_endpoint_config(self) -> ActionResult:
-        """CreateEndpointConfig."""
         config = self._ours.store_endpoint_config(self._get_params())
         return ActionResult({"EndpointConfigArn": config.endpoint_config_arn})
 
     def create_endpoint(self) -> ActionResult:
-        """CreateEndpoint."""
         request = self._get_params()
         endpoint = self._ours.create_endpoint(
             request["EndpointName"], request["EndpointConfigName"], request.get("Tags") or []
@@ -36,10 +33,8 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
         return ActionResult({"EndpointArn": endpoint.arn})
 
     def update_endpoint(self) -> ActionResult:
-        """UpdateEndpoint."""
         return ActionResult({"EndpointArn": self._ours.update_endpoint(self._get_params()).arn})
 
     def delete_endpoint(self) -> EmptyResult:
-        """DeleteEndpoint."""
         self._ours.delete_endpoint(self._get_param("EndpointName"))
         return EmptyResult()
