@@ -26,8 +26,7 @@ import psutil
 
 from benchmarks.local_endpoint import ENDPOINT, local_runtime
 from mme_local import launcher
-from mme_local.containers.http1 import AnswerLostError, Http1Client
-from mme_local.containers.http1_answer import Answer
+from mme_local.containers.http_pool import ConnectionLostError, HttpPool, HttpResponse
 from mme_local.run_files import RuntimeState
 
 MODEL_BYTES: Final = 10_000
@@ -153,7 +152,7 @@ class _Soak:
     def __init__(self, plan: Plan, state: RuntimeState) -> None:
         self._plan = plan
         self._state = state
-        self._http = Http1Client("127.0.0.1", state.port)
+        self._http = HttpPool(state.port)
         self._outcome = Outcome(plan.requests)
         self._seconds: list[float] = []
         weights = [1 / (rank + 1) ** _ZIPF for rank in range(plan.models)]
@@ -193,7 +192,7 @@ class _Soak:
             try:
                 async with asyncio.timeout(_REQUEST_SECONDS):
                     answer = await self._ask(index, number)
-            except (AnswerLostError, OSError, TimeoutError) as failure:
+            except (ConnectionLostError, OSError, TimeoutError) as failure:
                 # The gateway itself has to answer, whatever becomes of Triton.
                 error = f"no answer: {type(failure).__name__} {failure}"
                 break
@@ -213,7 +212,7 @@ class _Soak:
         outcome.lost += 1
         outcome.fatal[error] += 1
 
-    async def _ask(self, index: int, number: int) -> Answer:
+    async def _ask(self, index: int, number: int) -> HttpResponse:
         tensor = {"name": "X", "datatype": "INT32", "shape": [1], "data": [index]}
         headers = {
             "Authorization": _SIGNED,
@@ -221,7 +220,7 @@ class _Soak:
             "X-Amzn-SageMaker-Target-Model": _target(number),
         }
         body = json.dumps({"inputs": [tensor]}).encode()
-        return await self._http.ask("POST", f"/endpoints/{ENDPOINT}/invocations", headers, body)
+        return await self._http.request("POST", f"/endpoints/{ENDPOINT}/invocations", headers, body)
 
     async def _kill(self) -> None:
         plan = self._plan
@@ -259,7 +258,7 @@ class _Soak:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _retriable(answer: Answer) -> str:
+def _retriable(answer: HttpResponse) -> str:
     """The error's name where a caller is to try again; empty where that would be in vain."""
     told = json.loads(answer.body)
     name = answer.headers.get("x-amzn-errortype", "")

@@ -14,7 +14,7 @@ from mme_local.choices import chosen_settings
 from mme_local.launcher import LISTENER, TIED
 from mme_local.run_files import RuntimeState
 from mme_local.runtime import run
-from mme_local.server.event_loop import serve
+from mme_local.server.http_server import run_event_loop
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     if TIED in sys.argv[1:]:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     try:
-        serve(run(chosen_settings(), ready, _listener(sys.argv[1:])))
+        run_event_loop(run(chosen_settings(), ready, _listener(sys.argv[1:])))
     except MmeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

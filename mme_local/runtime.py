@@ -33,8 +33,8 @@ from mme_local.logs import shorten
 from mme_local.observe.page.server import StatusPage
 from mme_local.observe.watch import Watch, log_path
 from mme_local.server.access.gatekeeper import Gatekeeper
-from mme_local.server.address import BACKLOG, serve
 from mme_local.server.gateway import build_gateway
+from mme_local.server.http_server import BACKLOG, serve
 from mme_local.server.invoke_endpoint import InvokeEndpoint
 from mme_local.settings import LocalSettings
 
@@ -131,7 +131,7 @@ async def _serve(
         gateway = build_gateway(invoke_endpoint, application(), executor, describe, pages=page.routes())
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         try:
-            async with serve(gateway, invoke_endpoint, listener):
+            async with serve(gateway, listener):
                 beside = [
                     asyncio.create_task(_reconcile(data_plane, logs)),
                     asyncio.create_task(watch.run(data_plane.describe)),

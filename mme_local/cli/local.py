@@ -97,10 +97,10 @@ def up(
     import logging
 
     from mme_local.runtime import run
-    from mme_local.server.event_loop import serve
+    from mme_local.server.http_server import run_event_loop
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    serve(run(settings, lambda here: _announce(here, as_json, foreground=True)))
+    run_event_loop(run(settings, lambda here: _announce(here, as_json, foreground=True)))
     if not as_json:
         typer.echo("stopped; nothing is left behind", err=True)
 

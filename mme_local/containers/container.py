@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mme_local.containers.pieces import Body
-
 RETURNED_HEADERS = ("X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
 """What a caller of ``InvokeEndpoint`` gets of the container's headers, besides Content-Type."""
 
@@ -28,7 +26,7 @@ class ContainerReply:
     """
 
     status: int
-    body: bytes | bytearray
+    body: bytes
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,7 +71,7 @@ class ServingContainer(Protocol):
         """``DELETE /models/{handle}``."""
 
     async def invoke(
-        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """``POST /models/{handle}/invoke``."""
 

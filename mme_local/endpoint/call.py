@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from mme.catalog import limits
 from mme_local.aws.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme_local.containers.container import ContainerReply
-from mme_local.containers.pieces import Body
 from mme_local.endpoint import errors as outcome
 
 _PRINTABLE = re.compile(r"[!-~][ -~]*")
@@ -33,7 +32,7 @@ class Call:
 
     endpoint: str
     target_model: str | None
-    body: Body
+    body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     region: str = DEFAULT_REGION

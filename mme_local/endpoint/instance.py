@@ -16,7 +16,6 @@ from mme_local.containers.container import (
     ContainerTimeoutError,
     ServingContainer,
 )
-from mme_local.containers.pieces import Body
 from mme_local.endpoint.archive_cache import ArtifactShelf, Fetch
 from mme_local.endpoint.in_flight import InFlight
 from mme_local.endpoint.load import Lease, NotReadyError
@@ -158,7 +157,7 @@ class Instance:
         }
 
     async def invoke(
-        self, target_model: str, body: Body, headers: Mapping[str, str], trace: Trace | None = None
+        self, target_model: str, body: bytes, headers: Mapping[str, str], trace: Trace | None = None
     ) -> ContainerReply:
         """Answer one request within ``invoke_seconds``, loading the model first where it is not in memory.
 

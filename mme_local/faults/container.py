@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ServingContainer
-from mme_local.containers.pieces import Body
 from mme_local.endpoint.load import NotReadyError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FaultKind
@@ -49,7 +48,7 @@ class FaultyContainer:
         return await self._container.unload(handle, target_model)
 
     async def invoke(
-        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """As `ServingContainer.invoke`, less what is set to go wrong.
 

@@ -1,27 +1,26 @@
-"""A runtime's address in a test: its real front and gateway, with whatever answers behind them."""
+"""A runtime's address in a test: its real HTTP server, with any data plane behind it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvloop
 from aiohttp import web
 
 from mme_local.runtime import listening_socket
 from mme_local.server.access.gatekeeper import Gatekeeper
-from mme_local.server.address import serve
 from mme_local.server.gateway import build_gateway
+from mme_local.server.http_server import serve
 from mme_local.server.invoke_endpoint import InvokeEndpoint
 from mme_local.server.wsgi import WsgiApplication
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
 
-
-def nothing(_: Any, start_response: Any) -> list[bytes]:
-    """An embedded AWS that has nothing."""
+def not_found(_: Any, start_response: Any) -> list[bytes]:
+    """An embedded AWS without any resource."""
     start_response("404 Not Found", [])
     return [b"embedded AWS"]
 
@@ -29,21 +28,19 @@ def nothing(_: Any, start_response: Any) -> list[bytes]:
 @asynccontextmanager
 async def address(
     plane: Any = None,
-    embedded_aws: WsgiApplication = nothing,
+    embedded_aws: WsgiApplication = not_found,
     gatekeeper: Gatekeeper | None = None,
     *,
     routes: tuple[web.RouteDef, ...] = (),
 ) -> AsyncIterator[int]:
-    """The port of 127.0.0.1 on which it answers."""
-    invoke_endpoint = InvokeEndpoint(plane, gatekeeper)
+    """Serve the gateway and yield its port."""
     with ThreadPoolExecutor(2) as executor, listening_socket(0) as listener:
-        gateway = build_gateway(invoke_endpoint, embedded_aws, executor, dict, pages=routes)
+        gateway = build_gateway(InvokeEndpoint(plane, gatekeeper), embedded_aws, executor, dict, pages=routes)
         port = int(listener.getsockname()[1])
-        async with serve(gateway, invoke_endpoint, listener):
+        async with serve(gateway, listener):
             yield port
 
 
-def run(story: Coroutine[Any, Any, Any], loop: Loop | None = None) -> Any:
-    """Run a story on a loop of its own, with an end."""
-    with asyncio.Runner(loop_factory=loop) as runner:
-        return runner.run(asyncio.wait_for(story, 60))
+def run(story: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine on the runtime's kind of event loop, for at most a minute."""
+    return uvloop.run(asyncio.wait_for(story, 60))

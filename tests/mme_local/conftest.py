@@ -1,18 +1,14 @@
-"""A running local runtime for the slow tests; event loops for the others."""
+"""A running local runtime for the slow tests."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
-import uvloop
 
 from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
 from mme_local.settings import LocalSettings
-from tests.mme_local.addresses import Loop
 from tests.mme_local.deployed import Endpoint, Runtime
 
 
@@ -34,9 +30,3 @@ def endpoint(runtime: Runtime) -> Iterator[Endpoint]:
     endpoint = Endpoint(runtime)
     yield endpoint
     endpoint.delete()
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def loop(request: pytest.FixtureRequest) -> Loop:
-    """Both kinds of event loop."""
-    return cast("Loop", request.param)

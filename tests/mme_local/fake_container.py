@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
-from mme_local.containers.pieces import Body
 
 
 class FakeContainer:
@@ -68,7 +67,7 @@ class FakeContainer:
         return ContainerReply(200 if gone else 404, b"", "application/json")
 
     async def invoke(
-        self, handle: str, target_model: str, body: Body, headers: Mapping[str, str], seconds: float
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         assert handle in self.loaded, f"{target_model} invoked while it is not loaded"
         self.calls[f"invoke {target_model}"] += 1

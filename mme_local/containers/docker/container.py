@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mme.errors import MmeError
-from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
-from mme_local.containers.contract_container import ContractContainer
+from mme_local.containers.contract import ContractContainer
 from mme_local.containers.docker.engine import DockerEngine
 from mme_local.logs import tail
 
@@ -114,7 +113,7 @@ class DockerContainer(ContractContainer):
 
     async def stop(self) -> None:
         """End it and delete it. Safe to call twice."""
-        await self._hang_up()
+        self._disconnect()
         id, self._id = self._id, None
         if id is None:
             return
@@ -156,14 +155,12 @@ class DockerContainer(ContractContainer):
 
     async def _until_up(self, id: str, ended: asyncio.Task[int]) -> None:
         while not ended.done():
-            if self._client is None:
+            if self._pool is None:
                 port = await self._engine.published(id, PORT)
                 if port is not None:
-                    self._ask_at(port)
-            if self._client is not None:
-                with contextlib.suppress(ContainerDiedError, ContainerTimeoutError):
-                    if (await self._client.ping(2)).ok:
-                        return
+                    self._connect(port)
+            if await self.ping(2):
+                return
             await asyncio.sleep(_POLL_SECONDS)
         status = await ended
         if self._follower is not None:

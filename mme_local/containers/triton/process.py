@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme.errors import MmeError
-from mme_local.containers.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
-from mme_local.containers.contract_container import ContractContainer
+from mme_local.containers.container import ContainerReply
+from mme_local.containers.contract import ContractContainer
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.shell import taken_apart
@@ -100,7 +100,7 @@ class TritonProcess(ContractContainer):
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._ask_at(port)
+        self._connect(port)
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
@@ -130,7 +130,7 @@ class TritonProcess(ContractContainer):
 
     async def stop(self) -> None:
         """End the server and its python processes; their shared memory goes too."""
-        await self._hang_up()
+        self._disconnect()
         reserved, self._reserved = self._reserved, None
         try:
             await self._end()
@@ -170,9 +170,8 @@ class TritonProcess(ContractContainer):
                 words = self._first_words()
                 await self.stop()
                 raise MmeError(f"Triton ended at its start\n{words}")
-            with contextlib.suppress(ContainerDiedError, ContainerTimeoutError):
-                if (await self._running().ping(2)).ok:
-                    return
+            if await self.ping(2):
+                return
             await asyncio.sleep(_POLL_SECONDS)
 
 

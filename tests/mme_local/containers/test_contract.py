@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
-from mme_local.containers.contract import ContractClient
-from tests.mme_local.addresses import Loop, run
+from mme_local.containers.contract import ContractContainer
+from tests.mme_local.addresses import run
 
 SLOW = ("POST /models ", "DELETE ")
 
@@ -64,22 +65,23 @@ class Threads:
 
 
 @asynccontextmanager
-async def served(server: Threads) -> AsyncIterator[ContractClient]:
+async def served(server: Threads) -> AsyncIterator[ContractContainer]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    client = ContractClient(listening.sockets[0].getsockname()[1])
+    client = ContractContainer()
+    client._connect(listening.sockets[0].getsockname()[1])
     try:
         yield client
     finally:
-        await client.close()
+        client._disconnect()
         listening.close()
 
 
-async def ask(client: ContractClient, seconds: float = 30) -> bytes:
+async def ask(client: ContractContainer, seconds: float = 30) -> bytes:
     reply = await client.invoke("ab", "model", b"body", {}, seconds)
     return bytes(reply.body)
 
 
-def test_unloads_go_on_at_the_same_time(loop: Loop) -> None:
+def test_unloads_go_on_at_the_same_time() -> None:
     async def story() -> None:
         server = Threads(8)
         async with served(server) as client:
@@ -91,16 +93,16 @@ def test_unloads_go_on_at_the_same_time(loop: Loop) -> None:
                 assert all(reply.ok for reply in await asyncio.gather(*unloads))
             assert server.connections == 4, "the second time needs no further ones"
 
-    run(story(), loop)
+    run(story())
 
 
-def test_an_inference_does_not_wait_for_a_load(loop: Loop) -> None:
+def test_an_inference_does_not_wait_for_a_load() -> None:
     async def story() -> None:
         server = Threads(3)
         async with served(server) as client:
             # On the only thread that was needed until now; the load meets it there.
             assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
-            load = asyncio.create_task(client.load("cd", "other", "/a/path", 30))
+            load = asyncio.create_task(client.load("cd", "other", Path("/a/path"), 30))
             await server.all_wait(1)
             for _ in range(3):
                 assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
@@ -108,10 +110,10 @@ def test_an_inference_does_not_wait_for_a_load(loop: Loop) -> None:
             server.may.set()
             assert (await load).ok
 
-    run(story(), loop)
+    run(story())
 
 
-def test_where_every_thread_waits_an_inference_waits_its_turn(loop: Loop) -> None:
+def test_where_every_thread_waits_an_inference_waits_its_turn() -> None:
     async def story() -> None:
         server = Threads(2)
         async with served(server) as client:
@@ -127,32 +129,20 @@ def test_where_every_thread_waits_an_inference_waits_its_turn(loop: Loop) -> Non
             assert await inference == b"POST /models/ab/invoke HTTP/1.1"
             assert all(reply.ok for reply in await asyncio.gather(*unloads, third))
 
-    run(story(), loop)
+    run(story())
 
 
-def test_a_connection_that_had_to_wait_is_not_used_again(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mme_local.containers.contract._LATE_SECONDS", -1.0)
-
-    async def story() -> None:
-        server = Threads(1)
-        async with served(server) as client:
-            for count in (1, 2, 3):
-                await ask(client)
-                assert server.connections == count
-
-    run(story(), loop)
-
-
-def test_requests_end_with_the_client(loop: Loop) -> None:
+def test_requests_end_with_the_client() -> None:
     async def story() -> None:
         server = Threads(2)
         async with served(server) as client:
             unload = asyncio.create_task(client.unload("ab", "model"))
             await server.all_wait(1)
-            await client.close()
-            for gone in (unload, asyncio.create_task(client.ping(1))):
+            client._disconnect()
+            for gone in (unload, client.invoke("ab", "model", b"", {}, 1)):
                 with pytest.raises(ContainerDiedError):
                     await gone
+            assert not await client.ping(1)
             server.may.set()
 
-    run(story(), loop)
+    run(story())

@@ -1,145 +1,132 @@
-"""The gateway's wire format, with a data plane that needs no Triton."""
+"""The gateway over real connections, with a data plane that needs no Triton."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
+from aiohttp import ClientSession
 
 from mme_local.containers.container import ContainerReply
-from mme_local.endpoint import errors as outcome
+from mme_local.endpoint import errors
 from mme_local.endpoint.call import Call, Invocation
-from mme_local.server.gateway import build_gateway
-from mme_local.server.invoke_endpoint import InvokeEndpoint
-from tests.mme_local.addresses import address, nothing, run
+from tests.mme_local.addresses import address, run
 
-PLACE = outcome.Place("e", "eu-west-1", "210987654321")
+PLACE = errors.Place("e", "eu-west-1", "210987654321")
 
 
-class FakePlane:
-    """Remembers what it was asked and answers, or raises, what it was told."""
+class Echo:
+    """Answers with the request's body, once ``may_answer`` is set, or raises ``error``."""
 
-    def __init__(self, answer: Exception | None = None) -> None:
-        self.answer = answer
-        self.asked: list[Any] = []
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls: list[Call] = []
+        self.answered = 0
+        self.begun = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def invoke(self, call: Call) -> Invocation:
-        self.asked.append(call)
-        if self.answer:
-            raise self.answer
+        self.calls.append(call)
+        self.begun.set()
+        await self.may_answer.wait()
+        self.answered += 1
+        if self.error:
+            raise self.error
         attributes = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1"}
-        return Invocation(ContainerReply(200, b"\x00answer", "application/x-test", attributes), "AllTraffic")
+        return Invocation(ContainerReply(200, call.body, "application/x-test", attributes), "AllTraffic")
 
 
-Ask = Callable[..., tuple[Any, bytes]]
+def post(
+    plane: Echo,
+    path: str = "/endpoints/e/invocations",
+    content: bytes | AsyncIterator[bytes] = b"\x01body",
+    headers: dict[str, str] | None = None,
+) -> tuple[Any, bytes]:
+    """Send one request to a gateway; return its response and body."""
+
+    async def story() -> tuple[Any, bytes]:
+        async with address(plane) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+            reply = await client.post(path, data=content, headers=headers)
+            return reply, await reply.read()
+
+    found: tuple[Any, bytes] = run(story())
+    return found
 
 
-@asynccontextmanager
-async def behind(plane: FakePlane) -> AsyncIterator[str]:
-    """The URL of a gateway with no front before it."""
-    with ThreadPoolExecutor(1) as executor:
-        gateway = build_gateway(InvokeEndpoint(plane), nothing, executor, dict)  # type: ignore[arg-type]
-        async with TestServer(gateway) as server:
-            yield f"http://127.0.0.1:{server.port}"
+def written(body: bytes = b"", *headers: str) -> bytes:
+    """One request, byte by byte."""
+    lines = [
+        "POST /endpoints/shop/invocations HTTP/1.1",
+        "Host: localhost:4747",
+        "X-Amzn-SageMaker-Target-Model: m",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-@asynccontextmanager
-async def before(plane: FakePlane) -> AsyncIterator[str]:
-    """The URL of a whole address."""
-    async with address(plane) as port:
-        yield f"http://127.0.0.1:{port}"
+async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, limit=2**24)
 
 
-@pytest.fixture(params=[before, behind])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Sends one request, and returns its answer and body: what the front answers, the gateway would too."""
-
-    def ask(
-        plane: FakePlane,
-        path: str = "/endpoints/e/invocations",
-        content: bytes | AsyncIterator[bytes] = b"\x01body",
-        headers: dict[str, str] | None = None,
-    ) -> tuple[Any, bytes]:
-        async def story() -> tuple[Any, bytes]:
-            async with request.param(plane) as url, ClientSession() as client:
-                reply = await client.post(f"{url}{path}", data=content, headers=headers)
-                return reply, await reply.read()
-
-        found: tuple[Any, bytes] = run(story())
-        return found
-
-    return ask
+async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next response on a connection."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    return int(head.split()[1]), await reader.readexactly(length)
 
 
-def test_an_answer_comes_back_as_bytes_with_the_variant(ask: Ask) -> None:
-    plane = FakePlane()
-    reply, body = ask(
-        plane, headers={"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
-    )
-    assert (reply.status, body) == (200, b"\x00answer")
+def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
+    plane = Echo()
+    headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
+    reply, body = post(plane, headers=headers)
+    assert (reply.status, body) == (200, b"\x01body")
     assert reply.headers["Content-Type"] == "application/x-test"
     assert reply.headers["x-Amzn-Invoked-Production-Variant"] == "AllTraffic"
     assert reply.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
-    (call,) = plane.asked
-    assert (call.endpoint, call.target_model, bytes(call.body)) == ("e", "a/b.tar.gz", b"\x01body")
+    (call,) = plane.calls
+    assert (call.endpoint, call.target_model, call.body) == ("e", "a/b.tar.gz", b"\x01body")
     assert call.headers == {"Content-Type": "application/json", "Accept": "*/*"}
     assert (call.region, call.request_id) == ("us-east-1", reply.headers["x-amzn-RequestId"])
 
 
-class Echo(FakePlane):
-    """Answers with what it was asked."""
-
-    async def invoke(self, call: Call) -> Invocation:
-        self.asked.append(call)
-        return Invocation(
-            ContainerReply(200, bytearray(bytes(call.body)), "application/x-test"), "AllTraffic"
-        )
-
-
-@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3_000_000])
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024 + 1, 3_000_000])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_bodies_of_every_size_go_both_ways(ask: Ask, size: int, chunked: bool) -> None:
-    sent = bytes(range(251)) * (size // 251 + 1)
-    sent = sent[:size]
+def test_bodies_of_every_size_pass_both_ways(size: int, chunked: bool) -> None:
+    sent = (bytes(range(251)) * (size // 251 + 1))[:size]
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, size, 50_000):
             yield sent[start : start + 50_000]
 
-    plane = Echo()
-    reply, body = ask(plane, content=pieces() if chunked else sent)
-    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/x-test")
+    reply, body = post(Echo(), content=chunks() if chunked else sent)
+    assert (reply.status, body) == (200, sent)
     assert reply.headers["Content-Length"] == str(size)
-    assert body == sent
-    assert len(plane.asked[0].body) == size
 
 
-def test_the_region_is_that_of_the_signature(ask: Ask) -> None:
-    plane = FakePlane()
+def test_the_region_is_that_of_the_signature() -> None:
+    plane = Echo()
     scope = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, SignedHeaders=host"
-    ask(plane, headers={"Authorization": scope})
-    assert plane.asked[0].region == "eu-west-1"
+    post(plane, headers={"Authorization": scope})
+    assert plane.calls[0].region == "eu-west-1"
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (outcome.unknown_endpoint("e", "1"), 400),
-        (outcome.model_error(PLACE, 400, "why"), 424),
-        (outcome.model_not_ready("m"), 429),
-        (outcome.service_unavailable("why"), 503),
+        (errors.unknown_endpoint("e", "1"), 400),
+        (errors.model_error(PLACE, 400, "why"), 424),
+        (errors.model_not_ready("m"), 429),
+        (errors.service_unavailable("why"), 503),
     ],
 )
-def test_errors_have_aws_names_and_statuses(ask: Ask, error: outcome.InvocationError, status: int) -> None:
-    reply, body = ask(FakePlane(error))
+def test_errors_have_aws_names_and_statuses(error: errors.InvocationError, status: int) -> None:
+    reply, body = post(Echo(error))
     assert reply.status == status
     assert reply.headers["x-amzn-ErrorType"] == error.name
     assert json.loads(body)["Message"] == error.message
@@ -153,11 +140,10 @@ def test_errors_have_aws_names_and_statuses(ask: Ask, error: outcome.InvocationE
         (0, "server", "INTERNAL_FAILURE_FROM_MODEL"),
     ],
 )
-def test_a_model_error_carries_the_original(ask: Ask, status: int, kind: str, code: str) -> None:
-    reply, body = ask(FakePlane(outcome.model_error(PLACE, status, "out of memory")))
-    answer = json.loads(body)
+def test_a_model_error_carries_the_original(status: int, kind: str, code: str) -> None:
+    reply, body = post(Echo(errors.model_error(PLACE, status, "out of memory")))
     assert reply.headers["x-amzn-ErrorType"] == "ModelError"
-    assert answer == {
+    assert json.loads(body) == {
         "ErrorCode": code,
         "Message": f'Received {kind} error ({status}) from primary with message "out of memory". '
         "See https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logEventViewer:group="
@@ -169,64 +155,183 @@ def test_a_model_error_carries_the_original(ask: Ask, status: int, kind: str, co
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_payload_over_the_limit_is_refused_before_it_is_all_in_memory(ask: Ask, chunked: bool) -> None:
-    plane = FakePlane()
+def test_a_payload_over_the_limit_is_413_before_it_is_all_in_memory(chunked: bool) -> None:
+    plane = Echo()
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(26):
             yield bytes(1_000_000)
 
-    reply, body = ask(plane, content=pieces() if chunked else bytes(25_000_001))
+    reply, body = post(plane, content=chunks() if chunked else bytes(25_000_001))
     assert reply.status == 413
     assert json.loads(body)["Message"] == "HTTP content length exceeded 25000000 bytes."
-    assert plane.asked == []
+    assert plane.calls == []
 
 
-def test_what_nobody_foresaw_is_an_internal_failure(ask: Ask) -> None:
-    reply, body = ask(FakePlane(RuntimeError("oops")))
-    assert reply.status == 500
-    assert reply.headers["x-amzn-ErrorType"] == "InternalFailure"
+def test_an_unexpected_exception_is_an_internal_failure() -> None:
+    reply, body = post(Echo(RuntimeError("oops")))
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (500, "InternalFailure")
     assert "oops" in json.loads(body)["Message"]
 
 
-def test_asynchronous_and_streaming_invocations_are_refused(ask: Ask) -> None:
+def test_asynchronous_and_streaming_invocations_are_refused() -> None:
     for verb in ("async-invocations", "invocations-response-stream"):
-        reply, body = ask(FakePlane(), f"/endpoints/e/{verb}")
+        reply, body = post(Echo(), f"/endpoints/e/{verb}")
         assert reply.status == 400
         assert "does not take a TargetModel" in json.loads(body)["Message"]
 
 
-def test_a_caller_that_goes_away_in_the_middle_of_its_body_is_no_failure_of_ours(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    plane = FakePlane()
-    head = b"POST /endpoints/e/invocations HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
+RAW = {
+    "chunks": (
+        b"POST /endpoints/shop/invocations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"4\r\nbody\r\n0\r\n\r\n",
+        200,
+    ),
+    "HTTP/1.0": (written(b"body").replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
+    "an escaped name": (written(b"body").replace(b"shop", b"sh%6Fp"), 200),
+    "a large head": (written(b"body", f"A: {'a' * 7000}", f"B: {'b' * 7000}"), 200),
+    "two lengths": (written(b"body", "Content-Length: 9"), 400),
+    "a header without a colon": (written(b"body", "no colon"), 400),
+    "not HTTP": (b"\x16\x03\x01\x00\x00\r\n\r\n", 400),
+    "a head over the limit": (b"POST /endpoints/shop/invocations HTTP/1.1\r\nA: " + b"a" * 20_000, 400),
+    "a page of another site": (written(b"body", "Origin: https://evil.example"), 403),
+    "an empty origin": (written(b"body", "Origin: "), 403),
+    "too long": (written().replace(b"Content-Length: 0", b"Content-Length: 25000001"), 413),
+}
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_unusual_requests_on_a_used_connection(case: str) -> None:
+    request, status = RAW[case]
 
     async def story() -> None:
-        with ThreadPoolExecutor(1) as executor:
-            gateway = build_gateway(InvokeEndpoint(plane), nothing, executor, dict)  # type: ignore[arg-type]
-            gone = asyncio.Event()
+        plane = Echo()
+        async with address(plane) as port:
+            reader, writer = await connect(port)
+            writer.write(written(b"first"))
+            assert await response(reader) == (200, b"first")
+            writer.write(request)
+            found, body = await response(reader)
+            assert found == status
+            if status == 200:
+                assert (body, plane.calls[-1].endpoint) == (b"body", "shop")
+            writer.close()
 
-            @web.middleware
-            async def seen(request: web.Request, handler: Any) -> web.StreamResponse:
-                try:
-                    answer: web.StreamResponse = await handler(request)
-                    return answer
-                finally:
-                    gone.set()
+    run(story())
 
-            gateway.middlewares.insert(0, seen)
-            # Not a TestServer, which cancels what it was answering.
-            runner = web.AppRunner(gateway)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            _, writer = await asyncio.open_connection(*runner.addresses[0])
-            writer.write(head + b"half")
+
+def test_a_caller_may_expect_100_continue() -> None:
+    async def story() -> None:
+        async with address(Echo()) as port:
+            reader, writer = await connect(port)
+            head, _, body = written(b"body", "Expect: 100-continue").partition(b"\r\n\r\n")
+            writer.write(head + b"\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+            assert await response(reader) == (200, b"body")
+            writer.close()
+
+    run(story())
+
+
+def test_one_connection_takes_every_kind_of_request() -> None:
+    scope = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/s3/aws4_request, SignedHeaders=host"
+
+    def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [f"S3 {environ['PATH_INFO']}".encode()]
+
+    async def story() -> None:
+        async with address(Echo(), embedded_aws) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+            for _ in range(2):
+                async with client.post("/endpoints/shop/invocations", data=b"x" * 200_000) as reply:
+                    assert await reply.read() == b"x" * 200_000
+                async with client.get("/_mme/status") as reply:
+                    assert reply.status == 200
+                async with client.put("/bucket/model", data=b"y" * 2_000_000) as reply:
+                    assert await reply.text() == "S3 /bucket/model"
+                # A bucket may be called "endpoints".
+                signed = {"Authorization": scope}
+                async with client.post("/endpoints/shop/invocations", headers=signed) as reply:
+                    assert await reply.text() == "S3 /endpoints/shop/invocations"
+
+    run(story())
+
+
+def test_an_incomplete_body_is_no_invocation(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            _, writer = await connect(port)
+            writer.write(written(bytes(1000))[:-1])
             await writer.drain()
             writer.close()
-            await asyncio.wait_for(gone.wait(), 10)
-            await runner.cleanup()
+            reader, writer = await connect(port)
+            writer.write(written(b"whole"))
+            assert await response(reader) == (200, b"whole")
+            writer.close()
+        assert [call.body for call in plane.calls] == [b"whole"]
 
-    asyncio.run(story())
-    assert plane.asked == []
-    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
+    run(story())
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_an_invocation_outlives_its_caller(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may_answer.clear()
+            _, writer = await connect(port)
+            writer.write(written(b"left"))
+            await plane.begun.wait()
+            writer.transport.abort()
+            reader, other = await connect(port)
+            other.write(written(b"stayed"))
+            while len(plane.calls) < 2:
+                await asyncio.sleep(0)
+            plane.may_answer.set()
+            assert await response(reader) == (200, b"stayed")
+            other.close()
+        assert plane.answered == 2
+
+    run(story())
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_shutdown_answers_requests_in_flight_and_closes_idle_connections() -> None:
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            idle, idle_writer = await connect(port)
+            idle_writer.write(written(b"one"))
+            await response(idle)
+            plane.may_answer.clear()
+            plane.begun.clear()
+            reader, writer = await connect(port)
+            writer.write(written(b"in flight"))
+            await plane.begun.wait()
+            asyncio.get_running_loop().call_later(0.05, plane.may_answer.set)
+        assert await response(reader) == (200, b"in flight")
+        assert await reader.read() == b""
+        assert await idle.read() == b""
+        writer.close()
+        idle_writer.close()
+
+    run(story())
+
+
+def test_shutdown_cuts_off_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme_local.server.http_server._SHUTDOWN_SECONDS", 0.05)
+
+    async def story() -> None:
+        plane = Echo()
+        async with address(plane) as port:
+            plane.may_answer.clear()
+            reader, writer = await connect(port)
+            writer.write(written(b"hangs"))
+            await plane.begun.wait()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.close()
+
+    run(story())
