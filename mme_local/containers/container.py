@@ -85,5 +85,5 @@ class ServingContainer(Protocol):
     def pid(self) -> int | None:
         """The server's process id while it runs."""
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log, to explain a failure."""

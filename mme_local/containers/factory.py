@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
 from typing import Protocol
 
 import psutil
+from aiodocker import Docker
 
 from mme.errors import MmeError
 from mme_local import run_files as state
 from mme_local.aws.control_plane import DeployedContainer
 from mme_local.containers.container import ServingContainer
 from mme_local.containers.docker.container import OWNER_LABEL, DockerContainer
-from mme_local.containers.docker.engine import DockerEngine
+from mme_local.containers.docker.daemon import connect, docker_errors, has_gpus
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.process import TritonProcess
 from mme_local.settings import LocalSettings
@@ -100,7 +102,7 @@ class DockerContainers:
     """Every instance is a container of the deployed image.
 
     Args:
-        engine: the daemon.
+        docker: the daemon.
         settings: of the runtime.
         gpus: whether containers get the machine's GPUs.
     """
@@ -108,8 +110,8 @@ class DockerContainers:
     kind = "docker"
     backends: tuple[str, ...] = ()
 
-    def __init__(self, engine: DockerEngine, settings: LocalSettings, *, gpus: bool) -> None:
-        self._engine = engine
+    def __init__(self, docker: Docker, settings: LocalSettings, *, gpus: bool) -> None:
+        self._docker = docker
         self._settings = settings
         self._gpus = gpus
         self._owner = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
@@ -121,20 +123,22 @@ class DockerContainers:
         Raises:
             MmeError: there is no daemon.
         """
-        engine = await DockerEngine.connect()
+        docker = await connect()
         try:
-            for id, owner in (await engine.labelled(OWNER_LABEL)).items():
-                if _left_behind(owner):
-                    await engine.remove(id)
-            return cls(engine, settings, gpus=await engine.has_gpus())
+            with docker_errors():
+                filters = json.dumps({"label": [OWNER_LABEL]})
+                for container in await docker.containers.list(all=True, filters=filters):
+                    if _left_behind(container["Labels"][OWNER_LABEL]):
+                        await container.delete(force=True, v=True)
+            return cls(docker, settings, gpus=await has_gpus(docker))
         except BaseException:
-            await engine.close()
+            await docker.close()
             raise
 
     def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
         """A container of the model's image and environment."""
         return DockerContainer(
-            self._engine,
+            self._docker,
             deployed.image,
             folder / "models",
             deployed.environment,
@@ -146,7 +150,7 @@ class DockerContainers:
 
     async def close(self) -> None:
         """Close the connections to the daemon."""
-        await self._engine.close()
+        await self._docker.close()
 
 
 def _left_behind(owner: str) -> bool:

@@ -73,9 +73,9 @@ class FaultyContainer:
         """As `ServingContainer.stop`."""
         await self._container.stop()
 
-    def last_words(self) -> str:
-        """As `ServingContainer.last_words`."""
-        return self._container.last_words()
+    def log_tail(self) -> str:
+        """As `ServingContainer.log_tail`."""
+        return self._container.log_tail()
 
     async def _die(self) -> None:
         """End the server as a crash would: nobody is told, and what it was answering is lost."""

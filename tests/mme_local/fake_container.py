@@ -94,5 +94,5 @@ class FakeContainer:
     async def stop(self) -> None:
         self.die()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         return ""

@@ -1,4 +1,4 @@
-"""A multi-model image under Docker as a serving container."""
+"""One container of the deployed image as a serving container."""
 
 from __future__ import annotations
 
@@ -9,39 +9,45 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
+from aiodocker import Docker, DockerError
+from aiodocker.containers import DockerContainer as EngineContainer
+
 from mme.errors import MmeError
 from mme_local.containers.contract import ContractContainer
-from mme_local.containers.docker.engine import DockerEngine
+from mme_local.containers.docker.daemon import docker_errors, has_image
 from mme_local.logs import tail
 
 PORT: Final = 8080
 MODELS: Final = "/opt/ml/models"
-"""Where SageMaker puts unpacked models (AWS developer guide, "mms-container-apis")."""
-OWNER_LABEL: Final = "sagemaker-mme_local.owner"
+"""The folder of unpacked models on SageMaker (AWS developer guide, "mms-container-apis")."""
+OWNER_LABEL: Final = "sagemaker-mme.local.owner"
 _POLL_SECONDS: Final = 0.05
+_LOG_SECONDS: Final = 1.0
+"""For the rest of the output after the container has ended."""
 _SHARED_MEMORY_BYTES: Final = 1 << 30
-"""Of ``/dev/shm``: Docker's own 64 MiB hold few python models, each of which takes 16 MiB or more."""
+"""Of ``/dev/shm``: Docker's default of 64 MiB holds few python models, each of which takes 16 MiB or more."""
 
 
 class DockerContainer(ContractContainer):
-    """Any image that speaks SageMaker's multi-model contract, started as SageMaker starts it.
+    """Any image that implements SageMaker's multi-model contract, started as SageMaker starts it.
 
     Its port is published on 127.0.0.1 only. Models are mounted read-only.
 
     Args:
-        engine: the daemon.
-        image: must lie here already; nothing is pulled.
-        models: the instance's folder of unpacked models; made if missing.
-        environment: variables of the deployed model.
-        owner: whose it is, for the next runtime to find what a killed one left.
-        start_seconds: most time until it answers ``/ping``.
-        log: the file that its output goes to.
-        gpus: whether it gets the machine's GPUs.
+        docker: The daemon.
+        image: Must be on this machine; nothing is pulled.
+        models: The instance's folder of unpacked models; made if missing.
+        environment: Variables of the deployed model.
+        owner: Label by which a later runtime finds the containers of a killed one.
+        start_seconds: Time limit for ``/ping`` to answer.
+        log: File for its output.
+        gpus: Whether it gets the machine's GPUs.
     """
 
     def __init__(
         self,
-        engine: DockerEngine,
+        docker: Docker,
         image: str,
         models: Path,
         environment: Mapping[str, str],
@@ -52,7 +58,7 @@ class DockerContainer(ContractContainer):
         gpus: bool = False,
     ) -> None:
         super().__init__()
-        self._engine = engine
+        self._docker = docker
         self._image = image
         self._models = models
         self._environment = dict(environment)
@@ -60,24 +66,24 @@ class DockerContainer(ContractContainer):
         self._start_seconds = start_seconds
         self._log = log
         self._gpus = gpus
-        self._id: str | None = None
-        self._ended: asyncio.Task[int] | None = None
+        self._container: EngineContainer | None = None
+        self._exit: asyncio.Task[int] | None = None
         self._follower: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
-        """None: its processes are the daemon's, and not always on this machine's list."""
+        """None: its processes belong to the daemon."""
         return None
 
     async def start(self) -> None:
         """Start it and wait for ``/ping``.
 
         Raises:
-            MmeError: the image is not here, the daemon refuses, or it ended or did not answer in time; the
-                message ends with its output then.
+            MmeError: The image is missing, the daemon refuses, or the container ended or did not answer in
+                time; the message then ends with its output.
         """
         await self.stop()
-        if not await self._engine.has_image(self._image):
+        if not await has_image(self._docker, self._image):
             raise MmeError(
                 f"the image {self._image} is not on this machine",
                 hint=f"docker pull {self._image} (for an image in ECR log in first: aws ecr "
@@ -86,17 +92,21 @@ class DockerContainer(ContractContainer):
         self._models.mkdir(parents=True, exist_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._id = await self._engine.create(f"mme-local-{secrets.token_hex(6)}", self._specification())
-            await self._engine.start(self._id)
-            self._ended = asyncio.create_task(self._wait(self._id))
-            self._follower = asyncio.create_task(self._follow(self._id))
+            with docker_errors():
+                name = f"mme-local-{secrets.token_hex(6)}"
+                self._container = container = await self._docker.containers.create(
+                    self._specification(), name=name
+                )
+                await container.start()
+            self._exit = asyncio.create_task(_exit_status(container))
+            self._follower = asyncio.create_task(self._follow(container))
             async with asyncio.timeout(self._start_seconds):
-                await self._until_up(self._id, self._ended)
+                await self._until_up(container, self._exit)
         except TimeoutError:
-            words = self.last_words()
+            output = self.log_tail()
             await self.stop()
             raise MmeError(
-                f"the container of {self._image} was not up within {self._start_seconds:g} s\n{words}",
+                f"the container of {self._image} was not up within {self._start_seconds:g} s\n{output}",
                 hint="give it more time: MME_LOCAL_START_SECONDS",
             ) from None
         except BaseException:
@@ -104,31 +114,31 @@ class DockerContainer(ContractContainer):
             raise
 
     async def wait_dead(self) -> int:
-        """Return the exit status once it has ended; -1 where the daemon can't tell."""
-        if self._ended is None:
+        """Return the exit status once it has ended; -1 if the daemon can't tell."""
+        if self._exit is None:
             raise RuntimeError("the container was never started")
-        ended = self._ended
-        await asyncio.wait([ended])
-        return -1 if ended.cancelled() else ended.result()
+        exit = self._exit
+        await asyncio.wait([exit])
+        return -1 if exit.cancelled() else exit.result()
 
     async def stop(self) -> None:
-        """End it and delete it. Safe to call twice."""
+        """Kill it and delete it. Safe to call twice."""
         self._disconnect()
-        id, self._id = self._id, None
-        if id is None:
+        container, self._container = self._container, None
+        if container is None:
             return
         try:
-            with contextlib.suppress(MmeError):  # a daemon that is gone has nothing to end
-                await self._engine.remove(id)
+            with contextlib.suppress(MmeError), docker_errors():  # it, or the daemon, is gone
+                await container.delete(force=True, v=True)
         finally:
-            # Both end with the container; a daemon that is gone leaves them waiting.
-            for task in (self._ended, self._follower):
+            # Both end with the container, but would wait for ever if the daemon is gone.
+            for task in (self._exit, self._follower):
                 if task is not None:
-                    await asyncio.wait([task], timeout=1)
+                    await asyncio.wait([task], timeout=_LOG_SECONDS)
                     task.cancel()
 
-    def last_words(self) -> str:
-        """The end of its output."""
+    def log_tail(self) -> str:
+        """Return the end of its output."""
         return tail(self._log)
 
     def _specification(self) -> dict[str, Any]:
@@ -153,32 +163,34 @@ class DockerContainer(ContractContainer):
             "HostConfig": host,
         }
 
-    async def _until_up(self, id: str, ended: asyncio.Task[int]) -> None:
-        while not ended.done():
+    async def _until_up(self, container: EngineContainer, exit: asyncio.Task[int]) -> None:
+        while not exit.done():
             if self._pool is None:
-                port = await self._engine.published(id, PORT)
-                if port is not None:
-                    self._connect(port)
+                with docker_errors():
+                    ports = (await container.show())["NetworkSettings"].get("Ports") or {}
+                if published := ports.get(f"{PORT}/tcp"):
+                    self._connect(int(published[0]["HostPort"]))
             if await self.ping(2):
                 return
             await asyncio.sleep(_POLL_SECONDS)
-        status = await ended
+        status = await exit
         if self._follower is not None:
-            await asyncio.wait([self._follower], timeout=1)  # its last words may be on their way
+            await asyncio.wait([self._follower], timeout=_LOG_SECONDS)
         raise MmeError(
-            f"the container of {self._image} ended at its start with status {status}\n{self.last_words()}"
+            f"the container of {self._image} ended at its start with status {status}\n{self.log_tail()}"
         )
 
-    async def _wait(self, id: str) -> int:
-        try:
-            return await self._engine.wait(id)
-        except MmeError:
-            return -1
-
-    async def _follow(self, id: str) -> None:
-        with contextlib.suppress(MmeError), self._log.open("ab", buffering=0) as log:
-            async for piece in self._engine.output(id):
-                log.write(piece)
+    async def _follow(self, container: EngineContainer) -> None:
+        with contextlib.suppress(MmeError), docker_errors(), self._log.open("a", buffering=1) as log:
+            async for text in container.log(stdout=True, stderr=True, follow=True):
+                log.write(text)
 
     def _path_inside(self, path: Path) -> str:
         return f"{MODELS}/{path.relative_to(self._models).as_posix()}"
+
+
+async def _exit_status(container: EngineContainer) -> int:
+    try:
+        return int((await container.wait())["StatusCode"])
+    except (DockerError, aiohttp.ClientError, OSError):
+        return -1

@@ -105,7 +105,7 @@ class TritonProcess(ContractContainer):
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
         except TimeoutError:
-            words = self.last_words()
+            words = self.log_tail()
             await self.stop()
             raise MmeError(f"Triton was not up within {self._start_seconds:g} s\n{words}") from None
 
@@ -152,7 +152,7 @@ class TritonProcess(ContractContainer):
         for region in _SHARED_MEMORY.glob(f"{self._region}*"):
             region.unlink(missing_ok=True)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of the server's log."""
         return tail(self._log_path)
 

@@ -229,7 +229,7 @@ def test_the_rest_of_the_container_is_as_it_is(tmp_path: Path) -> None:
         inner = Container()
         container = FaultyContainer(inner, FaultBoard())
         await container.start()
-        assert (inner.running, container.pid, container.last_words()) == (True, None, "")
+        assert (inner.running, container.pid, container.log_tail()) == (True, None, "")
         await container.load("h", "a", tmp_path, 1)
         assert (await container.unload("h", "a")).ok
         await container.stop()

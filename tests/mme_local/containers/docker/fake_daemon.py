@@ -133,8 +133,9 @@ class FakeDaemon:
 
     async def _serve(self, socket: Path) -> None:
         application = web.Application()
-        application.router.add_get("/_ping", self._ping)
+        application.router.add_get("/version", self._version)
         version = application.router
+        version.add_get("/v1.45/version", self._version)
         version.add_get("/v1.45/info", self._info)
         version.add_get("/v1.45/images/{image:.+}/json", self._image)
         version.add_post("/v1.45/containers/create", self._create)
@@ -148,8 +149,8 @@ class FakeDaemon:
         await self._runner.setup()
         await web.UnixSite(self._runner, str(socket)).start()
 
-    async def _ping(self, _: web.Request) -> web.Response:
-        return web.Response(text="OK", headers={"Api-Version": "1.45"})
+    async def _version(self, _: web.Request) -> web.Response:
+        return web.json_response({"ApiVersion": "1.45"})
 
     async def _info(self, _: web.Request) -> web.Response:
         return web.json_response({"Runtimes": self.runtimes})
@@ -177,7 +178,9 @@ class FakeDaemon:
     async def _inspect(self, request: web.Request) -> web.Response:
         found = self.containers[request.match_info["id"]]
         ports = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(found.port)}]} if found.port else {}
-        return web.json_response({"NetworkSettings": {"Ports": ports}})
+        return web.json_response(
+            {"Id": request.match_info["id"], "Config": {"Tty": False}, "NetworkSettings": {"Ports": ports}}
+        )
 
     async def _start(self, request: web.Request) -> web.Response:
         await self.containers[request.match_info["id"]].start()

@@ -12,7 +12,7 @@ import pytest
 from mme.errors import MmeError
 from mme_local.containers.container import ContainerDiedError
 from mme_local.containers.docker.container import DockerContainer
-from mme_local.containers.docker.engine import DockerEngine
+from mme_local.containers.docker.daemon import connect
 from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon, FakeImage
 
 Story = Callable[[DockerContainer], Awaitable[None]]
@@ -22,9 +22,9 @@ def play(folder: Path, story: Story, *, image: str = IMAGE, **more: Any) -> None
     """Run a story with a container that is not started yet."""
 
     async def played() -> None:
-        engine = await DockerEngine.connect()
+        docker = await connect()
         container = DockerContainer(
-            engine,
+            docker,
             image,
             folder / "models",
             {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
@@ -34,7 +34,7 @@ def play(folder: Path, story: Story, *, image: str = IMAGE, **more: Any) -> None
             await story(container)
         finally:
             await container.stop()
-            await engine.close()
+            await docker.close()
 
     asyncio.run(played())
 
@@ -61,7 +61,7 @@ def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
         assert reply.text == "t/x_v0.tar.gz with config.pbtxt: 123"
         assert (await container.unload("abc", "t/x_v0.tar.gz")).ok
         assert (await container.invoke("abc", "t/x_v0.tar.gz", b"", {}, 30)).status == 404
-        await until(lambda: container.last_words() == "hello from the image\n")
+        await until(lambda: container.log_tail() == "hello from the image\n")
         await container.stop()
         assert not daemon.containers
         with pytest.raises(ContainerDiedError):

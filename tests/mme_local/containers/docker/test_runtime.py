@@ -14,7 +14,7 @@ import pytest
 
 from mme.errors import MmeError
 from mme_local import launcher
-from mme_local.containers.docker.engine import DockerEngine
+from mme_local.containers.docker.daemon import connect, has_image
 from mme_local.settings import LocalSettings
 from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon
 from tests.mme_local.deployed import Endpoint, Runtime
@@ -72,14 +72,14 @@ def _why_no_real_one() -> str | None:
     """Why no real image can be tried here; None where one can."""
 
     async def ask() -> str | None:
-        engine = await DockerEngine.connect()
+        docker = await connect()
         try:
             if not REAL_IMAGE:
                 return "MME_TEST_IMAGE names no image of Triton to try under Docker"
-            here = await engine.has_image(REAL_IMAGE)
+            here = await has_image(docker, REAL_IMAGE)
             return None if here else f"the image {REAL_IMAGE} is not on this machine"
         finally:
-            await engine.close()
+            await docker.close()
 
     try:
         return asyncio.run(ask())
@@ -110,6 +110,6 @@ def test_a_real_triton_image() -> None:
         request = {"inputs": [{"name": "X", "datatype": "FP32", "shape": [2], "data": [1, 2.5]}]}
         answer = json.loads(endpoint.invoke("double_v0.tar.gz", json.dumps(request).encode()))
         assert answer["outputs"][0]["data"] == [2, 5]
-        label = "sagemaker-mme_local.owner"
+        label = "sagemaker-mme.local.owner"
         listed = ["docker", "ps", "--quiet", "--filter", f"label={label}"]
         assert subprocess.run(listed, capture_output=True, check=True, timeout=30).stdout.strip()

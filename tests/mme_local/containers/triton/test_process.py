@@ -98,7 +98,7 @@ def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Path, mo
             assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 409
             assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
             assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
-            assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.last_words()
+            assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.log_tail()
         finally:
             await triton.stop()
         assert triton.pid is None
