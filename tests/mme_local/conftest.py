@@ -1,10 +1,13 @@
-"""A running local runtime for the slow tests."""
+"""A running local runtime for the slow tests; an event loop for tests that are coroutines."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Iterator
 
 import pytest
+import uvloop
 
 from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
@@ -30,3 +33,13 @@ def endpoint(runtime: Runtime) -> Iterator[Endpoint]:
     endpoint = Endpoint(runtime)
     yield endpoint
     endpoint.delete()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine on an event loop of the runtime's kind."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    uvloop.run(asyncio.wait_for(pyfuncitem.obj(**arguments), 60))
+    return True

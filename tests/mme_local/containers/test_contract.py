@@ -11,7 +11,6 @@ import pytest
 
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
 from mme_local.containers.contract import ContractContainer
-from tests.mme_local.addresses import run
 
 SLOW = ("POST /models ", "DELETE ")
 
@@ -81,68 +80,56 @@ async def ask(client: ContractContainer, seconds: float = 30) -> bytes:
     return bytes(reply.body)
 
 
-def test_unloads_go_on_at_the_same_time() -> None:
-    async def story() -> None:
-        server = Threads(8)
-        async with served(server) as client:
-            for _ in range(2):
-                server.may.clear()
-                unloads = [asyncio.create_task(client.unload(f"{number}", "model")) for number in range(4)]
-                await server.all_wait(4)
-                server.may.set()
-                assert all(reply.ok for reply in await asyncio.gather(*unloads))
-            assert server.connections == 4, "the second time needs no further ones"
-
-    run(story())
+async def test_unloads_go_on_at_the_same_time() -> None:
+    server = Threads(8)
+    async with served(server) as client:
+        for _ in range(2):
+            server.may.clear()
+            unloads = [asyncio.create_task(client.unload(f"{number}", "model")) for number in range(4)]
+            await server.all_wait(4)
+            server.may.set()
+            assert all(reply.ok for reply in await asyncio.gather(*unloads))
+        assert server.connections == 4, "the second time needs no further ones"
 
 
-def test_an_inference_does_not_wait_for_a_load() -> None:
-    async def story() -> None:
-        server = Threads(3)
-        async with served(server) as client:
-            # On the only thread that was needed until now; the load meets it there.
+async def test_an_inference_does_not_wait_for_a_load() -> None:
+    server = Threads(3)
+    async with served(server) as client:
+        # On the only thread that was needed until now; the load meets it there.
+        assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
+        load = asyncio.create_task(client.load("cd", "other", Path("/a/path"), 30))
+        await server.all_wait(1)
+        for _ in range(3):
             assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
-            load = asyncio.create_task(client.load("cd", "other", Path("/a/path"), 30))
-            await server.all_wait(1)
-            for _ in range(3):
-                assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
-            assert not load.done()
-            server.may.set()
-            assert (await load).ok
-
-    run(story())
+        assert not load.done()
+        server.may.set()
+        assert (await load).ok
 
 
-def test_where_every_thread_waits_an_inference_waits_its_turn() -> None:
-    async def story() -> None:
-        server = Threads(2)
-        async with served(server) as client:
-            unloads = [asyncio.create_task(client.unload(f"{number}", "model")) for number in range(2)]
-            await server.all_wait(2)
-            with pytest.raises(ContainerTimeoutError):
-                await ask(client, 0.2)
-            inference = asyncio.create_task(ask(client))
-            third = asyncio.create_task(client.unload("3", "model"))
-            done, _ = await asyncio.wait({inference, third}, timeout=0.2)
-            assert not done
-            server.may.set()
-            assert await inference == b"POST /models/ab/invoke HTTP/1.1"
-            assert all(reply.ok for reply in await asyncio.gather(*unloads, third))
-
-    run(story())
+async def test_where_every_thread_waits_an_inference_waits_its_turn() -> None:
+    server = Threads(2)
+    async with served(server) as client:
+        unloads = [asyncio.create_task(client.unload(f"{number}", "model")) for number in range(2)]
+        await server.all_wait(2)
+        with pytest.raises(ContainerTimeoutError):
+            await ask(client, 0.2)
+        inference = asyncio.create_task(ask(client))
+        third = asyncio.create_task(client.unload("3", "model"))
+        done, _ = await asyncio.wait({inference, third}, timeout=0.2)
+        assert not done
+        server.may.set()
+        assert await inference == b"POST /models/ab/invoke HTTP/1.1"
+        assert all(reply.ok for reply in await asyncio.gather(*unloads, third))
 
 
-def test_requests_end_with_the_client() -> None:
-    async def story() -> None:
-        server = Threads(2)
-        async with served(server) as client:
-            unload = asyncio.create_task(client.unload("ab", "model"))
-            await server.all_wait(1)
-            client._disconnect()
-            for gone in (unload, client.invoke("ab", "model", b"", {}, 1)):
-                with pytest.raises(ContainerDiedError):
-                    await gone
-            assert not await client.ping(1)
-            server.may.set()
-
-    run(story())
+async def test_requests_end_with_the_client() -> None:
+    server = Threads(2)
+    async with served(server) as client:
+        unload = asyncio.create_task(client.unload("ab", "model"))
+        await server.all_wait(1)
+        client._disconnect()
+        for gone in (unload, client.invoke("ab", "model", b"", {}, 1)):
+            with pytest.raises(ContainerDiedError):
+                await gone
+        assert not await client.ping(1)
+        server.may.set()

@@ -53,14 +53,11 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + EMPTY, 200, b""),
     ],
 )
-def test_responses(raw: bytes, status: int, body: bytes) -> None:
-    async def story() -> None:
-        async with served(responding(raw)) as pool:
-            found = await pool.request("GET", "/", {})
-            assert (found.status, found.body) == (status, body)
-            assert "link" not in found.headers
-
-    run(story())
+async def test_responses(raw: bytes, status: int, body: bytes) -> None:
+    async with served(responding(raw)) as pool:
+        found = await pool.request("GET", "/", {})
+        assert (found.status, found.body) == (status, body)
+        assert "link" not in found.headers
 
 
 @pytest.mark.parametrize(
@@ -78,16 +75,13 @@ def test_responses(raw: bytes, status: int, body: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Type: a\0b\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_a_broken_response_is_a_lost_connection(raw: bytes) -> None:
-    async def story() -> None:
-        async with served(responding(raw)) as pool:
-            with pytest.raises(ConnectionLostError):
-                await pool.request("GET", "/", {})
-
-    run(story())
+async def test_a_broken_response_is_a_lost_connection(raw: bytes) -> None:
+    async with served(responding(raw)) as pool:
+        with pytest.raises(ConnectionLostError):
+            await pool.request("GET", "/", {})
 
 
-def test_connections_are_reused_but_not_shared() -> None:
+async def test_connections_are_reused_but_not_shared() -> None:
     connections: list[int] = []
     may_answer = asyncio.Event()
 
@@ -102,61 +96,49 @@ def test_connections_are_reused_but_not_shared() -> None:
                 await may_answer.wait()
             writer.write(EMPTY)
 
-    async def story() -> None:
-        async with served(handler) as pool:
-            for body in (b"", b"x", b"y" * 700_000):
-                await pool.request("POST", "/", {}, body)
-            slow = asyncio.create_task(pool.request("GET", "/slow", {}))
-            while connections != [4]:
+    async with served(handler) as pool:
+        for body in (b"", b"x", b"y" * 700_000):
+            await pool.request("POST", "/", {}, body)
+        slow = asyncio.create_task(pool.request("GET", "/slow", {}))
+        while connections != [4]:
+            await asyncio.sleep(0)
+        await pool.request("GET", "/", {})
+        may_answer.set()
+        await slow
+    assert connections == [4, 1]
+
+
+async def test_a_connection_that_the_server_closed_is_not_reused() -> None:
+    async with served(responding(EMPTY)) as pool:
+        for _ in range(3):
+            assert (await pool.request("GET", "/", {})).status == 200
+            while pool._idle and pool._idle[0].reusable:
                 await asyncio.sleep(0)
-            await pool.request("GET", "/", {})
-            may_answer.set()
-            await slow
-        assert connections == [4, 1]
-
-    run(story())
 
 
-def test_a_connection_that_the_server_closed_is_not_reused() -> None:
-    async def story() -> None:
-        async with served(responding(EMPTY)) as pool:
-            for _ in range(3):
-                assert (await pool.request("GET", "/", {})).status == 200
-                while pool._idle and pool._idle[0].reusable:
-                    await asyncio.sleep(0)
-
-    run(story())
-
-
-def test_a_late_response_is_a_timeout_and_closes_its_connection() -> None:
+async def test_a_late_response_is_a_timeout_and_closes_its_connection() -> None:
     ended = asyncio.Event()
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await silent(reader, writer)
         ended.set()
 
-    async def story() -> None:
-        async with served(handler) as pool:
-            for seconds in (0.05, 0):
-                with pytest.raises(TimeoutError):
-                    await pool.request("GET", "/", {}, seconds=seconds)
-            await ended.wait()
-
-    run(story())
+    async with served(handler) as pool:
+        for seconds in (0.05, 0):
+            with pytest.raises(TimeoutError):
+                await pool.request("GET", "/", {}, seconds=seconds)
+        await ended.wait()
 
 
-def test_closing_ends_requests_in_flight() -> None:
-    async def story() -> None:
-        async with served(silent) as pool:
-            pending = asyncio.create_task(pool.request("GET", "/", {}))
-            while not pool._open:
-                await asyncio.sleep(0)
-            pool.close()
-            for request in (pending, pool.request("GET", "/", {})):
-                with pytest.raises(ConnectionLostError, match="closed"):
-                    await request
-
-    run(story())
+async def test_closing_ends_requests_in_flight() -> None:
+    async with served(silent) as pool:
+        pending = asyncio.create_task(pool.request("GET", "/", {}))
+        while not pool._open:
+            await asyncio.sleep(0)
+        pool.close()
+        for request in (pending, pool.request("GET", "/", {})):
+            with pytest.raises(ConnectionLostError, match="closed"):
+                await request
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b"])
@@ -170,7 +152,7 @@ def test_no_server() -> None:
         run(HttpPool(1).request("GET", "/", {}))
 
 
-def test_an_idle_connection_is_dropped_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_connection_is_dropped_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_pool, "_IDLE_SECONDS", -1.0)
     made = []
 
@@ -179,10 +161,7 @@ def test_an_idle_connection_is_dropped_after_a_minute(monkeypatch: pytest.Monkey
         writer.write(EMPTY)
         await silent(reader, writer)
 
-    async def story() -> None:
-        async with served(handler) as pool:
-            for _ in range(2):
-                await pool.request("GET", "/", {})
-        assert len(made) == 2
-
-    run(story())
+    async with served(handler) as pool:
+        for _ in range(2):
+            await pool.request("GET", "/", {})
+    assert len(made) == 2

@@ -101,111 +101,96 @@ async def a_world(
         assert not list(tmp_path.iterdir())
 
 
-def test_the_first_request_starts_the_endpoint_once_for_all(
+async def test_the_first_request_starts_the_endpoint_once_for_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint())
-            assert await asyncio.gather(*(world.call() for _ in range(5))) == ["a:x"] * 5
-            assert len(world.containers) == 1
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint())
+        assert await asyncio.gather(*(world.call() for _ in range(5))) == ["a:x"] * 5
+        assert len(world.containers) == 1
 
 
-def test_reconcile_starts_what_is_deployed_and_stops_what_is_gone(
+async def test_reconcile_starts_what_is_deployed_and_stops_what_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint("e", counts={"AllTraffic": 2}))
-            world.deploy(an_endpoint("f"))
-            world.plane.reconcile()
-            world.plane.reconcile()
-            await until(lambda: len(world.plane.describe()) == 2)
-            assert world.running() == len(world.containers) == 3
-            world.deployed.clear()
-            world.plane.reconcile()
-            await until(lambda: world.running() == 0)
-            with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
-                await world.call()
-
-    asyncio.run(story())
-
-
-def test_requests_in_flight_finish_on_the_old_config_and_later_ones_get_the_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint(environment={"A": "1"}))
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint("e", counts={"AllTraffic": 2}))
+        world.deploy(an_endpoint("f"))
+        world.plane.reconcile()
+        world.plane.reconcile()
+        await until(lambda: len(world.plane.describe()) == 2)
+        assert world.running() == len(world.containers) == 3
+        world.deployed.clear()
+        world.plane.reconcile()
+        await until(lambda: world.running() == 0)
+        with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
             await world.call()
-            (old,) = world.containers
-            old.invoke_gate.clear()
-            pending = asyncio.create_task(world.call())
-            await until(lambda: old.calls["invoke a"] == 2)
-            world.deploy(an_endpoint(revision="2", environment={"A": "2"}))
-            assert await world.call() == "a:x"
-            assert world.containers[1].calls["invoke a"] == 1
-            assert old.running
-            old.invoke_gate.set()
-            assert await pending == "a:x"
-            await until(lambda: not old.running)
-            assert world.environments == [{"A": "1"}, {"A": "2"}]
-
-    asyncio.run(story())
 
 
-def test_more_instances_come_without_anybody_waiting_and_fewer_finish_first(
+async def test_requests_in_flight_finish_on_the_old_config_and_later_ones_get_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint())
-            await world.call()
-            world.deploy(an_endpoint(counts={"AllTraffic": 2}))
-            assert await world.call() == "a:x"
-            world.plane.reconcile()
-            await until(lambda: len(instances(world)) == 2)
-            assert await world.call(model="b") == "b:x"  # the emptier one
-            first, second = world.containers
-            assert list(second.loaded.values()) == ["b"]
-            second.invoke_gate.clear()
-            pending = asyncio.create_task(world.call(model="b"))
-            await until(lambda: second.calls["invoke b"] == 2)
-            world.deploy(an_endpoint())
-            world.plane.reconcile()
-            await until(lambda: len(instances(world)) == 1)
-            assert second.running
-            second.invoke_gate.set()
-            assert await pending == "b:x"
-            await until(lambda: not second.running)
-            assert first.running
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint(environment={"A": "1"}))
+        await world.call()
+        (old,) = world.containers
+        old.invoke_gate.clear()
+        pending = asyncio.create_task(world.call())
+        await until(lambda: old.calls["invoke a"] == 2)
+        world.deploy(an_endpoint(revision="2", environment={"A": "2"}))
+        assert await world.call() == "a:x"
+        assert world.containers[1].calls["invoke a"] == 1
+        assert old.running
+        old.invoke_gate.set()
+        assert await pending == "a:x"
+        await until(lambda: not old.running)
+        assert world.environments == [{"A": "1"}, {"A": "2"}]
 
 
-def test_an_endpoint_that_does_not_start_says_so_at_once_until_it_is_tried_again(
+async def test_more_instances_come_without_anybody_waiting_and_fewer_finish_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.fail_start = MmeError("no such flag")
-            world.deploy(an_endpoint())
-            asked = await asyncio.gather(*(world.call() for _ in range(9)), return_exceptions=True)
-            assert {str(error) for error in asked} == {
-                "ServiceUnavailable (503): the container of e does not start: no such flag"
-            }
-            world.plane.reconcile()
-            assert len(world.containers) == 1
-            world.fail_start = None
-            world.deploy(an_endpoint(revision="2"))  # mended
-            assert await world.call() == "a:x"
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint())
+        await world.call()
+        world.deploy(an_endpoint(counts={"AllTraffic": 2}))
+        assert await world.call() == "a:x"
+        world.plane.reconcile()
+        await until(lambda: len(instances(world)) == 2)
+        assert await world.call(model="b") == "b:x"  # the emptier one
+        first, second = world.containers
+        assert list(second.loaded.values()) == ["b"]
+        second.invoke_gate.clear()
+        pending = asyncio.create_task(world.call(model="b"))
+        await until(lambda: second.calls["invoke b"] == 2)
+        world.deploy(an_endpoint())
+        world.plane.reconcile()
+        await until(lambda: len(instances(world)) == 1)
+        assert second.running
+        second.invoke_gate.set()
+        assert await pending == "b:x"
+        await until(lambda: not second.running)
+        assert first.running
 
-    asyncio.run(story())
+
+async def test_an_endpoint_that_does_not_start_says_so_at_once_until_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.fail_start = MmeError("no such flag")
+        world.deploy(an_endpoint())
+        asked = await asyncio.gather(*(world.call() for _ in range(9)), return_exceptions=True)
+        assert {str(error) for error in asked} == {
+            "ServiceUnavailable (503): the container of e does not start: no such flag"
+        }
+        world.plane.reconcile()
+        assert len(world.containers) == 1
+        world.fail_start = None
+        world.deploy(an_endpoint(revision="2"))  # mended
+        assert await world.call() == "a:x"
 
 
-def test_one_of_several_instances_that_does_not_start_stops_the_others(
+async def test_one_of_several_instances_that_does_not_start_stops_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Second(FakeContainer):
@@ -217,18 +202,15 @@ def test_one_of_several_instances_that_does_not_start_stops_the_others(
 
     started: list[FakeContainer] = []
 
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            monkeypatch.setattr(world.plane, "_new_container", lambda *_: Second())
-            world.deploy(an_endpoint(counts={"AllTraffic": 2}))
-            with pytest.raises(InvocationError, match="one is enough"):
-                await world.call()
-            assert not started[0].running
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        monkeypatch.setattr(world.plane, "_new_container", lambda *_: Second())
+        world.deploy(an_endpoint(counts={"AllTraffic": 2}))
+        with pytest.raises(InvocationError, match="one is enough"):
+            await world.call()
+        assert not started[0].running
 
 
-def test_a_runtime_that_stops_starts_nothing_any_more(
+async def test_a_runtime_that_stops_starts_nothing_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(FakeContainer):
@@ -239,36 +221,30 @@ def test_a_runtime_that_stops_starts_nothing_any_more(
 
     began = asyncio.Event()
 
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            container = Slow()
-            monkeypatch.setattr(world.plane, "_new_container", lambda *_: container)
-            world.deploy(an_endpoint())
-            pending = asyncio.create_task(world.call())
-            await began.wait()
-            await world.plane.stop()
-            for request in (pending, world.call()):
-                with pytest.raises(InvocationError, match="being stopped"):
-                    await request
-            assert not container.running
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        container = Slow()
+        monkeypatch.setattr(world.plane, "_new_container", lambda *_: container)
+        world.deploy(an_endpoint())
+        pending = asyncio.create_task(world.call())
+        await began.wait()
+        await world.plane.stop()
+        for request in (pending, world.call()):
+            with pytest.raises(InvocationError, match="being stopped"):
+                await request
+        assert not container.running
 
 
-def test_variants_share_the_requests_by_weight_unless_one_is_named(
+async def test_variants_share_the_requests_by_weight_unless_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint(counts={"Blue": 1, "Green": 1}))
-            answered = [(await world.plane.invoke(Call("e", "a", b""))).variant for _ in range(4)]
-            assert answered == ["Blue", "Green", "Blue", "Green"]
-            named = [Call("e", "a", b"", target_variant="Green") for _ in range(3)]
-            assert [(await world.plane.invoke(call)).variant for call in named] == ["Green"] * 3
-            with pytest.raises(InvocationError, match="Variant Red of endpoint e not found"):
-                await world.call(target_variant="Red")
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint(counts={"Blue": 1, "Green": 1}))
+        answered = [(await world.plane.invoke(Call("e", "a", b""))).variant for _ in range(4)]
+        assert answered == ["Blue", "Green", "Blue", "Green"]
+        named = [Call("e", "a", b"", target_variant="Green") for _ in range(3)]
+        assert [(await world.plane.invoke(call)).variant for call in named] == ["Green"] * 3
+        with pytest.raises(InvocationError, match="Variant Red of endpoint e not found"):
+            await world.call(target_variant="Red")
 
 
 @pytest.mark.parametrize(
@@ -282,67 +258,52 @@ def test_variants_share_the_requests_by_weight_unless_one_is_named(
         (Call("single", "a", b""), "not a multi-model endpoint and does not support target model header"),
     ],
 )
-def test_requests_that_cannot_be_answered_are_validation_errors(
+async def test_requests_that_cannot_be_answered_are_validation_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, message: str
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint())
-            world.deploy(an_endpoint("single", mode="SingleModel"))
-            with pytest.raises(InvocationError, match=message) as caught:
-                await world.plane.invoke(call)
-            assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint())
+        world.deploy(an_endpoint("single", mode="SingleModel"))
+        with pytest.raises(InvocationError, match=message) as caught:
+            await world.plane.invoke(call)
+        assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
 
 
 @pytest.mark.parametrize(("placement", "instances"), [("most-free", [1, 1]), ("first", [0, 2])])
-def test_where_new_models_go_is_set(
+async def test_where_new_models_go_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placement: str, instances: list[int]
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch, placement=placement) as world:
-            world.deploy(an_endpoint(counts={"AllTraffic": 2}))
-            for model in "ab":
-                await world.call(model=model)
-            assert sorted(len(container.loaded) for container in world.containers) == instances
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch, placement=placement) as world:
+        world.deploy(an_endpoint(counts={"AllTraffic": 2}))
+        for model in "ab":
+            await world.call(model=model)
+        assert sorted(len(container.loaded) for container in world.containers) == instances
 
 
-def test_a_payload_over_the_limit_is_an_error_without_a_name(
+async def test_a_payload_over_the_limit_is_an_error_without_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch, payload_bytes=10) as world:
-            world.deploy(an_endpoint())
-            with pytest.raises(InvocationError, match=r"HTTP content length exceeded 10 bytes\.") as caught:
-                await world.plane.invoke(Call("e", "a", bytes(11)))
-            assert (caught.value.name, caught.value.status) == ("413", 413)
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch, payload_bytes=10) as world:
+        world.deploy(an_endpoint())
+        with pytest.raises(InvocationError, match=r"HTTP content length exceeded 10 bytes\.") as caught:
+            await world.plane.invoke(Call("e", "a", bytes(11)))
+        assert (caught.value.name, caught.value.status) == ("413", 413)
 
 
-def test_an_unknown_region_has_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            monkeypatch.undo()  # the real control plane
-            with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
-                await world.call(region="mars-north-1")
-
-    asyncio.run(story())
+async def test_an_unknown_region_has_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_world(tmp_path, monkeypatch) as world:
+        monkeypatch.undo()  # the real control plane
+        with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
+            await world.call(region="mars-north-1")
 
 
-def test_cache_disabled_of_the_deployed_model_is_heeded(
+async def test_cache_disabled_of_the_deployed_model_is_heeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        async with a_world(tmp_path, monkeypatch) as world:
-            world.deploy(an_endpoint(cache_setting="Disabled"))
-            await world.call()
-            await until(lambda: not world.containers[0].loaded)
-
-    asyncio.run(story())
+    async with a_world(tmp_path, monkeypatch) as world:
+        world.deploy(an_endpoint(cache_setting="Disabled"))
+        await world.call()
+        await until(lambda: not world.containers[0].loaded)
 
 
 def instances(world: World) -> list[Any]:

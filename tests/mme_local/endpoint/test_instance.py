@@ -18,72 +18,57 @@ from tests.mme_local.an_instance import MIB, an_instance, states, until
 from tests.mme_local.fake_container import FakeContainer
 
 
-def test_the_first_request_loads_and_the_second_finds_it(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert (await instance.invoke("a", b"2", {})).body == b"a:2"
-        assert container.calls["load a"] == 1
-
-    asyncio.run(story())
+async def test_the_first_request_loads_and_the_second_finds_it(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        assert (await instance.invoke("a", b"2", {})).body == b"a:2"
+    assert container.calls["load a"] == 1
 
 
-def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-            await instance.invoke("a", b"", {})
-            container.invoke_gate.clear()
-            with pytest.raises(ContainerTimeoutError):
-                await instance.invoke("a", b"", {})
-
-    asyncio.run(story())
-
-
-def test_one_time_limit_is_for_load_and_answer_together(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
+async def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
+        await instance.invoke("a", b"", {})
         container.invoke_gate.clear()
-        async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-            with pytest.raises(NotReadyError):  # to be tried again, with all the time for the answer
-                await instance.invoke("a", b"", {})
-
-    asyncio.run(story())
+        with pytest.raises(ContainerTimeoutError):
+            await instance.invoke("a", b"", {})
 
 
-def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
+async def test_one_time_limit_is_for_load_and_answer_together(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.invoke_gate.clear()
+    async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
+        with pytest.raises(NotReadyError):  # to be tried again, with all the time for the answer
+            await instance.invoke("a", b"", {})
+
+
+async def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            await instance.invoke("a", b"", {})
-            container.invoke_gate.clear()
-            pending = asyncio.create_task(instance.invoke("a", b"", {}))
-            await until(lambda: instance.view("a").in_flight == 1)
-            monkeypatch.setattr(instances, "_NEVER_READ_SECONDS", 0)
-            container.die()
-            container.invoke_gate.set()
-            with pytest.raises(ContainerDiedError):
-                await pending
-            monkeypatch.undo()
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert (container.starts, instance.restarts) == (2, 1)
-
-    asyncio.run(story())
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        await instance.invoke("a", b"", {})
+        container.invoke_gate.clear()
+        pending = asyncio.create_task(instance.invoke("a", b"", {}))
+        await until(lambda: instance.view("a").in_flight == 1)
+        monkeypatch.setattr(instances, "_NEVER_READ_SECONDS", 0)
+        container.die()
+        container.invoke_gate.set()
+        with pytest.raises(ContainerDiedError):
+            await pending
+        monkeypatch.undo()
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        assert (container.starts, instance.restarts) == (2, 1)
 
 
-def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            await instance.invoke("a", b"", {})
-            container.die()  # nobody has noticed yet
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert container.starts == 2
-
-    asyncio.run(story())
+async def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        await instance.invoke("a", b"", {})
+        container.die()  # nobody has noticed yet
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        assert container.starts == 2
 
 
 class Forgetful(FakeContainer):
@@ -102,77 +87,65 @@ class Forgetful(FakeContainer):
 
 
 @pytest.mark.parametrize(("times", "status", "tries"), [(2, 200, 3), (99, 400, 4)])
-def test_a_model_forgotten_for_a_moment_is_asked_again(
+async def test_a_model_forgotten_for_a_moment_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int, tries: int
 ) -> None:
     monkeypatch.setattr(instances, "_FORGOTTEN_PAUSES_SECONDS", (0.0, 0.0, 0.0))
 
-    async def story() -> None:
-        container = Forgetful(times)
-        async with an_instance(tmp_path, container) as instance:
-            assert (await instance.invoke("a", b"", {})).status == status
-            assert container.calls["invoke a"] == tries
-            assert container.calls["load a"] == 1
-
-    asyncio.run(story())
+    container = Forgetful(times)
+    async with an_instance(tmp_path, container) as instance:
+        assert (await instance.invoke("a", b"", {})).status == status
+        assert container.calls["invoke a"] == tries
+        assert container.calls["load a"] == 1
 
 
-def test_a_load_into_a_dying_container_is_made_again_in_the_next(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            container.die()  # nobody has noticed yet
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            container.load_gate.clear()
-            pending = asyncio.create_task(instance.invoke("b", b"", {}))
-            await until(lambda: container.calls["load b"] == 1)
-            container.die()
-            container.load_gate.set()
-            assert (await pending).body == b"b:"
-            assert container.starts == 3
-
-    asyncio.run(story())
+async def test_a_load_into_a_dying_container_is_made_again_in_the_next(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        container.die()  # nobody has noticed yet
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        container.load_gate.clear()
+        pending = asyncio.create_task(instance.invoke("b", b"", {}))
+        await until(lambda: container.calls["load b"] == 1)
+        container.die()
+        container.load_gate.set()
+        assert (await pending).body == b"b:"
+        assert container.starts == 3
 
 
-def test_a_model_that_ends_every_container_ends_with_an_error(tmp_path: Path) -> None:
+async def test_a_model_that_ends_every_container_ends_with_an_error(tmp_path: Path) -> None:
     class Deadly(FakeContainer):
         async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
             if target_model == "deadly":
                 self.die()
             return await super().load(handle, target_model, path, seconds)
 
-    async def story() -> None:
-        container = Deadly()
-        async with an_instance(tmp_path, container) as instance:
-            with pytest.raises(ContainerDiedError, match="while it loaded the model"):
-                await instance.invoke("deadly", b"", {})
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-
-    asyncio.run(story())
+    container = Deadly()
+    async with an_instance(tmp_path, container) as instance:
+        with pytest.raises(ContainerDiedError, match="while it loaded the model"):
+            await instance.invoke("deadly", b"", {})
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-def test_a_container_that_does_not_start_again_is_tried_until_it_does(
+async def test_a_container_that_does_not_start_again_is_tried_until_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(instances, "_RESTART_PAUSES_SECONDS", (0, 0))
 
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-            container.fail_start = OSError("no processes left")
-            container.die()
-            await until(lambda: "no processes left" in caplog.text)
-            assert not instance.view("a").available
-            with pytest.raises(ContainerDiedError, match="not come back yet"):
-                await instance.invoke("a", b"", {})
-            container.fail_start = None
-            await until(lambda: instance.restarts == 1)
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-
-    asyncio.run(story())
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
+        container.fail_start = OSError("no processes left")
+        container.die()
+        await until(lambda: "no processes left" in caplog.text)
+        assert not instance.view("a").available
+        with pytest.raises(ContainerDiedError, match="not come back yet"):
+            await instance.invoke("a", b"", {})
+        container.fail_start = None
+        await until(lambda: instance.restarts == 1)
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-def test_a_download_goes_on_while_the_container_is_started_again(tmp_path: Path) -> None:
+async def test_a_download_goes_on_while_the_container_is_started_again(tmp_path: Path) -> None:
     gate = threading.Event()
     began: list[str] = []
 
@@ -183,52 +156,43 @@ def test_a_download_goes_on_while_the_container_is_started_again(tmp_path: Path)
         path.mkdir(parents=True)
         return Artifact(path, MIB)
 
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, fetch=fetch) as instance:
-            pending = asyncio.create_task(instance.invoke("a", b"1", {}))
-            await until(lambda: began == ["a"])
-            container.die()
-            await until(lambda: instance.restarts == 1)
-            gate.set()
-            assert (await pending).body == b"a:1"
-        assert began == ["a"]
-
-    asyncio.run(story())
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, fetch=fetch) as instance:
+        pending = asyncio.create_task(instance.invoke("a", b"1", {}))
+        await until(lambda: began == ["a"])
+        container.die()
+        await until(lambda: instance.restarts == 1)
+        gate.set()
+        assert (await pending).body == b"a:1"
+    assert began == ["a"]
 
 
-def test_requests_that_give_up_leave_no_use_behind(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        container.load_gate.clear()
-        async with an_instance(tmp_path, container, weights=lambda _: 3 * MIB) as instance:
-            gone = [asyncio.create_task(instance.invoke("a", b"", {})) for _ in range(5)]
-            await until(lambda: container.calls["load a"] == 1)
-            for task in gone[:4]:
-                task.cancel()
-            container.load_gate.set()
-            container.invoke_gate.clear()
-            await until(lambda: states(instance) == {"a": "ready"})
-            gone[4].cancel()
-            await asyncio.gather(*gone, return_exceptions=True)
-            container.invoke_gate.set()
-            assert (await instance.invoke("b", b"1", {})).body == b"b:1"  # needs all the room that a had
-            assert instance.view("a").in_flight == 0
-
-    asyncio.run(story())
+async def test_requests_that_give_up_leave_no_use_behind(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.load_gate.clear()
+    async with an_instance(tmp_path, container, weights=lambda _: 3 * MIB) as instance:
+        gone = [asyncio.create_task(instance.invoke("a", b"", {})) for _ in range(5)]
+        await until(lambda: container.calls["load a"] == 1)
+        for task in gone[:4]:
+            task.cancel()
+        container.load_gate.set()
+        container.invoke_gate.clear()
+        await until(lambda: states(instance) == {"a": "ready"})
+        gone[4].cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
+        container.invoke_gate.set()
+        assert (await instance.invoke("b", b"1", {})).body == b"b:1"  # needs all the room that a had
+        assert instance.view("a").in_flight == 0
 
 
-def test_stop_leaves_no_file(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with an_instance(tmp_path, FakeContainer()) as instance:
-            await instance.invoke("a", b"", {})
-            assert list(tmp_path.rglob("model"))
-        assert not list(tmp_path.iterdir())
-
-    asyncio.run(story())
+async def test_stop_leaves_no_file(tmp_path: Path) -> None:
+    async with an_instance(tmp_path, FakeContainer()) as instance:
+        await instance.invoke("a", b"", {})
+        assert list(tmp_path.rglob("model"))
+    assert not list(tmp_path.iterdir())
 
 
-def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waiting(tmp_path: Path) -> None:
+async def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waiting(tmp_path: Path) -> None:
     began = threading.Event()
 
     def fetch(order: Order) -> Artifact:
@@ -238,61 +202,55 @@ def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waiting(tmp_
         shutil.rmtree(order.folder)
         raise AbandonedError
 
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, fetch=fetch) as instance:
-            pending = asyncio.create_task(instance.invoke("a", b"", {}))
-            await until(began.is_set)
-        with pytest.raises(ContainerDiedError, match="being stopped"):
-            await pending
-        with pytest.raises(ContainerDiedError):
-            await instance.invoke("b", b"", {})
-        assert not list(tmp_path.iterdir())
-
-    asyncio.run(story())
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, fetch=fetch) as instance:
+        pending = asyncio.create_task(instance.invoke("a", b"", {}))
+        await until(began.is_set)
+    with pytest.raises(ContainerDiedError, match="being stopped"):
+        await pending
+    with pytest.raises(ContainerDiedError):
+        await instance.invoke("b", b"", {})
+    assert not list(tmp_path.iterdir())
 
 
-def test_traffic_at_random_loses_no_request_and_no_room(tmp_path: Path) -> None:
+async def test_traffic_at_random_loses_no_request_and_no_room(tmp_path: Path) -> None:
     """Many models in little memory and disk, requests that give up, and a container that keeps dying."""
     chance = random.Random(7)  # noqa: S311 - the same traffic each time
 
-    async def story() -> None:
-        container = FakeContainer(capacity=4)
-        sizes = {f"m{n}": chance.randint(1, 5) * MIB // 2 for n in range(12)}
-        answers: list[str] = []
+    container = FakeContainer(capacity=4)
+    sizes = {f"m{n}": chance.randint(1, 5) * MIB // 2 for n in range(12)}
+    answers: list[str] = []
 
-        async def one(instance: Instance, model: str, patience: int) -> None:
-            task = asyncio.create_task(instance.invoke(model, b"x", {}))
-            if patience:
-                for _ in range(patience):
-                    await asyncio.sleep(0)
-                task.cancel()
-            try:
-                answers.append((await task).body.decode())
-            except (asyncio.CancelledError, ContainerDiedError, LoadFailedError) as error:
-                answers.append(type(error).__name__)
-            else:
-                assert answers[-1] == f"{model}:x"
+    async def one(instance: Instance, model: str, patience: int) -> None:
+        task = asyncio.create_task(instance.invoke(model, b"x", {}))
+        if patience:
+            for _ in range(patience):
+                await asyncio.sleep(0)
+            task.cancel()
+        try:
+            answers.append((await task).body.decode())
+        except (asyncio.CancelledError, ContainerDiedError, LoadFailedError) as error:
+            answers.append(type(error).__name__)
+        else:
+            assert answers[-1] == f"{model}:x"
 
-        async with an_instance(
-            tmp_path, container, weights=sizes.__getitem__, memory_mib=5, disk_mib=8
-        ) as instance:
-            for _ in range(8):
-                calls = [
-                    one(instance, f"m{chance.randrange(12)}", chance.choice([0, 0, 0, chance.randrange(30)]))
-                    for _ in range(50)
-                ]
-                if chance.random() < 0.5:
-                    calls.append(die_when_loaded(container))
-                await asyncio.gather(*calls)
-                assert instance.describe()["in_flight"] == 0
-            assert len(answers) == 400
-            assert sum(answer.endswith(":x") for answer in answers) > 200
-            await until(lambda: "unloading" not in states(instance).values())
-            for model in sizes:  # every use was given back: each of them can still leave for another
-                assert (await instance.invoke(model, b"x", {})).ok
-
-    asyncio.run(story())
+    async with an_instance(
+        tmp_path, container, weights=sizes.__getitem__, memory_mib=5, disk_mib=8
+    ) as instance:
+        for _ in range(8):
+            calls = [
+                one(instance, f"m{chance.randrange(12)}", chance.choice([0, 0, 0, chance.randrange(30)]))
+                for _ in range(50)
+            ]
+            if chance.random() < 0.5:
+                calls.append(die_when_loaded(container))
+            await asyncio.gather(*calls)
+            assert instance.describe()["in_flight"] == 0
+        assert len(answers) == 400
+        assert sum(answer.endswith(":x") for answer in answers) > 200
+        await until(lambda: "unloading" not in states(instance).values())
+        for model in sizes:  # every use was given back: each of them can still leave for another
+            assert (await instance.invoke(model, b"x", {})).ok
 
 
 async def die_when_loaded(container: FakeContainer) -> None:

@@ -18,99 +18,75 @@ from tests.mme_local.an_instance import MIB, an_instance, states, until
 from tests.mme_local.fake_container import FakeContainer
 
 
-def test_concurrent_requests_share_one_load(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            replies = await asyncio.gather(*(instance.invoke("a", b"%d" % n, {}) for n in range(20)))
-        assert [reply.body for reply in replies] == [b"a:%d" % n for n in range(20)]
+async def test_concurrent_requests_share_one_load(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        replies = await asyncio.gather(*(instance.invoke("a", b"%d" % n, {}) for n in range(20)))
+    assert [reply.body for reply in replies] == [b"a:%d" % n for n in range(20)]
+    assert container.calls["load a"] == 1
+
+
+async def test_least_recently_used_models_leave_for_new_ones(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        for model in ("a", "b", "c", "a", "d"):
+            await instance.invoke(model, b"", {})
+        assert set(container.loaded.values()) == {"a", "c", "d"}
+
+
+async def test_many_models_in_little_memory_all_answer(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        models = [f"m{n % 7}" for n in range(200)]
+        replies = await asyncio.gather(*(instance.invoke(model, b"", {}) for model in models))
+    assert [reply.body.decode() for reply in replies] == [f"{model}:" for model in models]
+
+
+async def test_507_of_the_container_unloads_others_and_tries_again(tmp_path: Path) -> None:
+    container = FakeContainer(capacity=1)
+    async with an_instance(tmp_path, container) as instance:
+        await instance.invoke("a", b"", {})
+        assert (await instance.invoke("b", b"x", {})).body == b"b:x"
+        assert list(container.loaded.values()) == ["b"]
+
+
+async def test_507_with_nobody_left_to_unload_is_the_answer(tmp_path: Path) -> None:
+    async with an_instance(tmp_path, FakeContainer(capacity=0)) as instance:
+        with pytest.raises(LoadFailedError, match="out of memory") as caught:
+            await instance.invoke("a", b"", {})
+        assert caught.value.status == 507
+
+
+async def test_a_model_beyond_the_budget_is_refused_naming_the_settings(tmp_path: Path) -> None:
+    async with an_instance(tmp_path, FakeContainer(), weights=lambda _: 4 * MIB) as instance:
+        with pytest.raises(LoadFailedError, match="MME_LOCAL_MEMORY_MIB"):
+            await instance.invoke("a", b"", {})
+
+
+async def test_a_slow_load_is_not_ready_and_goes_on(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.load_gate.clear()
+    async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
+        with pytest.raises(NotReadyError):
+            await instance.invoke("a", b"", {})
+        container.load_gate.set()
+        await until(lambda: "a" in container.loaded.values())
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
         assert container.calls["load a"] == 1
 
-    asyncio.run(story())
 
-
-def test_least_recently_used_models_leave_for_new_ones(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            for model in ("a", "b", "c", "a", "d"):
-                await instance.invoke(model, b"", {})
-            assert set(container.loaded.values()) == {"a", "c", "d"}
-
-    asyncio.run(story())
-
-
-def test_many_models_in_little_memory_all_answer(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            models = [f"m{n % 7}" for n in range(200)]
-            replies = await asyncio.gather(*(instance.invoke(model, b"", {}) for model in models))
-        assert [reply.body.decode() for reply in replies] == [f"{model}:" for model in models]
-
-    asyncio.run(story())
-
-
-def test_507_of_the_container_unloads_others_and_tries_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer(capacity=1)
-        async with an_instance(tmp_path, container) as instance:
+async def test_a_load_that_never_ends_is_ended_and_the_container_started_again(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.load_gate.clear()
+    async with an_instance(tmp_path, container, load_seconds=1) as instance:
+        with pytest.raises(LoadFailedError, match="did not load within 1 s"):
             await instance.invoke("a", b"", {})
-            assert (await instance.invoke("b", b"x", {})).body == b"b:x"
-            assert list(container.loaded.values()) == ["b"]
-
-    asyncio.run(story())
-
-
-def test_507_with_nobody_left_to_unload_is_the_answer(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with an_instance(tmp_path, FakeContainer(capacity=0)) as instance:
-            with pytest.raises(LoadFailedError, match="out of memory") as caught:
-                await instance.invoke("a", b"", {})
-            assert caught.value.status == 507
-
-    asyncio.run(story())
+        container.load_gate.set()
+        await until(lambda: container.starts == 2)
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-def test_a_model_beyond_the_budget_is_refused_naming_the_settings(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with an_instance(tmp_path, FakeContainer(), weights=lambda _: 4 * MIB) as instance:
-            with pytest.raises(LoadFailedError, match="MME_LOCAL_MEMORY_MIB"):
-                await instance.invoke("a", b"", {})
-
-    asyncio.run(story())
-
-
-def test_a_slow_load_is_not_ready_and_goes_on(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        container.load_gate.clear()
-        async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-            with pytest.raises(NotReadyError):
-                await instance.invoke("a", b"", {})
-            container.load_gate.set()
-            await until(lambda: "a" in container.loaded.values())
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert container.calls["load a"] == 1
-
-    asyncio.run(story())
-
-
-def test_a_load_that_never_ends_is_ended_and_the_container_started_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        container.load_gate.clear()
-        async with an_instance(tmp_path, container, load_seconds=1) as instance:
-            with pytest.raises(LoadFailedError, match="did not load within 1 s"):
-                await instance.invoke("a", b"", {})
-            container.load_gate.set()
-            await until(lambda: container.starts == 2)
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-
-    asyncio.run(story())
-
-
-def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_anew(tmp_path: Path) -> None:
+async def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_anew(tmp_path: Path) -> None:
     hung = threading.Event()
 
     def fetch(order: Order) -> Artifact:
@@ -123,94 +99,76 @@ def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_anew(tmp
             raise AbandonedError
         return Artifact(path, MIB)
 
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, fetch=fetch, load_seconds=1) as instance:
-            with pytest.raises(LoadFailedError, match="did not load within 1 s"):
-                await instance.invoke("a", b"", {})
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert container.starts == 1, "a container that was never asked is not killed"
-
-    asyncio.run(story())
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, fetch=fetch, load_seconds=1) as instance:
+        with pytest.raises(LoadFailedError, match="did not load within 1 s"):
+            await instance.invoke("a", b"", {})
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        assert container.starts == 1, "a container that was never asked is not killed"
 
 
-def test_507_of_an_answer_waits_for_no_unload_longer_than_the_limit(tmp_path: Path) -> None:
+async def test_507_of_an_answer_waits_for_no_unload_longer_than_the_limit(tmp_path: Path) -> None:
     class Hungry(FakeContainer):
         async def invoke(self, handle: str, target_model: str, *rest: Any) -> ContainerReply:
             if target_model == "hungry":
                 return ContainerReply(507, b"out of memory", "text/plain")
             return await super().invoke(handle, target_model, *rest)
 
-    async def story() -> None:
-        container = Hungry()
-        async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-            await instance.invoke("a", b"", {})
-            container.unload_gate.clear()
-            assert (await instance.invoke("hungry", b"", {})).status == 507
-            container.unload_gate.set()
-
-    asyncio.run(story())
+    container = Hungry()
+    async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
+        await instance.invoke("a", b"", {})
+        container.unload_gate.clear()
+        assert (await instance.invoke("hungry", b"", {})).status == 507
+        container.unload_gate.set()
 
 
-def test_a_model_that_the_container_still_has_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
+async def test_a_model_that_the_container_still_has_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.loaded[handle("a")] = "a"
+    async with an_instance(tmp_path, container) as instance:
         container.loaded[handle("a")] = "a"
-        async with an_instance(tmp_path, container) as instance:
-            container.loaded[handle("a")] = "a"
-            assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-            assert container.calls["load a"] == 2
-
-    asyncio.run(story())
+        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
+        assert container.calls["load a"] == 2
 
 
-def test_a_load_waits_until_those_who_leave_for_others_have_left_too(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        weights = {"giant": 3 * MIB}
-        async with an_instance(tmp_path, container, weights=lambda m: weights.get(m, MIB)) as instance:
-            await instance.invoke("giant", b"", {})
-            container.unload_gate.clear()
-            pending = [asyncio.create_task(instance.invoke(model, b"", {})) for model in ("a", "b")]
-            await until(lambda: states(instance) == {"giant": "unloading", "a": "waiting", "b": "waiting"})
-            assert list(container.loaded.values()) == ["giant"]
-            container.unload_gate.set()
-            await asyncio.gather(*pending)
-            assert set(container.loaded.values()) == {"a", "b"}
-
-    asyncio.run(story())
+async def test_a_load_waits_until_those_who_leave_for_others_have_left_too(tmp_path: Path) -> None:
+    container = FakeContainer()
+    weights = {"giant": 3 * MIB}
+    async with an_instance(tmp_path, container, weights=lambda m: weights.get(m, MIB)) as instance:
+        await instance.invoke("giant", b"", {})
+        container.unload_gate.clear()
+        pending = [asyncio.create_task(instance.invoke(model, b"", {})) for model in ("a", "b")]
+        await until(lambda: states(instance) == {"giant": "unloading", "a": "waiting", "b": "waiting"})
+        assert list(container.loaded.values()) == ["giant"]
+        container.unload_gate.set()
+        await asyncio.gather(*pending)
+        assert set(container.loaded.values()) == {"a", "b"}
 
 
-def test_an_unload_stalls_no_other_model(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container) as instance:
-            for model in ("a", "b", "c"):
-                await instance.invoke(model, b"", {})
-            container.unload_gate.clear()
-            pending = asyncio.create_task(instance.invoke("d", b"", {}))  # a has to leave
-            await until(lambda: container.calls["unload a"] == 1)
-            assert (await instance.invoke("b", b"1", {})).ok
-            assert not pending.done()
-            container.unload_gate.set()
-            assert (await pending).ok
-
-    asyncio.run(story())
+async def test_an_unload_stalls_no_other_model(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container) as instance:
+        for model in ("a", "b", "c"):
+            await instance.invoke(model, b"", {})
+        container.unload_gate.clear()
+        pending = asyncio.create_task(instance.invoke("d", b"", {}))  # a has to leave
+        await until(lambda: container.calls["unload a"] == 1)
+        assert (await instance.invoke("b", b"1", {})).ok
+        assert not pending.done()
+        container.unload_gate.set()
+        assert (await pending).ok
 
 
-def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, disk_mib=2) as instance:
-            for model in ("a", "b", "c"):
-                assert (await instance.invoke(model, b"", {})).ok
-            assert set(container.loaded.values()) == {"b", "c"}
-
-    asyncio.run(story())
+async def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, disk_mib=2) as instance:
+        for model in ("a", "b", "c"):
+            assert (await instance.invoke(model, b"", {})).ok
+        assert set(container.loaded.values()) == {"b", "c"}
 
 
 @pytest.mark.parametrize(("order", "gone"), [("lru", "b"), ("fifo", "a")])
-def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gone: str) -> None:
+async def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gone: str) -> None:
     fetched: list[str] = []
 
     def bring(wanted: Order) -> Artifact:
@@ -219,65 +177,50 @@ def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gon
         (wanted.folder / "model").mkdir(parents=True)
         return Artifact(wanted.folder / "model", MIB)
 
-    async def story() -> None:
-        settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
-        async with an_instance(tmp_path, FakeContainer(), fetch=bring, **settings) as instance:
-            for model in ("a", "b", "a", "c", "d", gone):
-                assert (await instance.invoke(model, b"", {})).ok
-        assert fetched == ["a", "b", "c", "d", gone]
-
-    asyncio.run(story())
+    settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
+    async with an_instance(tmp_path, FakeContainer(), fetch=bring, **settings) as instance:
+        for model in ("a", "b", "a", "c", "d", gone):
+            assert (await instance.invoke(model, b"", {})).ok
+    assert fetched == ["a", "b", "c", "d", gone]
 
 
-def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, disk_mib=1) as instance:
-            await instance.invoke("a", b"", {})
-            container.invoke_gate.clear()
-            pending = asyncio.create_task(instance.invoke("a", b"", {}))
-            await until(lambda: instance.view("a").in_flight == 1)
-            with pytest.raises(LoadFailedError, match="MME_LOCAL_DISK_MIB") as caught:
-                await instance.invoke("b", b"", {})
-            assert caught.value.status == 507
-            container.invoke_gate.set()
-            assert (await pending).ok
-
-    asyncio.run(story())
+async def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, disk_mib=1) as instance:
+        await instance.invoke("a", b"", {})
+        container.invoke_gate.clear()
+        pending = asyncio.create_task(instance.invoke("a", b"", {}))
+        await until(lambda: instance.view("a").in_flight == 1)
+        with pytest.raises(LoadFailedError, match="MME_LOCAL_DISK_MIB") as caught:
+            await instance.invoke("b", b"", {})
+        assert caught.value.status == 507
+        container.invoke_gate.set()
+        assert (await pending).ok
 
 
-def test_the_disk_of_this_machine_may_be_full(tmp_path: Path) -> None:
+async def test_the_disk_of_this_machine_may_be_full(tmp_path: Path) -> None:
     def fetch(order: Order) -> Artifact:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    async def story() -> None:
-        async with an_instance(tmp_path, FakeContainer(), fetch=fetch) as instance:
-            with pytest.raises(LoadFailedError, match="No space left on device"):
-                await instance.invoke("a", b"", {})
-
-    asyncio.run(story())
-
-
-def test_a_failed_load_says_what_the_container_said_and_can_be_tried_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        container.fail_load = ContainerReply(400, b'{"error":"no such backend"}', "application/json")
-        async with an_instance(tmp_path, container) as instance:
-            with pytest.raises(LoadFailedError, match="no such backend"):
-                await instance.invoke("a", b"", {})
-            container.fail_load = None
-            assert (await instance.invoke("a", b"", {})).ok
-
-    asyncio.run(story())
-
-
-def test_cache_disabled_unloads_right_after_the_last_use(tmp_path: Path) -> None:
-    async def story() -> None:
-        container = FakeContainer()
-        async with an_instance(tmp_path, container, keep_loaded=False) as instance:
+    async with an_instance(tmp_path, FakeContainer(), fetch=fetch) as instance:
+        with pytest.raises(LoadFailedError, match="No space left on device"):
             await instance.invoke("a", b"", {})
-            await until(lambda: not container.loaded)
-            await instance.invoke("a", b"", {})
-            assert container.calls["load a"] == 2
 
-    asyncio.run(story())
+
+async def test_a_failed_load_says_what_the_container_said_and_can_be_tried_again(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.fail_load = ContainerReply(400, b'{"error":"no such backend"}', "application/json")
+    async with an_instance(tmp_path, container) as instance:
+        with pytest.raises(LoadFailedError, match="no such backend"):
+            await instance.invoke("a", b"", {})
+        container.fail_load = None
+        assert (await instance.invoke("a", b"", {})).ok
+
+
+async def test_cache_disabled_unloads_right_after_the_last_use(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, keep_loaded=False) as instance:
+        await instance.invoke("a", b"", {})
+        await until(lambda: not container.loaded)
+        await instance.invoke("a", b"", {})
+        assert container.calls["load a"] == 2

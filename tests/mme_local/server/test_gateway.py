@@ -201,137 +201,116 @@ RAW = {
 
 
 @pytest.mark.parametrize("case", RAW)
-def test_unusual_requests_on_a_used_connection(case: str) -> None:
+async def test_unusual_requests_on_a_used_connection(case: str) -> None:
     request, status = RAW[case]
 
-    async def story() -> None:
-        plane = Echo()
-        async with address(plane) as port:
-            reader, writer = await connect(port)
-            writer.write(written(b"first"))
-            assert await response(reader) == (200, b"first")
-            writer.write(request)
-            found, body = await response(reader)
-            assert found == status
-            if status == 200:
-                assert (body, plane.calls[-1].endpoint) == (b"body", "shop")
-            writer.close()
-
-    run(story())
+    plane = Echo()
+    async with address(plane) as port:
+        reader, writer = await connect(port)
+        writer.write(written(b"first"))
+        assert await response(reader) == (200, b"first")
+        writer.write(request)
+        found, body = await response(reader)
+        assert found == status
+        if status == 200:
+            assert (body, plane.calls[-1].endpoint) == (b"body", "shop")
+        writer.close()
 
 
-def test_a_caller_may_expect_100_continue() -> None:
-    async def story() -> None:
-        async with address(Echo()) as port:
-            reader, writer = await connect(port)
-            head, _, body = written(b"body", "Expect: 100-continue").partition(b"\r\n\r\n")
-            writer.write(head + b"\r\n\r\n")
-            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-            writer.write(body)
-            assert await response(reader) == (200, b"body")
-            writer.close()
-
-    run(story())
+async def test_a_caller_may_expect_100_continue() -> None:
+    async with address(Echo()) as port:
+        reader, writer = await connect(port)
+        head, _, body = written(b"body", "Expect: 100-continue").partition(b"\r\n\r\n")
+        writer.write(head + b"\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert await response(reader) == (200, b"body")
+        writer.close()
 
 
-def test_one_connection_takes_every_kind_of_request() -> None:
+async def test_one_connection_takes_every_kind_of_request() -> None:
     scope = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/s3/aws4_request, SignedHeaders=host"
 
     def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [f"S3 {environ['PATH_INFO']}".encode()]
 
-    async def story() -> None:
-        async with address(Echo(), embedded_aws) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
-            for _ in range(2):
-                async with client.post("/endpoints/shop/invocations", data=b"x" * 200_000) as reply:
-                    assert await reply.read() == b"x" * 200_000
-                async with client.get("/_mme/status") as reply:
-                    assert reply.status == 200
-                async with client.put("/bucket/model", data=b"y" * 2_000_000) as reply:
-                    assert await reply.text() == "S3 /bucket/model"
-                # A bucket may be called "endpoints".
-                signed = {"Authorization": scope}
-                async with client.post("/endpoints/shop/invocations", headers=signed) as reply:
-                    assert await reply.text() == "S3 /endpoints/shop/invocations"
-
-    run(story())
+    async with address(Echo(), embedded_aws) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+        for _ in range(2):
+            async with client.post("/endpoints/shop/invocations", data=b"x" * 200_000) as reply:
+                assert await reply.read() == b"x" * 200_000
+            async with client.get("/_mme/status") as reply:
+                assert reply.status == 200
+            async with client.put("/bucket/model", data=b"y" * 2_000_000) as reply:
+                assert await reply.text() == "S3 /bucket/model"
+            # A bucket may be called "endpoints".
+            signed = {"Authorization": scope}
+            async with client.post("/endpoints/shop/invocations", headers=signed) as reply:
+                assert await reply.text() == "S3 /endpoints/shop/invocations"
 
 
-def test_an_incomplete_body_is_no_invocation(caplog: pytest.LogCaptureFixture) -> None:
-    async def story() -> None:
-        plane = Echo()
-        async with address(plane) as port:
-            _, writer = await connect(port)
-            writer.write(written(bytes(1000))[:-1])
-            await writer.drain()
-            writer.close()
-            reader, writer = await connect(port)
-            writer.write(written(b"whole"))
-            assert await response(reader) == (200, b"whole")
-            writer.close()
-        assert [call.body for call in plane.calls] == [b"whole"]
-
-    run(story())
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
-
-
-def test_an_invocation_outlives_its_caller(caplog: pytest.LogCaptureFixture) -> None:
-    async def story() -> None:
-        plane = Echo()
-        async with address(plane) as port:
-            plane.may_answer.clear()
-            _, writer = await connect(port)
-            writer.write(written(b"left"))
-            await plane.begun.wait()
-            writer.transport.abort()
-            reader, other = await connect(port)
-            other.write(written(b"stayed"))
-            while len(plane.calls) < 2:
-                await asyncio.sleep(0)
-            plane.may_answer.set()
-            assert await response(reader) == (200, b"stayed")
-            other.close()
-        assert plane.answered == 2
-
-    run(story())
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
-
-
-def test_shutdown_answers_requests_in_flight_and_closes_idle_connections() -> None:
-    async def story() -> None:
-        plane = Echo()
-        async with address(plane) as port:
-            idle, idle_writer = await connect(port)
-            idle_writer.write(written(b"one"))
-            await response(idle)
-            plane.may_answer.clear()
-            plane.begun.clear()
-            reader, writer = await connect(port)
-            writer.write(written(b"in flight"))
-            await plane.begun.wait()
-            asyncio.get_running_loop().call_later(0.05, plane.may_answer.set)
-        assert await response(reader) == (200, b"in flight")
-        assert await reader.read() == b""
-        assert await idle.read() == b""
+async def test_an_incomplete_body_is_no_invocation(caplog: pytest.LogCaptureFixture) -> None:
+    plane = Echo()
+    async with address(plane) as port:
+        _, writer = await connect(port)
+        writer.write(written(bytes(1000))[:-1])
+        await writer.drain()
         writer.close()
-        idle_writer.close()
+        reader, writer = await connect(port)
+        writer.write(written(b"whole"))
+        assert await response(reader) == (200, b"whole")
+        writer.close()
+    assert [call.body for call in plane.calls] == [b"whole"]
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
-    run(story())
+
+async def test_an_invocation_outlives_its_caller(caplog: pytest.LogCaptureFixture) -> None:
+    plane = Echo()
+    async with address(plane) as port:
+        plane.may_answer.clear()
+        _, writer = await connect(port)
+        writer.write(written(b"left"))
+        await plane.begun.wait()
+        writer.transport.abort()
+        reader, other = await connect(port)
+        other.write(written(b"stayed"))
+        while len(plane.calls) < 2:
+            await asyncio.sleep(0)
+        plane.may_answer.set()
+        assert await response(reader) == (200, b"stayed")
+        other.close()
+    assert plane.answered == 2
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-def test_shutdown_cuts_off_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_shutdown_answers_requests_in_flight_and_closes_idle_connections() -> None:
+    plane = Echo()
+    async with address(plane) as port:
+        idle, idle_writer = await connect(port)
+        idle_writer.write(written(b"one"))
+        await response(idle)
+        plane.may_answer.clear()
+        plane.begun.clear()
+        reader, writer = await connect(port)
+        writer.write(written(b"in flight"))
+        await plane.begun.wait()
+        asyncio.get_running_loop().call_later(0.05, plane.may_answer.set)
+    assert await response(reader) == (200, b"in flight")
+    assert await reader.read() == b""
+    assert await idle.read() == b""
+    writer.close()
+    idle_writer.close()
+
+
+async def test_shutdown_cuts_off_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme_local.server.http_server._SHUTDOWN_SECONDS", 0.05)
 
-    async def story() -> None:
-        plane = Echo()
-        async with address(plane) as port:
-            plane.may_answer.clear()
-            reader, writer = await connect(port)
-            writer.write(written(b"hangs"))
-            await plane.begun.wait()
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await reader.readexactly(1)
-        writer.close()
-
-    run(story())
+    plane = Echo()
+    async with address(plane) as port:
+        plane.may_answer.clear()
+        reader, writer = await connect(port)
+        writer.write(written(b"hangs"))
+        await plane.begun.wait()
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    writer.close()

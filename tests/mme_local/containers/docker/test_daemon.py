@@ -13,22 +13,19 @@ from mme_local.containers.docker.daemon import connect, has_gpus, has_image
 from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon
 
 
-def test_images_and_gpus(daemon: FakeDaemon) -> None:
-    async def story() -> None:
-        docker = await connect()
-        try:
-            assert await has_image(docker, IMAGE)
-            assert not await has_image(docker, "none:1")
-            assert not await has_gpus(docker)
-            daemon.runtimes["nvidia"] = {}
-            assert await has_gpus(docker)
-            daemon.close()
-            with pytest.raises(MmeError, match="Docker: "):
-                await has_image(docker, IMAGE)
-        finally:
-            await docker.close()
-
-    asyncio.run(story())
+async def test_images_and_gpus(daemon: FakeDaemon) -> None:
+    docker = await connect()
+    try:
+        assert await has_image(docker, IMAGE)
+        assert not await has_image(docker, "none:1")
+        assert not await has_gpus(docker)
+        daemon.runtimes["nvidia"] = {}
+        assert await has_gpus(docker)
+        daemon.close()
+        with pytest.raises(MmeError, match="Docker: "):
+            await has_image(docker, IMAGE)
+    finally:
+        await docker.close()
 
 
 @pytest.mark.parametrize(
@@ -47,13 +44,10 @@ def test_no_daemon_is_one_clear_error(host: str, message: str) -> None:
 
 
 @pytest.mark.usefixtures("daemon")
-def test_a_rootless_daemon_is_found() -> None:
+async def test_a_rootless_daemon_is_found() -> None:
     if Path("/var/run/docker.sock").exists():
         pytest.skip("a daemon at the usual path comes first")
 
-    async def story() -> None:
-        socket = Path(os.environ["DOCKER_HOST"].removeprefix("unix://"))
-        docker = await connect({"XDG_RUNTIME_DIR": str(socket.parent)})
-        await docker.close()
-
-    asyncio.run(story())
+    socket = Path(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+    docker = await connect({"XDG_RUNTIME_DIR": str(socket.parent)})
+    await docker.close()

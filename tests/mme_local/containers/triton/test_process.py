@@ -85,72 +85,63 @@ def shared_memory() -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"mme_{os.getpid()}_*")}
 
 
-def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Path, model: Path) -> None:
-    async def story() -> None:
-        triton = a_process(installation, tmp_path)
-        await triton.start()
-        try:
-            assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 200
-            reply = await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)
-            assert reply.status == 200, reply.text
-            answers = {tensor["name"]: tensor["data"] for tensor in json.loads(reply.body)["outputs"]}
-            assert answers == {"Y": [2, 5, -6], "T": ["ab!", "c!"]}
-            assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 409
-            assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
-            assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
-            assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.log_tail()
-        finally:
-            await triton.stop()
-        assert triton.pid is None
-        assert not shared_memory()
-
-    asyncio.run(story())
+async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Path, model: Path) -> None:
+    triton = a_process(installation, tmp_path)
+    await triton.start()
+    try:
+        assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 200
+        reply = await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)
+        assert reply.status == 200, reply.text
+        answers = {tensor["name"]: tensor["data"] for tensor in json.loads(reply.body)["outputs"]}
+        assert answers == {"Y": [2, 5, -6], "T": ["ab!", "c!"]}
+        assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 409
+        assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
+        assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
+        assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.log_tail()
+    finally:
+        await triton.stop()
+    assert triton.pid is None
+    assert not shared_memory()
 
 
-def test_the_port_is_reachable_from_this_machine_alone(
+async def test_the_port_is_reachable_from_this_machine_alone(
     installation: TritonInstallation, tmp_path: Path
 ) -> None:
-    async def story() -> None:
-        triton = a_process(installation, tmp_path)
-        await triton.start()
-        try:
-            assert triton.pid is not None
-            listening = [
-                connection.laddr
-                for connection in psutil.Process(triton.pid).net_connections("inet")
-                if connection.status == psutil.CONN_LISTEN
-            ]
-            assert [address.ip for address in listening] == ["127.0.0.1"]
-            for address in other_addresses():
-                with socket.socket() as probe:
-                    probe.settimeout(2)
-                    assert probe.connect_ex((address, listening[0].port)) != 0, f"reachable at {address}"
-        finally:
-            await triton.stop()
-
-    asyncio.run(story())
+    triton = a_process(installation, tmp_path)
+    await triton.start()
+    try:
+        assert triton.pid is not None
+        listening = [
+            connection.laddr
+            for connection in psutil.Process(triton.pid).net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert [address.ip for address in listening] == ["127.0.0.1"]
+        for address in other_addresses():
+            with socket.socket() as probe:
+                probe.settimeout(2)
+                assert probe.connect_ex((address, listening[0].port)) != 0, f"reachable at {address}"
+    finally:
+        await triton.stop()
 
 
-def test_nobody_else_is_given_the_port_of_a_triton(installation: TritonInstallation, tmp_path: Path) -> None:
-    async def story() -> None:
-        triton = a_process(installation, tmp_path)
-        await triton.start()
-        try:
-            assert triton.pid is not None
-            (port,) = {
-                connection.laddr.port
-                for connection in psutil.Process(triton.pid).net_connections("inet")
-                if connection.status == psutil.CONN_LISTEN
-            }
-            with socket.socket() as other, pytest.raises(OSError, match="in use"):
-                other.bind(("127.0.0.1", port))
-        finally:
-            await triton.stop()
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port))
-
-    asyncio.run(story())
+async def test_the_port_is_reserved(installation: TritonInstallation, tmp_path: Path) -> None:
+    triton = a_process(installation, tmp_path)
+    await triton.start()
+    try:
+        assert triton.pid is not None
+        (port,) = {
+            connection.laddr.port
+            for connection in psutil.Process(triton.pid).net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+    finally:
+        await triton.stop()
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
 
 
 def other_addresses() -> list[str]:
@@ -162,27 +153,24 @@ def other_addresses() -> list[str]:
     ]
 
 
-def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
+async def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
     installation: TritonInstallation, tmp_path: Path, model: Path
 ) -> None:
-    async def story() -> None:
-        triton = a_process(installation, tmp_path)
-        await triton.start()
-        await triton.load("abc123", "x_v0.tar.gz", model, 60)
-        assert triton.pid is not None
-        children = psutil.Process(triton.pid).children(recursive=True)
-        assert children, "the python backend runs in a process of its own"
-        assert list((tmp_path / "instance").glob("python_env_*")), "scratch folders are in our own folder"
-        os.kill(triton.pid, signal.SIGKILL)
-        assert await triton.wait_dead() == -signal.SIGKILL
-        with pytest.raises(ContainerDiedError):
-            await triton.invoke("abc123", "x_v0.tar.gz", REQUEST, {}, 5)
-        await triton.stop()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive
-        assert not shared_memory()
-
-    asyncio.run(story())
+    triton = a_process(installation, tmp_path)
+    await triton.start()
+    await triton.load("abc123", "x_v0.tar.gz", model, 60)
+    assert triton.pid is not None
+    children = psutil.Process(triton.pid).children(recursive=True)
+    assert children, "the python backend runs in a process of its own"
+    assert list((tmp_path / "instance").glob("python_env_*")), "scratch folders are in our own folder"
+    os.kill(triton.pid, signal.SIGKILL)
+    assert await triton.wait_dead() == -signal.SIGKILL
+    with pytest.raises(ContainerDiedError):
+        await triton.invoke("abc123", "x_v0.tar.gz", REQUEST, {}, 5)
+    await triton.stop()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert not shared_memory()
 
 
 def test_a_server_that_does_not_start_says_why(installation: TritonInstallation, tmp_path: Path) -> None:
@@ -192,19 +180,16 @@ def test_a_server_that_does_not_start_says_why(installation: TritonInstallation,
     assert "no-such-flag" in str(caught.value)
 
 
-def test_a_model_that_raises_while_loading_gives_its_text(
+async def test_a_model_that_raises_while_loading_gives_its_text(
     installation: TritonInstallation, tmp_path: Path, model: Path
 ) -> None:
     (model / "1" / "model.py").write_text("raise ValueError('the weights are missing')")
 
-    async def story() -> None:
-        triton = a_process(installation, tmp_path)
-        await triton.start()
-        try:
-            reply = await triton.load("abc123", "x_v0.tar.gz", model, 60)
-            assert reply.status == 400
-            assert "the weights are missing" in reply.text
-        finally:
-            await triton.stop()
-
-    asyncio.run(story())
+    triton = a_process(installation, tmp_path)
+    await triton.start()
+    try:
+        reply = await triton.load("abc123", "x_v0.tar.gz", model, 60)
+        assert reply.status == 400
+        assert "the weights are missing" in reply.text
+    finally:
+        await triton.stop()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientSession
 
 from mme_local.server.access.browsers import foreign_name, from_elsewhere
-from tests.mme_local.addresses import address, run
+from tests.mme_local.addresses import address
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,11 @@ def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
         ("POST", "/endpoints/e/invocations"),
     ],
 )
-def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: str) -> None:
-    async def story() -> None:
-        async with address() as port, ClientSession(f"http://127.0.0.1:{port}") as client:
-            answer = await client.request(method, path, headers={"Host": "evil.example:4747"})
-            assert answer.status == 403
-            assert "evil.example:4747" in await answer.text()
-
-    run(story())
+async def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: str) -> None:
+    async with address() as port, ClientSession(f"http://127.0.0.1:{port}") as client:
+        answer = await client.request(method, path, headers={"Host": "evil.example:4747"})
+        assert answer.status == 403
+        assert "evil.example:4747" in await answer.text()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +108,7 @@ def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: st
         ("GET", "/_mme/status", 200),  # a link to it; what it says, the browser keeps to itself
     ],
 )
-def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, status: int) -> None:
+async def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, status: int) -> None:
     asked: list[Any] = []
 
     def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:
@@ -119,15 +116,12 @@ def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, s
         start_response("200 OK", [("Access-Control-Allow-Origin", "*")])
         return [b""]
 
-    async def story() -> None:
-        async with (
-            address(embedded_aws=embedded_aws) as port,
-            ClientSession(f"http://127.0.0.1:{port}") as client,
-        ):
-            answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
-            assert answer.status == status
-            assert "Access-Control-Allow-Origin" not in answer.headers
-            assert (await client.post("/bucket")).status == 200
-
-    run(story())
+    async with (
+        address(embedded_aws=embedded_aws) as port,
+        ClientSession(f"http://127.0.0.1:{port}") as client,
+    ):
+        answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
+        assert answer.status == status
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert (await client.post("/bucket")).status == 200
     assert asked == ["/bucket"]
