@@ -1,7 +1,7 @@
-"""Invoking the models of a multi-model endpoint: tensors, errors, retries.
+"""Call the models of a multi-model endpoint: tensors, errors, retries.
 
-Needs numpy and boto3, nothing else, and loads each only when something that needs it is used: the errors and
-the reading of a container's words need neither.
+Needs numpy and boto3 only, and loads each on first use: the errors and the parsing of a container's message
+need neither.
 """
 
 from __future__ import annotations
@@ -44,10 +44,9 @@ if TYPE_CHECKING:
         encode_json_lines,
         encode_npy,
     )
+    from mme.client.load_retry import LoadRetry
     from mme.client.multi_model_client import MultiModelClient, Reply
-    from mme.client.patience import Patience
-    from mme.client.payload import LargePayloadWarning
-    from mme.client.targets import SupportsResolve
+    from mme.client.targets import LargePayloadWarning, SupportsResolve
     from mme.client.warming import Warmed
 
 _MODULES = {
@@ -85,9 +84,8 @@ _MODULES = {
         "encode_npy",
     ),
     "multi_model_client": ("MultiModelClient", "Reply", "runtime_client"),
-    "patience": ("Patience",),
-    "payload": ("LargePayloadWarning",),
-    "targets": ("SupportsResolve",),
+    "load_retry": ("LoadRetry",),
+    "targets": ("LargePayloadWarning", "SupportsResolve"),
     "warming": ("Warmed",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -104,6 +102,7 @@ __all__ = [
     "InvalidTargetError",
     "InvocationError",
     "LargePayloadWarning",
+    "LoadRetry",
     "ModelCodeError",
     "ModelFailedError",
     "ModelLoadError",
@@ -112,7 +111,6 @@ __all__ = [
     "ModelTimedOutError",
     "MultiModelClient",
     "Outcome",
-    "Patience",
     "PayloadTooLargeError",
     "Reply",
     "ReplyError",

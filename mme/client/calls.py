@@ -1,4 +1,4 @@
-"""One of many calls, and how it ended."""
+"""One of many calls, and its outcome."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mme.errors import MmeError
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What `MultiModelClient.infer` takes, as one value.
+    """The arguments of `MultiModelClient.infer`, as one value.
 
     Attributes:
-        model: the TargetModel, or an alias.
-        inputs: arrays by the model's input names.
-        outputs: names of the wanted outputs; all by default.
-        datatypes: Triton's type by input name, where it shall not be the array's own.
-        parameters: for the model itself.
+        model: Target model or alias.
+        inputs: Input name to array.
+        outputs: Names to request. All outputs by default.
+        datatypes: Triton data type by input name, if it differs from the array's dtype.
+        parameters: Request parameters.
     """
 
     model: str
@@ -31,14 +31,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one of many calls ended.
+    """The outcome of one of many calls.
 
     Attributes:
-        index: its place among the calls, from 0.
-        call: what was asked.
-        outputs: arrays by output name, or None where it failed.
-        error: why it failed, or None.
-        seconds: how long it took, waiting for the model included.
+        index: Position among the calls, from 0.
+        call: The call.
+        outputs: Output name to array, or None if the call failed.
+        error: Why it failed, or None.
+        seconds: Duration, including the wait for the model.
     """
 
     index: int
@@ -48,12 +48,12 @@ class Outcome:
     seconds: float
 
     def result(self) -> dict[str, Array]:
-        """The outputs.
+        """Return the outputs.
 
         Raises:
-            MmeError: the call's own error, where it failed.
+            MmeError: The call failed.
         """
         if self.error is not None:
             raise self.error
-        assert self.outputs is not None  # noqa: S101 - one of the two is there
+        assert self.outputs is not None  # noqa: S101 - one of the two is set
         return self.outputs

@@ -1,4 +1,4 @@
-"""Invoking the models of one multi-model endpoint."""
+"""Call the models of one multi-model endpoint."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from mme.client.codec import JSON_CONTENT_TYPE, Parameter, decode_reply, encode_
 from mme.client.datatypes import Array
 from mme.client.errors import InvalidRequestError, ModelNotReadyError
 from mme.client.explain import explain
-from mme.client.patience import Patience
-from mme.client.payload import check_payload
-from mme.client.targets import SupportsResolve, check_endpoint, check_models, resolved
+from mme.client.load_retry import LoadRetry
+from mme.client.targets import SupportsResolve, check_endpoint, check_models, check_payload, resolved
 from mme.client.warming import PROBE, Warmed, shows_loaded
 from mme.client.workers import run_bounded
 from mme.errors import MmeError
@@ -34,10 +33,10 @@ class Reply:
     """A container's answer.
 
     Attributes:
-        body: its bytes.
-        content_type: what they are.
-        variant: the production variant that answered.
-        custom_attributes: what the container said beside its answer, or empty.
+        body: Its bytes.
+        content_type: Their type.
+        variant: Production variant that answered.
+        custom_attributes: The container's `X-Amzn-SageMaker-Custom-Attributes` header, or empty.
     """
 
     body: bytes
@@ -47,19 +46,19 @@ class Reply:
 
 
 class MultiModelClient:
-    """Calls models by name, waits for those that are still loading, and explains what goes wrong.
+    """Calls the models of one endpoint by name, retries while a model loads, and explains errors.
 
-    One client may be used by many threads, and should be: it keeps its connections open.
+    Share one client between threads: it reuses its connections.
 
     Args:
-        endpoint_name: the endpoint.
-        client: a boto3 `sagemaker-runtime` client. Default: `runtime_client()`, one of the default session
-            with the timeouts that a multi-model endpoint wants and 50 connections.
-        patience: how long to wait for a model that is still loading. Default: 360 s, as SageMaker does.
-        on_wait: called with the model and the seconds waited so far, after each answer "still loading"; in
-            `infer_many` and `warm` by several threads.
-        aliases: makes targets like `add_sub@prod` work: a `mme.registry.aliases.CachedAliases`.
-        queue: makes `submit` and `collect` work: the endpoint's `mme.client.asynchronous.AsyncQueue`.
+        endpoint_name: Name of the endpoint.
+        client: A boto3 `sagemaker-runtime` client. Default: `runtime_client()`, with the timeouts that a
+            multi-model endpoint needs and 50 connections.
+        load_retry: How long to retry while a model is loading. Default: 360 s, SageMaker's own limit.
+        on_wait: Called before each retry with the model and the seconds waited so far; by `infer_many` and
+            `warm` from several threads.
+        aliases: Resolves targets like `add_sub@prod`: a `mme.registry.aliases.CachedAliases`.
+        queue: The endpoint's `mme.client.asynchronous.AsyncQueue`, for `submit` and `collect`.
     """
 
     def __init__(
@@ -67,14 +66,14 @@ class MultiModelClient:
         endpoint_name: str,
         client: SageMakerRuntimeClient | None = None,
         *,
-        patience: Patience | None = None,
+        load_retry: LoadRetry | None = None,
         on_wait: Callable[[str, float], None] | None = None,
         aliases: SupportsResolve | None = None,
         queue: AsyncQueue | None = None,
     ) -> None:
         self.endpoint_name = check_endpoint(endpoint_name)
         self._client = client or runtime_client()
-        self._patience = patience or Patience()
+        self._load_retry = load_retry or LoadRetry()
         self._on_wait = on_wait
         self._aliases = aliases
         self._queue = queue
@@ -88,21 +87,25 @@ class MultiModelClient:
         datatypes: Mapping[str, str] | None = None,
         parameters: Mapping[str, Parameter] | None = None,
     ) -> dict[str, Array]:
-        """Runs a Triton model on tensors.
+        """Run one inference request on a Triton model.
 
         Args:
-            model: the TargetModel: `add_sub_v0.tar.gz`, `tenant-a/x_v1.tar.gz`; or an alias: `add_sub@prod`.
-            inputs: arrays by the model's input names, with the batch dimension where the model has one.
-            outputs: names of the wanted outputs; all by default.
-            datatypes: Triton's type by input name, where it shall not be the array's own (`BF16`).
-            parameters: of the request, for the model itself: a python model reads `request.parameters()`.
+            model: Target model (`add_sub_v0.tar.gz`, `tenant-a/x_v1.tar.gz`) or alias (`add_sub@prod`).
+            inputs: Tensor name to array. The shape includes the batch dimension if the model batches:
+                `(batch, *dims)`.
+            outputs: Names to request. All outputs by default.
+            datatypes: Triton data type by input name, if it differs from the array's dtype (`BF16`).
+            parameters: Request parameters, which a python model reads with `request.parameters()`.
 
         Returns:
-            arrays by output name. BYTES come as objects of type `bytes`, BF16 as float32.
+            Output name to array, with the dtype and shape that the model returned. BYTES are objects of type
+            `bytes`, BF16 is float32.
 
         Raises:
-            InvocationError: one of its subclasses says which fault it was.
-            MmeError: there is no such alias.
+            ModelNotReadyError: The model did not load before `load_retry`'s timeout.
+            UnknownModelError: No such archive under the endpoint's prefix.
+            InvocationError: Any other failure; its subclasses tell them apart.
+            MmeError: No such alias.
         """
         return self._infer(Call(model, inputs, outputs, datatypes, parameters))
 
@@ -115,18 +118,21 @@ class MultiModelClient:
         accept: str | None = None,
         custom_attributes: str | None = None,
     ) -> Reply:
-        """Sends bytes as they are, for any container.
+        """Send bytes unchanged, for any container.
 
         Args:
-            model: the TargetModel, or an alias.
-            body: up to 25 MB; above 6 MiB with a LargePayloadWarning.
-            content_type: what the body is: `text/csv`, `application/json`.
-            accept: the wanted form of the answer, where the container offers several.
-            custom_attributes: for the container, as its `X-Amzn-SageMaker-Custom-Attributes` header.
+            model: Target model or alias.
+            body: At most 25 MB; above 6 MiB with a LargePayloadWarning.
+            content_type: Type of the body: `text/csv`, `application/json`.
+            accept: Type of the answer to ask for.
+            custom_attributes: `X-Amzn-SageMaker-Custom-Attributes` header for the container.
+
+        Returns:
+            The container's answer.
 
         Raises:
-            InvocationError: one of its subclasses says which fault it was.
-            MmeError: there is no such alias.
+            InvocationError: The call failed; its subclasses tell how.
+            MmeError: No such alias.
         """
         more: dict[str, Any] = {
             "ContentType": content_type,
@@ -145,25 +151,28 @@ class MultiModelClient:
         parameters: Mapping[str, Parameter] | None = None,
         inference_id: str | None = None,
     ) -> Submission:
-        """Sends tensors to the endpoint's queue, without waiting for the answer.
+        """Send tensors to the endpoint's queue without waiting for the answer.
 
-        The limits stay those of real-time inference: 25 MB, and 60 s for the model. For bytes of any kind,
-        use the queue's own `submit`.
+        The limits are those of real-time inference: 25 MB, and 60 s for the model. For bytes, use the queue's
+        own `submit`.
 
         Args:
-            model: the TargetModel, or an alias, which is resolved now and not when the request is run.
-            inputs: as `infer` takes them; likewise `outputs`, `datatypes` and `parameters`.
-            outputs: names of the wanted outputs; all by default.
-            datatypes: Triton's type by input name.
-            parameters: for the model itself.
-            inference_id: the request's identity: the same twice is run once. Default: a new one.
+            model: Target model or alias. An alias is resolved now, not when the request runs.
+            inputs: Tensor name to array, as for `infer`.
+            outputs: Names to request. All outputs by default.
+            datatypes: Triton data type by input name.
+            parameters: Request parameters.
+            inference_id: Identity of the request: the same id runs once. Default: a new one.
+
+        Returns:
+            The submission, with its inference id.
 
         Raises:
-            InvalidRequestError: this client has no queue.
-            MmeError: something can't be sent, or the inference id is another request's.
+            InvalidRequestError: This client has no queue.
+            MmeError: The request can't be sent, or another request has this inference id.
         """
         request = encode_request(inputs, outputs=outputs, datatypes=datatypes, parameters=parameters)
-        return self._its_queue().submit(
+        return self._require_queue().submit(
             resolved(model, self._aliases),
             request.body,
             content_type=request.content_type,
@@ -171,18 +180,21 @@ class MultiModelClient:
         )
 
     def collect(self, inference_id: str, *, wait_seconds: float = 0) -> dict[str, Array]:
-        """The answer to a request that `submit` sent, as `infer` gives it.
+        """Return the answer to a request that `submit` sent.
 
         Args:
-            inference_id: of the request.
-            wait_seconds: how long to wait for it.
+            inference_id: Identity of the request.
+            wait_seconds: Seconds to wait for the answer.
+
+        Returns:
+            Output name to array, as `infer` returns it.
 
         Raises:
-            AsyncFailedError: the request ended without an answer.
-            AsyncPendingError: there is none yet.
-            InvalidRequestError: this client has no queue.
+            AsyncFailedError: The request failed.
+            AsyncPendingError: There is no answer yet.
+            InvalidRequestError: This client has no queue.
         """
-        found = self._its_queue().result(inference_id, wait_seconds=wait_seconds)
+        found = self._require_queue().result(inference_id, wait_seconds=wait_seconds)
         return decode_reply(found.body, found.content_type)
 
     def infer_many(
@@ -193,20 +205,23 @@ class MultiModelClient:
         ordered: bool = True,
         progress: Callable[[Outcome], None] | None = None,
     ) -> Iterator[Outcome]:
-        """Makes many calls, some at a time, over the connections of this one client.
+        """Make many calls concurrently.
 
-        Nothing is sent before the first outcome is asked for, and calls are taken only as fast as outcomes
-        are: both may be without end. One call's error is its own outcome's; only what no other call could
-        survive (no credentials) is raised here. Giving the iterator up stops what has not been sent.
+        The iterator is lazy: it takes calls only as fast as outcomes are consumed, so `calls` may be endless.
+        An error of one call is in its outcome; an error that affects all calls (no credentials) is raised.
+        Closing the iterator cancels the calls that were not sent.
 
         Args:
-            calls: each a `Call`, or a pair of model and inputs.
-            concurrency: calls under way at once; no more than the boto3 client has connections.
-            ordered: outcomes come in the order of the calls, else as they end.
-            progress: called in the calling thread with each outcome as it ends, ordered or not.
+            calls: Each a `Call`, or a pair of model and inputs.
+            concurrency: Concurrent calls; at most the connections of the boto3 client.
+            ordered: Yield outcomes in the order of the calls instead of as they complete.
+            progress: Called in the calling thread with each outcome as it completes.
+
+        Yields:
+            One outcome per call.
 
         Raises:
-            InvalidRequestError: the concurrency is below 1, or above the boto3 client's connections.
+            InvalidRequestError: The concurrency is below 1 or above the boto3 client's connections.
         """
         return run_bounded(
             self._outcome, calls, concurrency=self._checked(concurrency), ordered=ordered, progress=progress
@@ -220,24 +235,23 @@ class MultiModelClient:
         concurrency: int = DEFAULT_CONCURRENCY,
         progress: Callable[[Warmed], None] | None = None,
     ) -> Iterator[Warmed]:
-        """Has each model loaded, by calling it once.
+        """Load models before their first request, by calling each once.
 
-        A call warms one instance, the one that SageMaker sends it to: where there are several, others load
-        the model at their own first call, and nothing tells which instance answered. A model that is warm
-        now may leave memory for the next one.
+        A call warms the one instance that SageMaker routes it to; other instances load the model at their own
+        first call. A warm model may be evicted for the next one.
 
         Args:
-            models: TargetModels or aliases.
-            inputs: gives what to call a model with, or None. Without inputs an empty request is sent, which
-                Triton refuses once the model is loaded: metrics count that as a client's error.
-            concurrency: loads under way at once.
-            progress: called in the calling thread with each model as it is done.
+            models: Target models or aliases.
+            inputs: Returns the inputs to call a model with, or None. Without inputs an empty request is sent,
+                which Triton refuses after loading the model: metrics count it as a 4XX error.
+            concurrency: Concurrent loads.
+            progress: Called in the calling thread with each model as it completes.
 
-        Returns:
-            how it went, as it goes; nothing is sent before the first is asked for.
+        Yields:
+            One result per model, as it completes. Nothing is sent before the first is requested.
 
         Raises:
-            InvalidRequestError: the concurrency is below 1, or above the boto3 client's connections.
+            InvalidRequestError: The concurrency is below 1 or above the boto3 client's connections.
         """
 
         def warm_one(_: int, model: str, stop: Event) -> Warmed:
@@ -264,7 +278,7 @@ class MultiModelClient:
     def _outcome(self, index: int, given: Call | tuple[str, Mapping[str, Array]], stop: Event) -> Outcome:
         if not isinstance(given, Call) and (isinstance(given, str) or len(given) != 2):
             raise InvalidRequestError(
-                f"{given!r} is no call", hint="give a Call, or a pair of a model's name and its inputs"
+                f"{given!r} is not a call", hint="pass a Call, or a pair of model and inputs"
             )
         call = given if isinstance(given, Call) else Call(*given)
         began = time.perf_counter()
@@ -293,7 +307,7 @@ class MultiModelClient:
             "Body": check_payload(body),
             **more,
         }
-        waits = self._patience.waits(stop)
+        waits = self._load_retry.waits(stop)
         while True:
             try:
                 answer = self._client.invoke_endpoint(**arguments)
@@ -316,19 +330,19 @@ class MultiModelClient:
                     self._on_wait(target, waited)
 
     def _still_loading(self, target: str, original: str) -> ModelNotReadyError:
-        seconds = f"{self._patience.total:.0f} s"
+        seconds = f"{self._load_retry.timeout:.0f} s"
         return ModelNotReadyError(
             f"{target} was still loading on endpoint {self.endpoint_name} after {seconds}",
-            hint="SageMaker gives a load 360 s: the endpoint's log tells why it takes longer",
+            hint="SageMaker limits a load to 360 s; the endpoint's log has the reason",
             cause=f"still loading after {seconds}",
             original=original,
         )
 
-    def _its_queue(self) -> AsyncQueue:
+    def _require_queue(self) -> AsyncQueue:
         if self._queue is None:
             raise InvalidRequestError(
-                f"this client knows no queue of endpoint {self.endpoint_name}",
-                hint="give it the deployment's: MultiModelClient(..., queue=AsyncQueue.of_stack(...))",
+                f"this client has no queue for endpoint {self.endpoint_name}",
+                hint="pass it: MultiModelClient(..., queue=AsyncQueue.of_stack(...))",
             )
         return self._queue
 
@@ -337,6 +351,6 @@ class MultiModelClient:
         if 1 <= concurrency <= connections:
             return concurrency
         raise InvalidRequestError(
-            f"{concurrency} calls at once can't be made over the {connections} connections of this client",
-            hint=f"make it with more: runtime_client(connections={concurrency})" if concurrency > 0 else None,
+            f"{concurrency} concurrent calls need as many connections; this client has {connections}",
+            hint=f"create it with runtime_client(connections={concurrency})" if concurrency > 0 else None,
         )

@@ -1,57 +1,68 @@
-"""Which model a call is for: a TargetModel, or an alias that stands for one."""
+"""Checks before a request is sent: the endpoint, the target model, and the size."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
-from mme.client.errors import InvalidRequestError, InvalidTargetError
+from mme.catalog.limits import (
+    ENDPOINT_NAME_MAX_CHARS,
+    ENDPOINT_NAME_PATTERN,
+    PAYLOAD_MAX_BYTES,
+    PAYLOAD_WARN_BYTES,
+    TARGET_MODEL_MAX_CHARS,
+)
+from mme.client.errors import InvalidRequestError, InvalidTargetError, PayloadTooLargeError
 from mme.registry.aliases import is_alias
 
-_FOR_INSTANCE: Final = "give a TargetModel like add_sub_v0.tar.gz"
+_EXAMPLE: Final = "pass a target model like add_sub_v0.tar.gz"
+
+
+class LargePayloadWarning(UserWarning):
+    """The request is larger than SageMaker's API model allows, but not than its documentation allows."""
 
 
 class SupportsResolve(Protocol):
-    """Knows what aliases stand for, such as `mme.registry.aliases.CachedAliases`. Threads call it at once."""
+    """Resolves aliases, as `mme.registry.aliases.CachedAliases` does. Called by several threads."""
 
     def resolve(self, alias: str) -> str:
-        """The TargetModel behind an alias: `add_sub_v3.tar.gz` for `add_sub@prod`.
+        """Return the target model of an alias: `add_sub_v3.tar.gz` for `add_sub@prod`.
 
         Raises:
-            MmeError: there is no such alias.
+            MmeError: No such alias.
         """
 
 
 def resolved(target: str, aliases: SupportsResolve | None) -> str:
-    """The TargetModel to send.
+    """Return the target model to send.
 
     Args:
-        target: a TargetModel or an alias.
-        aliases: what resolves aliases; where there is none, none can be given.
+        target: Target model or alias.
+        aliases: Resolves aliases; None if there are none.
 
     Raises:
-        InvalidTargetError: it can be neither.
-        MmeError: there is no such alias.
+        InvalidTargetError: It is neither a target model nor an alias.
+        MmeError: No such alias.
     """
     if not isinstance(target, str):
-        raise InvalidTargetError(f"the model's name is {target!r}, which is no text", hint=_FOR_INSTANCE)
+        raise InvalidTargetError(f"the model's name is {target!r}, which is not a string", hint=_EXAMPLE)
     if not is_alias(target):
         return check_target(target)
     if aliases is None:
         raise InvalidTargetError(
-            f"{target!r} is an alias, and this client knows none",
-            hint="give it some: MultiModelClient(..., aliases=CachedAliases(AliasStore(...)))",
+            f"{target!r} is an alias; this client has no aliases",
+            hint="pass them: MultiModelClient(..., aliases=CachedAliases(AliasStore(...)))",
         )
     return check_target(aliases.resolve(target))
 
 
 def check_endpoint(name: str) -> str:
-    """Returns the endpoint's name if it can be one.
+    """Return the endpoint's name if it is valid.
 
     Raises:
-        InvalidRequestError: it can't. boto3 sends it all the same, to an address that does not exist.
+        InvalidRequestError: It is not. boto3 would send it to an address that does not exist.
     """
     if (
         isinstance(name, str)
@@ -60,46 +71,67 @@ def check_endpoint(name: str) -> str:
     ):
         return name
     raise InvalidRequestError(
-        f"{name!r} can't be an endpoint's name",
-        hint=f"it is at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and dashes, and no ARN",
+        f"{name!r} is not a valid endpoint name",
+        hint=f"use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and dashes; not an ARN",
     )
 
 
 def check_models(models: Iterable[str]) -> Iterable[str]:
-    """Returns the models' names if they are several, not one text that would be taken letter by letter.
+    """Return the models' names if they are a collection, not one string.
 
     Raises:
-        InvalidTargetError: it is one text.
+        InvalidTargetError: It is one string, which would be iterated by character.
     """
     if isinstance(models, str):
-        raise InvalidTargetError(f"models is a list of names, not one: [{models!r}]")
+        raise InvalidTargetError(f"models is a string; it must be a list of names: [{models!r}]")
     return models
 
 
 def check_target(model: str) -> str:
-    """Returns the model's name if it can be a TargetModel.
+    """Return the model's name if it can be a target model.
 
     Raises:
-        InvalidTargetError: it is empty, too long, or not printable. boto3 checks only that it is not empty.
+        InvalidTargetError: It is empty, too long, or not printable. boto3 checks only that it is not empty.
     """
     if not model:
-        raise InvalidTargetError("the model's name is empty", hint=_FOR_INSTANCE)
+        raise InvalidTargetError("the model's name is empty", hint=_EXAMPLE)
     if len(model) > TARGET_MODEL_MAX_CHARS:
         raise InvalidTargetError(
-            f"the TargetModel has {len(model)} characters, and SageMaker takes {TARGET_MODEL_MAX_CHARS} "
-            f"at most: {model[:40]}...",
+            f"the target model has {len(model)} characters; SageMaker accepts {TARGET_MODEL_MAX_CHARS}: "
+            f"{model[:40]}...",
             hint="choose a shorter name",
         )
     if not model.isprintable() or not model.isascii():
-        # It travels in an HTTP header.
-        raise InvalidTargetError(f"the TargetModel {model!r} holds characters that can't be sent: use ASCII")
+        # It is sent in an HTTP header.
+        raise InvalidTargetError(f"the target model {model!r} has characters that can't be sent: use ASCII")
     if model != model.strip():
         raise InvalidTargetError(
-            f"the TargetModel {model!r} begins or ends with a space", hint="leave it out: headers lose it"
+            f"the target model {model!r} begins or ends with a space", hint="remove it: HTTP headers drop it"
         )
     if model.startswith("/") or "://" in model:
         raise InvalidTargetError(
-            f"the TargetModel {model!r} is not relative to the endpoint's prefix",
-            hint="leave out s3://, the bucket and the prefix",
+            f"the target model {model!r} is not relative to the endpoint's prefix",
+            hint="remove s3://, the bucket and the prefix",
         )
     return model
+
+
+def check_payload(body: bytes | bytearray) -> bytes | bytearray:
+    """Return the body if SageMaker accepts its size; warn above 6 MiB.
+
+    Raises:
+        PayloadTooLargeError: It has more than 25 MB.
+    """
+    size = len(body)
+    if size > PAYLOAD_MAX_BYTES:
+        raise PayloadTooLargeError(
+            f"the request has {size / 1e6:.1f} MB; SageMaker accepts {PAYLOAD_MAX_BYTES / 1e6:.0f} MB",
+            hint="send a smaller batch",
+        )
+    if size > PAYLOAD_WARN_BYTES:
+        warnings.warn(
+            f"a request of {size / 1e6:.1f} MB may be refused: it is above {PAYLOAD_WARN_BYTES / 1e6:.1f} MB",
+            LargePayloadWarning,
+            stacklevel=4,
+        )
+    return body

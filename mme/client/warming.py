@@ -1,4 +1,4 @@
-"""Loading models before anybody waits for them."""
+"""Load models before their first request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from mme.archives.signature import TensorSignature
 
 PROBE: Final = json.dumps({"inputs": []}).encode()
-"""A request that Triton loads the model for, and then refuses before the model sees it."""
+"""A request that makes Triton load the model, and that it then refuses before the model runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What warming one model came to.
+    """The result of warming one model.
 
     Attributes:
-        model: as it was asked for.
-        loaded: true where some instance now holds it.
-        seconds: how long that took: much for a load, next to nothing where it was loaded already.
-        error: why it is not loaded, or None.
+        model: As it was requested.
+        loaded: Whether an instance has it in memory.
+        seconds: Duration: long for a load, short if it was loaded already.
+        error: Why it is not loaded, or None.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Warmed:
 
 
 def shows_loaded(error: MmeError) -> bool:
-    """True where an error came from a model that is loaded: it looked at the request and did not like it."""
+    """Return whether an error proves that the model is loaded: the model itself refused the request."""
     if not isinstance(error, ModelFailedError) or error.at_load:
         return False
     if isinstance(error, BadInputError | ModelCodeError):
@@ -46,9 +46,9 @@ def shows_loaded(error: MmeError) -> bool:
 
 
 def example_inputs(signature: TensorSignature) -> dict[str, Array] | None:
-    """Zeros of the shapes that a model declares, one item of a batch; None where it declares no inputs.
+    """Return zeros in the shapes that a model declares, with a batch size of 1.
 
-    Dimensions of any length are 1; strings are empty.
+    Variable dimensions are 1; strings are empty. None if the model declares no inputs.
     """
     if not signature.inputs:
         return None

@@ -1,4 +1,4 @@
-"""Many pieces of work, some at a time, on threads that never hold a program back from ending."""
+"""A bounded pool of daemon threads, which never keep a program from ending."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def run_bounded(
     ordered: bool,
     progress: Callable[[Result], None] | None = None,
 ) -> Iterator[Result]:
-    """Does work on each item, at most `concurrency` at a time, and yields the results.
+    """Run work on each item in at most `concurrency` threads, and yield the results.
 
-    Items are taken from their iterable only as fast as results are taken from this one, so both may be
-    without end. Threads end with the iterator; work that waits on the event it is given ends at once.
+    Items are taken only as fast as results are consumed, so both may be endless. Threads end with the
+    iterator; work that waits on its event ends at once.
 
     Args:
-        work: gets the item's number, the item, and an event that is set when nobody wants results any more.
-        items: taken in the calling thread.
-        concurrency: number of threads.
-        ordered: results come in the order of their items, else as they are done.
-        progress: called in the calling thread with each result as it is done, ordered or not.
+        work: Receives the item's number, the item, and an event that is set when no more results are needed.
+        items: Consumed in the calling thread.
+        concurrency: Number of threads.
+        ordered: Yield results in the order of their items instead of as they complete.
+        progress: Called in the calling thread with each result as it completes.
 
     Raises:
-        whatever `work` raises: the first such error ends it all.
+        BaseException: The first error that `work` raises; it ends the iterator.
     """
     stop = Event()
     todo: SimpleQueue[tuple[int, Item] | None] = SimpleQueue()
@@ -102,5 +102,5 @@ def _serve(
         index, item = pair
         try:
             done.put(_Done(index, result=work(index, item, stop)))
-        except BaseException as error:  # handed over to the thread that waits
+        except BaseException as error:  # re-raised in the consuming thread
             done.put(_Done(index, error=error))

@@ -77,7 +77,7 @@ def test_a_client_without_a_queue_says_so(service) -> None:
     from mme.client import runtime_client
 
     client = MultiModelClient("ep", runtime_client(endpoint_url=service.url, region_name="us-east-1"))
-    with pytest.raises(InvalidRequestError, match="this client knows no queue of endpoint ep"):
+    with pytest.raises(InvalidRequestError, match="this client has no queue for endpoint ep"):
         client.submit("x_v0.tar.gz", INPUTS)
     with pytest.raises(InvalidRequestError, match=r"queue=AsyncQueue.of_stack"):
         client.collect("i")

@@ -14,11 +14,11 @@ from mme.archives.signature import TensorSignature, TensorSpec
 from mme.client import (
     Call,
     InvalidRequestError,
+    LoadRetry,
     ModelFailedError,
     ModelLoadError,
     ModelNotReadyError,
     Outcome,
-    Patience,
     TensorError,
     UnknownModelError,
 )
@@ -157,7 +157,7 @@ def test_calls_are_taken_as_outcomes_are(service: Service, make_client) -> None:
 def test_giving_up_ends_the_waiting(service: Service, make_client) -> None:
     service.answers = [failure(429, "ModelNotReadyException", "loading")]
     waiting = threading.Event()
-    client = make_client(patience=Patience(first=600, longest=600, total=3600))
+    client = make_client(load_retry=LoadRetry(first=600, longest=600, timeout=3600))
     before = threading.active_count()
 
     def some() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -178,7 +178,7 @@ def test_giving_up_ends_the_waiting(service: Service, make_client) -> None:
 @pytest.mark.parametrize("concurrency", [0, -1, 3])
 def test_concurrency_is_what_the_connections_allow(make_client, concurrency: int) -> None:
     client = make_client(connections=2)
-    with pytest.raises(InvalidRequestError, match="over the 2 connections of this client"):
+    with pytest.raises(InvalidRequestError, match="this client has 2"):
         client.infer_many([], concurrency=concurrency)
     with pytest.raises(InvalidRequestError):
         client.warm([], concurrency=concurrency)
@@ -238,10 +238,10 @@ def test_warm_with_inputs_of_the_model(service: Service, make_client) -> None:
 
 def test_warm_waits_for_loads(service: Service, make_client) -> None:
     service.answers = [failure(429, "ModelNotReadyException", "loading"), REFUSED]
-    (one,) = make_client(patience=Patience(first=0.001)).warm(["m_v0.tar.gz"])
+    (one,) = make_client(load_retry=LoadRetry(first=0.001)).warm(["m_v0.tar.gz"])
     assert one.loaded
     service.answers = [failure(429, "ModelNotReadyException", "loading")]
-    (one,) = make_client(patience=Patience(first=0.001, total=0.01)).warm(["m_v0.tar.gz"])
+    (one,) = make_client(load_retry=LoadRetry(first=0.001, timeout=0.01)).warm(["m_v0.tar.gz"])
     assert not one.loaded
     assert isinstance(one.error, ModelNotReadyError)
 

@@ -15,10 +15,10 @@ from mme.client import (
     InvalidTargetError,
     InvocationError,
     LargePayloadWarning,
+    LoadRetry,
     ModelFailedError,
     ModelNotReadyError,
     MultiModelClient,
-    Patience,
     PayloadTooLargeError,
     ServiceFaultError,
     TensorError,
@@ -49,8 +49,8 @@ class Time:
         self.slept.append(seconds)
         self.now += seconds
 
-    def patience(self, **arguments: float) -> Patience:
-        return Patience(clock=lambda: self.now, sleep=self.sleep, **arguments)  # type: ignore[arg-type]
+    def load_retry(self, **arguments: float) -> LoadRetry:
+        return LoadRetry(clock=lambda: self.now, sleep=self.sleep, **arguments)  # type: ignore[arg-type]
 
 
 def test_infer(service, make_client) -> None:
@@ -87,7 +87,7 @@ def test_waits_for_a_model_that_loads(service, make_client) -> None:
     time = Time()
     waited: list[tuple[str, float]] = []
     service.answers = [NOT_READY, NOT_READY, NOT_READY, OK]
-    client = make_client(patience=time.patience(), on_wait=lambda *seen: waited.append(seen))
+    client = make_client(load_retry=time.load_retry(), on_wait=lambda *seen: waited.append(seen))
     assert client.infer("m.tar.gz", {"X": np.zeros(1, np.float32)})["Y"][0] == 3
     # boto3 itself tried nothing again: one request for each answer.
     assert len(service.requests) == 4
@@ -100,7 +100,7 @@ def test_gives_up_after_360_seconds(service, make_client) -> None:
     time = Time()
     service.answers = [NOT_READY]
     with pytest.raises(ModelNotReadyError, match="still loading on endpoint mme-test after 360 s"):
-        make_client(patience=time.patience()).invoke("m.tar.gz", b"")
+        make_client(load_retry=time.load_retry()).invoke("m.tar.gz", b"")
     assert sum(time.slept) == pytest.approx(360)
     assert max(time.slept) <= 15
     assert len(service.requests) == len(time.slept) + 1
@@ -109,7 +109,7 @@ def test_gives_up_after_360_seconds(service, make_client) -> None:
 def test_jitter_differs_between_callers() -> None:
     def first_waits() -> list[float]:
         time = Time()
-        list(time.patience(total=20).waits())
+        list(time.load_retry(timeout=20).waits())
         return time.slept
 
     assert first_waits() != first_waits()
