@@ -78,6 +78,8 @@ _HINTS: Final[dict[str, tuple[str, str, str]]] = {
         "use aws_iam.Role, or leave it out for a new role",
     ),
     "IRuleTarget": ("", "", "use a class of aws_events_targets, such as SnsTopic(topic)"),
+    "ExchangePrefixes": ("", "", 'use ExchangePrefixes(inputs="async/input/")'),
+    "AlarmThresholds": ("", "", 'use AlarmThresholds(cpu_percent={"critical": 90})'),
     "ISecurityGroup": (
         "",
         'use SecurityGroup.from_security_group_id(self, "Id", "{}")',
@@ -162,6 +164,18 @@ def _strategy_hint(value: object) -> str:
     return f"use DeploymentStrategy.{value}()" if value in factories else ""
 
 
+def _retention_hint(value: object) -> str:
+    names = {
+        7: "ONE_WEEK",
+        14: "TWO_WEEKS",
+        30: "ONE_MONTH",
+        90: "THREE_MONTHS",
+        180: "SIX_MONTHS",
+        365: "ONE_YEAR",
+    }
+    return f"use RetentionDays.{names[value]}" if isinstance(value, int) and value in names else ""
+
+
 def _unit_hint(factory: str, default: int) -> Callable[[object], str]:
     def hint(value: object) -> str:
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else default
@@ -174,10 +188,11 @@ _BY_VALUE: Final[dict[str, Callable[[Any], str]]] = {
     "CapacitySize": _capacity_hint,
     "DeploymentStrategy": _strategy_hint,
     "Duration": _unit_hint("Duration.seconds", 300),
+    "RetentionDays": _retention_hint,
     "ServingImage": lambda value: (
         f'use ServingImage.from_uri("{value}")' if ".dkr.ecr." in str(value) else ""
     ),
-    "Size": _unit_hint("Size.gibibytes", 100),
+    "Size": lambda value: f"{_unit_hint('Size.mebibytes', 1024)(value)} or Size.gibibytes(...)",
     "float": _number_hint,
     "int": _integer_hint,
     "str": _string_hint,

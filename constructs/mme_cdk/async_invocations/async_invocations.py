@@ -21,25 +21,17 @@ from constructs import Construct
 
 from mme.catalog.limits import CLIENT_READ_TIMEOUT_SECONDS, LOAD_TIMEOUT_SECONDS
 from mme_cdk._internal.acknowledgements import acknowledge_grant, acknowledge_wildcards
-from mme_cdk._internal.cdk_kinds import BUCKET, GRANTEE, KEY
-from mme_cdk._internal.endpoint_kind import ENDPOINT
-from mme_cdk._internal.expectations import DURATION, WHOLE, expect, expect_all, kind_of, one_of
-from mme_cdk._internal.log_days import LOG_DAYS
+from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import known, outside, outside_seconds, require, size_outside
 from mme_cdk.async_invocations.consumer_function import ConsumerFunction
 from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket, expiration_fault
 from mme_cdk.async_invocations.packs import acknowledge_packs
-from mme_cdk.async_invocations.prefixes import PREFIXES, ExchangePrefixes
+from mme_cdk.async_invocations.prefixes import ExchangePrefixes
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 
 _WRITE_SECONDS = 20  # for the objects and the notification after the invocation
 _DEFAULT_TIMEOUT = Duration.seconds(LOAD_TIMEOUT_SECONDS + CLIENT_READ_TIMEOUT_SECONDS + _WRITE_SECONDS)
 _DEAD_LETTER_RECEIVES = 3  # beyond max_attempts: chances to send a dead letter with its reason
-_MEMORY = kind_of(
-    Size,
-    noun="a Size",
-    way_out=lambda value: f"use Size.mebibytes({value if isinstance(value, int) else 512})",
-)
 _KEYS_REASON = "callers choose the inference ids, which the keys are made of"
 _KMS_REASON = "KMS names the actions that S3, SQS and SNS need with wildcards; they apply to one key"
 
@@ -65,6 +57,7 @@ class AsyncInvocations(Construct):
         function: The consumer.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -116,22 +109,6 @@ class AsyncInvocations(Construct):
             PropsError: values of a wrong type or out of range, an endpoint of another account or region, or
                 prefixes that overlap each other or the models' prefix.
         """
-        require(
-            expect("endpoint", endpoint, ENDPOINT),
-            expect("prefixes", prefixes, PREFIXES, optional=True),
-            *(prefixes.kind_faults() if isinstance(prefixes, ExchangePrefixes) else ()),
-            *expect_all(BUCKET, optional=True, bucket=bucket, access_logs_bucket=access_logs_bucket),
-            expect("encryption_key", encryption_key, KEY, optional=True),
-            *expect_all(
-                WHOLE, max_concurrency=max_concurrency, batch_size=batch_size, max_attempts=max_attempts
-            ),
-            expect("reserved_concurrency", reserved_concurrency, WHOLE, optional=True),
-            *expect_all(DURATION, optional=True, timeout=timeout, objects_expire_after=objects_expire_after),
-            expect("memory_size", memory_size, _MEMORY, optional=True),
-            expect("log_retention", log_retention, LOG_DAYS),
-            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
-            at=(scope, id),
-        )
         places = prefixes or ExchangePrefixes()
         length = timeout or _DEFAULT_TIMEOUT
         memory = memory_size or Size.mebibytes(512)
@@ -235,6 +212,7 @@ class AsyncInvocations(Construct):
             "AsyncOutcomeLocation": self._url(self.prefixes.outcomes),
         }
 
+    @checked
     def grant_submit(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow sending requests for every model of the endpoint, but not reading answers.
 
@@ -246,13 +224,13 @@ class AsyncInvocations(Construct):
         Raises:
             PropsError: the grantee is not grantable.
         """
-        require(expect("grantee", grantee, GRANTEE), at=self)
         return (
             self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
             .combine(self.queue.grant_send_messages(grantee))
             .combine(self._grant_key(grantee))
         )
 
+    @checked
     def grant_read_results(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow reading answers, failures and outcomes.
 
@@ -262,7 +240,6 @@ class AsyncInvocations(Construct):
         Raises:
             PropsError: the grantee is not grantable.
         """
-        require(expect("grantee", grantee, GRANTEE), at=self)
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
         return (
             self._grant_objects(grantee, ["s3:GetObject"], *places)
@@ -270,6 +247,7 @@ class AsyncInvocations(Construct):
             .combine(self._grant_key(grantee))
         )
 
+    @checked
     def grant_redrive(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow reading the dead-letter queue and sending its messages to the queue again.
 
@@ -279,7 +257,6 @@ class AsyncInvocations(Construct):
         Raises:
             PropsError: the grantee is not grantable.
         """
-        require(expect("grantee", grantee, GRANTEE), at=self)
         return (
             self.dead_letter_queue.grant_consume_messages(grantee)
             .combine(self.queue.grant_send_messages(grantee))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
 from constructs import Construct
 
-from mme_cdk._internal.cdk_kinds import BUCKET, KEY
-from mme_cdk._internal.expectations import DURATION, expect, one_of
+from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import not_whole_days, require
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
@@ -14,6 +13,7 @@ from mme_cdk.async_invocations.packs import acknowledge_packs
 class ExchangeBucket(aws_s3.Bucket):
     """A private bucket whose objects expire: encrypted with a KMS key, TLS only, no versions."""
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -39,13 +39,6 @@ class ExchangeBucket(aws_s3.Bucket):
         Raises:
             PropsError: values of a wrong type, or objects that expire too early or within a day.
         """
-        require(
-            expect("encryption_key", encryption_key, KEY),
-            expect("expire_after", expire_after, DURATION, optional=True),
-            expect("access_logs_bucket", access_logs_bucket, BUCKET, optional=True),
-            expect("removal_policy", removal_policy, one_of(RemovalPolicy)),
-            at=(scope, id),
-        )
         require(expiration_fault("expire_after", expire_after), at=(scope, id))
         super().__init__(
             scope,

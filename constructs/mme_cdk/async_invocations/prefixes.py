@@ -8,7 +8,7 @@ from itertools import combinations
 
 from aws_cdk import aws_s3
 
-from mme_cdk._internal.expectations import TEXT, expect, kind_of
+from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import known
 from mme_cdk.storage.model_store import ModelStore
 
@@ -29,9 +29,8 @@ class ExchangePrefixes:
     failures: str = "async/failure/"
     outcomes: str = "async/outcome/"
 
-    def kind_faults(self) -> list[str | None]:
-        """Return the faults of prefixes that are not strings."""
-        return [expect(f"prefixes.{field.name}", getattr(self, field.name), TEXT) for field in fields(self)]
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def faults(self, bucket: aws_s3.IBucket | None, models: ModelStore | None) -> list[str]:
         """Return what is wrong with the prefixes.
@@ -56,11 +55,6 @@ class ExchangePrefixes:
                 if known(models.prefix) and _overlap(prefix, models.prefix)
             ]
         return faults
-
-
-PREFIXES = kind_of(
-    ExchangePrefixes, noun="an ExchangePrefixes", way_out='use ExchangePrefixes(inputs="async/input/"), say'
-)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from mme_cdk._internal.expectations import NUMBER, TEXT, expect, shown
+from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import known
 from mme_cdk.monitoring.alarm_rule import AlarmRule
 
@@ -162,6 +162,9 @@ class AlarmThresholds:
         )
     )
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def of(self, prop: str) -> Mapping[str, float]:
         """Return the thresholds of an alarm by severity, its defaults if none were given.
 
@@ -174,22 +177,6 @@ class AlarmThresholds:
     def severities(self) -> tuple[str, ...]:
         """Return each severity that an alarm has, in lower case."""
         return tuple(dict.fromkeys(name.lower() for prop in ALARM_RULES for name in self.of(prop)))
-
-    def kind_faults(self) -> Iterator[str | None]:
-        """Yield the faults of values of a wrong type."""
-        for prop in ALARM_RULES:
-            given = getattr(self, prop)
-            if given is None:
-                continue
-            if not isinstance(given, Mapping):
-                yield (
-                    f"{prop} is {shown(given)}; it must be a mapping of severities to thresholds: "
-                    'use {"critical": 90}, say'
-                )
-                continue
-            for severity, threshold in given.items():
-                yield expect(f"a severity in {prop}", severity, TEXT)
-                yield expect(f"{prop}[{shown(severity)}]", threshold, NUMBER)
 
     def faults(self, instance_type: str | None, *, has_gpu: bool) -> Iterator[str]:
         """Yield the faults of severities and thresholds.
@@ -214,7 +201,7 @@ class AlarmThresholds:
                     )
                 if known(threshold) and not rule.low <= threshold <= rule.high:
                     yield (
-                        f"{prop} of severity {severity} is {threshold:g} {rule.unit}; it must be from "
+                        f"{prop} of severity {severity} is {threshold:g} {rule.unit}; must be from "
                         f"{rule.low:g} to {rule.high:g} {rule.unit}"
                     )
 

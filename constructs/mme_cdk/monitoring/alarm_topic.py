@@ -5,8 +5,7 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy, aws_cloudwatch, aws_cloudwatch_actions, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
-from mme_cdk._internal.expectations import expect, one_of
-from mme_cdk._internal.validation import require
+from mme_cdk._internal.type_checks import checked
 
 
 class AlarmTopic(Construct):
@@ -20,6 +19,7 @@ class AlarmTopic(Construct):
         key: Its key, rotated each year.
     """
 
+    @checked
     def __init__(
         self, scope: Construct, id: str, *, removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     ) -> None:
@@ -33,7 +33,6 @@ class AlarmTopic(Construct):
         Raises:
             PropsError: a removal_policy of a wrong type.
         """
-        require(expect("removal_policy", removal_policy, one_of(RemovalPolicy)), at=(scope, id))
         super().__init__(scope, id)
         self.key = aws_kms.Key(
             self,

@@ -9,22 +9,7 @@ from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
-from mme_cdk._internal.cdk_kinds import ALARM_ACTION
-from mme_cdk._internal.endpoint_kind import ENDPOINT
-from mme_cdk._internal.expectations import (
-    DURATION,
-    FLAG,
-    TEXT,
-    WHOLE,
-    expect,
-    expect_all,
-    expect_each,
-    kind_of,
-    one_of,
-    shown,
-)
-from mme_cdk._internal.expectations import TEXT as INSTANCE_TYPE
-from mme_cdk._internal.log_days import LOG_DAYS
+from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, outside, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
@@ -37,13 +22,6 @@ from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs
-
-_THRESHOLDS = kind_of(
-    AlarmThresholds, noun="an AlarmThresholds", way_out="use AlarmThresholds(cpu_percent={...}), say"
-)
-_ACTIONS = kind_of(
-    Mapping, noun="a mapping of severities to actions", way_out='use {"critical": [SnsAction(topic)]}, say'
-)
 
 RUNBOOK = "docs/runbook.md"
 """This project's runbook, relative to its repository."""
@@ -60,6 +38,7 @@ class EndpointMonitoring(Construct):
         log_group: The endpoint's log group; None if SageMaker creates it.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -113,23 +92,6 @@ class EndpointMonitoring(Construct):
                 a severity that no alarm has, GPU thresholds for an instance type without GPU, retention for
                 an endpoint that this app does not define, an unknown variant, an endpoint of another region.
         """
-        require(
-            expect("endpoint", endpoint, ENDPOINT),
-            expect("instance_type", instance_type, INSTANCE_TYPE, optional=True),
-            *expect_all(TEXT, optional=True, variant_name=variant_name, name_prefix=name_prefix),
-            expect("runbook_url", runbook_url, TEXT),
-            expect("thresholds", thresholds, _THRESHOLDS, optional=True),
-            *(thresholds.kind_faults() if isinstance(thresholds, AlarmThresholds) else ()),
-            *_action_kind_faults(actions),
-            *expect_all(
-                FLAG, dashboard=dashboard, log_queries=log_queries, contributor_insights=contributor_insights
-            ),
-            expect("period", period, DURATION, optional=True),
-            expect("minimum_requests", minimum_requests, WHOLE),
-            expect("log_retention", log_retention, LOG_DAYS, optional=True),
-            expect("log_removal_policy", log_removal_policy, one_of(RemovalPolicy)),
-            at=(scope, id),
-        )
         thresholds = thresholds or AlarmThresholds()
         period = period or Duration.minutes(1)
         kind = describe(instance_type) if instance_type and known(instance_type) else None
@@ -236,19 +198,6 @@ class EndpointMonitoring(Construct):
             )
 
 
-def _action_kind_faults(actions: object) -> list[str | None]:
-    if actions is None or not isinstance(actions, Mapping):
-        return [expect("actions", actions, _ACTIONS, optional=True)]
-    return [
-        fault
-        for severity, found in actions.items()
-        for fault in (
-            expect("a severity in actions", severity, TEXT),
-            *expect_each(f"actions[{shown(severity)}]", found, ALARM_ACTION),
-        )
-    ]
-
-
 def _action_faults(
     actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]], thresholds: AlarmThresholds
 ) -> list[str]:
@@ -275,4 +224,4 @@ def _period_fault(period: Duration) -> str | None:
     if known(seconds) and seconds >= 60 and seconds % 60 == 0:
         return None
     length = f"{seconds:g} s" if known(seconds) else "known at deployment only"
-    return f"period is {length}; it must be one or more whole minutes, as the metrics are published"
+    return f"period is {length}; must be one or more whole minutes, as the metrics are published"

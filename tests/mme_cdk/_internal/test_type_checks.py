@@ -20,6 +20,7 @@ from mme_cdk import (
     Endpoint,
     EndpointBase,
     EndpointConfig,
+    EndpointMonitoring,
     ExecutionRole,
     ModelBucket,
     ModelStore,
@@ -63,7 +64,7 @@ def endpoint(stack: Stack, models: ModelStore) -> MultiModelEndpoint:
         ("initial_instance_count", "2", '"2"; must be an integer: use 2, without quotes'),
         ("initial_instance_count", True, "True; must be an integer"),
         ("initial_variant_weight", "heavy", '"heavy"; must be a number'),
-        ("volume_size", 100, "100; must be a Size: use Size.gibibytes(100)"),
+        ("volume_size", 100, "100; must be a Size: use Size.mebibytes(100) or Size.gibi"),
         ("model_data_download_timeout", 300, "300; must be a Duration: use Duration.seconds(300)"),
         ("deployment", "canary", "must be a DeploymentStrategy: use DeploymentStrategy.canary()"),
         ("deployment", 3, "3; must be a DeploymentStrategy: use DeploymentStrategy.all_at_once(), canary()"),
@@ -239,6 +240,19 @@ def test_methods(stack: Stack, endpoint: MultiModelEndpoint) -> None:
             lambda: endpoint.metric_invocations(period=60),
             r"^Test/Serving: period is 60; must be a Duration: use",
         ),
+        (
+            lambda: endpoint.add_monitoring(log_retention=30),
+            r"log_retention .* use RetentionDays\.ONE_MONTH",
+        ),
+        (
+            lambda: endpoint.add_monitoring(actions={"critical": ["arn"]}),
+            r'\["critical"\]\[0\] is "arn"; must be',
+        ),
+        (
+            lambda: endpoint.add_monitoring(thresholds={"cpu_percent": 1}),
+            r"thresholds .* must be an AlarmT",
+        ),
+        (lambda: EndpointMonitoring(endpoint, "M", endpoint="ep"), r"EndpointBase\.from_endpoint_name\(self"),
         (lambda: endpoint.add_rollback_alarm("high"), r'alarms\[0\] is "high"; must be an alarm'),
         (
             lambda: endpoint.auto_scale_instance_count(max_capacity="3"),
