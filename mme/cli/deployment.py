@@ -91,10 +91,10 @@ class Target:
 
     def store(self) -> ModelStore:
         """Its models."""
-        from mme.registry import ModelStore
+        from mme.registry.model_store import ModelStore
 
         found = self.deployment
-        return ModelStore.open(self._session, self.s3(), found.bucket, found.prefix)
+        return ModelStore(self.s3(), found.bucket, found.prefix)
 
     def aliases(self) -> AliasStore:
         """Its aliases."""

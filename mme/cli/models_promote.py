@@ -17,17 +17,17 @@ def promote(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
     alias: Annotated[str, typer.Option("--as", help="The alias: NAME@LABEL.", metavar="ALIAS")],
-    warm: Annotated[bool, typer.Option("--warm", help="Have an instance load it first.")] = False,
+    warm: Annotated[bool, typer.Option("--warm", help="Load it on an instance first.")] = False,
     expected: Annotated[
         str | None,
         typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Make an alias stand for a model. Callers of the alias follow within half a minute.
+    """Point an alias at a model. Callers of the alias follow within 30 seconds.
 
-    With --warm the alias moves only once an instance holds the model. That is one instance: where there are
-    several, the others load it at their own first call.
+    With --warm the alias moves after one instance has loaded the model. Other instances load it at their
+    first call.
 
     Example: mme models promote add_sub_v3.tar.gz --as add_sub@prod
     """
@@ -50,7 +50,7 @@ def rollback(
     alias: Annotated[str, typer.Argument(help="The alias.", metavar="ALIAS")],
     as_json: _Json = False,
 ) -> None:
-    """Make an alias stand for what it stood for before; again, for what it stood for before that.
+    """Point an alias at its previous model; again, at the one before that.
 
     Example: mme models rollback add_sub@prod
     """
@@ -69,9 +69,9 @@ def aliases(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """List the aliases, or show one with its history: who changed it, when, to what.
+    """List the aliases, or show the history of one: who changed it, when, to what.
 
-    Who made a change is what they said themselves; CloudTrail's data events prove it.
+    The user of a change is a statement, not a proof; CloudTrail's data events prove it.
 
     Example: mme models aliases add_sub@prod
     """
@@ -105,7 +105,7 @@ def promote_to(
     model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
     env: Annotated[str, typer.Option("--env", help="The environment to copy it to.", metavar="ENV")],
     alias: Annotated[
-        str | None, typer.Option("--as", help="Make this alias there stand for it.", metavar="ALIAS")
+        str | None, typer.Option("--as", help="Point this alias there at it.", metavar="ALIAS")
     ] = None,
     stack: Annotated[
         str | None, typer.Option("--stack", help="Its serving stack, if not mme-ENV-serving.")
@@ -115,17 +115,17 @@ def promote_to(
     ] = None,
     region: Annotated[str | None, typer.Option("--region", help="Its AWS region.")] = None,
     role_arn: Annotated[
-        str | None, typer.Option("--role-arn", help="A role to take on there, e.g. of another account.")
+        str | None, typer.Option("--role-arn", help="A role to assume there, for example of another account.")
     ] = None,
-    warm: Annotated[bool, typer.Option("--warm", help="Have an instance there load it first.")] = False,
+    warm: Annotated[bool, typer.Option("--warm", help="Load it on an instance there first.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Trust S3's copy: don't read it to check the digest.")
+        bool, typer.Option("--quick", help="Skip reading the copy to check its digest.")
     ] = False,
     as_json: _Json = False,
 ) -> None:
     """Copy a model inside S3 to another environment's store, check it there, and point an alias at it.
 
-    The credentials for the other environment do the copying: they must be able to read this one's models.
+    The credentials for the other environment copy it, so they must be able to read this one's models.
 
     Example: mme --env staging models promote-to --env prod add_sub_v3.tar.gz --as add_sub@prod
     """
@@ -151,10 +151,10 @@ def promote_to(
             read_content=not quick,
             on_bytes=lambda count: progress.advance(bar, count),
         )
-    words = "copied to" if copied.created else "there already:"
+    outcome = "copied to" if copied.created else "exists already:"
     if not as_json:
         standard_output().print(
-            f"{words} {destination.url}{model}, digest {copied.digest[:12]}", soft_wrap=True
+            f"{outcome} {destination.url}{model}, digest {copied.digest[:12]}", soft_wrap=True
         )
     if warm:
         _warm(there, model)
@@ -173,7 +173,9 @@ def promote_to(
     elif pointed:
         _print_alias(pointed, as_json)
     if quick:
-        print_note("not checked", f"the content of the copy was not read; {there.command} models verify does")
+        print_note(
+            "not checked", f"the content of the copy was not read; check it: {there.command} models verify"
+        )
 
 
 def _warm(target: Target, model: str) -> None:
@@ -183,7 +185,7 @@ def _warm(target: Target, model: str) -> None:
         warmed = next(iter(target.client().warm([model])))
     if warmed.error is not None:
         raise warmed.error
-    print_note("warm", f"one instance holds {model}, after {warmed.seconds:.1f} s")
+    print_note("warm", f"one instance loaded {model} in {warmed.seconds:.1f} s")
 
 
 def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
@@ -194,7 +196,7 @@ def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
         return
     before = left or (alias.previous[-1] if alias.previous else "")
     was = f" (was {before})" if before else ""
-    standard_output().print(f"{alias.alias} now stands for {alias.target}{was}", markup=False, soft_wrap=True)
+    standard_output().print(f"{alias.alias} now points at {alias.target}{was}", markup=False, soft_wrap=True)
 
 
 def _alias_json(alias: Alias) -> dict[str, object]:

@@ -14,14 +14,14 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 def new(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="What the model is called.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="The model's name.", metavar="NAME")],
     backend: Annotated[
-        str, typer.Option("--backend", help="What runs it: python, onnx or pytorch.", metavar="BACKEND")
+        str, typer.Option("--backend", help="python, onnx or pytorch.", metavar="BACKEND")
     ] = "python",
-    parent: Annotated[str, typer.Option("--in", help="The directory to make it in.", metavar="PATH")] = ".",
+    parent: Annotated[str, typer.Option("--in", help="Where to create the directory.", metavar="PATH")] = ".",
     as_json: _Json = False,
 ) -> None:
-    """Begin a model: a directory that packs, publishes and loads as it is, to put your own model in.
+    """Create a model directory that packs, publishes and loads as it is; replace its model with yours.
 
     Example: mme models new doubler --backend python --in model_registry
     """
@@ -55,10 +55,10 @@ def pack(
             "--output", "-o", help="The archive to write. Default: NAME.tar.gz here.", metavar="FILE"
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Pack a model into the archive that `add` would upload: the same bytes each time.
+    """Pack a model into the archive that `add` would upload. The same files give the same bytes.
 
     Example: mme models pack model_registry/add_sub -o add_sub.tar.gz
     """
@@ -92,7 +92,7 @@ def add(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        # Not as Path, which makes the working directory of an empty word.
+        # Not as Path, which turns an empty string into the working directory.
         typer.Argument(
             help="A model's directory, or a registry: a directory of them.",
             metavar="PATH...",
@@ -105,9 +105,9 @@ def add(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Pack models and publish each as its next free version. Content that is there already stays as it is.
+    """Pack models and publish each as its next free version. Unchanged models are skipped.
 
-    Everything is checked before anything is uploaded. After an interruption the same command goes on.
+    Everything is checked before anything is uploaded. Run it again to resume after an interruption.
 
     Example: mme models add model_registry/add_sub
     """
@@ -116,59 +116,58 @@ def add(
     from mme.cli.ending import cleaned_up_when_ended
     from mme.cli.progress import publishing
     from mme.console import print_json, print_note
-    from mme.registry import Journal, find_models, publish_all
+    from mme.registry.candidates import find_models
     from mme.registry.names import check_name
+    from mme.registry.publishing import publish_all
 
     if name is not None:
         check_name(name)
-    journal = Journal.of_user()
-    found = find_models(paths, journal)
+    found = find_models(paths)
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")
-    if not found.models:
-        outcomes = []
-    else:
+    published: list[Published] = []
+    if found.models:
         store = target_of(context).store()
         size = sum(tar_size(one.directory) for one in found.models)
         with cleaned_up_when_ended(), publishing(len(found.models), size) as listener:
-            outcomes = publish_all(store, found.models, listener, name=name, journal=journal)
+            published = publish_all(store, found.models, listener, name=name)
     if as_json:
-        print_json(_published_json(outcomes, found.skipped))
-    elif outcomes:
-        _print_published(outcomes)
+        print_json(_published_json(published, found.skipped))
+    elif published:
+        _print_published(published)
     else:
         print_note("nothing", "to publish")
 
 
-def _print_published(outcomes: list[Published]) -> None:
+def _print_published(published: list[Published]) -> None:
     from mme.console import plain_table, print_table, size_text
 
     table = plain_table("MODEL", "OUTCOME", "UNPACKED", "DIGEST", right=("UNPACKED",))
-    for outcome in outcomes:
-        if outcome.created:
-            words = "[green]published[/]"
-        elif outcome.latest:
-            words = "unchanged"
+    for one in published:
+        if one.created:
+            outcome = "[green]published[/]"
+        elif one.latest:
+            outcome = "unchanged"
         else:
-            words = "unchanged: this older version has the same content"
-        table.add_row(outcome.target_model, words, size_text(outcome.unpacked_bytes), outcome.digest[:12])
+            outcome = "unchanged: this older version has the same content"
+        table.add_row(one.target_model, outcome, size_text(one.unpacked_bytes), one.digest[:12])
     print_table(table)
 
 
-def _published_json(outcomes: list[Published], skipped: tuple[Skipped, ...]) -> dict[str, object]:
+def _published_json(published: list[Published], skipped: tuple[Skipped, ...]) -> dict[str, object]:
     return {
         "published": [
             {
-                "model": outcome.target_model,
-                "name": outcome.name,
-                "version": outcome.version,
-                "created": outcome.created,
-                "latest": outcome.latest,
-                "unpacked_bytes": outcome.unpacked_bytes,
-                "size_bytes": outcome.size,
-                "digest": outcome.digest,
+                "model": one.target_model,
+                "name": one.name,
+                "version": one.version,
+                "created": one.created,
+                "latest": one.latest,
+                "unpacked_bytes": one.unpacked_bytes,
+                "size_bytes": one.size,
+                "digest": one.digest,
             }
-            for outcome in outcomes
+            for one in published
         ],
         "skipped": [{"name": one.name, "reason": one.reason} for one in skipped],
     }

@@ -1,6 +1,6 @@
-"""Models in S3: publish and list.
+"""Models in S3: publish, list, verify, promote, remove.
 
-Each name is loaded when it is first used: who lists models needs nothing of what packs them.
+Names are imported on first use, so that `mme.client`, which reads aliases, loads nothing that packs archives.
 """
 
 from __future__ import annotations
@@ -9,29 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mme.registry.batch import PublishListener, publish_all
-    from mme.registry.candidates import Candidate, Candidates, Skipped, find_models
-    from mme.registry.journal import Journal
+    from mme.registry.candidates import Candidates, Skipped, find_models
     from mme.registry.model_store import ModelRecord, ModelStore
     from mme.registry.names import ModelName, check_name, object_key
-    from mme.registry.outcome import Published
-    from mme.registry.publication import publish
+    from mme.registry.publishing import Published, PublishListener, publish, publish_all
 
 _MODULES = {
-    "batch": ("PublishListener", "publish_all"),
-    "candidates": ("Candidate", "Candidates", "Skipped", "find_models"),
-    "journal": ("Journal",),
+    "candidates": ("Candidates", "Skipped", "find_models"),
     "model_store": ("ModelRecord", "ModelStore"),
     "names": ("ModelName", "check_name", "object_key"),
-    "outcome": ("Published",),
-    "publication": ("publish",),
+    "publishing": ("PublishListener", "Published", "publish", "publish_all"),
 }
-_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "Candidate",
     "Candidates",
-    "Journal",
     "ModelName",
     "ModelRecord",
     "ModelStore",
@@ -47,13 +39,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

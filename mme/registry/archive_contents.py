@@ -1,29 +1,32 @@
-"""What is in a published archive, read as it streams by: nothing is kept but a line for each file."""
+"""The contents of a published archive, read as a stream: one digest per file, nothing on disk."""
 
 from __future__ import annotations
 
 import hashlib
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
+from mme.archives.errors import UnreadableArchiveError
+from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
+from mme.archives.tar_stream import TarStream
 from mme.archives.triton.config import CONFIG_FILE, TritonConfig, parse_config
 from mme.errors import MmeError
 from mme.registry.model_store import ModelStore
 from mme.registry.names import object_key
 
-_BLOCK: Final = 1024 * 1024
 _CONFIG_MAX_BYTES: Final = 1024 * 1024
+_LIMITS: Final = Limits(ratio=sys.maxsize)
 
 
 class ByteStream(Protocol):
-    """Where an archive comes from."""
+    """The compressed bytes of an archive."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most so many bytes; none at the end."""
+        """Return at most `size` bytes; none at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class ArchivedFile:
     """One regular file.
 
     Attributes:
-        size: in bytes.
+        size: In bytes.
         digest: SHA-256 of its content.
     """
 
@@ -41,33 +44,35 @@ class ArchivedFile:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContents:
-    """What an archive holds.
+    """The files of an archive.
 
     Attributes:
-        digest: SHA-256 of the uncompressed tar: the identity that publishing gave it.
-        files: by path.
-        others: what is neither a regular file nor a directory.
-        config_text: of config.pbtxt at its root; empty where there is none.
+        digest: SHA-256 of the uncompressed tar: the identity of published content.
+        files: Regular files, by path.
+        config_text: The config.pbtxt at its root; empty if there is none.
     """
 
     digest: str
     files: dict[str, ArchivedFile]
-    others: tuple[str, ...]
     config_text: str
 
     @property
     def config(self) -> TritonConfig | None:
-        """The parsed config, or None where there is none that Triton would take."""
+        """The parsed config, or None if there is none that Triton accepts."""
         parsed = parse_config(self.config_text.encode()) if self.config_text else None
         return parsed if isinstance(parsed, TritonConfig) else None
 
 
 @contextmanager
 def open_archive(store: ModelStore, target_model: str) -> Iterator[ByteStream]:
-    """The bytes of an archive in S3, as they come.
+    """Yield the bytes of an archive in S3 as a stream.
+
+    Args:
+        store: The store.
+        target_model: The archive.
 
     Raises:
-        MmeError: S3 refuses.
+        MmeError: The bucket does not exist or access is denied.
     """
     with store.explained():
         answer = store.s3.get_object(Bucket=store.bucket, Key=object_key(store.prefix, target_model))
@@ -81,95 +86,54 @@ def open_archive(store: ModelStore, target_model: str) -> Iterator[ByteStream]:
 def read_contents(
     stream: ByteStream, name: str, on_bytes: Callable[[int], None] | None = None
 ) -> ArchiveContents:
-    """Reads a tar.gz to its end.
+    """Read a tar.gz to its end.
 
     Args:
-        stream: the compressed bytes.
-        name: what messages call it.
-        on_bytes: hears of the compressed bytes read.
+        stream: The compressed bytes.
+        name: The archive's name in messages.
+        on_bytes: Called with the number of compressed bytes of each block.
 
     Raises:
-        MmeError: it is damaged, or no tar.gz at all.
+        MmeError: It is damaged or not a tar.gz.
     """
-    tar = _HashedTar(stream, on_bytes)
+    tar = _HashedGzip(_counted(iter(partial(stream.read, CHUNK_BYTES), b""), on_bytes), _LIMITS)
     files: dict[str, ArchivedFile] = {}
-    others: list[str] = []
     config = b""
-    source: IO[bytes] = tar  # type: ignore[assignment]
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=_BLOCK) as archive:
-            for member in archive:
-                if member.isdir():
-                    continue
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is None:
-                    others.append(member.name)
-                    continue
-                identity = hashlib.sha256()
-                while block := content.read(_BLOCK):
-                    identity.update(block)
-                    if member.name.removeprefix("./") == CONFIG_FILE and len(config) < _CONFIG_MAX_BYTES:
-                        config += block
-                files[member.name.removeprefix("./")] = ArchivedFile(member.size, identity.hexdigest())
-        tar.drain()
-    except (tarfile.TarError, zlib.error, EOFError) as error:
+        members = TarStream(tar, _LIMITS)
+        for member in members:
+            if not member.is_file:
+                continue
+            path = "/".join(member.parts)
+            digest = hashlib.sha256()
+            while block := members.read(CHUNK_BYTES):
+                digest.update(block)
+                if path == CONFIG_FILE and len(config) < _CONFIG_MAX_BYTES:
+                    config += block
+            files[path] = ArchivedFile(member.size, digest.hexdigest())
+    except UnreadableArchiveError as error:
         raise MmeError(
-            f"{name} is damaged: {error or 'it ends too early'}",
+            f"{name} is damaged: {error}",
             hint="publish the model again, as a new version: mme models add PATH",
         ) from error
-    return ArchiveContents(tar.digest, files, tuple(others), config.decode("utf-8", "replace"))
+    return ArchiveContents(tar.digest.hexdigest(), files, config.decode("utf-8", "replace"))
 
 
-class _HashedTar:
-    """The uncompressed tar, hashed as it is read."""
+class _HashedGzip(GzipStream):
+    """An uncompressed tar, hashed as it is read."""
 
-    def __init__(self, stream: ByteStream, on_bytes: Callable[[int], None] | None) -> None:
-        self._stream = stream
-        self._on_bytes = on_bytes
-        self._gzip = zlib.decompressobj(31)
-        self._ready = b""
-        self._identity = hashlib.sha256()
-        self._ended = False
-
-    @property
-    def digest(self) -> str:
-        return self._identity.hexdigest()
+    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
+        super().__init__(chunks, limits)
+        self.digest = hashlib.sha256()
 
     def read(self, size: int) -> bytes:
-        """`size` bytes; fewer at the end only, as tarfile's stream mode takes them."""
-        pieces = []
-        missing = size
-        while missing and (piece := self._some(missing)):
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
-
-    def drain(self) -> None:
-        """Reads what tarfile leaves: the padding after the end of the tar."""
-        while self._some(_BLOCK):
-            pass
-
-    def _some(self, size: int) -> bytes:
-        while not self._ready and not self._ended:
-            if self._gzip.eof:
-                # Compressors with several threads write several gzip members, one after the other.
-                rest = self._gzip.unused_data or self._more()
-                if not rest:
-                    self._ended = True
-                    break
-                self._gzip = zlib.decompressobj(31)
-                self._ready = self._gzip.decompress(rest, _BLOCK)
-                continue
-            compressed = self._gzip.unconsumed_tail or self._more()
-            if not compressed:
-                raise EOFError
-            self._ready = self._gzip.decompress(compressed, _BLOCK)
-        block, self._ready = self._ready[:size], self._ready[size:]
-        self._identity.update(block)
+        block = super().read(size)
+        self.digest.update(block)
         return block
 
-    def _more(self) -> bytes:
-        block = self._stream.read(_BLOCK)
-        if block and self._on_bytes:
-            self._on_bytes(len(block))
-        return block
+
+def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
+    for chunk in chunks:
+        if on_bytes:
+            on_bytes(len(chunk))
+        yield chunk

@@ -1,56 +1,40 @@
-"""Which models a path stands for: one model's directory, or a registry of many."""
+"""Which models a path names: one model's directory, or a registry of many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+from mme.archives.contents import contents_of
+from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
-from mme.archives.model_directory import ModelDirectory, is_junk, scan_directory
+from mme.archives.model_directory import is_junk, scan_directory
 from mme.archives.triton.check import MODEL_FILE_MISSING, TritonModel, check_model
 from mme.archives.triton.config import CONFIG_FILE
+from mme.archives.triton.layout import read_triton
 from mme.errors import MmeError
-from mme.registry.folders import ENSEMBLE_ALONE, idle_beside_ensemble, mixed_fault, with_folder_hint
-from mme.registry.journal import Journal, Remembered
+from mme.findings import Finding
 from mme.registry.names import check_name
 
+_STEP_MISSING: Final = "ensemble-step-missing"
+"""The fault of an ensemble's directory that is checked without the directories of its steps."""
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A model to be published.
+_MAX_DEPTH: Final = 4
+_FOLDER_FAULTS: Final = ("wrapper-directory", "several-models", "config-missing")
 
-    Attributes:
-        directory: its files.
-        model: what checking it gave, or None where it was not needed.
-        recalled: what is known of it from when it was last published, if nothing changed since.
-    """
-
-    directory: ModelDirectory
-    model: TritonModel | None = None
-    recalled: Remembered | None = None
-
-    @classmethod
-    def checked_already(cls, model: TritonModel) -> Candidate:
-        """One whose directory was checked just now."""
-        return cls(model.directory, model)
-
-    def checked(self) -> TritonModel:
-        """What is in it.
-
-        Raises:
-            ArchiveError: with every fault found.
-        """
-        return self.model or check_model(self.directory.subject)
+_Checked = tuple[Path, TritonModel | MmeError]
+"""A directory, with the model in it or the reason why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A directory of a registry that is left out.
+    """A directory of a registry that is skipped.
 
     Attributes:
-        name: the directory's name.
-        reason: why, and what to do about it.
+        name: The directory's name.
+        reason: Why, and what to do about it.
     """
 
     name: str
@@ -59,176 +43,188 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What is to be published.
+    """The models to publish.
 
     Attributes:
-        models: checked and ready, now or when they were last published and have not changed since.
-        skipped: left out, with the reason.
+        models: Checked models.
+        skipped: Directories that are skipped, with the reason.
     """
 
-    models: tuple[Candidate, ...]
+    models: tuple[TritonModel, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
-def find_models(paths: Iterable[str | Path], journal: Journal | None = None) -> Candidates:
-    """Checks every model that the paths name, before anything is uploaded.
+def find_models(paths: Iterable[str | Path]) -> Candidates:
+    """Check every model that the paths name, before anything is uploaded.
 
     A directory with config.pbtxt is a model, and so is one that holds an ensemble, its steps and nothing
-    else. Any other directory that holds several directories, at least one of them a model, is a registry: its
-    models lacking nothing but a file that a script beside them builds are skipped, and so are directories
-    that look nothing like a model.
+    else. Any other directory with several directories, at least one of them a model, is a registry. In a
+    registry, models that lack only a file which a `build_NAME.py` script writes are skipped, and so are
+    directories that don't look like a model.
 
     Args:
-        paths: of models and registries.
-        journal: what was published before. Models that it knows were checked then and are not checked again.
+        paths: Models and registries.
 
     Raises:
-        MmeError: any model has a fault, two have one name, or there is none; all faults at once.
+        MmeError: A model has a fault, two have one name, or there is none; all faults at once.
     """
-    models: list[Candidate] = []
+    models: list[TritonModel] = []
     skipped: list[Skipped] = []
     faults: list[MmeError] = []
-    seen: set[tuple[Path, str]] = set()
+    checked_before: set[tuple[Path, str]] = set()
     for path in paths:
         if path == "":
-            raise MmeError("the path '' names no model", hint="give a model's directory, or . for this one")
-        inner = _registry(Path(path))
-        tried: list[tuple[Path, Candidate | MmeError]] = []
-        for folder in inner or [Path(path)]:
-            # One model may be named twice: in two ways, or alone and with its registry. A link has
-            # its own name.
+            raise MmeError("the path '' is empty", hint="give a model's directory, or . for this one")
+        folders = _registry_folders(Path(path))
+        checked: list[_Checked] = []
+        for folder in folders or [Path(path)]:
+            # A model may be named twice: in two ways, or alone and with its registry. A link has its own
+            # name.
             identity = (folder.resolve(), folder.absolute().name)
-            if identity not in seen:
-                seen.add(identity)
-                tried.append((folder, _tried(folder, journal)))
-        for folder, found in _with_ensemble(Path(path), tried, journal) if inner else tried:
-            if isinstance(found, Candidate):
-                models.append(found)
-            elif inner and (reason := _reason_to_skip(folder, found)):
+            if identity not in checked_before:
+                checked_before.add(identity)
+                checked.append((folder, _check(folder)))
+        for folder, result in _join_ensemble(Path(path), checked) if folders else checked:
+            if isinstance(result, TritonModel):
+                models.append(result)
+            elif folders and (reason := _reason_to_skip(folder, result)):
                 skipped.append(Skipped(folder.name, reason))
             else:
-                faults.append(found)
+                faults.append(result)
     faults += _same_names(models)
     if faults:
         raise _combined(faults)
     return Candidates(tuple(models), tuple(skipped))
 
 
-def _tried(folder: Path, journal: Journal | None) -> Candidate | MmeError:
-    """The model in a directory, or why there is none."""
-    try:
-        candidate = _candidate(folder, journal)
-        check_name(candidate.directory.name)
-    except ArchiveError as error:
-        return with_folder_hint(folder, _with_build_step(folder, error))
-    except MmeError as error:
-        return error
-    return candidate
-
-
-def _with_ensemble(
-    path: Path, tried: list[tuple[Path, Candidate | MmeError]], journal: Journal | None
-) -> list[tuple[Path, Candidate | MmeError]]:
-    """The same, or where they are an ensemble and its steps, the one model that they are together."""
-    # Seen by its failing alone, so that no other registry is read for it.
-    lonely = [
-        folder for folder, one in tried if isinstance(one, ArchiveError) and ENSEMBLE_ALONE in one.codes
-    ]
-    if not lonely:
-        return tried
-    try:
-        found = idle_beside_ensemble(path)
-    except ArchiveError:
-        return tried
-    if found is None:
-        return tried
-    ensemble, idle = found
-    if not idle:
-        return [(path, _tried(path, journal))]
-    fault = mixed_fault(path, ensemble, idle)
-    return [(folder, fault if folder in lonely else one) for folder, one in tried]
-
-
-def _reason_to_skip(folder: Path, error: MmeError) -> str | None:
-    """Why a directory of a registry may be left out, or None where its fault must stop everything."""
-    if not isinstance(error, ArchiveError):
-        return None
-    if error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
-        return _skip_reason(error)
-    if error.codes[0] in ("config-missing", "empty-directory") and _foreign(folder):
-        return f"not a model: no {CONFIG_FILE}"
-    return None
-
-
-def _candidate(folder: Path, journal: Journal | None) -> Candidate:
-    if journal is not None:
-        directory = scan_directory(folder)
-        recalled = journal.recall(directory)
-        if recalled:
-            return Candidate(directory, recalled=recalled)
-    return Candidate.checked_already(check_model(folder))
-
-
 def build_script(model: Path) -> Path:
-    """Where the script that makes a model's file may lie: `build_NAME.py` beside the model's directory."""
+    """Return where the script that builds a model's file may be: `build_NAME.py` next to its directory."""
     name = Path(model).absolute().name
     return Path(model).parent / f"build_{name.replace('-', '_')}.py"
 
 
-def _registry(path: Path) -> list[Path]:
-    """The directories of a registry, or nothing if the path is no registry."""
+def _check(folder: Path) -> TritonModel | MmeError:
+    try:
+        model = check_model(folder)
+        check_name(model.directory.name)
+    except ArchiveError as error:
+        return _with_folder_hint(folder, _with_build_hint(folder, error))
+    except MmeError as error:
+        return error
+    return model
+
+
+def _registry_folders(path: Path) -> list[Path]:
+    """Return the directories of a registry, or an empty list if the path is not a registry."""
     if (path / CONFIG_FILE).exists() or not path.is_dir():
         return []
     try:
-        folders = sorted(
-            folder
-            for folder in path.iterdir()
-            if folder.is_dir() and not is_junk(folder.name) and not folder.name.startswith(".")
-        )
+        folders = [one for one in _folders(path) if not one.name.startswith(".")]
     except PermissionError:
-        return []  # check_model says so better
+        return []  # check_model reports it
     holds_models = any((folder / CONFIG_FILE).is_file() for folder in folders)
-    # One directory alone is a wrapper around a model: the model itself is what to publish.
+    # A single directory is a wrapper around a model: the model itself must be published.
     return folders if holds_models and len(folders) > 1 else []
 
 
-def _foreign(folder: Path) -> bool:
-    """True for a directory with neither a version directory nor anything like a config: docs, scripts."""
-    return not any(
+def _folders(path: Path) -> list[Path]:
+    return sorted(one for one in path.iterdir() if one.is_dir() and not is_junk(one.name))
+
+
+def _join_ensemble(path: Path, checked: list[_Checked]) -> list[_Checked]:
+    """Return the same, or one model if the directories are an ensemble and its steps."""
+    ensembles = [
+        folder for folder, one in checked if isinstance(one, ArchiveError) and _STEP_MISSING in one.codes
+    ]
+    if not ensembles:
+        return checked
+    try:
+        reading = read_triton(contents_of(scan_directory(path)), EndpointTraits())
+    except ArchiveError:
+        return checked
+    if reading.layout != "ensemble" or reading.main is None:
+        return checked
+    idle = [model.folder for model in reading.models if model.role == "idle"]
+    if not idle:
+        return [(path, _check(path))]
+    ensemble = reading.main.folder
+    fault = MmeError(
+        f"{path} holds the ensemble {ensemble} and models that it does not need: {', '.join(idle)}",
+        hint=f"move {ensemble} and its steps into a separate directory, which is then one model",
+    )
+    return [(folder, fault if folder in ensembles else one) for folder, one in checked]
+
+
+def _reason_to_skip(folder: Path, error: MmeError) -> str | None:
+    """Return why a directory of a registry is skipped, or None if its fault must stop the publishing."""
+    if not isinstance(error, ArchiveError):
+        return None
+    if error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
+        finding = error.findings[0]
+        file = finding.message.partition(" is missing")[0].rpartition("/")[2]
+        return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
+    looks_like_a_model = any(
         (entry.is_dir() and entry.name.isdecimal()) or entry.name.lower().startswith("config.pb")
         for entry in folder.iterdir()
     )
+    if error.codes[0] in ("config-missing", "empty-directory") and not looks_like_a_model:
+        return f"not a model: no {CONFIG_FILE}"
+    return None
 
 
-def _with_build_step(folder: Path, error: ArchiveError) -> ArchiveError:
+def _with_build_hint(folder: Path, error: ArchiveError) -> ArchiveError:
     script = build_script(folder)
     if not script.is_file():
         return error
-    return ArchiveError(
-        error.subject,
-        [
-            replace(finding, hint=f"run: python {script}") if finding.code == MODEL_FILE_MISSING else finding
-            for finding in error.findings
-        ],
-    )
+
+    def hinted(finding: Finding) -> Finding:
+        missing = finding.code == MODEL_FILE_MISSING
+        return replace(finding, hint=f"run: python {script}") if missing else finding
+
+    return ArchiveError(error.subject, [hinted(finding) for finding in error.findings])
 
 
-def _skip_reason(error: ArchiveError) -> str:
+def _with_folder_hint(path: Path, error: ArchiveError) -> ArchiveError:
+    """Add how to publish the models that are deeper in a directory which is not a model."""
+    if len(error.findings) != 1 or error.codes[0] not in _FOLDER_FAULTS:
+        return error
+    nested = next(_models_below(path), None)
+    if nested is None:
+        return error
     finding = error.findings[0]
-    file = finding.message.partition(" is missing")[0].rpartition("/")[2]
-    return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
+    deep = len(nested.relative_to(path).parts) > 1
+    name = nested.absolute().relative_to(path.absolute() if deep else path.absolute().parent).as_posix()
+    command = f"mme models add {nested} --name {name}"
+    if deep and finding.code == "config-missing":
+        message = f"it is neither a model nor a registry of models: the first model in it is {name}"
+        finding = replace(finding, message=message, hint=f"publish each under its folder's name: {command}")
+    else:
+        finding = replace(finding, hint=f"{finding.hint}; or under its folder's name: {command}")
+    return ArchiveError(error.subject, [finding])
 
 
-def _same_names(models: Sequence[Candidate]) -> list[MmeError]:
-    first: dict[str, Candidate] = {}
+def _models_below(path: Path, depth: int = 1) -> Iterator[Path]:
+    try:
+        folders = [one for one in _folders(path) if not one.is_symlink()]
+    except OSError:
+        return
+    for folder in folders:
+        if (folder / CONFIG_FILE).is_file():
+            yield folder
+        elif depth < _MAX_DEPTH:
+            yield from _models_below(folder, depth + 1)
+
+
+def _same_names(models: Sequence[TritonModel]) -> list[MmeError]:
+    first: dict[str, TritonModel] = {}
     faults = []
     for model in models:
-        other = first.setdefault(model.directory.name, model)
-        if other.directory.root != model.directory.root:
+        directory = model.directory
+        other = first.setdefault(directory.name, model).directory
+        if other.root != directory.root:
             faults.append(
                 MmeError(
-                    f"two models are called {model.directory.name}: {other.directory.subject} and "
-                    f"{model.directory.subject}",
+                    f"two models are called {directory.name}: {other.subject} and {directory.subject}",
                     hint="publish one of them alone with --name",
                 )
             )

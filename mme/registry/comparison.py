@@ -1,4 +1,4 @@
-"""What changed between two versions."""
+"""Compare two versions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class FileChange:
     """One file that differs.
 
     Attributes:
-        path: in the archive.
-        before: its size in the first version, or None if it is new.
-        after: its size in the second, or None if it is gone.
+        path: Path in the archive.
+        before: Size in the first version, in bytes, or None if it is new.
+        after: Size in the second, in bytes, or None if it was removed.
     """
 
     path: str
@@ -32,17 +32,17 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two versions side by side.
+class VersionComparison:
+    """The differences between two versions.
 
     Attributes:
-        before: the first.
-        after: the second.
-        identical: they are the same tar: nothing else was read then.
-        files: those that differ, by path.
-        unchanged: how many do not.
-        signature: how the tensors differ, a line each: `input X FP32[4] -> FP32[8]`.
-        config: a unified diff of config.pbtxt, line by line.
+        before: The first version.
+        after: The second version.
+        identical: Whether they are the same tar; nothing else was compared then.
+        files: The files that differ, by path.
+        unchanged: How many files do not differ.
+        signature: The tensors that differ, one line each: `input X FP32[4] -> FP32[8]`.
+        config: A unified diff of config.pbtxt, line by line.
     """
 
     before: ModelRecord
@@ -54,18 +54,23 @@ class Comparison:
     config: tuple[str, ...] = ()
 
 
-def compare(store: ModelStore, before: str, after: str) -> Comparison:
-    """Compares two archives by streaming each once. Nothing touches the disk, and little the memory.
+def compare(store: ModelStore, before: str, after: str) -> VersionComparison:
+    """Compare two archives by streaming each once, in constant memory and without the disk.
+
+    Args:
+        store: The store.
+        before: The first archive.
+        after: The second archive.
 
     Raises:
-        MmeError: one does not exist or is damaged.
+        MmeError: An archive does not exist or is damaged.
     """
     first, second = find_target(store, before), find_target(store, after)
     if first.target_model == second.target_model or (first.digest and first.digest == second.digest):
-        return Comparison(first, second, identical=True)
+        return VersionComparison(first, second, identical=True)
     old, new = _read(store, first), _read(store, second)
     if old.digest == new.digest:
-        return Comparison(first, second, identical=True)
+        return VersionComparison(first, second, identical=True)
     files = tuple(
         FileChange(path, _size(old, path), _size(new, path))
         for path in sorted(old.files.keys() | new.files.keys())
@@ -78,7 +83,7 @@ def compare(store: ModelStore, before: str, after: str) -> Comparison:
         f"{after}/config.pbtxt",
         lineterm="",
     )
-    return Comparison(
+    return VersionComparison(
         first,
         second,
         identical=False,

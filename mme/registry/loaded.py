@@ -1,4 +1,4 @@
-"""Which models an endpoint holds in memory, where that can be known."""
+"""Which models an endpoint has in memory, if that is known."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ _TIMEOUT_SECONDS: Final = 5.0
 
 
 def loaded_models(aws_url: str | None, endpoint_name: str) -> frozenset[str] | None:
-    """The archives that at least one instance of an endpoint holds loaded, or None where nobody tells.
+    """Return the archives that at least one instance has loaded, or None if that is unknown.
 
-    Only the local runtime tells. SageMaker has no such call: its metrics count models and name none.
+    Only the local endpoint reports it. SageMaker has no API for this: its metrics count models, without
+    names.
 
     Args:
-        aws_url: where AWS is, if not at AWS.
-        endpoint_name: the endpoint's.
+        aws_url: The AWS endpoint URL, if it is overridden.
+        endpoint_name: The endpoint's name.
     """
     if aws_url is None:
         return None
     try:
-        with urllib.request.urlopen(aws_url.rstrip("/") + _STATUS_PATH, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        url = aws_url.rstrip("/") + _STATUS_PATH
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             status: Any = json.loads(answer.read())
         instances = next(one["instances"] for one in status["endpoints"] if one["name"] == endpoint_name)
         return frozenset(
@@ -33,4 +35,4 @@ def loaded_models(aws_url: str | None, endpoint_name: str) -> frozenset[str] | N
             if model["state"] == "ready"
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return None  # some other server, or a runtime without this endpoint
+        return None  # another server, or a local AWS without this endpoint

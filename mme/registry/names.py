@@ -1,4 +1,4 @@
-"""What published models are called: `NAME_vN.tar.gz`, N counting from 0, as is usual for MMEs."""
+"""The names of published models, `NAME_vN.tar.gz` with N from 0, and their keys in S3."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from mme.catalog.limits import TARGET_MODEL_MAX_CHARS
 from mme.errors import MmeError
 
 SUFFIX: Final = ".tar.gz"
+
+STATE: Final = ".mme/"
+"""Start of the keys of everything about models that is not a model: aliases, removed versions."""
 
 S3_KEY_MAX_BYTES: Final = 1024
 """Longest S3 key, in UTF-8. Source: S3 user guide, "Naming Amazon S3 objects"."""
@@ -25,7 +28,7 @@ class ModelName:
     """One version of one model.
 
     Attributes:
-        name: of letters, digits, dots, dashes and underscores; `/` makes folders: `tenant-a/add_sub`.
+        name: Letters, digits, dots, dashes and underscores; `/` makes folders: `tenant-a/add_sub`.
         version: 0 or more.
     """
 
@@ -34,21 +37,21 @@ class ModelName:
 
     @property
     def target_model(self) -> str:
-        """What InvokeEndpoint calls it: the key, relative to the models' prefix."""
+        """The TargetModel of InvokeEndpoint: the key, relative to the models' prefix."""
         return f"{self.name}_v{self.version}{SUFFIX}"
 
     @classmethod
     def parse(cls, target_model: str) -> ModelName | None:
-        """The name behind `NAME_vN.tar.gz`, or None for an archive that was named otherwise."""
+        """Return the parts of `NAME_vN.tar.gz`, or None if an archive is named otherwise."""
         match = _TARGET.fullmatch(target_model)
         return cls(match["name"], int(match["version"])) if match else None
 
 
 def check_name(name: str) -> str:
-    """Returns the name if models may be published under it.
+    """Return the name if models may be published under it.
 
     Raises:
-        MmeError: it holds what is awkward in a key or a command line.
+        MmeError: It has characters that are awkward in a key or a command line.
     """
     if _NAME.fullmatch(name):
         return name
@@ -60,22 +63,47 @@ def check_name(name: str) -> str:
 
 
 def object_key(prefix: str, target_model: str) -> str:
-    """The S3 key of a model.
+    """Return the S3 key of a model.
+
+    Args:
+        prefix: The models' prefix.
+        target_model: The archive.
 
     Raises:
-        MmeError: SageMaker or S3 would refuse it as too long.
+        MmeError: It is too long for SageMaker or S3.
     """
     if len(target_model) > TARGET_MODEL_MAX_CHARS:
         raise MmeError(
-            f"the model's name has {len(target_model)} characters as TargetModel, and SageMaker takes "
-            f"{TARGET_MODEL_MAX_CHARS} at most: {target_model[:40]}...",
+            f"the TargetModel {target_model[:40]}... has {len(target_model)} characters; SageMaker takes "
+            f"{TARGET_MODEL_MAX_CHARS} at most",
             hint="choose a shorter name",
         )
     key = prefix + target_model
     if len(key.encode()) > S3_KEY_MAX_BYTES:
         raise MmeError(
-            f"the S3 key has {len(key.encode())} bytes with the prefix {prefix}, and S3 takes "
-            f"{S3_KEY_MAX_BYTES} at most: {key[:60]}...",
+            f"the S3 key {key[:60]}... has {len(key.encode())} bytes; S3 takes {S3_KEY_MAX_BYTES} at most",
             hint="choose a shorter name",
         )
     return key
+
+
+def state_prefix(model_prefix: str, kind: str) -> str:
+    """Return the prefix of one kind of state: `.mme/models/@aliases/` for the models under `models/`.
+
+    It is outside the models' prefix, so that the container's role can't read it and no archive is in it. A
+    model's name never contains `@`, so stores with nested prefixes share no state. Only if the whole bucket
+    is the models' prefix is it among the models; they end in `.tar.gz`, state does not.
+
+    Args:
+        model_prefix: The models' prefix, ending in `/`, or empty.
+        kind: `aliases` or `removed`.
+
+    Raises:
+        MmeError: The models' prefix is inside the prefix of the state.
+    """
+    if model_prefix.startswith(STATE):
+        raise MmeError(
+            f"the models' prefix {model_prefix} is under {STATE}, which is reserved for aliases",
+            hint="use another prefix for models, such as models/",
+        )
+    return f"{STATE}{model_prefix}@{kind}/"

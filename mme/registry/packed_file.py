@@ -1,4 +1,4 @@
-"""An archive as a file on this machine, whole or not at all."""
+"""Pack a model into a file on this machine. A failure leaves no file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mme.archives.packing import tar_size, write_archive
 from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from mme.registry.names import SUFFIX
-from mme.registry.outcome import OnProgress
+from mme.registry.publishing import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class PackedFile:
     """A packed model.
 
     Attributes:
-        path: the archive.
-        size: of the archive, in bytes.
-        unpacked_bytes: what it takes on the container's disk.
+        path: The archive.
+        size: Size of the archive, in bytes.
+        unpacked_bytes: Bytes on the container's disk.
         digest: SHA-256 of the uncompressed tar.
     """
 
@@ -38,17 +38,17 @@ def pack_to_file(
     replace: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PackedFile:
-    """Checks a model's directory and packs it, in the memory of a few blocks, whatever its size.
+    """Check a model's directory and pack it, in constant memory.
 
     Args:
-        directory: the model's.
-        output: the archive. Default: the directory's name with `.tar.gz`, in the working directory.
-        replace: whether a file of that name may be replaced.
-        on_progress: hears of progress.
+        directory: The model's directory.
+        output: The archive. Default: the directory's name with `.tar.gz`, in the working directory.
+        replace: Replace an existing file.
+        on_progress: Receives progress.
 
     Raises:
-        ArchiveError: the directory has a fault, or changed while it was packed. No file is left then.
-        MmeError: the file can't be written, or exists.
+        ArchiveError: The directory has a fault, or changed while it was packed.
+        MmeError: The file can't be written, or exists.
     """
     model = check_model(directory)
     path = Path(output) if output is not None else Path(model.directory.name + SUFFIX)
@@ -59,7 +59,7 @@ def pack_to_file(
     if path.exists() and not replace:
         raise MmeError(f"{path} exists already", hint="give --force to replace it, or another name with -o")
     if path.absolute().is_relative_to(model.directory.root):
-        raise MmeError(f"{path} lies in the model's own directory", hint="write it elsewhere with -o")
+        raise MmeError(f"{path} is in the model's directory", hint="write it elsewhere with -o")
     total = tar_size(model.directory)
     done = 0
 
@@ -71,13 +71,13 @@ def pack_to_file(
 
     temporary: Path | None = None
     try:
-        # Beside its final place, so that putting it there is one step.
+        # In the directory of the output, so that the rename is atomic.
         handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             packed = write_archive(model.directory, file, on_bytes=advance)
             size = file.tell()
-        # mkstemp's own permissions would keep it from everybody else.
+        # mkstemp makes files that other users can't read.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None

@@ -1,4 +1,4 @@
-"""Pointing aliases at models that are there."""
+"""Point aliases at published versions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from mme.registry.targets import find_target
 
 
 def check_promotion(target_model: str, alias: str) -> None:
-    """An alias stands for versions of one model.
+    """Check that an alias and an archive are of the same model.
+
+    Args:
+        target_model: The archive.
+        alias: `NAME@LABEL`.
 
     Raises:
-        MmeError: the alias is none, or carries another model's name than the version.
+        MmeError: The alias is invalid, or belongs to another model.
     """
     name, label = check_alias(alias)
     parsed = ModelName.parse(target_model)
@@ -27,18 +31,18 @@ def check_promotion(target_model: str, alias: str) -> None:
 def promote(
     store: ModelStore, aliases: AliasStore, target_model: str, alias: str, expected: str | None = None
 ) -> Alias:
-    """Makes an alias stand for an archive.
+    """Point an alias at an archive. A new alias is created.
 
     Args:
-        store: where the archive must be.
-        aliases: of that store.
-        target_model: the archive.
-        alias: `NAME@LABEL`, made new where there is none.
-        expected: where it must point now, `""` for nowhere. Default: anywhere.
+        store: The store with the archive.
+        aliases: The aliases of that store.
+        target_model: The archive.
+        alias: `NAME@LABEL`.
+        expected: The archive that it must point at now, `""` for none. Default: any.
 
     Raises:
-        AliasMovedError: it does not point at `expected`.
-        MmeError: there is no such archive, or it is another model's.
+        AliasMovedError: It does not point at `expected`.
+        MmeError: There is no such archive, or it belongs to another model.
     """
     check_promotion(target_model, alias)
     find_target(store, target_model)
@@ -46,19 +50,24 @@ def promote(
 
 
 def roll_back(store: ModelStore, aliases: AliasStore, alias: str) -> tuple[Alias, str]:
-    """Makes an alias stand for what it stood for before.
+    """Point an alias at the archive that it pointed at before.
+
+    Args:
+        store: The store with the archives.
+        aliases: The aliases of that store.
+        alias: `NAME@LABEL`.
 
     Returns:
-        the alias as it is now, and what it stood for until now.
+        The alias as it is now, and the archive that it pointed at until now.
 
     Raises:
-        UnknownAliasError: there is no such alias.
-        MmeError: there is nothing before it, or that was removed meanwhile.
+        UnknownAliasError: There is no such alias.
+        MmeError: There is no earlier archive, or it was removed meanwhile.
     """
     found = aliases.describe(alias)
     if found.previous and store.describe(found.previous[-1]) is None:
         raise MmeError(
-            f"{alias} stood for {found.previous[-1]} before, which was removed",
+            f"{alias} pointed at {found.previous[-1]} before, which was removed",
             hint=f"point it at another version: mme models promote TARGET --as {alias}",
         )
     return aliases.rollback(alias, expected=found.target), found.target

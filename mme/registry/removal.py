@@ -1,4 +1,4 @@
-"""Taking models out of a store, but none that an alias stands for."""
+"""Remove models from a store, except those that an alias needs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import groupby
 from mme.errors import MmeError
 from mme.registry.aliases import Alias, AliasStore
 from mme.registry.model_store import ModelRecord, ModelStore
-from mme.registry.names import ModelName, object_key
-from mme.registry.removed_versions import RemovedVersions
+from mme.registry.names import ModelName
 from mme.registry.targets import find_target
+from mme.registry.versions import RemovedVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,24 @@ class PrunePlan:
     """What pruning would remove.
 
     Attributes:
-        remove: versions to go, by name and version.
-        kept_for_alias: older versions that stay: an alias stands for them, or would after a rollback.
+        remove: Versions to remove, by name and version.
+        needed_by_alias: Older versions that stay: an alias points at them, or would after a rollback.
     """
 
     remove: tuple[ModelRecord, ...]
-    kept_for_alias: tuple[ModelRecord, ...]
+    needed_by_alias: tuple[ModelRecord, ...]
 
 
 def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str]) -> list[ModelRecord]:
-    """The archives to remove, all of which may be.
+    """Return the archives to remove, after checking that all of them may be removed.
+
+    Args:
+        store: The store.
+        aliases: The aliases of that store.
+        targets: The archives' names.
 
     Raises:
-        MmeError: one does not exist, or an alias stands for it.
+        MmeError: An archive does not exist, or an alias points at it.
     """
     records = [find_target(store, target) for target in dict.fromkeys(targets)]
     pointing = aliases.all()
@@ -39,7 +44,7 @@ def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str
         names = [alias.alias for alias in pointing if alias.target == record.target_model]
         if names:
             raise MmeError(
-                f"{record.target_model} is what {' and '.join(names)} stands for, so it was not removed",
+                f"{record.target_model} can't be removed; {' and '.join(names)} points at it",
                 hint=f"point the alias elsewhere first: mme models promote TARGET --as {names[0]}; "
                 f"or delete it: mme models unalias {names[0]}",
             )
@@ -47,60 +52,60 @@ def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str
 
 
 def remove_models(store: ModelStore, records: Sequence[ModelRecord], *, by: str) -> None:
-    """Deletes archives. Their version numbers are used up for good.
+    """Delete archives. Their version numbers are never used again.
 
-    Instances that loaded one serve it on until they unload it: SageMaker is told nothing of a deletion.
+    Instances that loaded one serve it until they unload it: SageMaker does not notice a deletion.
 
     Args:
-        store: where.
-        records: what, from `find_removable` or a plan to prune.
-        by: who, for the mark that stays.
+        store: The store.
+        records: From `find_removable` or `plan_prune`.
+        by: Who removes them, for the marks.
     """
     marks = RemovedVersions(store)
     for record in records:
         if record.version is not None:
             # Before the deletion: see RemovedVersions.
             marks.record(ModelName(record.name, record.version), by)
-        with store.explained():
-            store.s3.delete_object(Bucket=store.bucket, Key=object_key(store.prefix, record.target_model))
+        store.delete(record.target_model)
 
 
 def plan_prune(
     store: ModelStore, aliases: AliasStore, keep: int, names: Sequence[str] | None = None
 ) -> PrunePlan:
-    """Which versions are older than the newest `keep` of their model, and not needed by an alias.
+    """Find the versions that are older than the newest `keep` of their model and that no alias needs.
 
-    An alias needs what it stands for and what its next rollback would go back to.
+    An alias needs its target and the target of its next rollback.
 
     Args:
-        store: where.
-        aliases: of that store.
-        keep: versions to keep of each model, 1 or more.
-        names: models to prune. Default: all. Archives not named `NAME_vN.tar.gz` are never pruned.
+        store: The store.
+        aliases: The aliases of that store.
+        keep: Versions to keep of each model, 1 or more.
+        names: Models to prune. Default: all. Archives not named `NAME_vN.tar.gz` are never pruned.
 
     Raises:
         MmeError: `keep` is below 1, or there is no model of a name.
     """
     if keep < 1:
         raise MmeError(
-            f"{keep} versions can't be kept", hint="keep 1 or more; mme models remove takes the rest"
+            f"{keep} is not a number of versions to keep",
+            hint="keep 1 or more; mme models remove deletes all",
         )
     versions = [record for record in store.listed() or [] if record.version is not None]
     present = {record.name for record in versions}
     for name in names or ():
         if name not in present:
             raise MmeError(
-                f"there is no model {name} in {store.url}", hint="see what there is: mme models list"
+                f"there is no model {name} in {store.url}", hint="list the models: mme models list"
             )
     needed = _needed(aliases.all())
     remove: list[ModelRecord] = []
-    kept: list[ModelRecord] = []
+    stay: list[ModelRecord] = []
     for name, group in groupby(versions, key=lambda record: record.name):
         if names is not None and name not in names:
             continue
         for record in list(group)[:-keep]:
-            (kept if record.target_model in needed else remove).append(record)
-    return PrunePlan(tuple(remove), tuple(kept))
+            (stay if record.target_model in needed else remove).append(record)
+    return PrunePlan(tuple(remove), tuple(stay))
 
 
 def _needed(aliases: Sequence[Alias]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The beginning of a model: a directory that is right from the start, to be filled with one's own."""
+"""Skeletons: new model directories that pack, publish and load, to be filled with your own model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BACKENDS: Final = ("python", "onnx", "pytorch")
 
 _CONFIG = Template("""\
 # $what
-# It says everything Triton could otherwise only learn by starting the model, so it also loads under
+# It states everything that Triton would otherwise learn by starting the model. So it also loads with
 # --disable-auto-complete-config, which makes the first load about ten times faster.
 name: "$name"
 $kind
@@ -28,7 +28,7 @@ instance_group [ { count: 1 kind: KIND_CPU } ]
 """)
 
 _PYTHON = Template('''\
-"""$name: Y = 2 * X, each FP32 of shape [batch, 4]. Put your own model in its place."""
+"""$name: Y = 2 * X, each FP32 of shape [batch, 4]. Replace it with your own model."""
 
 import json
 
@@ -36,19 +36,19 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    """What Triton's python backend looks for in `model.py`."""
+    """The class that Triton's python backend looks for in `model.py`."""
 
     def initialize(self, args):
-        """Runs once, when the model is loaded: read weights here.
+        """Run once, when the model is loaded: read weights here.
 
-        They lie beside this file: Path(args["model_repository"]) / args["model_version"] / "weights.npy".
+        They are next to this file: Path(args["model_repository"]) / args["model_version"] / "weights.npy".
         """
         config = json.loads(args["model_config"])
         output = pb_utils.get_output_config_by_name(config, "Y")
         self.datatype = pb_utils.triton_string_to_numpy(output["data_type"])
 
     def execute(self, requests):
-        """Answers each request on its own: one bad request must not fail its neighbours."""
+        """Answer each request separately: one bad request must not fail the others."""
         return [self._answer(request) for request in requests]
 
     def _answer(self, request):
@@ -58,10 +58,10 @@ class TritonPythonModel:
 ''')
 
 _PYTORCH = Template('''\
-"""Builds $name/1/model.pt: run `python $script`.
+"""Build $name/1/model.pt: run `python $script`.
 
-Needs torch: pip install torch. Triton's pytorch_libtorch platform loads TorchScript, which this writes: put
-your own network in the place of Doubler and keep the rest.
+Needs torch: pip install torch. Triton's pytorch_libtorch platform loads TorchScript, which this writes.
+Replace Doubler with your own network and keep the rest.
 """
 
 import sys
@@ -76,7 +76,7 @@ TARGET = Path(__file__).parent / "$name" / "1" / "model.pt"
 
 
 class Doubler(torch.nn.Module):
-    """FP32 [batch, 4] to the same."""
+    """Maps FP32 [batch, 4] to the same shape."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 2 * x
@@ -99,12 +99,12 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What was written.
+    """A new model directory.
 
     Attributes:
-        directory: the model's.
-        files: all of them.
-        next_step: what is left to do before it can be published; empty where it is ready.
+        directory: The model's directory.
+        files: All files that were written.
+        next_step: A command to run before it can be published; empty if it is ready.
     """
 
     directory: Path
@@ -113,22 +113,22 @@ class Skeleton:
 
 
 def new_model(name: str, backend: str, parent: str | Path = ".") -> Skeleton:
-    """Writes a model's directory that packs, publishes and loads, and doubles four numbers.
+    """Write a model directory that packs, publishes and loads, and doubles four numbers.
 
     Args:
-        name: the model's, which is the directory's too.
+        name: The name of the model and of its directory.
         backend: `python`; `onnx`, with a model.onnx of one operation; or `pytorch`, with a script that builds
             model.pt, since only torch writes TorchScript.
-        parent: where the directory is made.
+        parent: Where to create the directory.
 
     Raises:
-        MmeError: the name can't be one, the backend is none of these, or the directory is there already.
+        MmeError: The name or the backend is invalid, or the directory exists.
     """
     check_name(name)
     if "/" in name:
         raise MmeError(
-            f"{name} is a folder and a name; a directory has the name only",
-            hint=f"make {name.rpartition('/')[2]}, and publish it with --name {name}",
+            f"{name} has a folder; a model's directory has the name only",
+            hint=f"create {name.rpartition('/')[2]}, and publish it with --name {name}",
         )
     if backend not in BACKENDS:
         raise MmeError(
@@ -157,9 +157,9 @@ def new_model(name: str, backend: str, parent: str | Path = ".") -> Skeleton:
 
 def _config(name: str, backend: str, script: Path | None) -> bytes:
     what = {
-        "python": "Y = 2 * X, in Python: 1/model.py is yours to change.",
-        "onnx": "Y = X + X, by ONNX Runtime: put your own 1/model.onnx in its place, and its tensors here.",
-        "pytorch": f"Y = 2 * X, as TorchScript: 1/model.pt is made by {script and script.name} beside this "
-        "directory.",
+        "python": "Y = 2 * X, in Python: replace 1/model.py with your own.",
+        "onnx": "Y = X + X, by ONNX Runtime: replace 1/model.onnx with your own, and state its tensors here.",
+        "pytorch": f"Y = 2 * X, as TorchScript: {script and script.name}, next to this directory, builds "
+        "1/model.pt.",
     }[backend]
     return _CONFIG.substitute(what=what, name=name, kind=_KINDS[backend]).encode()

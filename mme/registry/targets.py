@@ -1,4 +1,4 @@
-"""Finding the archive that somebody means."""
+"""Find an archive by name, or suggest what the user may have meant."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.names import SUFFIX, ModelName
 
 _SUGGESTIONS: Final = 3
-_CLOSE: Final = 0.6
+_CUTOFF: Final = 0.6
 _MAX_PAGES: Final = 10
 
 
 def find_target(store: ModelStore, target_model: str) -> ModelRecord:
-    """The archive of that name, with its metadata.
+    """Return the archive of a name, with its metadata.
+
+    Args:
+        store: The store.
+        target_model: The archive's name.
 
     Raises:
-        MmeError: there is none; close names are in the hint.
+        MmeError: It does not exist; the hint has similar names.
     """
     found = store.describe(target_model) if target_model else None
     if found is None:
@@ -28,8 +32,13 @@ def find_target(store: ModelStore, target_model: str) -> ModelRecord:
 
 
 def unknown_target(store: ModelStore, target_model: str) -> MmeError:
-    """The error for an archive that is not in the store, with the names it may have been meant to have."""
-    # Of a very large store the names that begin alike are enough.
+    """Return the error for an archive that does not exist, with similar names.
+
+    Args:
+        store: The store.
+        target_model: The wrong name.
+    """
+    # In a very large store, the names with the same first letters are enough.
     listed = store.listed(max_pages=_MAX_PAGES)
     if listed is None:
         listed = store.listed(target_model[:3], max_pages=_MAX_PAGES) or []
@@ -37,20 +46,20 @@ def unknown_target(store: ModelStore, target_model: str) -> MmeError:
     if close:
         hint = f"did you mean {' or '.join(close)}?"
     elif listed:
-        hint = "see what there is: mme models list"
+        hint = "list the models: mme models list"
     else:
         hint = "nothing is published there yet: mme models add PATH"
     return MmeError(f"there is no model {target_model!r} in {store.url}", hint=hint)
 
 
 def closest_targets(wrong: str, present: Iterable[str]) -> list[str]:
-    """At most three archives that a wrong name may stand for, the likeliest first.
+    """Return at most three archives that a wrong name may mean, the likeliest first.
 
-    A bare name (`scale`), or one with the wrong version, stands for the highest version of that model.
+    A bare name (`scale`), or one with a wrong version, means the highest version of that model.
 
     Args:
-        wrong: what was asked for.
-        present: the archives there are.
+        wrong: The wrong name.
+        present: The archives that exist.
     """
     names: dict[str, list[str]] = {}
     for target in present:
@@ -58,13 +67,13 @@ def closest_targets(wrong: str, present: Iterable[str]) -> list[str]:
     bare = _bare(wrong)
     # Also without its folder: `scale_v0.tar.gz` for `tenant-a/scale_v0.tar.gz`.
     matches = [name for name in names if name == bare or name.rpartition("/")[2] == bare]
-    matches += difflib.get_close_matches(bare, names, n=_SUGGESTIONS, cutoff=_CLOSE)
+    matches += difflib.get_close_matches(bare, names, n=_SUGGESTIONS, cutoff=_CUTOFF)
     ordered = list(dict.fromkeys(matches))[:_SUGGESTIONS]
     return [max(names[name], key=_version) for name in ordered]
 
 
 def _bare(target: str) -> str:
-    """The model's name in whatever form it was given: with version, suffix, both or neither."""
+    """Return the model's name from any form: with version, suffix, both or neither."""
     for attempt in (target, target + SUFFIX):
         parsed = ModelName.parse(attempt)
         if parsed:

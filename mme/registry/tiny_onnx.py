@@ -1,4 +1,4 @@
-"""A complete ONNX model of one operation, written without the onnx package: a start to build on."""
+"""A complete ONNX model of one operation, written without the onnx package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FLOAT: Final = 1
 
 
 def doubling_model() -> bytes:
-    """`Y = X + X`, FP32 of shape [batch, 4], as the bytes of a model.onnx.
+    """Return `Y = X + X`, FP32 of shape [batch, 4], as the bytes of a model.onnx.
 
     The fields and their numbers are those of onnx.proto3 (ONNX repository, onnx/onnx.proto).
     """
@@ -33,7 +33,7 @@ def _value_info(name: bytes) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes in protobuf's wire format. All here is shorter than 128 bytes but the graph."""
+    """Return a field of bytes in protobuf's wire format."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from mme.cli.ending import cleaned_up_when_ended
-from mme.registry.upload import NewObject
+from mme.registry.upload import NewArchive
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -56,7 +56,7 @@ def test_publishing_ended_by_a_signal_leaves_no_part(aws, mme, tmp_path, monkeyp
     (model / "1" / "weights.bin").write_bytes(os.urandom(20 * 1024 * 1024))
     sent = []
 
-    real = NewObject.write
+    real = NewArchive.write
 
     def write(self, data: object) -> int:
         count = real(self, data)
@@ -65,11 +65,11 @@ def test_publishing_ended_by_a_signal_leaves_no_part(aws, mme, tmp_path, monkeyp
             os.kill(os.getpid(), signal.SIGTERM)
         return count
 
-    monkeypatch.setattr(NewObject, "write", write)
+    monkeypatch.setattr(NewArchive, "write", write)
     ran = mme("models", "add", model)
     assert (ran.status, ran.out) == (128 + signal.SIGTERM, ""), ran.err
     assert sent == ["models/large_v0.tar.gz"]
     assert aws.list_multipart_uploads(Bucket="models").get("Uploads", []) == []
     assert aws.list_objects_v2(Bucket="models")["KeyCount"] == 0
-    monkeypatch.setattr(NewObject, "write", real)
+    monkeypatch.setattr(NewArchive, "write", real)
     assert mme("models", "add", model).status == 0

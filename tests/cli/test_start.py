@@ -10,7 +10,7 @@ import pytest
 NEVER = {"aws_cdk", "constructs", "mme_cdk", "pytest", "torch"}
 LOCAL = {"moto", "aiohttp", "werkzeug", "mme_local.runtime"}
 TERMINAL = {"plotext", "PIL"}
-AWS = {"boto3", "botocore", "obstore"}
+AWS = {"boto3", "botocore"}
 ARRAYS = {"numpy", "mme.client.multi_model_client"}
 PARSING = {"google.protobuf", "tritonclient", "isal"}
 

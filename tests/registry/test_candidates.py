@@ -20,7 +20,7 @@ def test_one_model(make_directory) -> None:
     assert found(make_directory()) == ["doubler"]
 
 
-def test_registry_with_what_lies_around_in_one(make_directory) -> None:
+def test_registry_with_other_files(make_directory) -> None:
     root = make_directory("a").parent
     make_directory("b")
     (root / "README.md").write_text("hello")
@@ -66,7 +66,7 @@ def test_one_model_named_twice_is_one(make_directory, monkeypatch: pytest.Monkey
 
 
 def test_empty_path() -> None:
-    with pytest.raises(MmeError, match="the path '' names no model"):
+    with pytest.raises(MmeError, match="the path '' is empty"):
         find_models([""])
 
 
@@ -107,7 +107,7 @@ def test_two_models_of_one_name(make_directory) -> None:
         find_models([first, second])
 
 
-def test_name_that_no_key_can_have(make_directory) -> None:
+def test_invalid_name(make_directory) -> None:
     with pytest.raises(MmeError, match="'my model' can't be"):
         find_models([make_directory("my model")])
 
@@ -158,7 +158,7 @@ def test_ensemble_in_a_registry(make_directory, pipeline: Path) -> None:
     assert caught.value.message == (
         f"{pipeline} holds the ensemble both and models that it does not need: other"
     )
-    assert str(caught.value.hint).startswith("move both and its steps into a directory of their own")
+    assert str(caught.value.hint).startswith("move both and its steps into a separate directory")
 
 
 @pytest.mark.parametrize(

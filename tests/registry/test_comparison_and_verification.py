@@ -14,8 +14,8 @@ from mme.registry import publish
 from mme.registry.archive_contents import read_contents
 from mme.registry.comparison import compare
 from mme.registry.names import ModelName
-from mme.registry.removed_versions import RemovedVersions
 from mme.registry.verification import verify
+from mme.registry.versions import RemovedVersions
 
 
 def put(s3, name: str, files: dict[str, bytes], metadata: dict[str, str] | None = None) -> None:
@@ -28,7 +28,7 @@ def put(s3, name: str, files: dict[str, bytes], metadata: dict[str, str] | None 
     s3.put_object(Bucket="models", Key=f"models/{name}", Body=buffer.getvalue(), Metadata=metadata or {})
 
 
-def test_what_changed(store, make_directory) -> None:
+def test_differences_are_listed(store, make_directory) -> None:
     model = make_directory()
     (model / "1" / "old.txt").write_text("gone")
     publish(store, check_model(model))
@@ -54,7 +54,7 @@ def test_what_changed(store, make_directory) -> None:
     assert any(line.startswith('+input [ { name: "Z"') for line in found.config)
 
 
-def test_same_version_is_not_even_read(store, s3, make_directory) -> None:
+def test_same_content_is_not_downloaded(store, s3, make_directory) -> None:
     publish(store, check_model(make_directory()))
     publish(store, check_model(make_directory()), name="copy")
     s3.meta.events.register("before-call.s3.GetObject", lambda **_: pytest.fail("it was read"))
@@ -98,7 +98,7 @@ def test_damaged_archives(store, s3, body: bytes) -> None:
             read_contents(io.BytesIO(body), "bad_v0.tar.gz")
 
 
-def test_all_is_well(store, make_directory) -> None:
+def test_intact_archives(store, make_directory) -> None:
     for name in ("a", "b"):
         publish(store, check_model(make_directory(name)))
     read: list[int] = []
@@ -115,8 +115,8 @@ def test_what_is_wrong_is_named(store, s3, make_directory) -> None:
     (found,) = verify(store)
     text = "; ".join(found.problems)
     for words in (
-        "version 0 was removed once",
-        f"where {outcome.digest[:12]} was published",
+        "version 0 was removed before",
+        f"published was {outcome.digest[:12]}",
         "../out",
     ):
         assert words in text
@@ -128,7 +128,7 @@ def test_wrong_size_is_named(store, s3, make_directory) -> None:
     body = s3.get_object(**key)["Body"].read()
     s3.put_object(**key, Body=body, Metadata={"mme-digest": outcome.digest, "mme-unpacked-bytes": "7"})
     (found,) = verify(store)
-    assert found.problems == (f"it unpacks to {outcome.unpacked_bytes} bytes where 7 were published",)
+    assert found.problems == (f"it unpacks to {outcome.unpacked_bytes} bytes, published were 7",)
 
 
 def test_links(store, s3) -> None:
@@ -140,4 +140,4 @@ def test_links(store, s3) -> None:
     s3.put_object(Bucket="models", Key="models/x_v0.tar.gz", Body=buffer.getvalue())
     (found,) = verify(store)
     assert "link is a symbolic link to /etc/passwd" in found.problems[0]
-    assert found.notes == ("it carries no digest: mme did not publish it",)
+    assert found.notes == ("it has no digest; mme did not publish it",)

@@ -1,4 +1,4 @@
-"""What is loaded is known where the local runtime tells it, and unknown elsewhere."""
+"""Loaded models are known for the local endpoint, and unknown elsewhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("url", [json.dumps(STATUS)], indirect=True)
-def test_local_runtime(url: str) -> None:
+def test_local_endpoint(url: str) -> None:
     assert loaded_models(url, "mme-local") == {"a_v0.tar.gz", "c_v0.tar.gz"}
     assert loaded_models(url, "other") is None
 
@@ -52,6 +52,6 @@ def test_other_servers(url: str) -> None:
     assert loaded_models(url, "mme-local") is None
 
 
-def test_nobody() -> None:
+def test_no_server() -> None:
     assert loaded_models(None, "x") is None
     assert loaded_models("http://localhost:9", "x") is None

@@ -1,4 +1,4 @@
-"""What is told of the models in S3."""
+"""The models in S3 and their metadata."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mme.archives.triton.check import check_model
 from mme.registry import ModelStore, publish
 
 
-def test_nothing_there(store) -> None:
+def test_empty_store(store) -> None:
     assert store.records() == []
 
 

@@ -1,4 +1,4 @@
-"""An archive on disk is there whole or not at all."""
+"""A failed pack leaves no file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_places_that_are_refused(make_directory, tmp_path: Path) -> None:
     for output, words in (
         (tmp_path / "there.tar.gz", "exists already"),
         (tmp_path, "is a directory"),
-        (model / "1" / "x.tar.gz", "in the model's own directory"),
+        (model / "1" / "x.tar.gz", "is in the model's directory"),
         (tmp_path / "absent" / "x.tar.gz", "can't be written: no such file or directory"),
     ):
         with pytest.raises(MmeError, match=words):

@@ -1,4 +1,4 @@
-"""Against servers that are no test double: conditional writes, races, interruptions, and none at all."""
+"""Against real S3 servers: conditional writes, races, interruptions, and a server that overwrites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from benchmarks.s3_server import (
     free_ports,
     program,
     s3_server,
-    session,
     wait_until_up,
 )
 from mme.archives.triton.check import check_model
@@ -51,7 +50,7 @@ def prefix(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(s3: Any, prefix: str) -> ModelStore:
-    return ModelStore.open(session(), s3, BUCKET, prefix)
+    return ModelStore(s3, BUCKET, prefix)
 
 
 def uploads(s3: Any, prefix: str) -> list[str]:
@@ -68,7 +67,7 @@ def test_small_ones_racing_on_one_name(s3, store, prefix, make_directory) -> Non
     start = threading.Barrier(len(models))
 
     def run(model: Any) -> Any:
-        own = ModelStore.open(session(), s3, BUCKET, prefix)
+        own = ModelStore(s3, BUCKET, prefix)
         start.wait(timeout=30)
         return publish(own, model)
 
@@ -84,7 +83,7 @@ def test_large_ones_racing_on_one_name(s3, store, prefix, make_directory) -> Non
 
     def run(model: Any) -> Any:
         start.wait(timeout=30)
-        return publish(ModelStore.open(session(), s3, BUCKET, prefix), model)
+        return publish(ModelStore(s3, BUCKET, prefix), model)
 
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(pool.map(run, models))
@@ -135,7 +134,7 @@ def test_aliases_race(s3, prefix) -> None:
 
 def test_transfer(s3, store, prefix, make_directory) -> None:
     outcome = publish(store, check_model(make_directory(content=noise(2))))
-    there = ModelStore.open(session(), s3, BUCKET, f"prod-{prefix}")
+    there = ModelStore(s3, BUCKET, f"prod-{prefix}")
     copied = transfer(store, there, outcome.target_model, part_bytes=5 * 1024 * 1024)
     assert (copied.created, copied.digest) == (True, outcome.digest)
     assert there.describe(outcome.target_model).digest == outcome.digest
@@ -155,7 +154,7 @@ def test_server_without_conditional_writes_is_refused_for_aliases(tmp_path: Path
             wait_until_up(f"http://127.0.0.1:{port}", process)
             rclone = client(f"http://127.0.0.1:{port}")
             rclone.create_bucket(Bucket="models")
-            with pytest.raises(MmeError, match="does no conditional writes"):
+            with pytest.raises(MmeError, match="does not support conditional writes"):
                 AliasStore(rclone, "models", "models/").point("x@prod", "x_v0.tar.gz")
             assert rclone.list_objects_v2(Bucket="models").get("Contents", []) == []
         finally:

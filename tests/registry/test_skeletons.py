@@ -1,4 +1,4 @@
-"""A new model is right from the start."""
+"""A new model directory packs and publishes unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_onnx_model_computes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(session.run(None, {"X": x})[0], 2 * x)
 
 
-def test_pytorch_says_what_to_run(tmp_path: Path) -> None:
+def test_pytorch_names_the_script_to_run(tmp_path: Path) -> None:
     made = new_model("my-net", "pytorch", tmp_path)
     script = tmp_path / "build_my_net.py"
     assert made.next_step == f"python {script}"
@@ -59,17 +59,17 @@ def test_nothing_is_overwritten(tmp_path: Path, backend: str) -> None:
     ("name", "backend", "words"),
     [
         ("a b", "python", "can't be a model's name"),
-        ("tenant/x", "python", "is a folder and a name"),
+        ("tenant/x", "python", "has a folder"),
         ("x", "tensorflow", "no skeleton for the backend tensorflow"),
     ],
 )
-def test_what_cannot_be_begun(tmp_path: Path, name: str, backend: str, words: str) -> None:
+def test_invalid_arguments(tmp_path: Path, name: str, backend: str, words: str) -> None:
     with pytest.raises(MmeError, match=words):
         new_model(name, backend, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MmeError, match="can't be written: not a directory"):
         new_model("x", "python", tmp_path / "file")

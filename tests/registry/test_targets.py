@@ -1,4 +1,4 @@
-"""A wrong name is answered with those it may have been meant to be."""
+"""A wrong name is answered with similar names."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_closest(wrong: str, expected: list[str]) -> None:
 
 
 @given(st.text(max_size=30), st.lists(st.text(min_size=1, max_size=30), max_size=20))
-def test_only_what_is_there_is_suggested(wrong: str, present: list[str]) -> None:
+def test_only_existing_archives_are_suggested(wrong: str, present: list[str]) -> None:
     found = closest_targets(wrong, present)
     assert len(found) <= 3
     assert set(found) <= set(present)
 
 
-def test_of_an_empty_store(store) -> None:
+def test_empty_store(store) -> None:
     assert unknown_target(store, "x").hint == "nothing is published there yet: mme models add PATH"
 
 
@@ -50,5 +50,5 @@ def test_nothing_close(store, s3) -> None:
     s3.put_object(Bucket="models", Key="models/scale_v0.tar.gz", Body=b"x")
     with pytest.raises(MmeError, match="there is no model 'zzz' in s3://models/models/") as caught:
         find_target(store, "zzz")
-    assert caught.value.hint == "see what there is: mme models list"
+    assert caught.value.hint == "list the models: mme models list"
     assert find_target(store, "scale_v0.tar.gz").size == 1

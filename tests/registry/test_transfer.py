@@ -1,4 +1,4 @@
-"""Models go from store to store inside S3, whole or not at all, and never over another one."""
+"""Models are copied from store to store inside S3, as a whole, and never overwrite another one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, publish
 from mme.registry.names import ModelName
-from mme.registry.removed_versions import RemovedVersions
 from mme.registry.transfer import transfer
+from mme.registry.versions import RemovedVersions
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_copy_that_is_not_the_original_is_deleted(store, prod, s3, make_director
     s3.put_object(
         Bucket="models", Key="models/doubler_v0.tar.gz", Body=body, Metadata={"mme-digest": "0" * 64}
     )
-    with pytest.raises(MmeError, match=r"has the digest .* it was deleted"):
+    with pytest.raises(MmeError, match=r"has the digest .*; it was deleted"):
         transfer(store, prod, "doubler_v0.tar.gz")
     assert prod.describe("doubler_v0.tar.gz") is None
     quick = transfer(store, prod, "doubler_v0.tar.gz", read_content=False)
@@ -100,7 +100,7 @@ def test_unknown_model_and_same_store(store, prod) -> None:
         transfer(store, store, "x_v0.tar.gz")
 
 
-def test_s3_of_another_world(store) -> None:
+def test_separate_s3_services(store) -> None:
     config = Config(s3={"addressing_style": "path"})
     elsewhere = boto3.client("s3", region_name="us-east-1", endpoint_url="http://localhost:9", config=config)
     with pytest.raises(MmeError, match="S3 can't copy from"):

@@ -14,7 +14,7 @@ from mme.operate.discovery import BUCKET_OUTPUT, PREFIX_OUTPUT, Deployment
 from mme.operate.endpoint_state import EndpointState, read_endpoint
 from mme.operate.log_events import log_group_name
 from mme.operate.stack_resources import ENDPOINT
-from mme.registry.aliases.names import STATE
+from mme.registry.names import STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

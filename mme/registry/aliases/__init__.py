@@ -1,18 +1,16 @@
-"""Names that move: `add_sub@prod` stands for one published version today and for another tomorrow."""
+"""Aliases: `add_sub@prod` points at one published version, and can be moved to another."""
 
+from mme.registry.aliases.alias import Alias, AliasChange, check_alias, is_alias
 from mme.registry.aliases.cached import CachedAliases
-from mme.registry.aliases.document import Alias, Change
-from mme.registry.aliases.names import check_alias, is_alias, state_prefix
 from mme.registry.aliases.store import AliasMovedError, AliasStore, UnknownAliasError
 
 __all__ = [
     "Alias",
+    "AliasChange",
     "AliasMovedError",
     "AliasStore",
     "CachedAliases",
-    "Change",
     "UnknownAliasError",
     "check_alias",
     "is_alias",
-    "state_prefix",
 ]

@@ -1,4 +1,4 @@
-"""Aliases that are not looked up at every call."""
+"""Aliases that are cached between calls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mme.errors import MmeError
 from mme.registry.aliases.store import UnknownAliasError
 
 DEFAULT_SECONDS: Final = 30.0
-"""How long a promotion or rollback takes at most until callers follow."""
+"""Callers follow a promotion or rollback after this time at most."""
 
 
 class _Resolver(Protocol):
     def resolve(self, alias: str) -> str:
-        """The archive it stands for."""
+        """Return the archive that an alias points at."""
 
 
-class _Entry:
+class _CachedAlias:
     __slots__ = ("lock", "target", "until")
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class _Entry:
 
 
 class CachedAliases:
-    """Remembers what aliases stand for, for a short time. Threads may share it.
+    """Resolves aliases and caches the answers for a short time. Threads may share it.
 
-    Where S3 fails while an alias that is known is looked up again, the known target serves on: an endpoint
-    must not go down with S3. An alias that is gone, or that may not be read, is an error at once.
+    If S3 fails while a cached alias is refreshed, the cached target stays in use: an endpoint must not fail
+    together with S3. An alias that was deleted, or may not be read, is an error at once.
 
     Args:
-        store: an AliasStore, or anything that resolves.
-        seconds: how long an answer is good; 0 asks every time.
-        clock: of seconds that only go forward.
+        store: An AliasStore, or anything that resolves.
+        seconds: How long an answer is valid; 0 asks every time.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -50,27 +50,26 @@ class CachedAliases:
         self._store = store
         self._seconds = seconds
         self._clock = clock
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _CachedAlias] = {}
         self._guard = threading.Lock()
 
     def resolve(self, alias: str) -> str:
-        """The archive an alias stands for.
+        """Return the archive that an alias points at.
 
         Raises:
-            UnknownAliasError: there is no such alias.
-            MmeError: it is no alias at all, or S3 refuses.
+            UnknownAliasError: There is no such alias.
+            MmeError: The alias is invalid, the bucket does not exist or access is denied.
         """
         with self._guard:
-            entry = self._entries.setdefault(alias, _Entry())
-        # One look-up per alias at a time: a thousand calls at the moment of expiry are one request.
+            entry = self._entries.setdefault(alias, _CachedAlias())
+        # One look-up per alias at a time: a thousand calls at the moment of expiry make one request.
         with entry.lock:
             if entry.target and self._clock() < entry.until:
                 return entry.target
             try:
                 entry.target = self._store.resolve(alias)
             except UnknownAliasError:
-                with self._guard:
-                    self._entries.pop(alias, None)
+                self.forget(alias)
                 raise
             except MmeError:
                 raise
@@ -81,7 +80,7 @@ class CachedAliases:
             return entry.target
 
     def forget(self, alias: str | None = None) -> None:
-        """Asks anew at the next call: for one alias, or for all."""
+        """Ask again at the next call, for one alias or for all."""
         with self._guard:
             if alias is None:
                 self._entries.clear()

@@ -1,32 +1,37 @@
-"""Aliases in S3, each a small object that is only ever changed by compare-and-swap.
+"""Aliases in S3: one small object each, changed by compare-and-swap only.
 
 S3 itself compares: `If-Match` with the ETag that was read, `If-None-Match: *` for a new alias (S3 user guide,
 "How to prevent object overwrites with conditional writes"). A server that ignores these headers would lose
-changes without a word, so each change first tries a write that must be refused, and says so where it is not.
+changes silently, so the first change tries a write that must be refused.
 """
 
 from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from mme.aws.s3_errors import explain_s3_errors, is_write_conflict
 from mme.errors import MmeError
-from mme.registry.aliases.document import Alias, Change
-from mme.registry.aliases.names import check_alias, state_prefix
+from mme.registry.aliases.alias import Alias, check_alias
+from mme.registry.names import state_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_SUFFIX = ".json"
+_SUFFIX: Final = ".json"
 _MAX_TRIES: Final = 20
 _PARALLEL_READS: Final = 16
 _CONTENT_TYPE: Final = "application/json"
 _NO_ETAG: Final = '"00000000000000000000000000000000"'
+_DENIED_HINT: Final = (
+    "aliases are outside the models' prefix and need separate rights: grant_resolve_aliases to call by alias "
+    "(s3:GetObject, s3:ListBucket), grant_publish_models to promote (s3:PutObject)"
+)
 
 
 class UnknownAliasError(MmeError):
@@ -34,21 +39,21 @@ class UnknownAliasError(MmeError):
 
 
 class AliasMovedError(MmeError):
-    """Somebody else changed the alias meanwhile, or it does not point where it was expected to."""
+    """The alias was changed meanwhile, or does not point at the expected archive."""
 
 
 class _LostRaceError(Exception):
-    """S3 refused the write: the object is no longer what was read."""
+    """S3 refused the write: the object changed after it was read."""
 
 
 class AliasStore:
-    """All aliases of one store of models.
+    """All aliases of one model store. Threads may share it.
 
     Args:
-        s3: a boto3 S3 client.
-        bucket: the models' bucket.
-        model_prefix: the models' prefix; aliases lie outside it.
-        by: who makes changes, for the history. Default: the user and machine.
+        s3: A boto3 S3 client.
+        bucket: The models' bucket.
+        model_prefix: The models' prefix. Aliases are stored outside it.
+        by: Who makes changes, for the history. Default: the user and the machine.
     """
 
     def __init__(self, s3: S3Client, bucket: str, model_prefix: str, *, by: str | None = None) -> None:
@@ -64,101 +69,84 @@ class AliasStore:
         return f"s3://{self._bucket}/{self._prefix}"
 
     def resolve(self, alias: str) -> str:
-        """The archive an alias stands for: `add_sub@prod` gives `add_sub_v3.tar.gz`.
+        """Return the archive that an alias points at: `add_sub@prod` gives `add_sub_v3.tar.gz`.
 
         Raises:
-            UnknownAliasError: there is no such alias.
-            MmeError: it is no alias at all, or S3 refuses.
+            UnknownAliasError: There is no such alias.
+            MmeError: The alias is invalid, the bucket does not exist or access is denied.
         """
         return self.describe(alias).target
 
     def describe(self, alias: str) -> Alias:
-        """An alias with its history.
+        """Return an alias with its history.
 
         Raises:
-            UnknownAliasError: there is no such alias.
-            MmeError: it is no alias at all, or S3 refuses.
+            UnknownAliasError: There is no such alias.
+            MmeError: The alias is invalid, the bucket does not exist or access is denied.
         """
-        check_alias(alias)
-        found, _ = self._read(alias)
-        if found is None:
-            raise UnknownAliasError(
-                f"there is no alias {alias}",
-                hint=f"see what there is: mme models aliases; or make it: "
-                f"mme models promote TARGET --as {alias}",
-            )
-        return found
+        return self._require(alias)[0]
 
     def all(self) -> list[Alias]:
-        """Every alias, by name."""
+        """Return every alias, by name."""
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
             found = list(pool.map(lambda alias: self._read(alias)[0], self._names()))
-        # One that was removed between the listing and the reading is gone.
+        # Aliases that were removed after the listing are gone.
         return sorted((one for one in found if one), key=lambda one: one.alias)
 
     def point(self, alias: str, target: str, expected: str | None = None) -> Alias:
-        """Makes an alias stand for `target`, made new where there is none.
+        """Point an alias at an archive. A new alias is created.
 
-        Pointing it where it points already changes nothing.
+        If it points there already, nothing changes.
 
         Args:
             alias: `NAME@LABEL`.
-            target: an archive; whether it exists is not looked at.
-            expected: where it must point now, `""` for nowhere. Default: anywhere; of two who change it at
-                once then both are in the history, and the later one wins.
+            target: An archive. Whether it exists is not checked.
+            expected: The archive that it must point at now, `""` for none. Default: any; then of two
+                simultaneous changes both are in the history, and the later one wins.
 
         Returns:
-            the alias as it is now.
+            The alias as it is now.
 
         Raises:
-            AliasMovedError: it does not point at `expected`.
-            MmeError: the name can't be one, S3 refuses, or its server knows no conditional writes.
+            AliasMovedError: It does not point at `expected`.
+            MmeError: The alias is invalid, the bucket does not exist, access is denied, or the S3 server does
+                not support conditional writes.
         """
         check_alias(alias)
         for _ in range(_MAX_TRIES):
             found, etag = self._read(alias)
             current = found.target if found else ""
-            if expected is not None and current != expected:
-                raise _moved(alias, current, expected)
+            _check_expected(alias, current, expected)
             if found is not None and current == target:
                 return found
-            at, by = datetime.now(UTC), self._who()
-            changed = (
-                found.pointed(target, at=at, by=by)
-                if found
-                else Alias(alias, target, (), (Change(target, at, by, "point"),))
-            )
+            changed = (found or Alias(alias, "")).pointed(target, at=datetime.now(UTC), by=self._who())
             try:
                 self._write(changed, etag)
             except _LostRaceError:
                 continue
             return changed
         raise AliasMovedError(
-            f"{alias} was changed by others {_MAX_TRIES} times while this change was made",
+            f"{alias} was changed by others {_MAX_TRIES} times during this change",
             hint="try again when fewer change it at once",
         )
 
     def rollback(self, alias: str, expected: str | None = None) -> Alias:
-        """Goes back to the target before this one; again, to the one before that.
+        """Point an alias at its previous target; again, at the one before that.
 
         Args:
             alias: `NAME@LABEL`.
-            expected: where it must point now. Default: anywhere.
+            expected: The archive that it must point at now. Default: any.
 
         Returns:
-            the alias as it is now.
+            The alias as it is now.
 
         Raises:
-            UnknownAliasError: there is no such alias.
-            AliasMovedError: somebody else changed it at the same time: going back twice is seldom meant.
-            MmeError: there is nothing before this target, or S3 refuses.
+            UnknownAliasError: There is no such alias.
+            AliasMovedError: Another user changed it at the same time; two steps back are seldom wanted.
+            MmeError: There is no earlier target, the bucket does not exist or access is denied.
         """
-        check_alias(alias)
-        found, etag = self._read(alias)
-        if found is None:
-            return self.describe(alias)  # which raises
-        if expected is not None and found.target != expected:
-            raise _moved(alias, found.target, expected)
+        found, etag = self._require(alias)
+        _check_expected(alias, found.target, expected)
         changed = found.rolled_back(at=datetime.now(UTC), by=self._who())
         try:
             self._write(changed, etag)
@@ -167,21 +155,19 @@ class AliasStore:
         return changed
 
     def remove(self, alias: str, expected: str | None = None) -> None:
-        """Forgets an alias with its history.
+        """Delete an alias with its history.
 
-        The look and the removal are two steps, as not every S3 server deletes conditionally.
+        The check and the deletion are two steps, since not every S3 server deletes conditionally.
 
         Args:
             alias: `NAME@LABEL`.
-            expected: where it must point now. Default: anywhere.
+            expected: The archive that it must point at now. Default: any.
 
         Raises:
-            UnknownAliasError: there is no such alias.
-            AliasMovedError: it does not point at `expected`.
+            UnknownAliasError: There is no such alias.
+            AliasMovedError: It does not point at `expected`.
         """
-        found = self.describe(alias)
-        if expected is not None and found.target != expected:
-            raise _moved(alias, found.target, expected)
+        _check_expected(alias, self.describe(alias).target, expected)
         with self._explained():
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(alias))
 
@@ -191,9 +177,21 @@ class AliasStore:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
                 for item in page.get("Contents", []):
                     name = item["Key"][len(self._prefix) :].removesuffix(_SUFFIX)
-                    # Another store's aliases may lie deeper; they are no names of this one.
+                    # The aliases of a store with a longer prefix may be deeper; they don't belong to this
+                    # one.
                     if item["Key"].endswith(_SUFFIX) and _is_name(name):
                         yield name
+
+    def _require(self, alias: str) -> tuple[Alias, str | None]:
+        check_alias(alias)
+        found, etag = self._read(alias)
+        if found is None:
+            raise UnknownAliasError(
+                f"there is no alias {alias}",
+                hint="list the aliases: mme models aliases; or create it: "
+                f"mme models promote TARGET --as {alias}",
+            )
+        return found, etag
 
     def _read(self, alias: str) -> tuple[Alias | None, str | None]:
         from botocore.exceptions import ClientError
@@ -209,50 +207,35 @@ class AliasStore:
         return Alias.from_json(content, self.url + alias + _SUFFIX), answer["ETag"]
 
     def _write(self, alias: Alias, etag: str | None) -> None:
-        from botocore.exceptions import ClientError
-
         self._require_conditional_writes()
-        put = self._putter(self._key(alias.alias), alias.to_json())
-        try:
-            if etag is None:
-                put(IfNoneMatch="*")
-            else:
-                put(IfMatch=etag)
-        except ClientError as error:
-            if _refused(error):
-                raise _LostRaceError from error
-            with self._explained():
-                raise
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        self._put(self._key(alias.alias), alias.to_json(), condition)
 
     def _require_conditional_writes(self) -> None:
-        """Tries one write that an honest server refuses: nothing comes into being there."""
-        from botocore.exceptions import ClientError
-
+        """Try one write that a server with conditional writes refuses; it leaves no object there."""
         if self._conditional:
             return
         key = f"{self._prefix}@probe"
-        with self._explained():
-            try:
-                self._putter(key, b"")(IfMatch=_NO_ETAG)
-            except ClientError as error:
-                if not _refused(error):
-                    raise
-                self._conditional = True
-                return
-            self._s3.delete_object(Bucket=self._bucket, Key=key)
+        try:
+            self._put(key, b"", {"IfMatch": _NO_ETAG})
+        except _LostRaceError:
+            self._conditional = True
+            return
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
         raise _unconditional(self._bucket)
 
-    def _putter(self, key: str, body: bytes) -> Callable[..., object]:
-        def put(**condition: str) -> object:
-            return self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType=_CONTENT_TYPE,
-                **condition,  # type: ignore[arg-type]
-            )
+    def _put(self, key: str, body: bytes, condition: dict[str, Any]) -> None:
+        from botocore.exceptions import ClientError
 
-        return put
+        with self._explained():
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=body, ContentType=_CONTENT_TYPE, **condition
+                )
+            except ClientError as error:
+                if is_write_conflict(error):
+                    raise _LostRaceError from error
+                raise
 
     def _key(self, alias: str) -> str:
         return f"{self._prefix}{alias}{_SUFFIX}"
@@ -267,28 +250,16 @@ class AliasStore:
         from botocore.exceptions import ClientError
 
         try:
-            yield
+            with explain_s3_errors(self._bucket, self.url, denied_hint=_DENIED_HINT):
+                yield
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "NoSuchBucket":
-                raise MmeError(
-                    f"the models' bucket {self._bucket} does not exist",
-                    hint="deploy the model store, or check --env, --stack and --region",
-                ) from error
-            if code in ("AccessDenied", "403"):
-                raise MmeError(
-                    f"access to {self.url} is denied ({error.operation_name})",
-                    hint="aliases lie beside the models, so they need rights of their own: "
-                    "grant_resolve_aliases to call by them (s3:GetObject, s3:ListBucket), "
-                    "grant_publish_models to promote (s3:PutObject)",
-                ) from error
-            if code in ("NotImplemented", "501"):
+            if error.response["Error"]["Code"] in ("NotImplemented", "501"):
                 raise _unconditional(self._bucket) from error
             raise
 
 
 def who_am_i() -> str:
-    """The user and the machine, for people who read a history later: nothing proves it."""
+    """Return the user and the machine, for people who read a history: nothing proves it."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -304,29 +275,22 @@ def _is_name(alias: str) -> bool:
     return True
 
 
-def _refused(error: Exception) -> bool:
-    """412: it is not what was read. 404: it is gone. 409: another write of it is under way."""
-    response = getattr(error, "response", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    code = response.get("Error", {}).get("Code")
-    return code != "NoSuchBucket" and (
-        status in (404, 409, 412)
-        or code in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412")
-    )
+def _check_expected(alias: str, current: str, expected: str | None) -> None:
+    if expected is not None and current != expected:
+        raise _moved(alias, current, expected)
 
 
 def _moved(alias: str, current: str, expected: str) -> AliasMovedError:
-    points = f"points at {current}" if current else "does not exist"
-    meant = f"not at {expected}" if expected else "though it was to be new"
+    now = f"points at {current}" if current else "does not exist"
+    wanted = f"not at {expected}" if expected else "but was expected to be new"
     return AliasMovedError(
-        f"{alias} {points}, {meant}: somebody changed it",
-        hint="look again: mme models aliases",
+        f"{alias} {now}, {wanted}; it was changed meanwhile", hint="check it: mme models aliases"
     )
 
 
 def _unconditional(bucket: str) -> MmeError:
     return MmeError(
-        f"the S3 server of the bucket {bucket} does no conditional writes (If-Match), so aliases could be "
-        "lost when two people change them at once",
-        hint="keep models on Amazon S3 or on a server that does them; the local runtime does",
+        f"the S3 server of the bucket {bucket} does not support conditional writes (If-Match); simultaneous "
+        "changes of an alias could be lost",
+        hint="use Amazon S3 or a server that supports them; the local endpoint does",
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from aws_cdk import Stack, Token, aws_iam, aws_kms, aws_s3
 
-from mme.registry.aliases import state_prefix
+from mme.registry.names import state_prefix
 from mme_cdk import ModelBucket, ModelStore, PropsError
 
 

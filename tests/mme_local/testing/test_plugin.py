@@ -19,7 +19,6 @@ HEAVY = (
     "botocore",
     "moto",
     "numpy",
-    "obstore",
     "psutil",
     "pydantic",
     "mme_local.runtime",

@@ -1,4 +1,4 @@
-"""Aliases change by compare-and-swap, keep their history, and lie outside the models' prefix."""
+"""Aliases change by compare-and-swap, have a history, and are outside the models' prefix."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from mme.errors import MmeError
-from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError, is_alias, state_prefix
-from mme.registry.aliases.document import HISTORY_LENGTH, PREVIOUS_LENGTH
+from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError, is_alias
+from mme.registry.aliases.alias import HISTORY_LENGTH, PREVIOUS_LENGTH
+from mme.registry.names import state_prefix
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_point_and_resolve(aliases: AliasStore, s3: Any) -> None:
     assert AliasStore(s3, "models", "models/").resolve("add_sub@prod") == "add_sub_v0.tar.gz"
 
 
-def test_history_tells_who_and_when(aliases: AliasStore) -> None:
+def test_history_has_who_and_when(aliases: AliasStore) -> None:
     aliases.point("add_sub@prod", "add_sub_v0.tar.gz")
     aliases.point("add_sub@prod", "add_sub_v1.tar.gz")
     aliases.rollback("add_sub@prod")
@@ -80,7 +81,7 @@ def test_rollbacks_go_back_one_after_the_other(aliases: AliasStore) -> None:
         aliases.point("x@prod", f"x_v{version}.tar.gz")
     assert aliases.rollback("x@prod").target == "x_v1.tar.gz"
     assert aliases.rollback("x@prod").target == "x_v0.tar.gz"
-    with pytest.raises(MmeError, match="nothing before it"):
+    with pytest.raises(MmeError, match="had no earlier target"):
         aliases.rollback("x@prod")
     # After a rollback, the next promotion's way back is where the rollback went.
     aliases.point("x@prod", "x_v3.tar.gz")
@@ -99,7 +100,7 @@ def test_expected_is_compared(aliases: AliasStore) -> None:
     with pytest.raises(AliasMovedError, match="x@prod does not exist, not at x_v0"):
         aliases.point("x@prod", "x_v1.tar.gz", "x_v0.tar.gz")
     aliases.point("x@prod", "x_v0.tar.gz", "")
-    with pytest.raises(AliasMovedError, match="though it was to be new"):
+    with pytest.raises(AliasMovedError, match="but was expected to be new"):
         aliases.point("x@prod", "x_v1.tar.gz", "")
     aliases.point("x@prod", "x_v1.tar.gz", "x_v0.tar.gz")
     with pytest.raises(AliasMovedError, match=r"points at x_v1\.tar\.gz, not at x_v0\.tar\.gz"):
@@ -119,7 +120,7 @@ def test_unknown_alias(aliases: AliasStore) -> None:
 @pytest.mark.parametrize(
     "alias", ["", "x", "@prod", "x@", "x@a/b", "../x@prod", "x@a@b", "x y@prod", "x" * 600]
 )
-def test_names_that_are_none(aliases: AliasStore, alias: str) -> None:
+def test_invalid_names(aliases: AliasStore, alias: str) -> None:
     for ask in (aliases.resolve, aliases.rollback, lambda one: aliases.point(one, "x_v0.tar.gz")):
         with pytest.raises(MmeError, match="can't be an alias"):
             ask(alias)
@@ -139,8 +140,8 @@ def test_stores_within_each_other_share_no_alias(s3: Any) -> None:
     assert not any(key.startswith("m/") for key in keys(s3))
 
 
-def test_models_may_not_lie_where_aliases_do() -> None:
-    with pytest.raises(MmeError, match=r"lies under \.mme/"):
+def test_models_prefix_must_not_be_the_aliases_prefix() -> None:
+    with pytest.raises(MmeError, match=r"is under \.mme/"):
         state_prefix(".mme/models/", "aliases")
 
 
@@ -162,8 +163,8 @@ def test_denied(aliases: AliasStore, s3: Any) -> None:
         aliases.resolve("x@prod")
 
 
-def test_what_somebody_else_wrote(aliases: AliasStore, s3: Any) -> None:
-    for body, words in ((b"hello", "is no alias"), (b'{"format": 2}', "later version")):
+def test_objects_of_other_programs(aliases: AliasStore, s3: Any) -> None:
+    for body, words in ((b"hello", "is not an alias"), (b'{"format": 2}', "later version")):
         s3.put_object(Bucket="models", Key=".mme/models/@aliases/x@prod.json", Body=body)
         with pytest.raises(MmeError, match=words):
             aliases.resolve("x@prod")
@@ -288,7 +289,7 @@ def test_rollback_does_not_go_back_twice_by_accident() -> None:
     assert store.resolve("x@p") == "x_v1.tar.gz"
 
 
-def test_always_beaten_ends() -> None:
+def test_always_losing_the_race_ends() -> None:
     bucket: Any = Bucket()
     store, other = AliasStore(bucket, "b", "m/"), AliasStore(bucket, "b", "m/")
     count = 0
@@ -307,6 +308,6 @@ def test_always_beaten_ends() -> None:
 
 def test_server_without_conditional_writes_is_refused() -> None:
     bucket: Any = Bucket(conditional=False)
-    with pytest.raises(MmeError, match="does no conditional writes"):
+    with pytest.raises(MmeError, match="does not support conditional writes"):
         AliasStore(bucket, "b", "m/").point("x@p", "x_v0.tar.gz")
     assert bucket.objects == {}

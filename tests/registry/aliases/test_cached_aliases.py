@@ -1,4 +1,4 @@
-"""What an alias stands for is remembered for a short time, and served on where S3 fails."""
+"""Aliases are cached for a short time, and stay usable if S3 fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cached(store: Resolver, clock: Clock) -> CachedAliases:
     return CachedAliases(store, 30, clock=clock)
 
 
-def test_asks_once_within_the_time(cached: CachedAliases, store: Resolver, clock: Clock) -> None:
+def test_answer_is_cached(cached: CachedAliases, store: Resolver, clock: Clock) -> None:
     assert cached.resolve("x@p") == "x_v0.tar.gz"
     store.target = "x_v1.tar.gz"
     clock.now = 29.9
@@ -65,7 +65,7 @@ def test_forgetting(cached: CachedAliases, store: Resolver) -> None:
         assert store.asked == count
 
 
-def test_failing_s3_serves_the_known_target(cached: CachedAliases, store: Resolver, clock: Clock) -> None:
+def test_cached_target_is_used_if_s3_fails(cached: CachedAliases, store: Resolver, clock: Clock) -> None:
     cached.resolve("x@p")
     store.error = ConnectionError()
     clock.now = 31

@@ -1,4 +1,4 @@
-"""Versions are taken one by one, never twice, and nothing is ever half there."""
+"""Versions are used one by one, never twice, and no partial object ever appears."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_a_key_taken_forever_ends(store, s3, make_directory, monkeypatch: pytest
         raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "taken"}}, "PutObject")
 
     monkeypatch.setattr(s3, "put_object", taken)
-    with pytest.raises(MmeError, match="taken by others"):
+    with pytest.raises(MmeError, match="other publishers took 50 versions"):
         publish(store, check_model(make_directory()))
 
 

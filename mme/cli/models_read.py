@@ -18,13 +18,13 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 def list_models(
     context: typer.Context,
     start: Annotated[
-        str, typer.Argument(help="Only names that begin so, as tenant-a/ does.", metavar="[PREFIX]")
+        str, typer.Argument(help="Only names with this prefix, for example tenant-a/.", metavar="[PREFIX]")
     ] = "",
     as_json: _Json = False,
 ) -> None:
-    """List the published models: version, size, age, aliases, and whether an instance holds them loaded.
+    """List the published models: version, size, age, aliases, and whether an instance has them loaded.
 
-    LOADED is known of the local runtime only: SageMaker tells nobody which models its instances hold.
+    LOADED is known for the local endpoint only; SageMaker has no API for this.
 
     Example: mme models list tenant-a/ --json
     """
@@ -41,8 +41,8 @@ def list_models(
         print_json([_record_json(record, pointing, loaded) for record in records])
         return
     if not records:
-        where = f"that begin with {start} in {store.url}" if start else f"in {store.url}"
-        print_note("no models", f"{where}; publish one: {target.command} models add PATH")
+        place = f"with the prefix {start} in {store.url}" if start else f"in {store.url}"
+        print_note("no models", f"{place}; publish one: {target.command} models add PATH")
         return
     table = plain_table(
         "MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST", right=("VERSION", "SIZE")
@@ -65,7 +65,7 @@ def show(
     model: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="MODEL")],
     as_json: _Json = False,
 ) -> None:
-    """Show all that is known of one model: tensors, sizes, digest, aliases.
+    """Show one model: tensors, sizes, digest, aliases.
 
     Example: mme models show add_sub_v0.tar.gz
     """
@@ -92,7 +92,7 @@ def show(
         ("address", f"{store.url}{record.target_model}"),
         ("size", f"{size_text(record.size)}, {unpacked} unpacked"),
         ("published", f"{record.last_modified:%Y-%m-%d %H:%M:%S} UTC, {age_text(record.last_modified)} ago"),
-        ("digest", record.digest or "none: mme did not publish it"),
+        ("digest", record.digest or "none; mme did not publish it"),
         ("aliases", ", ".join(pointing.get(name, [])) or "none"),
         ("loaded", known),
     ]
@@ -101,12 +101,10 @@ def show(
         out.print(f"{label:<10}{value}", markup=False, soft_wrap=True)
     signature = record.signature
     if signature is None or not (signature.inputs or signature.outputs):
-        out.print(
-            f"{'tensors':<10}unknown: it declares none in its config.pbtxt", markup=False, soft_wrap=True
-        )
+        out.print(f"{'tensors':<10}unknown; config.pbtxt declares none", markup=False, soft_wrap=True)
         return
     size = signature.max_batch_size
-    # 0 is Triton's word for a model whose shapes have no batch dimension.
+    # 0 means that the shapes have no batch dimension.
     batching = f"batches of up to {size}" if size else "no batching"
     out.print(f"{'runs on':<10}{signature.platform}, {batching}", markup=False)
     table = plain_table("TENSOR", "KIND", "TYPE", "SHAPE")
@@ -119,7 +117,7 @@ def show(
 def diff(
     context: typer.Context,
     before: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="A")],
-    after: Annotated[str, typer.Argument(help="Another one.", metavar="B")],
+    after: Annotated[str, typer.Argument(help="Another archive, or an alias.", metavar="B")],
     as_json: _Json = False,
 ) -> None:
     """Show what changed between two versions: files, sizes, tensors, configuration.
@@ -178,9 +176,9 @@ def verify(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Read every archive in S3 and check that it is what was published, in a form that loads.
+    """Read every archive in S3; check that it has the published content and that the container loads it.
 
-    Each is downloaded once, as a stream. Ends with status 1 where anything is wrong.
+    Each is downloaded once, as a stream. The exit status is 1 if anything is wrong.
 
     Example: mme models verify
     """
@@ -212,7 +210,7 @@ def verify(
         print_note("no models", f"in {store.url}")
     else:
         if broken or any(one.notes for one in found):
-            table = plain_table("MODEL", "STATE", "WHY")
+            table = plain_table("MODEL", "STATE", "REASON")
             for one in found:
                 for line in one.problems:
                     table.add_row(one.record.target_model, "[red]wrong[/]", line)
@@ -220,7 +218,7 @@ def verify(
                     table.add_row(one.record.target_model, "note", line)
             print_table(table)
         total = size_text(sum(one.record.size for one in found))
-        standard_output().print(f"{len(found) - len(broken)} of {len(found)} models are right, {total} read")
+        standard_output().print(f"{len(found) - len(broken)} of {len(found)} models are intact, {total} read")
     if broken:
         raise typer.Exit(1)
 
@@ -244,7 +242,7 @@ def _record_json(
         "last_modified": record.last_modified,
         "digest": record.digest,
         "aliases": pointing.get(record.target_model, []),
-        # null: nobody tells
+        # null: unknown
         "loaded": None if loaded is None else record.target_model in loaded,
     }
 

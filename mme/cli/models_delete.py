@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     from mme.registry import ModelRecord
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-
-_STILL_SERVED = (
-    "instances that hold one loaded serve it on until they unload it: stop calling it, then remove it"
-)
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 
 def remove(
@@ -25,9 +21,9 @@ def remove(
     yes: _Yes = False,
     as_json: _Json = False,
 ) -> None:
-    """Delete models. Refuses what an alias stands for; a version's number is never used again.
+    """Delete models. Models that an alias points at are refused; version numbers are never used again.
 
-    Instances that hold a model loaded serve it on: SageMaker is told nothing of a deletion.
+    Instances that loaded a model serve it until they unload it: SageMaker does not notice a deletion.
 
     Example: mme models remove add_sub_v0.tar.gz
     """
@@ -35,9 +31,8 @@ def remove(
     from mme.registry.removal import find_removable
 
     target = target_of(context)
-    store = target.store()
-    records = find_removable(store, target.aliases(), models)
-    _remove(context, records, yes=yes, as_json=as_json, kept=())
+    records = find_removable(target.store(), target.aliases(), models)
+    _remove(context, records, yes=yes, as_json=as_json)
 
 
 def prune(
@@ -47,12 +42,12 @@ def prune(
         list[str] | None, typer.Argument(help="Models by name. Default: all.", metavar="[NAME]...")
     ] = None,
     yes: _Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Delete old versions: all but the newest N of each model, and but what an alias needs.
+    """Delete old versions: all but the newest N of each model and those that an alias needs.
 
-    An alias needs what it stands for and what a rollback would go back to.
+    An alias needs its target and the target of its next rollback.
 
     Example: mme models prune --keep 3 --dry-run
     """
@@ -61,7 +56,7 @@ def prune(
 
     target = target_of(context)
     plan = plan_prune(target.store(), target.aliases(), keep, models or None)
-    _remove(context, plan.remove, yes=yes, as_json=as_json, kept=plan.kept_for_alias, dry_run=dry_run)
+    _remove(context, plan.remove, needed=plan.needed_by_alias, yes=yes, as_json=as_json, dry_run=dry_run)
 
 
 def unalias(
@@ -74,25 +69,16 @@ def unalias(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Delete an alias with its history; the models stay. Callers of it fail within half a minute.
+    """Delete an alias with its history. The models stay; calls by the alias fail within 30 seconds.
 
     Example: mme models unalias add_sub@staging
     """
-    import sys
-
     from mme.cli.deployment import target_of
     from mme.console import print_json, standard_output
-    from mme.errors import MmeError
 
     aliases = target_of(context).aliases()
     found = aliases.describe(alias)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise MmeError(
-                f"{alias}, which stands for {found.target}, would be deleted, and nobody can be asked",
-                hint="give --yes to delete it",
-            )
-        typer.confirm(f"Delete {alias}, which stands for {found.target}?", abort=True, err=True)
+    _confirm(f"delete {alias}, which points at {found.target}", yes=yes)
     aliases.remove(alias, expected if expected is not None else found.target)
     if as_json:
         print_json({"alias": alias, "model": found.target, "deleted": True})
@@ -106,45 +92,50 @@ def _remove(
     *,
     yes: bool,
     as_json: bool,
-    kept: Sequence[ModelRecord],
+    needed: Sequence[ModelRecord] = (),
     dry_run: bool = False,
 ) -> None:
-    import sys
-
     from mme.cli.deployment import target_of
     from mme.console import count_text, print_json, print_note, size_text, standard_output
-    from mme.errors import MmeError
     from mme.registry.aliases.store import who_am_i
     from mme.registry.removal import remove_models
 
     store = target_of(context).store()
-    out = standard_output()
     if not as_json:
-        for record in kept:
+        for record in needed:
             print_note("kept", f"{record.target_model}: an alias needs it")
+        verb = "would remove" if dry_run else "removing"
         for record in records:
-            verb = "would remove" if dry_run else "removing"
-            out.print(
-                f"{verb} {record.target_model} ({size_text(record.size)})", markup=False, soft_wrap=True
-            )
-    if records and not dry_run and not yes:
-        if not sys.stdin.isatty():
-            raise MmeError(
-                f"{count_text(len(records), 'models')} would be removed, and nobody can be asked",
-                hint="give --yes to remove them",
-            )
-        typer.confirm(f"Remove {len(records)} from {store.url}?", abort=True, err=True)
-    if not dry_run:
+            line = f"{verb} {record.target_model} ({size_text(record.size)})"
+            standard_output().print(line, markup=False, soft_wrap=True)
+    if records and not dry_run:
+        _confirm(f"remove {count_text(len(records), 'models')} from {store.url}", yes=yes)
         remove_models(store, records, by=who_am_i())
     if as_json:
+        targets = [record.target_model for record in records]
         print_json(
             {
-                "removed": [] if dry_run else [record.target_model for record in records],
-                "would_remove": [record.target_model for record in records] if dry_run else [],
-                "kept_for_alias": [record.target_model for record in kept],
+                "removed": [] if dry_run else targets,
+                "would_remove": targets if dry_run else [],
+                "kept_for_alias": [record.target_model for record in needed],
             }
         )
     elif not records:
         print_note("nothing", "to remove")
     elif not dry_run:
-        print_note("note:", _STILL_SERVED)
+        print_note("note:", "instances that loaded a model serve it until they unload it")
+
+
+def _confirm(action: str, *, yes: bool) -> None:
+    import sys
+
+    from mme.errors import MmeError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise MmeError(
+            f"can't ask to {action}; standard input is not a terminal",
+            hint="give --yes to skip the confirmation prompt",
+        )
+    typer.confirm(f"{action[0].upper()}{action[1:]}?", abort=True, err=True)
