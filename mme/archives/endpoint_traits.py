@@ -1,4 +1,4 @@
-"""What of an endpoint decides whether an archive can be served there; None where it is not known."""
+"""What decides whether an archive can be served on an endpoint."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ build.py has it up to release 25.03; AWS publishes 25.04 next."""
 
 @dataclass(frozen=True, slots=True)
 class EndpointTraits:
-    """Where the archive shall run.
+    """Where the archive is to be served; None for what is not known.
 
     Attributes:
-        processor: what models compute on.
-        instance: the type, where the catalog describes it.
-        image_version: of the serving image, such as `26.05`.
+        processor: What models compute on.
+        instance: The type, if the catalog describes it.
+        image_version: Of the serving image, such as `26.05`.
     """
 
     processor: Processor | None = None
@@ -34,10 +34,15 @@ class EndpointTraits:
     def of(
         cls, processor: Processor | None, instance_name: str | None, image_version: str | None
     ) -> EndpointTraits:
-        """Looks the instance type up; it decides the processor where none is given.
+        """Look up the instance type, which decides the processor if none is given.
+
+        Args:
+            processor: What models compute on.
+            instance_name: The instance type, such as `ml.g5.xlarge`.
+            image_version: Of the serving image, such as `26.05`.
 
         Raises:
-            MmeError: there is no such instance type.
+            MmeError: There is no such instance type.
         """
         if instance_name is None:
             return cls(processor, None, image_version)
@@ -54,7 +59,7 @@ class EndpointTraits:
 
     @property
     def lacks_tensorflow(self) -> bool | None:
-        """Whether the image has no TensorFlow backend; None where its version is not known."""
+        """Whether the image has no TensorFlow backend; None if its version is not known."""
         if self.image_version is None:
             return None
         return version_key(self.image_version) >= version_key(_WITHOUT_TENSORFLOW)

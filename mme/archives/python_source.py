@@ -1,4 +1,4 @@
-"""What a model's Python code says of itself, without running it."""
+"""What a model's Python code defines and calls, without running it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class PythonSource:
     """One file of code.
 
     Attributes:
-        error: why it is no valid Python; None where it is.
-        names: what it defines or imports at its top level; `*` where it imports everything of a module.
-        methods: of its TritonPythonModel; None where that is not defined here or inherits.
-        calls: names of models that it sends inference requests to, as far as they stand in the code.
-        loads: names of models that it loads itself; `*` where the code computes one.
+        error: Why it is not valid Python; None if it is.
+        names: What it defines or imports at its top level; `*` if it imports everything of a module.
+        methods: Of its TritonPythonModel; None if that is not defined here or inherits.
+        calls: Models that it sends inference requests to, as far as the code has their literal names.
+        loads: Models that it loads itself; `*` if the code computes a name.
     """
 
     error: str | None = None
@@ -31,18 +31,18 @@ class PythonSource:
     loads: frozenset[str] = frozenset()
 
     def defines(self, name: str) -> bool:
-        """Whether a top-level name is there, or may be by a star import."""
+        """Return whether a top-level name is defined, or may be by a star import."""
         return name in self.names or "*" in self.names
 
     @property
     def completes_config(self) -> bool:
-        """Whether it may fill in what the config leaves out; a base class may do it unseen."""
+        """Whether it may fill in what the config leaves out; an inherited method counts as one that may."""
         return self.methods is None or "auto_complete_config" in self.methods
 
 
 @lru_cache(maxsize=64)
 def read_python(content: bytes) -> PythonSource:
-    """Parses a Python file with the running Python's grammar. The latest are kept: many models share one."""
+    """Parse a Python file with the running Python's grammar. Results are cached: many models share a file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -68,12 +68,12 @@ def read_python(content: bytes) -> PythonSource:
 
 
 def python_version() -> str:
-    """Of the grammar that `read_python` knows."""
+    """Return the version of the grammar that `read_python` uses."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those that run when the module is imported, in branches too."""
+    """Yield the statements that run when the module is imported, those in branches included."""
     for statement in body:
         yield statement
         for field in ("body", "orelse", "finalbody"):
@@ -131,8 +131,8 @@ def _argument(call: ast.Call, name: str, position: int | None, constants: dict[s
 
 
 def _constants(module: ast.Module) -> dict[str, str]:
-    """Variables and attributes that only ever get one text."""
-    texts: dict[str, set[str | None]] = {}
+    """Return the variables and attributes that are only assigned one string."""
+    values: dict[str, set[str | None]] = {}
     for node in ast.walk(module):
         if not isinstance(node, ast.Assign):
             continue
@@ -140,9 +140,9 @@ def _constants(module: ast.Module) -> dict[str, str]:
             match target:
                 case ast.Name(id=variable) | ast.Attribute(attr=variable):
                     value = node.value.value if isinstance(node.value, ast.Constant) else None
-                    texts.setdefault(variable, set()).add(value if isinstance(value, str) else None)
+                    values.setdefault(variable, set()).add(value if isinstance(value, str) else None)
     return {
         variable: text
-        for variable, found in texts.items()
-        if len(found) == 1 and (text := next(iter(found))) is not None
+        for variable, assigned in values.items()
+        if len(assigned) == 1 and (text := next(iter(assigned))) is not None
     }

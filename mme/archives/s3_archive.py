@@ -1,10 +1,9 @@
-"""An archive that lies in S3, explained while it is downloaded; nothing is kept."""
+"""Explain an archive in S3 while it is downloaded; nothing is stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
 
 from mme.archives.explain import explain
 from mme.archives.explanation import Explanation
@@ -13,7 +12,6 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_SCHEME: Final = "s3"
 _MISSING: Final = ("NoSuchKey", "404", "NotFound")
 
 
@@ -22,8 +20,8 @@ class S3Url:
     """`s3://BUCKET/KEY`.
 
     Attributes:
-        bucket: its name.
-        key: of the object.
+        bucket: The bucket's name.
+        key: The object's key.
     """
 
     bucket: str
@@ -34,39 +32,34 @@ class S3Url:
 
     @classmethod
     def parse(cls, text: str) -> S3Url | None:
-        """Reads a URL; None where the text is none of S3.
+        """Parse a URL; return None if the text is not a URL.
 
         Raises:
-            MmeError: it is another kind of URL, or names no bucket or no object.
+            MmeError: It is another kind of URL, or names no bucket or no object.
         """
-        scheme, mark, _ = text.partition("://")
+        scheme, mark, rest = text.partition("://")
         if not mark:
             return None
-        if scheme.lower() != _SCHEME:
-            raise MmeError(
-                f"{text!r} can't be read: archives are files and s3://BUCKET/KEY, not {scheme}://",
-                hint="download it first, and give the path",
-            )
-        parts = urlsplit(text, allow_fragments=False)
-        key = text.partition("://")[2].partition("/")[2]
-        if not parts.netloc or not key or key.endswith("/"):
-            raise MmeError(
-                f"{text!r} names no object in S3",
-                hint="write s3://BUCKET/KEY, e.g. s3://models/add_sub_v0.tar.gz",
-            )
-        return cls(parts.netloc, key)
+        if scheme.lower() != "s3":
+            text = f"{text!r} can't be read; archives are files and s3://BUCKET/KEY, not {scheme}://"
+            raise MmeError(text, hint="download it first, and give the path")
+        bucket, _, key = rest.partition("/")
+        if not bucket or not key or key.endswith("/"):
+            hint = "write s3://BUCKET/KEY, e.g. s3://models/add_sub_v0.tar.gz"
+            raise MmeError(f"{text!r} names no object in S3", hint=hint)
+        return cls(bucket, key)
 
 
 def explain_object(client: S3Client, url: S3Url, **options: Any) -> Explanation:
-    """Explains an archive in S3.
+    """Explain an archive in S3.
 
     Args:
-        client: of S3.
-        url: where it lies.
-        options: of `explain`.
+        client: Of S3.
+        url: The archive's.
+        options: Of `explain`.
 
     Raises:
-        MmeError: there is no such object, or an option names nothing known.
+        MmeError: There is no such object, or an option is unknown.
         botocore.exceptions.ClientError: S3 refuses otherwise.
     """
     from botocore.exceptions import ClientError
@@ -76,10 +69,8 @@ def explain_object(client: S3Client, url: S3Url, **options: Any) -> Explanation:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code")
         if code == "NoSuchBucket":
-            raise MmeError(
-                f"there is no bucket {url.bucket!r}, and so no {url}",
-                hint="check its name, --region and --profile: aws s3 ls",
-            ) from error
+            hint = "check its name, --region and --profile: aws s3 ls"
+            raise MmeError(f"there is no bucket {url.bucket!r}, and so no {url}", hint=hint) from error
         if code in _MISSING:
             raise MmeError(f"there is no {url}", hint="mme models list shows what is published") from error
         raise

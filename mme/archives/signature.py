@@ -1,4 +1,4 @@
-"""A model's tensors: what it takes and what it gives, as its Triton config declares them."""
+"""A model's input and output tensors, as its Triton config declares them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 SIGNATURE_MAX_BYTES: Final = 1500
-"""Longest signature kept beside an archive. S3 allows 2 KB of user metadata in all
-(S3 user guide, "Working with object metadata"), and the digest needs its share."""
+"""Longest signature stored with an archive. S3 allows 2 KB of user metadata, the digest included.
+
+Source: S3 user guide, "Working with object metadata"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class TensorSpec:
     """One tensor.
 
     Attributes:
-        name: as Triton knows it.
-        datatype: KServe's name of it: `FP32`, `INT64`, `BYTES`.
-        dims: without the batch dimension; -1 stands for any length.
+        name: As in the config.
+        datatype: KServe's name: `FP32`, `INT64`, `BYTES`.
+        dims: Without the batch dimension; -1 is any length.
     """
 
     name: str
@@ -31,10 +32,10 @@ class TensorSignature:
     """All tensors of a model.
 
     Attributes:
-        inputs: in the config's order. Empty where the config leaves them to Triton.
-        outputs: likewise.
-        max_batch_size: above 0, every tensor has one more dimension in front.
-        platform: the platform where the config names one (`onnxruntime_onnx`), else the backend (`python`).
+        inputs: In the config's order; empty if the config leaves them to Triton.
+        outputs: As inputs.
+        max_batch_size: If above 0, every tensor has a batch dimension in front.
+        platform: The config's platform (`onnxruntime_onnx`), else its backend (`python`).
     """
 
     inputs: tuple[TensorSpec, ...] = ()
@@ -43,15 +44,15 @@ class TensorSignature:
     platform: str = ""
 
     def input(self, name: str) -> TensorSpec | None:
-        """The input of that name, or None."""
+        """Return the input of that name, or None."""
         return next((spec for spec in self.inputs if spec.name == name), None)
 
     def request_shape(self, spec: TensorSpec) -> tuple[int, ...]:
-        """The shape of one request's tensor: -1 in front for the batch, where the model has one."""
+        """Return the shape of a request's tensor: `(-1, *dims)` if the model batches, else its dims."""
         return (-1, *spec.dims) if self.max_batch_size > 0 else spec.dims
 
     def to_metadata(self) -> str | None:
-        """Compact ASCII JSON for the S3 object's metadata, or None if it is over SIGNATURE_MAX_BYTES."""
+        """Return compact ASCII JSON for the S3 object's metadata; None if it is over SIGNATURE_MAX_BYTES."""
         text = json.dumps(
             {
                 "in": [[spec.name, spec.datatype, list(spec.dims)] for spec in self.inputs],
@@ -65,7 +66,7 @@ class TensorSignature:
 
     @classmethod
     def from_metadata(cls, text: str) -> TensorSignature | None:
-        """Reads what `to_metadata` wrote. Anything else gives None: metadata can be anybody's."""
+        """Parse what `to_metadata` wrote; return None for anything else."""
         try:
             stored = json.loads(text)
             return cls(

@@ -150,6 +150,6 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
     "environment of the image": (
         pack(flat(CONFIG + ENVIRONMENT % "/opt/env.tar.gz")),
         "environment-outside",
-        "/opt/env.tar.gz lies outside",
+        "/opt/env.tar.gz is outside",
     ),
 }

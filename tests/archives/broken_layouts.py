@@ -81,14 +81,18 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     "no version": (
         pack({"config.pbtxt": CONFIG, "model.py": CODE}),
         "version-missing",
-        "lies beside config.pbtxt",
+        "next to config.pbtxt",
     ),
     "version is a file": (pack({"config.pbtxt": CONFIG, "1": CODE}), "version-missing", "1 is a file"),
-    "version v1": (pack({"config.pbtxt": CONFIG, "v1/model.py": CODE}), "version-name", "v1/ is no version"),
+    "version v1": (
+        pack({"config.pbtxt": CONFIG, "v1/model.py": CODE}),
+        "version-name",
+        "v1/ is not a version",
+    ),
     "version 001": (
         pack({"config.pbtxt": CONFIG, "001/model.py": CODE}),
         "version-name",
-        "001/ is no version",
+        "001/ is not a version",
     ),
     "version 1.0": (
         pack({"config.pbtxt": CONFIG, "1.0/model.py": CODE}),

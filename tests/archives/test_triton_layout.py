@@ -63,9 +63,9 @@ BROKEN = {
     "nameless input": ({"config.pbtxt": "input { dims: [1] }", "1/m": ""}, "config-tensor-name", "no name"),
     "negative batch": ({"config.pbtxt": "max_batch_size: -1", "1/m": ""}, "config-batch-size", "-1"),
     "no version": ({"config.pbtxt": "backend: 'mine'", "x": ""}, "version-missing", "no version directory"),
-    "flat file": ({"config.pbtxt": CONFIG, "model.py": ""}, "version-missing", "beside config.pbtxt"),
-    "v1": ({"config.pbtxt": CONFIG, "v1/model.py": ""}, "version-name", "v1/ is no version"),
-    "version 01": ({"config.pbtxt": CONFIG, "01/model.py": ""}, "version-name", "01/ is no version"),
+    "flat file": ({"config.pbtxt": CONFIG, "model.py": ""}, "version-missing", "next to config.pbtxt"),
+    "v1": ({"config.pbtxt": CONFIG, "v1/model.py": ""}, "version-name", "v1/ is not a version"),
+    "version 01": ({"config.pbtxt": CONFIG, "01/model.py": ""}, "version-name", "01/ is not a version"),
     "ensemble alone": (
         {"config.pbtxt": "platform: 'ensemble' ensemble_scheduling {}" + TENSORS, "1": None},
         "ensemble-config",

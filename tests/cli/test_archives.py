@@ -143,7 +143,7 @@ def test_a_missing_bucket(s3: Any) -> None:
 
 @pytest.mark.parametrize("text", ["http://host/m.tar.gz", "file:///m.tar.gz", "gs://b/m.tar.gz"])
 def test_a_url_of_another_kind(text: str) -> None:
-    with pytest.raises(MmeError, match=f"{text!r} can't be read: archives are files and s3://BUCKET/KEY"):
+    with pytest.raises(MmeError, match=f"{text!r} can't be read; archives are files and s3://BUCKET/KEY"):
         S3Url.parse(text)
 
 

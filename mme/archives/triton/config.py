@@ -22,9 +22,9 @@ DEFAULT_MODEL_FILES: Final = {
     "tensorrt": "model.plan",
     "vllm": "model.json",
 }
-"""What a version directory must hold, by backend. Source: Triton user guide, "Model Repository".
+"""File that a version directory must have, by backend. Source: Triton user guide, "Model Repository".
 
-TensorFlow's name depends on the platform, and backends that are not listed look for nothing fixed."""
+TensorFlow's depends on the platform; backends that are not listed need no fixed name."""
 
 PLATFORM_BACKENDS: Final = {
     "onnxruntime_onnx": "onnxruntime",
@@ -58,8 +58,8 @@ class TritonConfig:
     """A parsed config.pbtxt.
 
     Attributes:
-        message: the protobuf message itself, `inference.ModelConfig`.
-        signature: its tensors.
+        message: The protobuf message, `inference.ModelConfig`.
+        signature: Its tensors.
     """
 
     message: Any
@@ -67,17 +67,17 @@ class TritonConfig:
 
     @property
     def backend(self) -> str:
-        """The backend's name, from the platform where only that is given; empty where Triton shall guess."""
+        """The backend's name, from the platform if only that is given; empty if Triton has to guess."""
         return str(self.message.backend) or PLATFORM_BACKENDS.get(str(self.message.platform), "")
 
     @property
     def is_ensemble(self) -> bool:
-        """True where the model is a pipeline of other models and has no file of its own."""
+        """Whether the model is a pipeline of other models and has no file of its own."""
         return str(self.message.platform) == "ensemble" or bool(self.message.HasField("ensemble_scheduling"))
 
     @property
     def model_file(self) -> str | None:
-        """The entry a version directory must hold, or None where nothing fixed is expected."""
+        """The entry that a version directory must have; None if nothing fixed is expected."""
         # `runtime` and per-GPU names change what the backend opens.
         if self.is_ensemble or self.message.runtime or self.message.cc_model_filenames:
             return None
@@ -88,14 +88,14 @@ class TritonConfig:
         return _PLATFORM_FILES.get(str(self.message.platform)) or DEFAULT_MODEL_FILES.get(self.backend)
 
     def parameter(self, key: str) -> str | None:
-        """The text of one of its parameters, or None."""
+        """Return the string value of one of its parameters, or None."""
         parameters = self.message.parameters
         return str(parameters[key].string_value) if key in parameters else None
 
     def served_versions(self, present: list[int]) -> list[int]:
-        """The versions that `version_policy` selects (default: the highest of those present).
+        """Return the versions that `version_policy` selects; by default the highest of those present.
 
-        Versions that it names one by one may be absent; `latest` without a number selects none.
+        Versions that it names may be absent; `latest` without a number selects none.
         """
         policy = self.message.version_policy
         choice = policy.WhichOneof("policy_choice")
@@ -109,14 +109,13 @@ class TritonConfig:
 
 @lru_cache(maxsize=64)
 def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Finding:
-    """Parses a config.pbtxt. The latest are kept, as many models share one: don't change them.
+    """Parse a config.pbtxt; return the config, or what is wrong with it.
+
+    Many models share a config, so that results are cached: don't change them.
 
     Args:
-        content: the file's bytes.
-        source: its name in messages.
-
-    Returns:
-        the config, or what is wrong with it.
+        content: The file's bytes.
+        source: Its path, for messages.
     """
     from google.protobuf import text_format
 
@@ -124,60 +123,44 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
     try:
         text = content.decode("utf-8", "replace")
         text_format.Parse(text, message)
-        # Triton reads bytes: what is not UTF-8 hurts it in a value, not in a comment.
+        # Triton reads bytes: what is not UTF-8 breaks a value, not a comment.
         if "\ufffd" in text and "\ufffd" in text_format.MessageToString(message, as_utf8=True):
             content.decode("utf-8")
     except UnicodeDecodeError:
         return _encoding_fault(content, source) or TritonConfig(message, _signature(message))
     except text_format.ParseError as error:
-        return _encoding_fault(content, source) or Finding.error(
-            "config-syntax",
-            f"{source} is not a Triton model configuration: {_parse_reason(error)}",
-            "compare it with Triton's user guide, page Model Configuration",
-        )
+        text = f"{source} is not a Triton model configuration: {_parse_reason(error)}"
+        hint = "compare it with Triton's user guide, page Model Configuration"
+        return _encoding_fault(content, source) or Finding.error("config-syntax", text, hint)
     return _tensor_fault(message, source) or TritonConfig(message, _signature(message))
 
 
 def _tensor_fault(message: Any, source: str) -> Finding | None:
-    nameless = next(
-        (kind for kind in ("input", "output") if any(not tensor.name for tensor in getattr(message, kind))),
-        None,
-    )
-    if nameless:
-        return Finding.error(
-            "config-tensor-name",
-            f"an {nameless} in {source} has no name: Triton says \"model {nameless} must specify 'name'\"",
-            f"give every {nameless} a name",
-        )
+    for kind in ("input", "output"):
+        if any(not tensor.name for tensor in getattr(message, kind)):
+            text = f"an {kind} in {source} has no name; Triton says \"model {kind} must specify 'name'\""
+            return Finding.error("config-tensor-name", text, f"give every {kind} a name")
     if message.max_batch_size < 0:
-        return Finding.error(
-            "config-batch-size",
-            f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative",
-            "0 means that the model takes no batch dimension",
-        )
+        text = f"max_batch_size is {message.max_batch_size} in {source}; it can't be negative"
+        hint = "0 means that the model takes no batch dimension"
+        return Finding.error("config-batch-size", text, hint)
     return None
 
 
 def _encoding_fault(content: bytes, source: str) -> Finding | None:
     if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Finding.error(
-            "config-encoding",
-            f"{source} is not UTF-8 text as Triton reads it: it starts with a byte order mark",
-            "save it as UTF-8 without BOM",
-        )
+        text = f"{source} is not UTF-8 text as Triton reads it; it starts with a byte order mark"
+        return Finding.error("config-encoding", text, "save it as UTF-8 without BOM")
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return Finding.error(
-            "config-encoding",
-            f"{source} is not UTF-8 text (byte {error.start})",
-            "it must be a protobuf text file, not a binary one",
-        )
+        hint = "it must be a protobuf text file, not a binary one"
+        return Finding.error("config-encoding", f"{source} is not UTF-8 text (byte {error.start})", hint)
     return None
 
 
 def _parse_reason(error: Exception) -> str:
-    """protobuf says `3:5 : Message type "inference.ModelConfig" has no field named "x".`."""
+    """Return the reason with its position, from `3:5 : Message type "inference.ModelConfig" has no ...`."""
     text = str(error).rstrip(".")
     position, colon, reason = text.partition(" : ")
     line, _, column = position.partition(":")
@@ -196,7 +179,7 @@ def _signature(message: Any) -> TensorSignature:
 
 
 def _tensor(tensor: Any) -> TensorSpec:
-    # Triton's config says TYPE_STRING where the wire (KServe v2) says BYTES; all other names agree.
+    # TYPE_STRING of Triton's config is BYTES on the wire (KServe v2); all other names agree.
     name = load_schema().DataType.Name(tensor.data_type).removeprefix("TYPE_")
     return TensorSpec(
         str(tensor.name), "BYTES" if name == "STRING" else name, tuple(int(dim) for dim in tensor.dims)

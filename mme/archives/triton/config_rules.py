@@ -1,4 +1,4 @@
-"""What Triton and SageMaker ask of a config.pbtxt beyond its syntax, tensors apart.
+"""What Triton and SageMaker require of a config.pbtxt beyond its syntax, except for tensors.
 
 Source of the rules: `src/model_config_utils.cc` of triton-inference-server/core and `src/sagemaker_server.cc`
 of triton-inference-server/server; each was tried on Triton 2.51.
@@ -33,68 +33,63 @@ _GROUP_KINDS: Final = ("KIND_AUTO", "KIND_GPU", "KIND_CPU", "KIND_MODEL")
 
 
 def config_findings(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
-    """Faults of a model's config, whatever files there are.
+    """Yield what is wrong with a model's config, whatever files there are.
 
     Args:
-        config: the model's; of an ensemble too.
-        source: its file's name, for messages.
-        endpoint: where it shall run.
+        config: The model's; ensembles included.
+        source: The config's path, for messages.
+        endpoint: Where it is to be served.
     """
     message = config.message
-    if message.model_transaction_policy.decoupled:
-        yield Finding.error(
-            "decoupled",
-            f"{source} makes the model decoupled: SageMaker's port refuses every request to it",
-            "remove model_transaction_policy and answer each request once",
-        )
+    decoupled, sequence = message.model_transaction_policy.decoupled, message.HasField("sequence_batching")
+    if decoupled:
+        text = f"{source} makes the model decoupled; SageMaker's port refuses every request to it"
+        hint = "remove model_transaction_policy and answer each request once"
+        yield Finding.error("decoupled", text, hint)
     if not config.is_ensemble:
-        yield from _platform(config, source, endpoint)
+        yield from _platform(config, source)
+        yield from _tensorflow(config, source, endpoint)
         yield from _groups(config, source, endpoint)
     yield from _batching(message, source)
-    if message.HasField("sequence_batching"):
-        yield Finding.warning(
-            "sequence",
-            f"{source} uses sequence batching: a sequence's requests may reach different instances, and its "
-            "state is lost when the model is unloaded",
-            "send the state along with each request, or use an endpoint of its own",
+    if sequence:
+        text = (
+            f"{source} uses sequence batching; a sequence's requests may reach different instances, and its "
         )
-    decoupled = message.model_transaction_policy.decoupled
-    if message.response_cache.enable and (decoupled or message.HasField("sequence_batching")):
-        message_text = f"{source} asks for response_cache, which Triton refuses for such a model"
-        yield Finding.error("response-cache", message_text, "remove response_cache")
+        hint = "send the state along with each request, or use an endpoint of its own"
+        yield Finding.warning("sequence", text + "state is lost when the model is unloaded", hint)
+    if message.response_cache.enable and (decoupled or sequence):
+        text = f"{source} asks for response_cache, which Triton refuses for such a model"
+        yield Finding.error("response-cache", text, "remove response_cache")
     if message.model_repository_agents.agents:
         names = ", ".join(agent.name for agent in message.model_repository_agents.agents)
+        text = f"{source} needs the repository agents {names} in the image"
         hint = "remove model_repository_agents, or use an image that has them"
-        yield Finding.warning(
-            "repository-agent", f"{source} needs the repository agents {names} in the image", hint
-        )
+        yield Finding.warning("repository-agent", text, hint)
 
 
-def _platform(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
-    message = config.message
-    platform, backend = str(message.platform), str(message.backend)
+def _platform(config: TritonConfig, source: str) -> Iterator[Finding]:
+    platform, backend = str(config.message.platform), str(config.message.backend)
     if platform and not backend and platform not in PLATFORM_BACKENDS:
+        hint = f"platforms are {', '.join(PLATFORM_BACKENDS)}; for others name the backend"
         if platform in KNOWN_BACKENDS:
             hint = f'write backend: "{platform}" instead of platform'
-        else:
-            hint = f"platforms are {', '.join(PLATFORM_BACKENDS)}; for others name the backend"
-        yield Finding.error(
-            "platform-unknown", f"{source} has the platform {platform!r}, which Triton does not know", hint
-        )
+        text = f"{source} has the platform {platform!r}, which Triton does not know"
+        yield Finding.error("platform-unknown", text, hint)
+    elif platform and backend in _PLATFORM_BOUND and PLATFORM_BACKENDS.get(platform) != backend:
+        text = f"{source} has the platform {platform!r} with the backend {backend!r}"
+        yield Finding.error("platform-mismatch", text, "remove the platform; the backend is enough")
+
+
+def _tensorflow(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
+    if config.backend != "tensorflow":
         return
-    if backend in _PLATFORM_BOUND and platform and PLATFORM_BACKENDS.get(platform) != backend:
-        pair = f"the platform {platform!r} with the backend {backend!r}"
-        yield Finding.error(
-            "platform-mismatch", f"{source} has {pair}", "remove the platform; the backend is enough"
-        )
-    if config.backend == "tensorflow":
-        hint = "serve it with an image up to 24.09, or convert it to ONNX"
-        if endpoint.lacks_tensorflow:
-            text = f"Triton {endpoint.image_version} has no TensorFlow backend, which {source} asks for"
-            yield Finding.error("tensorflow-removed", text, hint)
-        elif endpoint.lacks_tensorflow is None:
-            text = f"{source} asks for the TensorFlow backend, which images from 25.04 on do not have"
-            yield Finding.warning("tensorflow-aging", text, hint)
+    hint = "serve it with an image up to 24.09, or convert it to ONNX"
+    if endpoint.lacks_tensorflow:
+        text = f"Triton {endpoint.image_version} has no TensorFlow backend, which {source} asks for"
+        yield Finding.error("tensorflow-removed", text, hint)
+    elif endpoint.lacks_tensorflow is None:
+        text = f"{source} asks for the TensorFlow backend, which images from 25.04 on do not have"
+        yield Finding.warning("tensorflow-aging", text, hint)
 
 
 def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
@@ -102,6 +97,7 @@ def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iter
     for number, group in enumerate(config.message.instance_group):
         kind = _GROUP_KINDS[group.kind]
         where = f"instance group {group.name or number} in {source}"
+        wrong = [gpu for gpu in group.gpus if gpu]
         if kind == "KIND_GPU":
             needs_gpu = f"{where} is KIND_GPU"
         if group.gpus and kind in ("KIND_CPU", "KIND_MODEL"):
@@ -109,14 +105,12 @@ def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iter
         elif kind == "KIND_AUTO" and group.gpus and endpoint.processor is Processor.CPU:
             hint = "remove gpus: KIND_AUTO then takes what there is"
             yield Finding.error("instance-group", f"{where} lists gpus and the endpoint has none", hint)
-        elif any(gpu != 0 for gpu in group.gpus):
+        elif wrong:
             hint = "remove gpus: a multi-model endpoint's instance has one GPU, number 0"
-            text = f"{where} names GPU {next(gpu for gpu in group.gpus if gpu)}, which no instance has"
-            yield Finding.error("gpu-id", text, hint)
+            yield Finding.error("gpu-id", f"{where} names GPU {wrong[0]}, which no instance has", hint)
         if group.profile and config.backend != "tensorrt":
-            yield Finding.error(
-                "instance-group", f"{where} has a profile, which TensorRT alone knows", "remove profile"
-            )
+            text = f"{where} has a profile, which only TensorRT supports"
+            yield Finding.error("instance-group", text, "remove profile")
     if not needs_gpu and config.backend in _GPU_BACKENDS:
         needs_gpu = f"the backend {config.backend} of {source} runs on a GPU only"
     if not needs_gpu or endpoint.processor is Processor.GPU:
@@ -125,25 +119,24 @@ def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iter
         hint = "use a GPU endpoint, or KIND_CPU with a backend that runs on CPUs"
         yield Finding.error("instance-gpu", f"{needs_gpu}, and the endpoint has no GPU", hint)
     else:
-        hint = "publish it to a GPU endpoint only; say --processor or --instance-type to have it checked"
-        yield Finding.warning("gpu-only", f"{needs_gpu}: a CPU endpoint can't load it", hint)
+        hint = "publish it to a GPU endpoint only; check it with --processor or --instance-type"
+        yield Finding.warning("gpu-only", f"{needs_gpu}; a CPU endpoint can't load it", hint)
 
 
 def _batching(message: Any, source: str) -> Iterator[Finding]:
-    schedulers = []
-    if message.HasField("dynamic_batching"):
-        schedulers.append(("dynamic_batching", message.dynamic_batching.preferred_batch_size))
-    if message.HasField("sequence_batching") and message.sequence_batching.HasField("oldest"):
-        schedulers.append(("sequence_batching", message.sequence_batching.oldest.preferred_batch_size))
-    for name, sizes in schedulers:
+    dynamic = message.dynamic_batching
+    preferred = {
+        "dynamic_batching": dynamic.preferred_batch_size,
+        "sequence_batching": message.sequence_batching.oldest.preferred_batch_size,
+    }
+    for name, sizes in preferred.items():
         wrong = [size for size in sizes if size < 1 or size > message.max_batch_size]
         if wrong:
-            text = f"{name} in {source} prefers batches of {wrong[0]}, and "
-            text += f"max_batch_size is {message.max_batch_size}"
-            yield Finding.error(
-                "config-batching", text, "prefer sizes from 1 to max_batch_size, or leave them out"
+            text = (
+                f"{name} in {source} prefers batches of {wrong[0]}; the maximum is {message.max_batch_size}"
             )
-    dynamic = message.dynamic_batching
+            hint = "prefer sizes from 1 to max_batch_size, or remove them"
+            yield Finding.error("config-batching", text, hint)
     levels = dynamic.priority_levels
     if levels and not 1 <= dynamic.default_priority_level <= levels:
         default = dynamic.default_priority_level

@@ -1,4 +1,4 @@
-"""Ensembles: whether their steps are there and fit together.
+"""Whether an ensemble's steps are there and fit together.
 
 Source: triton-inference-server/core, `src/model_config_utils.cc` and `src/ensemble_scheduler`; each rule was
 tried on Triton 2.51.
@@ -7,9 +7,10 @@ tried on Triton 2.51.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from mme.archives.signature import TensorSpec
+from mme.archives.signature import TensorSignature, TensorSpec
 from mme.archives.triton.config import CONFIG_FILE, TritonConfig
 from mme.archives.triton.model import ModelReading
 from mme.findings import Finding
@@ -18,18 +19,18 @@ from mme.findings import Finding
 def ensemble_findings(
     ensemble: ModelReading, others: Mapping[str, ModelReading], *, flat: bool
 ) -> Iterator[Finding]:
-    """Faults of an ensemble.
+    """Yield what is wrong with an ensemble.
 
     Args:
-        ensemble: its reading, with a config.
-        others: all models that its steps may name, by name; itself among them.
-        flat: the ensemble lies at the archive's root, where no step can be found.
+        ensemble: Its reading, with a config.
+        others: All models that its steps may name, by name, itself included.
+        flat: Whether the ensemble is at the archive's root, so that it can have no steps.
     """
     config = ensemble.config
     if config is None:
         return
-    source = f"{ensemble.folder}/{CONFIG_FILE}" if ensemble.folder else CONFIG_FILE
-    faults = list(_config_faults(config.message, source))
+    source = ensemble.config_path
+    faults = list(_config_findings(config.message, source))
     yield from faults
     steps = config.message.ensemble_scheduling.step
     for number, step in enumerate(steps):
@@ -41,11 +42,11 @@ def ensemble_findings(
 
 
 def steps_of(config: TritonConfig) -> tuple[str, ...]:
-    """The models that an ensemble's steps name, each once."""
+    """Return the models that an ensemble's steps name, each once."""
     return tuple(dict.fromkeys(str(step.model_name) for step in config.message.ensemble_scheduling.step))
 
 
-def _config_faults(message: Any, source: str) -> Iterator[Finding]:
+def _config_findings(message: Any, source: str) -> Iterator[Finding]:
     def fault(text: str, hint: str) -> Finding:
         return Finding.error("ensemble-config", f"{source} {text}", hint)
 
@@ -53,12 +54,13 @@ def _config_faults(message: Any, source: str) -> Iterator[Finding]:
         yield fault("has ensemble_scheduling but another platform", 'write platform: "ensemble"')
     if message.backend:
         yield fault(f"is an ensemble and names the backend {message.backend!r}", "remove backend")
-    if message.instance_group:
-        yield fault("is an ensemble and has an instance_group", "move it to the steps' configs")
-    if message.HasField("optimization"):
-        yield fault("is an ensemble and has optimization", "move it to the steps' configs")
-    if message.model_warmup:
-        yield fault("is an ensemble and has model_warmup", "move it to the steps' configs")
+    present = {
+        "instance_group": message.instance_group,
+        "optimization": message.HasField("optimization"),
+        "model_warmup": message.model_warmup,
+    }
+    for field in (name for name, value in present.items() if value):
+        yield fault(f"is an ensemble and has {field}", "move it to the steps' configs")
     if not message.ensemble_scheduling.step:
         yield fault("is an ensemble without steps", "write ensemble_scheduling with a step for each model")
     for number, step in enumerate(message.ensemble_scheduling.step):
@@ -73,13 +75,13 @@ def _step(
     name = str(step.model_name)
     if flat:
         text = f"{where} names {name}, and at an archive's root an ensemble has no other models"
-        hint = "put the ensemble into a directory of its own, beside the directories of its steps"
+        hint = "put the ensemble into its own directory, next to the directories of its steps"
         yield Finding.error("ensemble-step-missing", text, hint)
         return
     model = others.get(name)
     if model is None:
         present = ", ".join(sorted(set(others) - {ensemble.folder})) or "none"
-        hint = f"add the directory {name}/, or name one of those there are: {present}"
+        hint = f"add the directory {name}/, or name one of: {present}"
         yield Finding.error(
             "ensemble-step-missing", f"{where} names {name}, which is not in the archive", hint
         )
@@ -116,34 +118,39 @@ def _step(
 
 
 def _graph(config: TritonConfig, source: str) -> Iterator[Finding]:
-    """Every tensor is written once, and read unless it is an output."""
+    """Check that every tensor is written once, and read unless it is an output."""
     steps = config.message.ensemble_scheduling.step
     inputs = {spec.name for spec in config.signature.inputs}
     outputs = {spec.name for spec in config.signature.outputs}
     written: list[str] = [tensor for step in steps for tensor in step.output_map.values()]
     read = {tensor for step in steps for tensor in step.input_map.values()}
-    for tensor in sorted({tensor for tensor in written if written.count(tensor) > 1}):
-        text = f"two steps of {source} write the tensor {tensor}"
-        yield Finding.error("ensemble-graph", text, "give each output_map its own tensors")
-    for tensor in sorted(inputs - read):
-        text = f"no step of {source} reads the input {tensor}"
-        yield Finding.error("ensemble-graph", text, "map it in a step's input_map, or remove it")
-    for tensor in sorted(outputs - set(written) - inputs):
-        text = f"no step of {source} writes the output {tensor}"
-        yield Finding.error("ensemble-graph", text, "map it in a step's output_map, or remove it")
-    for tensor in sorted(read - set(written) - inputs):
-        text = f"a step of {source} reads {tensor}, which neither a step nor a request provides"
-        yield Finding.error("ensemble-graph", text, "write it in a step before, or declare it as an input")
-    for tensor in sorted(set(written) - read - outputs):
-        text = f"a step of {source} writes {tensor}, which nothing reads"
-        yield Finding.error("ensemble-graph", text, "leave it out of output_map, or declare it as an output")
+    twice = {tensor for tensor in written if written.count(tensor) > 1}
+    unread, unwritten = inputs - read, outputs - set(written) - inputs
+    unprovided, unused = read - set(written) - inputs, set(written) - read - outputs
+    for tensors, text, hint in (
+        (twice, "two steps of {} write the tensor {}", "give each output_map its own tensors"),
+        (unread, "no step of {} reads the input {}", "map it in a step's input_map, or remove it"),
+        (unwritten, "no step of {} writes the output {}", "map it in a step's output_map, or remove it"),
+        (
+            unprovided,
+            "a step of {} reads {}, which neither a step nor a request provides",
+            "write it in a step before, or declare it as an input",
+        ),
+        (
+            unused,
+            "a step of {} writes {}, which nothing reads",
+            "remove it from output_map, or declare it as an output",
+        ),
+    ):
+        for tensor in sorted(tensors):
+            yield Finding.error("ensemble-graph", text.format(source, tensor), hint)
     if not _all_ready(steps, inputs):
         text = f"the steps of {source} wait for each other"
         yield Finding.error("ensemble-graph", text, "no step may need, even indirectly, what it writes")
 
 
 def _all_ready(steps: Any, inputs: set[str]) -> bool:
-    """Whether the steps can run one after the other, tensors from nowhere taken as given."""
+    """Return whether the steps can run one after the other if tensors that no step writes are given."""
     written = {tensor for step in steps for tensor in step.output_map.values()}
     waiting = list(steps)
     ready = set(inputs)
@@ -157,42 +164,53 @@ def _all_ready(steps: Any, inputs: set[str]) -> bool:
 
 
 def _types(config: TritonConfig, source: str, others: Mapping[str, ModelReading]) -> Iterator[Finding]:
-    """Type and shape of each tensor, as the ensemble and its steps declare them."""
-    batched = config.signature.max_batch_size > 0
-    seen: dict[str, tuple[TensorSpec, bool, str]] = {}
-    told: set[str] = set()
-    for spec in (*config.signature.inputs, *config.signature.outputs):
-        seen.setdefault(spec.name, (spec, batched, source))
+    """Compare the type and shape of each tensor, as the ensemble and its steps declare them."""
+    declared_as: dict[str, _Declared] = {}
+    reported: set[str] = set()
+    signature = config.signature
+    for spec in (*signature.inputs, *signature.outputs):
+        declared_as.setdefault(spec.name, _Declared(spec, signature, source))
     for step in config.message.ensemble_scheduling.step:
         model = others.get(str(step.model_name))
         if model is None or model.config is None:
             continue
         signature = model.config.signature
-        for mapped, declared in ((step.input_map, signature.inputs), (step.output_map, signature.outputs)):
+        for mapped, specs in ((step.input_map, signature.inputs), (step.output_map, signature.outputs)):
+            by_name = {spec.name: spec for spec in reversed(specs)}
             for key, tensor in mapped.items():
-                own = next((one for one in declared if one.name == key), None)
-                if own is None or tensor in told:
+                if key not in by_name or tensor in reported:
                     continue
-                first = seen.setdefault(tensor, (own, signature.max_batch_size > 0, model.folder))
-                difference = _difference(first, (own, signature.max_batch_size > 0, model.folder))
+                here = _Declared(by_name[key], signature, model.folder)
+                difference = _difference(declared_as.setdefault(tensor, here), here)
                 if difference:
-                    told.add(tensor)
+                    reported.add(tensor)
                     text = f"the tensor {tensor} of {source} is {difference}"
                     yield Finding.error("ensemble-tensor", text, "make type, dims and max_batch_size agree")
 
 
-def _difference(first: tuple[TensorSpec, bool, str], second: tuple[TensorSpec, bool, str]) -> str | None:
-    if "INVALID" in (first[0].datatype, second[0].datatype) or not (first[0].dims and second[0].dims):
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A tensor as one of the models declares it."""
+
+    spec: TensorSpec
+    signature: TensorSignature
+    where: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.signature.request_shape(self.spec)
+
+
+def _difference(first: _Declared, second: _Declared) -> str | None:
+    types, dims = (first.spec.datatype, second.spec.datatype), (first.spec.dims, second.spec.dims)
+    if "INVALID" in types or () in dims:
         return None
-    if first[0].datatype != second[0].datatype:
-        return f"{first[0].datatype} in {first[2]} and {second[0].datatype} in {second[2]}"
-    if _agree(first[0].dims, second[0].dims):
+    if types[0] != types[1]:
+        return f"{types[0]} in {first.where} and {types[1]} in {second.where}"
+    # A model without batching takes the batch as its first dim, if that is of any length.
+    if _agree(*dims) or _agree(first.shape, second.shape):
         return None
-    ours, theirs = ((-1, *spec.dims) if batched else spec.dims for spec, batched, _ in (first, second))
-    # A model that takes no batch takes it as its first dim, where that is of any length.
-    if not _agree(ours, theirs):
-        return f"{list(ours)} in {first[2]} and {list(theirs)} in {second[2]}, with the batch"
-    return None
+    return f"{list(first.shape)} in {first.where} and {list(second.shape)} in {second.where}, with the batch"
 
 
 def _agree(first: tuple[int, ...], second: tuple[int, ...]) -> bool:

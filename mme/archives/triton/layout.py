@@ -17,6 +17,7 @@ from mme.archives.explanation import ModelSummary, Role
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.ensemble_rules import ensemble_findings, steps_of
 from mme.archives.triton.model import ModelReading, read_model
+from mme.archives.triton.model_findings import model_findings
 from mme.archives.triton.version_rules import is_version
 from mme.findings import Finding
 
@@ -87,9 +88,9 @@ def _flat(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     if contents.is_directory(CONFIG_FILE):
         return TritonReading("unknown", findings=(_config_directory(CONFIG_FILE),))
     main = read_model(contents, "", endpoint)
-    findings = list(main.findings)
+    findings = list(model_findings(main))
     role: Role = "model"
-    if main.config and main.config.is_ensemble:
+    if main.is_ensemble:
         role = "ensemble"
         findings += ensemble_findings(main, {}, flat=True)
     findings += _call_findings([main], main, set())
@@ -102,7 +103,7 @@ def _sub_directory(
     """Read the one directory that is the model; the others are never loaded."""
     idle = [reading for reading in readings.values() if reading is not main]
     name = str(main.config.message.name) if main.config else ""
-    findings = [*_config_findings(contents, main.folder), *main.findings]
+    findings = [*_config_findings(contents, main.folder), *model_findings(main)]
     if name and name != main.folder:
         text = f"{main.folder}/{CONFIG_FILE} calls the model {name!r}; requests name the archive only"
         findings.append(Finding.note("config-name", text, "remove name"))
@@ -114,7 +115,7 @@ def _sub_directory(
 
 def _ensemble(contents: Contents, main: ModelReading, readings: dict[str, ModelReading]) -> TritonReading:
     """Read the directory that the SageMaker server takes for an ensemble, and those that it needs."""
-    if not (main.config and main.config.is_ensemble):
+    if not main.is_ensemble:
         alone = _sub_directory(contents, main, readings)
         if main.config is None:
             return alone
@@ -126,8 +127,8 @@ def _ensemble(contents: Contents, main: ModelReading, readings: dict[str, ModelR
     loaded = [main, *needed]
     findings: list[Finding] = []
     for reading in loaded:
-        findings += [*_config_findings(contents, reading.folder), *reading.findings]
-        if reading.config and reading.config.is_ensemble:
+        findings += [*_config_findings(contents, reading.folder), *model_findings(reading)]
+        if reading.is_ensemble:
             findings += ensemble_findings(reading, readings, flat=False)
     findings += _call_findings(loaded, main, set(readings))
     called = {name for reading in loaded for name in reading.calls}
@@ -146,8 +147,8 @@ def _needed(ensemble: ModelReading, readings: dict[str, ModelReading]) -> list[M
     needed: list[ModelReading] = []
     waiting = [ensemble]
     while waiting:
-        config = waiting.pop().config
-        for name in steps_of(config) if config and config.is_ensemble else ():
+        model = waiting.pop()
+        for name in steps_of(model.config) if model.config and model.is_ensemble else ():
             step = readings.get(name)
             if step and step not in needed and step is not ensemble:
                 needed.append(step)
@@ -158,7 +159,7 @@ def _needed(ensemble: ModelReading, readings: dict[str, ModelReading]) -> list[M
 def _ambiguous(contents: Contents, models: Sequence[str], readings: dict[str, ModelReading]) -> TritonReading:
     """Several directories without a recognised ensemble."""
     findings = [finding for name in models for finding in _config_findings(contents, name)]
-    hidden = [name for name in models if (config := readings[name].config) and config.is_ensemble]
+    hidden = [name for name in models if readings[name].is_ensemble]
     others = [f"{name}/" for name in readings if name not in models]
     if hidden:
         text = f"{hidden[0]}/{CONFIG_FILE} is an ensemble, but the SageMaker server does not recognise it"

@@ -1,7 +1,6 @@
-"""Triton's own protobuf schema of config.pbtxt, from the tritonclient wheel.
+"""Triton's protobuf schema of config.pbtxt, from the tritonclient wheel.
 
-`import tritonclient.grpc` would need grpc and load all of it; the generated schema alone needs protobuf
-only, so it is loaded by its path.
+The generated module is loaded by its path: `import tritonclient.grpc` needs grpc and loads all of it.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ _MODULE = "model_config_pb2"
 
 @cache
 def load_schema() -> ModuleType:
-    """The generated module, with `ModelConfig`, `DataType` and the rest.
+    """Return the generated module, with `ModelConfig`, `DataType` and the rest.
 
     Raises:
-        MmeError: tritonclient is missing or does not fit the installed protobuf.
+        MmeError: tritonclient is missing or incompatible with the installed protobuf.
     """
     package = importlib.util.find_spec("tritonclient")
     folders = list(package.submodule_search_locations or []) if package else []
