@@ -31,7 +31,7 @@ from mme.client import encode_request
 from mme_local import launcher
 from mme_local.containers.http_pool import HttpPool
 from mme_local.endpoint.model_cache import handle
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 
 SHAPES: Final = {"tiny": (1, 1), "600 KB": (1, 3, 224, 224)}
 CONNECTIONS: Final = (1, 4, 16)
@@ -218,7 +218,7 @@ async def _load_directly(port: int, name: str, path: Path, body: bytes, content_
         triton.close()
 
 
-def _gateway(state: RuntimeState, model: str, body: bytes, content_type: str) -> Target:
+def _gateway(state: RunFile, model: str, body: bytes, content_type: str) -> Target:
     headers = {
         "X-Amzn-SageMaker-Target-Model": model,
         "Content-Type": content_type,
@@ -232,7 +232,7 @@ def _direct(port: int, model: str, body: bytes, content_type: str) -> Target:
     return Target(f"http://127.0.0.1:{port}/models/{handle(model)}/invoke", body, headers)
 
 
-def _triton_port(state: RuntimeState) -> int:
+def _triton_port(state: RunFile) -> int:
     instance: dict[str, Any] = launcher.ask_status(state)["endpoints"][0]["instances"][0]
     connections = psutil.Process(instance["pid"]).net_connections("inet")
     ports: list[int] = [one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN]

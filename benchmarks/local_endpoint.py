@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from mme_local import launcher
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 
 ENDPOINT: Final = "benchmark"
@@ -54,7 +54,7 @@ def local_runtime(
     environment: Mapping[str, str] | None = None,
     instances: int = 1,
     **settings: Any,
-) -> Iterator[RuntimeState]:
+) -> Iterator[RunFile]:
     """Starts a runtime with the endpoint and these models; all is gone at the end.
 
     Args:

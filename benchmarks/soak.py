@@ -27,7 +27,7 @@ import psutil
 from benchmarks.local_endpoint import ENDPOINT, local_runtime
 from mme_local import launcher
 from mme_local.containers.http_pool import ConnectionLostError, HttpPool, HttpResponse
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 
 MODEL_BYTES: Final = 10_000
 """Every model unpacks to this, so that a budget is a number of models."""
@@ -149,7 +149,7 @@ def soak(plan: Plan) -> Outcome:
 
 
 class _Soak:
-    def __init__(self, plan: Plan, state: RuntimeState) -> None:
+    def __init__(self, plan: Plan, state: RunFile) -> None:
         self._plan = plan
         self._state = state
         self._http = HttpPool(state.port)

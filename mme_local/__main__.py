@@ -1,4 +1,4 @@
-"""``python -m mme_local``: a runtime in the foreground, set by ``MME_LOCAL_*`` variables."""
+"""``python -m mme_local``: a runtime in the foreground, with the settings of ``MME_LOCAL_*`` variables."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import sys
 import threading
 
 from mme.errors import MmeError
-from mme_local.choices import chosen_settings
 from mme_local.launcher import LISTENER, TIED
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 from mme_local.runtime import run
 from mme_local.server.http_server import run_event_loop
+from mme_local.settings import chosen_settings
 
 
 def main() -> int:
-    """Serve until SIGINT or SIGTERM; 2 where it can't start."""
+    """Serve until SIGINT or SIGTERM; return 2 if it can't start."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
-    def ready(here: RuntimeState) -> None:
+    def ready(here: RunFile) -> None:
         print(f"ready at {here.url}", flush=True)  # noqa: T201 - the one line of this program
 
     if TIED in sys.argv[1:]:
-        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+        threading.Thread(target=_stop_with_standard_input, daemon=True).start()
     try:
         run_event_loop(run(chosen_settings(), ready, _listener(sys.argv[1:])))
     except MmeError as error:
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _listener(arguments: list[str]) -> socket.socket | None:
-    """The socket that whoever started this process has bound for it."""
+    """Return the socket that the parent process has bound."""
     for argument in arguments:
         if argument.startswith(LISTENER):
             listener = socket.socket(fileno=int(argument.removeprefix(LISTENER)))
@@ -45,8 +45,8 @@ def _listener(arguments: list[str]) -> socket.socket | None:
     return None
 
 
-def _end_with_standard_input() -> None:
-    """A pipe ends with the process that holds its other end, be that killed."""
+def _stop_with_standard_input() -> None:
+    """Stop when the pipe ends: the process at its other end has ended or was killed."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

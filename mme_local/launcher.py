@@ -1,4 +1,4 @@
-"""Runtimes from the outside: start one in the background, ask it, stop it."""
+"""Runtimes from outside: start one in the background, read its status, stop it."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, Any, Final
 from urllib.error import URLError
 
 from mme.aws.settings import LOCAL_PORT
 from mme.errors import MmeError
-from mme_local import run_files as state
+from mme_local import run_files
+from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 
-_POLL_SECONDS = 0.05
-_STOP_SECONDS = 30.0
-_STATUS_SECONDS = 5.0
-_LOG_LINES = 15
-TIED = "--tied"
-"""Argument of ``python -m mme_local``: stop at the end of the standard input."""
-LISTENER = "--listener="
+TIED: Final = "--tied"
+"""Argument of ``python -m mme_local``: stop at the end of standard input."""
+LISTENER: Final = "--listener="
 """Argument of ``python -m mme_local``, with a file descriptor: listen on this socket."""
+_POLL_SECONDS: Final = 0.05
+_STOP_SECONDS: Final = 30.0
+_STATUS_SECONDS: Final = 5.0
+_LOG_LINES: Final = 15
+_ERROR: Final = "error: "
+"""Prefix of an error in the output of `mme_local.__main__`."""
 _tied: dict[int, subprocess.Popen[bytes]] = {}
-"""By port: each holds the pipe whose end is that of its runtime."""
-_ERROR = "error: "
-"""How `mme_local.__main__` begins an error of ours."""
+"""Tied runtimes by port; each process holds the pipe whose end stops it."""
 
 
-def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> state.RuntimeState:
+def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> RunFile:
     """Start a runtime in the background and wait until it answers.
 
     Args:
-        settings: of the runtime.
-        seconds: most time for that.
-        tied: have it stop when this process ends, however that comes about.
+        settings: the runtime's settings.
+        seconds: time limit of the start.
+        tied: whether it stops when this process ends, even if it is killed.
 
     Raises:
-        MmeError: it did not come up; the message holds what it said.
+        MmeError: It did not start; the message holds its output.
     """
     from mme_local.runtime import listening_socket
 
-    state.running()  # removes what killed ones left
+    run_files.running()  # removes the files of killed runtimes
     with contextlib.ExitStack() as opened:
-        with listening_socket(settings.port) as listener:  # the same clear error as in the foreground
+        with listening_socket(settings.port) as listener:  # the same error as in the foreground
             port = int(listener.getsockname()[1])
-            folder = state.state_root() / str(port)
+            folder = run_files.state_root() / str(port)
             folder.mkdir(parents=True, exist_ok=True)
-            # Kept open here: a runtime that fails deletes its folder, and with it the name of this file.
+            # Kept open: a runtime that fails deletes its folder, this file included.
             log = opened.enter_context((folder / "runtime.log").open("w+b"))
-            process = _begin(settings, listener, log, tied)
+            process = _start(settings, listener, log, tied)
         try:
-            here = _until_ready(process, port, seconds)
+            here = _wait_ready(process, port, seconds)
         except BaseException:
             _end(process, port)
             raise
@@ -65,28 +65,26 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
             if tied:
                 _tied[port] = process
             return here
-        in_time = process.poll() is not None
+        ended = process.poll() is not None
         _end(process, port)
         log.seek(0)
-        said = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
-    if process.returncode == MmeError.exit_status and (own := _own_error(said)):
+        output = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    if process.returncode == MmeError.exit_status and (own := _own_error(output)):
         raise own
-    reason = "did not come up" if in_time else f"was not up within {seconds:g} s"
-    raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(said) if said else ""))
+    reason = "did not start" if ended else f"did not start within {seconds:g} s"
+    raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(output) if output else ""))
 
 
-def _begin(
+def _start(
     settings: LocalSettings, listener: socket.socket, log: IO[bytes], tied: bool
 ) -> subprocess.Popen[bytes]:
-    """Start the process. It gets the socket: a port that was only found free could be another's by then."""
+    """Start the process. It inherits the socket, so that no other program can take the port meanwhile."""
     variables = {
-        f"MME_LOCAL_{name.upper()}": str(value)
-        for name, value in settings.model_dump(mode="json").items()
-        if value is not None
+        f"MME_LOCAL_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()
     } | {"MME_LOCAL_PORT": str(listener.getsockname()[1])}
     import fcntl  # here, as Windows has none
 
-    # Where this process has no standard input, the listener may have that number, which is the child's own.
+    # Without standard input here, the listener may have a number that the child needs for its own.
     inherited = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
     try:
         return subprocess.Popen(
@@ -102,18 +100,18 @@ def _begin(
         os.close(inherited)
 
 
-def _own_error(said: list[str]) -> MmeError | None:
-    """The error that the runtime ended with, as it would be in the foreground."""
-    for number, line in enumerate(said):
+def _own_error(output: list[str]) -> MmeError | None:
+    """Return the error that the runtime ended with, as in the foreground."""
+    for number, line in enumerate(output):
         if line.startswith(_ERROR):
-            return MmeError(line.removeprefix(_ERROR), hint="\n".join(said[number + 1 :]) or None)
+            return MmeError(line.removeprefix(_ERROR), hint="\n".join(output[number + 1 :]) or None)
     return None
 
 
-def _until_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> state.RuntimeState | None:
+def _wait_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> RunFile | None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
-        here = state.read_state(port)
+        here = run_files.read_run_file(port)
         if here and here.ready and here.pid == process.pid:
             return here
         time.sleep(_POLL_SECONDS)
@@ -121,7 +119,7 @@ def _until_ready(process: subprocess.Popen[bytes], port: int, seconds: float) ->
 
 
 def _end(process: subprocess.Popen[bytes], port: int) -> None:
-    """End a runtime that is not wanted, and remove what it left if it had to be killed."""
+    """End a runtime that did not start, and remove its files if it had to be killed."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
@@ -130,35 +128,35 @@ def _end(process: subprocess.Popen[bytes], port: int) -> None:
         process.wait()
     if process.stdin:
         process.stdin.close()
-    here = state.read_state(port)
+    here = run_files.read_run_file(port)
     if here is None:
-        state.forget(port)
+        run_files.forget(port)
     elif not here.alive():
         here.remove()
 
 
-def find(port: int) -> state.RuntimeState:
-    """The runtime on a port.
+def find(port: int) -> RunFile:
+    """Return the runtime on a port.
 
     Raises:
-        MmeError: none runs there.
+        MmeError: None runs there.
     """
-    here = state.read_state(port)
+    here = run_files.read_run_file(port)
     if here is None or not here.alive():
-        others = ", ".join(f"--port {other.port}" for other in state.running())
+        others = ", ".join(f"--port {other.port}" for other in run_files.running())
         at = "" if port == LOCAL_PORT else f" --port {port}"
         raise MmeError(
             f"no local runtime runs on port {port}",
-            hint=f"name one that runs: {others}" if others else f"start one: mme local up --detach{at}",
+            hint=f"runtimes run at {others}" if others else f"start one: mme local up --detach{at}",
         )
     return here
 
 
-def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.RuntimeState:
-    """Stop the runtime on a port and return once it is gone.
+def stop(port: int) -> RunFile:
+    """Stop the runtime on a port and return once its process has ended.
 
     Raises:
-        MmeError: none runs there, or it does not stop.
+        MmeError: None runs there, or it does not stop.
     """
     here = find(port)
     os.kill(here.pid, signal.SIGTERM)
@@ -168,8 +166,6 @@ def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.Runti
             raise MmeError(
                 f"the runtime on port {port} (process {here.pid}) did not stop within {_STOP_SECONDS:g} s"
             )
-        if waiting:
-            waiting()
         time.sleep(_POLL_SECONDS)
     here.remove()
     if own := _tied.pop(port, None):
@@ -177,11 +173,11 @@ def stop(port: int, *, waiting: Callable[[], None] | None = None) -> state.Runti
     return here
 
 
-def ask_status(here: state.RuntimeState) -> dict[str, Any]:
-    """What a running runtime tells of itself.
+def ask_status(here: RunFile) -> dict[str, Any]:
+    """Return the status of a running runtime.
 
     Raises:
-        MmeError: it does not answer.
+        MmeError: It does not answer.
     """
     try:
         with urllib.request.urlopen(

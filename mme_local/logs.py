@@ -1,41 +1,50 @@
-"""Containers' logs: appended to for as long as a runtime runs, so they must not grow for ever."""
+"""Logs of containers: read for error messages, rotated so that they don't fill the disk."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
-MOST_BYTES = 32 * 1024 * 1024
-TAIL_BYTES = 4000
-"""How much of a log explains a failure."""
+MAX_BYTES: Final = 32 * 1024 * 1024
+TAIL_BYTES: Final = 4000
+"""As much of a log as explains a failure."""
 
 
-def tail(path: Path, most_bytes: int = TAIL_BYTES) -> str:
-    """The end of a log; empty where there is none."""
+def tail(path: Path, max_bytes: int = TAIL_BYTES) -> str:
+    """Return the end of a log; empty if there is none.
+
+    Args:
+        path: the log.
+        max_bytes: how much of it.
+    """
     try:
         with path.open("rb") as log:
             log.seek(0, os.SEEK_END)
-            log.seek(max(0, log.tell() - most_bytes))
+            log.seek(max(0, log.tell() - max_bytes))
             return log.read().decode(errors="replace")
     except OSError:
         return ""
 
 
-def shorten(folder: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Halve each log over the limit: its newer half goes to ``NAME.log.1``, and it begins anew.
+def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:
+    """Truncate each log over the limit; its newer half is moved to ``NAME.log.1``.
 
-    A line that is written at that very moment may be lost. The containers write in append mode, so
-    they go on at the new end.
+    A line that is written at that moment may be lost. Containers append, so they continue at the new end.
+
+    Args:
+        folder: the folder of the logs.
+        max_bytes: limit of each log.
     """
     for path in folder.glob("*.log"):
         try:
             size = path.stat().st_size
-            if size <= most_bytes:
+            if size <= max_bytes:
                 continue
             with path.open("r+b") as log:
-                log.seek(size - most_bytes // 2)
-                kept = log.read()
+                log.seek(size - max_bytes // 2)
+                newer = log.read()
                 log.truncate(0)
-            path.with_name(f"{path.name}.1").write_bytes(kept[kept.find(b"\n") + 1 :])
+            path.with_name(f"{path.name}.1").write_bytes(newer[newer.find(b"\n") + 1 :])
         except FileNotFoundError:
             continue

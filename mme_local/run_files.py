@@ -1,4 +1,4 @@
-"""What one running runtime leaves for ``down`` and ``status`` to find: a small file a port."""
+"""The run file of a runtime: how ``down``, ``status`` and other commands find it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import psutil
 
-FILE_NAME = "runtime.json"
-LOGS = "logs"
+FILE_NAME: Final = "runtime.json"
+LOGS: Final = "logs"
 """The folder in a runtime's ``workdir`` with a log for each container."""
 
 
 def state_root() -> Path:
-    """The folder of all runtimes of this user (XDG base directory specification)."""
+    """Return the folder of all runtimes of this user (XDG base directory specification)."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "sagemaker-mme" / "local"
 
 
 def is_running(pid: int, started: float) -> bool:
-    """Whether a process still runs: that very one, as a pid alone may be reused."""
+    """Return whether a process still runs.
+
+    Args:
+        pid: its process id, which may have been reused.
+        started: its start time, in seconds since the epoch.
+    """
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) < 1
@@ -33,15 +39,15 @@ def is_running(pid: int, started: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class RuntimeState:
-    """A runtime as it was written down at its start.
+class RunFile:
+    """A runtime, as it recorded itself at its start.
 
     Attributes:
-        port: where it listens.
+        port: its port.
         pid: its process id.
-        started: the process's start time, seconds since the epoch: a pid alone may be reused.
-        workdir: its temporary files.
-        ready: whether it answers requests already.
+        started: the process's start time, in seconds since the epoch.
+        workdir: the folder of its temporary files.
+        ready: whether it answers requests.
     """
 
     port: int
@@ -52,59 +58,64 @@ class RuntimeState:
 
     @property
     def url(self) -> str:
-        """What ``AWS_ENDPOINT_URL`` is to be; moto needs the word localhost."""
+        """The value for ``AWS_ENDPOINT_URL``; moto needs the word localhost."""
         return f"http://localhost:{self.port}"
 
     @property
     def page(self) -> str:
-        """The address of the status page, for a browser."""
+        """The address of the status page."""
         return f"{self.url}/_mme/"
 
     @property
     def folder(self) -> Path:
-        """Where this runtime's state and log lie."""
+        """The folder with the run file and the runtime's log."""
         return state_root() / str(self.port)
 
     def alive(self) -> bool:
-        """Whether that very process still runs."""
+        """Return whether the process still runs."""
         return is_running(self.pid, self.started)
 
     def write(self) -> None:
-        """Write it down, whole or not at all."""
+        """Write the file atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f"{FILE_NAME}.{os.getpid()}"
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete this record and the files. Another runtime's on the same port stay."""
+        """Delete the runtime's files, and the run file unless another runtime has replaced it."""
         shutil.rmtree(self.workdir, ignore_errors=True)
-        now = read_state(self.port)
-        if now is None or (now.pid, now.started) == (self.pid, self.started):
+        current = read_run_file(self.port)
+        if current is None or (current.pid, current.started) == (self.pid, self.started):
             forget(self.port)
 
 
-def own_state(port: int, workdir: Path) -> RuntimeState:
-    """The state of this process."""
+def own_run_file(port: int, workdir: Path) -> RunFile:
+    """Return the run file of this process, not written yet.
+
+    Args:
+        port: the port that it listens on.
+        workdir: the folder of its temporary files.
+    """
     process = psutil.Process()
-    return RuntimeState(port, process.pid, process.create_time(), str(workdir))
+    return RunFile(port, process.pid, process.create_time(), str(workdir))
 
 
-def read_state(port: int) -> RuntimeState | None:
-    """The runtime written down for a port, alive or not; None where there is none."""
+def read_run_file(port: int) -> RunFile | None:
+    """Return the run file of a port, whether its process runs or not; None if there is none."""
     try:
-        return RuntimeState(**json.loads((state_root() / str(port) / FILE_NAME).read_text()))
+        return RunFile(**json.loads((state_root() / str(port) / FILE_NAME).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def all_states() -> list[RuntimeState]:
-    """Every runtime written down, alive or not, by port."""
+def all_run_files() -> list[RunFile]:
+    """Return every run file, by port."""
     try:
         ports = [int(folder.name) for folder in state_root().iterdir() if folder.name.isdigit()]
     except OSError:
         return []
-    return [state for port in sorted(ports) if (state := read_state(port))]
+    return [found for port in sorted(ports) if (found := read_run_file(port))]
 
 
 def forget(port: int) -> None:
@@ -112,15 +123,15 @@ def forget(port: int) -> None:
     shutil.rmtree(state_root() / str(port), ignore_errors=True)
     for folder in (state_root(), state_root().parent):
         with contextlib.suppress(OSError):
-            folder.rmdir()  # only where nothing else is in it
+            folder.rmdir()  # only if it is empty
 
 
-def running() -> list[RuntimeState]:
-    """All runtimes of this user that are alive, by port; what killed ones left is removed."""
+def running() -> list[RunFile]:
+    """Return the running runtimes of this user, by port; remove the files of killed ones."""
     alive = []
-    for state in all_states():
-        if state.alive():
-            alive.append(state)
+    for one in all_run_files():
+        if one.alive():
+            alive.append(one)
         else:
-            state.remove()
+            one.remove()
     return alive

@@ -1,4 +1,4 @@
-"""A runtime from start to stop: bind the port, serve, and leave nothing behind."""
+"""A runtime from start to stop: bind the port, serve, and delete all its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mme.errors import MmeError
-from mme_local import run_files as state
+from mme_local import run_files
 from mme_local.aws import application
 from mme_local.aws.control_plane import DeployedContainer
 from mme_local.aws.functions import deployed as deployed_functions
@@ -29,9 +29,10 @@ from mme_local.faults.downloads import faulty_fetch
 from mme_local.faults.middleware import fault_middleware
 from mme_local.faults.models import EndpointModels
 from mme_local.functions.poller import Poller
-from mme_local.logs import shorten
+from mme_local.logs import rotate
 from mme_local.observe.page.server import StatusPage
 from mme_local.observe.watch import Watch, log_path
+from mme_local.run_files import RunFile
 from mme_local.server.access.gatekeeper import Gatekeeper
 from mme_local.server.gateway import build_gateway
 from mme_local.server.http_server import BACKLOG, serve
@@ -48,23 +49,23 @@ _PORT_POLL_SECONDS = 0.05
 
 async def run(
     settings: LocalSettings,
-    ready: Callable[[state.RuntimeState], None],
+    ready: Callable[[RunFile], None],
     listener: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; everything that was started is stopped on the way out.
+    """Serve until SIGINT, SIGTERM or SIGHUP, then stop everything that was started.
 
     Args:
-        settings: port, budgets, time limits.
+        settings: the runtime's settings.
         ready: called once, when the address answers.
-        listener: bound to the port of the settings; one is opened by default.
+        listener: a socket bound to the port of the settings; by default one is opened.
 
     Raises:
-        MmeError: the port is in use, or Triton can't run here.
+        MmeError: The port is in use, or Triton can't run here.
     """
-    state.running()  # removes what killed ones left
+    run_files.running()  # removes the files of killed runtimes
     with listener or listening_socket(settings.port) as bound:
         port = int(bound.getsockname()[1])
-        here = state.own_state(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
+        here = run_files.own_run_file(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
         try:
             here.write()
             await _serve(settings, bound, here, ready)
@@ -75,18 +76,18 @@ async def run(
 async def _serve(
     settings: LocalSettings,
     listener: socket.socket,
-    here: state.RuntimeState,
-    ready: Callable[[state.RuntimeState], None],
+    here: RunFile,
+    ready: Callable[[RunFile], None],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
     containers = await open_containers(settings, workdir / "triton")
 
-    logs = workdir / state.LOGS
+    logs = workdir / run_files.LOGS
 
     def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
         return FaultyContainer(containers.make(deployed, folder, log_path(logs, name)), faults)
@@ -132,7 +133,7 @@ async def _serve(
         gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
         try:
             async with serve(gateway, listener):
-                beside = [
+                tasks = [
                     asyncio.create_task(_reconcile(data_plane, logs)),
                     asyncio.create_task(watch.run(data_plane.describe)),
                 ]
@@ -142,9 +143,9 @@ async def _serve(
                     ready(here)
                     await stop.wait()
                 finally:
-                    for task in beside:
+                    for task in tasks:
                         task.cancel()
-                    await asyncio.gather(*beside, return_exceptions=True)
+                    await asyncio.gather(*tasks, return_exceptions=True)
                     await page.close()
                     await asyncio.to_thread(functions.stop)
                     await data_plane.stop()
@@ -156,17 +157,17 @@ async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
     while True:
         try:
             data_plane.reconcile()
-            shorten(logs)
+            rotate(logs)
         except Exception:
-            log.exception("the data plane could not follow the control plane")
+            log.exception("the data plane can't follow the control plane")
         await asyncio.sleep(_RECONCILE_SECONDS)
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket on 127.0.0.1. The system may take a moment to free the port of a runtime that was killed.
+    """Return a socket on 127.0.0.1; wait a moment if the port of a killed runtime is not free yet.
 
     Raises:
-        MmeError: the port is in use, or may not be taken.
+        MmeError: The port is in use, or can't be bound.
     """
     deadline = time.monotonic() + _PORT_SECONDS
     while True:
@@ -174,7 +175,7 @@ def listening_socket(port: int) -> socket.socket:
             return _listen(port)
         except OSError as error:
             in_use = error.errno == errno.EADDRINUSE
-            other = state.read_state(port)
+            other = run_files.read_run_file(port)
             if in_use and not (other and other.alive()) and time.monotonic() < deadline:
                 time.sleep(_PORT_POLL_SECONDS)
                 continue
@@ -182,14 +183,14 @@ def listening_socket(port: int) -> socket.socket:
                 raise MmeError(
                     f"port {port} is in use by a local runtime (process {other.pid})",
                     hint=f"use that one, stop it with `mme local down --port {port}`, "
-                    "or take another port with --port",
+                    "or choose another port with --port",
                 ) from None
             if in_use:
                 raise MmeError(
                     f"port {port} is in use by another program",
-                    hint="take another port: mme local up --port N",
+                    hint="choose another port: mme local up --port N",
                 ) from None
-            raise MmeError(f"port {port} can't be taken: {error.strerror}") from None
+            raise MmeError(f"port {port} can't be bound: {error.strerror}") from None
 
 
 def _listen(port: int) -> socket.socket:

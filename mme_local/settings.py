@@ -1,14 +1,17 @@
-"""What can be set for the local runtime, by ``MME_LOCAL_*`` variables or flags of ``mme local up``."""
+"""Settings of a local runtime: flags of ``mme local up`` over ``MME_LOCAL_*`` variables over defaults."""
 
 from __future__ import annotations
 
+import os
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mme.aws.settings import LOCAL_PORT
+from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.catalog import limits
+from mme.errors import MmeError
 from mme.fleet import EvictionOrder, Placement
 
 
@@ -16,23 +19,22 @@ class LocalSettings(BaseSettings):
     """Settings of one runtime. The memory rule is an assumption: AWS publishes none.
 
     Attributes:
-        port: the one localhost port; 0 takes a free one.
+        port: the localhost port; 0 takes a free one.
         memory_mib: memory of each instance for models, in MiB.
-        weight_factor: a model weighs its unpacked bytes times this. Real use differs by
-            framework, so this is an assumption to be set to what you see.
-        disk_mib: disk of each instance for unpacked models, in MiB; no archive may unpack to more.
-        eviction: which idle model leaves first: ``lru``, ``lfu`` or ``fifo``.
-        disk_eviction: which unused archive leaves a full disk first, likewise.
-        placement: where a model goes that no instance has: ``most-free``, ``least-busy`` or ``first``.
+        weight_factor: a model's weight is its unpacked bytes times this. Real use differs by framework.
+        disk_mib: disk of each instance for unpacked models, in MiB; the limit for one archive, too.
+        eviction: order in which idle models are evicted from memory: ``lru``, ``lfu`` or ``fifo``.
+        disk_eviction: order in which unused archives are evicted from the disk.
+        placement: instance that loads a new model: ``most-free``, ``least-busy`` or ``first``.
         payload_bytes: largest body of a request.
-        load_seconds: most time for one download and load (AWS: 360).
-        invoke_seconds: most time for one answer (AWS: 60).
+        load_seconds: time limit of one download and load (AWS: 360).
+        invoke_seconds: time limit of one request (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
-        start_seconds: most time for a Triton to be up.
+        start_seconds: time limit of a container's start.
         containers: ``wheel`` serves every image by the wheel's Triton; ``docker`` starts the deployed image
-            under Docker; ``auto`` does so where a daemon answers.
-        metrics_seconds: between two publications of CloudWatch's metrics (AWS: 60).
-        enforce_iam: check signatures and policies of callers whose identity is in embedded IAM.
+            under Docker; ``auto`` uses Docker if a daemon answers.
+        metrics_seconds: time between two publications of metrics (AWS: 60).
+        enforce_iam: whether to check callers that are users or roles of embedded IAM.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid", allow_inf_nan=False)
@@ -64,5 +66,54 @@ class LocalSettings(BaseSettings):
         return max(1, int(self.disk_mib * 1024 * 1024))
 
     def weigh(self, unpacked_bytes: int) -> int:
-        """Bytes of memory that a model of this size is booked with."""
+        """Return the memory, in bytes, that is reserved for a model of this size."""
         return int(unpacked_bytes * self.weight_factor)
+
+
+def chosen_settings(**flags: float | str | None) -> LocalSettings:
+    """Return the settings of flags over ``MME_LOCAL_*`` variables over defaults; None is a flag not given.
+
+    Raises:
+        MmeError: A value is not valid.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        variables = LocalSettings().model_dump(exclude_unset=True)
+        return LocalSettings.model_validate(variables | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise MmeError(
+            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
+            hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
+        ) from None
+
+
+def chosen_port(flag: int | None) -> int:
+    """Return the port of the runtime that a command is about: the flag, else `named_port`, else 4747.
+
+    Raises:
+        MmeError: A variable is not valid.
+    """
+    if flag is not None:
+        return flag
+    named = named_port()
+    return LOCAL_PORT if named is None else named
+
+
+def named_port() -> int | None:
+    """Return the port in MME_LOCAL_PORT, or in AWS_ENDPOINT_URL if that is this machine; else None.
+
+    So a command is about the runtime that AWS clients in this shell use.
+
+    Raises:
+        MmeError: A variable is not valid.
+    """
+    settings = chosen_settings()
+    if "port" in settings.model_fields_set and settings.port:  # 0 names no running runtime
+        return settings.port
+    try:
+        address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+        return address.port if address.hostname in THIS_MACHINE else None
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""What is seen of requests and loads while they happen: the hooks that observability hangs on."""
+"""Hooks for observing requests and loads while they happen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mme_local.endpoint.errors import InvocationError
 
 
 class Step(StrEnum):
-    """One thing that an instance does with a model, and takes time for."""
+    """A step of an instance with a model that takes time."""
 
     DOWNLOAD = "download"
     LOAD = "load"
@@ -20,23 +20,23 @@ class Step(StrEnum):
 
 
 StepTimed = Callable[[Step, float], None]
-"""Called after each step that ended well, with its seconds."""
+"""Called after each successful step with its seconds."""
 
 
 def unseen(step: Step, seconds: float) -> None:
-    """A :data:`StepTimed` that nobody looks at."""
+    """A :data:`StepTimed` that does nothing."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """One request's way, filled as it goes.
+    """The way of one request, filled in as it proceeds.
 
     Attributes:
-        variant: where it was sent; empty where it did not get so far.
+        variant: the variant that it was sent to; empty if it was not.
         instance: name of the instance that it was sent to.
-        instances: how many the variant had.
-        cache_hit: whether its model was in memory; None where nobody looked.
-        waited_seconds: for its model's download and load, and for a container to be back.
+        instances: number of instances of the variant.
+        cache_hit: whether its model was in memory; None if that was not checked.
+        waited_seconds: wait for the model's download and load, and for a container's restart.
         model_seconds: the container's time.
     """
 
@@ -49,17 +49,17 @@ class Trace:
 
 
 class Observer(Protocol):
-    """Told of everything that metrics are made of; every call is short and raises nothing."""
+    """Notified of everything that metrics are made of; its methods are fast and raise nothing."""
 
     def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
-        """A request was answered, after so many seconds in all."""
+        """Record an answered request with its total time."""
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
-        """An instance ended a step."""
+        """Record a step of an instance."""
 
 
 class NoObserver:
-    """An observer that looks at nothing."""
+    """An observer that does nothing."""
 
     def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
         """See `Observer`."""

@@ -30,7 +30,7 @@ from tools.leftovers import descendants, still_alive
 
 if TYPE_CHECKING:
     from mme.client import MultiModelClient
-    from mme_local.run_files import RuntimeState
+    from mme_local.run_files import RunFile
 
 ROOT = Path(__file__).parents[1]
 ENDPOINT_STACK = "local/*"
@@ -102,7 +102,7 @@ def cdk(verb: str, *arguments: str) -> list[str]:
     return ["cdk", verb, "-c", "env=local", *arguments]
 
 
-def environment_for(here: RuntimeState) -> dict[str, str]:
+def environment_for(here: RunFile) -> dict[str, str]:
     """Variables that point every AWS client at the runtime and keep real credentials out."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {
@@ -122,7 +122,7 @@ def environment_for(here: RuntimeState) -> dict[str, str]:
 def tell() -> None:
     """The whole story."""
     steps = Steps()
-    here: RuntimeState | None = None
+    here: RunFile | None = None
     seen: list[Any] = []
     left: list[str] = []
     try:

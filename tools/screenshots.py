@@ -28,7 +28,7 @@ from rich.text import Text
 
 from mme.aws.clients import AwsClients
 from mme_local import launcher
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 from tests.operate.deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
 
@@ -63,7 +63,7 @@ ALARM: Final[dict[str, Any]] = {
 class Screens:
     """Runs commands in a terminal of 80 columns and keeps what they show."""
 
-    def __init__(self, state: RuntimeState, folder: Path, *, text: bool) -> None:
+    def __init__(self, state: RunFile, folder: Path, *, text: bool) -> None:
         self._folder = folder
         self._text = text
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
@@ -172,7 +172,7 @@ def _wait_for_log(clients: AwsClients, text: str) -> None:
 
 
 @contextmanager
-def _runtime() -> Iterator[RuntimeState]:
+def _runtime() -> Iterator[RunFile]:
     state = launcher.start_detached(LocalSettings(port=0))
     try:
         yield state

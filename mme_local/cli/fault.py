@@ -1,4 +1,4 @@
-"""`mme local fault`: what goes wrong on AWS, made to happen in a local runtime."""
+"""`mme local fault`: reproduce failures of AWS in a local runtime."""
 
 from __future__ import annotations
 
@@ -6,37 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mme.console import plain_table, print_json, print_table
+from mme.console import count_text, plain_table, print_json, print_table
+from mme_local.cli.options import JsonOption, PortOption
 
 if TYPE_CHECKING:
     from mme_local.faults.remote import RuntimeFaults
 
 app = typer.Typer(
     name="fault",
-    help="Make S3, Triton, memory or disk fail here, to see what your code does then.",
+    help="Make S3, Triton, memory or disk fail, to see how your code handles it.",
     no_args_is_help=True,
 )
-
-_Port = Annotated[
-    int | None,
-    typer.Option(
-        "--port",
-        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
-        "else 4747.",
-        show_default=False,
-    ),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 _Model = Annotated[
-    str | None,
-    typer.Option("--model", help="Only for this TargetModel; by default for all.", show_default=False),
+    str | None, typer.Option("--model", help="Only for this TargetModel. Default: all.", show_default=False)
 ]
 
 
-def _kinds(incomplete: str) -> list[tuple[str, str]]:
+def _kinds(incomplete: str) -> list[str]:
     from mme_local.faults.fault import FaultKind
 
-    return [(kind.value, kind.says) for kind in FaultKind if kind.startswith(incomplete)]
+    return [kind.value for kind in FaultKind if kind.startswith(incomplete)]
 
 
 @app.command("set")
@@ -54,65 +43,61 @@ def set_fault(
         float | None,
         typer.Option(
             "--seconds",
-            help="How much slower (s3-slow), or how long from the first call on (not-ready).",
+            help="Delay (s3-slow), or duration from the first call (not-ready).",
             show_default=False,
         ),
     ] = None,
     times: Annotated[
         int | None,
-        typer.Option("--times", help="Over after so often; by default when cleared.", show_default=False),
+        typer.Option("--times", help="Clear it once it was met so often.", show_default=False),
     ] = None,
-    port: _Port = None,
-    as_json: _Json = False,
+    port: PortOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Have a fault from now on, until it is cleared or has happened --times.
+    """Set a fault until it is cleared or was met --times.
 
     s3-slow: each request to S3, downloads included, takes --seconds longer
     s3-failing: S3 answers 503 SlowDown, and no model can be downloaded
-    load-507: loads are short of memory
-    stub-unhealthy: the model's python process is dead, each call an error
-    triton-dies: Triton is killed under the next request
-    disk-full: nothing can be unpacked
+    load-507: the container answers 507 (short of memory) to each load
+    stub-unhealthy: the model's python process is dead, each call fails
+    triton-dies: Triton is killed during the next request
+    disk-full: no archive can be unpacked
     not-ready: ModelNotReadyException for --seconds, or --times calls
 
-    With --model, a model that is in memory leaves first where the fault is
-    met on the way in, so that the next call meets it.
+    With --model and a fault that only loads meet, an idle model is evicted
+    first, so that the next call meets it.
 
     Example: mme local fault set load-507 --model add_sub_v0.tar.gz --times 2
     """
     from mme_local.faults.fault import Fault
 
-    wanted = Fault.checked(fault, model, seconds, times)  # a fault of the words goes before one of the port
-    wanted = _faults(port).set(wanted.kind, wanted.model, seconds=wanted.seconds, times=wanted.times)
+    Fault.checked({"kind": fault, "model": model, "seconds": seconds, "times": times})  # before the port
+    done = _faults(port).set(fault, model, seconds=seconds, times=times)
     if as_json:
-        print_json(wanted.as_json())
+        print_json(done.as_json())
     else:
-        typer.echo(f"set {wanted.words}; mend it: mme local fault clear{_at(port)}")
+        at = "" if port is None else f" --port {port}"
+        typer.echo(f"set {done.kind} for {done.model or 'all models'}; clear it: mme local fault clear{at}")
 
 
 @app.command("list")
-def list_faults(port: _Port = None, as_json: _Json = False) -> None:
-    """List what is set, and how often it was met.
+def list_faults(port: PortOption = None, as_json: JsonOption = False) -> None:
+    """List the faults and how often each was met.
 
     Example: mme local fault list --json
     """
-    found = _faults(port).all()
+    faults = _faults(port).all()
     if as_json:
-        print_json({"faults": found})
+        print_json({"faults": faults})
         return
-    if not found:
+    if not faults:
         typer.echo("no fault is set")
         return
     table = plain_table("FAULT", "MODEL", "SECONDS", "TIMES", "MET", right=("SECONDS", "TIMES", "MET"))
-    for fault in found:
-        seconds, times = fault["seconds"], fault["times"]
-        table.add_row(
-            fault["kind"],
-            fault["model"] or "all",
-            "" if seconds is None else f"{seconds:g}",
-            "" if times is None else str(times),
-            str(fault["met"]),
-        )
+    for fault in faults:
+        seconds = "" if fault["seconds"] is None else f"{fault['seconds']:g}"
+        times = "" if fault["times"] is None else str(fault["times"])
+        table.add_row(fault["kind"], fault["model"] or "all", seconds, times, str(fault["met"]))
     print_table(table)
 
 
@@ -123,29 +108,23 @@ def clear_faults(
         typer.Argument(help="Only this fault.", metavar="[FAULT]", autocompletion=_kinds, show_default=False),
     ] = None,
     model: _Model = None,
-    port: _Port = None,
-    as_json: _Json = False,
+    port: PortOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Mend everything, or one kind of fault, or what was set for one model.
+    """Clear all faults, one kind of fault, or the faults of one model.
 
     Example: mme local fault clear s3-failing
     """
-    from mme_local.faults.fault import kind_of
-
-    gone = _faults(port).clear(kind_of(fault) if fault is not None else None, model)
+    cleared = _faults(port).clear(fault, model)
     if as_json:
-        print_json({"cleared": gone})
+        print_json({"cleared": cleared})
     else:
-        typer.echo(f"cleared {len(gone)} {'fault' if len(gone) == 1 else 'faults'}")
+        typer.echo(f"cleared {count_text(len(cleared), 'faults')}")
 
 
 def _faults(port: int | None) -> RuntimeFaults:
     from mme_local import launcher
-    from mme_local.choices import chosen_port
     from mme_local.faults.remote import RuntimeFaults
+    from mme_local.settings import chosen_port
 
     return RuntimeFaults(launcher.find(chosen_port(port)).url)
-
-
-def _at(port: int | None) -> str:
-    return "" if port is None else f" --port {port}"

@@ -1,13 +1,13 @@
-"""``mme local``: the endpoint on this machine."""
+"""`mme local`: the endpoint on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mme.console import (
+    count_text,
     plain_table,
     print_json,
     print_note,
@@ -18,38 +18,24 @@ from mme.console import (
 )
 from mme.errors import MmeError
 from mme_local.cli.fault import app as fault_app
+from mme_local.cli.options import JsonOption, PortOption
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mme_local.run_files import RuntimeState
+    from mme_local.run_files import RunFile
 
 app = typer.Typer(
     name="local",
     help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
     no_args_is_help=True,
 )
-
 app.add_typer(fault_app)
-
-_Port = Annotated[
-    int | None,
-    typer.Option(
-        "--port",
-        help="Port of the runtime; by default MME_LOCAL_PORT's, else AWS_ENDPOINT_URL's on this machine, "
-        "else 4747.",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
 def up(
     port: Annotated[
         int | None,
-        typer.Option(
-            "--port", help="Localhost port; 0 takes a free one. By default 4747.", show_default=False
-        ),
+        typer.Option("--port", help="Localhost port; 0 takes a free one. Default: 4747.", show_default=False),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     memory_mib: Annotated[
@@ -57,28 +43,28 @@ def up(
     ] = None,
     weight_factor: Annotated[
         float | None,
-        typer.Option("--weight-factor", help="A model weighs its unpacked bytes times this (an assumption)."),
+        typer.Option("--weight-factor", help="A model's weight is its unpacked bytes times this."),
     ] = None,
     containers: Annotated[
         str | None,
         typer.Option(
             "--containers",
             help="wheel: real Triton from its wheel, whatever image is deployed. docker: the deployed image. "
-            "auto: docker where a daemon answers. By default wheel.",
+            "auto: docker if a daemon answers. Default: wheel.",
             show_default=False,
             metavar="KIND",
         ),
     ] = None,
     enforce_iam: Annotated[
-        bool, typer.Option("--enforce-iam", help="Check callers that were created in the embedded IAM.")
+        bool, typer.Option("--enforce-iam", help="Check callers that were created in embedded IAM.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start embedded AWS and Triton on one localhost port.
 
     Example: mme local up --detach && export AWS_ENDPOINT_URL=http://localhost:4747
     """
-    from mme_local.choices import chosen_settings
+    from mme_local.settings import chosen_settings
 
     settings = chosen_settings(
         port=port,
@@ -92,7 +78,7 @@ def up(
 
         with standard_error().status("starting the local runtime"):
             here = start_detached(settings)
-        _announce(here, as_json)
+        _announce(here, as_json, f"stop it: mme local down --port {here.port}")
         return
     import logging
 
@@ -100,160 +86,129 @@ def up(
     from mme_local.server.http_server import run_event_loop
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    run_event_loop(run(settings, lambda here: _announce(here, as_json, foreground=True)))
+    run_event_loop(run(settings, lambda here: _announce(here, as_json, "Ctrl-C stops it")))
     if not as_json:
         typer.echo("stopped; nothing is left behind", err=True)
 
 
 @app.command()
-def down(
-    port: _Port = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
+def down(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Stop a runtime and delete everything that was deployed and published there.
 
     Example: mme local down --port 4747
     """
-    from mme_local.choices import chosen_port
     from mme_local.launcher import stop
+    from mme_local.settings import chosen_port
 
-    chosen = chosen_port(port)
     with standard_error().status("stopping the local runtime"):
-        here = stop(chosen)
-    facts = {"port": here.port, "stopped": True}
-    _print(facts, as_json, f"stopped the runtime on port {here.port}")
+        here = stop(chosen_port(port))
+    if as_json:
+        print_json({"port": here.port, "stopped": True})
+    else:
+        typer.echo(f"stopped the runtime on port {here.port}")
 
 
 @app.command()
-def status(
-    port: _Port = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
-    """Show what runs here: endpoints, instances, models in memory.
+def status(port: PortOption = None, as_json: JsonOption = False) -> None:
+    """Show endpoints, instances and models in memory.
 
-    All runtimes, or the one that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL
-    on this machine names.
+    Of the runtime that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL on this
+    machine names; of all runtimes if none does.
 
     Example: mme local status --json
     """
-    from mme_local.choices import named_port
     from mme_local.launcher import ask_status
     from mme_local.run_files import running
+    from mme_local.settings import named_port
 
     port = named_port() if port is None else port
-    every = running()
-    known = [here for here in every if port in (None, here.port)]
-    others = [here for here in every if here not in known]
-    found, faults = [], []
-    for here in known:
-        if here.ready:
+    everywhere = running()
+    here = [one for one in everywhere if port in (None, one.port)]
+    found, errors = [], []
+    for one in here:
+        if one.ready:
             try:
-                found.append(ask_status(here) | {"port": here.port, "page": here.page})
+                found.append(ask_status(one) | {"port": one.port, "page": one.page})
             except MmeError as error:
-                faults.append(error)
+                errors.append(error)
     if as_json:
         print_json({"runtimes": found})
-    elif found:
-        faults += _print_runtimes(found)
-    elif not faults:
-        _print_none(known, port)
-    if others and not as_json:
-        ports = ", ".join(f"--port {here.port}" for here in others)
-        print_note("note:", f"others run here too: {ports}")
-    # One that does not answer hides no other.
-    if faults:
-        raise faults[0]
+    for described in [] if as_json else found:
+        try:
+            _print_runtime(described)
+        except (KeyError, TypeError) as error:
+            errors.append(
+                MmeError(
+                    f"the status of the runtime on port {described['port']} can't be read; "
+                    f"another version of mme started it ({type(error).__name__}: {error})",
+                    hint=f"restart it: mme local down --port {described['port']}",
+                )
+            )
+    if not as_json:
+        if not found and not errors:
+            _print_none(here, port)
+        if others := [f"--port {one.port}" for one in everywhere if one not in here]:
+            print_note("note:", f"other runtimes: {', '.join(others)}")
+    if errors:  # the others were printed
+        raise errors[0]
 
 
-def _print_none(starting: list[RuntimeState], port: int | None) -> None:
+def _print_none(starting: list[RunFile], port: int | None) -> None:
     if starting:
         ports = ", ".join(str(here.port) for here in starting)
         typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
     else:
-        where = f" on port {port}" if port is not None else ""
-        at = f" --port {port}" if port is not None else ""
-        typer.echo(f"no local runtime runs{where}; start one: mme local up --detach{at}")
+        on, flag = ("", "") if port is None else (f" on port {port}", f" --port {port}")
+        typer.echo(f"no local runtime runs{on}; start one: mme local up --detach{flag}")
 
 
-def _print_runtimes(found: list[dict[str, Any]]) -> list[MmeError]:
-    """Prints each; one of another version, whose status has another form, comes back as an error."""
-    console = standard_output()
-    faults = []
-    for runtime in found:
-        try:
-            parts = list(_parts(runtime))
-        except (KeyError, TypeError) as error:
-            faults.append(
-                MmeError(
-                    f"the runtime on port {runtime['port']} was started by another version of mme: "
-                    f"its status can't be read ({type(error).__name__}: {error})",
-                    hint=f"stop it and start one of this version: mme local down --port {runtime['port']}",
-                )
-            )
-            continue
-        for part in parts:
-            if isinstance(part, str):
-                console.print(part, soft_wrap=True)
-            else:
-                print_table(part)
-    return faults
-
-
-def _parts(runtime: dict[str, Any]) -> Iterator[str | Table]:
-    backends = ", ".join(runtime["backends"])
-    serves = "images under Docker" if runtime.get("containers") == "docker" else f"backends {backends}"
-    yield f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}"
-    yield f"status page: {runtime['page']}"
+def _print_runtime(runtime: dict[str, Any]) -> None:
+    docker = runtime.get("containers") == "docker"
+    serves = "images under Docker" if docker else f"backends {', '.join(runtime['backends'])}"
+    lines: list[Any] = [
+        f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}",
+        f"status page: {runtime['page']}",
+    ]
     if not runtime["endpoints"]:
-        yield (
-            "no endpoint is deployed; deploy one: "
-            "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
-        )
+        deploy = "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
+        lines.append(f"no endpoint is deployed; deploy one: {deploy}")
     for endpoint in runtime["endpoints"]:
-        yield from _parts_of_endpoint(endpoint)
+        lines += _endpoint_lines(endpoint)
     if runtime.get("faults"):
-        yield f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}"
+        lines.append(f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}")
+    for line in lines:
+        if isinstance(line, str):
+            standard_output().print(line, soft_wrap=True)
+        else:
+            print_table(line)
 
 
-def _parts_of_endpoint(endpoint: dict[str, Any]) -> Iterator[str | Table]:
+def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
     from rich.markup import escape
 
-    count = endpoint["requests"]
-    requests = f"{count:,} {'request' if count == 1 else 'requests'}"
-    yield f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
-    table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS", right=("WEIGHS", "HITS"))
+    requests = count_text(endpoint["requests"], "requests")
+    lines: list[Any] = [
+        f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
+    ]
+    table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS", right=("WEIGHT", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
         disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
-        models = len(instance["models"])
-        loaded = f"{models:,} {'model' if models == 1 else 'models'}"
-        yield f"instance {index}: {loaded}, {memory}, {disk} in use"
+        models = count_text(len(instance["models"]), "models")
+        lines.append(f"instance {index}: {models}, {memory}, {disk} in use")
         for model in instance["models"]:
-            table.add_row(
-                str(index),
-                escape(model["name"]),
-                model["state"],
-                size_text(model["weight_bytes"]),
-                f"{model['hits']:,}",
-            )
-    if table.row_count:
-        yield table
+            weight, hits = size_text(model["weight_bytes"]), f"{model['hits']:,}"
+            table.add_row(str(index), escape(model["name"]), model["state"], weight, hits)
+    return [*lines, table] if table.row_count else lines
 
 
-def _announce(here: RuntimeState, as_json: bool, *, foreground: bool = False) -> None:
-    stop = "Ctrl-C stops it" if foreground else f"stop it: mme local down --port {here.port}"
-    _print(
-        {"url": here.url, "port": here.port, "pid": here.pid, "page": here.page},
-        as_json,
+def _announce(here: RunFile, as_json: bool, stop: str) -> None:
+    if as_json:
+        print_json({"url": here.url, "port": here.port, "pid": here.pid, "page": here.page})
+        return
+    typer.echo(
         f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
         f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
         "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
-        f"see what it does: {here.page}",
+        f"status page: {here.page}"
     )
-
-
-def _print(facts: dict[str, Any], as_json: bool, text: str) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        typer.echo(text)

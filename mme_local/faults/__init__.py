@@ -1,1 +1,1 @@
-"""Faults on demand: what goes wrong on AWS, made to happen here, for tests of what callers do then."""
+"""Faults on demand: failures of AWS, reproduced here so that tests can check how callers handle them."""

@@ -1,4 +1,4 @@
-"""The faults that are set in a runtime now. Safe from any thread: downloads run in some."""
+"""The faults that are set in a runtime. Thread-safe: downloads run in threads."""
 
 from __future__ import annotations
 
@@ -11,62 +11,65 @@ from mme_local.faults.fault import Fault, FaultKind
 
 
 @dataclass(slots=True)
-class _Set:
+class _Entry:
     fault: Fault
     met: int = 0
     until: float | None = None
-    """When it is over, by the board's clock: known from the first request that meets it."""
+    """Its end, by the board's clock; known once a request has met it."""
 
 
 class FaultBoard:
     """At most one fault of each kind and model.
 
     Args:
-        clock: seconds, of any beginning.
+        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._set: dict[tuple[FaultKind, str | None], _Set] = {}
+        self._entries: dict[tuple[FaultKind, str | None], _Entry] = {}
 
     def __bool__(self) -> bool:
-        """Whether anything may be set: nearly every request meets an empty board, and must not pay for it."""
-        return bool(self._set)
+        """Return whether any may be set: requests check this first, as there are rarely faults."""
+        return bool(self._entries)
 
     def set(self, fault: Fault) -> None:
-        """Have a fault from now on, in place of one of the same kind and model."""
+        """Set a fault, replacing one of the same kind and model."""
         with self._lock:
-            self._set[fault.kind, fault.model] = _Set(fault)
+            self._entries[fault.kind, fault.model] = _Entry(fault)
 
     def clear(self, kind: FaultKind | None = None, model: str | None = None) -> list[Fault]:
-        """Mend everything, or what is of this kind or concerns this model by name; returns it."""
-        with self._lock:
-            self._drop_over()
-            gone = [key for key in self._set if kind in (None, key[0]) and (model is None or model == key[1])]
-            return [self._set.pop(key).fault for key in gone]
-
-    def describe(self) -> list[dict[str, object]]:
-        """What is set, in the order it was, and how often each was met."""
-        with self._lock:
-            self._drop_over()
-            return [entry.fault.as_json() | {"met": entry.met} for entry in self._set.values()]
-
-    def take(self, kind: FaultKind, concerns: str | Callable[[Fault], bool]) -> Fault | None:
-        """The fault of this kind that a request meets, which counts; None where it meets none.
-
-        One for the request's own model goes before one for all.
+        """Clear faults and return them.
 
         Args:
-            kind: what could go wrong at this point.
-            concerns: the target model of the request, or what tells whether a fault concerns it.
+            kind: only of this kind.
+            model: only those set for this model by name.
+        """
+        with self._lock:
+            self._expire()
+            keys = [key for key in self._entries if kind in (None, key[0]) and model in (None, key[1])]
+            return [self._entries.pop(key).fault for key in keys]
+
+    def describe(self) -> list[dict[str, object]]:
+        """Return the faults in the order they were set, with how often each was ``met``."""
+        with self._lock:
+            self._expire()
+            return [entry.fault.as_json() | {"met": entry.met} for entry in self._entries.values()]
+
+    def take(self, kind: FaultKind, concerns: str | Callable[[Fault], bool]) -> Fault | None:
+        """Return the fault that a request meets and count it; one for a model goes before one for all.
+
+        Args:
+            kind: what could fail at this point.
+            concerns: the request's target model, or a function that returns whether a fault concerns it.
         """
         if not self:
             return None
-        asked = (lambda fault: fault.concerns(concerns)) if isinstance(concerns, str) else concerns
+        matches = (lambda fault: fault.concerns(concerns)) if isinstance(concerns, str) else concerns
         with self._lock:
-            self._drop_over()
-            found = [entry for entry in self._set.values() if entry.fault.kind is kind and asked(entry.fault)]
+            self._expire()
+            found = [one for one in self._entries.values() if one.fault.kind is kind and matches(one.fault)]
             if not found:
                 return None
             entry = min(found, key=lambda one: one.fault.model is None)
@@ -75,9 +78,9 @@ class FaultBoard:
                 entry.until = self._clock() + entry.fault.seconds
             return entry.fault
 
-    def _drop_over(self) -> None:
+    def _expire(self) -> None:
         now = self._clock()
-        for key, entry in list(self._set.items()):
+        for key, entry in list(self._entries.items()):
             times = entry.fault.times
             if (times is not None and entry.met >= times) or (entry.until is not None and now >= entry.until):
-                del self._set[key]
+                del self._entries[key]

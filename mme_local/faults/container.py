@@ -13,91 +13,73 @@ from mme_local.endpoint.load import NotReadyError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FaultKind
 
-_JSON = "application/json"
-
 
 class FaultyContainer:
-    """Asks another container, unless a fault is in the way.
+    """Wraps a container: `load` and `invoke` meet faults, the rest is passed through.
 
     Args:
-        container: what answers where nothing goes wrong.
+        container: the container.
         board: the faults.
     """
 
     def __init__(self, container: ServingContainer, board: FaultBoard) -> None:
         self._container = container
         self._board = board
+        self.start = container.start
+        self.unload = container.unload
+        self.wait_dead = container.wait_dead
+        self.stop = container.stop
+        self.log_tail = container.log_tail
 
     @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
         return self._container.pid
 
-    async def start(self) -> None:
-        """As `ServingContainer.start`."""
-        await self._container.start()
-
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
-        """As `ServingContainer.load`; 507 where that is set."""
+        """See `ServingContainer.load`; 507 if that fault is set."""
         if self._board.take(FaultKind.LOAD_507, target_model):
-            return short_of_memory(target_model)
+            return _short_of_memory(target_model)
         return await self._container.load(handle, target_model, path, seconds)
-
-    async def unload(self, handle: str, target_model: str) -> ContainerReply:
-        """As `ServingContainer.unload`."""
-        return await self._container.unload(handle, target_model)
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
-        """As `ServingContainer.invoke`, less what is set to go wrong.
+        """See `ServingContainer.invoke`.
 
         Raises:
-            NotReadyError: the model is to be not ready.
-            ContainerDiedError: the server was killed.
+            NotReadyError: The fault ``not-ready`` is set.
+            ContainerDiedError: The fault ``triton-dies`` killed the server.
         """
         if self._board.take(FaultKind.NOT_READY, target_model):
             raise NotReadyError(target_model)
         if self._board.take(FaultKind.STUB_UNHEALTHY, target_model):
-            return stub_unhealthy(target_model)
+            return _stub_unhealthy(target_model)
         if self._board.take(FaultKind.TRITON_DIES, target_model):
-            await self._die()
-            raise ContainerDiedError("it was killed, as a fault asked for", read=True)
+            await self._kill()
+            raise ContainerDiedError("killed by the fault triton-dies", read=True)
         return await self._container.invoke(handle, target_model, body, headers, seconds)
 
-    async def wait_dead(self) -> int:
-        """As `ServingContainer.wait_dead`."""
-        return await self._container.wait_dead()
-
-    async def stop(self) -> None:
-        """As `ServingContainer.stop`."""
-        await self._container.stop()
-
-    def log_tail(self) -> str:
-        """As `ServingContainer.log_tail`."""
-        return self._container.log_tail()
-
-    async def _die(self) -> None:
-        """End the server as a crash would: nobody is told, and what it was answering is lost."""
+    async def _kill(self) -> None:
+        """Kill the server like a crash: requests in flight get no answer."""
         pid = self.pid
         try:
             if pid is None:
                 raise ProcessLookupError
             os.kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # it is no process of ours, such as Docker's
+        except (ProcessLookupError, PermissionError):  # not our process, such as Docker's
             await self._container.stop()
 
 
-def short_of_memory(target_model: str) -> ContainerReply:
-    """As Triton answers a load that is short of memory."""
+def _short_of_memory(target_model: str) -> ContainerReply:
     error = (
         f"load failed for model '{target_model}': version 1 is at UNAVAILABLE state: "
         "Internal: CUDA out of memory;\n"
     )
-    return ContainerReply(507, json.dumps({"error": error}).encode(), _JSON)
+    return ContainerReply(507, json.dumps({"error": error}).encode(), "application/json")
 
 
-def stub_unhealthy(target_model: str) -> ContainerReply:
-    """Byte for byte what Triton 2.51 answers from the moment on when a model's python process was killed."""
-    error = f"Stub process '{target_model}_0' is not healthy."
-    return ContainerReply(400, json.dumps({"error": error}, separators=(",", ":")).encode(), _JSON)
+def _stub_unhealthy(target_model: str) -> ContainerReply:
+    """Return the bytes that Triton 2.51 answers once a model's python process was killed."""
+    error = json.dumps({"error": f"Stub process '{target_model}_0' is not healthy."}, separators=(",", ":"))
+    return ContainerReply(400, error.encode(), "application/json")

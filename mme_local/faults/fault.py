@@ -1,22 +1,22 @@
-"""The kinds of fault, and one that somebody asked for."""
+"""A fault and its kinds."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mme.errors import MmeError
 
 FAULTS_PATH: Final = "/_mme/faults"
-"""Where a runtime is told of them."""
-MOST_SECONDS: Final = 3600.0
-"""A fault is for a test: an hour is a typing error, or a runtime that nobody remembers to mend."""
+"""Path of a runtime that lists, sets and clears faults."""
+MAX_SECONDS: Final = 3600.0
+"""Longer is a typing error, or a runtime whose faults are never cleared."""
 
 
 class FaultKind(StrEnum):
-    """What can be made to go wrong."""
+    """What can be made to fail."""
 
     S3_SLOW = "s3-slow"
     S3_FAILING = "s3-failing"
@@ -26,119 +26,75 @@ class FaultKind(StrEnum):
     DISK_FULL = "disk-full"
     NOT_READY = "not-ready"
 
-    @property
-    def says(self) -> str:
-        """One line about it, for people."""
-        return _SAYS[self]
+    @classmethod
+    def parse(cls, name: object) -> FaultKind:
+        """Return the kind of this name.
+
+        Raises:
+            MmeError: There is no such kind.
+        """
+        try:
+            return cls(str(name))
+        except ValueError:
+            raise MmeError(f"unknown fault {name!r}", hint=f"the faults are {', '.join(cls)}") from None
 
     @property
     def at_load(self) -> bool:
-        """Whether it is met on the way into the memory only, so that a loaded model goes on."""
+        """Whether only downloads and loads meet it, so that a loaded model is not affected."""
         return self in (FaultKind.S3_SLOW, FaultKind.S3_FAILING, FaultKind.LOAD_507, FaultKind.DISK_FULL)
 
 
-_SAYS: Final = {
-    FaultKind.S3_SLOW: "each request to S3, the endpoint's downloads included, takes --seconds longer",
-    FaultKind.S3_FAILING: "S3 answers 503 SlowDown, and the endpoint can't download models",
-    FaultKind.LOAD_507: "the container answers 507 (short of memory) to each load",
-    FaultKind.STUB_UNHEALTHY: "the model's python process is dead: 400 of the container at each call",
-    FaultKind.TRITON_DIES: "Triton is killed under the next request, once unless --times says more",
-    FaultKind.DISK_FULL: "no archive can be unpacked: no space is left on the disk",
-    FaultKind.NOT_READY: "ModelNotReadyException for --seconds from its first call on, or --times calls",
-}
-_WITH_SECONDS: Final = (FaultKind.S3_SLOW, FaultKind.NOT_READY)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault, as it was asked for; :meth:`checked` makes it.
+class Fault(BaseModel):
+    """One fault; create it with `checked`.
 
     Attributes:
-        kind: what goes wrong.
-        model: the target model that it concerns; None for all.
-        seconds: of `s3-slow`, how much longer each request takes; of `not-ready`, how long it lasts from the
-            first call that it meets. None for the others.
-        times: after how many times it is over; None: when it is cleared.
+        kind: what fails.
+        model: the target model; None for all.
+        seconds: of ``s3-slow``, the delay of each request; of ``not-ready``, the duration from the first call
+            that meets it. None for the others.
+        times: how often it is met before it is cleared; None for no limit.
     """
 
-    kind: FaultKind
-    model: str | None = None
-    seconds: float | None = None
-    times: int | None = None
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Annotated[FaultKind, BeforeValidator(FaultKind.parse)]
+    model: Annotated[str, Field(min_length=1)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] | None = None
+    times: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check_seconds(self) -> Self:
+        if self.kind is FaultKind.S3_SLOW and self.seconds is None:
+            raise ValueError("s3-slow needs seconds")
+        if self.kind is FaultKind.NOT_READY and self.seconds is None and self.times is None:
+            raise ValueError("not-ready needs seconds or times")
+        if self.seconds is not None and self.kind not in (FaultKind.S3_SLOW, FaultKind.NOT_READY):
+            raise ValueError(f"{self.kind} takes no seconds; s3-slow and not-ready do")
+        return self
 
     @classmethod
-    def checked(
-        cls, kind: object, model: object = None, seconds: object = None, times: object = None
-    ) -> Fault:
-        """The fault of these words, as a person or a test wrote them.
+    def checked(cls, values: Any) -> Fault:
+        """Return the fault of a mapping with some of this class's attributes.
 
         Raises:
-            MmeError: one of them can't be, with those that can.
+            MmeError: A value is not valid.
         """
-        known = kind_of(kind)
-        if model is not None and (not isinstance(model, str) or not model):
-            raise MmeError(
-                f"model {model!r} is no target model",
-                hint="one looks like add_sub_v0.tar.gz; leave it out for all",
-            )
-        chosen_times = _times(times)
-        if known is FaultKind.TRITON_DIES and chosen_times is None:
-            chosen_times = 1
-        return cls(known, model, _seconds(known, seconds, chosen_times), chosen_times)
-
-    @property
-    def words(self) -> str:
-        """It in one line, for people."""
-        return " ".join(
-            [self.kind]
-            + [f"for {self.model}"] * (self.model is not None)
-            + [f"of {self.seconds or 0:g} s"] * (self.seconds is not None)
-            + ["once" if self.times == 1 else f"{self.times} times"] * (self.times is not None)
-        )
+        try:
+            fault = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            message = first["msg"].removeprefix("Value error, ")
+            if first["loc"]:
+                message = f"{first['loc'][0]} {first['input']!r} is not valid: {message.lower()}"
+            raise MmeError(message, hint="see `mme local fault set --help`") from None
+        if fault.kind is FaultKind.TRITON_DIES and fault.times is None:
+            return fault.model_copy(update={"times": 1})
+        return fault
 
     def concerns(self, model: str) -> bool:
-        """Whether it is met by a request for this model."""
+        """Return whether a request for this model meets it."""
         return self.model in (None, model)
 
-    def as_json(self) -> dict[str, object]:
-        """For scripts and for the wire."""
-        return {"kind": self.kind.value, "model": self.model, "seconds": self.seconds, "times": self.times}
-
-
-def kind_of(kind: object) -> FaultKind:
-    """The kind of this name. MmeError where there is none, with those that there are."""
-    try:
-        return FaultKind(str(kind))
-    except ValueError:
-        raise MmeError(f"{kind!r} is no fault", hint=f"there are: {', '.join(FaultKind)}") from None
-
-
-def _seconds(kind: FaultKind, seconds: object, times: int | None) -> float | None:
-    if kind not in _WITH_SECONDS:
-        if seconds is not None:
-            raise MmeError(
-                f"{kind} takes no seconds",
-                hint=f"{' and '.join(_WITH_SECONDS)} do; the others last until cleared, or so many times",
-            )
-        return None
-    if seconds is None:
-        if kind is FaultKind.NOT_READY and times is not None:
-            return None
-        more = ", or how many times" if kind is FaultKind.NOT_READY else ""
-        raise MmeError(f"{kind} needs seconds", hint=f"say how many seconds{more}")
-    number = seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else math.nan
-    if not 0 < number <= MOST_SECONDS:  # false for no number too
-        raise MmeError(
-            f"seconds {seconds!r} can't be", hint=f"a number above 0, at most {MOST_SECONDS:g}, can"
-        )
-    return float(number)
-
-
-def _times(times: object) -> int | None:
-    if times is None:
-        return None
-    if not isinstance(times, int) or isinstance(times, bool) or times < 1:
-        raise MmeError(
-            f"times {times!r} can't be", hint="a whole number from 1 on can; leave it out for always"
-        )
-    return times
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts and for HTTP."""
+        return self.model_dump(mode="json")

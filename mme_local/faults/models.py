@@ -1,4 +1,4 @@
-"""The models that faults concern: of every endpoint that is deployed here."""
+"""The models that faults may be set for: those of all endpoints."""
 
 from __future__ import annotations
 
@@ -7,37 +7,31 @@ from mme_local.endpoint.data_plane import DataPlane
 
 
 class EndpointModels:
-    """Looks them up where they are now.
+    """Models of the endpoints that are deployed, and their copies on instances.
 
     Args:
-        data_plane: of the runtime.
+        data_plane: the runtime's data plane.
     """
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
+        self.unload_idle = data_plane.unload_idle
 
-    def published(self, model: str) -> bool:
-        """Whether an endpoint has this model in S3."""
-        return any(_is_there(prefix + model) for prefix in self._prefixes())
-
-    async def unload_idle(self, model: str) -> None:
-        """Let a model go from the memory and the disk of every instance that does not use it now."""
-        await self._data_plane.unload_idle(model)
-
-    def _prefixes(self) -> set[str]:
-        """Without ``s3://``. An endpoint that was just created is not served yet, one elsewhere is."""
-        deployed = {
+    def has_model(self, model: str) -> bool:
+        """Return whether an endpoint has this model in S3."""
+        # An endpoint that was just created is not served yet; one of another region is not listed.
+        urls = {str(endpoint["models"]) for endpoint in self._data_plane.describe()}
+        urls |= {
             container.model_data_url
             for endpoint in list_endpoints()
             for variant in endpoint.variants
             for container in variant.containers
             if container.mode == "MultiModel"
         }
-        served = {str(endpoint["models"]) for endpoint in self._data_plane.describe()}
-        return {url.removeprefix("s3://") for url in deployed | served}
+        return any(_exists(f"{url.removeprefix('s3://')}{model}") for url in urls)
 
 
-def _is_there(path: str) -> bool:
+def _exists(path: str) -> bool:
     bucket, _, key = path.partition("/")
     try:
         head_object(bucket, key)

@@ -1,4 +1,4 @@
-"""Faults of a running runtime, from another process."""
+"""Faults of a running runtime, set over HTTP."""
 
 from __future__ import annotations
 
@@ -10,62 +10,75 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
 from mme.errors import MmeError
-from mme_local.faults.fault import FAULTS_PATH, Fault, kind_of
+from mme_local.faults.fault import FAULTS_PATH, Fault, FaultKind
 
 _SECONDS = 60.0
-"""A loaded model that is to meet its fault at the next load leaves first: Triton takes about 2 s for that."""
+"""Setting a fault may evict a loaded model first, which takes Triton about 2 s."""
 
 
 class RuntimeFaults:
-    """Sets, lists and clears them.
+    """Sets, lists and clears the faults of a runtime.
 
     Args:
-        url: of the runtime.
+        url: address of the runtime.
+        models: target models by other names that `set` and `clear` accept.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, models: Mapping[str, str] | None = None) -> None:
         self._url = f"http://127.0.0.1:{urlsplit(url).port}{FAULTS_PATH}"
+        self._models = {} if models is None else models
 
     def set(
         self, kind: str, model: str | None = None, *, seconds: float | None = None, times: int | None = None
     ) -> Fault:
-        """Have a fault from now on, in place of one of the same kind and model.
+        """Set a fault, replacing one of the same kind and model.
 
         Args:
-            kind: one of `FaultKind`, such as ``load-507``.
-            model: the target model that it concerns; None for all. Where its fault is met at a load only,
-                the model leaves memory and disk now, unless it is in use, so that the next call loads it.
+            kind: such as ``load-507``; see `FaultKind`.
+            model: the target model; None for all. If only loads meet the fault, an idle model is evicted
+                from memory and disk first, so that the next call meets it.
             seconds: see `Fault`.
-            times: likewise.
+            times: how often it is met before it is cleared; None for no limit.
 
         Raises:
-            MmeError: no such fault, model or number; or the runtime does not answer.
+            MmeError: A value is not valid, there is no such model, or the runtime does not answer.
         """
-        fault = Fault.checked(kind, model, seconds, times)
-        self._ask("POST", "", fault.as_json())
+        values = {"kind": kind, "model": self._target_model(model), "seconds": seconds, "times": times}
+        fault = Fault.checked(values)
+        self._request("POST", body=fault.as_json())
         return fault
 
     def all(self) -> list[dict[str, Any]]:
-        """What is set: kind, model, seconds, times, and how often it was ``met``.
+        """Return the faults: kind, model, seconds, times, and how often each was ``met``.
 
         Raises:
-            MmeError: the runtime does not answer.
+            MmeError: The runtime does not answer.
         """
-        found: list[dict[str, Any]] = self._ask("GET")["faults"]
-        return found
+        faults: list[dict[str, Any]] = self._request("GET")["faults"]
+        return faults
 
     def clear(self, kind: str | None = None, model: str | None = None) -> list[dict[str, Any]]:
-        """Mend everything, or what is of this kind or concerns this model by name; returns what was set.
+        """Clear faults and return them.
+
+        Args:
+            kind: only of this kind.
+            model: only those set for this model by name.
 
         Raises:
-            MmeError: no such fault; or the runtime does not answer.
+            MmeError: There is no such kind, or the runtime does not answer.
         """
-        chosen = {"kind": None if kind is None else kind_of(kind).value, "model": model}
+        chosen = {
+            "kind": None if kind is None else FaultKind.parse(kind).value,
+            "model": self._target_model(model),
+        }
         query = urlencode({name: value for name, value in chosen.items() if value is not None})
-        cleared: list[dict[str, Any]] = self._ask("DELETE", f"?{query}")["cleared"]
+        cleared: list[dict[str, Any]] = self._request("DELETE", f"?{query}")["cleared"]
         return cleared
 
-    def _ask(self, method: str, query: str = "", body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    def _target_model(self, model: str | None) -> str | None:
+        return None if model is None else self._models.get(model, model)
+
+    def _request(self, method: str, query: str = "", body: object = None) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - always http
             self._url + query,
             method=method,
@@ -77,15 +90,12 @@ class RuntimeFaults:
                 answer: dict[str, Any] = json.load(reply)
                 return answer
         except HTTPError as error:
-            raise _refused(error) from None
+            with error:
+                try:
+                    answer = json.load(error)
+                    refusal = MmeError(answer["error"], hint=answer["hint"])
+                except (ValueError, KeyError, TypeError):
+                    refusal = MmeError(f"the runtime answered {error.code} {error.reason}")
+            raise refusal from None
         except (URLError, OSError, ValueError) as error:
             raise MmeError(f"the runtime at {self._url} does not answer: {error}") from None
-
-
-def _refused(error: HTTPError) -> MmeError:
-    with error:
-        try:
-            said = json.load(error)
-            return MmeError(said["error"], hint=said["hint"])
-        except (ValueError, KeyError, TypeError):
-            return MmeError(f"the runtime answered {error.code} {error.reason}")

@@ -1,1 +1,1 @@
-"""Runs the Lambda functions of `AsyncInvocations` as Lambda would: own processes, fed from embedded SQS."""
+"""Runs the Lambda function of `AsyncInvocations`: processes that are fed from embedded SQS, as in Lambda."""

@@ -1,6 +1,6 @@
-"""What a function's process runs: calls the handler for each line on standard input, answers in one line.
+"""The process of a function: calls the handler for each line on standard input and answers with one line.
 
-A script for `python -I`, with nothing of the toolkit in reach: the function sees its own package and boto3.
+A script for `python -I` that imports nothing of the toolkit: the function sees its own package and boto3.
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Context:
-    """The part of Lambda's context object that tells the time and who is called."""
+    """Lambda's context object, as far as it has the time and the function's name."""
 
     function_name: str
     aws_request_id: str
     deadline: float
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long the call may still take."""
+        """Return how long the call may still take."""
         return max(0, int((self.deadline - time.monotonic()) * 1000))
 
 
 def main(folder: str, handler: str) -> None:
-    """Serve until standard input ends: with the runtime, however that ends, the function ends too."""
-    # What the function prints must not come between the answers.
+    """Serve until standard input ends, which it does when the runtime ends.
+
+    Args:
+        folder: the function's code.
+        handler: ``module.function``.
+    """
+    # What the function prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a text file, at a process's start

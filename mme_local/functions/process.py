@@ -1,7 +1,8 @@
-"""One process of a function: what Lambda calls an execution environment."""
+"""A process of a function; Lambda calls it an execution environment."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -13,34 +14,34 @@ import time
 import uuid
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mme_local.aws.functions import Function
 
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-# `bucket.localhost` is no address: the bucket goes into the path.
-_AWS_CONFIG = "[default]\ns3 =\n  addressing_style = path\n"
-_END_SECONDS = 5
+_BOOTSTRAP: Final = Path(__file__).with_name("bootstrap.py")
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+# `bucket.localhost` does not resolve: the bucket goes into the path.
+_AWS_CONFIG: Final = "[default]\ns3 =\n  addressing_style = path\n"
+_END_SECONDS: Final = 5
 
 
 class FunctionDiedError(Exception):
-    """The process ended, or was ended, before it answered."""
+    """The process ended before it answered."""
 
 
 class FunctionProcess:
     """A function's process, for one call at a time.
 
     Args:
-        function: what to run.
-        folder: for its code and its log; made here, one for each revision.
-        url: where embedded AWS is.
+        function: the function.
+        folder: for its code and its log.
+        url: address of embedded AWS.
     """
 
     def __init__(self, function: Function, folder: Path, url: str) -> None:
         self.revision = function.revision
         self._timeout = function.timeout
-        code = unpacked(function, folder)
+        code = _unpack(function, folder)
         config = folder / "aws_config"
         config.write_text(_AWS_CONFIG)
         with (folder / f"{function.name}.log").open("ab") as log:
@@ -65,10 +66,10 @@ class FunctionProcess:
         return self._process.poll() is None
 
     def call(self, event: dict[str, Any]) -> Any:
-        """What the handler returns.
+        """Return what the handler returns.
 
         Raises:
-            FunctionDiedError: it ended, raised, or took longer than its timeout; the process is gone then.
+            FunctionDiedError: It ended, raised, or exceeded its timeout; the process is gone then.
         """
         line = {"event": event, "seconds": self._timeout, "request_id": str(uuid.uuid4())}
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -77,35 +78,32 @@ class FunctionProcess:
         try:
             stdin.write(json.dumps(line).encode() + b"\n")
             stdin.flush()
-            answer = _line(stdout.fileno(), self._timeout)
+            answer = _read_line(stdout.fileno(), self._timeout)
         except (OSError, TimeoutError) as error:
             self.end()
             raise FunctionDiedError(str(error)) from error
         return json.loads(answer)
 
     def end(self) -> None:
-        """Kill it, if it lives, and wait for it."""
+        """Kill the process if it runs, and wait for it."""
         with self._ending:
-            if self._process.poll() is None:
-                self._process.kill()
+            self._process.kill()
             self._process.wait(_END_SECONDS)
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    try:
+                    with contextlib.suppress(OSError):  # unsent input has no reader any more
                         pipe.close()
-                    except OSError:
-                        continue  # what was written last found no reader
 
 
-def unpacked(function: Function, folder: Path) -> Path:
-    """The folder with the function's code."""
+def _unpack(function: Function, folder: Path) -> Path:
+    """Return the folder with the function's code; another thread may unpack the same."""
     code = folder / function.revision
     if not code.exists():
-        fresh = folder / f"{function.revision}-{uuid.uuid4().hex}"
+        draft = folder / f"{function.revision}-{uuid.uuid4().hex}"
         with zipfile.ZipFile(io.BytesIO(function.code)) as package:
-            package.extractall(fresh)
+            package.extractall(draft)
         try:
-            fresh.rename(code)
+            draft.rename(code)
         except OSError:
             if not code.exists():
                 raise
@@ -113,9 +111,8 @@ def unpacked(function: Function, folder: Path) -> Path:
 
 
 def _environment(function: Function, url: str, config: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {
-        **kept,
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
@@ -130,16 +127,16 @@ def _environment(function: Function, url: str, config: Path) -> dict[str, str]:
     }
 
 
-def _line(descriptor: int, seconds: float) -> bytes:
-    """One line of a pipe; OSError where it ends before, TimeoutError where it takes too long."""
+def _read_line(descriptor: int, seconds: float) -> bytes:
+    """Read one line of a pipe; OSError if it ends before, TimeoutError if it takes too long."""
     deadline = time.monotonic() + seconds
-    pieces = b""
-    while not pieces.endswith(b"\n"):
+    line = b""
+    while not line.endswith(b"\n"):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            raise TimeoutError(f"it took longer than its timeout of {seconds:g} s")
-        piece = os.read(descriptor, 65536)
-        if not piece:
+            raise TimeoutError(f"it exceeded its timeout of {seconds:g} s")
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
             raise OSError("its process ended")
-        pieces += piece
-    return pieces
+        line += chunk
+    return line

@@ -1,1 +1,1 @@
-"""For other teams' tests: a multi-model endpoint on this machine, with real Triton, for a pytest session."""
+"""A pytest plugin for other teams: a multi-model endpoint on this machine, with real Triton."""

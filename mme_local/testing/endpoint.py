@@ -1,11 +1,13 @@
-"""A multi-model endpoint on a running local runtime, made by plain API calls, and what tests do with it."""
+"""A multi-model endpoint on a running local runtime, created by API calls, for tests."""
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,45 +16,36 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+    from mme.archives.model_directory import ModelDirectory
+
 REGION: Final = "us-east-1"
 KEY: Final = "local"
-"""Access key and secret alike: one that embedded IAM does not know, so that it may do everything."""
+"""Access key and secret; embedded IAM does not know it, so it may do everything."""
 
 IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
-"""Named in the endpoint's model as a deployment would; the runtime answers with its own Triton."""
+"""The image of the endpoint's model; the runtime serves it with its own Triton."""
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "SAGEMAKER_TRITON_LOG_VERBOSE": "0",
-    # Ten times faster loads; `mme models add` refuses a model whose config.pbtxt is not complete anyway.
+    # Loads are ten times faster; a model with an incomplete config.pbtxt is not published anyway.
     "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
 }
 _ROLE: Final = "arn:aws:iam::123456789012:role/local"
 _TYPE: Final = "ml.c5.xlarge"
 _READ_SECONDS: Final = 70
-"""The service answers within 60 s; a client must not give up before it."""
-
-
-def environment(url: str) -> dict[str, str]:
-    """The variables with which any AWS client, the code under test included, talks to the runtime."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-    }
+"""More than the 60 s in which the service answers."""
 
 
 @dataclass
 class LocalEndpoint:
-    """One endpoint, its own bucket included.
+    """An endpoint with its bucket.
 
     Attributes:
-        url: of the runtime; what ``AWS_ENDPOINT_URL`` is to be.
-        name: for ``EndpointName``.
-        bucket: its own, unless one is given.
-        prefix: where in the bucket its models lie.
-        models: by the name of each published directory, its TargetModel.
+        url: address of the runtime, for ``AWS_ENDPOINT_URL``.
+        name: the ``EndpointName``.
+        bucket: the bucket of its models.
+        prefix: the prefix of its models.
+        models: TargetModel of each published directory, by the directory's name.
     """
 
     url: str
@@ -60,6 +53,7 @@ class LocalEndpoint:
     bucket: str
     prefix: str = "models/"
     models: dict[str, str] = field(default_factory=dict)
+    _published: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def create(
@@ -70,13 +64,13 @@ class LocalEndpoint:
         variables: Mapping[str, str] | None = None,
         bucket: str | None = None,
     ) -> LocalEndpoint:
-        """Make the bucket, the model, the config and the endpoint; containers start by themselves.
+        """Create the bucket, the model, the config and the endpoint.
 
         Args:
-            url: of the runtime.
-            instances: each is a Triton of its own.
-            variables: for the container, instead of `ENVIRONMENT`.
-            bucket: one that exists; by default a new one.
+            url: address of the runtime.
+            instances: number of instances; each is its own Triton.
+            variables: environment of the container, instead of `ENVIRONMENT`.
+            bucket: an existing bucket; by default one is created.
         """
         name = f"test-{uuid.uuid4().hex[:8]}"
         endpoint = cls(url, name, bucket or name)
@@ -108,57 +102,84 @@ class LocalEndpoint:
 
     @cached_property
     def client(self) -> SageMakerRuntimeClient:
-        """``sagemaker-runtime``, for ``invoke_endpoint``; each call is tried once, as a test wants it."""
+        """The ``sagemaker-runtime`` client, without retries."""
         client: SageMakerRuntimeClient = self._client("sagemaker-runtime")
         return client
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:
-        """The control plane."""
+        """The ``sagemaker`` client."""
         client: SageMakerClient = self._client("sagemaker")
         return client
 
     @cached_property
     def s3(self) -> S3Client:
-        """Where the models are."""
+        """The ``s3`` client."""
         client: S3Client = self._client("s3")
         return client
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which any AWS client talks to the runtime."""
-        return environment(self.url)
+        """Environment variables with which every AWS client talks to the runtime."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
 
     def publish(self, *paths: str | Path) -> tuple[str, ...]:
-        """Check and publish model directories, or directories of them, as ``mme models add`` does.
+        """Check and publish models as ``NAME_vN.tar.gz``; unchanged ones are published once.
 
         Args:
-            paths: each holds config.pbtxt, or directories that do.
+            paths: model directories, or directories of them.
 
         Returns:
-            the TargetModel of each, by the models' order; `models` knows them by name from now on.
+            The TargetModel of each model.
 
         Raises:
-            MmeError: a model that Triton would not serve, with every fault found.
+            MmeError: Triton would not serve a model; with every fault found.
         """
-        from mme.registry import ModelStore, find_models, publish_all
+        from mme_local.testing.models import find_models
 
-        found = find_models(paths)
-        store = ModelStore(self.s3, self.bucket, self.prefix)
-        published = publish_all(store, found.models) if found.models else []
-        self.models |= {outcome.name: outcome.target_model for outcome in published}
-        return tuple(outcome.target_model for outcome in published)
+        published = {model.name: self._publish(model) for model in find_models(paths)}
+        self.models |= published
+        return tuple(published.values())
+
+    def _publish(self, model: ModelDirectory) -> str:
+        from botocore.exceptions import ClientError
+
+        from mme.archives.packing import write_archive
+
+        with tempfile.TemporaryFile() as archive:
+            key = model.name, write_archive(model, archive).digest
+            for version in count():
+                if key in self._published:
+                    break
+                target_model = f"{model.name}_v{version}.tar.gz"
+                archive.seek(0)
+                try:
+                    self.s3.put_object(
+                        Bucket=self.bucket, Key=self.prefix + target_model, Body=archive, IfNoneMatch="*"
+                    )
+                except ClientError as error:
+                    if error.response["Error"]["Code"] != "PreconditionFailed":
+                        raise
+                else:
+                    self._published[key] = target_model
+        return self._published[key]
 
     def invoke(self, target_model: str, body: bytes, **more: Any) -> bytes:
-        """``InvokeEndpoint``; the answer's body.
+        """Call ``InvokeEndpoint`` and return the answer's body.
 
         Args:
             target_model: a TargetModel, or the name of a published directory.
-            body: the payload, KServe v2 JSON unless ``ContentType`` says otherwise.
+            body: the payload; KServe v2 JSON unless ``ContentType`` is given.
             more: further arguments of ``invoke_endpoint``.
 
         Raises:
-            botocore.exceptions.ClientError: as any caller of the endpoint gets it.
+            botocore.exceptions.ClientError: The same as for any caller.
         """
         options = {"ContentType": "application/json", **more}
         answer = self.client.invoke_endpoint(
@@ -185,16 +206,13 @@ class LocalEndpoint:
         )
 
 
-def missing(names: Iterable[str] = ("aiohttp", "moto", "psutil")) -> str | None:
-    """Why there can be no endpoint with real Triton here, or None where there can."""
+def missing(packages: Iterable[str] = ("aiohttp", "moto", "psutil")) -> str | None:
+    """Return why real Triton can't run on this machine; None if it can."""
     import importlib.util
 
-    absent = [name for name in names if importlib.util.find_spec(name) is None]
+    absent = ", ".join(name for name in packages if importlib.util.find_spec(name) is None)
     if absent:
-        return (
-            f"the local runtime is not installed ({', '.join(absent)} missing): "
-            'pip install "sagemaker-mme[local]"'
-        )
+        return f'the local runtime is not installed ({absent} missing): pip install "sagemaker-mme[local]"'
     from mme.errors import MmeError
     from mme_local.containers.triton.wheel import TritonWheel
 

@@ -1,9 +1,9 @@
-"""The pytest plugin: ``mme_endpoint`` and its kin. Nothing is imported until a test asks for one.
+"""The pytest plugin with ``mme_endpoint`` and related fixtures. It imports nothing until a test uses them.
 
-Options, in pytest's ini file::
+Options in pytest's ini file::
 
     mme_models    model directories, or directories of them, published before the first test
-    mme_missing   "skip" (default) or "fail", where Triton can't run on this machine
+    mme_missing   "skip" (default) or "fail" if Triton can't run on this machine
 """
 
 from __future__ import annotations
@@ -15,57 +15,53 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mme_local.run_files import RuntimeState
+    from mme_local.faults.remote import RuntimeFaults
+    from mme_local.run_files import RunFile
     from mme_local.testing.endpoint import LocalEndpoint
-    from mme_local.testing.faults import EndpointFaults
 
 _ON_MISSING = ("skip", "fail")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The ini options."""
+    """Add the ini options."""
     parser.addini("mme_models", "models that mme_endpoint serves: directories", type="paths", default=[])
-    parser.addini("mme_missing", "where Triton can't run here: skip or fail", default="skip")
+    parser.addini("mme_missing", "if Triton can't run here: skip or fail", default="skip")
 
 
 @pytest.fixture(scope="session")
 def mme_models(pytestconfig: pytest.Config) -> Sequence[str | Path]:
-    """What to publish before the first test: the ini option ``mme_models``. Override it for other models."""
+    """Models to publish before the first test: the ini option ``mme_models``. Override it."""
     return list(pytestconfig.getini("mme_models"))
 
 
 @pytest.fixture(scope="session")
 def mme_settings() -> Mapping[str, Any]:
-    """Settings of the runtime, as ``mme_local.settings.LocalSettings`` names them. Override it for others."""
+    """Settings of the runtime, by their names in ``mme_local.settings.LocalSettings``. Override it."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def mme_variables() -> Mapping[str, str] | None:
-    """The container's environment variables; None: `mme_local.testing.endpoint.ENVIRONMENT`. Override it."""
+    """Environment of the container; None for `mme_local.testing.endpoint.ENVIRONMENT`. Override it."""
     return None
 
 
 @pytest.fixture(scope="session")
-def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) -> Iterator[RuntimeState]:
-    """A local runtime on a free port for this session; it stops, and its files go, when the session ends.
-
-    Also where the session is killed.
-    """
+def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) -> Iterator[RunFile]:
+    """A local runtime on a free port. It stops when the session ends or is killed, and deletes its files."""
     on_missing = pytestconfig.getini("mme_missing")
     if on_missing not in _ON_MISSING:
-        raise pytest.UsageError(f"mme_missing is {on_missing!r}; it can be {' or '.join(_ON_MISSING)}")
+        raise pytest.UsageError(f"mme_missing is {on_missing!r}; it must be {' or '.join(_ON_MISSING)}")
     from mme_local.testing.endpoint import missing
 
-    reason = missing()
-    if reason:
+    if reason := missing():
         text = f"mme_endpoint needs real Triton: {reason}"
         if on_missing == "skip":
             pytest.skip(text)
         pytest.fail(text, pytrace=False)
     from mme.errors import MmeError
     from mme_local import launcher
-    from mme_local.choices import chosen_settings
+    from mme_local.settings import chosen_settings
 
     try:
         here = launcher.start_detached(chosen_settings(**{"port": 0, **mme_settings}), tied=True)
@@ -80,15 +76,11 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
 
 @pytest.fixture(scope="session")
 def mme_endpoint(
-    mme_runtime: RuntimeState,
+    mme_runtime: RunFile,
     mme_models: Sequence[str | Path],
     mme_variables: Mapping[str, str] | None,
 ) -> Iterator[LocalEndpoint]:
-    """A multi-model endpoint with real Triton that serves ``mme_models``.
-
-    ``.client`` is boto3's ``sagemaker-runtime``, ``.name`` the EndpointName, ``.models`` the TargetModel of
-    each published directory; ``.publish(path)`` adds models, ``.invoke(model, body)`` calls one.
-    """
+    """A multi-model endpoint with real Triton that serves ``mme_models``; see `LocalEndpoint`."""
     from mme.errors import MmeError
     from mme_local.testing.endpoint import LocalEndpoint
 
@@ -104,7 +96,7 @@ def mme_endpoint(
 
 @pytest.fixture
 def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """For this test, every AWS client of the code under test talks to the runtime (``AWS_ENDPOINT_URL``)."""
+    """Environment with which every AWS client of the code under test talks to the runtime, for this test."""
     for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in mme_endpoint.environment.items():
@@ -113,11 +105,11 @@ def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def mme_faults(mme_runtime: RuntimeState, mme_endpoint: LocalEndpoint) -> Iterator[EndpointFaults]:
-    """Makes S3, Triton, memory or disk fail: ``.set("load-507", "add_sub")``. Mended when the test ends."""
-    from mme_local.testing.faults import EndpointFaults
+def mme_faults(mme_runtime: RunFile, mme_endpoint: LocalEndpoint) -> Iterator[RuntimeFaults]:
+    """Makes S3, Triton, memory or disk fail: ``.set("load-507", "add_sub")``. Cleared after the test."""
+    from mme_local.faults.remote import RuntimeFaults
 
-    faults = EndpointFaults(mme_endpoint)
+    faults = RuntimeFaults(mme_endpoint.url, mme_endpoint.models)
     yield faults
     if mme_runtime.alive():
         faults.clear()

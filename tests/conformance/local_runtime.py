@@ -16,7 +16,7 @@ from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
 from tests.conformance.target import Target
 
 if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local runtime
-    from mme_local.run_files import RuntimeState
+    from mme_local.run_files import RunFile
 
 MEMORY_MIB = 4.0
 """Of an instance, for models: two of those with a padding of 1.2 MiB, three never."""
@@ -34,7 +34,7 @@ class LocalRuntime:
         from mme_local.settings import LocalSettings
 
         settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
-        self.state: RuntimeState = launcher.start_detached(settings)
+        self.state: RunFile = launcher.start_detached(settings)
         self._first = LocalEndpoint.create(self.state.url)
         self.target = self._target(self._first)
 

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ synthesize(build(App(), (dataclasses.replace(local, **{changes!r}),)))
 class Machine:
     """A laptop: a runtime, and commands whose AWS clients all point at it."""
 
-    state: RuntimeState
+    state: RunFile
     home: Path
 
     @property

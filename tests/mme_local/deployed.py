@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from mme_local import launcher
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
 ROLE = "arn:aws:iam::123456789012:role/local"
@@ -26,7 +26,7 @@ QUIET = {
 class Runtime:
     """A runtime and plain boto3 clients that know nothing of it but its URL."""
 
-    state: RuntimeState
+    state: RunFile
 
     def client(self, service: str, **config: Any) -> Any:
         options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 70, **config}

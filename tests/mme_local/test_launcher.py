@@ -1,4 +1,4 @@
-"""Starts that come to nothing: the reason is told, and nothing stays."""
+"""Starts that fail: the reason is reported, and no file is left."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def left(root: Path) -> list[str]:
 
 
 def on_another_platform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python started from now on believes that it runs on one without Triton's wheel."""
+    """Make child processes believe that they run on a platform without Triton's wheel."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text("import platform\nplatform.machine = lambda: 'riscv64'\n")
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 
 
-def test_a_runtime_that_cannot_start_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_cannot_start_reports_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_another_platform(root / "platform", monkeypatch)
     with pytest.raises(MmeError, match="this is Linux riscv64"):
         launcher.start_detached(LocalSettings(port=0))
@@ -62,15 +62,15 @@ def test_a_variable_that_is_not_valid_is_one_clear_error(root: Path) -> None:
     assert left(root) == []
 
 
-def test_a_runtime_that_is_not_up_in_time_is_ended(root: Path) -> None:
+def test_a_runtime_that_does_not_start_in_time_is_ended(root: Path) -> None:
     before = set(psutil.Process().children())
-    with pytest.raises(MmeError, match="was not up within 0 s"):
+    with pytest.raises(MmeError, match="did not start within 0 s"):
         launcher.start_detached(LocalSettings(port=0), seconds=0)
     assert set(psutil.Process().children()) == before
     assert left(root) == []
 
 
-def test_an_interrupted_start_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_start_leaves_no_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: float) -> None:
         monkeypatch.undo()
         monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
@@ -84,15 +84,13 @@ def test_an_interrupted_start_leaves_nothing(root: Path, monkeypatch: pytest.Mon
     assert left(root) == []
 
 
-def test_a_runtime_gets_a_bound_socket_so_that_nobody_takes_its_port(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_runtime_inherits_a_bound_socket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports: list[int] = []
 
     class Started(subprocess.Popen[bytes]):
         def __init__(self, command: list[str], **how: Any) -> None:
-            said = [word for word in command if word.startswith(launcher.LISTENER)]
-            descriptor = int(said[0].removeprefix(launcher.LISTENER))
+            output = [word for word in command if word.startswith(launcher.LISTENER)]
+            descriptor = int(output[0].removeprefix(launcher.LISTENER))
             assert how["pass_fds"] == [descriptor]
             with socket.socket(fileno=os.dup(descriptor)) as bound:
                 ports.append(bound.getsockname()[1])
@@ -112,9 +110,9 @@ def test_a_runtime_gets_a_bound_socket_so_that_nobody_takes_its_port(
     assert left(root) == []
 
 
-def test_a_caller_without_standard_input_and_output_starts_one_too(root: Path) -> None:
-    said = root / "said"
-    story = (
+def test_a_caller_without_standard_streams_can_start_one(root: Path) -> None:
+    output = root / "output"
+    script = (
         "import os, sys\n"
         "for number in (0, 1, 2): os.close(number)\n"
         "from mme_local import launcher\n"
@@ -124,5 +122,5 @@ def test_a_caller_without_standard_input_and_output_starts_one_too(root: Path) -
         "launcher.stop(here.port)\n"
         "open(sys.argv[1], 'w').write(str(pid == here.pid))\n"
     )
-    subprocess.run([sys.executable, "-c", story, str(said)], timeout=100, check=True)
-    assert said.read_text() == "True"
+    subprocess.run([sys.executable, "-c", script, str(output)], timeout=100, check=True)
+    assert output.read_text() == "True"

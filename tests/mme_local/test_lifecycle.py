@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from mme.errors import MmeError
 from mme_local import launcher
-from mme_local.run_files import read_state
+from mme_local.run_files import read_run_file
 from mme_local.settings import LocalSettings
 from tests.mme_local.a_model import a_model, body, number, wait_for
 from tests.mme_local.deployed import Endpoint, Runtime
@@ -86,7 +86,7 @@ def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> N
     again = launcher.start_detached(LocalSettings(port=state.port))
     assert not Path(state.workdir).exists()
     launcher.stop(again.port)
-    assert read_state(again.port) is None
+    assert read_run_file(again.port) is None
 
 
 def test_a_tied_runtime_ends_with_a_killed_session() -> None:
@@ -95,7 +95,7 @@ def test_a_tied_runtime_ends_with_a_killed_session() -> None:
     )
     try:
         assert session.stdout
-        state = read_state(int(session.stdout.readline()))
+        state = read_run_file(int(session.stdout.readline()))
         assert state
         process = psutil.Process(state.pid)
         session.kill()

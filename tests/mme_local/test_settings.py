@@ -1,3 +1,5 @@
+"""Settings from flags and variables, and the port that they name."""
+
 from __future__ import annotations
 
 import re
@@ -5,36 +7,37 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from mme.errors import MmeError
 from mme.fleet import EvictionOrder
-from mme_local.settings import LocalSettings
+from mme_local.settings import LocalSettings, chosen_port, chosen_settings, named_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_every_setting_is_in_the_docs_with_its_default() -> None:
-    told = dict(re.findall(r"(?m)^\| `MME_LOCAL_(\w+)` \| (\S+) \|", (DOCS / "local-runtime.md").read_text()))
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MME_LOCAL_PORT", "MME_LOCAL_MEMORY_MIB", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_docs_have_every_setting_with_its_default() -> None:
+    table = dict(
+        re.findall(r"(?m)^\| `MME_LOCAL_(\w+)` \| (\S+) \|", (DOCS / "local-runtime.md").read_text())
+    )
     fields = LocalSettings.model_fields
-    assert {name.lower() for name in told} == set(fields)
-    for name, default in told.items():
+    assert {name.lower() for name in table} == set(fields)
+    for name, default in table.items():
         value = fields[name.lower()].default
-        shown = value.value if isinstance(value, Enum) else value
-        assert default == str(shown).lower(), name
+        assert default == str(value.value if isinstance(value, Enum) else value).lower(), name
 
 
-def test_every_variable_that_the_differences_name_exists() -> None:
-    named = re.findall(r"MME_LOCAL_([A-Z_]+[A-Z])", (DOCS / "local-differences.md").read_text())
-    assert named
-    assert {name.lower() for name in named} <= set(LocalSettings.model_fields)
-
-
-def test_variables_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_override_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MME_LOCAL_MEMORY_MIB", "64")
     monkeypatch.setenv("MME_LOCAL_EVICTION", "lfu")
-    monkeypatch.setenv("MME_LOCAL_ENFORCE_IAM", "true")
-    settings = LocalSettings()
-    assert settings.eviction is EvictionOrder.LEAST_FREQUENTLY_USED
-    assert settings.enforce_iam
+    assert chosen_settings(port=None).memory_mib == 64
+    assert chosen_settings(memory_mib=32).memory_mib == 32
+    assert chosen_settings().eviction is EvictionOrder.LEAST_FREQUENTLY_USED
 
 
 @pytest.mark.parametrize(
@@ -43,13 +46,47 @@ def test_variables_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORT", "65536"),
         ("MEMORY_MIB", "0"),
         ("MEMORY_MIB", "inf"),
+        ("MEMORY_MIB", "much"),
         ("LOAD_SECONDS", "nan"),
         ("EVICTION", "random"),
         ("SPILL_AT", "0"),
         ("LOAD_SECONDS", "-1"),
     ],
 )
-def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"MME_LOCAL_{name}", value)
-    with pytest.raises(ValidationError):
-        LocalSettings()
+    with pytest.raises(MmeError, match=f"{name.lower()} '{value}' is not valid") as caught:
+        chosen_port(None)
+    assert f"MME_LOCAL_{name}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://localhost:4800", 4800),
+        ("http://127.0.0.1:4800/", 4800),
+        ("http://[::1]:4800", 4800),
+        ("http://LOCALHOST:4800", 4800),
+        ("http://localhost", None),
+        ("http://localhost:many", None),
+        ("http://localhost:99999", None),
+        ("http://[broken", None),
+        ("https://sagemaker.example:4800", None),
+        ("", None),
+    ],
+)
+def test_the_endpoint_url_names_a_port_of_this_machine(
+    url: str, port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    assert named_port() == port
+    assert chosen_port(None) == (port or 4747)
+    assert chosen_port(4801) == 4801
+
+
+def test_the_port_variable_overrides_the_endpoint_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4800")
+    monkeypatch.setenv("MME_LOCAL_PORT", "4747")
+    assert chosen_port(None) == 4747
+    monkeypatch.setenv("MME_LOCAL_PORT", "0")
+    assert chosen_port(None) == 4800

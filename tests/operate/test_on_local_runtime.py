@@ -17,7 +17,7 @@ import pytest
 from mme.aws.clients import AwsClients
 from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 from tests.operate.deployment import (
     BUCKET,
@@ -45,7 +45,7 @@ class TritonPythonModel:
 class Laptop:
     """A runtime with the dev environment deployed on it."""
 
-    state: RuntimeState
+    state: RunFile
     clients: AwsClients
 
     def mme(self, *arguments: str, status: int = 0) -> str:
@@ -84,7 +84,7 @@ class Laptop:
 
 
 @pytest.fixture(scope="module")
-def _state() -> Iterator[RuntimeState]:
+def _state() -> Iterator[RunFile]:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
     state = launcher.start_detached(LocalSettings(port=0))
@@ -95,7 +95,7 @@ def _state() -> Iterator[RuntimeState]:
 
 
 @pytest.fixture
-def laptop(_state: RuntimeState) -> Iterator[Laptop]:
+def laptop(_state: RunFile) -> Iterator[Laptop]:
     """Deployed with add_sub published; cleaned by `mme endpoint clean` itself."""
     clients = clients_at(_state.url)
     deploy(clients, store_template(), STORE)

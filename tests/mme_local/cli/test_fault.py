@@ -1,4 +1,4 @@
-"""`mme local fault` as a person and as a script see it, with a runtime of which only the faults are there."""
+"""`mme local fault` against a runtime that has faults only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mme_local import launcher
 from mme_local import run_files as state
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.middleware import fault_middleware
-from mme_local.run_files import RuntimeState
+from mme_local.run_files import RunFile
 
 
 class Models:
-    def published(self, model: str) -> bool:
+    def has_model(self, model: str) -> bool:
         return model == "a_v0.tar.gz"
 
     async def unload_idle(self, model: str) -> None:
@@ -50,7 +50,7 @@ def port(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     process = psutil.Process()
-    RuntimeState(port, os.getpid(), process.create_time(), "", ready=True).write()
+    RunFile(port, os.getpid(), process.create_time(), "", ready=True).write()
     try:
         yield port
     finally:
@@ -65,7 +65,7 @@ def test_a_fault_is_set_listed_and_cleared(mme: Any, port: int) -> None:
     at = ["--port", str(port)]
     ran = mme("local", "fault", "set", "s3-slow", "--seconds", "2", "--model", "a_v0.tar.gz", *at)
     assert ran.status == 0
-    assert ran.out == f"set s3-slow for a_v0.tar.gz of 2 s; mend it: mme local fault clear --port {port}\n"
+    assert ran.out == f"set s3-slow for a_v0.tar.gz; clear it: mme local fault clear --port {port}\n"
     assert mme("local", "fault", "set", "triton-dies", *at).status == 0
     ran = mme("local", "fault", "list", *at)
     assert [line.split("\t") for line in ran.out.splitlines()] == [
@@ -91,27 +91,27 @@ def test_scripts_get_json(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["set", "s3-broken"], "'s3-broken' is no fault"),
+        (["set", "s3-broken"], "unknown fault 's3-broken'"),
         (["set", "s3-slow"], "s3-slow needs seconds"),
-        (["set", "s3-slow", "--seconds", "-1"], "seconds -1.0 can't be"),
-        (["set", "s3-slow", "--seconds", "nan"], "seconds nan can't be"),
+        (["set", "s3-slow", "--seconds", "-1"], "seconds -1.0 is not valid"),
+        (["set", "s3-slow", "--seconds", "nan"], "seconds nan is not valid"),
         (["set", "disk-full", "--seconds", "1"], "disk-full takes no seconds"),
-        (["set", "disk-full", "--times", "0"], "times 0 can't be"),
+        (["set", "disk-full", "--times", "0"], "times 0 is not valid"),
         (["set", "disk-full", "--model", "b_v0.tar.gz"], "no endpoint here has a model b_v0.tar.gz"),
-        (["set", "disk-full", "--model", ""], "model '' is no target model"),
-        (["clear", "s3-broken"], "'s3-broken' is no fault"),
+        (["set", "disk-full", "--model", ""], "model '' is not valid"),
+        (["clear", "s3-broken"], "unknown fault 's3-broken'"),
     ],
 )
-def test_what_can_not_be_is_one_clear_error(mme: Any, port: int, words: list[str], says: str) -> None:
+def test_invalid_input_is_one_clear_error(mme: Any, port: int, words: list[str], says: str) -> None:
     ran = mme("local", "fault", *words, "--port", str(port))
     assert ran.status == 2
     assert ran.err.startswith(f"error: {says}")
-    assert len(ran.err.splitlines()) == 2, "the error and the way out"
+    assert len(ran.err.splitlines()) == 2, "the error and its hint"
     assert mme("local", "fault", "list", "--port", str(port)).out == "no fault is set\n"
 
 
 @pytest.mark.parametrize("words", [["set", "disk-full"], ["list"], ["clear"]])
-def test_without_a_runtime_there_is_nothing_to_break(
+def test_without_a_runtime_it_says_how_to_start_one(
     mme: Any, words: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
@@ -120,9 +120,7 @@ def test_without_a_runtime_there_is_nothing_to_break(
     assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
 
 
-def test_the_runtime_that_the_environment_names_is_meant(
-    mme: Any, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_names_the_runtime(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://localhost:{port}")
     assert mme("local", "fault", "list").out == "no fault is set\n"
     assert "on port 1\n" in mme("local", "fault", "list", "--port", "1").err
@@ -132,16 +130,16 @@ def test_the_runtime_that_the_environment_names_is_meant(
     assert mme("local", "fault", "list").err.startswith("error: port 'many' is not valid")
 
 
-def test_another_port_names_one_that_runs(mme: Any, port: int) -> None:
+def test_a_wrong_port_names_running_runtimes(mme: Any, port: int) -> None:
     refused = mme("local", "fault", "list", "--port", "1")
-    assert refused.err == f"error: no local runtime runs on port 1\nname one that runs: --port {port}\n"
+    assert refused.err == f"error: no local runtime runs on port 1\nruntimes run at --port {port}\n"
 
 
 @pytest.mark.parametrize("faults", [[], [{"kind": "load-507"}]])
-def test_status_reminds_of_faults_that_are_set(
+def test_status_shows_that_faults_are_set(
     mme: Any, faults: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = RuntimeState(4747, os.getpid(), 0.0, "", ready=True)
+    here = RunFile(4747, os.getpid(), 0.0, "", ready=True)
     status = {"url": here.url, "pid": 1, "backends": [], "endpoints": [], "faults": faults}
     monkeypatch.setattr(state, "running", lambda: [here])
     monkeypatch.setattr(launcher, "ask_status", lambda _: status)

@@ -1,4 +1,4 @@
-"""`mme local` as a person and as a script see it."""
+"""`mme local` for people and scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mme_local.containers.triton.wheel import why_not_here
 
 
 def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, with a state folder of its own."""
+    """Run the command in a process with its own state folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
     return subprocess.run(
         [sys.executable, "-m", "mme.cli.main", *arguments],
@@ -58,10 +58,8 @@ def test_status_without_a_runtime_says_how_to_start_one(tmp_path: Path) -> None:
     assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
 
 
-def test_status_shows_models_in_their_column_and_counts_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
+def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = state.RunFile(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
     model = {"name": "odd[red]_v0.tar.gz", "state": "ready", "weight_bytes": 2048, "hits": 1234}
     instance = {
         "memory_used_bytes": 2048,
@@ -87,7 +85,7 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
     assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
     assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
     assert shown[4].startswith("instance 1: 0 models")
-    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHS", "HITS"]
+    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS"]
     assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
     assert len(shown) == 7
 
@@ -95,7 +93,7 @@ def test_status_shows_models_in_their_column_and_counts_in_words(
 def test_status_is_of_the_runtime_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = [state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748)]
+    every = [state.RunFile(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748)]
     monkeypatch.setattr(state, "running", lambda: every)
     monkeypatch.setattr(
         launcher, "ask_status", lambda one: {"url": one.url, "pid": 1, "backends": [], "endpoints": []}
@@ -105,7 +103,7 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     ran = CliRunner().invoke(local.app, ["status"])
     assert "http://localhost:4748" in ran.stdout
     assert "4747" not in ran.stdout
-    assert "others run here too: --port 4747" in ran.stderr
+    assert "other runtimes: --port 4747" in ran.stderr
     shown = CliRunner().invoke(local.app, ["status", "--json"])
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4748]
     assert shown.stderr == ""
@@ -117,22 +115,18 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]
 
 
-def test_status_knows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = state.RuntimeState(4747, os.getpid(), 0.0, str(tmp_path))
+def test_status_shows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = state.RunFile(4747, os.getpid(), 0.0, str(tmp_path))
     monkeypatch.setattr(state, "running", lambda: [here])
     shown = CliRunner().invoke(local.app, ["status"]).output
     assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
 
 
-def test_a_runtime_of_another_version_is_named_and_hides_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = [
-        state.RuntimeState(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748, 4749)
-    ]
+def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [state.RunFile(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748, 4749)]
     told = {4747: {"pid": 1}, 4749: {"url": "u", "pid": 1, "backends": [], "endpoints": []}}
 
-    def ask(one: state.RuntimeState) -> dict[str, object]:
+    def ask(one: state.RunFile) -> dict[str, object]:
         if one.port not in told:
             raise MmeError(f"the runtime on port {one.port} does not answer")
         return told[one.port]
@@ -146,7 +140,7 @@ def test_a_runtime_of_another_version_is_named_and_hides_no_other(
     told[4748] = told[4749]
     ran = CliRunner().invoke(local.app, ["status"])
     assert isinstance(ran.exception, MmeError)
-    assert "4747 was started by another version of mme" in ran.exception.message
+    assert "the status of the runtime on port 4747 can't be read" in ran.exception.message
     assert "mme local down --port 4747" in str(ran.exception.hint)
 
 
@@ -177,4 +171,4 @@ def test_up_status_down(tmp_path: Path) -> None:
     finally:
         down = mme(tmp_path, "local", "down", "--port", str(here["port"]))
     assert down.returncode == 0, down.stderr
-    assert not list(tmp_path.iterdir()), "nothing is left of the state"
+    assert not list(tmp_path.iterdir()), "no run file is left"

@@ -1,4 +1,4 @@
-"""What a fault may be, and what it must not be."""
+"""Valid and invalid faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mme.errors import MmeError
-from mme_local.faults.fault import MOST_SECONDS, Fault, FaultKind, kind_of
+from mme_local.faults.fault import MAX_SECONDS, Fault, FaultKind
 
 JSON = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
@@ -17,70 +17,61 @@ JSON = (
 KINDS = st.sampled_from([kind.value for kind in FaultKind]) | JSON
 
 
-def test_each_kind_says_what_it_is() -> None:
-    assert len({kind.says for kind in FaultKind}) == len(FaultKind) == 7
-
-
-def test_the_words_become_a_fault() -> None:
-    fault = Fault.checked("s3-slow", "a_v0.tar.gz", 2, 3)
-    assert fault == Fault(FaultKind.S3_SLOW, "a_v0.tar.gz", 2.0, 3)
-    assert fault.words == "s3-slow for a_v0.tar.gz of 2 s 3 times"
+def test_values_become_a_fault() -> None:
+    fault = Fault.checked({"kind": "s3-slow", "model": "a_v0.tar.gz", "seconds": 2, "times": 3})
+    assert fault == Fault(kind=FaultKind.S3_SLOW, model="a_v0.tar.gz", seconds=2.0, times=3)
     assert fault.concerns("a_v0.tar.gz")
     assert not fault.concerns("b_v0.tar.gz")
-    assert Fault.checked("disk-full").words == "disk-full"
-    assert Fault.checked("triton-dies").words == "triton-dies once"
-    assert Fault.checked("disk-full").concerns("b_v0.tar.gz")
+    assert Fault.checked({"kind": "disk-full"}).concerns("b_v0.tar.gz")
 
 
-def test_triton_dies_once_unless_more_is_said() -> None:
-    assert Fault.checked("triton-dies").times == 1
-    assert Fault.checked("triton-dies", times=3).times == 3
+def test_triton_dies_once_by_default() -> None:
+    assert Fault.checked({"kind": "triton-dies"}).times == 1
+    assert Fault.checked({"kind": "triton-dies", "times": 3}).times == 3
 
 
 def test_not_ready_takes_seconds_or_times() -> None:
-    assert Fault.checked("not-ready", seconds=0.5).times is None
-    assert Fault.checked("not-ready", times=2).seconds is None
+    assert Fault.checked({"kind": "not-ready", "seconds": 0.5}).times is None
+    assert Fault.checked({"kind": "not-ready", "times": 2}).seconds is None
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("values", "message"),
     [
-        ({"kind": "s3"}, "'s3' is no fault.*there are: s3-slow, s3-failing, load-507"),
-        ({"kind": None}, "None is no fault"),
-        ({"kind": "load-507", "model": ""}, "model '' is no target model"),
-        ({"kind": "load-507", "model": 7}, "model 7 is no target model"),
-        ({"kind": "load-507", "seconds": 1}, "load-507 takes no seconds.*s3-slow and not-ready do"),
+        ({"kind": "s3"}, "unknown fault 's3'.*the faults are s3-slow, s3-failing, load-507"),
+        ({"kind": None}, "unknown fault None"),
+        ({}, "kind .* is not valid: field required"),
+        (["load-507"], "valid dictionary"),
+        ({"kind": "load-507", "port": 1}, "port 1 is not valid: extra inputs are not permitted"),
+        ({"kind": "load-507", "model": ""}, "model '' is not valid"),
+        ({"kind": "load-507", "model": 7}, "model 7 is not valid"),
+        ({"kind": "load-507", "seconds": 1}, "load-507 takes no seconds; s3-slow and not-ready do"),
         ({"kind": "s3-slow"}, "s3-slow needs seconds"),
         ({"kind": "s3-slow", "times": 1}, "s3-slow needs seconds"),
-        ({"kind": "not-ready"}, "not-ready needs seconds.*or how many times"),
-        ({"kind": "s3-slow", "seconds": 0}, "seconds 0 can't be"),
-        ({"kind": "s3-slow", "seconds": -1}, "seconds -1 can't be"),
-        ({"kind": "s3-slow", "seconds": math.nan}, "seconds nan can't be"),
-        ({"kind": "s3-slow", "seconds": math.inf}, "seconds inf can't be.*at most 3600"),
-        ({"kind": "s3-slow", "seconds": "5"}, "seconds '5' can't be"),
-        ({"kind": "s3-slow", "seconds": True}, "seconds True can't be"),
-        ({"kind": "disk-full", "times": 0}, "times 0 can't be"),
-        ({"kind": "disk-full", "times": 1.5}, "times 1.5 can't be"),
-        ({"kind": "disk-full", "times": True}, "times True can't be"),
+        ({"kind": "not-ready"}, "not-ready needs seconds or times"),
+        ({"kind": "s3-slow", "seconds": 0}, "seconds 0 is not valid: input should be greater than 0"),
+        ({"kind": "s3-slow", "seconds": math.nan}, "seconds nan is not valid"),
+        ({"kind": "s3-slow", "seconds": 3601}, "seconds 3601 is not valid.*less than or equal to 3600"),
+        ({"kind": "s3-slow", "seconds": "5"}, "seconds '5' is not valid"),
+        ({"kind": "s3-slow", "seconds": True}, "seconds True is not valid"),
+        ({"kind": "disk-full", "times": 0}, "times 0 is not valid"),
+        ({"kind": "disk-full", "times": 1.5}, "times 1.5 is not valid"),
+        ({"kind": "disk-full", "times": True}, "times True is not valid"),
     ],
 )
-def test_what_can_not_be_is_told_with_what_can(words: dict[str, object], says: str) -> None:
-    with pytest.raises(MmeError, match=rf"(?s){says}"):
-        Fault.checked(**words)
+def test_invalid_values_are_refused(values: object, message: str) -> None:
+    with pytest.raises(MmeError, match=rf"(?s){message}"):
+        Fault.checked(values)
 
 
 @given(KINDS, JSON, JSON, JSON)
-def test_any_words_are_a_fault_or_an_error(
+def test_any_values_are_a_fault_or_an_error(
     kind: object, model: object, seconds: object, times: object
 ) -> None:
     try:
-        fault = Fault.checked(kind, model, seconds, times)
+        fault = Fault.checked({"kind": kind, "model": model, "seconds": seconds, "times": times})
     except MmeError:
         return
-    assert fault.seconds is None or 0 < fault.seconds <= MOST_SECONDS
+    assert fault.seconds is None or 0 < fault.seconds <= MAX_SECONDS
     assert fault.times is None or fault.times >= 1
-    assert Fault.checked(**fault.as_json()) == fault
-
-
-def test_a_kind_is_known_by_its_name() -> None:
-    assert [kind_of(kind.value) for kind in FaultKind] == list(FaultKind)
+    assert Fault.checked(fault.as_json()) == fault

@@ -1,4 +1,4 @@
-"""Faults set through the runtime's address, and S3 that meets them there."""
+"""Faults set over HTTP, and embedded S3 that meets them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ FOR_SNS = {"Authorization": FOR_S3["Authorization"].replace("/s3/", "/sns/")}
 
 
 class Models:
-    """Two models; remembers what had to leave."""
+    """Two models; records evictions."""
 
     def __init__(self) -> None:
-        self.left: list[str] = []
+        self.unloaded: list[str] = []
 
-    def published(self, model: str) -> bool:
+    def has_model(self, model: str) -> bool:
         return model in {"a_v0.tar.gz", "t/b_v0.tar.gz"}
 
     async def unload_idle(self, model: str) -> None:
-        self.left.append(model)
+        self.unloaded.append(model)
 
 
 class Gateway:
@@ -61,73 +61,73 @@ async def a_gateway() -> AsyncIterator[Gateway]:
         yield Gateway(client, models)
 
 
-def run(story: Callable[[Gateway], Awaitable[None]]) -> None:
+def run(scenario: Callable[[Gateway], Awaitable[None]]) -> None:
     async def with_gateway() -> None:
         async with a_gateway() as gateway:
-            await story(gateway)
+            await scenario(gateway)
 
     asyncio.run(with_gateway())
 
 
 def test_a_fault_is_set_listed_and_cleared_from_another_process() -> None:
-    async def story(gateway: Gateway) -> None:
+    async def scenario(gateway: Gateway) -> None:
         faults = gateway.faults
         assert await asyncio.to_thread(faults.all) == []
         fault = await asyncio.to_thread(faults.set, "not-ready", "t/b_v0.tar.gz", seconds=1.5, times=2)
-        assert fault == Fault.checked("not-ready", "t/b_v0.tar.gz", 1.5, 2)
+        assert fault == Fault.checked(
+            {"kind": "not-ready", "model": "t/b_v0.tar.gz", "seconds": 1.5, "times": 2}
+        )
         assert await asyncio.to_thread(faults.all) == [fault.as_json() | {"met": 0}]
         assert await asyncio.to_thread(faults.clear, "s3-slow") == []
         assert await asyncio.to_thread(faults.clear, "not-ready", "t/b_v0.tar.gz") == [fault.as_json()]
         assert await asyncio.to_thread(faults.all) == []
 
-    run(story)
+    run(scenario)
 
 
-def test_a_model_leaves_where_its_fault_is_met_at_a_load_only() -> None:
-    async def story(gateway: Gateway) -> None:
+def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
+    async def scenario(gateway: Gateway) -> None:
         for kind, seconds in (("s3-slow", 1), ("s3-failing", None), ("load-507", None), ("disk-full", None)):
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz", seconds=seconds)
-        assert gateway.models.left == ["a_v0.tar.gz"] * 4
+        assert gateway.models.unloaded == ["a_v0.tar.gz"] * 4
         for kind in ("stub-unhealthy", "triton-dies"):
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz")
         await asyncio.to_thread(gateway.faults.set, "load-507")
-        assert len(gateway.models.left) == 4
+        assert len(gateway.models.unloaded) == 4
 
-    run(story)
+    run(scenario)
 
 
-def test_a_model_that_nobody_has_is_told() -> None:
-    async def story(gateway: Gateway) -> None:
+def test_an_unknown_model_is_refused() -> None:
+    async def scenario(gateway: Gateway) -> None:
         with pytest.raises(MmeError, match=r"no endpoint here has a model c_v0\.tar\.gz") as caught:
             await asyncio.to_thread(gateway.faults.set, "load-507", "c_v0.tar.gz")
-        assert caught.value.hint == "`mme models list` shows those that there are"
+        assert caught.value.hint == "`mme models list` lists the models"
 
-    run(story)
+    run(scenario)
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "says"),
+    ("method", "options", "message"),
     [
-        ("POST", {"data": "kind=load-507"}, "a fault is set by JSON, not by text/plain"),
-        ("POST", {"data": b"{", "headers": {"Content-Type": "application/json"}}, "the body is no JSON"),
-        ("POST", {"json": ["load-507"]}, "the body is no JSON object"),
-        ("POST", {"json": {"kind": "s3"}}, "'s3' is no fault"),
-        ("POST", {"json": {}}, "None is no fault"),
-        ("POST", {"json": {"kind": "load-507", "port": 1}}, "'port' is nothing that a fault has"),
-        ("DELETE", {"params": {"kind": "s3"}}, "'s3' is no fault"),
+        ("POST", {"data": "kind=load-507"}, "the body must be JSON, not text/plain"),
+        ("POST", {"data": b"{", "headers": {"Content-Type": "application/json"}}, "the body is not JSON"),
+        ("POST", {"json": {"kind": "s3"}}, "unknown fault 's3'"),
+        ("POST", {"json": {"kind": "load-507", "port": 1}}, "port 1 is not valid"),
+        ("DELETE", {"params": {"kind": "s3"}}, "unknown fault 's3'"),
     ],
 )
-def test_what_can_not_be_is_refused(method: str, options: dict[str, Any], says: str) -> None:
-    async def story(gateway: Gateway) -> None:
+def test_invalid_requests_are_refused(method: str, options: dict[str, Any], message: str) -> None:
+    async def scenario(gateway: Gateway) -> None:
         status, text = await gateway.ask(method, FAULTS_PATH, **options)
         assert status == 400
-        assert says in text
+        assert message in text
         assert await asyncio.to_thread(gateway.faults.all) == []
 
-    run(story)
+    run(scenario)
 
 
-def test_a_runtime_that_is_gone_is_told() -> None:
+def test_a_stopped_runtime_is_reported() -> None:
     async def address() -> RuntimeFaults:
         async with a_gateway() as gateway:
             return gateway.faults
@@ -136,46 +136,46 @@ def test_a_runtime_that_is_gone_is_told() -> None:
         asyncio.run(address()).all()
 
 
-def test_an_address_without_faults_is_told() -> None:
-    async def story() -> None:
+def test_another_server_is_reported() -> None:
+    async def scenario() -> None:
         async with TestClient(TestServer(web.Application())) as client:
             with pytest.raises(MmeError, match="answered 404 Not Found"):
                 await asyncio.to_thread(RuntimeFaults(str(client.make_url("/"))).all)
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
     "signed",
     [{"headers": FOR_S3}, {"params": {"X-Amz-Credential": "A/20261121/us-east-1/s3/aws4_request"}}],
 )
-def test_a_failing_s3_answers_slow_down_however_it_is_signed(signed: dict[str, Any]) -> None:
-    async def story(gateway: Gateway) -> None:
+def test_failing_s3_answers_slow_down(signed: dict[str, Any]) -> None:
+    async def scenario(gateway: Gateway) -> None:
         await asyncio.to_thread(gateway.faults.set, "s3-failing", times=1)
         status, text = await gateway.ask("PUT", "/bucket/key", data=bytes(100_000), **signed)
         assert status == 503
         assert "<Code>SlowDown</Code>" in text
         assert await gateway.ask("PUT", "/bucket/key", data=b"x", **signed) == (200, "/bucket/key: 1 bytes")
 
-    run(story)
+    run(scenario)
 
 
-def test_s3_fails_for_one_model_alone_and_no_other_service_does() -> None:
-    async def story(gateway: Gateway) -> None:
+def test_s3_fails_for_one_model_and_other_services_do_not() -> None:
+    async def scenario(gateway: Gateway) -> None:
         await asyncio.to_thread(gateway.faults.set, "s3-failing", "t/b_v0.tar.gz")
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz", headers=FOR_S3))[0] == 503
         assert (await gateway.ask("GET", "/bucket/models/b_v0.tar.gz", headers=FOR_S3))[0] == 200
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz", headers=FOR_SNS))[0] == 200
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz"))[0] == 200
 
-    run(story)
+    run(scenario)
 
 
-def test_a_slow_s3_answers_in_the_end() -> None:
-    async def story(gateway: Gateway) -> None:
+def test_slow_s3_answers_later() -> None:
+    async def scenario(gateway: Gateway) -> None:
         await asyncio.to_thread(gateway.faults.set, "s3-slow", seconds=0.01)
         assert await gateway.ask("GET", "/bucket/key", headers=FOR_S3) == (200, "/bucket/key: 0 bytes")
         (fault,) = await asyncio.to_thread(gateway.faults.all)
         assert fault["met"] == 1
 
-    run(story)
+    run(scenario)

@@ -1,4 +1,4 @@
-"""Each fault on a running runtime with real Triton: the error that boto3 sees, and that it is mended."""
+"""Each fault on a runtime with real Triton: the error that boto3 sees, and none once it is cleared."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def faults(runtime: Runtime) -> Iterator[RuntimeFaults]:
 
 @pytest.fixture
 def model(endpoint: Endpoint) -> str:
-    """One that is loaded and answers: a fault of a load must make it leave first."""
+    """A loaded model; a fault that only loads meet evicts it first."""
     name = f"double{next(_numbers)}_v0.tar.gz"
     endpoint.publish(name, a_model())
     assert number(endpoint.invoke(name, body(1))) == 2
@@ -52,7 +52,7 @@ def check_model_error(answer: dict[str, Any], status: int) -> str:
     return str(answer["OriginalMessage"])
 
 
-def check_mended(endpoint: Endpoint, model: str) -> None:
+def check_answers(endpoint: Endpoint, model: str) -> None:
     assert number(endpoint.invoke(model, body(21))) == 42
 
 
@@ -60,16 +60,16 @@ def test_a_load_returns_507(endpoint: Endpoint, faults: RuntimeFaults, model: st
     faults.set("load-507", model)
     assert "CUDA out of memory" in check_model_error(failure(endpoint, model), 507)
     faults.clear()
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
 
 
 def test_a_load_returns_507_once(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     endpoint.publish("other_v0.tar.gz", a_model("x * 5"))
     assert number(endpoint.invoke("other_v0.tar.gz", body(1))) == 5
     faults.set("load-507", model, times=1)
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert [held["name"] for held in instance["models"]] == [model], "the other had to leave"
+    assert [held["name"] for held in instance["models"]] == [model], "the other one was evicted"
 
 
 def test_s3_fails(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
@@ -84,22 +84,20 @@ def test_s3_fails(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None
         endpoint.s3.head_object(Bucket=endpoint.bucket, Key=f"models/{model}")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     faults.clear("s3-failing", model)
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
 
 
-def test_boto3_tries_again_where_s3_fails_for_a_while(
-    endpoint: Endpoint, faults: RuntimeFaults, model: str
-) -> None:
+def test_boto3_retries_while_s3_fails(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("s3-failing", model, times=2)
-    patient = endpoint.runtime.client("s3", retries={"total_max_attempts": 4})
-    assert patient.head_object(Bucket=endpoint.bucket, Key=f"models/{model}")["ContentLength"] > 0
+    s3 = endpoint.runtime.client("s3", retries={"total_max_attempts": 4})
+    assert s3.head_object(Bucket=endpoint.bucket, Key=f"models/{model}")["ContentLength"] > 0
     assert faults.all() == []
 
 
 def test_s3_is_slow(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("s3-slow", model, seconds=0.2, times=1)
     began = time.monotonic()
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
     assert time.monotonic() - began >= 0.2, "never less, however fast the machine is"
     faults.set("s3-slow", seconds=0.2, times=1)
     began = time.monotonic()
@@ -112,7 +110,7 @@ def test_the_disk_is_full(endpoint: Endpoint, faults: RuntimeFaults, model: str)
     faults.set("disk-full", model)
     assert "No space left on device" in check_model_error(failure(endpoint, model), 507)
     faults.clear()
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
 
 
 def test_a_model_is_not_ready(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
@@ -122,14 +120,14 @@ def test_a_model_is_not_ready(endpoint: Endpoint, faults: RuntimeFaults, model: 
         answer = failure(endpoint, model)
         assert answer["Error"]["Code"] == "ModelNotReadyException"
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
 
 
-def test_a_model_is_not_ready_for_some_seconds(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+def test_a_model_is_not_ready_for_some_time(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("not-ready", model, seconds=0.5)
     assert failure(endpoint, model)["Error"]["Code"] == "ModelNotReadyException"
     wait_for(lambda: faults.all() == [])
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
 
 
 def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
@@ -137,20 +135,20 @@ def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> N
     faults.set("triton-dies", model)
     text = check_model_error(failure(endpoint, model), 0)
     assert f"could not get a response from the {endpoint.name} endpoint" in text
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
     wait_for(lambda: endpoint.runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
     (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     assert after["pid"] != before["pid"]
     assert not psutil.pid_exists(before["pid"])
 
 
-def test_a_stub_is_unhealthy_just_as_when_it_is_killed(
+def test_an_unhealthy_stub_answers_like_a_killed_one(
     endpoint: Endpoint, faults: RuntimeFaults, model: str
 ) -> None:
     faults.set("stub-unhealthy", model)
     injected = check_model_error(failure(endpoint, model), 400)
     faults.clear()
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     stubs = [
         process
@@ -163,8 +161,8 @@ def test_a_stub_is_unhealthy_just_as_when_it_is_killed(
     assert check_model_error(failure(endpoint, model), 400) == injected
 
 
-def test_a_model_that_nobody_has_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+def test_an_unknown_model_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     with pytest.raises(MmeError, match="no endpoint here has a model nothing_v0"):
         faults.set("load-507", "nothing_v0.tar.gz")
-    check_mended(endpoint, model)
+    check_answers(endpoint, model)
     assert faults.all() == []

@@ -1,4 +1,4 @@
-"""Functions in processes of their own, fed from embedded SQS as Lambda feeds them."""
+"""Functions fed from embedded SQS as in Lambda."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mme_local import aws as cloud
+from mme_local import aws
 from mme_local.aws import clients_of
 from mme_local.aws.functions import EventSource, Function, Functions
 from mme_local.functions.poller import Poller
@@ -33,7 +33,7 @@ def handler(event, context):
     print("this is not an answer")
     logging.getLogger(__name__).info("a batch of %d", len(event["Records"]))
     folder = Path(os.environ["FOLDER"])
-    kept = []
+    failed = []
     for record in event["Records"]:
         body = record["body"]
         with (folder / "seen").open("a") as seen:
@@ -50,10 +50,10 @@ def handler(event, context):
         if body == "raise":
             raise RuntimeError("a bug")
         if body == "keep":
-            kept.append({"itemIdentifier": record["messageId"]})
+            failed.append({"itemIdentifier": record["messageId"]})
         while body == "hang" and not (folder / "go").exists():
             time.sleep(0.02)
-    return {"batchItemFailures": kept}
+    return {"batchItemFailures": failed}
 """
 
 
@@ -67,7 +67,7 @@ def package() -> bytes:
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
+        assert time.monotonic() < deadline, "not within the time limit"
         time.sleep(0.02)
     return found
 
@@ -128,10 +128,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world.poller.start()
     yield world
     world.poller.stop()
-    cloud.reset()
+    aws.reset()
 
 
-def test_what_is_finished_leaves_the_queue(world: World) -> None:
+def test_finished_messages_are_deleted(world: World) -> None:
     world.send("one", "two")
     until(lambda: world.count(world.queue) == 0)
     assert {one["body"] for one in world.seen()} == {"one", "two"}
@@ -141,7 +141,7 @@ def test_what_is_finished_leaves_the_queue(world: World) -> None:
     assert not first["secret"], "the function sees its own environment, not the user's"
 
 
-def test_what_a_function_says_is_in_its_log(world: World) -> None:
+def test_the_output_of_a_function_is_in_its_log(world: World) -> None:
     world.send("one")
     until(lambda: world.count(world.queue) == 0)
     log = (world.folder / "functions" / "f" / "f.log").read_text()
@@ -157,14 +157,14 @@ def test_a_process_serves_call_after_call(world: World) -> None:
     assert len({one["pid"] for one in world.seen()}) == 1
 
 
-def test_what_is_reported_as_failed_comes_back_and_ends_in_the_dead_letter_queue(world: World) -> None:
+def test_failed_messages_end_in_the_dead_letter_queue(world: World) -> None:
     world.send("keep")
     until(lambda: world.count(world.dead) == 1)
     assert [one["receives"] for one in world.seen("keep")] == ["1", "2"]
 
 
 @pytest.mark.parametrize("body", ["die", "raise"])
-def test_a_function_that_ends_is_started_again_and_its_message_does_not_loop(world: World, body: str) -> None:
+def test_a_function_that_ends_is_restarted(world: World, body: str) -> None:
     world.send(body)
     until(lambda: world.count(world.dead) == 1)
     assert len({one["pid"] for one in world.seen(body)}) == 2
@@ -186,7 +186,7 @@ def test_a_killed_process_loses_no_message(world: World) -> None:
     assert first["pid"] != world.seen("hang")[-1]["pid"] or len(world.seen("hang")) == 1
 
 
-def test_calls_at_once_are_bounded(world: World) -> None:
+def test_concurrent_calls_are_limited(world: World) -> None:
     world.send("hang", "hang", "hang")
     until(lambda: len(world.seen()) == 2)
     (described,) = world.poller.describe()
@@ -195,7 +195,7 @@ def test_calls_at_once_are_bounded(world: World) -> None:
     until(lambda: world.count(world.queue) == 0)
 
 
-def test_changed_code_runs_from_the_next_call_on(world: World) -> None:
+def test_the_next_call_runs_changed_code(world: World) -> None:
     world.feed(concurrency=1)
     world.send("before")
     until(lambda: world.count(world.queue) == 0)
@@ -205,14 +205,14 @@ def test_changed_code_runs_from_the_next_call_on(world: World) -> None:
     assert world.seen("before")[0]["pid"] != world.seen("after")[0]["pid"]
 
 
-def test_a_disabled_feed_takes_nothing(world: World) -> None:
+def test_a_disabled_source_receives_nothing(world: World) -> None:
     world.feed(enabled=False)
     world.send("one")
     world.feed(enabled=True)
     until(lambda: world.seen("one"))
 
 
-def test_a_function_that_is_gone_takes_its_processes_with_it(world: World) -> None:
+def test_removing_a_source_ends_its_processes(world: World) -> None:
     world.send("one")
     pid = until(lambda: world.seen("one"))[0]["pid"]
     until(lambda: world.count(world.queue) == 0)
@@ -228,16 +228,16 @@ def test_stopping_ends_a_call_that_hangs(tmp_path: Path) -> None:
         pid = until(lambda: world.seen("hang"))[0]["pid"]
     finally:
         world.poller.stop()
-        cloud.reset()
+        aws.reset()
     assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_call_longer_than_its_timeout_is_ended(tmp_path: Path) -> None:
     function = World(tmp_path).put(timeout=1)
-    cloud.reset()
+    aws.reset()
     (tmp_path / "f").mkdir()
     process = FunctionProcess(function, tmp_path / "f", URL)
     attributes = {"ApproximateReceiveCount": "1"}
-    with pytest.raises(FunctionDiedError, match="longer than its timeout of 1 s"):
+    with pytest.raises(FunctionDiedError, match="exceeded its timeout of 1 s"):
         process.call({"Records": [{"body": "hang", "messageId": "m", "attributes": attributes}]})
     assert not process.alive

@@ -1,4 +1,4 @@
-"""The plugin as another team has it: a pytest of its own, in a folder of its own."""
+"""The plugin as another team uses it: in its own project, with its own pytest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAVY = (
     "psutil",
     "pydantic",
     "mme_local.runtime",
-    "mme.registry",
+    "mme.archives",
 )
 NO_TRITON = """
 import pytest
@@ -33,7 +33,7 @@ mme_local.testing.endpoint.missing = lambda: "this is a toaster"
 USES_IT = "def test_it(mme_endpoint):\n    assert mme_endpoint.name\n"
 
 
-def test_it_costs_nothing_until_a_test_asks_for_it(tmp_path: Path) -> None:
+def test_it_imports_nothing_until_a_test_uses_it(tmp_path: Path) -> None:
     ran = run_pytest(
         tmp_path,
         f"""
@@ -48,27 +48,27 @@ def test_nothing_heavy_is_loaded():
     assert ran.counts["passed"] == 1
 
 
-def test_without_triton_it_skips_and_says_why(tmp_path: Path) -> None:
+def test_without_triton_it_skips_with_the_reason(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, USES_IT, conftest=NO_TRITON)
     assert ran.status == 0, ran.output
     assert ran.counts["skipped"] == 1
     assert "mme_endpoint needs real Triton: this is a toaster" in ran.output
 
 
-def test_without_triton_it_fails_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_without_triton_it_fails_if_configured(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, USES_IT, conftest=NO_TRITON, ini="mme_missing = fail\n")
     assert ran.status == 1
     assert "mme_endpoint needs real Triton: this is a toaster" in ran.output
 
 
-def test_another_word_for_missing_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_option_is_refused(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, USES_IT, ini="mme_missing = never\n")
     assert ran.status == 1
-    assert "mme_missing is 'never'; it can be skip or fail" in ran.output
+    assert "mme_missing is 'never'; it must be skip or fail" in ran.output
 
 
-@pytest.mark.skipif(why_not_here() is not None, reason="without Triton it is not asked for")
-def test_a_setting_that_is_none_is_told(tmp_path: Path) -> None:
+@pytest.mark.skipif(why_not_here() is not None, reason="needs Triton's wheel")
+def test_an_unknown_setting_is_reported(tmp_path: Path) -> None:
     settings = """
 import pytest
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def test_the_entry_point_names_the_plugin() -> None:
     assert import_module(name).mme_endpoint
 
 
-def test_a_package_of_the_runtime_that_is_missing_is_named() -> None:
+def test_a_missing_package_is_named() -> None:
     from mme_local.testing.endpoint import missing
 
     assert "no_such_package missing" in (missing(["pytest", "no_such_package"]) or "")
@@ -169,7 +169,7 @@ def mme_settings():
         )
         assert ran.status == 0, ran.output
         assert ran.counts == {"passed": 7}
-        assert not list(tmp_path.glob("state/*")), "a runtime was left behind"
+        assert not list(tmp_path.glob("state/*")), "a runtime still runs"
 
     def test_faults_are_set_for_one_test(self, tmp_path: Path) -> None:
         shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "add_sub")
@@ -195,12 +195,12 @@ def test_it_is_set_by_the_directorys_name(mme_endpoint, mme_faults):
     mme_endpoint.invoke("add_sub", BODY)
     mme_faults.set("not-ready", times=3)
 
-def test_it_is_mended_when_the_test_ends(mme_endpoint, mme_faults):
+def test_it_is_cleared_when_the_test_ends(mme_endpoint, mme_faults):
     assert mme_faults.all() == []
     mme_endpoint.invoke("add_sub", BODY)
 
-def test_a_fault_that_is_none_is_told(mme_faults):
-    with pytest.raises(MmeError, match="there are: s3-slow"):
+def test_an_unknown_fault_is_refused(mme_faults):
+    with pytest.raises(MmeError, match="unknown fault"):
         mme_faults.set("nothing")
 """,
             ini="mme_models = add_sub\nmme_missing = fail\n",
@@ -208,7 +208,7 @@ def test_a_fault_that_is_none_is_told(mme_faults):
         assert ran.status == 0, ran.output
         assert ran.counts == {"passed": 3}
 
-    def test_the_guides_examples_work_as_they_stand(self, tmp_path: Path) -> None:
+    def test_the_examples_of_the_guide_work(self, tmp_path: Path) -> None:
         guide = (ROOT / "docs" / "testing.md").read_text("utf-8")
         (ini,) = re.findall(r"```ini\n# pytest.ini\n\[pytest\]\n(.*?)```", guide, re.DOTALL)
         examples = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
@@ -224,7 +224,7 @@ def test_a_fault_that_is_none_is_told(mme_faults):
         assert ran.status == 0, ran.output
         assert ran.counts == {"passed": 2}
 
-    def test_a_model_that_triton_would_not_serve_is_told_in_words(self, tmp_path: Path) -> None:
+    def test_a_model_that_triton_would_not_serve_fails_the_session(self, tmp_path: Path) -> None:
         (tmp_path / "wrong").mkdir()
         (tmp_path / "wrong" / "config.pbtxt").write_text('backend: "nosuch"\n')
         ran = run_pytest(tmp_path, USES_IT, ini="mme_models = wrong\n")
