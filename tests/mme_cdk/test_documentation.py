@@ -23,7 +23,7 @@ EXPORTED = {
 CLASSES = {name for name, found in EXPORTED.items() if inspect.isclass(found)}
 FUNCTIONS = set(EXPORTED) - CLASSES
 # What an exported class inherits from is public, too.
-BASES = {
+BASES = CLASSES | {
     base.__name__
     for name in CLASSES
     for base in EXPORTED[name].__mro__
@@ -64,6 +64,8 @@ def named_by(node: ast.ClassDef | ast.FunctionDef) -> list[str]:
 
 # Every metric's method takes them; they are documented once, as the fields of MetricProps.
 METRIC_PROPS = "Unpack[MetricProps]"
+# Optional props of several constructs, documented once.
+ELSEWHERE = "; `MultiModelEndpoint` documents each."
 
 
 def test_everything_exported_is_looked_at() -> None:
@@ -76,6 +78,8 @@ def test_everything_exported_is_looked_at() -> None:
 def test_a_public_name_is_documented(name: str) -> None:
     text = ast.get_docstring(PUBLIC[name])
     assert text, f"{name} has no docstring"
+    if text.endswith(ELSEWHERE):
+        return
     missing = [each for each in named_by(PUBLIC[name]) if not re.search(rf"\n    {each}: |`{each}`", text)]
     assert not missing, f"{name} does not say what {', '.join(missing)} is"
 

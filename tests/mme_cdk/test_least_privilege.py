@@ -11,7 +11,7 @@ from aws_cdk import App, Environment, Stack, aws_iam, aws_kms
 from aws_cdk.assertions import Template
 
 from mme_cdk import ModelBucket, ModelStore, MultiModelEndpoint, ServingImage
-from tests.mme_cdk.policy_evaluator import Policies
+from tests.mme_cdk.role_policies import RolePolicies
 
 HERE = "eu-west-1:111122223333"
 BUCKET = "arn:aws:s3:::the-models"
@@ -46,7 +46,7 @@ def _words(row: Request) -> str:
 
 
 @pytest.fixture(scope="module")
-def roles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policies]:
+def roles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RolePolicies]:
     """The execution role, two tenants' roles and everyone's, of one stack with a key of its own."""
     content = json.loads((Path(__file__).parents[2] / "cdk.json").read_text("utf-8"))
     app = App(
@@ -86,7 +86,7 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policies]:
     )
     ids = {name: _id_of(stack, role.node.default_child) for name, role in people.items()}
     ids["Execution"] = model["ExecutionRoleArn"]["Fn::GetAtt"][0]
-    return {name: Policies.of_role(template, id, values) for name, id in ids.items()}
+    return {name: RolePolicies(template, id, values) for name, id in ids.items()}
 
 
 def _id_of(stack: Stack, element: Any) -> str:
@@ -110,7 +110,7 @@ def _id_of(stack: Stack, element: Any) -> str:
     (METRICS, "*", {NAMESPACE: "AWS/SageMaker"}),
     (METRICS, "*", {NAMESPACE: "/aws/sagemaker/Endpoints"}),
 )
-def test_the_execution_role_may(request_: Request, roles: dict[str, Policies]) -> None:
+def test_the_execution_role_may(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert roles["Execution"].allow(*request_)
 
 
@@ -174,7 +174,7 @@ def test_the_execution_role_may(request_: Request, roles: dict[str, Policies]) -
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:x", {}),
     ("lambda:InvokeFunction", f"arn:aws:lambda:{HERE}:function:x", {}),
 )
-def test_the_execution_role_may_not(request_: Request, roles: dict[str, Policies]) -> None:
+def test_the_execution_role_may_not(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert not roles["Execution"].allow(*request_)
 
 
@@ -182,7 +182,7 @@ def test_the_execution_role_may_not(request_: Request, roles: dict[str, Policies
     (INVOKE, ENDPOINT, {TARGET: "tenant-a/x_v0.tar.gz"}),
     (INVOKE, ENDPOINT, {TARGET: "tenant-a/nested/x_v0.tar.gz"}),
 )
-def test_a_tenant_may(request_: Request, roles: dict[str, Policies]) -> None:
+def test_a_tenant_may(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert roles["Tenant"].allow(*request_)
 
 
@@ -201,7 +201,7 @@ def test_a_tenant_may(request_: Request, roles: dict[str, Policies]) -> None:
     ("s3:GetObject", f"{BUCKET}/models/tenant-a/x_v0.tar.gz", {}),
     ("kms:Decrypt", KEY, {}),
 )
-def test_a_tenant_may_not(request_: Request, roles: dict[str, Policies]) -> None:
+def test_a_tenant_may_not(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert not roles["Tenant"].allow(*request_)
 
 
@@ -218,7 +218,7 @@ def test_a_tenant_may_not(request_: Request, roles: dict[str, Policies]) -> None
     ("kms:GenerateDataKey", KEY, {}),
     ("kms:Decrypt", KEY, {}),
 )
-def test_a_publisher_may(request_: Request, roles: dict[str, Policies]) -> None:
+def test_a_publisher_may(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert roles["Publisher"].allow(*request_)
 
 
@@ -245,10 +245,10 @@ def test_a_publisher_may(request_: Request, roles: dict[str, Policies]) -> None:
     ("kms:ScheduleKeyDeletion", KEY, {}),
     (INVOKE, ENDPOINT, {TARGET: "tenant-a/x.tar.gz"}),
 )
-def test_a_publisher_may_not(request_: Request, roles: dict[str, Policies]) -> None:
+def test_a_publisher_may_not(request_: Request, roles: dict[str, RolePolicies]) -> None:
     assert not roles["Publisher"].allow(*request_)
 
 
-def test_a_caller_of_every_model_has_one_endpoint(roles: dict[str, Policies]) -> None:
+def test_a_caller_of_every_model_has_one_endpoint(roles: dict[str, RolePolicies]) -> None:
     assert roles["Caller"].allow(INVOKE, ENDPOINT, {TARGET: "tenant-b/x.tar.gz"})
     assert not roles["Caller"].allow(INVOKE, f"{ENDPOINT}-2", {TARGET: "tenant-b/x.tar.gz"})

@@ -9,7 +9,7 @@ from aws_cdk import App, Environment, Stack, aws_ec2, aws_s3
 from aws_cdk.assertions import Template
 
 from mme_cdk import DataCapture, ModelBucket, ModelStore, MultiModelEndpoint, ServingImage
-from tests.mme_cdk.policy_evaluator import Policies
+from tests.mme_cdk.role_policies import RolePolicies
 
 EC2 = "arn:aws:ec2:eu-west-1:111122223333"
 CAPTURED = "arn:aws:s3:::captured"
@@ -44,13 +44,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def role(template: dict[str, Any]) -> Policies:
+def role(template: dict[str, Any]) -> RolePolicies:
     resources = template["Resources"]
     (name,) = (id for id, found in resources.items() if found["Type"] == "AWS::IAM::Role")
     (bucket,) = (id for id, found in resources.items() if found["Type"] == "AWS::S3::Bucket")
-    return Policies.of_role(
-        template, name, {"AWS::Partition": "aws", f"{bucket}.Arn": "arn:aws:s3:::the-models"}
-    )
+    return RolePolicies(template, name, {"AWS::Partition": "aws", f"{bucket}.Arn": "arn:aws:s3:::the-models"})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +62,7 @@ def role(template: dict[str, Any]) -> Policies:
         ("s3:PutObject", f"{CAPTURED}/data-capture/mine/AllTraffic/1.jsonl"),
     ],
 )
-def test_it_may(action: str, resource: str, role: Policies) -> None:
+def test_it_may(action: str, resource: str, role: RolePolicies) -> None:
     assert role.allow(action, resource)
 
 
@@ -84,7 +82,7 @@ def test_it_may(action: str, resource: str, role: Policies) -> None:
         ("s3:PutObject", "arn:aws:s3:::the-models/data-capture/x.jsonl"),
     ],
 )
-def test_it_may_not(action: str, resource: str, role: Policies) -> None:
+def test_it_may_not(action: str, resource: str, role: RolePolicies) -> None:
     assert not role.allow(action, resource)
 
 

@@ -18,10 +18,6 @@ from mme_cdk.storage.model_store import ModelStore
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch, aws_events
 
-# Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
-_EVENT_SOURCE = "aws.sagemaker"
-_DEPLOYMENT_EVENT = "SageMaker Endpoint Deployment State Change"
-
 
 class EndpointBase(EndpointMetrics):
     """An endpoint by its name: ARN, grants, metrics and events; also the endpoints that are imported.
@@ -296,7 +292,7 @@ class EndpointBase(EndpointMetrics):
     ) -> aws_events.Rule:
         """Define an EventBridge rule for deployments: started, canary up, baking, done, rolled back.
 
-        SageMaker may send several events for one change. Add your own `detail` with `rule.add_event_pattern`.
+        SageMaker may send several events for one change. Add a custom `detail` with `rule.add_event_pattern`.
 
         Args:
             id: Id of the rule.
@@ -327,8 +323,9 @@ class EndpointBase(EndpointMetrics):
             rule_name=rule_name,
             targets=[target] if target else None,
             event_pattern=aws_events.EventPattern(
-                source=[_EVENT_SOURCE],
-                detail_type=[_DEPLOYMENT_EVENT],
+                # Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint Deployment State Change"],
                 # Events may have the name in its own case or in lower case.
                 detail={"EndpointName": [{"equals-ignore-case": self.endpoint_name}]},
             ),

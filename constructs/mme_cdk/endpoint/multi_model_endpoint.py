@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Size
+from aws_cdk import Annotations, Duration, Size
 from constructs import Construct
 
 from mme_cdk._internal.connectable import declare_connectable
@@ -25,9 +25,9 @@ from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
 from mme_cdk.storage.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms, aws_logs
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
 
-    from mme_cdk.monitoring import AlarmThresholds, EndpointMonitoring
+    from mme_cdk.monitoring import EndpointMonitoring, MonitoringProps
 
 
 class MultiModelEndpoint(EndpointBase):
@@ -241,48 +241,20 @@ class MultiModelEndpoint(EndpointBase):
         )
 
     def add_monitoring(
-        self,
-        id: str = "Monitoring",
-        *,
-        thresholds: AlarmThresholds | None = None,
-        actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None = None,
-        runbook_url: str | None = None,
-        name_prefix: str | None = None,
-        dashboard: bool = True,
-        log_queries: bool = True,
-        variant_name: str | None = None,
-        period: Duration | None = None,
-        minimum_requests: int = 10,
-        contributor_insights: bool = False,
-        log_retention: aws_logs.RetentionDays | None = None,
-        log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+        self, id: str = "Monitoring", *, variant_name: str | None = None, **props: Unpack[MonitoringProps]
     ) -> EndpointMonitoring:
-        """Watch it: a dashboard, alarms by severity, and saved queries of single models.
+        """Add a dashboard, alarms by severity, and saved log queries of single models.
 
         Args:
-            id: the construct's id. Default: `Monitoring`.
-            thresholds: from which figures on alarms go off, by severity. Default: `AlarmThresholds()`.
-            actions: what alarms of a severity do, when they go off and when they are over. Default: nothing.
-            runbook_url: the page that the alarms' descriptions link. Default: `docs/runbook.md`.
-            name_prefix: of the names of alarms, dashboard and queries. Default: the endpoint's name.
-            dashboard: whether to make one. Default: True.
-            log_queries: whether to save the queries, and to show some on the dashboard. Default: True.
-            variant_name: which variant. Default: the first.
-            period: of the figures, whole minutes. Default: 1 minute.
-            minimum_requests: in a period, below which no share of requests is an alarm. Default: 10.
-            contributor_insights: whether to make Contributor Insights rules that rank models by calls, **not
-                verified against a live endpoint**; see `EndpointMonitoring`. Default: False.
-            log_retention: how long a line of the log is kept. The stack then makes the log group, **which
-                collides with one that SageMaker has made**: see `EndpointMonitoring`. Default: the group is
-                SageMaker's own, and its lines never expire.
-            log_removal_policy: what becomes of that group when it leaves the stack. Default: it is deleted.
+            id: Construct id. Default: `Monitoring`.
+            variant_name: Which variant. Default: the first.
+            props: See `MonitoringProps`.
 
         Raises:
-            PropsError: see `EndpointMonitoring`.
+            PropsError: See `EndpointMonitoring`.
         """
-        # Dashboards and topics are much to load for apps that have none.
+        # Late: dashboards and alarms load modules of aws-cdk.
         from mme_cdk.monitoring import EndpointMonitoring
-        from mme_cdk.monitoring.endpoint_monitoring import RUNBOOK
 
         variant = self.config.variant(variant_name)
         monitoring = EndpointMonitoring(
@@ -291,23 +263,13 @@ class MultiModelEndpoint(EndpointBase):
             endpoint=self,
             instance_type=variant.instance_type,
             variant_name=variant_name,
-            thresholds=thresholds,
-            actions=actions,
-            runbook_url=runbook_url or RUNBOOK,
-            name_prefix=name_prefix,
-            dashboard=dashboard,
-            log_queries=log_queries,
-            period=period,
-            minimum_requests=minimum_requests,
-            contributor_insights=contributor_insights,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
+            **props,
         )
-        if (log_queries or contributor_insights) and not variant.model.log_names_models:
+        reads_log = props.get("log_queries", True) or props.get("contributor_insights", False)
+        if reads_log and not variant.model.log_names_models:
             Annotations.of(monitoring).add_warning_v2(
                 "mme:logLevel",
-                "Triton's log level is below INFO, so its log names no model and all queries of single "
-                "models stay empty: use TritonLogLevel.INFO, or log_queries=False without "
-                "contributor_insights",
+                "Triton's log level is below INFO; its log names no models, and all queries of single models "
+                "stay empty: use TritonLogLevel.INFO, or log_queries=False without contributor_insights",
             )
         return monitoring

@@ -254,7 +254,7 @@ class _CatalogServingImage(ServingImage):
             self._tag = self._image.tag(version, build)
             self.traits = self._image.traits(version, build)
         except MmeError as error:
-            raise PropsError([error.message]) from None
+            raise PropsError([_fault(error)]) from None
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
         stack = Stack.of(scope)
@@ -273,7 +273,7 @@ class _CatalogServingImage(ServingImage):
         try:
             self._image.require_region(self._version, stack.region)
         except MmeError as error:
-            raise PropsError([error.message], path=scope.node.path) from None
+            raise PropsError([_fault(error)], path=scope.node.path) from None
         return self._image.accounts[stack.region]
 
     def _account_mapping(self, stack: Stack) -> CfnMapping:
@@ -379,6 +379,10 @@ class _UriServingImage(ServingImage):
             )
             _grant_pull(role, arn)
         return ServingImageConfig(image_uri=self._uri)
+
+
+def _fault(error: MmeError) -> str:
+    return f"{error.message}: {error.hint}" if error.hint else error.message
 
 
 def _grant_pull(role: aws_iam.IRole, repository_arn: str) -> None:

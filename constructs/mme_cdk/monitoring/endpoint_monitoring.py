@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
 from constructs import Construct
@@ -27,6 +27,43 @@ RUNBOOK = "docs/runbook.md"
 """This project's runbook, relative to its repository."""
 
 
+class MonitoringProps(TypedDict, total=False):
+    """Optional props of `EndpointMonitoring` and `add_monitoring`.
+
+    Attributes:
+        thresholds: Alarm thresholds by severity. Default: `AlarmThresholds()`.
+        actions: Actions by severity, taken when an alarm is raised and when it ends. Default: none.
+        runbook_url: Page that alarm descriptions link, with a section for each alarm.
+            Default: `docs/runbook.md`; give the URL at which your team reads it.
+        name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name.
+        dashboard: Whether to create a dashboard. Default: True.
+        log_queries: Whether to save log queries and show some on the dashboard. Default: True.
+        period: Period of the metrics, whole minutes. Default: 1 minute.
+        minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
+            Default: 10.
+        contributor_insights: Whether to create two Contributor Insights rules that rank models by
+            requests. **Not verified against a live endpoint** (see `ContributorRule`); CloudWatch charges
+            for each rule and each matching line. Default: False.
+        log_retention: How long log lines are kept. The stack then creates the log group
+            `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
+            docs/runbook.md lists the fixes. Default: SageMaker creates it, and lines never expire.
+        log_removal_policy: Removal policy of that log group; a retained group makes the next deployment
+            of the endpoint fail. Default: it is deleted.
+    """
+
+    thresholds: AlarmThresholds | None
+    actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None
+    runbook_url: str | None
+    name_prefix: str | None
+    dashboard: bool
+    log_queries: bool
+    period: Duration | None
+    minimum_requests: int
+    contributor_insights: bool
+    log_retention: aws_logs.RetentionDays | None
+    log_removal_policy: RemovalPolicy
+
+
 class EndpointMonitoring(Construct):
     """Dashboard, alarms and saved log queries of an endpoint; `add_monitoring` creates it.
 
@@ -47,17 +84,7 @@ class EndpointMonitoring(Construct):
         endpoint: EndpointBase,
         instance_type: str | None = None,
         variant_name: str | None = None,
-        thresholds: AlarmThresholds | None = None,
-        actions: Mapping[str, Sequence[aws_cloudwatch.IAlarmAction]] | None = None,
-        runbook_url: str = RUNBOOK,
-        name_prefix: str | None = None,
-        dashboard: bool = True,
-        log_queries: bool = True,
-        period: Duration | None = None,
-        minimum_requests: int = 10,
-        contributor_insights: bool = False,
-        log_retention: aws_logs.RetentionDays | None = None,
-        log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+        **props: Unpack[MonitoringProps],
     ) -> None:
         """Monitor an endpoint.
 
@@ -68,39 +95,27 @@ class EndpointMonitoring(Construct):
             instance_type: Instance type of the variant; alarms and graphs of GPU and CPU need it.
                 Default: unknown; `add_monitoring` of an endpoint knows it.
             variant_name: Variant to monitor. Default: the first.
-            thresholds: Alarm thresholds by severity. Default: `AlarmThresholds()`.
-            actions: Actions by severity, taken when an alarm is raised and when it ends. Default: none.
-            runbook_url: Page that alarm descriptions link, with a section for each alarm.
-                Default: `docs/runbook.md`; give the URL at which your team reads it.
-            name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name.
-            dashboard: Whether to create a dashboard. Default: True.
-            log_queries: Whether to save log queries and show some on the dashboard. Default: True.
-            period: Period of the metrics, whole minutes. Default: 1 minute.
-            minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
-                Default: 10.
-            contributor_insights: Whether to create two Contributor Insights rules that rank models by
-                requests. **Not verified against a live endpoint** (see `ContributorRule`); CloudWatch charges
-                for each rule and each matching line. Default: False.
-            log_retention: How long log lines are kept. The stack then creates the log group
-                `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
-                docs/runbook.md lists the fixes. Default: SageMaker creates it, and lines never expire.
-            log_removal_policy: Removal policy of that log group; a retained group makes the next deployment
-                of the endpoint fail. Default: it is deleted.
+            props: See `MonitoringProps`.
 
         Raises:
             PropsError: values of a wrong type, a threshold out of range, a severity named twice, actions for
                 a severity that no alarm has, GPU thresholds for an instance type without GPU, retention for
                 an endpoint that this app does not define, an unknown variant, an endpoint of another region.
         """
-        thresholds = thresholds or AlarmThresholds()
-        period = period or Duration.minutes(1)
+        thresholds = props.get("thresholds") or AlarmThresholds()
+        actions = props.get("actions") or {}
+        runbook_url = props.get("runbook_url") or RUNBOOK
+        log_queries = props.get("log_queries", True)
+        period = props.get("period") or Duration.minutes(1)
+        minimum_requests = props.get("minimum_requests", 10)
+        log_retention = props.get("log_retention")
         kind = describe(instance_type) if instance_type and known(instance_type) else None
         has_gpu = kind is not None and kind.gpus > 0
         if variant_name is not None and known(variant_name):
             endpoint.require_variant(variant_name)
         require(
             *thresholds.faults(instance_type, has_gpu=has_gpu),
-            *_action_faults(actions or {}, thresholds),
+            *_action_faults(actions, thresholds),
             outside("minimum_requests", minimum_requests, 1),
             _period_fault(period),
             _region_fault(endpoint, Stack.of(scope), thresholds),
@@ -108,7 +123,7 @@ class EndpointMonitoring(Construct):
             at=(scope, id),
         )
         super().__init__(scope, id)
-        prefix = name_prefix or endpoint.endpoint_name
+        prefix = props.get("name_prefix") or endpoint.endpoint_name
         expressions = MetricExpressions(
             endpoint=endpoint,
             variant_name=variant_name or endpoint.variant_name,
@@ -122,12 +137,12 @@ class EndpointMonitoring(Construct):
             expressions=expressions,
             name_prefix=prefix,
             runbook_url=runbook_url,
-            actions=actions or {},
+            actions=actions,
         ).create(thresholds)
         self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
         if log_queries:
             self._save_queries(prefix)
-        if contributor_insights:
+        if props.get("contributor_insights"):
             self._rank_models(prefix)
         self.log_group: aws_logs.ILogGroup | None = None
         if log_retention is not None:
@@ -136,10 +151,10 @@ class EndpointMonitoring(Construct):
                 endpoint=endpoint,
                 log_group_name=self._log_group,
                 retention=log_retention,
-                removal_policy=log_removal_policy,
+                removal_policy=props.get("log_removal_policy", RemovalPolicy.DESTROY),
             )
         self.dashboard: aws_cloudwatch.Dashboard | None = None
-        if dashboard:
+        if props.get("dashboard", True):
             alarms = [alarm for severity in self._alarms.values() for alarm in severity]
             self.dashboard = aws_cloudwatch.Dashboard(
                 self,
