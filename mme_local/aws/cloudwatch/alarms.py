@@ -14,8 +14,6 @@ from moto.cloudwatch.models import Alarm, cloudwatch_backends
 from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch, period_of
 from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, State, alarm_state
 
-_ID = "alarm"
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -45,7 +43,8 @@ def evaluate_all(now: float) -> None:
         for alarm in alarms:
             verdict = _verdict(backend, alarm, now)
             if verdict is not None and verdict.state != alarm.state_value:
-                backend.change_state(alarm, verdict.state, verdict.reason, json.dumps(verdict.data))
+                data = json.dumps(verdict.data)
+                backend.set_alarm_state(alarm.name, verdict.reason, data, verdict.state.value)
 
 
 def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict | None:
@@ -82,40 +81,30 @@ def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict |
 def queries_of(alarm: Alarm) -> list[dict[str, Any]]:
     """Return an alarm's queries in the form of `GetMetricData`; the watched one has `ReturnData`."""
     if not alarm.metric_data_queries:
-        stat = {
-            "Metric": _metric(alarm),
-            "Period": int(alarm.period),
-            "Stat": alarm.extended_statistic or alarm.statistic,
-            "Unit": alarm.unit,
-        }
-        return [{"Id": _ID, "MetricStat": stat, "ReturnData": True}]
+        statistic = alarm.extended_statistic or alarm.statistic
+        stat = _metric_stat(alarm, int(alarm.period), statistic, alarm.unit)
+        return [{"Id": "alarm", "MetricStat": stat, "ReturnData": True}]
     queries = []
     for query in alarm.metric_data_queries:
-        found: dict[str, Any] = {"Id": query.id, "ReturnData": _returned(query)}
-        if query.metric_stat is not None:
-            known = query.metric_stat
-            found["MetricStat"] = {
-                "Metric": _metric(known.metric),
-                "Period": int(known.period),
-                "Stat": known.stat,
-                "Unit": known.unit,
-            }
-        else:
-            found["Expression"] = query.expression
-            found["Period"] = query.period
-        queries.append(found)
+        part: dict[str, Any] = {"Expression": query.expression, "Period": query.period}
+        if known := query.metric_stat:
+            part = {"MetricStat": _metric_stat(known.metric, int(known.period), known.stat, known.unit)}
+        returned: Any = query.return_data  # the default is True
+        queries.append({"Id": query.id, "ReturnData": returned is not False, **part})
     return queries
 
 
-def _returned(query: Any) -> bool:
-    return query.return_data is not False  # left out, it is True
-
-
-def _metric(of: Any) -> dict[str, Any]:
+def _metric_stat(metric: Any, period: int, statistic: str, unit: str | None) -> dict[str, Any]:
+    dimensions = [{"Name": one.name, "Value": one.value} for one in metric.dimensions or []]
     return {
-        "Namespace": of.namespace,
-        "MetricName": of.metric_name,
-        "Dimensions": [{"Name": one.name, "Value": one.value} for one in of.dimensions or []],
+        "Metric": {
+            "Namespace": metric.namespace,
+            "MetricName": metric.metric_name,
+            "Dimensions": dimensions,
+        },
+        "Period": period,
+        "Stat": statistic,
+        "Unit": unit,
     }
 
 

@@ -1,4 +1,4 @@
-"""Many values of one metric in one moment, kept small, and every statistic of them."""
+"""Many values of a metric in one moment, stored compactly, and their statistics."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
 
 
 class UnknownStatisticError(ValueError):
-    """No statistic of that name is known here."""
+    """No statistic of that name is supported here."""
 
 
 class Distribution:
     """Values with their counts.
 
-    Count, sum, minimum and maximum are exact. So are percentiles of up to 1000 distinct values; of more, the
-    values behind them are rounded to three digits, which keeps a distribution's size bounded.
+    Count, sum, minimum and maximum are exact, and so are percentiles of up to 1000 distinct values. Of more
+    values, further ones are rounded to three digits, which bounds the size.
+
+    Args:
+        values: The first values.
     """
 
     __slots__ = ("_counts", "_known", "_packed", "count", "maximum", "minimum", "total")
@@ -35,58 +38,56 @@ class Distribution:
         self._counts: defaultdict[float, float] = defaultdict(float)
         self._packed: tuple[array[float], array[float]] | None = None  # values and their counts
         self._known = True
-        for value in values:
-            self.add(value)
+        self.add_all(values)
 
     @classmethod
     def of_statistics(cls, count: float, total: float, minimum: float, maximum: float) -> Distribution:
-        """A set of which only these are known, as ``PutMetricData`` takes it: it has no percentiles."""
+        """Return values of which only these statistics are known, so without percentiles.
+
+        Args:
+            count: How many values.
+            total: Their sum.
+            minimum: The smallest.
+            maximum: The largest.
+        """
         made = cls()
         made.count, made.total, made.minimum, made.maximum = count, total, minimum, maximum
         made._known = False
         return made
 
     def add(self, value: float, times: float = 1) -> None:
-        """Count a value, so many times."""
-        self.count += times
-        self.total += value * times
-        self.minimum = min(self.minimum, value)
-        self.maximum = max(self.maximum, value)
-        self._count({value: times})
+        """Add a value.
+
+        Args:
+            value: The value.
+            times: How often.
+        """
+        self._add(times, value * times, value, value, {value: times})
 
     def add_all(self, values: Sequence[float]) -> None:
-        """Count many values, which is a good deal quicker than one by one."""
-        if not values:
-            return
-        self.count += len(values)
-        self.total += sum(values)
-        self.minimum = min(self.minimum, *values)
-        self.maximum = max(self.maximum, *values)
-        self._count(Counter(values))
+        """Add many values, which is much faster than one by one."""
+        if values:
+            self._add(len(values), sum(values), min(values), max(values), Counter(values))
 
     def merge(self, other: Distribution) -> None:
-        """Count all values of another one."""
-        self.count += other.count
-        self.total += other.total
-        self.minimum = min(self.minimum, other.minimum)
-        self.maximum = max(self.maximum, other.maximum)
+        """Add all values of another distribution."""
         self._known = self._known and other._known
-        self._count(dict(other._each()))
+        self._add(other.count, other.total, other.minimum, other.maximum, dict(other._each()))
 
     def pack(self) -> None:
-        """Take a sixth of the memory, until something is counted again: for a moment that has passed."""
+        """Take a sixth of the memory until a value is added: for a moment that has passed."""
         if self._counts:
             self._packed = array("d", self._counts.keys()), array("d", self._counts.values())
             self._counts = defaultdict(float)
 
     def statistic(self, name: str) -> float | None:
-        """``SampleCount``, ``Sum``, ``Average``, ``Minimum``, ``Maximum`` or a percentile such as ``p99.9``.
+        """Return `SampleCount`, `Sum`, `Average`, `Minimum`, `Maximum` or a percentile such as `p99.9`.
 
-        A percentile is the smallest value that so many percent of all values do not exceed. None where there
-        are no values, or where a percentile is asked of sets whose values are not known.
+        A percentile is the smallest value that so many percent of all values do not exceed. It is None
+        without values, or if only their statistics are known.
 
         Raises:
-            UnknownStatisticError: it is none of these.
+            UnknownStatisticError: Any other name.
         """
         percentile = _PERCENTILE.fullmatch(name)
         if percentile is None and name not in ("SampleCount", "Sum", "Average", "Minimum", "Maximum"):
@@ -107,31 +108,33 @@ class Distribution:
         if not self._known:
             return self.minimum if self.minimum == self.maximum else None
         rank = max(1, ceil(self.count * percent / 100))
-        seen = 0.0
+        counted = 0.0
         for value, times in sorted(self._each()):
-            seen += times
-            if seen >= rank:
+            counted += times
+            if counted >= rank:
                 return min(max(value, self.minimum), self.maximum)
         return self.maximum
 
     def _each(self) -> Iterable[tuple[float, float]]:
-        """Every value with its count, once."""
+        """Return every distinct value with its count."""
         return zip(*self._packed, strict=True) if self._packed else self._counts.items()
 
-    def _count(self, counts: Mapping[float, float]) -> None:
+    def _add(
+        self, count: float, total: float, minimum: float, maximum: float, counts: Mapping[float, float]
+    ) -> None:
+        self.count += count
+        self.total += total
+        self.minimum = min(self.minimum, minimum)
+        self.maximum = max(self.maximum, maximum)
         if self._packed:
             self._counts.update(self._each())
             self._packed = None
-        counted = self._counts
-        if len(counted) > _MOST_DISTINCT:
-            for value, times in counts.items():
-                counted[_rounded(value)] += times
-            return
+        round_values = len(self._counts) > _MOST_DISTINCT
         for value, times in counts.items():
-            counted[value] += times
-        if len(counted) > _MOST_DISTINCT:
-            self._counts = defaultdict(float)
-            for value, times in counted.items():
+            self._counts[_rounded(value) if round_values else value] += times
+        if not round_values and len(self._counts) > _MOST_DISTINCT:
+            exact, self._counts = self._counts, defaultdict(float)
+            for value, times in exact.items():
                 self._counts[_rounded(value)] += times
 
 

@@ -1,4 +1,4 @@
-"""``GetMetricStatistics`` at moto's web layer, which leaves out percentiles."""
+"""GetMetricStatistics at moto's web layer, with the percentiles that moto leaves out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mme_local.aws.cloudwatch.store import MetricKey
 
 
 def get_metric_statistics(self: CloudWatchResponse) -> ActionResult:
-    """Answer the request; ``Statistics`` and ``ExtendedStatistics`` may come together here."""
+    """Answer the request, which may have both `Statistics` and `ExtendedStatistics`."""
     statistics = [*self._get_param("Statistics", []), *(self._get_param("ExtendedStatistics") or [])]
     if not statistics:
         raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")

@@ -1,4 +1,4 @@
-"""What was measured: metrics by name and dimensions, their values by moment."""
+"""Metrics by name and dimensions, their values by moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from mme_local.aws.cloudwatch.distribution import Distribution
 
 MOST_MOMENTS: Final = 4320
-"""Moments kept of each metric: three days of minutes. CloudWatch keeps minutes for 15 days."""
+"""Moments stored of each metric: three days of minutes. CloudWatch stores minutes for 15 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class MetricKey:
     """One metric.
 
     Attributes:
-        namespace: such as ``AWS/SageMaker``.
-        name: such as ``ModelLatency``.
-        dimensions: pairs of name and value, in order.
+        namespace: For example `AWS/SageMaker`.
+        name: For example `ModelLatency`.
+        dimensions: Pairs of name and value, in order.
     """
 
     namespace: str
@@ -30,7 +30,13 @@ class MetricKey:
 
     @classmethod
     def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> MetricKey:
-        """The metric with these dimensions, given in any order."""
+        """Return the metric with these dimensions.
+
+        Args:
+            namespace: For example `AWS/SageMaker`.
+            name: For example `ModelLatency`.
+            dimensions: In any order.
+        """
         return cls(namespace, name, tuple(sorted(dimensions.items())))
 
 
@@ -39,9 +45,9 @@ class Period:
     """One period of a metric.
 
     Attributes:
-        start: seconds since the epoch.
-        unit: of its values; None where they came without.
-        values: all that was measured in it.
+        start: Seconds since the epoch.
+        unit: Unit of its values, if they have one.
+        values: All its values.
     """
 
     start: int
@@ -50,7 +56,7 @@ class Period:
 
 
 class MetricStore:
-    """Values of metrics; safe for threads."""
+    """Values of metrics; safe to share between threads."""
 
     def __init__(self) -> None:
         self._metrics: dict[MetricKey, dict[int, dict[str | None, Distribution]]] = {}
@@ -58,22 +64,31 @@ class MetricStore:
 
     @property
     def keys(self) -> list[MetricKey]:
-        """All metrics that have values."""
+        """The metrics that have values."""
         with self._lock:
             return list(self._metrics)
 
     def add(self, key: MetricKey, moment: float, unit: str | None, values: Distribution) -> None:
-        """Count further values of a moment, which is rounded down to a second."""
+        """Add values to those of a moment.
+
+        Args:
+            key: The metric.
+            moment: Seconds since the epoch, rounded down to a second.
+            unit: The values' unit.
+            values: The values.
+        """
         with self._lock:
-            units = self._units(key, int(moment))
-            if unit in units:
-                units[unit].merge(values)
-            else:
-                units[unit] = Distribution()
-                units[unit].merge(values)
+            self._units(key, int(moment)).setdefault(unit, Distribution()).merge(values)
 
     def replace(self, key: MetricKey, moment: float, unit: str | None, values: Distribution) -> None:
-        """Have these values, and no others, in that moment: of what is measured, not counted."""
+        """Replace the values of a moment, for metrics that are measured and not counted.
+
+        Args:
+            key: The metric.
+            moment: Seconds since the epoch, rounded down to a second.
+            unit: The values' unit.
+            values: The values.
+        """
         with self._lock:
             units = self._units(key, int(moment))
             units.clear()
@@ -82,17 +97,17 @@ class MetricStore:
     def read(
         self, key: MetricKey, start: float, end: float, seconds: int, unit: str | None = None
     ) -> list[Period]:
-        """The periods that have values, in order.
+        """Return the periods that have values, in order.
 
-        As CloudWatch does, the start is rounded down to a whole minute, or to a period shorter than that,
-        and periods are counted from there (CloudWatch API reference, "GetMetricData").
+        The first period starts at a whole minute, or at a multiple of a shorter period (CloudWatch API
+        reference, "GetMetricData").
 
         Args:
-            key: which metric.
-            start: seconds since the epoch.
-            end: the first moment that is not wanted any more.
-            seconds: length of a period.
-            unit: leave out values of any other. Default: take all.
+            key: The metric.
+            start: Seconds since the epoch.
+            end: The first moment that is not included.
+            seconds: Length of a period.
+            unit: Leave out values of other units.
         """
         first = first_moment(start, seconds)
         periods: dict[int, Period] = {}
@@ -108,7 +123,7 @@ class MetricStore:
     def _within(
         self, key: MetricKey, first: int, end: float
     ) -> list[tuple[int, dict[str | None, Distribution]]]:
-        """The moments that hold values; of a short time, without a look at all others."""
+        """Return the moments with values; of a short time, without a search through all."""
         moments = self._metrics.get(key, {})
         if end - first < len(moments):
             return [(moment, moments[moment]) for moment in range(first, ceil(end)) if moment in moments]
@@ -118,7 +133,7 @@ class MetricStore:
         moments = self._metrics.setdefault(key, {})
         units = moments.get(moment)
         if units is None:
-            if moments:  # little comes for a moment when there is a later one
+            if moments:  # few values are added to a moment before the last
                 for values in moments[next(reversed(moments))].values():
                     values.pack()
             units = moments[moment] = {}
@@ -128,6 +143,11 @@ class MetricStore:
 
 
 def first_moment(start: float, seconds: int) -> int:
-    """Where the first period of this length begins: at a whole minute, or at a shorter period's multiple."""
+    """Return the start of the first period: a whole minute, or a multiple of a shorter period.
+
+    Args:
+        start: Seconds since the epoch.
+        seconds: Length of a period.
+    """
     step = min(60, seconds)
     return int(start // step * step)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mme_local import aws as cloud
-from mme_local.aws import moto_patches
 
 
 def run(program: str) -> str:
@@ -45,14 +44,6 @@ def test_services_load_when_they_are_first_asked_for() -> None:
     """)
 
     assert loaded.strip() == "[]"
-
-
-def test_the_application_is_one_and_mended_once() -> None:
-    from moto.sagemaker.models import sagemaker_backends
-
-    assert cloud.application() is cloud.application()
-    moto_patches.apply()
-    assert sagemaker_backends.backend.__module__ == "mme_local.aws.sagemaker.models"
 
 
 def test_a_moto_that_keeps_its_backends_elsewhere_is_told() -> None:
@@ -124,19 +115,3 @@ def test_aws_own_policies_are_known(aws: Any, name: str) -> None:
     assert policy["PolicyName"] == name
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
-
-
-def test_text_is_cast_to_what_the_api_wants(aws: Any) -> None:
-    from mme_local.aws.clients import cast
-
-    operation = aws("sagemaker").meta.service_model.operation_model("CreateEndpointConfig")
-    given = {
-        "ProductionVariants": [{"InitialInstanceCount": "2", "EnableSSMAccess": "true", "VariantName": 7}]
-    }
-
-    assert cast(given, operation.input_shape) == {
-        "ProductionVariants": [{"InitialInstanceCount": 2, "EnableSSMAccess": True, "VariantName": "7"}]
-    }
-    assert cast({"ProductionVariants": [{"InitialInstanceCount": "many"}]}, operation.input_shape) == {
-        "ProductionVariants": [{"InitialInstanceCount": "many"}]
-    }

@@ -120,26 +120,3 @@ def test_an_object_overwritten_while_it_is_read_is_missing_not_mixed(aws: Any) -
         except control_plane.ObjectMissing:
             rest = b"1"
     assert set(rest) == {ord("1")}
-
-
-def test_a_multipart_upload_is_one_object(aws: Any) -> None:
-    s3 = aws("s3")
-    s3.create_bucket(Bucket="models")
-    part = b"x" * (5 * 1024 * 1024)
-    upload = s3.create_multipart_upload(Bucket="models", Key="big", Metadata={"mme-digest": "d"})["UploadId"]
-    parts = [
-        {
-            "PartNumber": number,
-            "ETag": s3.upload_part(Bucket="models", Key="big", UploadId=upload, PartNumber=number, Body=part)[
-                "ETag"
-            ],
-        }
-        for number in (1, 2)
-    ]
-    s3.complete_multipart_upload(
-        Bucket="models", Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
-    )
-
-    with control_plane.open_object("models", "big") as opened:
-        assert sum(map(len, opened.body)) == opened.head.size == 2 * len(part)
-    assert opened.head.metadata == {"mme-digest": "d"}

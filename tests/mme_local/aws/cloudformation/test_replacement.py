@@ -35,19 +35,6 @@ def test_a_created_endpoint_is_what_the_template_says(deploy: Any, endpoint_temp
     assert container["Environment"] == {"LEVEL": "1"}
 
 
-def test_a_primary_container_will_do(deploy: Any, aws: Any) -> None:
-    container = {"Image": "image:1", "Mode": "MultiModel", "ModelDataUrl": "s3://models/all/"}
-    model = {"ExecutionRoleArn": "arn:aws:iam::123456789012:role/r", "PrimaryContainer": container}
-    template = {
-        "Resources": {"Model": {"Type": "AWS::SageMaker::Model", "Properties": model}},
-        "Outputs": {"ModelName": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}}},
-    }
-
-    name = outputs(deploy(template))["ModelName"]
-
-    assert aws("sagemaker").describe_model(ModelName=name)["PrimaryContainer"] == container
-
-
 def test_a_replaced_model_is_made_before_the_old_one_goes(
     deploy: Any, endpoint_template: Any, events: Any, aws: Any
 ) -> None:
@@ -75,20 +62,6 @@ def test_a_replaced_model_is_made_before_the_old_one_goes(
         ("Model", "DELETE_COMPLETE"),
         ("app", "UPDATE_COMPLETE"),
     ]
-
-
-def test_the_data_plane_sees_the_new_model_under_another_revision(
-    deploy: Any, endpoint_template: Any
-) -> None:
-    deploy(endpoint_template(image="image:1"))
-    before = control_plane.resolve_endpoint("mme")
-    deploy(endpoint_template(image="image:2"))
-    after = control_plane.resolve_endpoint("mme")
-
-    assert before is not None
-    assert after is not None
-    assert after.revision != before.revision
-    assert after.variants[0].containers[0].image == "image:2"
 
 
 def test_a_failed_update_goes_back_to_the_old_resources(

@@ -50,6 +50,22 @@ def test_statistics_and_percentiles_by_get_metric_data(aws: ClientOf) -> None:
     assert [found[f"q{n}"][later] for n in range(8)] == [7, 7, 7, 7, 1, 7, 7, 7]
 
 
+def test_many_values_come_compressed_and_are_counted(aws: ClientOf) -> None:
+    cloudwatch, encodings = aws("cloudwatch"), []
+
+    def record(request: Any, **_: Any) -> None:
+        encodings.append(request.headers.get("Content-Encoding"))
+
+    cloudwatch.meta.events.register("before-send.cloudwatch.PutMetricData", record)
+    try:
+        metrics = [{"MetricName": "Calls", "Timestamp": NOON, "Value": number} for number in range(500)]
+        cloudwatch.put_metric_data(Namespace="Mine", MetricData=metrics)
+    finally:
+        cloudwatch.meta.events.unregister("before-send.cloudwatch.PutMetricData", record)
+    assert encodings in (["gzip"], [b"gzip"])
+    assert read(cloudwatch, stat("q", "Calls", "SampleCount"))["q"] == {NOON: 500}
+
+
 def test_longer_periods_put_minutes_together(aws: ClientOf) -> None:
     cloudwatch = aws("cloudwatch")
     for minute in range(10):

@@ -81,19 +81,6 @@ def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
     assert variant["CurrentInstanceCount"] == 2
 
 
-def test_a_scaled_endpoint_refuses_another_instance_type(
-    deploy: Any, endpoint_template: Any, events: Any, aws: Any
-) -> None:
-    deploy(scaled(endpoint_template()))
-    stack = deploy(scaled(endpoint_template(instance_type="ml.g5.2xlarge")))
-
-    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert any("must be deregistered as scalable target(s)" in reason for _, _, reason in events())
-    name = aws("sagemaker").describe_endpoint(EndpointName="mme")["EndpointConfigName"]
-    config = aws("sagemaker").describe_endpoint_config(EndpointConfigName=name)
-    assert config["ProductionVariants"][0]["InstanceType"] == "ml.g5.xlarge"
-
-
 def test_both_go_with_the_stack(deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any) -> None:
     deploy(scaled(endpoint_template()))
 
