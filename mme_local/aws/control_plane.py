@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from moto.core.base_backend import BackendDict
 
     from mme_local.aws.sagemaker.models import EmbeddedSageMaker
-    from mme_local.aws.sagemaker.records import EndpointRecord, ModelRecord
+    from mme_local.aws.sagemaker.records import EmbeddedEndpoint, EmbeddedModel
 
 __all__ = [
     "DeployedContainer",
@@ -143,11 +143,11 @@ def _backends() -> BackendDict[EmbeddedSageMaker]:
     return cast("BackendDict[EmbeddedSageMaker]", sagemaker_backends)
 
 
-def _endpoints(account: str, region: str) -> Mapping[str, EndpointRecord]:
+def _endpoints(account: str, region: str) -> Mapping[str, EmbeddedEndpoint]:
     return _backends()[account][region].endpoints
 
 
-def _deployed(endpoint: EndpointRecord) -> DeployedEndpoint:
+def _deployed(endpoint: EmbeddedEndpoint) -> DeployedEndpoint:
     fleet = endpoint.fleet
     live = {variant["VariantName"]: variant for variant in fleet.variants}
     return DeployedEndpoint(
@@ -164,7 +164,7 @@ def _deployed(endpoint: EndpointRecord) -> DeployedEndpoint:
 
 
 def _variant(
-    configured: Mapping[str, Any], live: Mapping[str, Any], models: Mapping[str, ModelRecord]
+    configured: Mapping[str, Any], live: Mapping[str, Any], models: Mapping[str, EmbeddedModel]
 ) -> DeployedVariant:
     model = models.get(configured.get("ModelName", ""))
     return DeployedVariant(

@@ -11,7 +11,7 @@ from mme.aws.template_resolver import TemplateError
 from mme_local.aws.resource_types.handler import ResourceError, handler_message
 
 
-class InvalidRequestError(ServiceException):
+class CloudFormationRequestError(ServiceException):
     """A request that CloudFormation refuses at once."""
 
     code = "ValidationError"
@@ -20,7 +20,7 @@ class InvalidRequestError(ServiceException):
         super().__init__(message)
 
 
-class StackNotFoundError(InvalidRequestError):
+class StackNotFoundError(CloudFormationRequestError):
     """No stack of that name or id."""
 
     def __init__(self, name: str) -> None:
@@ -63,8 +63,8 @@ def failure_reason(error: Exception, type_name: str) -> str:
         error: Raised while the resource was created, updated or deleted.
         type_name: The resource's type.
     """
-    if isinstance(error, ResourceError | TemplateError | InvalidRequestError):
-        return str(error.message if isinstance(error, InvalidRequestError) else error)
+    if isinstance(error, ResourceError | TemplateError | CloudFormationRequestError):
+        return str(error.message if isinstance(error, CloudFormationRequestError) else error)
     service = type_name.split("::")[1]
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]

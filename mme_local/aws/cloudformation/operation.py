@@ -18,8 +18,8 @@ from moto.core.utils import utcnow
 
 from mme.aws.template_resolver import TemplateError, TemplateResolver
 from mme_local.aws.clients import EmbeddedClients
-from mme_local.aws.cloudformation.errors import InvalidRequestError, failure_reason
-from mme_local.aws.cloudformation.stack import STACK_TYPE, Output, Stack, StackResource, Target
+from mme_local.aws.cloudformation.errors import CloudFormationRequestError, failure_reason
+from mme_local.aws.cloudformation.stack import STACK_TYPE, DeployedResource, Output, Stack, StackTarget
 from mme_local.aws.cloudformation.values import active_resources
 from mme_local.aws.resource_types.handler import Physical, ResourceError, ResourceRequest, ResourceType
 from mme_local.aws.resource_types.registry import resource_type
@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 class _Step:
     """What was done to a resource; `before` is None for a new one."""
 
-    before: StackResource | None
-    after: StackResource
+    before: DeployedResource | None
+    after: DeployedResource
     replaced: bool = False
 
 
@@ -40,7 +40,7 @@ class _Step:
 class _Deletion:
     """A resource to delete unless a policy of its definition retains it."""
 
-    resource: StackResource
+    resource: DeployedResource
     policy: str = "DeletionPolicy"
     just_created: bool = False
 
@@ -69,7 +69,7 @@ class StackOperation:
         self,
         stack: Stack,
         clients: EmbeddedClients,
-        target: Target | None = None,
+        target: StackTarget | None = None,
         resolver: TemplateResolver | None = None,
         check_outputs: Callable[[list[Output]], None] = lambda _: None,
     ) -> None:
@@ -156,10 +156,10 @@ class StackOperation:
         self._stack.outputs, self._stack.target = outputs, self._target
         return None
 
-    def _apply(self, logical_id: str, target: Target, resolver: TemplateResolver) -> None:
+    def _apply(self, logical_id: str, target: StackTarget, resolver: TemplateResolver) -> None:
         stack, definition = self._stack, target.template.resources[logical_id]
         before = stack.resources.get(logical_id)
-        wanted = StackResource(
+        wanted = DeployedResource(
             stack_id=stack.id,
             stack_name=stack.name,
             logical_resource_id=logical_id,
@@ -179,7 +179,7 @@ class StackOperation:
             self._record(wanted, f"{verb}_FAILED", _reason(error, wanted.resource_type))
             raise _FailedError(logical_id) from error
 
-    def _update(self, before: StackResource, wanted: StackResource) -> None:
+    def _update(self, before: DeployedResource, wanted: DeployedResource) -> None:
         if before.resource_type != wanted.resource_type:
             raise ResourceError(
                 "Update of resource type is not permitted. The new template modifies resource type"
@@ -202,7 +202,7 @@ class StackOperation:
         self._stack.resources[wanted.logical_resource_id] = wanted
         self._record(wanted, "UPDATE_COMPLETE")
 
-    def _create(self, before: StackResource | None, wanted: StackResource) -> None:
+    def _create(self, before: DeployedResource | None, wanted: DeployedResource) -> None:
         verb, reason = "CREATE", None
         if before is not None:
             verb = "UPDATE"
@@ -230,7 +230,7 @@ class StackOperation:
         self._delete_all(self._created())
         stack.move_to("UPDATE_ROLLBACK_COMPLETE")
 
-    def _restore(self, before: StackResource, after: StackResource) -> bool:
+    def _restore(self, before: DeployedResource, after: DeployedResource) -> bool:
         self._record(before, "UPDATE_IN_PROGRESS")
         request = replace(self._request(before, after.properties), physical=after.physical)
         try:
@@ -253,9 +253,9 @@ class StackOperation:
 
     # --- deleting
 
-    def _delete_all(self, deletions: list[_Deletion]) -> list[StackResource]:
+    def _delete_all(self, deletions: list[_Deletion]) -> list[DeployedResource]:
         """Delete, dependents first; return what could not be deleted, and its dependencies."""
-        left: list[StackResource] = []
+        left: list[DeployedResource] = []
         for deletion in _dependents_first(deletions):
             resource = deletion.resource
             if any(resource.logical_resource_id in other.depends_on for other in left):
@@ -266,7 +266,7 @@ class StackOperation:
                 left.append(resource)
         return left[::-1]
 
-    def _delete(self, resource: StackResource) -> bool:
+    def _delete(self, resource: DeployedResource) -> bool:
         self._record(resource, "DELETE_IN_PROGRESS")
         try:
             resource_type(resource.resource_type).delete(self._request(resource))
@@ -276,7 +276,7 @@ class StackOperation:
         self._record(resource, "DELETE_COMPLETE")
         return True
 
-    def _request(self, resource: StackResource, previous: dict[str, Any] | None = None) -> ResourceRequest:
+    def _request(self, resource: DeployedResource, previous: dict[str, Any] | None = None) -> ResourceRequest:
         return ResourceRequest(
             self._clients,
             self._stack.id,
@@ -287,7 +287,7 @@ class StackOperation:
             resource.physical,
         )
 
-    def _record(self, resource: StackResource, status: str, reason: str | None = None) -> None:
+    def _record(self, resource: DeployedResource, status: str, reason: str | None = None) -> None:
         resource.resource_status, resource.resource_status_reason = status, reason
         resource.timestamp = utcnow()
         self._stack.record(
@@ -295,7 +295,7 @@ class StackOperation:
         )
 
 
-def _check_replaceable(handler: ResourceType, before: StackResource, wanted: StackResource) -> None:
+def _check_replaceable(handler: ResourceType, before: DeployedResource, wanted: DeployedResource) -> None:
     name = wanted.properties.get(handler.name_property or "")
     if name is not None and name == before.properties.get(handler.name_property or ""):
         raise ResourceError(
@@ -305,7 +305,7 @@ def _check_replaceable(handler: ResourceType, before: StackResource, wanted: Sta
 
 
 def _reason(error: Exception, type_name: str) -> str:
-    if not isinstance(error, ResourceError | TemplateError | InvalidRequestError):
+    if not isinstance(error, ResourceError | TemplateError | CloudFormationRequestError):
         _log.debug("embedded CloudFormation: %s failed", type_name, exc_info=error)
     return failure_reason(error, type_name)
 
@@ -325,7 +325,7 @@ def _dependents_first(deletions: list[_Deletion]) -> list[_Deletion]:
     return ordered
 
 
-def _failed_to_delete(left: list[StackResource]) -> str | None:
+def _failed_to_delete(left: list[DeployedResource]) -> str | None:
     names = [one.logical_resource_id for one in left if one.resource_status == "DELETE_FAILED"]
     return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if left else None
 

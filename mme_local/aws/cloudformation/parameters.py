@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mme_local.aws.cloudformation.errors import InvalidRequestError
+from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Document, Template
 
 _STORED = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
@@ -23,13 +23,13 @@ def resolve_parameters(
         read_stored: Returns a Systems Manager parameter, for the `AWS::SSM::Parameter::Value<>` types.
 
     Raises:
-        InvalidRequestError: A value is missing, unknown or not allowed.
+        CloudFormationRequestError: A value is missing, unknown or not allowed.
     """
     declared = template.section("Parameters")
     if unknown := sorted(set(given) - set(declared)):
-        raise InvalidRequestError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+        raise CloudFormationRequestError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     if missing := [name for name, slot in declared.items() if name not in given and "Default" not in slot]:
-        raise InvalidRequestError(f"Parameters: [{', '.join(missing)}] must have values")
+        raise CloudFormationRequestError(f"Parameters: [{', '.join(missing)}] must have values")
     return {
         name: _value(name, slot, str(given.get(name, slot.get("Default"))), read_stored)
         for name, slot in declared.items()
@@ -47,17 +47,21 @@ def _value(name: str, slot: Document, text: str, read_stored: Callable[[str], st
         try:
             float(text)
         except ValueError:
-            raise InvalidRequestError(f"Parameter '{name}' must be a number.") from None
+            raise CloudFormationRequestError(f"Parameter '{name}' must be a number.") from None
     return text
 
 
 def _check(name: str, slot: Document, text: str) -> None:
     allowed = [str(value) for value in slot.get("AllowedValues", [])]
     if allowed and text not in allowed:
-        raise InvalidRequestError(f"Parameter '{name}' must be one of AllowedValues")
+        raise CloudFormationRequestError(f"Parameter '{name}' must be one of AllowedValues")
     if (pattern := slot.get("AllowedPattern")) and not re.fullmatch(pattern, text):
-        raise InvalidRequestError(f"Parameter '{name}' must match pattern {pattern}")
+        raise CloudFormationRequestError(f"Parameter '{name}' must match pattern {pattern}")
     if len(text) < int(slot.get("MinLength", 0)):
-        raise InvalidRequestError(f"Parameter '{name}' must contain at least {slot['MinLength']} characters")
+        raise CloudFormationRequestError(
+            f"Parameter '{name}' must contain at least {slot['MinLength']} characters"
+        )
     if "MaxLength" in slot and len(text) > int(slot["MaxLength"]):
-        raise InvalidRequestError(f"Parameter '{name}' must contain at most {slot['MaxLength']} characters")
+        raise CloudFormationRequestError(
+            f"Parameter '{name}' must contain at most {slot['MaxLength']} characters"
+        )

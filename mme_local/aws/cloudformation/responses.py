@@ -15,8 +15,8 @@ from moto.core.utils import convert_to_flask_response
 from moto.moto_server.werkzeug_app import BackendRequest
 
 from mme_local.aws.clients import ClientFactory
-from mme_local.aws.cloudformation.errors import ChangeSetNotFoundError, InvalidRequestError
-from mme_local.aws.cloudformation.service import CloudFormationService, Submission
+from mme_local.aws.cloudformation.errors import ChangeSetNotFoundError, CloudFormationRequestError
+from mme_local.aws.cloudformation.service import CloudFormationService, StackRequest
 from mme_local.aws.cloudformation.stack import ChangeSet, Stack
 from mme_local.aws.cloudformation.template import Template
 
@@ -74,14 +74,14 @@ class CloudFormationResponse(BaseResponse):
         self._refuse_partial_stacks()
         stack = self._service.create_stack(
             self._get_param("StackName"),
-            self._submission(),
+            self._stack_request(),
             termination_protection=bool(self._get_param("EnableTerminationProtection", False)),
         )
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
         self._refuse_partial_stacks()
-        stack = self._service.update_stack(self._get_param("StackName"), self._submission())
+        stack = self._service.update_stack(self._get_param("StackName"), self._stack_request())
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> EmptyResult:
@@ -115,7 +115,7 @@ class CloudFormationResponse(BaseResponse):
     def describe_stack_resource(self) -> ActionResult:
         stack, wanted = self._stack, self._get_param("LogicalResourceId")
         if wanted not in stack.resources:
-            raise InvalidRequestError(f"Resource {wanted} does not exist for stack {stack.name}")
+            raise CloudFormationRequestError(f"Resource {wanted} does not exist for stack {stack.name}")
         return ActionResult({"StackResourceDetail": stack.resources[wanted]})
 
     def list_stack_resources(self) -> ActionResult:
@@ -135,14 +135,16 @@ class CloudFormationResponse(BaseResponse):
             return self.validate_template()
         target = self._stack.target
         if target is None:
-            raise InvalidRequestError("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
+            raise CloudFormationRequestError(
+                "GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks."
+            )
         return ActionResult(target.template.summary())
 
     def validate_template(self) -> ActionResult:
         """ValidateTemplate: only the form, as on AWS."""
         body = self._body()
         if body is None:
-            raise InvalidRequestError("Either Template URL or Template Body must be specified.")
+            raise CloudFormationRequestError("Either Template URL or Template Body must be specified.")
         return ActionResult(Template.parse(body).summary())
 
     # --- change sets
@@ -154,16 +156,16 @@ class CloudFormationResponse(BaseResponse):
         that exists already fails and names it.
         """
         if self._get_param("ResourcesToImport") or self._get_param("ChangeSetType") == "IMPORT":
-            raise InvalidRequestError("Embedded CloudFormation does not import resources")
+            raise CloudFormationRequestError("Embedded CloudFormation does not import resources")
         if self._get_param("DeploymentMode"):
-            raise InvalidRequestError(
+            raise CloudFormationRequestError(
                 "Embedded CloudFormation does not detect drift; leave out DeploymentMode"
             )
         change_set = self._service.create_change_set(
             self._get_param("StackName"),
             self._get_param("ChangeSetName"),
             self._get_param("ChangeSetType") or "UPDATE",
-            self._submission(),
+            self._stack_request(),
             self._get_param("Description"),
         )
         return ActionResult({"Id": change_set.id, "StackId": change_set.stack.id})
@@ -200,14 +202,14 @@ class CloudFormationResponse(BaseResponse):
         export = self._get_param("ExportName")
         importers = self._service.importers(export)
         if not importers:
-            raise InvalidRequestError(f"Export '{export}' is not imported by any stack.")
+            raise CloudFormationRequestError(f"Export '{export}' is not imported by any stack.")
         return ActionResult({"Imports": importers})
 
     # --- reading the request
 
-    def _submission(self) -> Submission:
+    def _stack_request(self) -> StackRequest:
         tags = self._get_param("Tags")
-        return Submission(
+        return StackRequest(
             body=None if self._get_param("UsePreviousTemplate") else self._body(),
             parameters={
                 one["ParameterKey"]: None if one.get("UsePreviousValue") else one.get("ParameterValue", "")
@@ -229,7 +231,7 @@ class CloudFormationResponse(BaseResponse):
         try:
             answer = self._service.clients.call("s3", "get_object", {"Bucket": bucket, "Key": key})
         except ClientError as error:
-            raise InvalidRequestError(f"S3 error: {error.response['Error']['Message']}") from error
+            raise CloudFormationRequestError(f"S3 error: {error.response['Error']['Message']}") from error
         return str(answer["Body"].read().decode())
 
     def _refuse_partial_stacks(self) -> None:
@@ -237,7 +239,7 @@ class CloudFormationResponse(BaseResponse):
         for option in ("DisableRollback", "OnFailure", "OnStackFailure"):
             value: Any = self._get_param(option)
             if value not in (None, False, "ROLLBACK"):
-                raise InvalidRequestError(
+                raise CloudFormationRequestError(
                     f"Embedded CloudFormation always rolls back; leave out {option} = {value}"
                 )
 
@@ -246,7 +248,7 @@ def template_location(url: str) -> tuple[str, str]:
     """Return bucket and key of a template's URL, with the bucket in the path or in the host.
 
     Raises:
-        InvalidRequestError: The URL does not name an object.
+        CloudFormationRequestError: The URL does not name an object.
     """
     parts = urlsplit(url)
     host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
@@ -257,5 +259,5 @@ def template_location(url: str) -> tuple[str, str]:
     else:
         bucket, key = host.partition(".s3")[0], path
     if not bucket or not key:
-        raise InvalidRequestError("S3 error: TemplateURL must be a valid S3 URL")
+        raise CloudFormationRequestError("S3 error: TemplateURL must be a valid S3 URL")
     return bucket, key

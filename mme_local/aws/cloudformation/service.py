@@ -16,14 +16,14 @@ from mme_local.aws.clients import ClientFactory
 from mme_local.aws.cloudformation.errors import (
     ChangeSetNotFoundError,
     ChangeSetStatusError,
-    InvalidRequestError,
+    CloudFormationRequestError,
     StackExistsError,
     StackNotFoundError,
 )
 from mme_local.aws.cloudformation.operation import StackOperation
 from mme_local.aws.cloudformation.parameters import resolve_parameters
 from mme_local.aws.cloudformation.planning import plan
-from mme_local.aws.cloudformation.stack import ChangeSet, Output, Stack, Target
+from mme_local.aws.cloudformation.stack import ChangeSet, Output, Stack, StackTarget
 from mme_local.aws.cloudformation.template import Template
 from mme_local.aws.cloudformation.values import (
     PlannedValues,
@@ -42,7 +42,7 @@ _Values = TypeVar("_Values", bound=StackValues)
 
 
 @dataclass(frozen=True)
-class Submission:
+class StackRequest:
     """The wanted state of a stack; None means unchanged.
 
     Attributes:
@@ -101,7 +101,7 @@ class CloudFormationService(BaseBackend):
         if name_or_arn in self.change_sets:
             return self.change_sets[name_or_arn]
         if stack_name is None:
-            raise InvalidRequestError(
+            raise CloudFormationRequestError(
                 "StackName must be specified if ChangeSetName is not specified as an ARN."
             )
         stack = self.stack(stack_name)
@@ -113,27 +113,27 @@ class CloudFormationService(BaseBackend):
     # --- stacks
 
     def create_stack(
-        self, name: str, submission: Submission, *, termination_protection: bool = False
+        self, name: str, request: StackRequest, *, termination_protection: bool = False
     ) -> Stack:
         """CreateStack."""
         with self.lock:
             if any(stack.name == name for stack in self.live_stacks()):
                 raise StackExistsError(name)
             stack = self._new_stack(name)
-            target = self._target(stack, submission)
+            target = self._target(stack, request)
             stack.enable_termination_protection = termination_protection
-            self._accept(stack, submission)
+            self._accept(stack, request)
             self._operation(stack, target).create()
             return stack
 
-    def update_stack(self, name: str, submission: Submission) -> Stack:
+    def update_stack(self, name: str, request: StackRequest) -> Stack:
         """UpdateStack."""
         with self.lock:
             stack = self._updatable(name)
-            target = self._target(stack, submission)
+            target = self._target(stack, request)
             if _same(stack.target, target):
-                raise InvalidRequestError("No updates are to be performed.")
-            self._accept(stack, submission)
+                raise CloudFormationRequestError("No updates are to be performed.")
+            self._accept(stack, request)
             self._operation(stack, target).update()
             return stack
 
@@ -150,7 +150,7 @@ class CloudFormationService(BaseBackend):
             if stack.status == "DELETE_COMPLETE":
                 return
             if stack.enable_termination_protection:
-                raise InvalidRequestError(
+                raise CloudFormationRequestError(
                     f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
                 )
             for export in stack.exports:
@@ -168,16 +168,16 @@ class CloudFormationService(BaseBackend):
     # --- change sets
 
     def create_change_set(
-        self, stack_name: str, name: str, kind: str, submission: Submission, description: str | None = None
+        self, stack_name: str, name: str, kind: str, request: StackRequest, description: str | None = None
     ) -> ChangeSet:
         """CreateChangeSet; one of type CREATE creates its stack, under review."""
         with self.lock:
             stack = self._under_review(stack_name, name) if kind == "CREATE" else self._updatable(stack_name)
-            target = self._target(stack, submission)
+            target = self._target(stack, request)
             try:
                 changes = plan(stack, target.template, self._values(PlannedValues, stack, target))
             except TemplateError as error:
-                raise InvalidRequestError(str(error)) from error
+                raise CloudFormationRequestError(str(error)) from error
             change_set = ChangeSet(
                 id=self._arn(f"changeSet/{name}/{uuid.uuid4()}"),
                 name=name,
@@ -193,7 +193,7 @@ class CloudFormationService(BaseBackend):
             if stack.id not in self.stacks:
                 self.stacks[stack.id] = stack
                 stack.move_to("REVIEW_IN_PROGRESS", "User Initiated")
-            stack.role_arn = submission.role_arn or stack.role_arn
+            stack.role_arn = request.role_arn or stack.role_arn
             self.change_sets[change_set.id] = change_set
             return change_set
 
@@ -252,15 +252,17 @@ class CloudFormationService(BaseBackend):
     def _arn(self, resource: str) -> str:
         return f"arn:{self.partition}:cloudformation:{self.region_name}:{self.account_id}:{resource}"
 
-    def _accept(self, stack: Stack, submission: Submission) -> None:
-        stack.role_arn = submission.role_arn or stack.role_arn
-        stack.notification_arns = list(submission.notification_arns) or stack.notification_arns
+    def _accept(self, stack: Stack, request: StackRequest) -> None:
+        stack.role_arn = request.role_arn or stack.role_arn
+        stack.notification_arns = list(request.notification_arns) or stack.notification_arns
         self.stacks[stack.id] = stack
 
     def _updatable(self, name: str) -> Stack:
         stack = self.stack(name)
         if stack.status not in _UPDATABLE:
-            raise InvalidRequestError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+            raise CloudFormationRequestError(
+                f"Stack:{stack.id} is in {stack.status} state and can not be updated."
+            )
         return stack
 
     def _under_review(self, stack_name: str, change_set_name: str) -> Stack:
@@ -268,35 +270,37 @@ class CloudFormationService(BaseBackend):
             if stack.name == stack_name:
                 if stack.status == "REVIEW_IN_PROGRESS":
                     return stack
-                raise InvalidRequestError(
+                raise CloudFormationRequestError(
                     f"Stack [{stack_name}] already exists and cannot be created again "
                     f"with the changeSet [{change_set_name}]."
                 )
         return self._new_stack(stack_name)
 
-    def _target(self, stack: Stack, submission: Submission) -> Target:
+    def _target(self, stack: Stack, request: StackRequest) -> StackTarget:
         """Read and check everything that can be refused before a resource is touched."""
-        previous = stack.target or Target(Template("", {}))
-        if submission.body is None and stack.target is None:
-            raise InvalidRequestError("Either Template URL or Template Body must be specified.")
-        template = previous.template if submission.body is None else Template.parse(submission.body)
+        previous = stack.target or StackTarget(Template("", {}))
+        if request.body is None and stack.target is None:
+            raise CloudFormationRequestError("Either Template URL or Template Body must be specified.")
+        template = previous.template if request.body is None else Template.parse(request.body)
         given: dict[str, str] = {}
-        for name, value in submission.parameters.items():
+        for name, value in request.parameters.items():
             if value is not None:
                 given[name] = value
             elif name in previous.given:
                 given[name] = previous.given[name]
-        tags = dict(submission.tags if submission.tags is not None else previous.tags)
-        target = Target(template, given, resolve_parameters(template, given, self._stored_parameter), tags)
+        tags = dict(request.tags if request.tags is not None else previous.tags)
+        target = StackTarget(
+            template, given, resolve_parameters(template, given, self._stored_parameter), tags
+        )
         resolver = TemplateResolver(template.document, self._values(StackValues, stack, target))
         try:
             check_rules(template, resolver)
             active = active_resources(template, resolver)
         except TemplateError as error:
-            raise InvalidRequestError(str(error)) from error
+            raise CloudFormationRequestError(str(error)) from error
         types = {template.resources[name]["Type"] for name in active}
         if unknown := sorted(name for name in types if not is_provided(name)):
-            raise InvalidRequestError(
+            raise CloudFormationRequestError(
                 f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]. "
                 "Embedded AWS does not provide them; leave them out of the environment that is deployed here"
             )
@@ -306,11 +310,11 @@ class CloudFormationService(BaseBackend):
         try:
             return str(self.clients.call("ssm", "get_parameter", {"Name": name})["Parameter"]["Value"])
         except ClientError:
-            raise InvalidRequestError(
+            raise CloudFormationRequestError(
                 f"Unable to fetch parameters [{name}] from parameter store for this account."
             ) from None
 
-    def _operation(self, stack: Stack, target: Target) -> StackOperation:
+    def _operation(self, stack: Stack, target: StackTarget) -> StackOperation:
         values = self._values(StackValues, stack, target)
 
         def check_outputs(outputs: list[Output]) -> None:
@@ -320,7 +324,7 @@ class CloudFormationService(BaseBackend):
         resolver = TemplateResolver(target.template.document, values)
         return StackOperation(stack, self.clients, target, resolver, check_outputs)
 
-    def _values(self, kind: type[_Values], stack: Stack, target: Target) -> _Values:
+    def _values(self, kind: type[_Values], stack: Stack, target: StackTarget) -> _Values:
         names: dict[str, Any] = {
             "AWS::AccountId": self.account_id,
             "AWS::NotificationARNs": stack.notification_arns,
@@ -333,7 +337,7 @@ class CloudFormationService(BaseBackend):
         return kind(stack, {**names, **target.values}, self._exported)
 
 
-def _same(before: Target | None, after: Target) -> bool:
+def _same(before: StackTarget | None, after: StackTarget) -> bool:
     """Return whether neither the template nor a parameter's value nor a tag differs."""
     return before is not None and (before.template.document, before.values, before.tags) == (
         after.template.document,

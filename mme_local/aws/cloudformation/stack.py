@@ -42,7 +42,7 @@ class Output:
 
 
 @dataclass
-class StackResource:
+class DeployedResource:
     """A live resource of a stack.
 
     Attributes:
@@ -76,7 +76,7 @@ class StackResource:
 
 
 @dataclass(frozen=True)
-class Target:
+class StackTarget:
     """What an operation makes of a stack.
 
     Attributes:
@@ -103,7 +103,7 @@ class Target:
 class _Targeted:
     """The members of an answer that come from a target; a stack under review has none."""
 
-    target: Target | None
+    target: StackTarget | None
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
@@ -140,8 +140,8 @@ class Stack(_Targeted):
     role_arn: str | None = None
     notification_arns: list[str] = field(default_factory=list)
     enable_termination_protection: bool = False
-    target: Target | None = None
-    resources: dict[str, StackResource] = field(default_factory=dict)
+    target: StackTarget | None = None
+    resources: dict[str, DeployedResource] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
     events: list[StackEvent] = field(default_factory=list)
@@ -249,7 +249,7 @@ class ChangeSet(_Targeted):
     name: str
     stack: Stack
     type: str
-    target: Target
+    target: StackTarget
     description: str | None
     changes: list[dict[str, Any]]
     status: str = "CREATE_COMPLETE"

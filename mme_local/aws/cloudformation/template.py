@@ -11,7 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from mme.aws.template_resolver import references
-from mme_local.aws.cloudformation.errors import InvalidRequestError
+from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 
 Document = dict[str, Any]
 _NAMES_OF_IAM = {"RoleName", "ManagedPolicyName", "UserName", "GroupName"}
@@ -59,15 +59,16 @@ class Template:
         """Read JSON or YAML and check the template's form.
 
         Raises:
-            InvalidRequestError: Not a template, no resources, an unresolved reference or a circular one.
+            CloudFormationRequestError: Not a template, no resources, an unresolved reference or a circular
+                one.
         """
         try:
             is_json = body.lstrip().startswith("{")
             document = json.loads(body) if is_json else yaml.load(body, _CloudFormationLoader)  # noqa: S506 - a SafeLoader
         except (json.JSONDecodeError, yaml.YAMLError) as error:
-            raise InvalidRequestError(f"Template format error: {error}") from error
+            raise CloudFormationRequestError(f"Template format error: {error}") from error
         if not isinstance(document, dict):
-            raise InvalidRequestError("Template format error: unsupported structure.")
+            raise CloudFormationRequestError("Template format error: unsupported structure.")
         template = cls(body, document)
         template._check()
         return template
@@ -129,10 +130,12 @@ class Template:
 
     def _check(self) -> None:
         if not self.resources:
-            raise InvalidRequestError("Template format error: At least one Resources member must be defined.")
+            raise CloudFormationRequestError(
+                "Template format error: At least one Resources member must be defined."
+            )
         for logical_id, definition in self.resources.items():
             if not isinstance(definition, dict) or "Type" not in definition:
-                raise InvalidRequestError(
+                raise CloudFormationRequestError(
                     f"Template format error: [/Resources/{logical_id}] "
                     "Every Resources member must contain a Type property."
                 )
@@ -141,7 +144,7 @@ class Template:
             self.order(self.resources)
         except CycleError as error:
             cycle = ", ".join(sorted(set(error.args[1])))
-            raise InvalidRequestError(f"Circular dependency between resources: [{cycle}]") from error
+            raise CloudFormationRequestError(f"Circular dependency between resources: [{cycle}]") from error
 
     def _check_references(self) -> None:
         parameters = self.section("Parameters")
@@ -150,13 +153,13 @@ class Template:
                 names = [name for name in references(member) if name not in parameters and "::" not in name]
                 missing = [name for name in (*names, *_depends_on(member)) if name not in self.resources]
                 if missing:
-                    raise InvalidRequestError(
+                    raise CloudFormationRequestError(
                         f"Template format error: Unresolved resource dependencies [{', '.join(missing)}] "
                         f"in the {section} block of the template"
                     )
         for section in ("Conditions", "Rules"):
             if any(name in self.resources for name in references(self.section(section))):
-                raise InvalidRequestError(
+                raise CloudFormationRequestError(
                     "Template format error: conditions and rules cannot refer to resources"
                 )
 

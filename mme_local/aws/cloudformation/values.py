@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mme.aws.template_resolver import TemplateError, TemplateResolver
-from mme_local.aws.cloudformation.errors import InvalidRequestError
-from mme_local.aws.cloudformation.stack import Stack, StackResource
+from mme_local.aws.cloudformation.errors import CloudFormationRequestError
+from mme_local.aws.cloudformation.stack import DeployedResource, Stack
 from mme_local.aws.cloudformation.template import Template
 
 UNKNOWN: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -70,7 +70,7 @@ class StackValues:
         """Raise TemplateError."""
         raise TemplateError(reason)
 
-    def _resource(self, logical_id: str) -> StackResource:
+    def _resource(self, logical_id: str) -> DeployedResource:
         if logical_id not in self._stack.resources:
             raise TemplateError(
                 f"Template format error: Unresolved resource dependencies [{logical_id}]: "
@@ -132,7 +132,7 @@ def check_rules(template: Template, resolver: TemplateResolver) -> None:
         resolver: Resolves its rules.
 
     Raises:
-        InvalidRequestError: An assertion does not hold.
+        CloudFormationRequestError: An assertion does not hold.
     """
     for name, rule in template.section("Rules").items():
         if "RuleCondition" in rule and not resolver.test(rule["RuleCondition"]):
@@ -140,4 +140,4 @@ def check_rules(template: Template, resolver: TemplateResolver) -> None:
         for assertion in rule.get("Assertions", []):
             if not resolver.test(assertion["Assert"]):
                 text = assertion.get("AssertDescription", "assertion failed")
-                raise InvalidRequestError(f"Template constraint error: Rule {name}: {text}")
+                raise CloudFormationRequestError(f"Template constraint error: Rule {name}: {text}")

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mme_local.aws.clients import bare_session
-from mme_local.aws.cloudwatch.evaluation import State
+from mme_local.aws.cloudwatch.evaluation import StateValue
 
 if TYPE_CHECKING:
     from moto.cloudwatch.models import Alarm
@@ -32,7 +32,7 @@ def act(alarm: Alarm, account: str, before: str) -> None:
     """
     if not alarm.actions_enabled:
         return
-    for action in _actions(alarm, State(alarm.state_value)):
+    for action in _actions(alarm, StateValue(alarm.state_value)):
         try:
             if action.split(":")[2] == "sns":
                 _publish(alarm, account, before, action)
@@ -42,11 +42,11 @@ def act(alarm: Alarm, account: str, before: str) -> None:
             log.exception("%s: the action %s failed", alarm.name, action)
 
 
-def _actions(alarm: Alarm, state: State) -> list[str]:
+def _actions(alarm: Alarm, state: StateValue) -> list[str]:
     return {
-        State.OK: alarm.ok_actions,
-        State.ALARM: alarm.alarm_actions,
-        State.INSUFFICIENT_DATA: alarm.insufficient_data_actions,
+        StateValue.OK: alarm.ok_actions,
+        StateValue.ALARM: alarm.alarm_actions,
+        StateValue.INSUFFICIENT_DATA: alarm.insufficient_data_actions,
     }[state] or []
 
 

@@ -12,11 +12,11 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
 from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch, period_of
-from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, State, alarm_state
+from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, StateValue, Missing, alarm_state
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AlarmEvaluation:
     """The result of an evaluation.
 
     Attributes:
@@ -25,7 +25,7 @@ class Verdict:
         data: For programs.
     """
 
-    state: State
+    state: StateValue
     reason: str
     data: Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def evaluate_all(now: float) -> None:
                 backend.set_alarm_state(alarm.name, verdict.reason, data, verdict.state.value)
 
 
-def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict | None:
+def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEvaluation | None:
     """Evaluate an alarm of a metric or of metric math; None if that is not supported here."""
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None or alarm.threshold_metric_id:
@@ -62,16 +62,16 @@ def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> Verdict |
     try:
         values = backend.answer(queries, moments[0], end)[wanted["Id"]]
     except ValidationError as error:
-        return Verdict(State.INSUFFICIENT_DATA, f"Evaluation error: {error.message}", {})
+        return AlarmEvaluation(StateValue.INSUFFICIENT_DATA, f"Evaluation error: {error.message}", {})
     missing = Missing(alarm.treat_missing_data or "missing")
     threshold = float(alarm.threshold)
     points = [
         comparison.breaches(values[moment], threshold) if moment in values else None for moment in moments
     ]
-    state, absent = alarm_state(points, periods, needed, missing, State(alarm.state_value))
+    state, absent = alarm_state(points, periods, needed, missing, StateValue(alarm.state_value))
     used = [(moment, values[moment]) for moment in moments if moment in values][-periods:]
     breaching = sum(comparison.breaches(value, threshold) for _, value in used)
-    return Verdict(
+    return AlarmEvaluation(
         state,
         _reason(alarm, state, used, breaching, absent, missing),
         _data(alarm, seconds, used, threshold),
@@ -109,9 +109,14 @@ def _metric_stat(metric: Any, period: int, statistic: str, unit: str | None) -> 
 
 
 def _reason(
-    alarm: Alarm, state: State, used: list[tuple[int, float]], breaching: int, absent: int, missing: Missing
+    alarm: Alarm,
+    state: StateValue,
+    used: list[tuple[int, float]],
+    breaching: int,
+    absent: int,
+    missing: Missing,
 ) -> str:
-    if state is State.INSUFFICIENT_DATA:
+    if state is StateValue.INSUFFICIENT_DATA:
         return f"Insufficient Data: {_plural(absent, 'datapoint')} {_were(absent)} unknown."
     treated = {Missing.BREACHING: "Breaching", Missing.NOT_BREACHING: "NonBreaching"}.get(missing, "Missing")
     filled = f"{_plural(absent, 'missing datapoint')} {_were(absent)} treated as [{treated}]"
@@ -119,7 +124,7 @@ def _reason(
         periods = _plural(int(alarm.evaluation_periods), "period")
         return f"Threshold Crossed: no datapoints were received for {periods} and {filled}."
     comparison = COMPARISONS[alarm.comparison_operator].text
-    alarmed = state is State.ALARM
+    alarmed = state is StateValue.ALARM
     number = breaching if alarmed else len(used) - breaching
     listed = ", ".join(f"{value:g} ({_clock(moment)})" for moment, value in reversed(used))
     needed = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)

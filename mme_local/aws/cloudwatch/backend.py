@@ -18,7 +18,7 @@ from moto.core.utils import utcnow
 
 from mme_local.aws.cloudwatch.alarm_actions import act
 from mme_local.aws.cloudwatch.distribution import Distribution, UnknownStatisticError
-from mme_local.aws.cloudwatch.evaluation import State
+from mme_local.aws.cloudwatch.evaluation import StateValue
 from mme_local.aws.cloudwatch.expressions import ExpressionError, Points, evaluate
 from mme_local.aws.cloudwatch.store import MetricKey, MetricStore, Period, first_moment
 
@@ -46,7 +46,7 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         """PutMetricAlarm and PutCompositeAlarm; an existing alarm keeps its state."""
         before = self.alarms.get(name)
         alarm = super().put_metric_alarm(name, *arguments, **more)
-        alarm.state_value = State.INSUFFICIENT_DATA.value
+        alarm.state_value = StateValue.INSUFFICIENT_DATA.value
         for member in _STATE if before else ():
             setattr(alarm, member, getattr(before, member))
         return alarm

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class State(StrEnum):
+class StateValue(StrEnum):
     """An alarm's state."""
 
     OK = "OK"
@@ -31,7 +31,7 @@ class Missing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ThresholdComparison:
     """How a value is compared with the threshold.
 
     Attributes:
@@ -44,10 +44,10 @@ class Comparison:
 
 
 COMPARISONS: Final = {
-    "GreaterThanThreshold": Comparison(operator.gt, "greater than"),
-    "GreaterThanOrEqualToThreshold": Comparison(operator.ge, "greater than or equal to"),
-    "LessThanThreshold": Comparison(operator.lt, "less than"),
-    "LessThanOrEqualToThreshold": Comparison(operator.le, "less than or equal to"),
+    "GreaterThanThreshold": ThresholdComparison(operator.gt, "greater than"),
+    "GreaterThanOrEqualToThreshold": ThresholdComparison(operator.ge, "greater than or equal to"),
+    "LessThanThreshold": ThresholdComparison(operator.lt, "less than"),
+    "LessThanOrEqualToThreshold": ThresholdComparison(operator.le, "less than or equal to"),
 }
 """By their name in alarms; comparisons with an anomaly detection band are not supported."""
 
@@ -56,8 +56,8 @@ EXTRA_POINTS: Final = 2
 
 
 def alarm_state(
-    points: Sequence[bool | None], periods: int, needed: int, missing: Missing, now: State
-) -> tuple[State, int]:
+    points: Sequence[bool | None], periods: int, needed: int, missing: Missing, now: StateValue
+) -> tuple[StateValue, int]:
     """Return the state, and how many missing datapoints were filled in.
 
     Args:
@@ -73,15 +73,15 @@ def alarm_state(
     breaching = sum(real[-periods:])
     if not absent or missing in (Missing.BREACHING, Missing.NOT_BREACHING):
         filled = absent if missing is Missing.BREACHING else 0
-        return (State.ALARM if breaching + filled >= needed else State.OK), absent
+        return (StateValue.ALARM if breaching + filled >= needed else StateValue.OK), absent
     if not real:
-        return (now if missing is Missing.IGNORE else State.INSUFFICIENT_DATA), absent
+        return (now if missing is Missing.IGNORE else StateValue.INSUFFICIENT_DATA), absent
     if breaching >= needed:
-        return State.ALARM, absent
+        return StateValue.ALARM, absent
     if breaching < len(real):
-        return State.OK, absent
+        return StateValue.OK, absent
     # All existing ones breach, but too few: an alarm once the oldest is old enough.
     age = len(points) - next(number for number, point in enumerate(points) if point is not None)
     if missing is Missing.MISSING and age >= needed:
-        return State.ALARM, absent
+        return StateValue.ALARM, absent
     return now, absent

@@ -18,7 +18,7 @@ _TARGET_KEY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 _MISSING = "found for service namespace"
 
 
-class ScalableTarget(ResourceType):
+class ScalableTargetType(ResourceType):
     """A registered scalable target. Ref is `resource|dimension|namespace`."""
 
     create_only = frozenset(_TARGET_KEY)
@@ -49,7 +49,7 @@ class ScalableTarget(ResourceType):
         request.call_unless(_MISSING, _SERVICE, "deregister_scalable_target", **key)
 
 
-class ScalingPolicy(ResourceType):
+class ScalingPolicyType(ResourceType):
     """A scaling policy. Ref is its ARN."""
 
     name_property = "PolicyName"

@@ -7,7 +7,7 @@ from mme_local.aws.resource_types.handler import Physical, ResourceRequest, Reso
 _LONGEST_NAME = 255
 
 
-class MetricAlarm(ResourceType):
+class AlarmType(ResourceType):
     """A metric alarm; the properties are the API's parameters."""
 
     name_property = "AlarmName"
@@ -32,14 +32,14 @@ class MetricAlarm(ResourceType):
         return Physical(name, {"Arn": described[f"{self._KIND}s"][0]["AlarmArn"]})
 
 
-class CompositeAlarm(MetricAlarm):
+class CompositeAlarmType(AlarmType):
     """A composite alarm, which is described but not evaluated."""
 
     _PUT = "put_composite_alarm"
     _KIND = "CompositeAlarm"
 
 
-class InsightRule(ResourceType):
+class InsightRuleType(ResourceType):
     """A Contributor Insights rule, which is described but counts nothing."""
 
     name_property = "RuleName"

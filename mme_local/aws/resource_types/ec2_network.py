@@ -20,7 +20,7 @@ from mme_local.aws.resource_types.handler import (
 _DNS = ("EnableDnsHostnames", "EnableDnsSupport")
 
 
-class Vpc(ResourceType):
+class VpcType(ResourceType):
     """A VPC of one address range."""
 
     create_only = frozenset({"CidrBlock"})
@@ -49,7 +49,7 @@ class Vpc(ResourceType):
             request.call("ec2", "modify_vpc_attribute", VpcId=vpc, **{name: {"Value": value}})
 
 
-class Subnet(ResourceType):
+class SubnetType(ResourceType):
     """A subnet in one zone."""
 
     create_only = frozenset({"AvailabilityZone", "CidrBlock", "VpcId"})
@@ -76,7 +76,7 @@ class Subnet(ResourceType):
         request.call("ec2", "modify_subnet_attribute", SubnetId=subnet, MapPublicIpOnLaunch=public)
 
 
-class RouteTable(TaggedType):
+class RouteTableType(TaggedType):
     """A route table with the VPC's local route."""
 
     create_only = frozenset({"VpcId"})
@@ -90,7 +90,7 @@ class RouteTable(TaggedType):
         return Physical(id, {"RouteTableId": id})
 
 
-class SubnetRouteTableAssociation(ResourceType):
+class SubnetRouteTableAssociationType(ResourceType):
     """Which route table a subnet uses; a change creates a new association."""
 
     create_only = frozenset({"RouteTableId", "SubnetId"})
@@ -101,7 +101,7 @@ class SubnetRouteTableAssociation(ResourceType):
         return Physical(id, {"Id": id})
 
 
-class VpcEndpoint(ResourceType):
+class VpcEndpointType(ResourceType):
     """A gateway or interface endpoint of an AWS service."""
 
     create_only = frozenset({"ServiceName", "VpcEndpointType", "VpcId"})
@@ -133,7 +133,7 @@ class VpcEndpoint(ResourceType):
         request.call("ec2", "delete_vpc_endpoints", VpcEndpointIds=[request.physical.id])
 
 
-class FlowLog(TaggedType):
+class FlowLogType(TaggedType):
     """A log of a network's traffic, of which there is none; only its tags change in place."""
 
     create_only = frozenset(

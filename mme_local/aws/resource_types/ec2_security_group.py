@@ -28,7 +28,7 @@ _PEERS = {
 _RULE = frozenset({"Description", "FromPort", "IpProtocol", "ToPort", *_PEERS})
 
 
-class SecurityGroup(ResourceType):
+class SecurityGroupType(ResourceType):
     """A group with its rules; without egress rules it has EC2's rule that allows everything."""
 
     name_property = "GroupName"
@@ -56,7 +56,7 @@ class SecurityGroup(ResourceType):
         return request.physical
 
 
-class SecurityGroupIngress(ResourceType):
+class SecurityGroupIngressType(ResourceType):
     """A rule of its own, for example between two groups; a change creates the new one first."""
 
     create_only = _RULE | {"GroupId"}
@@ -77,7 +77,7 @@ class SecurityGroupIngress(ResourceType):
         _call(request, verb, self._DIRECTION, request.properties["GroupId"], request.without("GroupId"))
 
 
-class SecurityGroupEgress(SecurityGroupIngress):
+class SecurityGroupEgressType(SecurityGroupIngressType):
     """The same for outgoing traffic."""
 
     _DIRECTION = "egress"

@@ -13,7 +13,7 @@ from mme_local.aws.resource_types.handler import (
 _LONGEST_NAME = 64
 
 
-class EventRule(ResourceType):
+class EventRuleType(ResourceType):
     """A rule with its targets. Ref is its name."""
 
     name_property = "Name"

@@ -15,7 +15,7 @@ _PRINCIPALS = {"Roles": ("role", "RoleName"), "Users": ("user", "UserName"), "Gr
 _MISSING = "NoSuchEntity"
 
 
-class Role(ResourceType):
+class RoleType(ResourceType):
     """A role with its trust, inline and managed policies. Ref is its name."""
 
     name_property = "RoleName"
@@ -72,7 +72,7 @@ class Role(ResourceType):
             request.call_unless(_MISSING, "iam", "detach_role_policy", RoleName=role, PolicyArn=arn)
 
 
-class InlinePolicy(ResourceType):
+class InlinePolicyType(ResourceType):
     """A policy in roles, users and groups. Ref is its name."""
 
     # no name_property: a policy of the same name in other principals does not collide
@@ -102,7 +102,7 @@ class InlinePolicy(ResourceType):
             request.call_unless(_MISSING, "iam", f"delete_{noun}_policy", **policy)
 
 
-class ManagedPolicy(ResourceType):
+class ManagedPolicyType(ResourceType):
     """A customer-managed policy. Ref is its ARN."""
 
     name_property = "ManagedPolicyName"
@@ -150,7 +150,7 @@ class ManagedPolicy(ResourceType):
             request.call_unless(_MISSING, "iam", f"detach_{noun}_policy", **policy)
 
 
-class OidcProvider(ResourceType):
+class OidcProviderType(ResourceType):
     """An OpenID Connect identity provider. Ref is its ARN (CloudFormation user guide)."""
 
     create_only = frozenset({"Url"})

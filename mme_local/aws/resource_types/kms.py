@@ -16,7 +16,7 @@ from mme_local.aws.resource_types.handler import (
 _PENDING_DAYS = 30  # ScheduleKeyDeletion's default
 
 
-class Key(ResourceType):
+class KeyType(ResourceType):
     """A key. Ref is its id; deleting it schedules its deletion, as on AWS."""
 
     create_only = frozenset({"KeySpec", "KeyUsage", "MultiRegion", "Origin"})
@@ -65,7 +65,7 @@ class Key(ResourceType):
         request.call("kms", "enable_key" if enabled else "disable_key", KeyId=key)
 
 
-class Alias(ResourceType):
+class AliasType(ResourceType):
     """A key's alias. Ref is its name."""
 
     name_property = "AliasName"

@@ -21,7 +21,7 @@ _DEFAULT_BATCH = 10
 _DEFAULT_CONCURRENCY = 5
 
 
-class LambdaFunction(ResourceType):
+class LambdaFunctionType(ResourceType):
     """A function of `AsyncInvocations`; others are refused, as they could not run. Ref is its name."""
 
     name_property = "FunctionName"
@@ -64,7 +64,7 @@ class LambdaFunction(ResourceType):
         return Physical(name, {"Arn": function.arn})
 
 
-class EventSourceMapping(ResourceType):
+class EventSourceMappingType(ResourceType):
     """A queue whose messages a function is called with. Ref is its UUID."""
 
     create_only = frozenset({"EventSourceArn"})
@@ -109,7 +109,7 @@ def _function_name(properties: Properties) -> str:
     return (after or before).partition(":")[0]
 
 
-class Permission(NoopType):
+class PermissionType(NoopType):
     """Who may call a function, which is not checked here; a change replaces it, as on AWS."""
 
     def replaces(self, before: Properties, after: Properties) -> bool:

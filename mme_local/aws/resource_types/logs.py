@@ -7,7 +7,7 @@ from mme_local.aws.resource_types.handler import Physical, ResourceRequest, Reso
 _LONGEST_NAME = 512
 
 
-class LogGroup(ResourceType):
+class LogGroupType(ResourceType):
     """A log group with its retention. Ref is its name."""
 
     name_property = "LogGroupName"

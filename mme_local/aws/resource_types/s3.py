@@ -16,7 +16,7 @@ from mme_local.aws.resource_types.s3_settings import PROVIDED, apply_settings, c
 _LONGEST_NAME = 63
 
 
-class Bucket(ResourceType):
+class BucketType(ResourceType):
     """A bucket with its settings; one that holds objects cannot be deleted."""
 
     name_property = "BucketName"
@@ -49,7 +49,7 @@ class Bucket(ResourceType):
         return request.physical
 
 
-class BucketPolicy(ResourceType):
+class BucketPolicyType(ResourceType):
     """A bucket's policy."""
 
     create_only = frozenset({"Bucket"})

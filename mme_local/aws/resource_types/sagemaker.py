@@ -11,7 +11,7 @@ _LONGEST_NAME = 63  # ModelName, EndpointConfigName and EndpointName
 _MISSING = "Could not find"
 
 
-class Model(ResourceType):
+class ModelType(ResourceType):
     """A model; SageMaker cannot change one, so every change creates another."""
 
     name_property: str = "ModelName"
@@ -38,7 +38,7 @@ class Model(ResourceType):
         return request.properties
 
 
-class EndpointConfig(Model):
+class EndpointConfigType(ModelType):
     """An endpoint configuration, which cannot change either."""
 
     name_property = "EndpointConfigName"
@@ -52,7 +52,7 @@ class EndpointConfig(Model):
         return members
 
 
-class Endpoint(ResourceType):
+class EndpointType(ResourceType):
     """An endpoint, which takes a new configuration in place."""
 
     name_property = "EndpointName"

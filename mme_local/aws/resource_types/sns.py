@@ -16,7 +16,7 @@ from mme_local.aws.resource_types.handler import (
 _EMPTY_POLICY = {"Version": "2012-10-17", "Statement": list[str]()}
 
 
-class TopicPolicy(ResourceType):
+class TopicPolicyType(ResourceType):
     """The policy of one or more topics."""
 
     def create(self, request: ResourceRequest) -> Physical:
@@ -47,7 +47,7 @@ class TopicPolicy(ResourceType):
         )
 
 
-class Subscription(ResourceType):
+class SubscriptionType(ResourceType):
     """A topic's subscriber. Ref is the subscription's ARN."""
 
     create_only = frozenset({"TopicArn", "Protocol", "Endpoint"})

@@ -7,7 +7,7 @@ import json
 from mme_local.aws.resource_types.handler import Physical, ResourceRequest, ResourceType
 
 
-class QueuePolicy(ResourceType):
+class QueuePolicyType(ResourceType):
     """The policy of one or more queues, which is described but not evaluated."""
 
     def create(self, request: ResourceRequest) -> Physical:

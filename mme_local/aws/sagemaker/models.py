@@ -14,9 +14,9 @@ from mme.catalog.instances import instance_type
 from mme_local.aws.sagemaker.errors import already_exists, no_volume_options, not_found, still_scalable
 from mme_local.aws.sagemaker.records import (
     LIVE_MEMBERS,
-    EndpointConfigRecord,
-    EndpointRecord,
-    ModelRecord,
+    EmbeddedEndpoint,
+    EmbeddedEndpointConfig,
+    EmbeddedModel,
     Request,
     instance_types,
 )
@@ -32,9 +32,9 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     """moto's SageMaker, with models, endpoint configurations and endpoints that behave like AWS's."""
 
     # only this class puts records into them
-    _models: dict[str, ModelRecord]  # type: ignore[assignment]
-    endpoint_configs: dict[str, EndpointConfigRecord]  # type: ignore[assignment]
-    endpoints: dict[str, EndpointRecord]  # type: ignore[assignment]
+    _models: dict[str, EmbeddedModel]  # type: ignore[assignment]
+    endpoint_configs: dict[str, EmbeddedEndpointConfig]  # type: ignore[assignment]
+    endpoints: dict[str, EmbeddedEndpoint]  # type: ignore[assignment]
 
     def arn(self, kind: str, name: str) -> str:
         """Return an ARN.
@@ -47,7 +47,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     # --- models and endpoint configurations
 
-    def store_model(self, request: Request) -> ModelRecord:
+    def store_model(self, request: Request) -> EmbeddedModel:
         """CreateModel, from the whole request."""
         name = request["ModelName"]
         if name in self._models:
@@ -56,11 +56,11 @@ class EmbeddedSageMaker(SageMakerModelBackend):
             raise AWSValidationException(
                 "Both PrimaryContainer and Containers can not be specified in one request."
             )
-        model = ModelRecord(self.account_id, self.region_name, request)
+        model = EmbeddedModel(self.account_id, self.region_name, request)
         self._models[name] = model
         return model
 
-    def describe_model(self, model_name: str) -> ModelRecord:
+    def describe_model(self, model_name: str) -> EmbeddedModel:
         """Return the model of that name, or raise AWS's error."""
         if model_name not in self._models:
             raise not_found("model", self.arn("model", model_name))
@@ -71,12 +71,12 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         self.describe_model(model_name)
         del self._models[model_name]
 
-    def store_endpoint_config(self, request: Request) -> EndpointConfigRecord:
+    def store_endpoint_config(self, request: Request) -> EmbeddedEndpointConfig:
         """CreateEndpointConfig, from the whole request."""
         name = request["EndpointConfigName"]
         if name in self.endpoint_configs:
             raise already_exists("endpoint-config", self.arn("endpoint-config", name))
-        config = EndpointConfigRecord(self.account_id, self.region_name, request)
+        config = EmbeddedEndpointConfig(self.account_id, self.region_name, request)
         _refuse_volume_options(config)
         for variant in config.production_variants:
             if "ModelName" in variant:  # inference components have none
@@ -84,7 +84,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         self.endpoint_configs[name] = config
         return config
 
-    def endpoint_config(self, name: str) -> EndpointConfigRecord:
+    def endpoint_config(self, name: str) -> EmbeddedEndpointConfig:
         """Return the configuration of that name, or raise AWS's error."""
         if name not in self.endpoint_configs:
             raise not_found("endpoint-config", self.arn("endpoint-config", name))
@@ -103,18 +103,18 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     def create_endpoint(
         self, endpoint_name: str, endpoint_config_name: str, tags: list[dict[str, str]]
-    ) -> EndpointRecord:
+    ) -> EmbeddedEndpoint:
         """CreateEndpoint: in service immediately."""
         if endpoint_name in self.endpoints:
             raise already_exists("endpoint", self.arn("endpoint", endpoint_name))
         config = self.endpoint_config(endpoint_config_name)
-        endpoint = EndpointRecord(
+        endpoint = EmbeddedEndpoint(
             self.account_id, self.region_name, endpoint_name, config, self._models_of(config), tags
         )
         self.endpoints[endpoint_name] = endpoint
         return endpoint
 
-    def endpoint(self, name: str) -> EndpointRecord:
+    def endpoint(self, name: str) -> EmbeddedEndpoint:
         """Return the endpoint of that name, or raise AWS's error."""
         if name not in self.endpoints:
             raise not_found("endpoint", self.arn("endpoint", name))
@@ -124,7 +124,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         """DescribeEndpoint's answer."""
         return self.endpoint(endpoint_name).response_object
 
-    def update_endpoint(self, request: Request) -> EndpointRecord:
+    def update_endpoint(self, request: Request) -> EmbeddedEndpoint:
         """UpdateEndpoint: a new configuration in place, the name and ARN unchanged.
 
         Raises:
@@ -182,11 +182,11 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     # --- rules of the operations
 
-    def _models_of(self, config: EndpointConfigRecord) -> dict[str, ModelRecord]:
+    def _models_of(self, config: EmbeddedEndpointConfig) -> dict[str, EmbeddedModel]:
         names = [variant["ModelName"] for variant in config.production_variants if "ModelName" in variant]
         return {name: self.describe_model(name) for name in names}
 
-    def _refuse_scalable_changes(self, endpoint: EndpointRecord, config: EndpointConfigRecord) -> None:
+    def _refuse_scalable_changes(self, endpoint: EmbeddedEndpoint, config: EmbeddedEndpointConfig) -> None:
         targets = self._scalable_variants()
         after = instance_types(config)
         touched = [
@@ -208,7 +208,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return scaling.targets.get(SCALABLE_DIMENSION, {}) if scaling else ()
 
 
-def _refuse_volume_options(config: EndpointConfigRecord) -> None:
+def _refuse_volume_options(config: EmbeddedEndpointConfig) -> None:
     """Refuse a volume key or size for types with local storage (API reference, KmsKeyId)."""
     for variant in config.production_variants:
         kind = instance_type(variant.get("InstanceType", ""))

@@ -46,7 +46,7 @@ class _MadeAtOnce:
         return True
 
 
-class ModelRecord(_MadeAtOnce, Model):
+class EmbeddedModel(_MadeAtOnce, Model):
     """A model, with every member of the CreateModel request that made it."""
 
     def __init__(self, account: str, region: str, request: Request) -> None:
@@ -75,7 +75,7 @@ class ModelRecord(_MadeAtOnce, Model):
         return {"EnableNetworkIsolation": False, **described, **self._more}
 
 
-class EndpointConfigRecord(_MadeAtOnce, FakeEndpointConfig):
+class EmbeddedEndpointConfig(_MadeAtOnce, FakeEndpointConfig):
     """An endpoint configuration, with every member of the request that made it."""
 
     def __init__(self, account: str, region: str, request: Request) -> None:
@@ -127,18 +127,18 @@ class Fleet:
         revision: Changes with CreateEndpoint and UpdateEndpoint, not with counts or weights.
     """
 
-    config: EndpointConfigRecord
-    models: Mapping[str, ModelRecord]
+    config: EmbeddedEndpointConfig
+    models: Mapping[str, EmbeddedModel]
     variants: tuple[Mapping[str, Any], ...]
     revision: str
 
 
-def instance_types(config: EndpointConfigRecord) -> dict[str, str]:
+def instance_types(config: EmbeddedEndpointConfig) -> dict[str, str]:
     """Return the instance type by variant name; an empty string for a serverless variant."""
     return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config.production_variants}
 
 
-class EndpointRecord(_MadeAtOnce, FakeEndpoint):
+class EmbeddedEndpoint(_MadeAtOnce, FakeEndpoint):
     """An endpoint that can take another configuration in place."""
 
     fleet: Fleet
@@ -148,8 +148,8 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
         account: str,
         region: str,
         name: str,
-        config: EndpointConfigRecord,
-        models: Mapping[str, ModelRecord],
+        config: EmbeddedEndpointConfig,
+        models: Mapping[str, EmbeddedModel],
         tags: list[dict[str, str]],
     ) -> None:
         super().__init__(
@@ -165,7 +165,7 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
         self.fleet = Fleet(config, models, tuple(self.production_variants), _next_revision(config))
 
     def take(
-        self, config: EndpointConfigRecord, models: Mapping[str, ModelRecord], retained: frozenset[str]
+        self, config: EmbeddedEndpointConfig, models: Mapping[str, EmbeddedModel], retained: frozenset[str]
     ) -> None:
         """Serve another configuration from now on.
 
@@ -216,7 +216,7 @@ class EndpointRecord(_MadeAtOnce, FakeEndpoint):
         ]
 
 
-def _next_revision(config: EndpointConfigRecord) -> str:
+def _next_revision(config: EmbeddedEndpointConfig) -> str:
     return f"{config.endpoint_config_name}/{uuid.uuid4().hex}"
 
 

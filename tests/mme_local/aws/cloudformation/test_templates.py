@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mme_local.aws.cloudformation.errors import InvalidRequestError
+from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.parameters import resolve_parameters
 from mme_local.aws.cloudformation.responses import template_location
 from mme_local.aws.cloudformation.template import Template
@@ -31,7 +31,7 @@ from mme_local.aws.cloudformation.template import Template
     ],
 )
 def test_templates_that_are_none(template: str, fault: str) -> None:
-    with pytest.raises(InvalidRequestError, match=fault):
+    with pytest.raises(CloudFormationRequestError, match=fault):
         Template.parse(template)
 
 
@@ -93,7 +93,7 @@ def test_parameters() -> None:
     ],
 )
 def test_parameters_that_do_not_satisfy(slot: dict[str, Any], given: dict[str, str], fault: str) -> None:
-    with pytest.raises(InvalidRequestError, match=fault):
+    with pytest.raises(CloudFormationRequestError, match=fault):
         resolve_parameters(declare(P=slot), given, str)
 
 

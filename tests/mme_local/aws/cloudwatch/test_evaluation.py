@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme_local.aws.cloudwatch.evaluation import EXTRA_POINTS, Missing, State, alarm_state
+from mme_local.aws.cloudwatch.evaluation import EXTRA_POINTS, StateValue, Missing, alarm_state
 
 POINTS = {"0": False, "X": True, "-": None}
-STATES = {"OK": State.OK, "ALARM": State.ALARM, "INSUFFICIENT": State.INSUFFICIENT_DATA}
+STATES = {"OK": StateValue.OK, "ALARM": StateValue.ALARM, "INSUFFICIENT": StateValue.INSUFFICIENT_DATA}
 POLICIES = (Missing.MISSING, Missing.IGNORE, Missing.BREACHING, Missing.NOT_BREACHING)
 KEEP = "retained"
 
@@ -30,8 +30,10 @@ KEEP = "retained"
         ("----X", 3, 2, (KEEP, KEEP, "ALARM", "OK")),
     ],
 )
-@pytest.mark.parametrize("now", list(State))
-def test_three_periods(points: str, needed: int, absent: int, states: tuple[str, ...], now: State) -> None:
+@pytest.mark.parametrize("now", list(StateValue))
+def test_three_periods(
+    points: str, needed: int, absent: int, states: tuple[str, ...], now: StateValue
+) -> None:
     found = [alarm_state([POINTS[sign] for sign in points], 3, needed, policy, now) for policy in POLICIES]
     assert found == [(now if state == KEEP else STATES[state], absent) for state in states]
 
@@ -49,11 +51,11 @@ def test_three_periods(points: str, needed: int, absent: int, states: tuple[str,
         )
     ),
     st.sampled_from(POLICIES),
-    st.sampled_from(list(State)),
+    st.sampled_from(list(StateValue)),
 )
 def test_without_gaps_the_policy_and_the_past_are_no_matter(
-    case: tuple[int, int, list[bool]], policy: Missing, now: State
+    case: tuple[int, int, list[bool]], policy: Missing, now: StateValue
 ) -> None:
     periods, needed, points = case
-    expected = State.ALARM if sum(points[-periods:]) >= needed else State.OK
+    expected = StateValue.ALARM if sum(points[-periods:]) >= needed else StateValue.OK
     assert alarm_state(points, periods, needed, policy, now) == (expected, 0)
