@@ -12,7 +12,7 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
 from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch, period_of
-from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, StateValue, Missing, alarm_state
+from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, StateValue, alarm_state
 
 
 @dataclass(frozen=True, slots=True)

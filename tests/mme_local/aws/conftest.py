@@ -14,15 +14,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
-from mme_local import aws as cloud
+from mme_local import aws as embedded_aws
 
 ClientOf = Callable[[str], Any]
 
 
 @pytest.fixture(scope="session")
 def endpoint_url() -> Iterator[str]:
-    """Where the embedded AWS listens, for the whole test session."""
-    server = make_server("localhost", 0, cloud.application(), threaded=True)
+    """The embedded AWS's URL, for the whole test session."""
+    server = make_server("localhost", 0, embedded_aws.application(), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://localhost:{server.server_port}"
@@ -34,12 +34,12 @@ def endpoint_url() -> Iterator[str]:
 def _empty_aws() -> Iterator[None]:
     """Every test starts with nothing deployed."""
     yield
-    cloud.reset()
+    embedded_aws.reset()
 
 
 @pytest.fixture(scope="session")
 def aws_environment(endpoint_url: str) -> dict[str, str]:
-    """The environment of a user of the embedded AWS: its URL, a region and made-up credentials."""
+    """Environment variables of a user of the embedded AWS: URL, region and dummy credentials."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -71,7 +71,7 @@ def cloudformation(aws: ClientOf) -> Any:
 
 @pytest.fixture
 def deploy(cloudformation: Any) -> Callable[..., dict[str, Any]]:
-    """Create or update a stack from a template given as a document; answers DescribeStacks' member.
+    """Create or update a stack from a template given as a document; returns DescribeStacks' member.
 
     `deploy(document, name="app", **more)`; `more` goes to the API call.
     """

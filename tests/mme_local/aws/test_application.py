@@ -1,4 +1,4 @@
-"""The application as a whole: what it costs to start, what it changes in moto, what it leaves behind."""
+"""The application as a whole: its start, its patches of moto, and what remains after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mme_local import aws as cloud
+from mme_local import aws as embedded_aws
 
 
 def run(program: str) -> str:
@@ -34,11 +34,11 @@ def test_importing_the_package_loads_nothing() -> None:
     assert loaded.strip() == "[]"
 
 
-def test_services_load_when_they_are_first_asked_for() -> None:
+def test_services_are_imported_on_first_use() -> None:
     loaded = run("""
         import sys
-        from mme_local import aws as cloud
-        cloud.application()
+        from mme_local import aws as embedded_aws
+        embedded_aws.application()
         print([name for name in ("ec2", "cloudformation", "applicationautoscaling", "awslambda")
                if f"moto.{name}.models" in sys.modules])
     """)
@@ -46,27 +46,27 @@ def test_services_load_when_they_are_first_asked_for() -> None:
     assert loaded.strip() == "[]"
 
 
-def test_a_moto_that_keeps_its_backends_elsewhere_is_told() -> None:
-    said = run("""
+def test_an_incompatible_moto_is_reported() -> None:
+    message = run("""
         from moto.sagemaker.models import sagemaker_backends
         sagemaker_backends.backend = object
-        from mme_local import aws as cloud
+        from mme_local import aws as embedded_aws
         try:
-            cloud.application()
+            embedded_aws.application()
         except RuntimeError as error:
             print(error)
     """)
 
-    assert said.strip() == "this release of moto does not have SageMakerModelBackend where it is patched"
+    assert message.strip() == "this release of moto does not have SageMakerModelBackend where it is patched"
 
 
-def test_a_reset_forgets_everything(aws: Any) -> None:
+def test_reset_deletes_everything(aws: Any) -> None:
     aws("s3").create_bucket(Bucket="models")
     aws("cloudformation").create_stack(
         StackName="app", TemplateBody='{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}'
     )
 
-    cloud.reset()
+    embedded_aws.reset()
 
     assert aws("s3").list_buckets()["Buckets"] == []
     assert aws("cloudformation").describe_stacks()["Stacks"] == []
@@ -87,7 +87,7 @@ def test_nothing_is_left_on_the_disk(tmp_path: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_own_aws_files_do_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_the_users_aws_files_are_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -102,12 +102,12 @@ def test_the_users_own_aws_files_do_not_matter(monkeypatch: pytest.MonkeyPatch, 
     assert listed.strip() == "CREATE_COMPLETE"
 
 
-def test_the_audit_trail_is_empty_rather_than_an_error(aws: Any) -> None:
+def test_lookup_events_are_empty(aws: Any) -> None:
     assert aws("cloudtrail").lookup_events()["Events"] == []
 
 
 @pytest.mark.parametrize("name", ["AdministratorAccess", "ReadOnlyAccess"])
-def test_aws_own_policies_are_known(aws: Any, name: str) -> None:
+def test_aws_managed_policies_exist(aws: Any, name: str) -> None:
     iam = aws("iam")
 
     policy = iam.get_policy(PolicyArn=f"arn:aws:iam::aws:policy/{name}")["Policy"]

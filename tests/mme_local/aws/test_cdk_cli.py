@@ -17,7 +17,7 @@ from mme_local.aws import control_plane
 
 ROOT = Path(__file__).resolve().parents[3]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
-# the wheel's node stands beside this Python
+# the wheel's node is next to this Python
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 # A store and a serving stack, as small as they get; what changes between deployments comes by context.
@@ -26,7 +26,7 @@ from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam, aws_s3 as s3, aws_sagemaker as sagemaker
 
 app = App()
-said = app.node.try_get_context
+context = app.node.try_get_context
 env = Environment(account="123456789012", region="us-east-1")
 store = Stack(app, "Store", env=env)
 bucket = s3.Bucket(store, "Models", enforce_ssl=True, removal_policy=RemovalPolicy.DESTROY)
@@ -36,7 +36,7 @@ bucket.grant_read(role)
 model = sagemaker.CfnModel(
     serving, "Model", execution_role_arn=role.role_arn,
     containers=[{
-        "image": said("image") or "image:1", "mode": "MultiModel",
+        "image": context("image") or "image:1", "mode": "MultiModel",
         "modelDataUrl": f"s3://{bucket.bucket_name}/models/",
     }],
 )
@@ -45,8 +45,8 @@ config = sagemaker.CfnEndpointConfig(
     serving, "Config",
     production_variants=[{
         "variantName": "AllTraffic", "modelName": model.attr_model_name,
-        "instanceType": said("type") or "ml.g5.xlarge",
-        "initialInstanceCount": int(said("count") or 1), "initialVariantWeight": 1,
+        "instanceType": context("type") or "ml.g5.xlarge",
+        "initialInstanceCount": int(context("count") or 1), "initialVariantWeight": 1,
     }],
 )
 endpoint = sagemaker.CfnEndpoint(
@@ -65,7 +65,7 @@ pytestmark = [
 
 @pytest.fixture
 def cdk(tmp_path: Path, aws_environment: dict[str, str]) -> Callable[..., str]:
-    """Run the CLI on the app above: `cdk("deploy", "--all", fails=False)`; answers all that it printed."""
+    """Run the CLI on the app above: `cdk("deploy", "--all", fails=False)`; returns its output."""
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py"}))
     environment = {
@@ -103,8 +103,8 @@ def test_the_life_of_an_app(cdk: Callable[..., str], aws: Any) -> None:
     assert first is not None
     assert first.variants[0].containers[0].image == "image:1"
 
-    said = cdk("diff", "Serving", "-c", "image=image:2")
-    assert "AWS::SageMaker::Model Model Model replace" in said
+    output = cdk("diff", "Serving", "-c", "image=image:2")
+    assert "AWS::SageMaker::Model Model Model replace" in output
 
     cdk(*deploy, "-c", "image=image:2", "-c", "count=2")
     second = control_plane.resolve_endpoint("mme")
@@ -114,21 +114,21 @@ def test_the_life_of_an_app(cdk: Callable[..., str], aws: Any) -> None:
     assert second.variants[0].instance_count == 2
     assert len(aws("sagemaker").list_models()["Models"]) == 1
 
-    said = cdk(*deploy, "-c", "type=ml.imaginary.large", fails=True)
-    assert "Value 'ml.imaginary.large' at" in said
+    output = cdk(*deploy, "-c", "type=ml.imaginary.large", fails=True)
+    assert "Value 'ml.imaginary.large' at" in output
     assert control_plane.resolve_endpoint("mme") is not None
     serving = aws("cloudformation").describe_stacks(StackName="Serving")["Stacks"][0]
     assert serving["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
-    said = cdk("destroy", "Store", "--exclusively", "--force", fails=True)
-    assert "Delete canceled. Cannot delete export" in said
+    output = cdk("destroy", "Store", "--exclusively", "--force", fails=True)
+    assert "Delete canceled. Cannot delete export" in output
 
     [bucket] = [
         one["Name"] for one in aws("s3").list_buckets()["Buckets"] if one["Name"].startswith("store-")
     ]
     aws("s3").put_object(Bucket=bucket, Key="models/a.tar.gz", Body=b"a")
-    said = cdk("destroy", "--all", "--force", fails=True)
-    assert "The bucket you tried to delete is not empty" in said
+    output = cdk("destroy", "--all", "--force", fails=True)
+    assert "The bucket you tried to delete is not empty" in output
 
     aws("s3").delete_object(Bucket=bucket, Key="models/a.tar.gz")
     cdk("destroy", "--all", "--force")
@@ -136,13 +136,13 @@ def test_the_life_of_an_app(cdk: Callable[..., str], aws: Any) -> None:
     assert control_plane.resolve_endpoint("mme") is None
 
 
-def test_a_type_that_embedded_aws_lacks_is_named(cdk: Callable[..., str], tmp_path: Path) -> None:
+def test_a_type_that_is_not_provided_is_named(cdk: Callable[..., str], tmp_path: Path) -> None:
     cdk("bootstrap", "aws://123456789012/us-east-1")
     extra = (
         'from aws_cdk import CfnResource\nCfnResource(store, "Odd", type="AWS::Fancy::Thing")\napp.synth()'
     )
     (tmp_path / "app.py").write_text(APP.replace("app.synth()", extra))
 
-    said = cdk("deploy", "Store", "--require-approval", "never", fails=True)
+    output = cdk("deploy", "Store", "--require-approval", "never", fails=True)
 
-    assert "Unrecognized resource types: [AWS::Fancy::Thing]" in said
+    assert "Unrecognized resource types: [AWS::Fancy::Thing]" in output

@@ -1,4 +1,4 @@
-"""What the data plane reads in the same process."""
+"""The control plane as the data plane reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_an_unknown_endpoint_is_none() -> None:
     assert control_plane.list_endpoints() == []
 
 
-def test_an_endpoint_with_all_its_containers(deploy: Any, endpoint_template: Any) -> None:
+def test_a_resolved_endpoint_has_its_containers(deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template(image="triton:1", count=2, environment={"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}))
 
     [endpoint] = control_plane.list_endpoints()
@@ -36,15 +36,15 @@ def test_an_endpoint_with_all_its_containers(deploy: Any, endpoint_template: Any
     )
 
 
-def test_other_regions_are_other_places(deploy: Any, endpoint_template: Any) -> None:
+def test_an_endpoint_exists_in_one_region_only(deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template())
 
     assert control_plane.resolve_endpoint("mme", region="eu-west-1") is None
 
 
-def test_readers_never_see_a_mixture(deploy: Any, endpoint_template: Any) -> None:
+def test_a_reader_never_sees_a_partial_update(deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template(image="image:1", count=1))
-    seen: set[tuple[str, int]] = set()
+    observed: set[tuple[str, int]] = set()
     stop = threading.Event()
 
     def read() -> None:
@@ -52,7 +52,7 @@ def test_readers_never_see_a_mixture(deploy: Any, endpoint_template: Any) -> Non
             endpoint = control_plane.resolve_endpoint("mme")
             assert endpoint is not None
             [variant] = endpoint.variants
-            seen.add((variant.containers[0].image, variant.instance_count))
+            observed.add((variant.containers[0].image, variant.instance_count))
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
@@ -63,8 +63,8 @@ def test_readers_never_see_a_mixture(deploy: Any, endpoint_template: Any) -> Non
     for reader in readers:
         reader.join(timeout=10)
 
-    assert seen <= {(f"image:{number}", number) for number in range(1, 8)}
-    assert ("image:7", 7) in seen or len(seen) > 1
+    assert observed <= {(f"image:{number}", number) for number in range(1, 8)}
+    assert ("image:7", 7) in observed or len(observed) > 1
 
 
 def test_an_object_is_read_in_chunks(aws: Any) -> None:
@@ -107,7 +107,7 @@ def test_a_deleted_object_is_missing_and_an_old_version_is_not_read(aws: Any) ->
         control_plane.head_object("models", "a")
 
 
-def test_an_object_overwritten_while_it_is_read_is_missing_not_mixed(aws: Any) -> None:
+def test_an_object_overwritten_while_it_is_read_is_missing(aws: Any) -> None:
     s3 = aws("s3")
     s3.create_bucket(Bucket="models")
     s3.put_object(Bucket="models", Key="a", Body=b"1" * 3_000_000)

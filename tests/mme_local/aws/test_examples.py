@@ -37,7 +37,7 @@ def in_order(folder: Path) -> list[str]:
 
 @pytest.fixture
 def bootstrapped(aws: Any) -> None:
-    """What the templates of a bootstrapped account look for."""
+    """The parameter that the templates of a bootstrapped account read."""
     aws("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
 
 
@@ -59,7 +59,7 @@ def test_deploy_and_destroy(name: str, tmp_path: Path, deploy: Any, cloudformati
 
 @pytest.mark.usefixtures("bootstrapped")
 def test_the_rights_of_github(tmp_path: Path, deploy: Any, cloudformation: Any, aws: Any) -> None:
-    """Each stack is for an account of its own; here is one, so they come after each other."""
+    """Each stack is for a separate account, so they are deployed one after another here."""
     example = synthesize(EXAMPLES / "github_actions" / "app.py", tmp_path)
     for stack in in_order(tmp_path):
         done = deploy(example.template(stack), name=stack, Capabilities=["CAPABILITY_IAM"])

@@ -28,7 +28,7 @@ def test_a_create_change_set_makes_a_stack_under_review(cloudformation: Any, end
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_an_update_change_set_says_what_is_replaced(
+def test_an_update_change_set_shows_replacements(
     cloudformation: Any, deploy: Any, endpoint_template: Any
 ) -> None:
     deploy(endpoint_template(image="image:1"))
@@ -37,8 +37,8 @@ def test_an_update_change_set_says_what_is_replaced(
     changes = {
         one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in described["Changes"]
     }
-    said = {name: (change["Action"], change["Replacement"]) for name, change in changes.items()}
-    assert said == {
+    summary = {name: (change["Action"], change["Replacement"]) for name, change in changes.items()}
+    assert summary == {
         "Model": ("Modify", "True"),
         "Config": ("Modify", "True"),
         "Endpoint": ("Modify", "False"),

@@ -1,4 +1,4 @@
-"""What stays when a stack, or a resource of it, goes."""
+"""What remains after a stack or a resource is deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def bucket(**policies: str) -> dict[str, Any]:
     return {"Type": "AWS::S3::Bucket", **policies}
 
 
-def test_a_bucket_with_objects_stays_and_says_why(
+def test_a_bucket_with_objects_is_not_deleted(
     deploy: Any, resource_id: Any, cloudformation: Any, events: Any, aws: Any
 ) -> None:
     policy = {"Version": "2012-10-17", "Statement": []}
@@ -70,7 +70,7 @@ def test_a_retained_bucket_outlives_its_stack(
     assert [one["Name"] for one in aws("s3").list_buckets()["Buckets"]] == [name]
 
 
-def test_a_retained_bucket_outlives_its_place_in_the_template(
+def test_a_retained_bucket_is_kept_after_its_removal_from_the_template(
     deploy: Any, resource_id: Any, aws: Any
 ) -> None:
     deploy({"Resources": {"Bucket": bucket(DeletionPolicy="Retain"), "Other": bucket()}})
@@ -83,7 +83,9 @@ def test_a_retained_bucket_outlives_its_place_in_the_template(
 @pytest.mark.parametrize(
     ("policy", "left"), [("Retain", {"one-bucket", "two-bucket"}), ("Delete", {"two-bucket"})]
 )
-def test_a_replaced_bucket_goes_unless_retained(deploy: Any, aws: Any, policy: str, left: set[str]) -> None:
+def test_a_replaced_bucket_is_deleted_unless_retained(
+    deploy: Any, aws: Any, policy: str, left: set[str]
+) -> None:
     for name in ("one-bucket", "two-bucket"):
         definition = {**bucket(UpdateReplacePolicy=policy), "Properties": {"BucketName": name}}
         deploy({"Resources": {"Bucket": definition}})
@@ -91,7 +93,7 @@ def test_a_replaced_bucket_goes_unless_retained(deploy: Any, aws: Any, policy: s
     assert {one["Name"] for one in aws("s3").list_buckets()["Buckets"]} == left
 
 
-def test_cleaning_up_what_will_not_go_still_completes(
+def test_an_update_completes_even_if_the_cleanup_fails(
     deploy: Any, resource_id: Any, events: Any, aws: Any
 ) -> None:
     deploy({"Resources": {"Bucket": bucket(), "Other": bucket()}})
@@ -101,7 +103,7 @@ def test_cleaning_up_what_will_not_go_still_completes(
     assert ("Bucket", "DELETE_FAILED") in [one[:2] for one in events()]
 
 
-def test_termination_protection_refuses(deploy: Any, cloudformation: Any) -> None:
+def test_termination_protection_refuses_a_delete(deploy: Any, cloudformation: Any) -> None:
     deploy({"Resources": {"Bucket": bucket()}})
     cloudformation.update_termination_protection(StackName="app", EnableTerminationProtection=True)
 

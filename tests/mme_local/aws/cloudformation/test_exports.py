@@ -1,4 +1,4 @@
-"""Values that one stack gives and another takes."""
+"""Exports and imports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ IMPORTER: dict[str, Any] = {
 }
 
 
-def test_a_value_crosses_stacks(deploy: Any, resource_id: Any, cloudformation: Any, aws: Any) -> None:
+def test_an_export_is_imported_by_another_stack(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
     deploy(exporter(), "store")
     deploy(IMPORTER, "serving")
 
@@ -52,7 +54,7 @@ def test_deleting_an_exporter_in_use_is_cancelled(deploy: Any, cloudformation: A
     assert cloudformation.describe_stacks()["Stacks"] == []
 
 
-def test_removing_or_changing_an_export_in_use_rolls_back(deploy: Any, events: Any) -> None:
+def test_changing_an_export_in_use_rolls_back(deploy: Any, events: Any) -> None:
     deploy(exporter(), "store")
     deploy(IMPORTER, "serving")
     without = exporter()
@@ -69,7 +71,7 @@ def test_removing_or_changing_an_export_in_use_rolls_back(deploy: Any, events: A
     )
 
 
-def test_an_export_that_is_not_there(deploy: Any, cloudformation: Any) -> None:
+def test_a_missing_export_fails_the_stack(deploy: Any, cloudformation: Any) -> None:
     deploy(IMPORTER, "serving")
 
     [stack] = cloudformation.describe_stacks(StackName="serving")["Stacks"]
@@ -88,7 +90,7 @@ def test_one_name_is_exported_once(deploy: Any, events: Any) -> None:
     )
 
 
-def test_an_exporter_nobody_imports_can_go(deploy: Any, cloudformation: Any) -> None:
+def test_an_export_that_is_not_imported_can_be_deleted(deploy: Any, cloudformation: Any) -> None:
     deploy(exporter(), "store")
     with pytest.raises(Exception, match="is not imported by any stack"):
         cloudformation.list_imports(ExportName="store:Bucket")

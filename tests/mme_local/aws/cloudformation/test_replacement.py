@@ -1,4 +1,4 @@
-"""What an update does to a multi-model endpoint: nothing dangles, and failure changes nothing."""
+"""Updates of a multi-model endpoint: no dangling reference, and a failure changes nothing."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
 
-def test_a_created_endpoint_is_what_the_template_says(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+def test_a_created_endpoint_matches_its_template(deploy: Any, endpoint_template: Any, aws: Any) -> None:
     stack = deploy(endpoint_template(environment={"LEVEL": "1"}))
 
     assert stack["StackStatus"] == "CREATE_COMPLETE"
-    said = outputs(stack)
+    created = outputs(stack)
     prefix = "arn:aws:sagemaker:us-east-1:123456789012"
-    assert said["Arn"] == f"{prefix}:endpoint/mme"
-    assert said["Name"] == "mme"
-    assert said["Config"].startswith(f"{prefix}:endpoint-config/Config-")
-    assert said["Model"] == f"{prefix}:model/{said['ModelName']}"
+    assert created["Arn"] == f"{prefix}:endpoint/mme"
+    assert created["Name"] == "mme"
+    assert created["Config"].startswith(f"{prefix}:endpoint-config/Config-")
+    assert created["Model"] == f"{prefix}:model/{created['ModelName']}"
     sagemaker = aws("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName="mme")
     assert endpoint["EndpointStatus"] == "InService"
-    assert endpoint["EndpointConfigName"] == said["Config"].rpartition("/")[2]
+    assert endpoint["EndpointConfigName"] == created["Config"].rpartition("/")[2]
     [variant] = endpoint["ProductionVariants"]
     assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
-    [container] = sagemaker.describe_model(ModelName=said["ModelName"])["Containers"]
+    [container] = sagemaker.describe_model(ModelName=created["ModelName"])["Containers"]
     assert container["Mode"] == "MultiModel"
     assert container["MultiModelConfig"] == {"ModelCacheSetting": "Disabled"}
     assert container["Environment"] == {"LEVEL": "1"}
 
 
-def test_a_replaced_model_is_made_before_the_old_one_goes(
+def test_a_replacement_is_created_before_the_old_resource_is_deleted(
     deploy: Any, endpoint_template: Any, events: Any, aws: Any
 ) -> None:
     before = outputs(deploy(endpoint_template(image="image:1")))
@@ -64,7 +64,7 @@ def test_a_replaced_model_is_made_before_the_old_one_goes(
     ]
 
 
-def test_a_failed_update_goes_back_to_the_old_resources(
+def test_a_failed_update_restores_the_old_resources(
     deploy: Any, endpoint_template: Any, events: Any, aws: Any
 ) -> None:
     before = outputs(deploy(endpoint_template(image="image:1")))
@@ -81,7 +81,7 @@ def test_a_failed_update_goes_back_to_the_old_resources(
     assert deploy(endpoint_template(image="image:3"))["StackStatus"] == "UPDATE_COMPLETE"
 
 
-def test_a_later_failure_takes_an_update_in_place_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+def test_a_later_failure_rolls_back_an_update_in_place(deploy: Any, endpoint_template: Any, aws: Any) -> None:
     before = outputs(deploy(endpoint_template(image="image:1")))
     failing = endpoint_template(image="image:2")
     failing["Resources"]["Late"] = {
@@ -100,7 +100,7 @@ def test_a_later_failure_takes_an_update_in_place_back(deploy: Any, endpoint_tem
     assert len(aws("sagemaker").list_endpoint_configs()["EndpointConfigs"]) == 1
 
 
-def test_a_failed_create_leaves_nothing(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+def test_a_failed_create_is_rolled_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
     stack = deploy(endpoint_template(instance_type="ml.imaginary.large"))
 
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -109,7 +109,9 @@ def test_a_failed_create_leaves_nothing(deploy: Any, endpoint_template: Any, aws
         deploy(endpoint_template())
 
 
-def test_a_fixed_name_cannot_be_replaced(deploy: Any, endpoint_template: Any, events: Any) -> None:
+def test_a_resource_with_a_fixed_name_cannot_be_replaced(
+    deploy: Any, endpoint_template: Any, events: Any
+) -> None:
     template = endpoint_template(image="image:1")
     template["Resources"]["Model"]["Properties"]["ModelName"] = "fixed"
     deploy(template)
@@ -120,7 +122,9 @@ def test_a_fixed_name_cannot_be_replaced(deploy: Any, endpoint_template: Any, ev
     assert any("Rename fixed and update the stack again" in reason for _, _, reason in events())
 
 
-def test_what_leaves_the_template_is_deleted(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+def test_a_resource_removed_from_the_template_is_deleted(
+    deploy: Any, endpoint_template: Any, aws: Any
+) -> None:
     deploy(endpoint_template())
     smaller = endpoint_template()
     del smaller["Resources"]["Endpoint"]
@@ -132,7 +136,7 @@ def test_what_leaves_the_template_is_deleted(deploy: Any, endpoint_template: Any
     assert control_plane.resolve_endpoint("mme") is None
 
 
-def test_nothing_to_do_is_refused(deploy: Any, endpoint_template: Any) -> None:
+def test_an_update_without_changes_is_refused(deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template())
 
     with pytest.raises(Exception, match="No updates are to be performed"):
@@ -154,7 +158,7 @@ def test_deleting_the_stack_deletes_all(
     assert gone["StackStatus"] == "DELETE_COMPLETE"
 
 
-def test_an_output_that_cannot_be_said_rolls_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+def test_an_output_without_a_value_rolls_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:
     template = endpoint_template()
     template["Outputs"]["Odd"] = {"Value": {"Fn::Select": [9, ["only"]]}}
 
@@ -164,7 +168,7 @@ def test_an_output_that_cannot_be_said_rolls_back(deploy: Any, endpoint_template
     assert aws("sagemaker").list_endpoints()["Endpoints"] == []
 
 
-def test_a_reference_to_what_a_condition_leaves_out_is_said(deploy: Any, events: Any) -> None:
+def test_a_reference_to_a_resource_with_a_false_condition_fails(deploy: Any, events: Any) -> None:
     template = {
         "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
         "Resources": {
@@ -177,7 +181,7 @@ def test_a_reference_to_what_a_condition_leaves_out_is_said(deploy: Any, events:
     assert any("dependencies [Left]: its condition is false" in reason for _, _, reason in events())
 
 
-def test_policies_of_a_failed_update_do_not_stick(
+def test_deletion_policies_of_a_failed_update_are_rolled_back(
     deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
 ) -> None:
     deploy({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})

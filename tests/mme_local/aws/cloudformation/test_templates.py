@@ -30,7 +30,7 @@ from mme_local.aws.cloudformation.template import Template
         ),
     ],
 )
-def test_templates_that_are_none(template: str, fault: str) -> None:
+def test_an_invalid_template_is_refused(template: str, fault: str) -> None:
     with pytest.raises(CloudFormationRequestError, match=fault):
         Template.parse(template)
 
@@ -92,7 +92,7 @@ def test_parameters() -> None:
         ({"Type": "String", "MaxLength": 2}, {"P": "bbb"}, "at most 2"),
     ],
 )
-def test_parameters_that_do_not_satisfy(slot: dict[str, Any], given: dict[str, str], fault: str) -> None:
+def test_an_invalid_parameter_is_refused(slot: dict[str, Any], given: dict[str, str], fault: str) -> None:
     with pytest.raises(CloudFormationRequestError, match=fault):
         resolve_parameters(declare(P=slot), given, str)
 
@@ -107,7 +107,7 @@ def test_parameters_that_do_not_satisfy(slot: dict[str, Any], given: dict[str, s
         "https://assets.s3.amazonaws.com/a/b.json",
     ],
 )
-def test_where_a_template_lies(url: str) -> None:
+def test_the_location_of_a_template(url: str) -> None:
     assert template_location(url) == ("assets", "a/b.json")
 
 
@@ -122,7 +122,7 @@ def test_a_type_that_embedded_aws_lacks_is_refused_by_name(
     assert cloudformation.describe_stacks()["Stacks"] == []
 
 
-def test_metadata_of_the_cdk_has_no_effect(deploy: Any) -> None:
+def test_cdk_metadata_has_no_effect(deploy: Any) -> None:
     stack = deploy(
         {"Resources": {"CDKMetadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2"}}}}
     )
@@ -130,7 +130,7 @@ def test_metadata_of_the_cdk_has_no_effect(deploy: Any) -> None:
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_a_template_comes_back_as_it_was_sent(deploy: Any, cloudformation: Any) -> None:
+def test_get_template_returns_the_template_as_sent(deploy: Any, cloudformation: Any) -> None:
     template = {"Description": "two lines", "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
     deploy(template)
 
@@ -139,7 +139,7 @@ def test_a_template_comes_back_as_it_was_sent(deploy: Any, cloudformation: Any) 
     assert (summary["Description"], summary["ResourceTypes"]) == ("two lines", ["AWS::S3::Bucket"])
 
 
-def test_an_option_that_would_leave_half_a_stack_is_refused(cloudformation: Any) -> None:
+def test_an_option_against_rollback_is_refused(cloudformation: Any) -> None:
     body = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
 
     with pytest.raises(Exception, match="always rolls back; leave out OnFailure"):

@@ -1,4 +1,4 @@
-"""Alarms as templates make them and boto3 reads them, evaluated at moments that the tests choose."""
+"""Alarms by templates and boto3, evaluated at times that the tests choose."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Watched:
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
     def pass_minute(self, **values: float) -> None:
-        """A minute with these sums; all alarms are evaluated at its end."""
+        """Publish these sums for a minute and evaluate all alarms at its end."""
         for name, value in values.items():
             self.cloudwatch.put_metric_data(
                 Namespace="Mine", MetricData=[{"MetricName": name, "Timestamp": self.minute, "Value": value}]
@@ -56,16 +56,16 @@ class Watched:
         return str(self.alarm(name)["StateValue"])
 
     def messages(self) -> list[dict[str, Any]]:
-        """What the topic delivered since the last time, as (subject, message)."""
-        told = []
+        """Return what the topic has delivered since the last call."""
+        received = []
         while found := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get(
             "Messages"
         ):
             for one in found:
                 self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
                 body = json.loads(one["Body"])
-                told.append({"Subject": body["Subject"]} | json.loads(body["Message"]))
-        return told
+                received.append({"Subject": body["Subject"]} | json.loads(body["Message"]))
+        return received
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def watched(aws: ClientOf) -> Watched:
     return Watched(aws)
 
 
-def test_an_alarm_goes_off_tells_its_topic_and_is_over(watched: Watched) -> None:
+def test_an_alarm_notifies_its_topic_of_each_change(watched: Watched) -> None:
     watched.cloudwatch.put_metric_alarm(
         AlarmName="errors",
         AlarmDescription="too many",
@@ -98,19 +98,19 @@ def test_an_alarm_goes_off_tells_its_topic_and_is_over(watched: Watched) -> None
     for _ in range(4):
         watched.pass_minute(Errors=0)
     assert watched.state() == "OK"
-    told = watched.messages()
-    assert [one["Subject"] for one in told] == [
+    received = watched.messages()
+    assert [one["Subject"] for one in received] == [
         'OK: "errors" in US East (N. Virginia)',
         'ALARM: "errors" in US East (N. Virginia)',
         'OK: "errors" in US East (N. Virginia)',
     ]
-    assert (told[1]["NewStateValue"], told[1]["OldStateValue"]) == ("ALARM", "OK")
-    assert told[1]["AlarmDescription"] == "too many"
-    assert told[1]["Trigger"]["MetricName"] == "Errors"
-    assert told[1]["NewStateReason"] == alarm["StateReason"]
+    assert (received[1]["NewStateValue"], received[1]["OldStateValue"]) == ("ALARM", "OK")
+    assert received[1]["AlarmDescription"] == "too many"
+    assert received[1]["Trigger"]["MetricName"] == "Errors"
+    assert received[1]["NewStateReason"] == alarm["StateReason"]
 
 
-def test_metric_math_as_shares_of_requests(watched: Watched) -> None:
+def test_metric_math_of_an_error_rate(watched: Watched) -> None:
     def stat(identifier: str, name: str) -> dict[str, Any]:
         metric = {"Namespace": "Mine", "MetricName": name}
         return {
@@ -144,7 +144,7 @@ def test_metric_math_as_shares_of_requests(watched: Watched) -> None:
     ("policy", "state"),
     [("breaching", "ALARM"), ("notBreaching", "OK"), ("missing", "INSUFFICIENT_DATA"), ("ignore", "ALARM")],
 )
-def test_silence_is_taken_as_the_alarm_says(watched: Watched, policy: str, state: str) -> None:
+def test_missing_data_is_treated_as_configured(watched: Watched, policy: str, state: str) -> None:
     watched.cloudwatch.put_metric_alarm(AlarmName="errors", **{**RULE, **ONE, "TreatMissingData": policy})
     watched.pass_minute(Errors=9)
     watched.pass_minute(Errors=9)
@@ -154,7 +154,7 @@ def test_silence_is_taken_as_the_alarm_says(watched: Watched, policy: str, state
     assert watched.state() == state
 
 
-def test_percentiles_and_figures_below(watched: Watched) -> None:
+def test_a_percentile_below_its_threshold(watched: Watched) -> None:
     watched.cloudwatch.put_metric_alarm(
         AlarmName="errors",
         Namespace="Mine",
@@ -169,7 +169,7 @@ def test_percentiles_and_figures_below(watched: Watched) -> None:
     assert watched.state() == "ALARM"
 
 
-def test_disabled_actions_stay_silent_and_set_alarm_state_acts(watched: Watched) -> None:
+def test_set_alarm_state_runs_actions_unless_disabled(watched: Watched) -> None:
     cloudwatch = watched.cloudwatch
     cloudwatch.put_metric_alarm(AlarmName="errors", AlarmActions=[watched.topic], **RULE, **ONE)
     cloudwatch.disable_alarm_actions(AlarmNames=["errors"])
@@ -178,8 +178,8 @@ def test_disabled_actions_stay_silent_and_set_alarm_state_acts(watched: Watched)
     cloudwatch.enable_alarm_actions(AlarmNames=["errors"])
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="over")
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="a drill")
-    (told,) = watched.messages()
-    assert told["NewStateReason"] == "a drill"
+    (received,) = watched.messages()
+    assert received["NewStateReason"] == "a drill"
     watched.pass_minute()
     assert watched.state() == "OK"
 
@@ -194,7 +194,7 @@ def test_an_alarm_that_is_changed_keeps_its_state(watched: Watched) -> None:
     assert watched.state() == "OK"
 
 
-def test_what_cannot_be_evaluated_says_why_and_stops_no_other(watched: Watched) -> None:
+def test_an_alarm_that_cannot_be_evaluated_has_a_reason_and_stops_no_other(watched: Watched) -> None:
     cloudwatch = watched.cloudwatch
     bad = [{"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m1)"}]
     cloudwatch.put_metric_alarm(AlarmName="bad", Metrics=bad, **RULE)

@@ -35,7 +35,7 @@ def test_merged_is_as_counted_together(left: list[float], right: list[float]) ->
 
 
 @given(VALUES, VALUES, st.sampled_from([0, 1, 50, 90, 99, 99.9, 100]))
-def test_packed_it_tells_the_same_and_counts_on(
+def test_a_packed_distribution_has_the_same_statistics(
     early: list[float], late: list[float], percent: float
 ) -> None:
     packed, plain = Distribution(*early), Distribution(*early)
@@ -51,7 +51,7 @@ def test_packed_it_tells_the_same_and_counts_on(
     assert packed.statistic("Sum") == pytest.approx(sum(early + late))
 
 
-def test_a_million_values_stay_small_and_near() -> None:
+def test_a_million_values_are_rounded() -> None:
     values = Distribution()
     for value in range(1, 100_001):
         values.add(value, 10)

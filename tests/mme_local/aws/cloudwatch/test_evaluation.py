@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme_local.aws.cloudwatch.evaluation import EXTRA_POINTS, StateValue, Missing, alarm_state
+from mme_local.aws.cloudwatch.evaluation import EXTRA_POINTS, Missing, StateValue, alarm_state
 
 POINTS = {"0": False, "X": True, "-": None}
 STATES = {"OK": StateValue.OK, "ALARM": StateValue.ALARM, "INSUFFICIENT": StateValue.INSUFFICIENT_DATA}
@@ -53,7 +53,7 @@ def test_three_periods(
     st.sampled_from(POLICIES),
     st.sampled_from(list(StateValue)),
 )
-def test_without_gaps_the_policy_and_the_past_are_no_matter(
+def test_without_gaps_only_the_datapoints_count(
     case: tuple[int, int, list[bool]], policy: Missing, now: StateValue
 ) -> None:
     periods, needed, points = case

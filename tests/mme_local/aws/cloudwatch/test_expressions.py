@@ -65,13 +65,13 @@ def test_expression(expression: str, points: Points) -> None:
         "ABS(" * 1000 + "calls" + ")" * 1000,
     ],
 )
-def test_what_cannot_be_read_is_an_error(expression: str) -> None:
+def test_an_expression_that_is_not_valid_is_an_error(expression: str) -> None:
     with pytest.raises(ExpressionError):
         evaluate(expression, named, [0])
 
 
 @given(st.text("calserIFOR()<>=+-*/^,&|. 019", max_size=30))
-def test_any_text_is_read_or_refused(expression: str) -> None:
+def test_any_text_is_evaluated_or_refused(expression: str) -> None:
     try:
         points = evaluate(expression, named, [0, 60])
     except ExpressionError:

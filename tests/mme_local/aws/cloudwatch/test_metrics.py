@@ -66,7 +66,7 @@ def test_many_values_come_compressed_and_are_counted(aws: ClientOf) -> None:
     assert read(cloudwatch, stat("q", "Calls", "SampleCount"))["q"] == {NOON: 500}
 
 
-def test_longer_periods_put_minutes_together(aws: ClientOf) -> None:
+def test_longer_periods_merge_minutes(aws: ClientOf) -> None:
     cloudwatch = aws("cloudwatch")
     for minute in range(10):
         put(cloudwatch, "Calls", minute, at=NOON + timedelta(minutes=minute))
@@ -101,8 +101,8 @@ def test_expressions_over_metrics(aws: ClientOf) -> None:
     assert found == {"rate": {NOON: 10, NOON + timedelta(minutes=1): 0}}
 
 
-@pytest.mark.parametrize("expression", ["q + 1", "nobody + 1", "SEARCH(1)", "c +"])
-def test_an_expression_that_cannot_be_is_refused(aws: ClientOf, expression: str) -> None:
+@pytest.mark.parametrize("expression", ["q + 1", "unknown + 1", "SEARCH(1)", "c +"])
+def test_an_invalid_expression_is_refused(aws: ClientOf, expression: str) -> None:
     with pytest.raises(ClientError, match="ValidationError"):
         read(aws("cloudwatch"), {"Id": "q", "Expression": expression}, stat("c", "Calls", "Sum"))
 
@@ -141,7 +141,7 @@ def test_statistics_and_percentiles_by_get_metric_statistics(aws: ClientOf) -> N
         {"StatisticValues": {"SampleCount": 1, "Sum": float("inf"), "Minimum": 0, "Maximum": 1}},
     ],
 )
-def test_what_is_no_number_is_refused_and_nothing_is_kept(aws: ClientOf, metric: dict[str, Any]) -> None:
+def test_values_that_are_not_finite_are_refused_as_a_whole(aws: ClientOf, metric: dict[str, Any]) -> None:
     cloudwatch = aws("cloudwatch")
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         cloudwatch.put_metric_data(
@@ -158,7 +158,7 @@ def test_metrics_are_listed_once(aws: ClientOf) -> None:
     assert listed["MetricName"] == "Calls"
 
 
-def test_what_is_measured_replaces_and_what_is_counted_adds() -> None:
+def test_add_counts_and_replace_overwrites() -> None:
     store, key = MetricStore(), MetricKey("Mine", "M")
     for _ in range(3):
         store.add(key, 60.9, None, Distribution(1))
@@ -167,7 +167,7 @@ def test_what_is_measured_replaces_and_what_is_counted_adds() -> None:
     assert store.read(key, 0, 120, 60)[0].values.total == 5
 
 
-def test_the_oldest_moments_go() -> None:
+def test_the_oldest_moments_are_dropped() -> None:
     store, key = MetricStore(), MetricKey("Mine", "M")
     for minute in range(MOST_MOMENTS + 10):
         store.add(key, 60 * minute, None, Distribution(1))

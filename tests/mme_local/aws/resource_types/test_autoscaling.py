@@ -81,7 +81,9 @@ def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
     assert variant["CurrentInstanceCount"] == 2
 
 
-def test_both_go_with_the_stack(deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any) -> None:
+def test_scaling_is_deleted_with_the_stack(
+    deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any
+) -> None:
     deploy(scaled(endpoint_template()))
 
     cloudformation.delete_stack(StackName="app")
@@ -92,7 +94,9 @@ def test_both_go_with_the_stack(deploy: Any, endpoint_template: Any, cloudformat
 
 
 @pytest.mark.parametrize("target", ["endpoint/mme/variant/AllTraffic", "a|b", "a||c", "a|b|c|d"])
-def test_a_policy_of_no_target(deploy: Any, endpoint_template: Any, events: Any, target: str) -> None:
+def test_a_scaling_policy_without_a_valid_target_is_refused(
+    deploy: Any, endpoint_template: Any, events: Any, target: str
+) -> None:
     template = scaled(endpoint_template())
     template["Resources"]["Policy"]["Properties"]["ScalingTargetId"] = target
 

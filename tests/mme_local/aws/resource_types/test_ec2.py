@@ -1,4 +1,4 @@
-"""Networks: what changes in place, what is made anew, what is refused."""
+"""Networks: updates in place, replacements and refusals."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_rules_change_in_place(deploy: Any, resource_id: Any, aws: Any) -> None:
     deploy(network([80, 443]))
     group, vpc = resource_id("Group"), resource_id("Vpc")
     assert ports(described(aws, group)) == {80, 443}
-    # Without rules of its own, a group lets everything out.
+    # without egress rules, a group allows all traffic out
     (out,) = described(aws, group)["IpPermissionsEgress"]
     assert (out["IpProtocol"], out["IpRanges"][0]["CidrIp"]) == ("-1", "0.0.0.0/0")
 
@@ -87,7 +87,7 @@ def test_an_endpoints_route_tables_change_in_place(deploy: Any, resource_id: Any
     assert found["RouteTableIds"] == []
 
 
-def test_a_rule_between_groups_and_all_of_it_gone(deploy: Any, cloudformation: Any, aws: Any) -> None:
+def test_a_rule_between_groups_is_deleted(deploy: Any, cloudformation: Any, aws: Any) -> None:
     before = {vpc["VpcId"] for vpc in aws("ec2").describe_vpcs()["Vpcs"]}
     document = network([80])
     document["Resources"]["Peer"] = {
@@ -115,7 +115,7 @@ def test_a_rule_between_groups_and_all_of_it_gone(deploy: Any, cloudformation: A
     ("resource", "name", "value"),
     [("Vpc", "Ipv4IpamPoolId", "pool"), ("Subnet", "AssignIpv6AddressOnCreation", True)],
 )
-def test_what_is_not_provided_is_named(
+def test_a_network_property_that_is_not_provided_is_named(
     resource: str, name: str, value: Any, deploy: Any, events: Any
 ) -> None:
     document = network([80])
@@ -127,7 +127,9 @@ def test_what_is_not_provided_is_named(
     )
 
 
-def test_a_log_of_a_networks_traffic(deploy: Any, resource_id: Any, aws: Any, cloudformation: Any) -> None:
+def test_a_flow_log_is_replaced_with_its_log_group(
+    deploy: Any, resource_id: Any, aws: Any, cloudformation: Any
+) -> None:
     def logged(group: str, tag: str) -> dict[str, Any]:
         vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
         flows = {

@@ -24,7 +24,9 @@ def rule(*targets: str) -> dict[str, Any]:
     }
 
 
-def test_a_rules_targets_come_and_go(deploy: Any, resource_id: Any, cloudformation: Any, aws: Any) -> None:
+def test_the_targets_of_a_rule_are_added_and_removed(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
     deploy(rule("one", "two"))
     name = resource_id("Rule")
     client = aws("events")

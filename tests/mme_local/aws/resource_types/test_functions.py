@@ -63,7 +63,7 @@ def assets(aws: Any) -> None:
         aws("s3").put_object(Bucket="assets", Key=f"{name}.zip", Body=name.encode())
 
 
-def test_a_function_and_its_feed_are_recorded_changed_and_forgotten(
+def test_a_function_and_its_event_source_are_recorded(
     assets: None, deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
 ) -> None:
     assert deploy(template())["StackStatus"] == "CREATE_COMPLETE"
@@ -93,7 +93,9 @@ def test_a_function_and_its_feed_are_recorded_changed_and_forgotten(
     assert deployed.get("123456789012", "us-east-1", name) is None
 
 
-def test_a_queue_policy_goes_without_its_queue(assets: None, deploy: Any, resource_id: Any, aws: Any) -> None:
+def test_a_queue_policy_is_deleted_without_its_queue(
+    assets: None, deploy: Any, resource_id: Any, aws: Any
+) -> None:
     deploy(template())
     url = resource_id("Queue")
     without = template()
@@ -106,7 +108,7 @@ def test_a_queue_policy_goes_without_its_queue(assets: None, deploy: Any, resour
 @pytest.mark.parametrize(
     "change", [{"marked": False}, {"Code": {"ZipFile": "def handler(event, context): ..."}}]
 )
-def test_functions_that_nothing_here_would_run_are_refused(
+def test_functions_that_cannot_run_here_are_refused(
     assets: None, deploy: Any, events: Any, change: dict[str, Any]
 ) -> None:
     assert deploy(template(**change))["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -115,7 +117,7 @@ def test_functions_that_nothing_here_would_run_are_refused(
     assert any("leave Function out of the environment" in one for one in reasons)
 
 
-def test_a_feed_from_elsewhere_is_refused(assets: None, deploy: Any, events: Any) -> None:
+def test_an_event_source_other_than_sqs_is_refused(assets: None, deploy: Any, events: Any) -> None:
     other = template()
     stream = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
     other["Resources"]["Feed"]["Properties"]["EventSourceArn"] = stream

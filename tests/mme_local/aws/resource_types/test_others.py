@@ -14,7 +14,7 @@ def alarm(threshold: float) -> dict[str, Any]:
     return one(
         "AWS::CloudWatch::Alarm",
         ComparisonOperator="GreaterThanThreshold",
-        EvaluationPeriods="2",  # text, as a template parameter would be
+        EvaluationPeriods="2",  # a string, as a template parameter would be
         MetricName="ModelLatency",
         Namespace="AWS/SageMaker",
         Dimensions=[{"Name": "EndpointName", "Value": "mme"}],
@@ -59,7 +59,7 @@ def test_an_insight_rule_is_made_changed_and_deleted(deploy: Any, cloudformation
     assert cloudwatch.describe_insight_rules()["InsightRules"] == []
 
 
-def test_a_log_group_that_sagemaker_has_made_collides(deploy: Any, aws: Any) -> None:
+def test_an_existing_log_group_fails_the_stack(deploy: Any, aws: Any) -> None:
     name = "/aws/sagemaker/Endpoints/mme"
     aws("logs").create_log_group(logGroupName=name)
     assert deploy(one("AWS::Logs::LogGroup", LogGroupName=name))["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -104,7 +104,7 @@ def test_a_keys_policy_changes_in_place(deploy: Any, resource_id: Any, cloudform
     assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
-def test_a_parameter_made_by_moto_changes_and_goes(deploy: Any, cloudformation: Any, aws: Any) -> None:
+def test_a_parameter_of_moto_is_updated_and_deleted(deploy: Any, cloudformation: Any, aws: Any) -> None:
     deploy(one("AWS::SSM::Parameter", Name="/mme/x", Type="String", Value="1"))
     assert deploy(one("AWS::SSM::Parameter", Name="/mme/x", Type="String", Value="2"))["StackStatus"] == (
         "UPDATE_COMPLETE"
@@ -117,7 +117,7 @@ def test_a_parameter_made_by_moto_changes_and_goes(deploy: Any, cloudformation: 
     assert ssm.describe_parameters()["Parameters"] == []
 
 
-def test_a_queue_a_topic_and_a_dashboard_made_by_moto(
+def test_a_queue_a_topic_and_a_dashboard_of_moto(
     deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
 ) -> None:
     document = one("AWS::SQS::Queue", VisibilityTimeout=60)

@@ -1,4 +1,4 @@
-"""Buckets and their policies: what the template says is what S3 answers."""
+"""Buckets and their policies: S3 answers what the template says."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_every_setting_is_applied(deploy: Any, resource_id: Any, aws: Any) -> No
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
 
 
-def test_settings_change_in_place_and_go(deploy: Any, resource_id: Any, aws: Any) -> None:
+def test_settings_are_changed_and_removed_in_place(deploy: Any, resource_id: Any, aws: Any) -> None:
     deploy(template(full()))
     name = resource_id("Bucket")
     aws("s3").put_object(Bucket=name, Key="a", Body=b"a")
@@ -99,7 +99,7 @@ def test_settings_change_in_place_and_go(deploy: Any, resource_id: Any, aws: Any
     assert s3.get_object(Bucket=name, Key="a")["Body"].read() == b"a"
 
 
-def test_a_bucket_knows_its_names(deploy: Any, resource_id: Any) -> None:
+def test_bucket_attributes(deploy: Any, resource_id: Any) -> None:
     document = template({})
     document["Outputs"] = {
         name: {"Value": {"Fn::GetAtt": ["Bucket", name]}} for name in ("Arn", "RegionalDomainName")
@@ -114,14 +114,14 @@ def test_a_bucket_knows_its_names(deploy: Any, resource_id: Any) -> None:
     }
 
 
-def test_a_setting_that_embedded_aws_lacks_fails_by_name(deploy: Any, events: Any, aws: Any) -> None:
+def test_a_property_that_is_not_provided_is_named(deploy: Any, events: Any, aws: Any) -> None:
     assert deploy(template({"ReplicationConfiguration": {"Role": "r"}}))["StackStatus"] == "ROLLBACK_COMPLETE"
-    said = "Embedded AWS does not provide ReplicationConfiguration of AWS::S3::Bucket"
-    assert said in [reason for _, _, reason in events()]
+    message = "Embedded AWS does not provide ReplicationConfiguration of AWS::S3::Bucket"
+    assert message in [reason for _, _, reason in events()]
     assert aws("s3").list_buckets()["Buckets"] == []
 
 
-def test_a_setting_that_s3_refuses_leaves_no_bucket(deploy: Any, aws: Any) -> None:
+def test_a_bucket_with_a_refused_setting_is_rolled_back(deploy: Any, aws: Any) -> None:
     bad = {"LoggingConfiguration": {"DestinationBucketName": "no-such-bucket"}}
 
     assert deploy(template(bad))["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -135,7 +135,7 @@ def with_policy(document: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def test_a_tls_only_policy_is_stored_and_locks_nobody_out(deploy: Any, resource_id: Any, aws: Any) -> None:
+def test_a_tls_only_policy_is_stored_and_denies_no_one(deploy: Any, resource_id: Any, aws: Any) -> None:
     deploy(with_policy(TLS_ONLY))
 
     s3, name = aws("s3"), resource_id("Bucket")
@@ -147,7 +147,7 @@ def test_a_tls_only_policy_is_stored_and_locks_nobody_out(deploy: Any, resource_
     s3.delete_object(Bucket=name, Key="a")
 
 
-def test_a_policy_against_everybody_still_counts(deploy: Any, resource_id: Any, aws: Any) -> None:
+def test_a_deny_of_all_principals_is_enforced(deploy: Any, resource_id: Any, aws: Any) -> None:
     statement = {
         "Effect": "Deny",
         "Principal": "*",
@@ -160,7 +160,7 @@ def test_a_policy_against_everybody_still_counts(deploy: Any, resource_id: Any, 
         aws("s3").put_object(Bucket=resource_id("Bucket"), Key="a", Body=b"a")
 
 
-def test_a_policy_changes_and_goes(deploy: Any, resource_id: Any, aws: Any) -> None:
+def test_a_bucket_policy_is_updated_and_deleted(deploy: Any, resource_id: Any, aws: Any) -> None:
     deploy(with_policy({"Version": "2012-10-17", "Statement": []}))
     assert deploy(with_policy(TLS_ONLY))["StackStatus"] == "UPDATE_COMPLETE"
     s3, name = aws("s3"), resource_id("Bucket")

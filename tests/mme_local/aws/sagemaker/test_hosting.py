@@ -55,14 +55,14 @@ def instance_count(sagemaker: Any) -> int:
 
 
 @pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.g6e.2xlarge", "ml.p5.4xlarge", "ml.m5.xlarge"])
-def test_todays_instance_types_are_taken(config: Any, sagemaker: Any, instance_type: str) -> None:
+def test_current_instance_types_are_accepted(config: Any, sagemaker: Any, instance_type: str) -> None:
     config("one", instance_type=instance_type)
 
     [variant] = sagemaker.describe_endpoint_config(EndpointConfigName="one")["ProductionVariants"]
     assert variant["InstanceType"] == instance_type
 
 
-def test_nothing_of_a_request_is_forgotten(sagemaker: Any) -> None:
+def test_all_members_of_a_create_request_are_described(sagemaker: Any) -> None:
     vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
     containers = [{"Image": "a"}, {"Image": "b"}]
     sagemaker.create_model(
@@ -102,7 +102,7 @@ def test_an_endpoint_takes_a_new_configuration(config: Any, sagemaker: Any) -> N
     assert after.revision != before.revision
 
 
-def test_scaling_changes_the_count_and_nothing_else(config: Any, sagemaker: Any) -> None:
+def test_scaling_changes_only_the_count(config: Any, sagemaker: Any) -> None:
     config("one")
     sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
     before = control_plane.resolve_endpoint("mme")
@@ -134,7 +134,7 @@ def test_scaling_changes_the_count_and_nothing_else(config: Any, sagemaker: Any)
         ),
     ],
 )
-def test_an_update_keeps_live_counts_when_told(
+def test_an_update_retains_live_counts_on_request(
     config: Any, sagemaker: Any, options: dict[str, Any], count: int
 ) -> None:
     config("one")
@@ -149,7 +149,7 @@ def test_an_update_keeps_live_counts_when_told(
 
 
 @pytest.mark.parametrize("other", [{"instance_type": "ml.g5.2xlarge"}, {"variant": "Renamed"}])
-def test_a_scalable_target_forbids_another_type_or_removal(
+def test_a_scalable_target_forbids_another_instance_type_or_removal(
     config: Any, sagemaker: Any, aws: Any, other: dict[str, str]
 ) -> None:
     config("one")
@@ -169,7 +169,7 @@ def test_a_scalable_target_forbids_another_type_or_removal(
     sagemaker.update_endpoint(EndpointName="mme", EndpointConfigName="two")
 
 
-def test_a_deleted_endpoint_is_no_target_any_more(config: Any, sagemaker: Any, aws: Any) -> None:
+def test_a_deleted_endpoint_is_deregistered_from_scaling(config: Any, sagemaker: Any, aws: Any) -> None:
     config("one")
     sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
     scaling = aws("application-autoscaling")
@@ -180,7 +180,7 @@ def test_a_deleted_endpoint_is_no_target_any_more(config: Any, sagemaker: Any, a
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
 
 
-def test_a_live_endpoint_outlives_the_records_it_was_made_from(config: Any, sagemaker: Any) -> None:
+def test_an_endpoint_survives_the_deletion_of_its_config_and_model(config: Any, sagemaker: Any) -> None:
     config("one")
     sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
     sagemaker.delete_endpoint_config(EndpointConfigName="one")
