@@ -15,38 +15,22 @@ from mme_local.aws.sagemaker.errors import not_in_enum
 
 Request = dict[str, Any]
 
-# Members that moto's records already describe.
-_KNOWN_TO_MOTO = {
-    "AsyncInferenceConfig",
-    "Containers",
-    "DataCaptureConfig",
-    "EndpointConfigName",
-    "ExecutionRoleArn",
-    "KmsKeyId",
-    "ModelName",
-    "PrimaryContainer",
-    "ProductionVariants",
-    "Tags",
-    "VpcConfig",
-}
+
+def _described(request: Request, **more: Any) -> Request:
+    """Return a describe call's answer: the members that were given, and `more`."""
+    given = {name: value for name, value in request.items() if value not in (None, {}, [], "")}
+    return {"EnableNetworkIsolation": False, **given, **more}
 
 
-def _beyond_moto(request: Request) -> Request:
-    """Return the members of a create request that moto drops; a describe call answers them unchanged."""
-    return {
-        name: value for name, value in request.items() if name not in _KNOWN_TO_MOTO and value is not None
-    }
-
-
-class _MadeAtOnce:
-    """Records that are ready immediately; moto asks those that CloudFormation creates."""
+class _Ready:
+    """A record that is ready immediately; moto asks those that CloudFormation creates."""
 
     def is_created(self) -> bool:
         """Return True."""
         return True
 
 
-class EmbeddedModel(_MadeAtOnce, Model):
+class EmbeddedModel(_Ready, Model):
     """A model, with every member of the CreateModel request that made it."""
 
     def __init__(self, account: str, region: str, request: Request) -> None:
@@ -60,7 +44,7 @@ class EmbeddedModel(_MadeAtOnce, Model):
             containers=request.get("Containers") or [],
             tags=request.get("Tags") or [],
         )
-        self._more = _beyond_moto(request)
+        self._request = request
 
     @property
     def all_containers(self) -> list[dict[str, Any]]:
@@ -70,12 +54,10 @@ class EmbeddedModel(_MadeAtOnce, Model):
     @property
     def response_object(self) -> dict[str, Any]:
         """DescribeModel's answer, without members that were not given, as on AWS."""
-        described = {name: value for name, value in super().response_object.items() if value not in ({}, [])}
-        described.pop("More", None)
-        return {"EnableNetworkIsolation": False, **described, **self._more}
+        return _described(self._request, ModelArn=self.arn, CreationTime=self.creation_time)
 
 
-class EmbeddedEndpointConfig(_MadeAtOnce, FakeEndpointConfig):
+class EmbeddedEndpointConfig(_Ready, FakeEndpointConfig):
     """An endpoint configuration, with every member of the request that made it."""
 
     def __init__(self, account: str, region: str, request: Request) -> None:
@@ -92,7 +74,7 @@ class EmbeddedEndpointConfig(_MadeAtOnce, FakeEndpointConfig):
             kms_key_id=request.get("KmsKeyId") or "",
         )
         self.arn = self.endpoint_config_arn  # type: ignore[assignment]  # moto's is a tuple by mistake
-        self._more = _beyond_moto(request)
+        self._request = request
 
     def validate_instance_type(self, instance_type: str) -> None:
         """Accept what botocore lists today; moto's own list ends before g5."""
@@ -102,11 +84,12 @@ class EmbeddedEndpointConfig(_MadeAtOnce, FakeEndpointConfig):
     @property
     def response_object(self) -> dict[str, Any]:
         """DescribeEndpointConfig's answer."""
-        described = {
-            name: value for name, value in super().response_object.items() if value not in ({}, [], "")
-        }
-        described.pop("More", None)
-        return {"EnableNetworkIsolation": False, **described, **self._more}
+        return _described(
+            self._request,
+            EndpointConfigArn=self.endpoint_config_arn,
+            CreationTime=self.creation_time,
+            ProductionVariants=self.production_variants,
+        )
 
 
 def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +121,7 @@ def instance_types(config: EmbeddedEndpointConfig) -> dict[str, str]:
     return {variant["VariantName"]: variant.get("InstanceType", "") for variant in config.production_variants}
 
 
-class EmbeddedEndpoint(_MadeAtOnce, FakeEndpoint):
+class EmbeddedEndpoint(_Ready, FakeEndpoint):
     """An endpoint that can take another configuration in place."""
 
     fleet: Fleet
