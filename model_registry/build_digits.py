@@ -1,6 +1,6 @@
-"""Builds digits/1/model.onnx and digits_held_out.npz: `python model_registry/build_digits.py`.
+"""Build digits/1/model.onnx and digits_held_out.npz: `python model_registry/build_digits.py`.
 
-Needs scikit-learn, skl2onnx and onnx (all in requirements-dev.txt). The split, the seed and the solver are
+It needs scikit-learn, skl2onnx and onnx (all in requirements-dev.txt). The split, the seed and the solver are
 fixed, so a second run on one machine gives the same model.
 """
 
@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-import digits_data  # noqa: E402  (run as a script: its own folder is not on the path of every caller)
+import digits_data  # noqa: E402  (a script's folder is not on every caller's path)
 
 # Old enough for the ONNX Runtime of every Triton image since 23.12.
 OPSET = 15
@@ -29,9 +29,9 @@ IR_VERSION = 8
 
 
 def with_triton_shapes(classifier: onnx.ModelProto) -> onnx.ModelProto:
-    """Gives a classifier of flat rows the tensors that config.pbtxt declares.
+    """Give a classifier of flat rows the tensors that config.pbtxt declares.
 
-    `image` [N, 8, 8] comes in; `label` [N, 1] and `probabilities` [N, 10] go out. Triton wants the batch
+    Input: `image` [N, 8, 8]. Outputs: `label` [N, 1] and `probabilities` [N, 10]. Triton requires the batch
     dimension and at least one more on every tensor.
     """
     graph = classifier.graph
@@ -53,10 +53,10 @@ def with_triton_shapes(classifier: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def build() -> onnx.ModelProto:
-    """Trains on the three quarters that are not held out and converts the result."""
+    """Train on the three quarters that are not held out and convert the result."""
     images, held_out_images, labels, held_out_labels = digits_data.split()
     rows = images.reshape(len(images), 64).astype(np.float32)
-    # This alpha did best in cross-validation on the training part; the held-out part had no say in it.
+    # This alpha did best in cross-validation on the training part; the held-out part was not used.
     classifier = make_pipeline(
         MinMaxScaler(), MLPClassifier((96,), alpha=0.1, max_iter=500, random_state=digits_data.SEED)
     )
@@ -78,7 +78,7 @@ def build() -> onnx.ModelProto:
 
 
 def main() -> None:
-    """Writes the model and the held-out digits beside this file."""
+    """Write the model and the held-out digits next to this file."""
     target = ROOT / "digits" / "1" / "model.onnx"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(build().SerializeToString(deterministic=True))

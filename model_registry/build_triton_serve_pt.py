@@ -1,8 +1,8 @@
-"""Builds triton-serve-pt/1/model.pt: `python model_registry/build_triton_serve_pt.py`.
+"""Build triton-serve-pt/1/model.pt: `python model_registry/build_triton_serve_pt.py`.
 
-Needs torch (`pip install "sagemaker-mme[local-pytorch]"`). The network is small, has 1000 outputs like an
+It needs torch (`pip install "sagemaker-mme[local-pytorch]"`). The network is small, has 1000 outputs like an
 ImageNet classifier, and is NOT trained: its weights come from a fixed seed and its predictions mean nothing.
-To serve your own, write your scripted network of the same input and output over the same file, publish again:
+To serve your own, save your scripted network with the same input and output over the file, and publish again:
 
     torch.jit.script(your_network.eval()).save("model_registry/triton-serve-pt/1/model.pt")
 """
@@ -42,12 +42,12 @@ class SmallImageNetwork(nn.Module):
         self.classifier = nn.Linear(64, CLASSES)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Scores, not probabilities."""
+        """Return scores, not probabilities."""
         return self.classifier(self.features(pictures))
 
 
 def main() -> None:
-    """Scripts the network, checks the saved file and writes it to its version directory."""
+    """Script the network, write it to its version directory, and check the saved file."""
     # torch calls TorchScript deprecated; it is what Triton's pytorch_libtorch platform loads.
     warnings.simplefilter("ignore", FutureWarning)
     torch.manual_seed(SEED)
@@ -61,7 +61,7 @@ def main() -> None:
         if scores.shape != (2, CLASSES) or not torch.allclose(scores, network(sample)):
             sys.exit(f"{TARGET} does not answer like the network it was saved from")
     print(f"wrote {TARGET} ({TARGET.stat().st_size:,} bytes)")
-    print("its weights are random: predictions mean nothing until your own trained weights are put in")
+    print("its weights are random: predictions mean nothing until you save your own trained weights")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The digits that the `digits` model has never seen, and those it learned from.
+"""The held-out digits of the `digits` model, and those it was trained on.
 
 The pictures are scikit-learn's copy of the "Optical Recognition of Handwritten Digits" test set (UCI Machine
 Learning Repository, E. Alpaydin and C. Kaynak, 1998, CC BY 4.0): 1797 pictures of 8x8 grey pixels, 0 to 16.
-The held-out quarter is committed beside this file, so that measuring the model needs numpy alone.
+The held-out quarter is committed next to this file, so that measuring the model needs only numpy.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ SEED = 7
 
 
 def held_out() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The pictures kept from training.
+    """Load the held-out pictures.
 
     Returns:
-        images, FP32 of shape [450, 8, 8] with values from 0 to 16, and their labels, INT64 of shape [450].
+        Images, FP32 of shape [450, 8, 8] with values from 0 to 16, and their labels, INT64 of shape [450].
     """
     with np.load(HELD_OUT_FILE) as stored:
         return stored["images"].astype(np.float32), stored["labels"].astype(np.int64)
 
 
 def split() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Splits the whole set, the same way each time. Needs scikit-learn.
+    """Split the whole set, the same way each time. Needs scikit-learn.
 
     Returns:
-        training images [1347, 8, 8], held-out images [450, 8, 8], training labels, held-out labels.
+        Training images [1347, 8, 8], held-out images [450, 8, 8], training labels, held-out labels.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
-from mme.catalog.hosting_types import hosting_types
+from mme.catalog.hosting_types import hosting_types, unknown_type
 from mme.catalog.images import Processor, version_key
 from mme.catalog.instances import InstanceType, instance_type
-from mme.errors import MmeError
 
 _WITHOUT_TENSORFLOW: Final = "25.04"
 """AWS's first Triton image without the TensorFlow backend. Source: triton-inference-server/server, whose
@@ -47,11 +45,7 @@ class EndpointTraits:
         if instance_name is None:
             return cls(processor, None, image_version)
         if instance_name not in hosting_types():
-            near = get_close_matches(instance_name, hosting_types(), n=3, cutoff=0.6)
-            raise MmeError(
-                f"{instance_name} is not a SageMaker hosting instance type",
-                hint=f"did you mean {' or '.join(near)}" if near else "use ml.m5.xlarge or ml.g5.xlarge, say",
-            )
+            raise unknown_type(instance_name)
         kind = instance_type(instance_name)
         if processor is None and kind is not None:
             processor = Processor.GPU if kind.gpus else Processor.CPU

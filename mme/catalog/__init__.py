@@ -1,0 +1,1 @@
+"""Facts about Amazon SageMaker as dated data: instances, images, frameworks, limits and metrics."""

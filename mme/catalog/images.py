@@ -17,7 +17,7 @@ _Value = TypeVar("_Value", int, float)
 
 
 class Processor(Enum):
-    """What an image is built for."""
+    """The kind of instance that an image is built for."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -25,13 +25,13 @@ class Processor(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTraits:
-    """What is known of an image before it runs; None = not known, so nothing is held against it.
+    """What is known of an image before it runs; None = not known, so that it passes every check.
 
     Attributes:
-        name: how messages call the image.
-        framework: the serving framework in it.
-        version: the framework's version, such as `26.05`.
-        processor: what it is built for.
+        name: The image's name in messages.
+        framework: The serving framework in it.
+        version: The framework's version, such as `26.05`.
+        processor: What it is built for.
         arch: `x86_64` or `arm64`.
     """
 
@@ -69,9 +69,9 @@ class CatalogImage:
     """One framework's images as AWS publishes them.
 
     Attributes:
-        framework: what is in them.
-        versions: published versions, oldest first.
-        accounts: the AWS account that holds the repository, by region; not every version is in each.
+        framework: What is in them.
+        versions: Published versions, oldest first.
+        accounts: The AWS account of the repository, by region; not every region has every version.
     """
 
     framework: Framework
@@ -80,10 +80,14 @@ class CatalogImage:
     _spec: dict[str, Any]
 
     def traits(self, version: str, processor: Processor) -> ImageTraits:
-        """What is known of this version.
+        """Return what is known of a version.
+
+        Args:
+            version: Such as `26.05`.
+            processor: The build.
 
         Raises:
-            MmeError: a version that AWS doesn't publish, or not for this processor.
+            MmeError: AWS doesn't publish the version, or not for this processor.
         """
         builds = self._builds(version)
         if processor.value not in builds:
@@ -101,44 +105,52 @@ class CatalogImage:
         )
 
     def tag(self, version: str, processor: Processor) -> str:
-        """The image tag, such as `26.05-py3-cpu`.
+        """Return the image tag, such as `26.05-py3-cpu`.
+
+        Args:
+            version: Such as `26.05`.
+            processor: The build.
 
         Raises:
-            MmeError: a version that AWS doesn't publish, or not for this processor.
+            MmeError: AWS doesn't publish the version, or not for this processor.
         """
         self.traits(version, processor)
         return self._builds(version)[processor.value]
 
     def regions(self, version: str) -> list[str]:
-        """The regions that have this version, sorted.
+        """Return the regions that have a version, sorted.
 
         Raises:
-            MmeError: a version that AWS doesn't publish.
+            MmeError: AWS doesn't publish the version.
         """
         self._builds(version)
         absent = self._spec["versions"][version]["not_in"]
         return sorted(self.accounts.keys() - set(absent))
 
     def require_region(self, version: str, region: str) -> None:
-        """Do nothing where the region has this version.
+        """Check that a region has a version.
+
+        Args:
+            version: Such as `26.05`.
+            region: Such as `eu-west-1`.
 
         Raises:
-            MmeError: a region without the image, or without this version of it.
+            MmeError: The region has no image of the framework, or not this version.
         """
-        there = [version for version in self.versions if region in self.regions(version)]
-        if version in there:
+        present = [known for known in self.versions if region in self.regions(known)]
+        if version in present:
             return
-        if there:
+        if present:
             raise MmeError(
-                f"{self.framework.title} {version} is not in {region}: {there[-1]} is the newest there"
+                f"{self.framework.title} {version} is not in {region}: {present[-1]} is the newest there"
             )
         raise MmeError(
-            f"AWS has no {self.framework.title} image in {region}: copy one to a repository of your own "
-            "and give that, or use another region"
+            f"AWS has no {self.framework.title} image in {region}: copy one to your own "
+            "repository and use that, or use another region"
         )
 
     def _builds(self, version: str) -> dict[str, str]:
-        """The tags of a version by processor."""
+        """Return the tags of a version by processor."""
         if version not in self.versions:
             raise MmeError(
                 f"{self.framework.title} {version} is not a SageMaker image in this catalog: "
@@ -150,7 +162,7 @@ class CatalogImage:
 
 @cache
 def catalog_image(framework: str) -> CatalogImage:
-    """The published images of a framework, such as `triton`. Source: `data/images.json`."""
+    """Return the published images of a framework, such as `triton`. Source: `data/images.json`."""
     content = record("images")
     spec = content["images"][framework]
     nowhere = set.intersection(*(set(version["not_in"]) for version in spec["versions"].values()))
@@ -172,13 +184,13 @@ def _since(steps: Mapping[str, _Value], version: str | None) -> _Value | None:
 
 
 def domain_suffix(region: str) -> str:
-    """The DNS suffix of a region's registries: `amazonaws.com`, elsewhere in China."""
+    """Return the DNS suffix of a region's registries, mostly `amazonaws.com`."""
     suffix: str = record("images")["domain_suffixes"].get(region, "amazonaws.com")
     return suffix
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """Order for versions such as `25.03`: the numbers in them."""
+    """Return the sort key of a version such as `25.03`: the numbers in it."""
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
@@ -199,7 +211,7 @@ class EcrImage:
 
 
 def parse_ecr_uri(uri: str) -> EcrImage | None:
-    """The parts of `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`; None for any other text."""
+    """Return the parts of `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`; else None."""
     match = _URI.fullmatch(uri)
     if match is None:
         return None
@@ -212,7 +224,13 @@ def parse_ecr_uri(uri: str) -> EcrImage | None:
 
 
 def traits_of(repository: str, tag: str, *, name: str) -> ImageTraits:
-    """What a repository's name and a tag tell about an image: much for AWS's own, nothing for others."""
+    """Return what is known of an image: much of AWS's own, nothing of others.
+
+    Args:
+        repository: The repository's name.
+        tag: The image's tag.
+        name: The image's name in messages.
+    """
     framework = framework_of_repository(repository)
     if framework is None:
         return ImageTraits(name=name)

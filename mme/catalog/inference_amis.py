@@ -1,4 +1,4 @@
-"""The machine images that SageMaker offers for hosting, and which of them an image's CUDA can run on."""
+"""The machine images (AMIs) that SageMaker offers for hosting, and which CUDA versions they run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class InferenceAmi:
     """One value of a variant's `InferenceAmiVersion`.
 
     Attributes:
-        name: as SageMaker writes it.
-        accelerator: what it has drivers for: `GPU`, or AWS's own chips.
-        driver: NVIDIA's driver branch, such as 580; 0 = none.
-        cuda: the CUDA version of that driver, such as `13.0`; empty = none.
+        name: As in SageMaker's API.
+        accelerator: What it has drivers for: `GPU`, or AWS's own chips.
+        driver: NVIDIA driver branch, such as 580; 0 = none.
+        cuda: CUDA version of that driver, such as `13.0`; empty = none.
     """
 
     name: str
@@ -30,21 +30,25 @@ class InferenceAmi:
 
     @property
     def cuda_major(self) -> int:
-        """12 of `12.4`; 0 = no CUDA."""
+        """Major CUDA version: 12 of `12.4`; 0 = no CUDA."""
         return version_key(self.cuda)[0] if self.cuda else 0
 
 
 @cache
 def inference_amis() -> dict[str, InferenceAmi]:
-    """Every AMI that the catalog knows, by name. Source: `data/inference_amis.json`."""
+    """Return every AMI of the catalog, by name. Source: `data/inference_amis.json`."""
     return {name: InferenceAmi(name=name, **spec) for name, spec in record("inference_amis")["amis"].items()}
 
 
 def needed_ami(instance_type: str, image: ImageTraits) -> str | None:
-    """The AMI to ask for where SageMaker's own choice may have too old a driver; None = no need to ask.
+    """Return the AMI to request if SageMaker's default may have too old a driver; None = the default works.
 
-    A driver runs every minor version of its major CUDA version (NVIDIA, CUDA Compatibility), and what
-    SageMaker starts with is not published: only an image built on the newest major version needs the say.
+    A driver runs every minor version of its major CUDA version (NVIDIA, CUDA Compatibility), and SageMaker's
+    default is not published: only an image built on the newest major version needs an explicit AMI.
+
+    Args:
+        instance_type: Such as `ml.g5.xlarge`.
+        image: What is known of the serving image.
     """
     kind = describe(instance_type)
     built_on = image.cuda_major
@@ -55,7 +59,12 @@ def needed_ami(instance_type: str, image: ImageTraits) -> str | None:
 
 
 def check_inference_ami(name: str, instance_type: str, image: ImageTraits) -> Verdict:
-    """Whether the AMI `name` fits the instance type and the image.
+    """Check whether an AMI fits the instance type and the image.
+
+    Args:
+        name: The AMI's name.
+        instance_type: Such as `ml.g5.xlarge`.
+        image: What is known of the serving image.
 
     Sources: NVIDIA, CUDA Compatibility (an application of a newer major version than the driver's does not
     run); SageMaker AI guide, `container-nvidia-compliance` (a container that mounts its own, older driver
@@ -63,10 +72,10 @@ def check_inference_ami(name: str, instance_type: str, image: ImageTraits) -> Ve
     """
     ami = inference_amis().get(name)
     if ami is None:
-        near = get_close_matches(name, inference_amis(), n=1, cutoff=0.6)
+        close = get_close_matches(name, inference_amis(), n=1, cutoff=0.6)
         choices = [known.name for known in inference_amis().values() if known.accelerator == "GPU"]
-        way_out = f"did you mean {near[0]}" if near else f"use one of {', '.join(choices)}"
-        return Verdict(errors=(f"inference_ami_version {name} is not one of SageMaker's: {way_out}",))
+        hint = f"did you mean {close[0]}" if close else f"use one of {', '.join(choices)}"
+        return Verdict(errors=(f"inference_ami_version {name} is not one of SageMaker's: {hint}",))
     if ami.accelerator != "GPU":
         return Verdict(
             errors=(

@@ -1,4 +1,4 @@
-"""What an instance type has: processors, memory, GPUs, local disks."""
+"""What an instance type has: processors, memory, GPUs and local disks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class InstanceType:
     """One hosting instance type, such as `ml.g5.xlarge`.
 
     Attributes:
-        name: as SageMaker writes it, with `ml.`.
-        vcpus: virtual processors.
-        memory_gib: main memory, GiB.
+        name: As in SageMaker's API, with `ml.`.
+        vcpus: Virtual processors.
+        memory_gib: Main memory, GiB.
         arch: `x86_64` or `arm64`.
-        nvme_gb: local NVMe storage in GB; 0 = none, the instance hosts from an EBS volume.
-        gpus: how many GPUs.
-        gpu: the GPU's model, such as `A10G`; empty = none.
-        gpu_memory_gib: memory of each GPU, GiB.
-        compute_capability: NVIDIA's figure for the GPU, such as 8.6; 0 = no GPU.
-        accelerator: what it has that is neither CPU nor GPU, such as `Inferentia2`; empty = nothing.
-        mme_listed: whether AWS's guide lists this GPU type for multi-model endpoints.
+        nvme_gb: Local NVMe storage in GB; 0 = none, models are on an EBS volume.
+        gpus: Number of GPUs.
+        gpu: The GPU's model, such as `A10G`; empty = none.
+        gpu_memory_gib: Memory of each GPU, GiB.
+        compute_capability: NVIDIA compute capability, such as 8.6; 0 = no GPU.
+        accelerator: Neither CPU nor GPU, such as `Inferentia2`; empty = none.
+        mme_listed: Whether AWS's guide lists this GPU type for multi-model endpoints.
     """
 
     name: str
@@ -45,22 +45,22 @@ class InstanceType:
 
     @property
     def has_local_storage(self) -> bool:
-        """Such a type takes neither a volume size nor a volume key on its endpoint config."""
+        """Whether models are on NVMe, so that an endpoint config takes no volume size and no volume key."""
         return self.nvme_gb > 0
 
 
 @cache
 def instance_types() -> dict[str, InstanceType]:
-    """Every type that the catalog describes, by name. Source: `data/instances.json`."""
+    """Return every type of the catalog, by name. Source: `data/instances.json`."""
     return {name: InstanceType(name=name, **spec) for name, spec in record("instances")["types"].items()}
 
 
 def instance_type(name: str) -> InstanceType | None:
-    """The type's description; None where the catalog has none (see `hosting_types` for validity)."""
+    """Return a type's description; None if the catalog has none (see `hosting_types` for validity)."""
     return instance_types().get(name)
 
 
 def largest_single_gpu(family: str) -> InstanceType | None:
-    """The family's type with one GPU and the most vCPUs; None where each of its types has more GPUs."""
+    """Return the family's type with one GPU and the most vCPUs; None if all of its types have more GPUs."""
     candidates = [kind for kind in instance_types().values() if kind.family == family and kind.gpus == 1]
     return max(candidates, key=lambda kind: kind.vcpus, default=None)

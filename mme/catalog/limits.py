@@ -1,4 +1,4 @@
-"""What Amazon SageMaker allows: each limit once, with where it was read.
+"""What Amazon SageMaker allows: each limit once, with its source.
 
 Sizes are bytes, times are seconds, lengths are characters.
 """
@@ -23,7 +23,7 @@ INVOKE_TIMEOUT_SECONDS: Final = 60
 """`InvokeEndpoint` answers within this time. Source: SageMaker API reference, InvokeEndpoint."""
 
 CLIENT_READ_TIMEOUT_SECONDS: Final = 70
-"""Read timeout a caller should set: above the 60 s of the service. Source: the same page's advice."""
+"""Read timeout a caller should set: above the 60 s of the service. Source: the same page."""
 
 LOAD_TIMEOUT_SECONDS: Final = 360
 """A model's download and load may take this long. Source: SageMaker AI guide, `multi-model-endpoints`."""
@@ -57,7 +57,7 @@ ENVIRONMENT_MAX_BYTES: Final = 32 * 1024
 """Longest environment, names and values of all containers of a model together. Source: the same."""
 
 PIPELINE_MAX_CONTAINERS: Final = 15
-"""Most containers of a serial inference pipeline, the multi-model one among them.
+"""Most containers of a serial inference pipeline, the multi-model one included.
 
 Source: botocore sagemaker service-2, shape `ContainerDefinitionList`.
 """

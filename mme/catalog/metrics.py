@@ -1,7 +1,7 @@
 """What SageMaker publishes to CloudWatch about a multi-model endpoint.
 
-Every metric has the dimensions `EndpointName` and `VariantName` and comes once a minute. None of them tells
-models apart: AWS publishes no metrics of single models.
+Every metric has the dimensions `EndpointName` and `VariantName` and is published once a minute. AWS publishes
+no metrics of single models.
 
 Sources: SageMaker AI developer guide, `multi-model-endpoint-cloudwatch-metrics` and
 `monitoring-cloudwatch`.
@@ -14,10 +14,10 @@ from functools import cache
 from typing import Final
 
 INVOCATION_NAMESPACE: Final = "AWS/SageMaker"
-"""Namespace of what is counted and timed at an invocation or a load."""
+"""Namespace of counts and times of invocations and loads."""
 
 INSTANCE_NAMESPACE: Final = "/aws/sagemaker/Endpoints"
-"""Namespace of what is measured on the instances. The leading slash is part of it."""
+"""Namespace of measurements on the instances. The leading slash is part of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class EndpointMetric:
     """One metric.
 
     Attributes:
-        name: as CloudWatch has it.
-        namespace: one of the two above.
-        unit: in CloudWatch's words: `Microseconds`, `Percent` or `None`, which stands for plain counts.
-        statistic: the one that answers the usual question.
+        name: As in CloudWatch.
+        namespace: One of the two above.
+        unit: CloudWatch's name: `Microseconds`, `Percent`, or `None` for counts.
+        statistic: The usual one.
     """
 
     name: str
@@ -63,13 +63,13 @@ _SHARES = (
 
 @cache
 def endpoint_metrics() -> dict[str, EndpointMetric]:
-    """Every metric by name."""
+    """Return every metric by name."""
     metrics = [
         *(_metric(name, INVOCATION_NAMESPACE, "Microseconds", "Average") for name in _TIMES),
         *(_metric(name, INVOCATION_NAMESPACE, "None", "Sum") for name in _COUNTS),
         # 1 for a hit and 0 for a miss: the average is the hit ratio.
         _metric("ModelCacheHit", INVOCATION_NAMESPACE, "None", "Average"),
-        # Of all instances together: a model on two of them counts twice.
+        # Of all instances together: a model on two instances counts twice.
         _metric("LoadedModelCount", INSTANCE_NAMESPACE, "None", "Sum"),
         *(_metric(name, INSTANCE_NAMESPACE, "Percent", "Average") for name in _SHARES),
     ]

@@ -1,4 +1,4 @@
-"""Reading the catalog's own data files, each at most once in a process."""
+"""Read the catalog's data files, each at most once in a process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from typing import Any
 
 @cache
 def record(name: str) -> dict[str, Any]:
-    """The content of `data/<name>.json`: its facts, with `date` and `sources` beside them."""
+    """Return the content of `data/<name>.json`: its facts, with `date` and `sources`."""
     content: dict[str, Any] = json.loads((files("mme.catalog") / f"data/{name}.json").read_text("utf-8"))
     return content

@@ -1,22 +1,21 @@
-"""Is this instance type valid for a multi-model endpoint with this image? If not: why, and what instead."""
+"""Whether an instance type is valid for a multi-model endpoint with an image; if not, why and what to use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from mme.catalog.hosting_types import hosting_types
+from mme.catalog.hosting_types import hosting_types, unknown_type
 from mme.catalog.images import ImageTraits, Processor
 from mme.catalog.instances import InstanceType, instance_type, instance_types, largest_single_gpu
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a check found, in sentences for the user: lower-case, no full stop, each with the way out.
+    """What a check found, as messages for the user, each with a hint.
 
     Attributes:
-        errors: why it cannot work.
-        warnings: what may not work, or wastes money.
+        errors: Why it can't work.
+        warnings: What may not work, or costs more than needed.
     """
 
     errors: tuple[str, ...] = ()
@@ -24,12 +23,12 @@ class Verdict:
 
     @property
     def valid(self) -> bool:
-        """Whether nothing stands against it; warnings don't."""
+        """Whether there are no errors."""
         return not self.errors
 
 
 def check_image(image: ImageTraits) -> Verdict:
-    """What speaks against an image wherever it runs.
+    """Check an image for what is wrong on every instance type.
 
     Source: Triton Inference Server, `src/sagemaker_server.cc`, which confines model paths from 26.03 on.
     """
@@ -38,23 +37,28 @@ def check_image(image: ImageTraits) -> Verdict:
         return Verdict()
     return Verdict(
         warnings=(
-            f"{image.name} takes model paths that lead out of its folder (path traversal), so whoever may "
-            f"load a model may read other files: use {safe} or newer",
+            f"{image.name} takes model paths that lead out of its folder (path traversal), so callers who "
+            f"may load a model may read other files: use {safe} or newer",
         )
     )
 
 
 def check_instance(name: str, image: ImageTraits) -> Verdict:
-    """Whether an endpoint of this image may run on the instance type `name`, such as `ml.g5.xlarge`.
+    """Check whether an endpoint of an image may run on an instance type.
+
+    Args:
+        name: The instance type, such as `ml.g5.xlarge`.
+        image: What is known of the image.
 
     Sources of the rules: SageMaker AI developer guide, `multi-model-support` (GPU types: single-GPU ones
     with the Triton container only; CPU: every hosting type; no Inferentia), and the catalog's data files.
     """
     kind = instance_type(name)
     if kind is None:
-        # botocore's list is asked for strangers alone: reading it takes longer than the rest of the checks.
+        # botocore's list is read for unknown names only: it takes longer than the other checks.
         if name not in hosting_types():
-            return Verdict(errors=(_unknown(name),))
+            error = unknown_type(name)
+            return Verdict(errors=(f"{error.message}: {error.hint}",))
         return Verdict(
             warnings=(
                 f"{name} is newer than this catalog, so its GPUs were not checked: "
@@ -65,7 +69,7 @@ def check_instance(name: str, image: ImageTraits) -> Verdict:
         return Verdict(
             errors=(
                 f"{name} computes on {kind.accelerator}; a multi-model endpoint runs on CPU types and "
-                "single-GPU types only: use ml.m5.xlarge or ml.g5.xlarge, say",
+                "single-GPU types only: use for example ml.m5.xlarge or ml.g5.xlarge",
             )
         )
     errors = [*_architecture_faults(kind, image)]
@@ -83,11 +87,14 @@ def check_instance(name: str, image: ImageTraits) -> Verdict:
 
 
 def check_companion(name: str, image: ImageTraits) -> Verdict:
-    """Whether a further container of a pipeline, which holds one model, may run on the instance type `name`.
+    """Check whether a further container of a pipeline, which holds one model, may run on an instance type.
 
-    It shares the instance with the multi-model container, whose check says whether the type itself is
-    valid. It needs the type's architecture and, if it is built for GPUs, what its GPU can do; an image
-    without GPU support runs beside one with it.
+    The check of the multi-model container says whether the type itself is valid. This image needs the type's
+    architecture and, if it is built for GPUs, its GPU's compute capability.
+
+    Args:
+        name: The instance type, such as `ml.g5.xlarge`.
+        image: What is known of the further container's image.
     """
     kind = instance_type(name)
     if kind is None:
@@ -98,15 +105,7 @@ def check_companion(name: str, image: ImageTraits) -> Verdict:
 
 
 def _no_gpu(kind: InstanceType, image: ImageTraits) -> str:
-    return f"{kind.name} has no GPU; {image.name} is larger than it need be: use the CPU build"
-
-
-def _unknown(name: str) -> str:
-    near = get_close_matches(name, hosting_types(), n=3, cutoff=0.6)
-    if name.removeprefix("ml.") == name and f"ml.{name}" in hosting_types():
-        near = [f"ml.{name}"]
-    way_out = f"did you mean {' or '.join(near)}" if near else "use ml.m5.xlarge or ml.g5.xlarge, say"
-    return f"{name} is not a SageMaker hosting instance type: {way_out}"
+    return f"{kind.name} has no GPU; {image.name} is larger than needed: use the CPU build"
 
 
 def _architecture_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
@@ -114,7 +113,7 @@ def _architecture_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
         return []
     return [
         f"{kind.name} is {kind.arch}, {image.name} is built for {image.arch}: "
-        f"use an {image.arch} type such as ml.m5.xlarge, or an image of your own built for {kind.arch}"
+        f"use an {image.arch} type such as ml.m5.xlarge, or your own image, built for {kind.arch}"
     ]
 
 

@@ -1,7 +1,7 @@
-"""What Triton's log lines say of single models, as regular expressions.
+"""Regular expressions for Triton's log lines about single models.
 
-Its SageMaker server names the TargetModel as it loads, calls and unloads one, and its model lifecycle says
-how a load ended. Newer versions put a message into quotes, older ones don't: the expressions take both.
+Its SageMaker server logs each load, call and unload of a TargetModel, and its model lifecycle logs the
+outcome of a load. Newer versions quote messages, older ones don't: the expressions match both.
 
 Sources: triton-inference-server/server, `src/sagemaker_server.cc`; triton-inference-server/core,
 `src/model_lifecycle.cc`.
@@ -33,6 +33,6 @@ MODEL_LOADED: Final = r"successfully loaded '(?:[^']*::)?(?P<model>[^']+)'"
 MODEL_UNLOADED: Final = r"successfully unloaded '(?:[^']*::)?(?P<model>[^']+)'"
 """An unload is done."""
 
-# Said twice for each failure, and only the first time with the version and the reason.
+# Logged twice for each failure, and only the first time with the version and the reason.
 MODEL_FAILED: Final = r"failed to load '(?:[^']*::)?(?P<model>[^']+)' version -?\d+: (?P<reason>.*)"
 """A load failed."""

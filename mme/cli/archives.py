@@ -1,4 +1,4 @@
-"""`mme archives`: what is in a model.tar.gz, and whether the container would serve it."""
+"""`mme archives`: explain how the container reads a model.tar.gz."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mme.cli.deployment import Target
 
 app = typer.Typer(
-    name="archives", help="Say how the container will read a model.tar.gz, offline.", no_args_is_help=True
+    name="archives", help="Explain offline how the container will read a model.tar.gz.", no_args_is_help=True
 )
 
 _NOT_SERVED = 2
@@ -26,7 +26,7 @@ class _Processor(StrEnum):
 
 @app.callback()
 def archives() -> None:
-    """Say how the container will read a model.tar.gz, offline.
+    """Explain offline how the container will read a model.tar.gz.
 
     Example: mme archives explain add_sub_v0.tar.gz
     """
@@ -44,7 +44,7 @@ def explain(
     ],
     framework: Annotated[
         str | None,
-        typer.Option("--framework", help="The container's framework, if the contents shall not decide."),
+        typer.Option("--framework", help="The container's framework. Default: what the contents look like."),
     ] = None,
     processor: Annotated[
         _Processor | None, typer.Option("--processor", help="What the endpoint computes on.")
@@ -58,10 +58,9 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Say what an archive is, what is wrong with it, how to mend it, and what it weighs.
+    """Explain what an archive is, what is wrong with it, how to fix that, and how large it is.
 
-    Ends with status 0 if the container would serve it, else with 2. A directory is read as it would be
-    packed.
+    The exit status is 0 if the container would serve it, else 2. A directory is read as it would be packed.
 
     Example: mme archives explain s3://models/add_sub_v0.tar.gz --instance-type ml.g5.xlarge
     """
@@ -94,7 +93,7 @@ def _explain(target: Target, source: str, **options: Any) -> Explanation:
     url = S3Url.parse(source)
     is_path = source.startswith(("/", "./", "../")) or Path(source).exists()
     if url is None and not is_path and source.endswith(".tar.gz"):
-        # No such file: then the name of a published model.
+        # No such file: it is the name of a published model.
         store = target.deployment
         url = S3Url(store.bucket, store.prefix + source)
     if url is None:

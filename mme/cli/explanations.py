@@ -1,4 +1,4 @@
-"""An archive's explanation, for people."""
+"""Print an archive's explanation for a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROLES: Final = {
 
 
 def print_explanation(found: Explanation) -> None:
-    """Prints the verdict, the findings with their way out, the models with their tensors, and the weight."""
+    """Print the verdict, the findings with their hints, the models with their tensors, and the sizes."""
     from rich.text import Text
 
     console = standard_output()
@@ -41,7 +41,7 @@ def print_explanation(found: Explanation) -> None:
         console.print()
         print_table(tensors)
     console.print()
-    console.print(Text(_weight(found), style="dim"))
+    console.print(Text(_sizes(found), style="dim"))
 
 
 def _what(found: Explanation) -> str:
@@ -61,10 +61,10 @@ def _verdict(found: Explanation) -> object:
     from rich.text import Text
 
     errors, warnings = len(found.errors), len(found.warnings)
-    beside = f", {_count(warnings, 'warning')}" if warnings else ""
+    addition = f", {_count(warnings, 'warning')}" if warnings else ""
     if errors:
-        return Text(f"It would not be served: {_count(errors, 'error')}{beside}", style="bold red")
-    return Text(f"It would be served{beside}", style="bold green")
+        return Text(f"It would not be served: {_count(errors, 'error')}{addition}", style="bold red")
+    return Text(f"It would be served{addition}", style="bold green")
 
 
 def _findings(findings: tuple[Finding, ...]) -> Table:
@@ -124,7 +124,7 @@ def _shape(shape: tuple[int, ...], max_batch_size: int) -> str:
     return f"[{text}], first up to {max_batch_size}" if max_batch_size else f"[{text}]"
 
 
-def _weight(found: Explanation) -> str:
+def _sizes(found: Explanation) -> str:
     if not found.complete and not found.files:
         return f"{size_text(found.packed_bytes or 0)} read"
     least = "" if found.complete else "at least "

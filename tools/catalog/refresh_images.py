@@ -1,8 +1,7 @@
-"""Write `data/images.json` anew: `python -m tools.catalog.refresh_images sagemaker_core-*.whl`.
+"""Refresh `data/images.json`: `python -m tools.catalog.refresh_images sagemaker_core-*.whl`.
 
-Run it by hand when AWS publishes images, and read the diff. It reads the image data inside the
-`sagemaker-core` wheel, which is AWS's own SDK and no dependency of this project: download the wheel (`pip
-download --no-deps sagemaker-core`) and give its path.
+Run it by hand when AWS publishes images, and read the diff. It reads the image data in the wheel of
+`sagemaker-core`, AWS's SDK, which this project does not depend on: `pip download --no-deps sagemaker-core`.
 """
 
 from __future__ import annotations
@@ -25,11 +24,15 @@ _FOLDER = "sagemaker/core/image_uri_config"
 
 
 def catalog(wheel: Path, today: datetime.date) -> Spec:
-    """The whole file, from the wheel at this path.
+    """Return the content of the file.
+
+    Args:
+        wheel: Path of a sagemaker-core wheel.
+        today: Date of the refresh.
 
     Raises:
-        ValueError: the wheel contradicts itself or the catalog, so the data would mislead: one registry
-            with two accounts in a region, or a repository other than `frameworks.json` has.
+        ValueError: The wheel contradicts itself or the catalog: one registry has two accounts in a region, or
+            a repository differs from `frameworks.json`.
     """
     release = re.match(r"sagemaker_core-([\d.]+)-", wheel.name)
     if release is None:
@@ -55,7 +58,7 @@ def catalog(wheel: Path, today: datetime.date) -> Spec:
 
 
 def _inference(content: Spec) -> Spec:
-    """The part about inference: files of one purpose have no such level."""
+    """Return the part about inference; files with one purpose have no such level."""
     scope: Spec = content.get("inference", content)
     return scope
 
@@ -70,7 +73,7 @@ def _selected(name: str, scope: Spec) -> dict[str, Spec]:
 
 
 def _registries(scopes: dict[str, Spec]) -> dict[str, dict[str, str]]:
-    """Accounts by region of each registry: the union of what its frameworks say, which must agree."""
+    """Return each registry's accounts by region: the union of its frameworks', which must agree."""
     registries: dict[str, dict[str, str]] = {}
     for name, scope in scopes.items():
         accounts = registries.setdefault(frameworks()[name].image_source["registry"], {})
@@ -82,7 +85,7 @@ def _registries(scopes: dict[str, Spec]) -> dict[str, dict[str, str]]:
 
 
 def _image(name: str, scope: Spec, registries: dict[str, dict[str, str]]) -> Spec:
-    """One framework's versions, with what is known about them."""
+    """Return one framework's versions."""
     framework = frameworks()[name]
     registry = framework.image_source["registry"]
     versions: dict[str, Spec] = {}
@@ -95,10 +98,10 @@ def _image(name: str, scope: Spec, registries: dict[str, dict[str, str]]) -> Spe
 
 
 def _tags(name: str, version: str, scope: Spec, spec: Spec) -> dict[str, str]:
-    """The tag by processor. Only builds that multi-model mode may use: GPU ones of Triton alone."""
+    """Return the tag by processor, of builds that support multi-model mode: GPU builds of Triton only."""
     prefix = spec.get("tag_prefix", version)
     if frameworks()[name].gpu:
-        # The SDK knows one tag; the CPU build beside it ends in -cpu.
+        # The SDK has one tag; the CPU build's ends in -cpu.
         return {"gpu": prefix, "cpu": f"{prefix}-cpu"}
     processor = "cpu" if scope.get("processors") or spec.get("processors") else None
     python = spec["py_versions"][-1] if spec.get("py_versions") else None
@@ -106,7 +109,7 @@ def _tags(name: str, version: str, scope: Spec, spec: Spec) -> dict[str, str]:
 
 
 def _domain_suffixes(regions: set[str]) -> dict[str, str]:
-    """The DNS suffix of the regions where it is not `amazonaws.com`."""
+    """Return the DNS suffix of the regions in which it is not `amazonaws.com`."""
     from botocore.loaders import Loader
 
     partitions = Loader().load_data("endpoints")["partitions"]
@@ -122,9 +125,9 @@ def _domain_suffixes(regions: set[str]) -> dict[str, str]:
 
 
 def render(content: Spec) -> str:
-    """JSON with one region and one version a line, so that a refresh is a readable diff."""
+    """Return JSON with one region and one version a line, so that a refresh is a readable diff."""
     text = json.dumps(content, indent=2)
-    # A version's own objects and lists are short: on one line each.
+    # A version's objects and lists are short: one line each.
     return (
         re.sub(
             r'(?m)^(        "[^"]+": )(\{\n(?:          .*\n)+        \})',

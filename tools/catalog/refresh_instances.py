@@ -1,7 +1,7 @@
-"""Write `data/instances.json` anew: `python -m tools.catalog.refresh_instances`.
+"""Refresh `data/instances.json`: `python -m tools.catalog.refresh_instances`.
 
 Run it by hand after upgrading botocore or moto, and read the diff. It joins three public sources:
-botocore's list of hosting types, EC2's own answer to `DescribeInstanceTypes` as moto ships it (the
+botocore's list of hosting types, EC2's answer to `DescribeInstanceTypes` as moto ships it (the
 `local` extra), and the table of GPU types in AWS's multi-model endpoint guide.
 """
 
@@ -79,12 +79,12 @@ _NOT_DESCRIBED: dict[str, Spec] = {
 
 
 def _number(value: float) -> float | int:
-    """Whole numbers without a point, so that the file reads as AWS writes it."""
+    """Return whole numbers without a decimal point, as AWS writes them."""
     return int(value) if float(value).is_integer() else round(value, 2)
 
 
 def _described(answer: Spec) -> Spec:
-    """One entry of EC2's answer in this catalog's terms."""
+    """Return one entry of EC2's answer in the catalog's terms."""
     spec: Spec = {
         "vcpus": answer["VCpuInfo"]["DefaultVCpus"],
         "memory_gib": _number(answer["MemoryInfo"]["SizeInMiB"] / 1024),
@@ -103,7 +103,12 @@ def _described(answer: Spec) -> Spec:
 
 
 def catalog(described: dict[str, Spec], today: datetime.date) -> Spec:
-    """The whole file, from EC2's answers by EC2 type name."""
+    """Return the content of the file.
+
+    Args:
+        described: EC2's answers by EC2 type name.
+        today: Date of the refresh.
+    """
     types: dict[str, Spec] = {}
     for name in sorted(hosting_types()):
         ec2_name = name.removeprefix("ml.")
@@ -122,7 +127,7 @@ def catalog(described: dict[str, Spec], today: datetime.date) -> Spec:
 
 
 def render(content: Spec) -> str:
-    """JSON with one instance type a line, so that a refresh is a readable diff."""
+    """Return JSON with one instance type a line, so that a refresh is a readable diff."""
     head = {key: value for key, value in content.items() if key != "types"}
     lines = [f"    {json.dumps(name)}: {json.dumps(spec)}" for name, spec in content["types"].items()]
     return json.dumps(head, indent=2)[:-2] + ',\n  "types": {\n' + ",\n".join(lines) + "\n  }\n}\n"
