@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mme_local.endpoint.call import Call
-from mme_local.endpoint.errors import InvocationError
+from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.errors import InvokeError
 
 
 class Step(StrEnum):
@@ -51,7 +51,7 @@ class Trace:
 class Observer(Protocol):
     """Notified of everything that metrics are made of; its methods are fast and raise nothing."""
 
-    def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
+    def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
         """Record an answered request with its total time."""
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
@@ -61,7 +61,7 @@ class Observer(Protocol):
 class NoObserver:
     """An observer that does nothing."""
 
-    def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
+    def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
         """See `Observer`."""
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.observe.alarms import ObservedAlarm
 from mme_local.observe.history import History
 from mme_local.observe.observed import ObservedRequest
@@ -15,7 +15,7 @@ from mme_local.trace import Trace
 
 MIB = 1024 * 1024
 NOW = 1_790_000_000.0
-PLACE = errors.Place("mme-dev", "us-east-1", "123456789012")
+PLACE = errors.EndpointId("mme-dev", "us-east-1", "123456789012")
 
 
 def sample_model(name: str, *, hits: int = 3, state: str = "ready") -> dict[str, Any]:
@@ -82,7 +82,7 @@ def sample_request(
     """
     trace = Trace("AllTraffic", "mme-dev/AllTraffic/0", 1, hit, 0.0 if hit else 0.8, 0.004)
     failure = errors.model_error(PLACE, 400, error) if error else None
-    return ObservedRequest.of(at, Call("mme-dev", model, b""), trace, 0.005 if hit else 0.805, failure)
+    return ObservedRequest.of(at, InvokeCall("mme-dev", model, b""), trace, 0.005 if hit else 0.805, failure)
 
 
 @dataclass

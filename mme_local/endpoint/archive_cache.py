@@ -1,4 +1,4 @@
-"""The disk of one instance: unpacked models, kept after their unload until others need the room."""
+"""The disk of one instance: unpacked archives, cached after their unload until others need the space."""
 
 from __future__ import annotations
 
@@ -7,27 +7,47 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mme.archives.unpacking import unpack
 from mme.fleet import EvictionOrder, ModelDisk
-from mme_local.endpoint.archive import Artifact
 from mme_local.trace import Step, StepTimed, unseen
 
 _ABANDONED_SECONDS = 5.0
 
 
+class AbandonedError(Exception):
+    """The download is not needed any more."""
+
+
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One download that is wanted.
+class UnpackedArchive:
+    """A model's files on the disk.
 
     Attributes:
-        model: the target model.
-        folder: where its files are to go, in a folder named ``model``; does not exist yet.
-        reserve: to be called with a number of bytes before they are written. DiskFullError where
-            the disk has no room for them.
-        abandoned: set once nobody wants it any more: stop, and leave nothing.
+        path: Their folder; named ``model``, as on SageMaker.
+        unpacked_bytes: Bytes of all files.
+    """
+
+    path: Path
+    unpacked_bytes: int
+
+    def remove(self) -> None:
+        """Delete it and its parent folder."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One download in progress.
+
+    Attributes:
+        model: The target model.
+        folder: Gets the files, in a folder named ``model``; does not exist yet.
+        reserve: Call it with a number of bytes before writing them. DiskFullError if the disk is full.
+        abandoned: Set once it is not needed any more: stop, and leave nothing.
     """
 
     model: str
@@ -35,27 +55,55 @@ class Order:
     reserve: Callable[[int], None]
     abandoned: threading.Event
 
+    def unpack(self, chunks: Iterable[bytes], max_bytes: int) -> UnpackedArchive:
+        """Unpack a ``.tar.gz`` as it arrives. A failure leaves no folder.
 
-Fetch = Callable[[Order], Artifact]
-"""Downloads the archive of a target model and unpacks it; runs in a thread."""
+        Args:
+            chunks: The compressed bytes.
+            max_bytes: Limit for all files together.
+
+        Raises:
+            UnreadableArchiveError: The archive is damaged, unsafe or too large; see `mme.archives.unpacking`.
+            AbandonedError: ``abandoned`` was set.
+            OSError: The disk of this machine is full.
+        """
+        path = self.folder / "model"
+        try:
+            size = unpack(self._until_abandoned(chunks), path, max_bytes=max_bytes, reserve=self.reserve)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        return UnpackedArchive(path, size)
+
+    def _until_abandoned(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self.abandoned.is_set():
+                raise AbandonedError
+            yield chunk
+
+
+Fetch = Callable[[Download], UnpackedArchive]
+"""Downloads and unpacks the archive of a target model; runs in a thread."""
 
 
 @dataclass(slots=True)
-class _Coming:
-    order: Order
+class _Pending:
+    download: Download
     task: asyncio.Task[None] = field(init=False)
 
 
-class ArtifactShelf:
-    """Unpacked models by name. As on SageMaker, a model on disk is not downloaded again, even where
-    its archive was replaced or deleted in S3 (AWS developer guide, "add-models-to-endpoint").
+class ArchiveCache:
+    """Unpacked archives by target model.
+
+    As on SageMaker, a model on disk is not downloaded again, even if its archive was replaced or deleted in
+    S3 (AWS developer guide, "add-models-to-endpoint").
 
     Args:
-        folder: where they go; made when needed.
-        fetch: brings one.
-        budget: bytes that all together may take; see `mme.fleet.ModelDisk`.
-        order: which one leaves first.
-        timed: told of every download.
+        folder: Holds the archives; made when needed.
+        fetch: Downloads one.
+        budget: Bytes for all archives together; see `mme.fleet.ModelDisk`.
+        order: Which one is evicted first.
+        timed: Called after every download.
     """
 
     def __init__(
@@ -70,9 +118,9 @@ class ArtifactShelf:
         self._folder = folder
         self._fetch = fetch
         self._disk = ModelDisk(budget, order)
-        self._lock = threading.Lock()  # around the ledger and the files: downloads run in threads
-        self._artifacts: dict[str, Artifact] = {}
-        self._coming: dict[str, _Coming] = {}
+        self._lock = threading.Lock()  # around the disk's ledger and the files: downloads run in threads
+        self._archives: dict[str, UnpackedArchive] = {}
+        self._downloads: dict[str, _Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
 
@@ -82,47 +130,47 @@ class ArtifactShelf:
         with self._lock:
             return self._disk.used
 
-    async def get(self, model: str, handle: str) -> Artifact:
-        """The model's files, downloaded where they are not here. They stay until :meth:`release`.
+    async def get(self, model: str, handle: str) -> UnpackedArchive:
+        """Return the model's files, downloaded if needed. They are pinned until :meth:`release`.
 
-        Requests for the same model share one download, which goes on where a request gives up.
+        Requests for the same model share one download, which continues if a request gives up.
 
         Args:
-            model: the target model.
-            handle: how the name of its folder begins.
+            model: The target model.
+            handle: Prefix of its folder's name.
 
         Raises:
-            Exception: whatever the download raises; nothing is left of it then.
+            Exception: What the download raises; it leaves nothing then.
         """
         while True:
             with self._lock:
                 if self._disk.pin(model):
-                    return self._artifacts[model]
-            coming = self._coming.get(model) or self._start(model, handle)
-            await asyncio.shield(coming.task)
+                    return self._archives[model]
+            pending = self._downloads.get(model) or self._start(model, handle)
+            await asyncio.shield(pending.task)
 
     def release(self, model: str) -> None:
-        """Its files may be deleted when others need the room."""
+        """Allow its eviction."""
         with self._lock:
             self._disk.unpin(model)
 
     def release_all(self) -> None:
-        """As :meth:`release`, for every model."""
+        """Allow the eviction of every model."""
         with self._lock:
             for model in self._disk.models:
                 self._disk.unpin(model)
 
     def forget(self, model: str) -> None:
-        """Delete a model's files, where they are here or on their way."""
-        coming = self._coming.pop(model, None)
-        if coming:
-            coming.order.abandoned.set()
+        """Delete a model's files and abandon its download."""
+        pending = self._downloads.pop(model, None)
+        if pending:
+            pending.download.abandoned.set()
         with self._lock:
             self._disk.drop(model)
             self._delete(model)
 
     async def clear(self) -> None:
-        """Delete everything, what is on its way included."""
+        """Delete everything and abandon all downloads."""
         tasks = list(self._tasks)
         with self._lock:
             models = self._disk.models
@@ -132,7 +180,7 @@ class ArtifactShelf:
             await asyncio.wait(tasks, timeout=_ABANDONED_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self, model: str, handle: str) -> _Coming:
+    def _start(self, model: str, handle: str) -> _Pending:
         abandoned = threading.Event()
 
         def reserve(more: int) -> None:
@@ -141,44 +189,44 @@ class ArtifactShelf:
                     for name in self._disk.grow(model, more):
                         self._delete(name)
 
-        # A folder of its own each time: an abandoned download may still be busy in its one.
+        # A new folder each time: an abandoned download may still write to its own.
         folder = self._folder / f"{handle}.{next(self._numbers)}"
-        coming = _Coming(Order(model, folder, reserve, abandoned))
+        pending = _Pending(Download(model, folder, reserve, abandoned))
         with self._lock:
             self._disk.begin(model)
-        coming.task = asyncio.create_task(self._bring(coming), name=f"download {model}")
-        self._coming[model] = coming
-        self._tasks.add(coming.task)
-        coming.task.add_done_callback(self._arrived)
-        return coming
+        pending.task = asyncio.create_task(self._download(pending), name=f"download {model}")
+        self._downloads[model] = pending
+        self._tasks.add(pending.task)
+        pending.task.add_done_callback(self._download_done)
+        return pending
 
-    def _arrived(self, task: asyncio.Task[None]) -> None:
+    def _download_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # fetched: whoever asked may have gone
+            task.exception()  # retrieved here, as all requests may have given up
 
-    async def _bring(self, coming: _Coming) -> None:
-        order = coming.order
+    async def _download(self, pending: _Pending) -> None:
+        model = pending.download.model
         began = time.perf_counter()
         try:
-            artifact = await asyncio.to_thread(self._fetch, order)
+            archive = await asyncio.to_thread(self._fetch, pending.download)
             self._timed(Step.DOWNLOAD, time.perf_counter() - began)
         except BaseException:
-            order.abandoned.set()
-            if self._coming.get(order.model) is coming:
-                del self._coming[order.model]
+            pending.download.abandoned.set()
+            if self._downloads.get(model) is pending:
+                del self._downloads[model]
                 with self._lock:
-                    self._disk.drop(order.model)
+                    self._disk.drop(model)
             raise
-        if self._coming.get(order.model) is not coming:
-            artifact.remove()  # forgotten in its last moment
+        if self._downloads.get(model) is not pending:
+            archive.remove()  # abandoned at the last moment
             return
-        del self._coming[order.model]
+        del self._downloads[model]
         with self._lock:
-            self._disk.complete(order.model)
-            self._artifacts[order.model] = artifact
+            self._disk.complete(model)
+            self._archives[model] = archive
 
     def _delete(self, model: str) -> None:
-        artifact = self._artifacts.pop(model, None)
-        if artifact:
-            artifact.remove()
+        archive = self._archives.pop(model, None)
+        if archive:
+            archive.remove()

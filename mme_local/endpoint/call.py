@@ -1,4 +1,4 @@
-"""One ``InvokeEndpoint`` as it came in, and its good answer."""
+"""One ``InvokeEndpoint`` request, and its answer."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass, field
 from mme.catalog import limits
 from mme_local.aws.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme_local.containers.container import ContainerReply
-from mme_local.endpoint import errors as outcome
+from mme_local.endpoint import errors
 
 _PRINTABLE = re.compile(r"[!-~][ -~]*")
 """botocore's shape ``TargetModelHeader``: a visible character, then printable ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class InvokeCall:
     """One request.
 
     Attributes:
-        endpoint: the endpoint's name, from the path.
-        target_model: of the header; None where it was not sent.
-        body: the payload.
-        headers: what is passed on to the container.
-        request_id: of this request.
-        region: of the signature.
-        account: whose endpoint it is.
-        target_variant: of the header; None where the weights are to decide.
+        endpoint: Name of the endpoint.
+        target_model: From its header; None if it was not sent.
+        body: The payload.
+        headers: Headers for the container.
+        request_id: Id of this request.
+        region: From the signature.
+        account: Owner of the endpoint.
+        target_variant: From its header; None to choose by weight.
     """
 
     endpoint: str
@@ -40,22 +40,22 @@ class Call:
     target_variant: str | None = None
 
     @property
-    def place(self) -> outcome.Place:
-        """Where the endpoint is."""
-        return outcome.Place(self.endpoint, self.region, self.account)
+    def endpoint_id(self) -> errors.EndpointId:
+        """The endpoint's full identity."""
+        return errors.EndpointId(self.endpoint, self.region, self.account)
 
     def checked_model(self) -> str:
-        """The target model. InvocationError where there is none, or none that can be."""
+        """Return the target model. Raises InvokeError if it is missing or malformed."""
         model = self.target_model
         if not model:
-            raise outcome.target_model_missing(self.request_id)
-        if len(model) > limits.TARGET_MODEL_MAX_CHARS:
-            raise outcome.validation_error(
-                f"TargetModel has {len(model)} characters; "
-                f"at most {limits.TARGET_MODEL_MAX_CHARS} are allowed"
+            raise errors.target_model_missing(self.request_id)
+        most = limits.TARGET_MODEL_MAX_CHARS
+        if len(model) > most:
+            raise errors.validation_error(
+                f"TargetModel has {len(model)} characters; at most {most} are allowed"
             )
         if not _PRINTABLE.fullmatch(model):
-            raise outcome.validation_error(
+            raise errors.validation_error(
                 f"TargetModel {model!a} holds characters that are not allowed; "
                 "printable ASCII characters are, with no space at the beginning"
             )
@@ -64,11 +64,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One answered request.
+    """A successful answer.
 
     Attributes:
-        reply: what the container said, with a 2xx status.
-        variant: the production variant that answered.
+        reply: The container's, with a 2xx status.
+        variant: Name of the production variant that answered.
     """
 
     reply: ContainerReply

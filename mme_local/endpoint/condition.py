@@ -1,4 +1,4 @@
-"""Word that something has changed, for coroutines that wait until something is so."""
+"""An asyncio condition variable without a lock, for state that only one event loop changes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Callable
 
 
-class Changes:
-    """Waking everybody takes no await, so no cancellation and no time limit can lose the word."""
+class Condition:
+    """Wakes waiters after a change. Notifying takes no await, so no cancellation can lose a notification."""
 
     def __init__(self) -> None:
         self._next: asyncio.Future[None] | None = None
 
-    def announce(self) -> None:
-        """Let everybody who waits look again."""
-        now, self._next = self._next, None
-        if now is not None:
-            now.set_result(None)
+    def notify_all(self) -> None:
+        """Have every waiter check its predicate again."""
+        current, self._next = self._next, None
+        if current is not None:
+            current.set_result(None)
 
-    async def until(self, so: Callable[[], bool]) -> None:
-        """Return once ``so`` is true; it is asked now and after each announcement."""
-        while not so():
+    async def wait_for(self, predicate: Callable[[], bool]) -> None:
+        """Return once ``predicate`` is true; it is checked now and after each notification."""
+        while not predicate():
             if self._next is None:
                 self._next = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._next)

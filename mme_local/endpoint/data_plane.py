@@ -1,4 +1,4 @@
-"""``InvokeEndpoint``: from an endpoint's name and a TargetModel to a container's answer."""
+"""Answer ``InvokeEndpoint`` for every deployed endpoint."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import asyncio
 import functools
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from mme.archives.errors import UnreadableArchiveError
+from mme.aws.backoff import backoff_delays
 from mme_local.aws.account import DEFAULT_REGION
 from mme_local.aws.control_plane import (
     DeployedEndpoint,
@@ -17,15 +21,14 @@ from mme_local.aws.control_plane import (
     resolve_endpoint,
 )
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
-from mme_local.endpoint import errors as outcome
-from mme_local.endpoint.archive import BadArchiveError
-from mme_local.endpoint.call import Call, Invocation
+from mme_local.endpoint import errors
+from mme_local.endpoint.call import Invocation, InvokeCall
 from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
 from mme_local.endpoint.variant import (
     AroundFetch,
-    ContainerFactory,
-    Serving,
+    EndpointInstances,
+    NewContainer,
     multi_model_variants,
     plain_fetch,
     stop_all,
@@ -35,39 +38,39 @@ from mme_local.trace import NoObserver, Observer, Trace
 
 log = logging.getLogger(__name__)
 
-_PAUSES_SECONDS = (1.0, 30.0)
-"""After a start that failed: how long requests hear of it at once before it is tried again, and at most."""
+_RETRY_SECONDS: Final = (1.0, 30.0)
+"""First and longest delay before an endpoint that failed to start is tried again."""
 
 _Key = tuple[str, str]  # region and name
 
 
 @dataclass(slots=True)
 class _Failure:
-    """An endpoint that does not start as it is deployed."""
+    """An endpoint that does not start as it is deployed, and when to try again."""
 
     endpoint: DeployedEndpoint
-    error: outcome.InvocationError
-    pause: float
-    until: float
+    error: errors.InvokeError
+    retry_at: float
+    delays: Iterator[float] = field(default_factory=lambda: backoff_delays(*_RETRY_SECONDS, floor=0.5))
 
 
 class DataPlane:
-    """Serves every endpoint that the control plane has now.
+    """Serves every endpoint of the control plane.
 
-    An endpoint's containers start at its first request or at :meth:`reconcile`, whichever is first.
-    A new config starts new containers; the old ones answer what they have and stop.
+    An endpoint's containers start at its first request or at :meth:`reconcile`, whichever comes first.
+    A new config starts new containers; the old ones answer their requests in flight and stop.
 
     Args:
-        new_container: makes the container of an instance.
-        folder: where containers and unpacked models live; the caller removes it.
-        settings: budgets and time limits.
-        observer: told of requests and loads.
-        around_fetch: what each download of models goes through.
+        new_container: Makes the container of an instance.
+        folder: Holds containers' files and unpacked models; the caller removes it.
+        settings: Budgets and time limits.
+        observer: Called after requests, downloads, loads and unloads.
+        around_fetch: Wraps every download.
     """
 
     def __init__(
         self,
-        new_container: ContainerFactory,
+        new_container: NewContainer,
         folder: Path,
         settings: LocalSettings,
         observer: Observer | None = None,
@@ -79,159 +82,159 @@ class DataPlane:
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
-        self._serving: dict[_Key, Serving] = {}
+        self._endpoints: dict[_Key, EndpointInstances] = {}
         self._changes: dict[_Key, asyncio.Task[None]] = {}
         self._failures: dict[_Key, _Failure] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._regions = {DEFAULT_REGION}
         self._stopping = False
 
-    async def invoke(self, call: Call) -> Invocation:
+    async def invoke(self, call: InvokeCall) -> Invocation:
         """Answer one ``InvokeEndpoint``.
 
         Raises:
-            outcome.InvocationError: every way in which it does not end with a 2xx of the container.
+            InvokeError: The container did not answer with 2xx.
         """
         began = time.perf_counter()
         trace = Trace()
         try:
             answered = await self._answer(call, trace)
-        except outcome.InvocationError as error:
+        except errors.InvokeError as error:
             self._observer.finished(call, trace, time.perf_counter() - began, error)
             raise
         self._observer.finished(call, trace, time.perf_counter() - began, None)
         return answered
 
-    async def _answer(self, call: Call, trace: Trace) -> Invocation:
-        if len(call.body) > self._settings.payload_bytes:
-            raise outcome.too_large(self._settings.payload_bytes)
-        serving = await self._current(call)
+    async def _answer(self, call: InvokeCall, trace: Trace) -> Invocation:
+        endpoint = await self._current(call)
         model = call.checked_model()
-        variant, instance = serving.choose(model, call.target_variant)
+        variant, instance = endpoint.choose(model, call.target_variant)
         trace.variant, trace.instance = variant.variant.name, instance.name
         trace.instances = len(variant.instances)
         try:
             reply = await instance.invoke(model, call.body, call.headers, trace)
         except NotReadyError:
-            raise outcome.model_not_ready(model) from None
+            raise errors.model_not_ready(model) from None
         except LoadFailedError as error:
-            raise outcome.model_error(call.place, error.status, error.message) from None
-        except BadArchiveError as error:
-            raise outcome.validation_error(f"{model}: {error}") from None
+            raise errors.model_error(call.endpoint_id, error.status, error.message) from None
+        except UnreadableArchiveError as error:
+            raise errors.validation_error(f"{model}: {error}") from None
         except ContainerTimeoutError:
-            raise outcome.timed_out(call.place) from None
+            raise errors.timed_out(call.endpoint_id) from None
         except ContainerDiedError as error:
-            log.warning("%s: the container ended under a request for %s: %s", call.endpoint, model, error)
-            raise outcome.no_response(call.place) from None
+            log.warning("%s: the container ended during a request for %s: %s", call.endpoint, model, error)
+            raise errors.no_response(call.endpoint_id) from None
         if not reply.ok:
-            raise outcome.model_error(call.place, reply.status, reply.text)
+            raise errors.model_error(call.endpoint_id, reply.status, reply.text)
         return Invocation(reply, variant.variant.name)
 
     def reconcile(self) -> None:
-        """Begin to start what was deployed since, and to stop what is gone."""
+        """Begin to start what was deployed since the last call, and to stop what was deleted."""
         deployed: dict[_Key, DeployedEndpoint] = {
             (region, endpoint.name): endpoint
             for region in sorted(self._regions)
             for endpoint in list_endpoints(region=region)
         }
-        for key in [key for key in self._serving if key not in deployed]:
-            gone = self._serving.pop(key)
-            self._retire(gone, gone.instances)
+        for key in [key for key in self._endpoints if key not in deployed]:
+            deleted = self._endpoints.pop(key)
+            self._retire(deleted, deleted.instances)
         for key in [key for key in self._failures if key not in deployed]:
             del self._failures[key]
         for key, endpoint in deployed.items():
-            known = self._serving.get(key)
-            right = known is not None and known.scaled_as(endpoint)
-            if right or key in self._changes or self._failed(key, endpoint):
+            known = self._endpoints.get(key)
+            current = known is not None and known.scaled_as(endpoint)
+            if current or key in self._changes or self._failure(key, endpoint):
                 continue
             try:
                 self._begin_change(key, endpoint)
-            except outcome.InvocationError as error:
+            except errors.InvokeError as error:
                 log.debug("%s is not served: %s", endpoint.name, error)
 
     def describe(self) -> list[dict[str, object]]:
-        """All endpoints that are served now, for people and scripts."""
+        """Return every served variant as JSON."""
         return [
             {
-                "name": serving.endpoint.name,
+                "name": served.endpoint.name,
                 "region": region,
-                "config": serving.endpoint.config_name,
+                "config": served.endpoint.config_name,
                 "variant": variant.variant.name,
                 "instance_type": variant.variant.instance_type,
                 "models": variant.container.model_data_url,
-                "requests": serving.requests,
+                "requests": served.requests,
                 "instances": [instance.describe() for instance in variant.instances],
             }
-            for (region, _), serving in sorted(self._serving.items())
-            for variant in serving.variants.values()
+            for (region, _), served in sorted(self._endpoints.items())
+            for variant in served.variants.values()
         ]
 
     async def unload_idle(self, model: str) -> None:
-        """Let a model go from memory and disk of every instance that does not use it now."""
-        instances = [instance for serving in self._serving.values() for instance in serving.instances]
-        await asyncio.gather(*(instance.unload_idle(model) for instance in instances))
+        """Evict a model from memory and disk of every instance that does not use it now."""
+        await asyncio.gather(*(instance.unload_idle(model) for instance in self._instances()))
 
     async def stop(self) -> None:
-        """Stop every container. Requests from now on are refused."""
+        """Stop every container. Later requests are refused."""
         self._stopping = True
         tasks = [*self._changes.values(), *self._retiring]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        serving = list(self._serving.values())
-        self._serving.clear()
-        await stop_all([instance for one in serving for instance in one.instances])
+        instances = self._instances()
+        self._endpoints.clear()
+        await stop_all(instances)
 
-    async def _current(self, call: Call) -> Serving:
-        """The instances of the endpoint as it is deployed now, started where they are not."""
+    def _instances(self) -> list[Instance]:
+        return [instance for served in self._endpoints.values() for instance in served.instances]
+
+    async def _current(self, call: InvokeCall) -> EndpointInstances:
+        """Return the instances of the endpoint as it is deployed now, started if needed."""
         key = (call.region, call.endpoint)
         while True:
             if self._stopping:
-                raise outcome.service_unavailable("the local runtime is being stopped")
-            known = self._serving.get(key)
-            # Another count or other weights are no reason to wait: reconcile sees to them.
+                raise errors.service_unavailable("the local endpoint is being stopped")
+            known = self._endpoints.get(key)
+            # Other counts or weights are no reason to wait: reconcile applies them.
             if known is not None and known.endpoint.revision == endpoint_revision(
                 call.endpoint, account=call.account, region=call.region
             ):
                 return known
             endpoint = _deployed(call)
             self._regions.add(call.region)
-            if failure := self._failed(key, endpoint):
+            if failure := self._failure(key, endpoint):
                 raise failure.error
-            # Every request waits for the one change, which outlives a request that gives up.
+            # All requests wait for the same change, which continues if a request gives up.
             await asyncio.wait({self._changes.get(key) or self._begin_change(key, endpoint)})
 
-    def _failed(self, key: _Key, endpoint: DeployedEndpoint) -> _Failure | None:
-        """The failure that is still to be told of, rather than tried again."""
+    def _failure(self, key: _Key, endpoint: DeployedEndpoint) -> _Failure | None:
+        """Return the failure of this very endpoint until it is time to try again."""
         failure = self._failures.get(key)
-        same = failure is not None and failure.endpoint == endpoint
-        return failure if same and failure and asyncio.get_running_loop().time() < failure.until else None
+        if failure is None or failure.endpoint != endpoint:
+            return None
+        return failure if asyncio.get_running_loop().time() < failure.retry_at else None
 
     def _begin_change(self, key: _Key, endpoint: DeployedEndpoint) -> asyncio.Task[None]:
-        multi_model_variants(endpoint)  # raises at once where no start could ever succeed
+        multi_model_variants(endpoint)  # raises at once if no start could ever succeed
         task = asyncio.create_task(self._change(key, endpoint), name=f"change {endpoint.name}")
         self._changes[key] = task
         return task
 
     async def _change(self, key: _Key, endpoint: DeployedEndpoint) -> None:
-        """Have what the endpoint is to have, or a failure to tell of."""
-        known = self._serving.get(key)
+        """Start and retire instances so that they match the endpoint, or record the failure."""
+        known = self._endpoints.get(key)
         try:
             if known is not None and known.endpoint.revision == endpoint.revision:
                 self._retire(known, await known.scale(endpoint))
             else:
-                timed = functools.partial(self._observer.stepped, key[0], endpoint.name)
-                fresh = Serving(
+                started = EndpointInstances(
                     endpoint,
                     self._new_container,
                     self._folder,
                     self._settings,
-                    timed,
+                    functools.partial(self._observer.stepped, key[0], endpoint.name),
                     around_fetch=self._around_fetch,
                 )
-                await fresh.scale(endpoint)
-                known = self._serving.get(key)  # reconcile may have let it go meanwhile
-                self._serving[key] = fresh
+                await started.scale(endpoint)
+                known = self._endpoints.get(key)  # reconcile may have removed it meanwhile
+                self._endpoints[key] = started
                 if known is not None:
                     self._retire(known, known.instances)
             self._failures.pop(key, None)
@@ -241,32 +244,31 @@ class DataPlane:
             del self._changes[key]
 
     def _fail(self, key: _Key, endpoint: DeployedEndpoint, error: Exception) -> None:
-        first, longest = _PAUSES_SECONDS
-        before = self._failures.get(key)
-        pause = min(2 * before.pause, longest) if before and before.endpoint == endpoint else first
-        if isinstance(error, outcome.InvocationError):
-            log.warning("%s: %s; tried again in %g s", endpoint.name, error.message, pause)
-            told = error
-        else:
+        if not isinstance(error, errors.InvokeError):
             log.error("%s does not start", endpoint.name, exc_info=error)
-            told = outcome.internal_failure(f"{type(error).__name__}: {error}")
-        until = asyncio.get_running_loop().time() + pause
-        self._failures[key] = _Failure(endpoint, told, pause, until)
+            error = errors.internal_failure(f"{type(error).__name__}: {error}")
+        failure = self._failures.get(key)
+        if failure is None or failure.endpoint != endpoint:
+            failure = self._failures[key] = _Failure(endpoint, error, 0.0)
+        delay = next(failure.delays)
+        failure.error = error
+        failure.retry_at = asyncio.get_running_loop().time() + delay
+        log.warning("%s: %s; next try in %.1f s", endpoint.name, error.message, delay)
 
-    def _retire(self, serving: Serving, instances: list[Instance]) -> None:
+    def _retire(self, endpoint: EndpointInstances, instances: list[Instance]) -> None:
         if not instances:
             return
-        task = asyncio.create_task(serving.retire(instances), name=f"retire {serving.endpoint.name}")
+        task = asyncio.create_task(endpoint.retire(instances), name=f"retire {endpoint.endpoint.name}")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
 
-def _deployed(call: Call) -> DeployedEndpoint:
-    """The endpoint as it is deployed now. InvocationError where there is none."""
+def _deployed(call: InvokeCall) -> DeployedEndpoint:
+    """Return the endpoint as it is deployed now. Raises InvokeError if there is none."""
     try:
         endpoint = resolve_endpoint(call.endpoint, account=call.account, region=call.region)
     except KeyError:  # no such region
         endpoint = None
     if endpoint is None:
-        raise outcome.unknown_endpoint(call.endpoint, call.account)
+        raise errors.unknown_endpoint(call.endpoint, call.account)
     return endpoint

@@ -1,4 +1,4 @@
-"""One instance of a variant: a container, the models in its memory, and everybody who waits for one."""
+"""One instance of a variant: a container and the models in its memory and on its disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from mme.aws.backoff import backoff_delays
 from mme.fleet import InstanceView, ModelState
 from mme_local.containers.container import (
     ContainerDiedError,
@@ -16,38 +18,37 @@ from mme_local.containers.container import (
     ContainerTimeoutError,
     ServingContainer,
 )
-from mme_local.endpoint.archive_cache import ArtifactShelf, Fetch
+from mme_local.endpoint.archive_cache import ArchiveCache, Fetch
 from mme_local.endpoint.in_flight import InFlight
 from mme_local.endpoint.load import Lease, NotReadyError
-from mme_local.endpoint.model_cache import INSUFFICIENT_STORAGE, ModelKeeper, handle
+from mme_local.endpoint.model_cache import INSUFFICIENT_STORAGE, ModelCache, handle
 from mme_local.settings import LocalSettings
 from mme_local.trace import StepTimed, Trace, unseen
 
 log = logging.getLogger(__name__)
 
-_BAD_REQUEST = 400
-_RESTART_PAUSES_SECONDS = (0.5, 10.0)
-"""The first pause between two tries to start a container again, and the longest."""
-_FORGOTTEN_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Between the tries of a request for a model that Triton does not know for a moment."""
-_NEVER_READ_SECONDS = 0.5
-"""A request that fails this soon after it was sent may have met a container already dying."""
+_BAD_REQUEST: Final = 400
+_RESTART_SECONDS: Final = (0.5, 10.0)
+"""First and longest delay between two tries to start a container again."""
+_UNKNOWN_MODEL_SECONDS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Delays between the tries of a request for a model that Triton does not know for a moment."""
+_NEVER_READ_SECONDS: Final = 0.5
+"""A request that fails this soon after it was sent may have met a container that was ending."""
 
 
 class Instance:
     """Serves any model of the store through one container; safe for concurrent requests.
 
-    A container that ends is started again with an empty memory; what it was answering fails,
-    nothing later does.
+    A container that ends is started again with an empty memory. The requests that it was answering fail.
 
     Args:
-        name: for the log, such as ``mme-local/AllTraffic/0``.
-        container: started and stopped by this instance.
-        fetch: brings a target model's files.
-        folder: its own, for unpacked models and the container; deleted by :meth:`stop`.
-        settings: budgets and time limits.
-        keep_loaded: ModelCacheSetting; where False, a model goes right after its last use.
-        timed: told of every download, load and unload.
+        name: For the log, such as ``mme-local/AllTraffic/0``.
+        container: Started and stopped by this instance.
+        fetch: Downloads a target model's files.
+        folder: For unpacked models and the container; deleted by :meth:`stop`.
+        settings: Budgets and time limits.
+        keep_loaded: ModelCacheSetting; if False, a model is unloaded right after its last use.
+        timed: Called after every download, load and unload.
     """
 
     def __init__(
@@ -66,19 +67,18 @@ class Instance:
         self._container = container
         self._folder = folder
         self._settings = settings
-        self._shelf = ArtifactShelf(
+        self._archives = ArchiveCache(
             folder / "models", fetch, settings.disk_bytes, settings.disk_eviction, timed
         )
-        self._models = ModelKeeper(
-            name, container, self._shelf, settings, self._kill, keep_loaded=keep_loaded, timed=timed
+        self._models = ModelCache(
+            name, container, self._archives, settings, self._kill, keep_loaded=keep_loaded, timed=timed
         )
         self._in_flight = InFlight()
-        self._sitter: asyncio.Task[None] | None = None
-        self._up = False
+        self._watchdog: asyncio.Task[None] | None = None
 
     @property
     def id(self) -> str:
-        """As EC2's: of this very instance, also where another one has its name later."""
+        """An instance id as EC2 has it, unique even if a later instance has the same name."""
         return f"i-{hashlib.sha256(str(self._folder).encode()).hexdigest()[:17]}"
 
     @property
@@ -87,50 +87,53 @@ class Instance:
         return self._container.pid
 
     async def start(self) -> None:
-        """Start the container, and watch over it from now on. MmeError where it does not come up."""
+        """Start the container, and restart it whenever it ends. Raises MmeError if it does not start."""
         await self._container.start()
-        self._up = True
-        self._sitter = asyncio.create_task(self._watch(), name=f"watch {self.name}")
+        self._models.container_up()
+        self._watchdog = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
     async def stop(self) -> None:
-        """End the container, forget all models, delete the folder. Safe to call where it never started."""
-        self._up = False
-        if self._sitter:
-            self._sitter.cancel()
-            await asyncio.gather(self._sitter, return_exceptions=True)
+        """End the container, unload all models, delete the folder. Safe to call if it never started."""
+        if self._watchdog:
+            self._watchdog.cancel()
+            await asyncio.gather(self._watchdog, return_exceptions=True)
         try:
             await self._models.close()
         finally:
             try:
                 await self._container.stop()
             finally:
-                await self._shelf.clear()
+                await self._archives.clear()
                 shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def drained(self) -> None:
+    async def wait_idle(self) -> None:
         """Return once no request is in flight."""
-        await self._in_flight.none()
+        await self._in_flight.wait_idle()
 
     async def unload_idle(self, model: str) -> None:
-        """Let a model go from memory and disk, unless it is in use or on its way."""
+        """Evict a model from memory and disk, unless it is in use or being loaded."""
         await self._models.unload_idle(model)
 
-    def view(self, target_model: str) -> InstanceView:
-        """What routing may know of this instance for one model. The index is the caller's to set."""
-        ledger = self._models.ledger
-        holds = ledger.state(target_model) not in (None, ModelState.UNLOADING)
+    def view(self, target_model: str, index: int = 0) -> InstanceView:
+        """Return what routing may know of this instance for one model.
+
+        Args:
+            target_model: The model of the request.
+            index: The instance's position in its variant.
+        """
+        memory = self._models.memory
         return InstanceView(
-            index=0,
-            holds=holds,
-            model_in_flight=self._in_flight.of(target_model),
+            index=index,
+            holds=memory.state(target_model) not in (None, ModelState.UNLOADING),
+            model_in_flight=self._in_flight.count_of(target_model),
             in_flight=self._in_flight.count,
-            free=ledger.budget - ledger.booked,
-            available=self._up,
+            free=memory.budget - memory.booked,
+            available=self._models.up,
         )
 
     def describe(self) -> dict[str, object]:
-        """The instance for people and scripts: memory and models, most recently used first."""
-        ledger = self._models.ledger
+        """Return memory, disk and models, most recently used first, as JSON."""
+        memory = self._models.memory
         return {
             "name": self.name,
             "id": self.id,
@@ -139,47 +142,51 @@ class Instance:
             "restarts": self.restarts,
             "in_flight": self._in_flight.count,
             "longest_in_flight_seconds": round(self._in_flight.longest, 3),
-            "memory_bytes": ledger.budget,
-            "memory_used_bytes": ledger.used,
+            "memory_bytes": memory.budget,
+            "memory_used_bytes": memory.used,
             "disk_bytes": self._settings.disk_bytes,
-            "disk_used_bytes": self._shelf.used,
+            "disk_used_bytes": self._archives.used,
             "models": [
                 {
                     "name": model,
                     "state": state.value,
-                    "weight_bytes": ledger.weight(model),
-                    "hits": ledger.hits(model),
+                    "weight_bytes": memory.weight(model),
+                    "hits": memory.hits(model),
                     "loaded_at": self._models.since.get(model),
                 }
-                for model in reversed(ledger.models)
-                if (state := ledger.state(model)) is not None
+                for model in reversed(memory.models)
+                if (state := memory.state(model)) is not None
             ],
         }
 
     async def invoke(
         self, target_model: str, body: bytes, headers: Mapping[str, str], trace: Trace | None = None
     ) -> ContainerReply:
-        """Answer one request within ``invoke_seconds``, loading the model first where it is not in memory.
+        """Answer one request within ``invoke_seconds``, loading the model first if needed.
 
-        A request that a dying container never read is sent once more, to the new one. The trace, where
-        there is one, is told how it went.
+        A request that a dying container never read is sent once more, to its successor.
+
+        Args:
+            target_model: The model.
+            body: The payload.
+            headers: For the container.
+            trace: Gets cache hit and times.
 
         Raises:
-            NotReadyError: it is still loading, or was for so long that no time was left to answer; the
-                load goes on.
-            LoadFailedError: it can't be loaded.
-            BadArchiveError: its archive can't be unpacked.
-            ContainerDiedError: the container ended under this request.
-            ContainerTimeoutError: the container did not answer in time.
+            NotReadyError: The model is still loading, or loaded too late to answer; the load goes on.
+            LoadFailedError: It can't be loaded.
+            UnreadableArchiveError: Its archive can't be unpacked.
+            ContainerDiedError: The container ended during this request.
+            ContainerTimeoutError: The container did not answer in time.
         """
-        with self._in_flight.one(target_model):
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + self._settings.invoke_seconds
-            deaths = 0
-            pauses = iter(_FORGOTTEN_PAUSES_SECONDS)
-            trace = trace or Trace()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.invoke_seconds
+        deaths = 0
+        delays = iter(_UNKNOWN_MODEL_SECONDS)
+        trace = trace or Trace()
+        with self._in_flight.track(target_model):
             while True:
-                lease = await self._use(target_model, deadline, trace)
+                lease = await self._acquire(target_model, deadline, trace)
                 sent = loop.time()
                 try:
                     reply = await self._container.invoke(
@@ -193,63 +200,58 @@ class Instance:
                     deaths += 1
                     if error.read or deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
                         raise
-                    await self._models.death_seen(lease.ledger)
+                    await self._models.death_noticed(lease.memory)
                     continue
                 finally:
                     trace.model_seconds += loop.time() - sent
-                    self._models.give_back(lease)
+                    self._models.release(lease)
                 if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
                     continue
-                if _forgotten(reply, target_model) and (pause := next(pauses, None)) is not None:
-                    await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
+                if _unknown_model(reply, target_model) and (delay := next(delays, None)) is not None:
+                    await asyncio.sleep(min(delay, max(0.0, deadline - loop.time())))
                     continue
                 return reply
 
-    async def _use(self, model: str, deadline: float, trace: Trace) -> Lease:
+    async def _acquire(self, model: str, deadline: float, trace: Trace) -> Lease:
         clock = asyncio.get_running_loop().time
         began = clock()
-        if trace.cache_hit is None:  # told apart at the first look only: a second one is no new request
-            trace.cache_hit = self._models.ledger.state(model) is ModelState.READY
+        if trace.cache_hit is None:  # a retry is not a new request
+            trace.cache_hit = self._models.memory.state(model) is ModelState.READY
         try:
-            return await self._models.use(model, deadline)
+            return await self._models.acquire(model, deadline)
         finally:
             trace.waited_seconds += clock() - began
 
     async def _watch(self) -> None:
-        """Start the container again whenever it ends by itself."""
+        """Start the container again whenever it ends."""
         while True:
             status = await self._container.wait_dead()
-            self._up = False
             log.warning("%s: the container ended with status %s; starting it again", self.name, status)
             await self._models.container_ended()
             await self._start_again()
             self.restarts += 1
-            self._up = True
             self._models.container_up()
 
     async def _start_again(self) -> None:
-        pause, longest = _RESTART_PAUSES_SECONDS
-        while True:
+        for delay in backoff_delays(*_RESTART_SECONDS, floor=0.5):
             try:
                 await self._container.stop()
                 await self._container.start()
                 return
             except Exception as error:
                 log.error("%s: the container does not start: %s", self.name, error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
+            await asyncio.sleep(delay)
 
     async def _kill(self) -> None:
-        """End a container that hangs; the watch starts it again."""
-        self._up = False
-        self._models.container_down()
+        """End a container that hangs; the watchdog starts it again."""
+        self._models.up = False
         await self._container.stop()
 
 
-def _forgotten(reply: ContainerReply, target_model: str) -> bool:
-    """Whether Triton says not to know a model that is in its memory.
+def _unknown_model(reply: ContainerReply, target_model: str) -> bool:
+    """Whether Triton answers that it does not know a model that is in its memory.
 
-    Triton 2.51 does so for a moment, seldom, while other models come and go; it has run nothing then.
+    Triton 2.51 does so for a moment, seldom, while it loads and unloads others. The request did not run then.
     """
     if reply.status != _BAD_REQUEST:
         return False

@@ -1,4 +1,4 @@
-"""One load of a model on its way, how it can end badly, and what a request holds once it ended well."""
+"""One load of a model, how it can fail, and a request's use of a loaded model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mme_local.containers.container import ContainerDiedError
 
 
 class LoadFailedError(Exception):
-    """The container would not load the model.
+    """The container refused to load the model.
 
     Args:
-        status: the container's HTTP status; 0 where it gave none.
-        message: what it said.
+        status: The container's HTTP status; 0 if it gave none.
+        message: The container's error.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -24,34 +24,34 @@ class LoadFailedError(Exception):
 
 
 class NotReadyError(Exception):
-    """The model is still loading after the time that one request may wait."""
+    """The model is still loading when the request's time is up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One request's use of a model: it stays in the memory until the lease is given back.
+    """One request's use of a model, which can't be evicted until the lease is released.
 
     Attributes:
-        model: the target model.
-        ledger: the memory of the container that has it.
-        waited: whether the request waited for its load.
+        model: The target model.
+        memory: The memory of the container that has it.
+        waited: Whether the request waited for a load.
     """
 
     model: str
-    ledger: ModelMemory
+    memory: ModelMemory
     waited: bool
 
 
 class Load:
-    """One load on its way and the requests that wait for it."""
+    """One load in progress and the requests that wait for it."""
 
-    def __init__(self, ledger: ModelMemory) -> None:
+    def __init__(self, memory: ModelMemory) -> None:
         self.task: asyncio.Task[None]
-        self.began_on = ledger
+        self.memory = memory
         self.waiting = 0
-        self.handed_on: ModelMemory | None = None
-        """Set once the model is ready: the ledger on which each waiting request has a use."""
+        self.done = False
+        """Whether the model is ready and acquired once for each waiting request."""
 
     def died(self) -> bool:
-        """Whether the load, now done, ended because its container did."""
+        """Whether the load, now finished, failed because its container ended."""
         return self.task.cancelled() or isinstance(self.task.exception(), ContainerDiedError)

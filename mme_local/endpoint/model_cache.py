@@ -1,4 +1,4 @@
-"""The models of one container: brought in when asked for, let go when others need the room."""
+"""The models in one container's memory: loaded on request, evicted when others need the memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 from mme.fleet import Admission, DiskFullError, ModelMemory, ModelState, NoRoomError, TooLargeError
 from mme_local.containers.container import (
@@ -19,166 +20,165 @@ from mme_local.containers.container import (
     ContainerTimeoutError,
     ServingContainer,
 )
-from mme_local.endpoint.archive import Artifact
-from mme_local.endpoint.archive_cache import ArtifactShelf
-from mme_local.endpoint.condition import Changes
+from mme_local.endpoint.archive_cache import ArchiveCache, UnpackedArchive
+from mme_local.endpoint.condition import Condition
 from mme_local.endpoint.load import Lease, Load, LoadFailedError, NotReadyError
 from mme_local.settings import LocalSettings
 from mme_local.trace import Step, StepTimed, unseen
 
 log = logging.getLogger(__name__)
 
-INSUFFICIENT_STORAGE = 507
-_CONFLICT = 409
-_NO_MODEL = 404
-_DEATH_SEEN_SECONDS = 0.5
-"""A dead process closes its connections some milliseconds before anybody can see that it is dead."""
+INSUFFICIENT_STORAGE: Final = 507
+_CONFLICT: Final = 409
+_NOT_FOUND: Final = 404
+_DEATH_NOTICED_SECONDS: Final = 0.5
+"""A dead process closes its connections some milliseconds before its exit status can be read."""
 
 
-class ModelKeeper:
-    """Requests for a model on its way in share one load; a model in use is never unloaded.
+class ModelCache:
+    """Requests for the same model share one load; a model in use is never unloaded.
 
     Args:
-        name: of the instance, for the log.
-        container: loads and unloads; it may end at any time, which :meth:`container_ended` tells.
-        shelf: the models' files.
-        settings: budgets and time limits.
-        kill: ends a container that hangs.
-        keep_loaded: ModelCacheSetting; where False, a model goes right after its last use.
-        timed: told of every load and unload.
+        name: The instance's name, for the log.
+        container: Loads and unloads; when it ends, call :meth:`container_ended`.
+        archives: The models' files.
+        settings: Budgets and time limits.
+        kill: Ends a container that hangs.
+        keep_loaded: ModelCacheSetting; if False, a model is unloaded right after its last use.
+        timed: Called after every load and unload.
 
     Attributes:
-        ledger: what is in the memory.
-        since: when each model in it was loaded, in seconds since the epoch.
+        memory: What is loaded, being loaded or being unloaded.
+        up: Whether the container takes requests.
+        since: When each model was loaded, in seconds since the epoch.
     """
 
     def __init__(
         self,
         name: str,
         container: ServingContainer,
-        shelf: ArtifactShelf,
+        archives: ArchiveCache,
         settings: LocalSettings,
         kill: Callable[[], Awaitable[None]],
         *,
         keep_loaded: bool = True,
         timed: StepTimed = unseen,
     ) -> None:
+        self.memory = ModelMemory(settings.memory_bytes, keep_loaded, settings.eviction)
+        self.up = False
         self.since: dict[str, float] = {}
-        self._timed = timed
-        self.ledger = ModelMemory(settings.memory_bytes, keep_loaded, settings.eviction)
         self._name = name
         self._container = container
-        self._shelf = shelf
+        self._archives = archives
         self._settings = settings
         self._kill = kill
         self._keep_loaded = keep_loaded
+        self._timed = timed
         self._loads: dict[str, Load] = {}
         self._unloads: set[asyncio.Task[None]] = set()
-        self._changes = Changes()
-        self._up = True
+        self._changed = Condition()
         self._closed = False
 
-    async def use(self, model: str, deadline: float) -> Lease:
-        """Start to use a model, loading it where it is not in memory.
+    async def acquire(self, model: str, deadline: float) -> Lease:
+        """Start to use a model, loading it if needed.
 
         Args:
-            model: the target model.
-            deadline: until when to wait, in the event loop's time.
+            model: The target model.
+            deadline: How long to wait, in the event loop's time.
 
         Raises:
-            NotReadyError: it is still loading; the load goes on.
-            LoadFailedError: it can't be loaded.
-            ContainerDiedError: the container is gone and did not come back in time.
-            Exception: whatever its download raises.
+            NotReadyError: It is still loading; the load goes on.
+            LoadFailedError: It can't be loaded.
+            ContainerDiedError: The container ended and is not back in time.
+            Exception: What its download raises.
         """
         waited = False
         deaths = 0
-        while not (self._up and self.ledger.acquire(model)):
-            if not self._up:
+        while not (self.up and self.memory.acquire(model)):
+            if not self.up:
                 await self._until_up(deadline)
                 continue
             load = self._loads.get(model) or self._start_load(model)
             waited = True
             if await self._wait(load, model, deadline):
-                # Nothing was asked of the model yet: load it into the next container, but once only,
-                # since the model itself may be what ends containers.
+                # Load it into the next container, but only once: the model itself may be the cause.
                 deaths += 1
                 if deaths > 1:
                     raise ContainerDiedError("the container ended while it loaded the model")
-                await self.death_seen(load.began_on)
-            elif load.handed_on is not None:
-                return Lease(model, load.handed_on, waited)
-        return Lease(model, self.ledger, waited)
+                await self.death_noticed(load.memory)
+            elif load.done:
+                return Lease(model, load.memory, waited)
+        return Lease(model, self.memory, waited)
 
-    def give_back(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """Stop using a model."""
-        must_leave = lease.ledger.release(lease.model)
-        if lease.ledger is not self.ledger:
+        evict = lease.memory.release(lease.model)
+        if lease.memory is not self.memory:
             return  # its container is gone
-        if must_leave:
+        if evict:
             self._start_unload(lease.model)
-        self._changes.announce()
+        self._changed.notify_all()
 
     async def make_room(self, lease: Lease, deadline: float) -> bool:
-        """Let one idle model go, for a container that answered 507. False where none could go in time."""
-        victim = self.ledger.evict_one(sparing=lease.model) if lease.ledger is self.ledger else None
+        """Unload one idle model for a container that answered 507; return whether that succeeded.
+
+        Args:
+            lease: Of the request that got the 507; its model stays.
+            deadline: How long to wait, in the event loop's time.
+        """
+        victim = self.memory.evict_one(sparing=lease.model) if lease.memory is self.memory else None
         if victim is None:
             return False
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        done, _ = await asyncio.wait({self._start_unload(victim)}, timeout=left)
+        done, _ = await asyncio.wait({self._start_unload(victim)}, timeout=_left(deadline))
         return bool(done)
 
     async def unload_idle(self, model: str) -> None:
-        """Let a model go from memory and disk, unless it is in use or on its way."""
-        if self.ledger.evict(model):
+        """Evict a model from memory and disk, unless it is in use or being loaded."""
+        if self.memory.evict(model):
             await asyncio.shield(self._start_unload(model))
-        if self.ledger.state(model) is None and model not in self._loads:
-            self._shelf.forget(model)
+        if self.memory.state(model) is None and model not in self._loads:
+            self._archives.forget(model)
 
-    async def death_seen(self, ledger: ModelMemory) -> None:
-        """Return once it is noticed that the container of this ledger is gone, or soon anyway."""
+    async def death_noticed(self, memory: ModelMemory) -> None:
+        """Return once the end of the container with this memory was noticed, or after half a second."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DEATH_SEEN_SECONDS):
-                await self._changes.until(lambda: self.ledger is not ledger or self._closed)
-
-    def container_down(self) -> None:
-        """The container can't be asked from now on."""
-        self._up = False
+            async with asyncio.timeout(_DEATH_NOTICED_SECONDS):
+                await self._changed.wait_for(lambda: self.memory is not memory or self._closed)
 
     async def container_ended(self) -> None:
-        """The container's memory is gone, and with it every load into it."""
-        self._up = False
+        """Forget the container's memory and cancel every load into it."""
+        self.up = False
         loads = [load.task for load in self._loads.values()]
         self._loads.clear()
         self.since.clear()
         for task in loads:
             task.cancel()
-        self.ledger = ModelMemory(self.ledger.budget, self._keep_loaded, self.ledger.order)
-        self._changes.announce()
+        self.memory = ModelMemory(self.memory.budget, self._keep_loaded, self.memory.order)
+        self._changed.notify_all()
         await asyncio.gather(*loads, return_exceptions=True)
-        self._shelf.release_all()
+        self._archives.release_all()
 
     def container_up(self) -> None:
-        """There is a new container, with an empty memory."""
-        self._up = True
-        self._changes.announce()
+        """Use the container, whose memory is empty, from now on."""
+        self.up = True
+        self._changed.notify_all()
 
     async def close(self) -> None:
-        """End every load and unload; whoever waits gets ContainerDiedError, now and later."""
+        """Cancel every load and unload; requests that wait get ContainerDiedError, now and later."""
         self._closed = True
+        self.up = False
         tasks = [*(load.task for load in self._loads.values()), *self._unloads]
         for task in tasks:
             task.cancel()
-        self._changes.announce()
+        self._changed.notify_all()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _until_up(self, deadline: float) -> None:
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left):
-                await self._changes.until(lambda: self._up or self._closed)
+            async with asyncio.timeout(_left(deadline)):
+                await self._changed.wait_for(lambda: self.up or self._closed)
         self._check_open()
-        if not self._up:
+        if not self.up:
             raise ContainerDiedError("the container has not come back yet")
 
     def _check_open(self) -> None:
@@ -186,32 +186,30 @@ class ModelKeeper:
             raise ContainerDiedError("the instance is being stopped")
 
     async def _wait(self, load: Load, model: str, deadline: float) -> bool:
-        """Wait for a load, raising what it raised; True where it ended because its container did."""
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        """Wait for a load and raise what it raised; return whether it failed because its container ended."""
         load.waiting += 1
         try:
-            done, _ = await asyncio.wait({load.task}, timeout=left)
+            done, _ = await asyncio.wait({load.task}, timeout=_left(deadline))
         except asyncio.CancelledError:
-            self._leave(load, model)
+            self._stop_waiting(load, model)
             raise
         if not done:
-            self._leave(load, model)
+            self._stop_waiting(load, model)
             raise NotReadyError(model)
         if load.died():
             return True
         load.task.result()
         return False
 
-    def _leave(self, load: Load, model: str) -> None:
-        """A request gives up on a load: it waits no more, or lets go of the use it was handed."""
-        if load.handed_on is None:
-            load.waiting -= 1
+    def _stop_waiting(self, load: Load, model: str) -> None:
+        if load.done:
+            self.release(Lease(model, load.memory, waited=True))
         else:
-            self.give_back(Lease(model, load.handed_on, waited=True))
+            load.waiting -= 1
 
     def _start_load(self, model: str) -> Load:
         self._check_open()
-        load = Load(self.ledger)
+        load = Load(self.memory)
         self._loads[model] = load
         load.task = asyncio.create_task(self._load(model, load), name=f"load {model}")
         load.task.add_done_callback(functools.partial(self._load_done, model))
@@ -221,44 +219,43 @@ class ModelKeeper:
         if model in self._loads and self._loads[model].task is task:
             del self._loads[model]
         if not task.cancelled():
-            task.exception()  # fetched: waiters may all have gone
+            task.exception()  # retrieved here, as all requests may have given up
 
     async def _load(self, model: str, load: Load) -> None:
-        """Download, make room, load. The time limit is for all three."""
+        """Download, reserve memory and load, all within one time limit."""
+        seconds = self._settings.load_seconds
         try:
-            async with asyncio.timeout(self._settings.load_seconds):
+            async with asyncio.timeout(seconds):
                 await self._load_in_time(model, load)
         except (TimeoutError, ContainerTimeoutError):
-            # Triton whose python process can't start never answers: only a new one helps.
-            log.warning("%s: loading %s took over %g s", self._name, model, self._settings.load_seconds)
-            if load.began_on is self.ledger:
-                self._shelf.forget(model)  # a download that hangs would hang the next load too
-            raise LoadFailedError(
-                0, f"the model did not load within {self._settings.load_seconds:g} s"
-            ) from None
+            # A Triton whose python process can't start never answers.
+            log.warning("%s: loading %s took over %g s", self._name, model, seconds)
+            if load.memory is self.memory:
+                self._archives.forget(model)  # a download that hangs would hang the next load too
+            raise LoadFailedError(0, f"the model did not load within {seconds:g} s") from None
 
     async def _load_in_time(self, model: str, load: Load) -> None:
-        ledger = load.began_on
-        await self._changes.until(lambda: ledger.state(model) is not ModelState.UNLOADING)
+        memory = load.memory
+        await self._changed.wait_for(lambda: memory.state(model) is not ModelState.UNLOADING)
         try:
-            artifact = await self._on_disk(model)
-            await self._book(model, self._settings.weigh(artifact.unpacked_bytes))
-            await self._ask_to_load(model, artifact.path, load)
+            archive = await self._archive(model)
+            await self._reserve(model, self._settings.weigh(archive.unpacked_bytes))
+            await self._load_into_container(model, archive.path, load)
         finally:
-            if load.handed_on is None and ledger is self.ledger:
-                if ledger.state(model) in (ModelState.WAITING, ModelState.LOADING):
-                    ledger.load_failed(model)
-                self._shelf.release(model)
-            self._changes.announce()
+            if not load.done and memory is self.memory:
+                if memory.state(model) in (ModelState.WAITING, ModelState.LOADING):
+                    memory.load_failed(model)
+                self._archives.release(model)
+            self._changed.notify_all()
 
-    async def _on_disk(self, model: str) -> Artifact:
-        """Have the model's files on the disk, where they stay until they are released."""
+    async def _archive(self, model: str) -> UnpackedArchive:
+        """Return the model's files, pinned on the disk."""
         while True:
             try:
-                return await self._shelf.get(model, handle(model))
+                return await self._archives.get(model, handle(model))
             except DiskFullError as error:
-                # What is in memory stays on the disk: let an idle one go from both.
-                victim = self.ledger.evict_one()
+                # The files of loaded models are pinned: unload an idle one.
+                victim = self.memory.evict_one()
                 if victim is None:
                     raise LoadFailedError(
                         INSUFFICIENT_STORAGE,
@@ -269,35 +266,34 @@ class ModelKeeper:
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                raise LoadFailedError(
-                    INSUFFICIENT_STORAGE, f"the disk of this machine: {error.strerror}"
-                ) from None
+                reason = f"the disk of this machine: {error.strerror}"
+                raise LoadFailedError(INSUFFICIENT_STORAGE, reason) from None
 
-    async def _book(self, model: str, weight: int) -> None:
-        """Get room: those who must leave leave, and while everybody is in use, wait."""
+    async def _reserve(self, model: str, weight: int) -> None:
+        """Reserve memory: evict idle models, or wait while all are in use."""
         admission: Admission | None = None
 
         def admitted() -> bool:
             nonlocal admission
             with contextlib.suppress(NoRoomError):
-                admission = self.ledger.admit(model, weight)
+                admission = self.memory.admit(model, weight)
             return admission is not None
 
         try:
-            await self._changes.until(admitted)
+            await self._changed.wait_for(admitted)
         except TooLargeError as error:
             raise LoadFailedError(
                 INSUFFICIENT_STORAGE,
                 f"the model weighs {weight:,} bytes, the instance has {error.budget:,} for all models; "
                 "set MME_LOCAL_MEMORY_MIB or MME_LOCAL_WEIGHT_FACTOR",
             ) from None
-        # One after the other would cost Triton's 2 s each: let them go together.
+        # At the same time, as each takes Triton about 2 s.
         for name in admission.evicted if admission else ():
             self._start_unload(name)
-        await self._changes.until(lambda: self.ledger.begin_load(model))
+        await self._changed.wait_for(lambda: self.memory.begin_load(model))
 
-    async def _ask_to_load(self, model: str, path: Path, load: Load) -> None:
-        ledger = load.began_on
+    async def _load_into_container(self, model: str, path: Path, load: Load) -> None:
+        memory = load.memory
         answered = False
         try:
             while True:
@@ -308,68 +304,71 @@ class ModelKeeper:
                 if reply.ok:
                     self._timed(Step.LOAD, time.perf_counter() - began)
                     break
-                await self._mend(reply, model)
+                await self._resolve_refusal(reply, model)
         except BaseException:
-            # The container refused these files, or may be loading them still.
-            self._shelf.forget(model)
-            if not answered and ledger is self.ledger and self._up and not self._closed:
-                self._loads.pop(model, None)  # its waiters are to hear this error, not of a death
+            self._archives.forget(model)
+            if not answered and memory is self.memory and self.up and not self._closed:
+                # The container may be loading it still; its waiters get this error instead of the death's.
+                self._loads.pop(model, None)
                 await self._kill()
             raise
-        ledger.loaded(model)
-        if ledger is self.ledger:
+        memory.loaded(model)
+        if memory is self.memory:
             self.since[model] = time.time()
-        # Everybody who waited gets its use now: the next load must not evict it first.
+        # Each waiting request acquires it now, so that the next load can't evict it first.
         for _ in range(load.waiting):
-            ledger.acquire(model)
-        load.handed_on = ledger
+            memory.acquire(model)
+        load.done = True
 
-    async def _mend(self, reply: ContainerReply, model: str) -> None:
-        """Do something about a refused load, so that it can be asked again, or raise."""
+    async def _resolve_refusal(self, reply: ContainerReply, model: str) -> None:
+        """Make a second try of a refused load possible, or raise LoadFailedError."""
         if reply.status == _CONFLICT:
-            # It has a model that we believe gone, since an unload came to a bad end.
-            again = await self._container.unload(handle(model), model)
-            if again.ok:
+            # The container still has a model whose unload failed.
+            unloaded = await self._container.unload(handle(model), model)
+            if unloaded.ok:
                 return
-        victim = self.ledger.evict_one() if reply.status == INSUFFICIENT_STORAGE else None
+        victim = self.memory.evict_one() if reply.status == INSUFFICIENT_STORAGE else None
         if victim is None:
-            raise LoadFailedError(
-                reply.status, reply.text or f"the container answered {reply.status} without a text"
-            )
+            message = reply.text or f"the container answered {reply.status} without a message"
+            raise LoadFailedError(reply.status, message)
         await asyncio.shield(self._start_unload(victim))
 
     def _start_unload(self, model: str) -> asyncio.Task[None]:
-        """Let a model go; it goes on where the request that wanted the room gives up."""
-        task = asyncio.create_task(self._unload(model, self.ledger), name=f"unload {model}")
+        """Unload a model; it continues if the request that needs the memory gives up."""
+        task = asyncio.create_task(self._unload(model, self.memory), name=f"unload {model}")
         self._unloads.add(task)
         task.add_done_callback(self._unloads.discard)
         return task
 
-    async def _unload(self, model: str, ledger: ModelMemory) -> None:
+    async def _unload(self, model: str, memory: ModelMemory) -> None:
         hangs = False
         began = time.perf_counter()
         try:
             reply = await self._container.unload(handle(model), model)
             if reply.ok:
                 self._timed(Step.UNLOAD, time.perf_counter() - began)
-            elif reply.status != _NO_MODEL:
+            elif reply.status != _NOT_FOUND:
                 log.warning("%s: unloading %s: %s %s", self._name, model, reply.status, reply.text)
         except (ContainerDiedError, ContainerTimeoutError) as error:
             log.warning("%s: unloading %s: %s", self._name, model, error)
             hangs = isinstance(error, ContainerTimeoutError)
         finally:
-            if ledger is self.ledger:
-                ledger.unloaded(model)
+            if memory is self.memory:
+                memory.unloaded(model)
                 self.since.pop(model, None)
-                self._shelf.release(model)
+                self._archives.release(model)
                 if not self._keep_loaded:
-                    self._shelf.forget(model)
-            self._changes.announce()
-        if hangs and ledger is self.ledger and self._up:
+                    self._archives.forget(model)
+            self._changed.notify_all()
+        if hangs and memory is self.memory and self.up:
             await self._kill()
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - asyncio.get_running_loop().time())
 
 
 @functools.lru_cache(4096)
 def handle(target_model: str) -> str:
-    """The opaque name for the container: hex, since Triton's path rule takes no dash."""
+    """Return the opaque name for the container: hex, since Triton's path rule takes no dash."""
     return hashlib.sha256(target_model.encode()).hexdigest()[:32]

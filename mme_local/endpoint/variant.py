@@ -1,4 +1,4 @@
-"""The instances that serve one revision of one endpoint."""
+"""The instances of an endpoint, by variant, for one revision of its config."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mme.errors import MmeError
@@ -20,169 +20,174 @@ from mme_local.aws.control_plane import (
     open_object,
 )
 from mme_local.containers.container import ServingContainer
-from mme_local.endpoint import errors as outcome
-from mme_local.endpoint.archive import Artifact, unpack
-from mme_local.endpoint.archive_cache import Fetch, Order
+from mme_local.endpoint import errors
+from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
 from mme_local.endpoint.instance import Instance
 from mme_local.settings import LocalSettings
 from mme_local.trace import Step
 
-ContainerFactory = Callable[[str, DeployedContainer, Path], ServingContainer]
-"""Makes the container of one instance, given the instance's name (``endpoint/variant/index``), the
-deployed model's container and a folder of its own, in which ``models`` holds the unpacked models."""
+NewContainer = Callable[[str, DeployedContainer, Path], ServingContainer]
+"""Makes an instance's container from the instance's name (``endpoint/variant/index``), the deployed model's
+container and the instance's folder, in which ``models`` holds the unpacked models."""
 
 AroundFetch = Callable[[str, Fetch], Fetch]
-"""Given a container's ModelDataUrl and what downloads from it, what downloads in its place."""
+"""Wraps a function that downloads from a container's ModelDataUrl."""
 
 _folders = itertools.count()
 
 
 def plain_fetch(_: str, fetch: Fetch) -> Fetch:
-    """Nothing around a download."""
+    """Return the function unchanged."""
     return fetch
 
 
 @dataclass(slots=True)
-class VariantServing:
+class VariantInstances:
     """One variant's instances."""
 
     variant: DeployedVariant
     container: DeployedContainer
     instances: list[Instance] = field(default_factory=list)
     requests: int = 0
-    """Since the weights were set."""
+    """Requests since the weights were set."""
+
+    @property
+    def desired(self) -> int:
+        """How many instances the deployed variant has."""
+        return max(1, self.variant.instance_count)
 
 
-class Serving:
-    """What answers for one revision of an endpoint.
+class EndpointInstances:
+    """Serves one revision of an endpoint.
 
     Args:
-        endpoint: as it is deployed.
-        new_container: makes the container of an instance.
-        folder: where instances live.
-        settings: budgets and time limits.
-        timed: told the variant, the step and its seconds of every download, load and unload.
-        around_fetch: what each download of models goes through.
+        endpoint: As it is deployed.
+        new_container: Makes the container of an instance.
+        folder: Holds the instances' folders.
+        settings: Budgets and time limits.
+        timed: Called with the variant, the step and its seconds after every download, load and unload.
+        around_fetch: Wraps every download.
+
+    Raises:
+        InvokeError: The endpoint is not a multi-model endpoint, or is a pipeline.
     """
 
     def __init__(
         self,
         endpoint: DeployedEndpoint,
-        new_container: ContainerFactory,
+        new_container: NewContainer,
         folder: Path,
         settings: LocalSettings,
         timed: Callable[[str, Step, float], None] = lambda *_: None,
         *,
         around_fetch: AroundFetch = plain_fetch,
     ) -> None:
-        self._timed = timed
-        self._around_fetch = around_fetch
         self.endpoint = endpoint
         self.requests = 0
         self.variants = {
-            variant.name: VariantServing(variant, container)
+            variant.name: VariantInstances(variant, container)
             for variant, container in multi_model_variants(endpoint)
         }
         self._new_container = new_container
         self._folder = folder
         self._settings = settings
+        self._timed = timed
+        self._around_fetch = around_fetch
 
     @property
     def instances(self) -> list[Instance]:
         """All of them, in the variants' order."""
-        return [instance for serving in self.variants.values() for instance in serving.instances]
+        return [instance for variant in self.variants.values() for instance in variant.instances]
 
     def scaled_as(self, endpoint: DeployedEndpoint) -> bool:
-        """Whether counts and weights are what they are to be now."""
+        """Whether counts and weights are those of the deployed endpoint."""
         return self.endpoint == endpoint and all(
-            len(serving.instances) == _wanted(serving.variant) for serving in self.variants.values()
+            len(variant.instances) == variant.desired for variant in self.variants.values()
         )
 
     async def scale(self, endpoint: DeployedEndpoint) -> list[Instance]:
-        """Start instances until there are as many as each variant is to have; those that are there serve on.
-
-        Returns the surplus ones, which get no request any more.
+        """Start missing instances and return the surplus ones, which get no more requests.
 
         Raises:
-            outcome.InvocationError: a container does not come up; no instance has been started then.
+            InvokeError: A container does not start; no instance has been added then.
         """
-        for variant in endpoint.variants:
-            serving = self.variants.get(variant.name)
-            if serving is None:
+        for deployed in endpoint.variants:
+            variant = self.variants.get(deployed.name)
+            if variant is None:
                 continue
-            if serving.variant.weight != variant.weight:
+            if variant.variant.weight != deployed.weight:
                 for each in self.variants.values():
                     each.requests = 0
-            serving.variant = variant
+            variant.variant = deployed
         self.endpoint = endpoint
-        fresh = [
-            (serving, self._new_instance(serving, index))
-            for serving in self.variants.values()
-            for index in range(len(serving.instances), _wanted(serving.variant))
+        added = [
+            (variant, self._new_instance(variant, index))
+            for variant in self.variants.values()
+            for index in range(len(variant.instances), variant.desired)
         ]
-        await self._start([instance for _, instance in fresh])
-        for serving, instance in fresh:
-            serving.instances.append(instance)
-        leaving: list[Instance] = []
-        for serving in self.variants.values():
-            leaving += serving.instances[_wanted(serving.variant) :]
-            del serving.instances[_wanted(serving.variant) :]
-        return leaving
+        await self._start([instance for _, instance in added])
+        for variant, instance in added:
+            variant.instances.append(instance)
+        surplus: list[Instance] = []
+        for variant in self.variants.values():
+            surplus += variant.instances[variant.desired :]
+            del variant.instances[variant.desired :]
+        return surplus
 
-    def choose(self, model: str, target_variant: str | None) -> tuple[VariantServing, Instance]:
-        """The variant and the instance for one request, which is counted.
+    def choose(self, model: str, target_variant: str | None) -> tuple[VariantInstances, Instance]:
+        """Choose the variant and the instance for one request, and count it.
+
+        Args:
+            model: The target model.
+            target_variant: Name of the variant; None to choose by weight.
 
         Raises:
-            outcome.InvocationError: there is no such variant.
+            InvokeError: There is no such variant.
         """
         if target_variant is not None and target_variant not in self.variants:
-            raise outcome.validation_error(
+            raise errors.validation_error(
                 f"Variant {target_variant} of endpoint {self.endpoint.name} not found."
             )
-        serving = self.variants[target_variant or self._choose_variant()]
+        variant = self.variants[target_variant or self._choose_variant()]
         self.requests += 1
-        serving.requests += target_variant is None
-        if len(serving.instances) == 1:
-            return serving, serving.instances[0]
-        views = [
-            replace(instance.view(model), index=index) for index, instance in enumerate(serving.instances)
-        ]
-        return serving, serving.instances[
-            choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
-        ]
+        variant.requests += target_variant is None
+        if len(variant.instances) == 1:
+            return variant, variant.instances[0]
+        views = [instance.view(model, index) for index, instance in enumerate(variant.instances)]
+        chosen = choose_instance(views, spill_at=self._settings.spill_at, placement=self._settings.placement)
+        return variant, variant.instances[chosen]
 
     def _choose_variant(self) -> str:
         if len(self.variants) == 1:
             return next(iter(self.variants))
         return choose_variant(
-            [VariantView(name, s.variant.weight, s.requests) for name, s in self.variants.items()]
+            [VariantView(name, one.variant.weight, one.requests) for name, one in self.variants.items()]
         )
 
     async def retire(self, instances: list[Instance]) -> None:
-        """Let instances finish what they have, then stop them."""
+        """Stop instances once they have answered their requests in flight."""
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.invoke_seconds):
                     for instance in instances:
-                        await instance.drained()
+                        await instance.wait_idle()
         finally:
             await stop_all(instances)
 
-    def _new_instance(self, serving: VariantServing, index: int) -> Instance:
-        container = serving.container
+    def _new_instance(self, variant: VariantInstances, index: int) -> Instance:
+        container = variant.container
         folder = self._folder / f"{next(_folders)}"
         folder.mkdir(parents=True)
-        name = f"{self.endpoint.name}/{serving.variant.name}/{index}"
+        name = f"{self.endpoint.name}/{variant.variant.name}/{index}"
+        url = container.model_data_url
         return Instance(
             name,
             self._new_container(name, container, folder),
-            self._around_fetch(
-                container.model_data_url, _fetch(container.model_data_url, self._settings.disk_bytes)
-            ),
+            self._around_fetch(url, _fetch(url, self._settings.disk_bytes)),
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
-            timed=functools.partial(self._timed, serving.variant.name),
+            timed=functools.partial(self._timed, variant.variant.name),
         )
 
     async def _start(self, instances: list[Instance]) -> None:
@@ -198,19 +203,19 @@ class Serving:
             if not isinstance(first, (MmeError, OSError)):
                 raise
             name = self.endpoint.name
-            raise outcome.service_unavailable(f"the container of {name} does not start: {first}") from None
+            raise errors.service_unavailable(f"the container of {name} does not start: {first}") from None
 
 
 async def stop_all(instances: list[Instance]) -> None:
-    """Stop every instance, whatever happens to the others."""
+    """Stop every instance, even if some fail to."""
     await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
 
 
 def multi_model_variants(endpoint: DeployedEndpoint) -> list[tuple[DeployedVariant, DeployedContainer]]:
-    """Each variant and its one multi-model container.
+    """Return each variant with its multi-model container.
 
     Raises:
-        outcome.InvocationError: the endpoint is no multi-model endpoint, or is a pipeline.
+        InvokeError: The endpoint is not a multi-model endpoint, or is a pipeline.
     """
     found = []
     for variant in endpoint.variants:
@@ -218,36 +223,26 @@ def multi_model_variants(endpoint: DeployedEndpoint) -> list[tuple[DeployedVaria
             if container.mode != "MultiModel" or not container.model_data_url.startswith("s3://"):
                 continue
             if len(variant.containers) > 1:
-                raise outcome.validation_error(
-                    f"{endpoint.name} is a serial pipeline; the local runtime serves single-container "
+                raise errors.validation_error(
+                    f"{endpoint.name} is a serial pipeline; the local endpoint serves single-container "
                     "multi-model endpoints only"
                 )
             found.append((variant, container))
     if not found:
-        raise outcome.target_model_unsupported(endpoint.name)
+        raise errors.target_model_unsupported(endpoint.name)
     return found
 
 
-def _wanted(variant: DeployedVariant) -> int:
-    return max(1, variant.instance_count)
-
-
-def _fetch(model_data_url: str, most_bytes: int) -> Fetch:
-    """A function that downloads and unpacks target models under an S3 prefix."""
+def _fetch(model_data_url: str, max_bytes: int) -> Fetch:
+    """Return a function that downloads and unpacks target models under an S3 prefix."""
     bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
 
-    def fetch(order: Order) -> Artifact:
-        key = prefix + order.model
+    def fetch(download: Download) -> UnpackedArchive:
+        key = prefix + download.model
         try:
             with open_object(bucket, key) as archive:
-                return unpack(
-                    archive.body,
-                    order.folder,
-                    max_bytes=most_bytes,
-                    abandoned=order.abandoned,
-                    reserve=order.reserve,
-                )
+                return download.unpack(archive.body, max_bytes)
         except ObjectMissing:
-            raise outcome.artifact_unavailable(bucket, key) from None
+            raise errors.artifact_unavailable(bucket, key) from None
 
     return fetch

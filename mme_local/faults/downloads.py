@@ -6,8 +6,7 @@ import errno
 import os
 
 from mme_local.endpoint import errors
-from mme_local.endpoint.archive import AbandonedError, Artifact
-from mme_local.endpoint.archive_cache import Fetch, Order
+from mme_local.endpoint.archive_cache import AbandonedError, Download, Fetch, UnpackedArchive
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FaultKind
 
@@ -22,14 +21,14 @@ def faulty_fetch(board: FaultBoard, model_data_url: str, fetch: Fetch) -> Fetch:
     """
     bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
 
-    def fetch_or_fail(order: Order) -> Artifact:
-        slow = board.take(FaultKind.S3_SLOW, order.model)
-        if slow and order.abandoned.wait(slow.seconds):
+    def fetch_or_fail(download: Download) -> UnpackedArchive:
+        slow = board.take(FaultKind.S3_SLOW, download.model)
+        if slow and download.abandoned.wait(slow.seconds):
             raise AbandonedError
-        if board.take(FaultKind.S3_FAILING, order.model):
-            raise errors.artifact_unavailable(bucket, prefix + order.model)
-        if board.take(FaultKind.DISK_FULL, order.model):
+        if board.take(FaultKind.S3_FAILING, download.model):
+            raise errors.artifact_unavailable(bucket, prefix + download.model)
+        if board.take(FaultKind.DISK_FULL, download.model):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return fetch(order)
+        return fetch(download)
 
     return fetch_or_fail

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
-from mme_local.endpoint.call import Call
-from mme_local.endpoint.errors import InvocationError
+from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.errors import InvokeError
 from mme_local.trace import Trace
 
 _MESSAGE_CHARACTERS: Final = 400
@@ -29,7 +29,7 @@ class Failure:
     message: str
 
     @classmethod
-    def of(cls, error: InvocationError) -> Self:
+    def of(cls, error: InvokeError) -> Self:
         """Return the record of an error."""
         counted = error.status
         if error.name == "ModelError":
@@ -63,7 +63,7 @@ class ObservedRequest(NamedTuple):
     failure: Failure | None
 
     @classmethod
-    def of(cls, at: float, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> Self:
+    def of(cls, at: float, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> Self:
         """Return the record of a call, without its payload.
 
         Args:

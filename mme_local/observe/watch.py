@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mme_local.endpoint.call import Call
-from mme_local.endpoint.errors import InvocationError
+from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.errors import InvokeError
 from mme_local.observe.history import History
 from mme_local.observe.instance_use import InstanceUse, ProcessTrees, measure_gpus
 from mme_local.observe.log_shipper import LogShipper, LogSource
@@ -45,7 +45,7 @@ class Watch:
         self._trees = ProcessTrees()
         self._shipper = LogShipper(now)
 
-    def finished(self, call: Call, trace: Trace, seconds: float, error: InvocationError | None) -> None:
+    def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
         """See `mme_local.trace.Observer`. Requests are counted later: a caller waits for its answer."""
         self._requests.append(ObservedRequest.of(self._now(), call, trace, seconds, error))
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from mme.catalog import limits
 from mme_local.aws.account import DEFAULT_REGION
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
 from mme_local.server.access.gatekeeper import Gatekeeper
 from mme_local.server.access.signature import scope_of
@@ -50,7 +50,7 @@ class InvokeEndpoint:
         headers = request.headers
         try:
             scope = scope_of(headers)
-            call = Call(
+            call = InvokeCall(
                 request.match_info["name"],
                 headers.get(_TARGET_MODEL),
                 await self._payload(request),
@@ -63,7 +63,7 @@ class InvokeEndpoint:
                 url = f"http://{headers.get('Host', '')}{request.raw_path}"
                 self._gatekeeper.check(call, request.method, url, headers)
             answered = await self._data_plane.invoke(call)
-        except errors.InvocationError as error:
+        except errors.InvokeError as error:
             return error_response(error, request_id)
         return web.Response(
             headers={
@@ -76,7 +76,7 @@ class InvokeEndpoint:
         )
 
     async def _payload(self, request: web.Request) -> bytes:
-        """Read the body, no further than the limit. Raises InvocationError if it is larger."""
+        """Read the body, no further than the limit. Raises InvokeError if it is larger."""
         if (request.content_length or 0) > self._payload_bytes:
             raise errors.too_large(self._payload_bytes)
         pieces = []
@@ -89,7 +89,7 @@ class InvokeEndpoint:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def error_response(error: errors.InvocationError, request_id: str | None = None) -> web.Response:
+def error_response(error: errors.InvokeError, request_id: str | None = None) -> web.Response:
     """Return an error as AWS sends it.
 
     Args:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from mme.archives.explain import explain
+from mme.archives.unpacking import unpack
 from mme.catalog.images import Processor
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.process import TritonProcess
 from mme_local.containers.triton.wheel import why_not_here
-from mme_local.endpoint.archive import unpack
 from tests.archives.archive_builder import (
     CODE,
     COMPLETING_CODE,
@@ -153,10 +153,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation
 async def load_and_call(
     triton: TritonProcess, folder: Path, handle: str, files: Files, seconds: float
 ) -> Outcome:
-    artifact = unpack([pack(files)], folder / "models" / handle, max_bytes=10**6)
+    path = folder / "models" / handle / "model"
+    unpack([pack(files)], path, max_bytes=10**6)
     target = f"{handle}_v0.tar.gz"
     try:
-        loaded = await triton.load(handle, target, artifact.path, seconds)
+        loaded = await triton.load(handle, target, path, seconds)
         if not loaded.ok:
             return Outcome(loaded.status, 0, loaded.text)
         called = await triton.invoke(handle, target, REQUEST, {}, seconds)

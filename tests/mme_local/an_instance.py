@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from mme_local.endpoint.archive import Artifact
-from mme_local.endpoint.archive_cache import Fetch, Order
+from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
 from mme_local.endpoint.instance import Instance
 from mme_local.settings import LocalSettings
 from tests.mme_local.fake_container import FakeContainer
@@ -27,11 +26,11 @@ async def an_instance(
     fetch: Fetch | None = None,
     **settings: float,
 ) -> AsyncIterator[Instance]:
-    def bring(order: Order) -> Artifact:
-        order.reserve(weights(order.model))
-        path = order.folder / "model"
+    def bring(download: Download) -> UnpackedArchive:
+        download.reserve(weights(download.model))
+        path = download.folder / "model"
         path.mkdir(parents=True)
-        return Artifact(path, weights(order.model))
+        return UnpackedArchive(path, weights(download.model))
 
     chosen = LocalSettings.model_validate({"weight_factor": 1, "memory_mib": 3} | settings)
     folder = tmp_path / "instance"

@@ -9,7 +9,7 @@ from typing import Final
 
 from mme.aws.iam_policy import Decision, evaluate
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.server.access.identities import Documents, Identity, find_identity
 from mme_local.server.access.signature import signature_of
 
@@ -31,7 +31,7 @@ class Gatekeeper:
     def __init__(self, *, enforce: bool) -> None:
         self.enforces = enforce
 
-    def check(self, call: Call, method: str, url: str, headers: Mapping[str, str]) -> None:
+    def check(self, call: InvokeCall, method: str, url: str, headers: Mapping[str, str]) -> None:
         """Return if the caller may make the call.
 
         Args:
@@ -41,7 +41,7 @@ class Gatekeeper:
             headers: Of the HTTP request.
 
         Raises:
-            InvocationError: 403: not signed, wrongly signed, expired, or not allowed.
+            InvokeError: 403: not signed, wrongly signed, expired, or not allowed.
         """
         if not self.enforces:
             return
@@ -69,7 +69,7 @@ class Gatekeeper:
         _authorize(identity, call)
 
 
-def _authorize(identity: Identity, call: Call) -> None:
+def _authorize(identity: Identity, call: InvokeCall) -> None:
     resource = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint/{call.endpoint}"
     context = {
         **identity.context,

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from mme_local.endpoint.archive import AbandonedError, Artifact
-from mme_local.endpoint.archive_cache import ArtifactShelf, Order
+from mme_local.endpoint.archive_cache import AbandonedError, ArchiveCache, Download, UnpackedArchive
 
 
-def bringing(size: int, seen: list[str] | None = None) -> Callable[[Order], Artifact]:
-    def fetch(order: Order) -> Artifact:
+def bringing(size: int, seen: list[str] | None = None) -> Callable[[Download], UnpackedArchive]:
+    def fetch(download: Download) -> UnpackedArchive:
         if seen is not None:
-            seen.append(order.model)
-        order.reserve(size)
-        (order.folder / "model").mkdir(parents=True)
-        return Artifact(order.folder / "model", size)
+            seen.append(download.model)
+        download.reserve(size)
+        (download.folder / "model").mkdir(parents=True)
+        return UnpackedArchive(download.folder / "model", size)
 
     return fetch
 
@@ -29,38 +29,38 @@ def models(folder: Path) -> list[str]:
 async def test_models_stay_until_others_need_the_room_and_those_in_use_are_spared(tmp_path: Path) -> None:
     fetched: list[str] = []
 
-    shelf = ArtifactShelf(tmp_path / "shelf", bringing(40, fetched), 100)
+    cache = ArchiveCache(tmp_path / "cache", bringing(40, fetched), 100)
     for model in ("a", "b", "a"):
-        await shelf.get(model, model)
+        await cache.get(model, model)
     assert fetched == ["a", "b"]
-    shelf.release("b")
-    await shelf.get("c", "c")
-    assert models(tmp_path / "shelf") == ["a", "c"]
-    assert shelf.used == 80
-    await shelf.clear()
+    cache.release("b")
+    await cache.get("c", "c")
+    assert models(tmp_path / "cache") == ["a", "c"]
+    assert cache.used == 80
+    await cache.clear()
     assert not list(tmp_path.iterdir())
 
 
 async def test_room_is_made_before_the_bytes_are_written(tmp_path: Path) -> None:
     seen: list[list[str]] = []
 
-    def fetch(order: Order) -> Artifact:
-        order.reserve(60)
-        seen.append(models(tmp_path / "shelf"))
-        return bringing(0)(order)
+    def fetch(download: Download) -> UnpackedArchive:
+        download.reserve(60)
+        seen.append(models(tmp_path / "cache"))
+        return bringing(0)(download)
 
-    shelf = ArtifactShelf(tmp_path / "shelf", fetch, 100)
-    await shelf.get("a", "a")
-    shelf.release_all()
-    await shelf.get("b", "b")
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
+    await cache.get("a", "a")
+    cache.release_all()
+    await cache.get("b", "b")
     assert seen == [[], []]
 
 
 async def test_who_asks_together_shares_one_download(tmp_path: Path) -> None:
     fetched: list[str] = []
 
-    shelf = ArtifactShelf(tmp_path / "shelf", bringing(40, fetched), 100)
-    first, second = await asyncio.gather(shelf.get("a", "a"), shelf.get("a", "a"))
+    cache = ArchiveCache(tmp_path / "cache", bringing(40, fetched), 100)
+    first, second = await asyncio.gather(cache.get("a", "a"), cache.get("a", "a"))
     assert first is second
     assert fetched == ["a"]
 
@@ -69,17 +69,17 @@ async def test_a_download_outlives_who_asked_and_serves_who_asks_next(tmp_path: 
     gate = threading.Event()
     fetched: list[str] = []
 
-    def fetch(order: Order) -> Artifact:
+    def fetch(download: Download) -> UnpackedArchive:
         assert gate.wait(30)
-        return bringing(40, fetched)(order)
+        return bringing(40, fetched)(download)
 
-    shelf = ArtifactShelf(tmp_path / "shelf", fetch, 100)
-    asked = asyncio.create_task(shelf.get("a", "a"))
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
+    asked = asyncio.create_task(cache.get("a", "a"))
     await asyncio.sleep(0)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
     gate.set()
-    await shelf.get("a", "a")
+    await cache.get("a", "a")
     assert fetched == ["a"]
 
 
@@ -88,53 +88,69 @@ async def test_a_forgotten_download_disturbs_no_later_one(tmp_path: Path) -> Non
     gate = threading.Event()
     began = threading.Event()
 
-    def fetch(order: Order) -> Artifact:
+    def fetch(download: Download) -> UnpackedArchive:
         if not began.is_set():
             began.set()
             assert gate.wait(30)
-        return bringing(70)(order)
+        return bringing(70)(download)
 
-    shelf = ArtifactShelf(tmp_path / "shelf", fetch, 100)
-    first = asyncio.create_task(shelf.get("a", "a"))
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
+    first = asyncio.create_task(cache.get("a", "a"))
     assert await asyncio.to_thread(began.wait, 30)
-    shelf.forget("a")
-    artifact = await shelf.get("a", "a")
+    cache.forget("a")
+    artifact = await cache.get("a", "a")
     gate.set()
     assert (await first).path == artifact.path  # it got the later one
-    assert models(tmp_path / "shelf") == ["a"]
+    assert models(tmp_path / "cache") == ["a"]
     assert artifact.path.exists()
-    assert shelf.used == 70
+    assert cache.used == 70
 
 
 async def test_a_failed_download_leaves_nothing_and_can_be_asked_again(tmp_path: Path) -> None:
     fails = [ValueError("once")]
 
-    def fetch(order: Order) -> Artifact:
-        order.reserve(100)
+    def fetch(download: Download) -> UnpackedArchive:
+        download.reserve(100)
         if fails:
             raise fails.pop()
-        return bringing(0)(order)
+        return bringing(0)(download)
 
-    shelf = ArtifactShelf(tmp_path / "shelf", fetch, 100)
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
     with pytest.raises(ValueError, match="once"):
-        await shelf.get("a", "a")
-    assert shelf.used == 0
-    await shelf.get("a", "a")
+        await cache.get("a", "a")
+    assert cache.used == 0
+    await cache.get("a", "a")
 
 
 async def test_clear_ends_what_is_on_its_way(tmp_path: Path) -> None:
     began = threading.Event()
 
-    def fetch(order: Order) -> Artifact:
-        (order.folder / "model").mkdir(parents=True)
+    def fetch(download: Download) -> UnpackedArchive:
+        (download.folder / "model").mkdir(parents=True)
         began.set()
-        assert order.abandoned.wait(30)
+        assert download.abandoned.wait(30)
         raise AbandonedError
 
-    shelf = ArtifactShelf(tmp_path / "shelf", fetch, 100)
-    asked = asyncio.create_task(shelf.get("a", "a"))
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
+    asked = asyncio.create_task(cache.get("a", "a"))
     assert await asyncio.to_thread(began.wait, 30)
-    await shelf.clear()
+    await cache.clear()
     assert not list(tmp_path.iterdir())
     with pytest.raises(AbandonedError):
         await asked
+
+
+async def test_an_abandoned_download_stops_at_the_next_chunk(tmp_path: Path) -> None:
+    def fetch(download: Download) -> UnpackedArchive:
+        def chunks() -> Iterator[bytes]:
+            yield gzip.compress(bytes(10_000))
+            download.abandoned.set()
+            yield b"more"
+            raise AssertionError("it read on")
+
+        return download.unpack(chunks(), 10**6)
+
+    cache = ArchiveCache(tmp_path / "cache", fetch, 100)
+    with pytest.raises(AbandonedError):
+        await cache.get("a", "a")
+    assert not list((tmp_path / "cache").iterdir())

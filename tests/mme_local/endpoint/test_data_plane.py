@@ -13,13 +13,11 @@ import pytest
 
 from mme.errors import MmeError
 from mme_local.aws.control_plane import DeployedContainer, DeployedEndpoint, DeployedVariant
-from mme_local.endpoint import data_plane as dataplane
-from mme_local.endpoint import variant as serving
-from mme_local.endpoint.archive import Artifact
-from mme_local.endpoint.archive_cache import Fetch, Order
-from mme_local.endpoint.call import Call
+from mme_local.endpoint import data_plane, variant
+from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
+from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
-from mme_local.endpoint.errors import InvocationError
+from mme_local.endpoint.errors import InvokeError
 from mme_local.settings import LocalSettings
 from tests.mme_local.an_instance import MIB, until
 from tests.mme_local.fake_container import FakeContainer
@@ -57,7 +55,7 @@ class World:
         self.deployed[endpoint.name] = endpoint
 
     async def call(self, name: str = "e", model: str = "a", **more: Any) -> str:
-        return (await self.plane.invoke(Call(name, model, b"x", **more))).reply.body.decode()
+        return (await self.plane.invoke(InvokeCall(name, model, b"x", **more))).reply.body.decode()
 
     def running(self) -> int:
         return sum(container.running for container in self.containers)
@@ -75,24 +73,24 @@ async def a_world(
         return container
 
     def fetch(url: str, most_bytes: int) -> Fetch:
-        def bring(order: Order) -> Artifact:
-            path = order.folder / "model"
+        def bring(download: Download) -> UnpackedArchive:
+            path = download.folder / "model"
             path.mkdir(parents=True)
-            return Artifact(path, MIB)
+            return UnpackedArchive(path, MIB)
 
         return bring
 
     world = World(DataPlane(new_container, tmp_path, LocalSettings.model_validate(settings)))
-    monkeypatch.setattr(dataplane, "resolve_endpoint", lambda name, **_: world.deployed.get(name))
+    monkeypatch.setattr(data_plane, "resolve_endpoint", lambda name, **_: world.deployed.get(name))
     monkeypatch.setattr(
-        dataplane, "endpoint_revision", lambda name, **_: getattr(world.deployed.get(name), "revision", None)
+        data_plane, "endpoint_revision", lambda name, **_: getattr(world.deployed.get(name), "revision", None)
     )
     monkeypatch.setattr(
-        dataplane,
+        data_plane,
         "list_endpoints",
         lambda *, region: list(world.deployed.values()) if region == "us-east-1" else [],
     )
-    monkeypatch.setattr(serving, "_fetch", fetch)
+    monkeypatch.setattr(variant, "_fetch", fetch)
     try:
         yield world
     finally:
@@ -123,7 +121,7 @@ async def test_reconcile_starts_what_is_deployed_and_stops_what_is_gone(
         world.deployed.clear()
         world.plane.reconcile()
         await until(lambda: world.running() == 0)
-        with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
+        with pytest.raises(InvokeError, match="Endpoint e of account 123456789012 not found"):
             await world.call()
 
 
@@ -205,7 +203,7 @@ async def test_one_of_several_instances_that_does_not_start_stops_the_others(
     async with a_world(tmp_path, monkeypatch) as world:
         monkeypatch.setattr(world.plane, "_new_container", lambda *_: Second())
         world.deploy(an_endpoint(counts={"AllTraffic": 2}))
-        with pytest.raises(InvocationError, match="one is enough"):
+        with pytest.raises(InvokeError, match="one is enough"):
             await world.call()
         assert not started[0].running
 
@@ -229,7 +227,7 @@ async def test_a_runtime_that_stops_starts_nothing_any_more(
         await began.wait()
         await world.plane.stop()
         for request in (pending, world.call()):
-            with pytest.raises(InvocationError, match="being stopped"):
+            with pytest.raises(InvokeError, match="being stopped"):
                 await request
         assert not container.running
 
@@ -239,32 +237,35 @@ async def test_variants_share_the_requests_by_weight_unless_one_is_named(
 ) -> None:
     async with a_world(tmp_path, monkeypatch) as world:
         world.deploy(an_endpoint(counts={"Blue": 1, "Green": 1}))
-        answered = [(await world.plane.invoke(Call("e", "a", b""))).variant for _ in range(4)]
+        answered = [(await world.plane.invoke(InvokeCall("e", "a", b""))).variant for _ in range(4)]
         assert answered == ["Blue", "Green", "Blue", "Green"]
-        named = [Call("e", "a", b"", target_variant="Green") for _ in range(3)]
+        named = [InvokeCall("e", "a", b"", target_variant="Green") for _ in range(3)]
         assert [(await world.plane.invoke(call)).variant for call in named] == ["Green"] * 3
-        with pytest.raises(InvocationError, match="Variant Red of endpoint e not found"):
+        with pytest.raises(InvokeError, match="Variant Red of endpoint e not found"):
             await world.call(target_variant="Red")
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (Call("nowhere", "a", b""), "Endpoint nowhere of account 123456789012 not found."),
-        (Call("e", None, b"", request_id="r-1"), "Request r-1 is missing a target model header."),
-        (Call("e", "x" * 1025, b""), "at most 1024"),
-        (Call("e", "a\udce9.tar.gz", b""), "characters that are not allowed"),
-        (Call("e", " a", b""), "characters that are not allowed"),
-        (Call("single", "a", b""), "not a multi-model endpoint and does not support target model header"),
+        (InvokeCall("nowhere", "a", b""), "Endpoint nowhere of account 123456789012 not found."),
+        (InvokeCall("e", None, b"", request_id="r-1"), "Request r-1 is missing a target model header."),
+        (InvokeCall("e", "x" * 1025, b""), "at most 1024"),
+        (InvokeCall("e", "a\udce9.tar.gz", b""), "characters that are not allowed"),
+        (InvokeCall("e", " a", b""), "characters that are not allowed"),
+        (
+            InvokeCall("single", "a", b""),
+            "not a multi-model endpoint and does not support target model header",
+        ),
     ],
 )
 async def test_requests_that_cannot_be_answered_are_validation_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: InvokeCall, message: str
 ) -> None:
     async with a_world(tmp_path, monkeypatch) as world:
         world.deploy(an_endpoint())
         world.deploy(an_endpoint("single", mode="SingleModel"))
-        with pytest.raises(InvocationError, match=message) as caught:
+        with pytest.raises(InvokeError, match=message) as caught:
             await world.plane.invoke(call)
         assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
 
@@ -280,20 +281,10 @@ async def test_where_new_models_go_is_set(
         assert sorted(len(container.loaded) for container in world.containers) == instances
 
 
-async def test_a_payload_over_the_limit_is_an_error_without_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch, payload_bytes=10) as world:
-        world.deploy(an_endpoint())
-        with pytest.raises(InvocationError, match=r"HTTP content length exceeded 10 bytes\.") as caught:
-            await world.plane.invoke(Call("e", "a", bytes(11)))
-        assert (caught.value.name, caught.value.status) == ("413", 413)
-
-
 async def test_an_unknown_region_has_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_world(tmp_path, monkeypatch) as world:
         monkeypatch.undo()  # the real control plane
-        with pytest.raises(InvocationError, match="Endpoint e of account 123456789012 not found"):
+        with pytest.raises(InvokeError, match="Endpoint e of account 123456789012 not found"):
             await world.call(region="mars-north-1")
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ContainerTimeoutError
 from mme_local.endpoint import instance as instances
-from mme_local.endpoint.archive import AbandonedError, Artifact
-from mme_local.endpoint.archive_cache import Order
+from mme_local.endpoint.archive_cache import AbandonedError, Download, UnpackedArchive
 from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
 from tests.mme_local.an_instance import MIB, an_instance, states, until
@@ -52,7 +51,7 @@ async def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
         container.invoke_gate.clear()
         pending = asyncio.create_task(instance.invoke("a", b"", {}))
         await until(lambda: instance.view("a").in_flight == 1)
-        monkeypatch.setattr(instances, "_NEVER_READ_SECONDS", 0)
+        monkeypatch.setattr(instances, "_NEVER_READ_SECONDS", -1)
         container.die()
         container.invoke_gate.set()
         with pytest.raises(ContainerDiedError):
@@ -90,7 +89,7 @@ class Forgetful(FakeContainer):
 async def test_a_model_forgotten_for_a_moment_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int, tries: int
 ) -> None:
-    monkeypatch.setattr(instances, "_FORGOTTEN_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(instances, "_UNKNOWN_MODEL_SECONDS", (0.0, 0.0, 0.0))
 
     container = Forgetful(times)
     async with an_instance(tmp_path, container) as instance:
@@ -130,7 +129,7 @@ async def test_a_model_that_ends_every_container_ends_with_an_error(tmp_path: Pa
 async def test_a_container_that_does_not_start_again_is_tried_until_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(instances, "_RESTART_PAUSES_SECONDS", (0, 0))
+    monkeypatch.setattr(instances, "_RESTART_SECONDS", (0, 0))
 
     container = FakeContainer()
     async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
@@ -149,12 +148,12 @@ async def test_a_download_goes_on_while_the_container_is_started_again(tmp_path:
     gate = threading.Event()
     began: list[str] = []
 
-    def fetch(order: Order) -> Artifact:
-        began.append(order.model)
+    def fetch(download: Download) -> UnpackedArchive:
+        began.append(download.model)
         assert gate.wait(30)
-        path = order.folder / "model"
+        path = download.folder / "model"
         path.mkdir(parents=True)
-        return Artifact(path, MIB)
+        return UnpackedArchive(path, MIB)
 
     container = FakeContainer()
     async with an_instance(tmp_path, container, fetch=fetch) as instance:
@@ -195,11 +194,11 @@ async def test_stop_leaves_no_file(tmp_path: Path) -> None:
 async def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waiting(tmp_path: Path) -> None:
     began = threading.Event()
 
-    def fetch(order: Order) -> Artifact:
-        (order.folder / "model").mkdir(parents=True)
+    def fetch(download: Download) -> UnpackedArchive:
+        (download.folder / "model").mkdir(parents=True)
         began.set()
-        assert order.abandoned.wait(30)
-        shutil.rmtree(order.folder)
+        assert download.abandoned.wait(30)
+        shutil.rmtree(download.folder)
         raise AbandonedError
 
     container = FakeContainer()

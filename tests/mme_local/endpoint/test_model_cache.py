@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from mme_local.containers.container import ContainerReply
-from mme_local.endpoint.archive import AbandonedError, Artifact
-from mme_local.endpoint.archive_cache import Order
+from mme_local.endpoint.archive_cache import AbandonedError, Download, UnpackedArchive
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
 from mme_local.endpoint.model_cache import handle
 from tests.mme_local.an_instance import MIB, an_instance, states, until
@@ -89,15 +88,15 @@ async def test_a_load_that_never_ends_is_ended_and_the_container_started_again(t
 async def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_anew(tmp_path: Path) -> None:
     hung = threading.Event()
 
-    def fetch(order: Order) -> Artifact:
-        path = order.folder / "model"
+    def fetch(download: Download) -> UnpackedArchive:
+        path = download.folder / "model"
         path.mkdir(parents=True)
         if not hung.is_set():
             hung.set()
-            assert order.abandoned.wait(30)
-            shutil.rmtree(order.folder)
+            assert download.abandoned.wait(30)
+            shutil.rmtree(download.folder)
             raise AbandonedError
-        return Artifact(path, MIB)
+        return UnpackedArchive(path, MIB)
 
     container = FakeContainer()
     async with an_instance(tmp_path, container, fetch=fetch, load_seconds=1) as instance:
@@ -171,11 +170,11 @@ async def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -
 async def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gone: str) -> None:
     fetched: list[str] = []
 
-    def bring(wanted: Order) -> Artifact:
+    def bring(wanted: Download) -> UnpackedArchive:
         fetched.append(wanted.model)
         wanted.reserve(MIB)
         (wanted.folder / "model").mkdir(parents=True)
-        return Artifact(wanted.folder / "model", MIB)
+        return UnpackedArchive(wanted.folder / "model", MIB)
 
     settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
     async with an_instance(tmp_path, FakeContainer(), fetch=bring, **settings) as instance:
@@ -199,7 +198,7 @@ async def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: 
 
 
 async def test_the_disk_of_this_machine_may_be_full(tmp_path: Path) -> None:
-    def fetch(order: Order) -> Artifact:
+    def fetch(download: Download) -> UnpackedArchive:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with an_instance(tmp_path, FakeContainer(), fetch=fetch) as instance:

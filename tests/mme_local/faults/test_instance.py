@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from mme_local.containers.container import ContainerDiedError
-from mme_local.endpoint.archive import Artifact
-from mme_local.endpoint.archive_cache import Order
+from mme_local.endpoint.archive_cache import Download, UnpackedArchive
 from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
 from mme_local.faults.board import FaultBoard
@@ -44,11 +43,11 @@ class World:
     async def call(self, model: str = "a") -> str:
         return (await self.instance.invoke(model, b"x", {})).text
 
-    def fetch(self, order: Order) -> Artifact:
-        self.downloads.append(order.model)
-        path = order.folder / "model"
+    def fetch(self, download: Download) -> UnpackedArchive:
+        self.downloads.append(download.model)
+        path = download.folder / "model"
         path.mkdir(parents=True)
-        return Artifact(path, 1000)
+        return UnpackedArchive(path, 1000)
 
 
 @asynccontextmanager

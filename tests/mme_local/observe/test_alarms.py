@@ -27,7 +27,7 @@ from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.aws.cloudwatch.alarms import evaluate_all
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.observe.alarms import deployed_alarms
 from mme_local.observe.metrics import Measurements, publish
 from mme_local.observe.observed import ObservedRequest
@@ -78,13 +78,13 @@ def _monitored(tmp_path: Path) -> Iterator[None]:
 
 def serve_minutes(last: int, minutes: int, *, failing: bool = False) -> None:
     """Publish and evaluate traffic up to a moment (seconds since the epoch); every other request may fail."""
-    place = errors.Place(ENDPOINT, REGION, DEFAULT_ACCOUNT)
+    place = errors.EndpointId(ENDPOINT, REGION, DEFAULT_ACCOUNT)
     for minute in range(last - 60 * minutes, last, 60):
         measurements = Measurements(partial(float, minute))
         for number in range(40):
             error = errors.timed_out(place) if failing and number % 2 else None
             trace = Trace("AllTraffic", "mme-dev/AllTraffic/0", 2, True, 0.0, 0.01)
-            call = Call(ENDPOINT, f"m{number % 12}.tar.gz", b"")
+            call = InvokeCall(ENDPOINT, f"m{number % 12}.tar.gz", b"")
             measurements.count([ObservedRequest.of(minute + number, call, trace, 0.011, error)])
         publish(measurements.take())
         evaluate_all(minute + 60.0)

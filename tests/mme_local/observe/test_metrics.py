@@ -13,7 +13,7 @@ from mme.operate.traffic import read_traffic
 from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.observe.instance_use import GpuUse, InstanceUse
 from mme_local.observe.metrics import Measurements, VariantKey, publish, publish_use
 from mme_local.observe.observed import ObservedRequest
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.usefixtures("_empty_aws")
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = int(NOON.timestamp())
-CALL = Call("e", "m.tar.gz", b"", region="eu-west-1")
+CALL = InvokeCall("e", "m.tar.gz", b"", region="eu-west-1")
 KEY = VariantKey("eu-west-1", "e", "AllTraffic")
-PLACE = errors.Place("e", "eu-west-1", "123456789012")
+PLACE = errors.EndpointId("e", "eu-west-1", "123456789012")
 
 
 def client(region: str = "eu-west-1") -> Any:
@@ -48,7 +48,7 @@ def serve(requests: int, minute: int = MINUTE) -> None:
     publish(measurements.take())
 
 
-def values_of_one(trace: Trace, error: errors.InvocationError | None = None) -> dict[str, float]:
+def values_of_one(trace: Trace, error: errors.InvokeError | None = None) -> dict[str, float]:
     """The values of one request that took 0.5 s."""
     measurements = Measurements()
     measurements.count([ObservedRequest.of(125.9, CALL, trace, 0.5, error)])
@@ -93,7 +93,7 @@ def test_a_miss_that_waited() -> None:
         (errors.internal_failure("why"), (0, 1, 0)),
     ],
 )
-def test_an_error(error: errors.InvocationError, counted: tuple[int, int, int]) -> None:
+def test_an_error(error: errors.InvokeError, counted: tuple[int, int, int]) -> None:
     values = values_of_one(Trace("AllTraffic", cache_hit=False), error)
     names = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
     assert tuple(values[name] for name in names) == counted

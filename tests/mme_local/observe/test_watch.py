@@ -13,13 +13,13 @@ import pytest
 from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call
+from mme_local.endpoint.call import InvokeCall
 from mme_local.observe.watch import Watch
 from mme_local.trace import Trace
 
 pytestmark = pytest.mark.usefixtures("_empty_aws")
 
-CALL = Call("e", "m.tar.gz", b"payload")
+CALL = InvokeCall("e", "m.tar.gz", b"payload")
 DIMENSIONS = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "Value": "AllTraffic"}]
 
 
@@ -64,7 +64,7 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
         watch = Watch(tmp_path, metrics_seconds=0.05, now=clock)
         running = asyncio.create_task(watch.run(list))
         await until(lambda: state() == "OK")
-        place = errors.Place("e", "us-east-1", DEFAULT_ACCOUNT)
+        place = errors.EndpointId("e", "us-east-1", DEFAULT_ACCOUNT)
         watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, errors.timed_out(place))
         clock.passed += 60
         await until(lambda: state() == "ALARM")
@@ -78,7 +78,7 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
 
 def test_history_is_there_at_once_and_keeps_no_payload(tmp_path: Path) -> None:
     watch = Watch(tmp_path)
-    error = errors.model_error(errors.Place("e", "us-east-1", "1"), 500, "x" * 1000)
+    error = errors.model_error(errors.EndpointId("e", "us-east-1", "1"), 500, "x" * 1000)
     watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, None)
     watch.finished(CALL, Trace("AllTraffic", cache_hit=False), 0.2, error)
     history = watch.history.of("us-east-1", "e")
@@ -87,4 +87,4 @@ def test_history_is_there_at_once_and_keeps_no_payload(tmp_path: Path) -> None:
     assert newest.failure is not None
     assert (newest.failure.status, newest.failure.counted) == (424, 500)
     assert len(newest.failure.message) < 500
-    assert not any(isinstance(value, Call | BaseException) for value in newest)
+    assert not any(isinstance(value, InvokeCall | BaseException) for value in newest)

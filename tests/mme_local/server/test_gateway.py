@@ -13,10 +13,10 @@ from aiohttp import ClientSession
 
 from mme_local.containers.container import ContainerReply
 from mme_local.endpoint import errors
-from mme_local.endpoint.call import Call, Invocation
+from mme_local.endpoint.call import Invocation, InvokeCall
 from tests.mme_local.addresses import address, run
 
-PLACE = errors.Place("e", "eu-west-1", "210987654321")
+PLACE = errors.EndpointId("e", "eu-west-1", "210987654321")
 
 
 class Echo:
@@ -24,13 +24,13 @@ class Echo:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.calls: list[Call] = []
+        self.calls: list[InvokeCall] = []
         self.answered = 0
         self.begun = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def invoke(self, call: Call) -> Invocation:
+    async def invoke(self, call: InvokeCall) -> Invocation:
         self.calls.append(call)
         self.begun.set()
         await self.may_answer.wait()
@@ -125,7 +125,7 @@ def test_the_region_is_that_of_the_signature() -> None:
         (errors.service_unavailable("why"), 503),
     ],
 )
-def test_errors_have_aws_names_and_statuses(error: errors.InvocationError, status: int) -> None:
+def test_errors_have_aws_names_and_statuses(error: errors.InvokeError, status: int) -> None:
     reply, body = post(Echo(error))
     assert reply.status == status
     assert reply.headers["x-amzn-ErrorType"] == error.name

@@ -17,7 +17,7 @@ from moto.sts.models import sts_backends
 
 from mme_local import aws as cloud
 from mme_local.containers.container import ContainerReply
-from mme_local.endpoint.call import Call, Invocation
+from mme_local.endpoint.call import Invocation, InvokeCall
 from mme_local.server.access.gatekeeper import Gatekeeper
 from tests.mme_local.addresses import address, run
 
@@ -25,7 +25,7 @@ from tests.mme_local.addresses import address, run
 class EveryModel:
     """A data plane that has every model."""
 
-    async def invoke(self, call: Call) -> Invocation:
+    async def invoke(self, call: InvokeCall) -> Invocation:
         return Invocation(ContainerReply(200, bytes(call.body), "text/plain"), "AllTraffic")
 
 
