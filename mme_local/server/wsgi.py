@@ -37,7 +37,8 @@ async def serve_wsgi(
 
     The request's body is spooled (to disk above 8 MiB); the answer's is held in memory.
     """
-    with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as body:
+    # gzip, by which moto decompresses bodies, would write to a file whose mode starts with "w".
+    with SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="r+b") as body:
         length = 0
         async for piece in request.content.iter_any():
             body.write(piece)
