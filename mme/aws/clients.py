@@ -1,11 +1,10 @@
-"""The boto3 clients that operating an endpoint takes, made on first use and safe to share between threads."""
+"""boto3 clients of one account and region."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.aws.session import cloudformation_client, s3_client
 from mme.aws.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,122 +23,86 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 _CONNECT_TIMEOUT_SECONDS: Final = 5
-_POOL: Final = 32
+_CONNECTIONS: Final = 32
+_ATTEMPTS: Final = {"s3": 5, "cloudformation": 2}
+"""How often a call is tried; 4 times for other services. CloudFormation is asked first: fail fast there."""
+_SERVICES: Final = {
+    "cloudformation": "cloudformation",
+    "cloudwatch": "cloudwatch",
+    "iam": "iam",
+    "logs": "logs",
+    "quotas": "service-quotas",
+    "runtime": "sagemaker-runtime",
+    "s3": "s3",
+    "sagemaker": "sagemaker",
+    "scaling": "application-autoscaling",
+    "sqs": "sqs",
+    "sts": "sts",
+}
 
 
 class AwsClients:
-    """Clients of one account and region.
+    """boto3 clients, created on first use and safe to share between threads.
 
     Args:
-        session: where credentials and region come from.
-        settings: where AWS is, if not at AWS.
+        session: Credentials and region.
+        settings: The AWS endpoint URL.
     """
+
+    cloudformation: CloudFormationClient
+    cloudwatch: CloudWatchClient
+    iam: IAMClient
+    logs: CloudWatchLogsClient
+    quotas: ServiceQuotasClient
+    runtime: SageMakerRuntimeClient
+    s3: S3Client
+    sagemaker: SageMakerClient
+    scaling: ApplicationAutoScalingClient
+    sqs: SQSClient
+    sts: STSClient
 
     def __init__(self, session: boto3.Session, settings: Settings) -> None:
         self.session = session
         self.settings = settings
-        self._clients: dict[str, Any] = {}
-        # A session must not make two clients at once (boto3 guide, multithreading).
-        self._making = threading.Lock()
+        self._ecr: dict[str, ECRClient] = {}
+        # A session must not create two clients at once (boto3 guide, multithreading).
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _SERVICES:
+            raise AttributeError(name)
+        with self._lock:
+            if name not in self.__dict__:
+                self.__dict__[name] = _create(self.session, self.settings, _SERVICES[name])
+            return self.__dict__[name]
 
     @property
     def region(self) -> str:
-        """The region the clients talk to."""
+        """The region of the clients."""
         return self.cloudformation.meta.region_name
 
-    @property
-    def s3(self) -> S3Client:
-        """S3."""
-        client: S3Client = self._client("s3")
-        return client
-
-    @property
-    def cloudformation(self) -> CloudFormationClient:
-        """CloudFormation."""
-        client: CloudFormationClient = self._client("cloudformation")
-        return client
-
-    @property
-    def sagemaker(self) -> SageMakerClient:
-        """SageMaker's control plane."""
-        client: SageMakerClient = self._client("sagemaker")
-        return client
-
-    @property
-    def runtime(self) -> SageMakerRuntimeClient:
-        """SageMaker's data plane, with the timeouts a multi-model endpoint wants."""
-        client: SageMakerRuntimeClient = self._client("sagemaker-runtime")
-        return client
-
-    @property
-    def cloudwatch(self) -> CloudWatchClient:
-        """CloudWatch metrics and alarms."""
-        client: CloudWatchClient = self._client("cloudwatch")
-        return client
-
-    @property
-    def logs(self) -> CloudWatchLogsClient:
-        """CloudWatch Logs."""
-        client: CloudWatchLogsClient = self._client("logs")
-        return client
-
-    @property
-    def scaling(self) -> ApplicationAutoScalingClient:
-        """Application Auto Scaling."""
-        client: ApplicationAutoScalingClient = self._client("application-autoscaling")
-        return client
-
-    @property
-    def iam(self) -> IAMClient:
-        """IAM."""
-        client: IAMClient = self._client("iam")
-        return client
-
-    @property
-    def sts(self) -> STSClient:
-        """STS."""
-        client: STSClient = self._client("sts")
-        return client
-
-    @property
-    def sqs(self) -> SQSClient:
-        """SQS."""
-        client: SQSClient = self._client("sqs")
-        return client
-
-    @property
-    def quotas(self) -> ServiceQuotasClient:
-        """Service Quotas."""
-        client: ServiceQuotasClient = self._client("service-quotas")
-        return client
-
     def ecr(self, region: str) -> ECRClient:
-        """ECR in the region where an image is, which need not be the endpoint's."""
-        client: ECRClient = self._client("ecr", region)
-        return client
+        """Return an ECR client of the region of an image, which may differ from the endpoint's."""
+        with self._lock:
+            if region not in self._ecr:
+                self._ecr[region] = _create(self.session, self.settings, "ecr", region)
+            return self._ecr[region]
 
-    def _client(self, service: str, region: str | None = None) -> Any:
-        key = f"{service} {region or ''}"
-        with self._making:
-            if key not in self._clients:
-                self._clients[key] = self._make(service, region)
-            return self._clients[key]
 
-    def _make(self, service: str, region: str | None) -> Any:
-        if service == "s3":
-            return s3_client(self.session, self.settings)
-        if service == "cloudformation":
-            return cloudformation_client(self.session, self.settings)
-        if service == "sagemaker-runtime":
-            from mme.aws.runtime import runtime_client
+def _create(session: boto3.Session, settings: Settings, service: str, region: str | None = None) -> Any:
+    if service == "sagemaker-runtime":
+        from mme.aws.runtime import runtime_client
 
-            return runtime_client(self.session, endpoint_url=self.settings.aws_url)
-        from botocore.config import Config
+        return runtime_client(session, endpoint_url=settings.aws_url)
+    from botocore.config import Config
 
-        config = Config(
-            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            max_pool_connections=_POOL,
-            retries={"mode": "standard", "total_max_attempts": 4},
-        )
-        make: Any = self.session.client  # overloaded for each service by its literal name
-        return make(service, endpoint_url=self.settings.aws_url, region_name=region, config=config)
+    # At a custom URL the bucket goes into the path: `bucket.localhost` does not resolve.
+    addressing: Any = {"s3": {"addressing_style": "path"}} if service == "s3" and settings.aws_url else {}
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        max_pool_connections=_CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS.get(service, 4)},
+        **addressing,
+    )
+    create: Any = session.client  # overloaded for each literal service name
+    return create(service, endpoint_url=settings.aws_url, region_name=region, config=config)

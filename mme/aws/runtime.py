@@ -1,4 +1,4 @@
-"""The boto3 client behind the calls."""
+"""The boto3 client that calls endpoints."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CONNECTIONS: Final = 50
 def runtime_client(
     session: Any = None, *, connections: int = _CONNECTIONS, **arguments: Any
 ) -> SageMakerRuntimeClient:
-    """A `sagemaker-runtime` client with the timeouts that a multi-model endpoint wants.
+    """Return a `sagemaker-runtime` client with the timeouts that a multi-model endpoint needs.
 
     Args:
-        session: a boto3 session; the default one otherwise.
-        connections: how many it keeps open: as many calls as may be under way at once.
-        arguments: for boto3: `region_name`, `endpoint_url`.
+        session: A boto3 session. Default: boto3's own.
+        connections: Size of the connection pool: the largest number of concurrent calls.
+        arguments: For boto3: `region_name`, `endpoint_url`.
     """
     import boto3
     from botocore.config import Config
@@ -30,9 +30,11 @@ def runtime_client(
         read_timeout=CLIENT_READ_TIMEOUT_SECONDS,
         connect_timeout=_CONNECT_TIMEOUT_SECONDS,
         max_pool_connections=connections,
-        # Idle connections through a NAT gateway or a load balancer are dropped without a word otherwise.
+        # NAT gateways and load balancers drop idle connections silently.
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    made: SageMakerRuntimeClient = (session or boto3).client("sagemaker-runtime", config=config, **arguments)
-    return made
+    client: SageMakerRuntimeClient = (session or boto3).client(
+        "sagemaker-runtime", config=config, **arguments
+    )
+    return client

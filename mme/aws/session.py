@@ -1,32 +1,31 @@
-"""boto3 clients for a deployment, as the settings say."""
+"""boto3 sessions: the credentials of the settings, or of an assumed role."""
 
 from __future__ import annotations
 
+import getpass
 import os
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+import re
+from typing import TYPE_CHECKING
 
 from mme.aws.settings import Settings
+from mme.errors import MmeError
 
 if TYPE_CHECKING:
     import boto3
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_s3 import S3Client
 
-# The embedded AWS believes any credentials; boto3 signs with none without complaint only if it has some.
+# The embedded AWS accepts any credentials, but boto3 needs some to sign requests.
 _DUMMY_KEY = "local"
 
 
 def open_session(settings: Settings) -> boto3.Session:
-    """A boto3 session.
+    """Return a boto3 session.
 
-    For the local environment without credentials of any kind, dummy ones are used: looking for real ones
-    could take seconds and would find none that matter.
+    The local environment uses dummy credentials if there are none: looking for real ones may take seconds.
     """
     import boto3
 
-    own = settings.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_ACCESS_KEY_ID")
-    if settings.is_local and not own:
+    configured = settings.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_ACCESS_KEY_ID")
+    if settings.is_local and not configured:
         return boto3.Session(
             aws_access_key_id=_DUMMY_KEY,
             aws_secret_access_key=_DUMMY_KEY,
@@ -35,21 +34,41 @@ def open_session(settings: Settings) -> boto3.Session:
     return boto3.Session(profile_name=settings.profile, region_name=settings.aws_region)
 
 
-def s3_client(session: boto3.Session, settings: Settings) -> S3Client:
-    """An S3 client. At a URL of one's own the bucket goes into the path: `bucket.localhost` is no address."""
-    from botocore.config import Config
+def assume_role(session: boto3.Session, settings: Settings, role_arn: str) -> boto3.Session:
+    """Return a session with a role's credentials, valid for an hour (the default of STS's AssumeRole).
 
-    host = urlsplit(settings.aws_url or "").hostname
-    addressing: dict[str, Any] = {"s3": {"addressing_style": "path"}} if host else {}
-    config = Config(
-        max_pool_connections=32, retries={"mode": "standard", "total_max_attempts": 5}, **addressing
+    Args:
+        session: Credentials that may assume the role.
+        settings: The AWS endpoint URL and region.
+        role_arn: Such as `arn:aws:iam::123456789012:role/publisher`.
+
+    Raises:
+        MmeError: `role_arn` is not a role's ARN, or the role can't be assumed.
+    """
+    import boto3
+    from botocore.exceptions import ClientError
+
+    if not re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:role/.+", role_arn):
+        raise MmeError(
+            f"{role_arn!r} is not the ARN of a role", hint="such as arn:aws:iam::123456789012:role/publisher"
+        )
+    sts = session.client("sts", endpoint_url=settings.aws_url, region_name=settings.aws_region)
+    try:
+        user = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())
+    except (KeyError, OSError):
+        user = "unknown"
+    try:
+        assumed = sts.assume_role(RoleArn=role_arn, RoleSessionName=f"mme-{user}"[:64])["Credentials"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"):
+            raise MmeError(
+                f"the role {role_arn} can't be assumed with these credentials",
+                hint="its trust policy must name you, and you need sts:AssumeRole on it",
+            ) from error
+        raise
+    return boto3.Session(
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+        region_name=session.region_name,
     )
-    return session.client("s3", endpoint_url=settings.aws_url, config=config)
-
-
-def cloudformation_client(session: boto3.Session, settings: Settings) -> CloudFormationClient:
-    """A CloudFormation client that gives up soon where nothing answers."""
-    from botocore.config import Config
-
-    config = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
-    return session.client("cloudformation", endpoint_url=settings.aws_url, config=config)

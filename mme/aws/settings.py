@@ -1,4 +1,4 @@
-"""What the toolkit is told by flags and by MME_* variables. Flags win."""
+"""Settings of the toolkit: flags first, then MME_* variables, then defaults."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ LOCAL_ENVIRONMENT: Final = "local"
 LOCAL_PORT: Final = 4747
 LOCAL_REGION: Final = "us-east-1"
 THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
-"""Hosts of an address that leads here."""
+"""Host names of this machine."""
 
-_NAME_FORM: Final = "it is letters, digits and dashes, and begins with a letter"
-_FORMS: Final = {
-    "env": _NAME_FORM,
-    "stack": _NAME_FORM,
-    "endpoint_url": "it begins with http:// or https://",
+_NAME: Final = r"^[A-Za-z][A-Za-z0-9-]*$"
+_NAME_RULE: Final = "it must be letters, digits and dashes, and begin with a letter"
+_RULES: Final = {
+    "env": _NAME_RULE,
+    "stack": _NAME_RULE,
+    "endpoint_url": "it must begin with http:// or https://",
 }
-"""What is wrong with a value that does not match its pattern, in words."""
 
 
 class Settings(BaseSettings):
-    """Which deployment to work on, and how to get there.
+    """Selects a deployment and how to reach it.
 
     Attributes:
-        env: the environment: `local`, `dev`, `staging`, `prod` or one of your own.
-        stack: the serving stack's name, where it is not `mme-ENV-serving`.
-        profile: a profile of the AWS configuration.
-        region: the AWS region.
-        endpoint_url: where AWS is, if not at AWS.
+        env: Environment: `local`, `dev`, `staging`, `prod` or a custom one.
+        stack: Name of the serving stack. Default: `mme-ENV-serving`.
+        profile: Profile of the AWS configuration.
+        region: AWS region.
+        endpoint_url: Overrides the AWS endpoint URL.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_", extra="ignore")
 
-    env: str = Field(default=LOCAL_ENVIRONMENT, pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
-    stack: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
+    env: str = Field(default=LOCAL_ENVIRONMENT, pattern=_NAME)
+    stack: str | None = Field(default=None, pattern=_NAME)
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
 
     @classmethod
     def load(cls, **flags: str | None) -> Settings:
-        """Flags that are given, then the environment's variables, then the defaults.
+        """Return the settings; a flag without a value leaves its variable or default.
 
         Raises:
-            MmeError: a value is not of the form it should have.
+            MmeError: A value is invalid.
         """
         given: dict[str, Any] = {name: value for name, value in flags.items() if value}
         try:
@@ -58,28 +58,26 @@ class Settings(BaseSettings):
             fault = error.errors()[0]
             name = str(fault["loc"][0])
             raise MmeError(
-                f"{fault['input']!r} can't be the {name.replace('_', ' ')}: {_FORMS.get(name, fault['msg'])}",
+                f"{fault['input']!r} can't be the {name.replace('_', ' ')}: {_RULES.get(name, fault['msg'])}",
                 hint=f"set --{name.replace('_', '-')} or MME_{name.upper()}",
             ) from error
 
     @property
     def is_local(self) -> bool:
-        """True for the environment on this machine."""
+        """Whether this is the environment on this machine."""
         return self.env == LOCAL_ENVIRONMENT
 
     @property
     def stack_name(self) -> str:
-        """The serving stack to read."""
+        """Name of the serving stack."""
         return self.stack or f"mme-{self.env}-serving"
 
     @property
     def aws_url(self) -> str | None:
-        """Where AWS is: as told, or for the local environment its port (MME_LOCAL_PORT, else 4747).
-
-        None leaves it to boto3.
+        """The AWS endpoint URL; the local runtime's for the local environment; None leaves it to boto3.
 
         Raises:
-            MmeError: MME_LOCAL_PORT is no port.
+            MmeError: MME_LOCAL_PORT is not a port.
         """
         if self.endpoint_url:
             return self.endpoint_url
@@ -89,21 +87,21 @@ class Settings(BaseSettings):
 
     @property
     def aws_region(self) -> str | None:
-        """The region: the local environment is in us-east-1 unless told; None leaves it to boto3."""
+        """The region; us-east-1 for the local environment by default; None leaves it to boto3."""
         if self.region or self.is_local:
             return self.region or LOCAL_REGION
-        # boto3 itself knows AWS_DEFAULT_REGION only; every other SDK of AWS reads AWS_REGION too.
+        # boto3 reads AWS_DEFAULT_REGION only; all other AWS SDKs read AWS_REGION.
         return None if os.environ.get("AWS_DEFAULT_REGION") else os.environ.get("AWS_REGION") or None
 
 
 def _local_port() -> int:
-    """The port of `mme local up`: what its own settings take from the environment."""
+    """Return the port of `mme local up`, which reads the same variable."""
     given = os.environ.get("MME_LOCAL_PORT", "").strip()
     if not given:
         return LOCAL_PORT
     if given.isdecimal() and 1 <= int(given) <= 65535:
         return int(given)
     raise MmeError(
-        f"{given!r} in MME_LOCAL_PORT is no port that a client can call",
-        hint="set it to the port of mme local up, 1 to 65535, or give --endpoint-url",
+        f"{given!r} in MME_LOCAL_PORT is not a port",
+        hint="set it to the port of mme local up, 1 to 65535, or set --endpoint-url",
     )

@@ -98,4 +98,4 @@ def _explain(target: Target, source: str, **options: Any) -> Explanation:
         url = S3Url(store.bucket, store.prefix + source)
     if url is None:
         return explain_archive(source, **options)
-    return explain_object(target.s3(), url, **options)
+    return explain_object(target.clients.s3, url, **options)

@@ -1,4 +1,4 @@
-"""Asking before something that can't be taken back."""
+"""Confirmation prompts before irreversible steps."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from mme.errors import MmeError
 
 
 def confirm(question: str) -> None:
-    """Goes on if the answer is yes.
+    """Ask a yes/no question and return if the answer is yes.
 
     Raises:
-        MmeError: it is not, or nobody is there to answer.
+        MmeError: The answer is not yes, or standard input is not a terminal.
     """
-    if _asked(f"{question} \\[y/N] ").lower() not in ("y", "yes"):
+    if _answer(f"{question} \\[y/N] ").lower() not in ("y", "yes"):
         raise MmeError("not confirmed: nothing was changed")
 
 
 def confirm_by_typing(word: str) -> None:
-    """Goes on if exactly this word is typed.
+    """Ask to type a word and return if it matches.
 
     Raises:
-        MmeError: it is not, or nobody is there to type.
+        MmeError: Another word was typed, or standard input is not a terminal.
     """
-    typed = _asked(f"Type [bold]{word}[/] to delete all this: ")
+    typed = _answer(f"Type [bold]{word}[/] to delete all this: ")
     if typed != word:
         raise MmeError(f"{typed!r} is not {word}: nothing was deleted")
 
 
-def _asked(prompt: str) -> str:
+def _answer(prompt: str) -> str:
     from mme.console import standard_error
 
     if not sys.stdin.isatty():
-        raise MmeError("nobody is there to confirm it", hint="look at what is shown, then give --yes")
+        raise MmeError(
+            "can't ask for confirmation: standard input is not a terminal",
+            hint="check what is shown, then add --yes",
+        )
     standard_error().print(prompt, end="")
     return sys.stdin.readline().strip()

@@ -1,4 +1,4 @@
-"""What a command works on: the deployment that the root command's flags name."""
+"""The deployment that the root command's flags select."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import boto3
     import typer
-    from mypy_boto3_s3 import S3Client
 
     from mme.aws.clients import AwsClients
     from mme.aws.settings import Settings
@@ -19,16 +17,16 @@ if TYPE_CHECKING:
     from mme.registry import ModelStore
     from mme.registry.aliases import AliasStore
 
-# Not `mme --env ...`, which has its flags, nor `mme local`, which takes none.
-_OWN_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
+# Neither `mme --env ...`, which has flags already, nor `mme local`, which takes none.
+_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
 
 
 class Target:
-    """The deployment, looked up once and only when a command asks for it.
+    """A deployment, looked up once and only when a command needs it.
 
     Args:
-        role_arn: a role to take on first, for a deployment of another account.
-        flags: of the root command, by the names of `Settings`.
+        role_arn: A role to assume first, for a deployment of another account.
+        flags: Flags of the root command, by the names of `Settings`.
     """
 
     def __init__(self, *, role_arn: str | None = None, **flags: str | None) -> None:
@@ -36,118 +34,105 @@ class Target:
         self._role_arn = role_arn
 
     def other(self, *, role_arn: str | None = None, **flags: str | None) -> Target:
-        """Another deployment, reached as this one is where no flag says otherwise.
+        """Return another deployment, with the same flags except environment, stack and those given here.
 
-        The stack is the other environment's own, unless it is named.
+        Args:
+            role_arn: As in the class.
+            flags: As in the class.
         """
-        own = {name: value for name, value in self._flags.items() if name not in ("env", "stack")}
+        shared = {name: value for name, value in self._flags.items() if name not in ("env", "stack")}
         given = {name: value for name, value in flags.items() if value is not None}
-        return Target(role_arn=role_arn, **own | given)
+        return Target(role_arn=role_arn, **shared | given)
 
     @cached_property
     def settings(self) -> Settings:
-        """Flags over variables over defaults."""
+        """Flags, then variables, then defaults."""
         from mme.aws.settings import Settings
 
         return Settings.load(**self._flags)
 
     @property
     def command(self) -> str:
-        """`mme` with the flags that were given to it: how the next command begins."""
+        """`mme` with the flags that were given: how a suggested command begins."""
         import shlex
 
         given = [(name.replace("_", "-"), value) for name, value in self._flags.items() if value]
         return shlex.join(["mme", *(part for name, value in given for part in (f"--{name}", value))])
 
     def in_full(self, hint: str) -> str:
-        """A hint whose commands are about this deployment: with the flags that were given to this one.
-
-        The libraries name commands without them, since they know of no command line.
-        """
-        return _OWN_COMMAND.sub(lambda _: self.command, hint)
-
-    @cached_property
-    def deployment(self) -> Deployment:
-        """Endpoint, bucket and prefix, from the stack's outputs."""
-        from mme.aws.session import cloudformation_client
-        from mme.operate.discovery import discover
-
-        settings = self.settings
-        client = cloudformation_client(self._session, settings)
-        return discover(client, settings.stack_name, None if settings.stack else settings.env)
+        """Add the flags that were given to the `mme` commands of a hint."""
+        return _COMMAND.sub(lambda _: self.command, hint)
 
     @cached_property
     def clients(self) -> AwsClients:
-        """The clients that operating it takes."""
+        """boto3 clients for the deployment's account and region."""
         from mme.aws.clients import AwsClients
+        from mme.aws.session import assume_role, open_session
 
-        return AwsClients(self._session, self.settings)
+        session = open_session(self.settings)
+        if self._role_arn is not None:
+            session = assume_role(session, self.settings, self._role_arn)
+        return AwsClients(session, self.settings)
 
-    def s3(self) -> S3Client:
-        """S3, wherever the deployment is; nothing is looked up."""
-        from mme.aws.session import s3_client
+    @cached_property
+    def deployment(self) -> Deployment:
+        """Endpoint, bucket and prefix, read from the outputs of the stack."""
+        from mme.operate.discovery import discover
 
-        return s3_client(self._session, self.settings)
+        environment = None if self.settings.stack else self.settings.env
+        return discover(self.clients.cloudformation, self.settings.stack_name, environment)
 
     def store(self) -> ModelStore:
-        """Its models."""
+        """Return its model store."""
         from mme.registry.model_store import ModelStore
 
-        found = self.deployment
-        return ModelStore(self.s3(), found.bucket, found.prefix)
+        return ModelStore(self.clients.s3, self.deployment.bucket, self.deployment.prefix)
 
     def aliases(self) -> AliasStore:
-        """Its aliases."""
+        """Return its aliases."""
         from mme.registry.aliases import AliasStore
 
-        found = self.deployment
-        return AliasStore(self.s3(), found.bucket, found.prefix)
+        return AliasStore(self.clients.s3, self.deployment.bucket, self.deployment.prefix)
 
     def queue(self) -> AsyncQueue:
-        """Its queue for asynchronous requests; MmeError where it has none."""
+        """Return its queue for asynchronous requests.
+
+        Raises:
+            MmeError: The deployment has none.
+        """
         from mme.client.asynchronous import AsyncLocations, AsyncQueue
 
-        found = self.deployment
-        return AsyncQueue(
-            AsyncLocations.from_outputs(found.outputs, found.stack), self.s3(), self.clients.sqs
-        )
+        locations = AsyncLocations.from_outputs(self.deployment.outputs, self.deployment.stack)
+        return AsyncQueue(locations, self.clients.s3, self.clients.sqs)
 
     def dead_letters(self) -> DeadLetters:
-        """The requests that its queue could not get answered; MmeError where it has none."""
+        """Return its dead-letter queue.
+
+        Raises:
+            MmeError: The deployment has none.
+        """
         from mme.client.asynchronous import AsyncLocations, DeadLetters
 
-        found = self.deployment
-        return DeadLetters(AsyncLocations.from_outputs(found.outputs, found.stack), self.clients.sqs)
+        locations = AsyncLocations.from_outputs(self.deployment.outputs, self.deployment.stack)
+        return DeadLetters(locations, self.clients.sqs)
 
     def client(self) -> MultiModelClient:
-        """Its endpoint."""
-        from mme.client import MultiModelClient, runtime_client
+        """Return a client of its endpoint that reports long loads on standard error."""
+        from mme.client import MultiModelClient
         from mme.console import print_note
         from mme.registry.aliases import CachedAliases
 
-        runtime = runtime_client(self._session, endpoint_url=self.settings.aws_url)
         return MultiModelClient(
             self.deployment.endpoint_name,
-            runtime,
+            self.clients.runtime,
             on_wait=lambda model, seconds: print_note(
                 "waiting", f"{model} is still loading ({seconds:.0f} s)"
             ),
             aliases=CachedAliases(self.aliases()),
         )
 
-    @cached_property
-    def _session(self) -> boto3.Session:
-        from mme.aws.session import open_session
-
-        session = open_session(self.settings)
-        if self._role_arn is None:
-            return session
-        from mme.operate.assumed_role import assume_role
-
-        return assume_role(session, self.settings, self._role_arn)
-
 
 def target_of(context: typer.Context) -> Target:
-    """The target that the root command left for its subcommands."""
+    """Return the target that the root command stored in its context."""
     found = context.find_object(Target)
     return found if found is not None else Target()

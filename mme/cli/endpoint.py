@@ -1,4 +1,4 @@
-"""`mme endpoint`: a deployed endpoint, day to day. Each group of verbs has a file of its own."""
+"""`mme endpoint`: operate a deployed endpoint. Each verb is in its own module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mme.cli.endpoint_warm import warm
 from mme.cli.preflight import preflight
 
 app = typer.Typer(
-    name="endpoint", help="See how a deployed endpoint is, mend it, and clean it up.", no_args_is_help=True
+    name="endpoint", help="Inspect, repair and clean up a deployed endpoint.", no_args_is_help=True
 )
 for _verb in (status, doctor, metrics, logs, top, warm, preflight, rollback, clean):
     app.command()(_verb)

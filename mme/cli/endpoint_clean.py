@@ -1,4 +1,4 @@
-"""`mme endpoint clean`: takes a deployment away, and nothing beside it."""
+"""`mme endpoint clean`: delete a deployment, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mme.cli.options import Json, Yes
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mme.cli.deployment import Target
     from mme.operate.cleanup import Choice, CleanListener, CleanPlan
 
-_ASK_SECONDS: Final = 5
+_POLL_SECONDS: Final = 5
 
 
 def clean(
     context: typer.Context,
     models: Annotated[
-        bool, typer.Option("--models", help="The models too: all versions, and their aliases.")
+        bool, typer.Option("--models", help="Also delete the models, all versions, and their aliases.")
     ] = False,
     outputs: Annotated[
         bool,
-        typer.Option("--outputs", help="Captured data too, and what lies in buckets of the stack's own."),
+        typer.Option("--outputs", help="Also delete captured data and the content of the stack's buckets."),
     ] = False,
-    logs: Annotated[bool, typer.Option("--logs", help="The endpoint's log group too.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Also delete the endpoint's log group.")] = False,
     store: Annotated[
-        bool, typer.Option("--store", help="The models' stack too, with the models in it.")
+        bool, typer.Option("--store", help="Also delete the models' stack, with its models.")
     ] = False,
     store_stack: Annotated[
-        str | None,
-        typer.Option(
-            "--store-stack", help="The models' stack, if it is not found by itself.", metavar="NAME"
-        ),
+        str | None, typer.Option("--store-stack", help="The models' stack. Default: found.", metavar="NAME")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
-    """Delete the serving stack: endpoint, config, model, role, scaling. Other things by choice.
+    """Delete the serving stack: endpoint, config, model, role, scaling. Other things by option.
 
-    Only what this deployment's stacks own. All of it is shown first; you type the stack's name to confirm.
-    Interrupted, the same command goes on from there.
+    Deletes only what this deployment's stacks own. Everything is shown first, and you type the stack's name
+    to confirm. Run it again to resume after an interruption.
 
     Example: mme --env dev endpoint clean --models --logs
     """
@@ -71,18 +70,18 @@ def clean(
     if not yes:
         confirm_by_typing(plan.subject)
     with _progress() as listener:
-        clean_up(target.clients, plan, listener, lambda: time.sleep(_ASK_SECONDS))
+        clean_up(target.clients, plan, listener, lambda: time.sleep(_POLL_SECONDS))
     if as_json:
         print_json(_json(plan, done=True))
     else:
-        standard_output().print(f"[green]done[/] {plan.subject} is gone", soft_wrap=True)
+        standard_output().print(f"[green]done[/] {plan.subject} is deleted", soft_wrap=True)
 
 
 def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
-    """Of the deployment; or of what is left of it, where its serving stack is gone already."""
+    """Plan for the deployment, or for what is left of it if its serving stack is deleted already."""
     from mme.errors import MmeError
     from mme.operate.cleanup import plan_clean, plan_leftovers
-    from mme.operate.cleanup.stacks import read_stack
+    from mme.operate.stacks import read_stack
 
     settings = target.settings
     store = store_stack or (None if settings.stack else f"mme-{settings.env}-model-store")
@@ -104,44 +103,38 @@ def _print_plan(plan: CleanPlan) -> None:
     from mme.console import count_text, plain_table, print_table, size_text, standard_output
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
-    for stack in (plan.serving, plan.store):
-        if stack is None:
-            continue
-        kinds = sorted(
-            {one.type.rpartition("::")[2] for one in stack.resources if one.logical_id not in stack.retained}
-        )
+    for stack in filter(None, (plan.serving, plan.store)):
+        deleted = (one for one in stack.resources if one.logical_id not in stack.retained)
+        kinds = sorted({one.type.rpartition("::")[2] for one in deleted})
         table.add_row("stack", stack.name, ", ".join(kinds))
     for one in plan.objects:
         if one.count.entries:
-            amount = (
-                f"{count_text(one.count.current, 'objects')}, {count_text(one.count.entries, 'versions')}, "
-                f"{size_text(one.count.size)}"
-            )
-            table.add_row(one.what, escape(f"s3://{one.bucket}/{one.prefix}"), amount)
+            counts = (count_text(one.count.current, "objects"), count_text(one.count.entries, "versions"))
+            amount = ", ".join((*counts, size_text(one.count.size)))
+            table.add_row(one.what, escape(one.url), amount)
     if plan.log_group:
         table.add_row("log group", plan.log_group, "")
-    console = standard_output()
     if table.row_count:
         print_table(table)
     for stays in plan.stays:
-        console.print(f"[yellow]stays[/] {escape(stays)}", soft_wrap=True)
+        standard_output().print(f"[yellow]stays[/] {escape(stays)}", soft_wrap=True)
 
 
 def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:
+    stacks = [stack for stack in (plan.serving, plan.store) if stack]
     return {
         "deleted" if done else "would_delete": {
-            "stacks": [stack.name for stack in (plan.serving, plan.store) if stack],
+            "stacks": [stack.name for stack in stacks],
             "resources": [
                 {"stack": stack.name, "type": one.type, "name": one.name}
-                for stack in (plan.serving, plan.store)
-                if stack
+                for stack in stacks
                 for one in stack.resources
                 if one.logical_id not in stack.retained
             ],
             "objects": [
                 {
                     "what": one.what,
-                    "url": f"s3://{one.bucket}/{one.prefix}",
+                    "url": one.url,
                     "objects": one.count.current,
                     "versions": one.count.entries,
                     "bytes": one.count.size,
@@ -157,7 +150,7 @@ def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:
 
 @contextmanager
 def _progress() -> Iterator[CleanListener]:
-    """A bar for the step under way, and a line for each that is done."""
+    """Show a bar for the current step and a line for each finished one."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from mme.console import standard_error
@@ -169,7 +162,7 @@ def _progress() -> Iterator[CleanListener]:
 
 
 class _Steps:
-    """Turns a cleaning's news into bars and lines."""
+    """Shows the progress of a clean-up."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""`mme endpoint doctor`: what is wrong, and the next command."""
+"""`mme endpoint doctor`: find out what is wrong, with hints."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mme.cli.options import Json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
     from rich.progress import Progress
 
-    from mme.operate.doctor import Finding
+    from mme.findings import Finding
 
 _MARKS: Final = {
     "ok": ("✓", "green"),
@@ -31,11 +33,11 @@ def doctor(
         int | None,
         typer.Option("--archives", help="Read only the N newest archives; 0 for none.", metavar="N", min=0),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Find out what is wrong: credentials, stack, bucket, role, image, quotas, log, every archive.
+    """Check credentials, stack, endpoint, bucket, role, image, quotas, log and every archive.
 
-    It changes nothing. Ends with status 2 where something does not work, else with 0, warnings or not.
+    It changes nothing. Exit status 2 if something does not work, else 0, also with warnings.
 
     Example: mme --env prod endpoint doctor --archives 100
     """
@@ -52,15 +54,15 @@ def doctor(
         findings = examine(
             target.clients, lambda: target.deployment, _Listener(progress), most_archives=archives
         )
-    findings = [replace(one, next=target.in_full(one.next)) for one in findings]
+    findings = [replace(one, hint=target.in_full(one.hint)) for one in findings]
     if as_json:
         print_json(
             [
                 {
-                    "check": one.check,
+                    "check": one.code,
                     "severity": one.severity,
                     "message": one.message,
-                    "next": one.next or None,
+                    "hint": one.hint or None,
                 }
                 for one in findings
             ]
@@ -72,7 +74,7 @@ def doctor(
 
 
 def findings_text(findings: Sequence[Finding]) -> RenderableType:
-    """A line for each finding with its mark, and below it the way out; then the sum, in 80 columns."""
+    """Lay out a marked line for each finding, its hint below, and a summary, in 80 columns."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -85,28 +87,27 @@ def findings_text(findings: Sequence[Finding]) -> RenderableType:
     for one in findings:
         mark, style = _MARKS[one.severity]
         text = Text(one.message, style="dim" if one.severity == "skipped" else "")
-        if one.next:
-            text.append(f"\n→ {one.next}", style="cyan")
-        table.add_row(Text(mark, style=style), "" if one.check == before else one.check, text)
-        before = one.check
-    count = {kind: sum(one.severity == kind for one in findings) for kind in _MARKS}
-    if count["error"]:
-        end = Text(
-            f"{_number(count['error'], 'error')}, {_number(count['warning'], 'warning')}", style="bold red"
-        )
-    elif count["warning"]:
-        end = Text(f"no errors, {_number(count['warning'], 'warning')}", style="yellow")
+        if one.hint:
+            text.append(f"\n→ {one.hint}", style="cyan")
+        table.add_row(Text(mark, style=style), "" if one.code == before else one.code, text)
+        before = one.code
+    errors, warnings = (sum(one.severity == kind for one in findings) for kind in ("error", "warning"))
+    counted = _count(warnings, "warning")
+    if errors:
+        summary = Text(f"{_count(errors, 'error')}, {counted}", style="bold red")
+    elif warnings:
+        summary = Text(f"no errors, {counted}", style="yellow")
     else:
-        end = Text("nothing is wrong", style="green")
-    return Group(table, Text(), end)
+        summary = Text("nothing is wrong", style="green")
+    return Group(table, Text(), summary)
 
 
-def _number(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class _Listener:
-    """Turns an examination's news into one bar. rich's own lock makes it safe from several threads."""
+    """Shows the progress as one bar; rich's lock makes it safe for threads."""
 
     def __init__(self, progress: Progress) -> None:
         from mme.operate.doctor.examination import CHECKS

@@ -1,4 +1,4 @@
-"""`mme endpoint logs` and `top`: what the containers wrote, by model."""
+"""`mme endpoint logs` and `top`: the containers' log by model."""
 
 from __future__ import annotations
 
@@ -26,17 +26,13 @@ def logs(
     since: Annotated[
         str, typer.Option("--since", help="How far back: 90s, 15m, 1h, 2d.", metavar="TIME")
     ] = "1h",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new lines until Ctrl-C.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Only warnings and errors.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a line, as they come.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Show the containers' log, of all models or of one.
+    """Show the containers' log of all models or of one.
 
-    A model's lines are found by its name and by the hash SageMaker gave it; a traceback goes with its error.
+    A model's lines are found by its name and by SageMaker's hash of it; a traceback belongs to its error.
 
     Example: mme endpoint logs --model add_sub_v0.tar.gz --since 2h --follow
     """
@@ -60,14 +56,13 @@ def logs(
     for found in model_lines(events, model=model, faults_only=errors):
         count += 1
         if as_json:
-            # Not through rich: a line is a whole object, however long.
             typer.echo(_json_line(found))
         else:
             console.print(_text(found), soft_wrap=True)
     if not count and not as_json:
         print_note("no lines", f"of {model or endpoint} since {start:%Y-%m-%d %H:%M:%S} UTC")
         if model and not model.endswith((".tar.gz", "*")):
-            print_note("hint", f"lines have a model's whole name: {model}_v0.tar.gz, or --model '{model}*'")
+            print_note("hint", f"use the model's full name: {model}_v0.tar.gz, or --model '{model}*'")
 
 
 def top(
@@ -78,7 +73,7 @@ def top(
 ) -> None:
     """Show the busiest models: calls, loads, unloads and load times, counted from the log.
 
-    CloudWatch has no metrics of single models; the containers' log names the model of each call.
+    CloudWatch has no metrics of single models, but the containers' log names the model of each call.
 
     Example: mme endpoint top --since 15m
     """
@@ -117,7 +112,7 @@ def top(
         )
     print_table(table)
     if len(models) > count:
-        print_note(f"... {len(models) - count} more models;", "--count or --json shows them")
+        print_note(f"... {len(models) - count} more models;", "see them with --count or --json")
 
 
 def _text(found: ModelLogLine) -> Any:

@@ -1,4 +1,4 @@
-"""`mme endpoint metrics`: charts of what CloudWatch has measured."""
+"""`mme endpoint metrics`: charts of CloudWatch's metrics."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def metrics(
     context: typer.Context,
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", help="A metric of CloudWatch's; repeatable.", metavar="NAME"),
+        typer.Option("--metric", "-m", help="A CloudWatch metric; repeatable.", metavar="NAME"),
     ] = None,
     since: Annotated[str, typer.Option("--since", help="How far back: 30m, 3h, 7d.", metavar="TIME")] = "3h",
     statistic: Annotated[
         str | None,
-        typer.Option("--statistic", help="Sum, Average, Maximum, p99, ... Default: what fits the metric."),
+        typer.Option("--statistic", help="Sum, Average, Maximum, p99, ... Default: depends on the metric."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON for scripts, in CloudWatch's units.")
     ] = False,
 ) -> None:
-    """Draw the endpoint's metrics: calls, latency, cache hits, models loaded, waits for loads.
+    """Draw the endpoint's metrics: calls, latency, cache hits, loaded models, waits for loads.
 
-    Times of day are in UTC. All metrics are of the whole endpoint: CloudWatch has none of single models.
+    Times are in UTC. All metrics are of the whole endpoint: CloudWatch has none of single models.
 
     Example: mme endpoint metrics --metric ModelLatency --statistic p99 --since 1d
     """
@@ -62,19 +62,14 @@ def metrics(
     if as_json:
         print_json([_json(one) for one in series])
         return
-    silent = []
-    shown = 0
-    for name in names:
-        of_name = [one for one in series if one.metric.name == name]
-        if any(one.points for one in of_name):
-            if shown:
-                standard_output().print()
-            shown += 1
-            _print_chart(of_name, start, until)
-        else:
-            silent.append(name)
-    if silent:
-        print_note("no data", f"since {start:%Y-%m-%d %H:%M} UTC of {', '.join(silent)}")
+    measured = {one.metric.name for one in series if one.points}
+    charted = [name for name in names if name in measured]
+    for number, name in enumerate(charted):
+        if number:
+            standard_output().print()
+        _print_chart([one for one in series if one.metric.name == name], start, until)
+    if empty := [name for name in names if name not in measured]:
+        print_note("no data", f"since {start:%Y-%m-%d %H:%M} UTC of {', '.join(empty)}")
 
 
 def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -> None:
@@ -93,16 +88,16 @@ def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -
         f"   least {number_text(min(shown))}, most {number_text(max(shown))}",
     )
     console.print(heading)
-    if not _takes_characters():
+    if not _can_draw():
         console.print("(this terminal's encoding has no characters to draw with: use --json)", markup=False)
         return
-    # Piped, the console is as wide as no chart should be.
+    # A pipe is wider than a chart should be.
     width = max(_NARROWEST, min(console.width if console.is_terminal else 80, _WIDEST))
     drawn = draw(series, since=since, until=until, width=width, height=_HEIGHT)
     console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
 
 
-def _takes_characters() -> bool:
+def _can_draw() -> bool:
     try:
         "⣀┤".encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):

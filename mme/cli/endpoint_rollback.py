@@ -1,4 +1,4 @@
-"""`mme endpoint rollback`: back to the config before."""
+"""`mme endpoint rollback`: return to the previous endpoint config."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mme.cli.options import Json, Yes
+
 if TYPE_CHECKING:
     from mme.operate.rollback import ConfigSummary, RollbackPlan
 
-_ASK_SECONDS: Final = 5
+_POLL_SECONDS: Final = 5
 _DRIFT: Final = (
-    "CloudFormation does not know of this: its stack still says the other config, and "
-    "mme endpoint status tells so. The next deployment that changes the config brings the stack's own again, "
-    "so mend your code, or put the former version back, before it."
+    "CloudFormation does not know of this: its stack still has the other config, which mme endpoint status "
+    "reports. The next deployment that changes the config applies the stack's own again, so fix or revert "
+    "your code before it."
 )
 
 
 def rollback(
     context: typer.Context,
     to: Annotated[
-        str | None, typer.Option("--to", help="An endpoint config, if not the one before.", metavar="CONFIG")
+        str | None,
+        typer.Option("--to", help="An endpoint config. Default: the previous one.", metavar="CONFIG"),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
-    """Put the endpoint back to the config before this one, where that still exists.
+    """Return the endpoint to the previous config, if that still exists.
 
-    Both are shown first. The models stay as they are: to take one model back, point its alias back.
+    Both configs are shown first. The models stay as they are: to roll back a model, use its alias.
 
     Example: mme --env prod endpoint rollback
     """
@@ -50,7 +53,7 @@ def rollback(
 
         def pause(state: Any) -> None:
             shown.update(f"{state.name} is {state.status}")
-            time.sleep(_ASK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
         settled = wait_until_settled(target.clients, plan.endpoint.name, pause)
     if settled.config != plan.previous.name or settled.status != "InService":
@@ -72,7 +75,7 @@ def _print_plan(plan: RollbackPlan) -> None:
 
     table = plain_table("", "CONFIG", "MADE", "VARIANTS")
     if plan.current is None:
-        table.add_row("now", plan.endpoint.config, "-", "deleted under the endpoint, or its models were")
+        table.add_row("now", plan.endpoint.config, "-", "deleted, or its models are")
     else:
         table.add_row("now", *_row(plan.current))
     table.add_row("then", *_row(plan.previous))

@@ -1,10 +1,12 @@
-"""`mme endpoint status`: how a deployed endpoint is."""
+"""`mme endpoint status`: the status of a deployed endpoint."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from mme.cli.options import Json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,15 +21,12 @@ _STATE_STYLES: Final = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA":
 
 def status(
     context: typer.Context,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it again every 5 s until Ctrl-C.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every 5 s until Ctrl-C.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Show how the endpoint is: config, instances, scaling, alarms, models loaded, cache hits.
+    """Show config, instances, scaling, alarms, loaded models and cache hits.
 
-    What is wrong comes first. An endpoint that runs another config than its stack says is named: that is what
-    a rollback leaves behind.
+    Faults come first, among them a config that differs from the stack's, as after a rollback.
 
     Example: mme --env prod endpoint status --watch
     """
@@ -48,7 +47,7 @@ def status(
         return
     console = standard_output()
     if as_json or not console.is_terminal:
-        raise MmeError("--watch needs a terminal", hint="leave it out, or run mme endpoint status in a loop")
+        raise MmeError("--watch needs a terminal", hint="remove it, or run mme endpoint status in a loop")
     import time
 
     from rich.live import Live
@@ -60,7 +59,7 @@ def status(
 
 
 def status_text(found: EndpointStatus) -> RenderableType:
-    """The whole of it, in 80 columns."""
+    """Lay out the status in 80 columns."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -72,7 +71,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
     for fault in found.faults:
         faults.add_row(Text("✗", style="bold red"), Text(fault.text))
     for what in found.unread:
-        faults.add_row(Text("?", style="yellow"), Text(f"can't be read: {what}"))
+        faults.add_row(Text("?", style="yellow"), Text(f"can't read {what}"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -81,7 +80,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
         "Endpoint",
         Text.assemble(
             f"{endpoint.name}  ",
-            (endpoint.status, "green" if good else "bold red" if not endpoint.in_motion else "yellow"),
+            (endpoint.status, "green" if good else "bold red" if not endpoint.in_progress else "yellow"),
             (f"  changed {age_text(endpoint.last_modified)} ago", "dim"),
         ),
     )
@@ -114,11 +113,11 @@ def _config_text(found: EndpointStatus) -> Any:
     if stack is None or stack.config is None:
         return text
     if found.drifted:
-        text.append(f"\nnot {stack.config}, which {stack.name} says", style="red")
+        text.append(f"\nnot {stack.config}, as in {stack.name}", style="red")
     elif stack.config == found.endpoint.config:
-        text.append(f"\nas {stack.name} says", style="dim")
+        text.append(f"\nas in {stack.name}", style="dim")
     else:
-        text.append(f"\non the way to {stack.config}", style="yellow")
+        text.append(f"\nchanging to {stack.config}", style="yellow")
     return text
 
 
@@ -127,8 +126,8 @@ def _variant_text(found: EndpointStatus, variant: VariantState) -> Any:
 
     text = Text(f"{variant.name}: ")
     if variant.current is not None:
-        whole = variant.current == variant.desired
-        text.append(f"{variant.current} of {variant.desired}", style="green" if whole else "yellow")
+        complete = variant.current == variant.desired
+        text.append(f"{variant.current} of {variant.desired}", style="green" if complete else "yellow")
         text.append(f" {variant.instance_type or 'instances'}")
     for scaling in found.scaling:
         if scaling.variant == variant.name:
@@ -153,7 +152,7 @@ def _alarms_text(alarms: tuple[AlarmState, ...]) -> Any:
 
 
 def _counts(*counted: tuple[str, int | None]) -> Any:
-    """What is known, and then what is not."""
+    """Show the known counts, then name the unknown ones."""
     from rich.text import Text
 
     from mme.console import count_text

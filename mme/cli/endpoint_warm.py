@@ -1,4 +1,4 @@
-"""`mme endpoint warm`: loads models before anybody waits for them."""
+"""`mme endpoint warm`: load models before callers wait for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mme.cli.options import Json
+
 if TYPE_CHECKING:
+    from mme.cli.deployment import Target
     from mme.client import Warmed
 
 _FAILED: Final = 1
@@ -20,17 +23,17 @@ def warm(
         typer.Argument(help="TargetModels, names, aliases; * and ? are wildcards.", metavar="MODEL..."),
     ],
     concurrency: Annotated[
-        int, typer.Option("--concurrency", "-c", help="Loads under way at once.", min=1, max=64)
+        int, typer.Option("--concurrency", "-c", help="Concurrent loads.", min=1, max=64)
     ] = 8,
     all_versions: Annotated[
-        bool, typer.Option("--all-versions", help="Every version of a name, not the newest only.")
+        bool, typer.Option("--all-versions", help="Every version of a name, not only the newest.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Load models by calling each once, with zeros of the shapes it declares.
+    """Load models by calling each once with zeros of its declared shapes.
 
-    A call warms one instance, the one it is sent to: the others load the model at their own first call.
-    Ends with status 1 where a model could not be loaded.
+    A call warms one instance, the one it is sent to; the others load the model on their own first call.
+    Exit status 1 if a model could not be loaded.
 
     Example: mme --env prod endpoint warm 'tenant-a/*' add_sub@prod --concurrency 16
     """
@@ -72,35 +75,35 @@ def _print(done: list[Warmed], instances: int | None) -> None:
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
     for one in done:
         if one.loaded:
-            words = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
+            outcome = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
         else:
-            words = f"[red]failed[/] {escape(_reason(one))}"
-        table.add_row(escape(one.model), words, f"{one.seconds:.2f} s")
+            outcome = f"[red]failed[/] {escape(_reason(one))}"
+        table.add_row(escape(one.model), outcome, f"{one.seconds:.2f} s")
     print_table(table)
     if instances is not None and instances > 1:
         print_note(
             "note:",
-            f"each call warmed one of {instances} instances, nothing tells which: "
-            "the others load a model at their own first call",
+            f"each call warmed one of {instances} instances, and SageMaker does not report which; "
+            "the others load a model on their own first call",
         )
 
 
 def _reason(one: Warmed) -> str:
-    """Why it is not loaded, without the name that stands beside it."""
+    """Return why it is not loaded, without the model's name, which is in the same row."""
     if one.error is None:
         return ""
     cause: str = getattr(one.error, "cause", "") or one.error.message
     return cause.removeprefix(f"{one.model} ")
 
 
-def _instances(target: Any) -> int | None:
-    """How many instances there are, or None where one may invoke but not describe."""
+def _instances(target: Target) -> int | None:
+    """Return the number of instances; None if the caller may invoke but not describe."""
     from mme.operate.endpoint_state import read_endpoint
 
     try:
         state = read_endpoint(target.clients.sagemaker, target.deployment.endpoint_name)
     except Exception as error:
-        from mme.operate.aws_failures import explain_aws_error
+        from mme.operate.aws_errors import explain_aws_error
 
         if explain_aws_error(error) is None:
             raise

@@ -131,7 +131,7 @@ def _explain(error: Exception) -> MmeError | None:
         return error
     # If botocore was never loaded, the error can't be one of its own.
     if "botocore" in sys.modules:
-        from mme.operate.aws_failures import explain_aws_error
+        from mme.operate.aws_errors import explain_aws_error
 
         return explain_aws_error(error)
     return None

@@ -1,1 +1,1 @@
-"""Deployed endpoints: where they are and how to reach them."""
+"""Inspect, repair and clean up deployed endpoints; one module or package per question."""

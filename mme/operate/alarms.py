@@ -1,4 +1,4 @@
-"""The alarms that watch an endpoint."""
+"""CloudWatch alarms of an endpoint."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One alarm.
+    """An alarm.
 
     Attributes:
-        name: of the alarm.
+        name: Name.
         state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
-        since: when it came into that state, in UTC; None where CloudWatch does not say.
-        reason: CloudWatch's.
-        metric: what it watches; empty for one over several metrics or other alarms.
-        of_scaling: true for one that drives scaling. In the state ALARM it does its work: nothing is wrong.
+        since: Time of the last state change, in UTC; None if CloudWatch has none.
+        reason: CloudWatch's reason for the state.
+        metric: Its metric; empty for an expression or a composite alarm.
+        of_scaling: Whether it drives scaling; its state `ALARM` is then not a fault.
     """
 
     name: str
@@ -33,7 +33,7 @@ class AlarmState:
 
     @property
     def rings(self) -> bool:
-        """True where it tells of a fault."""
+        """Whether it reports a fault."""
         return self.state == "ALARM" and not self.of_scaling
 
 
@@ -44,13 +44,13 @@ def read_alarms(
     names: Collection[str] = (),
     of_scaling: Collection[str] = (),
 ) -> list[AlarmState]:
-    """The alarms on an endpoint's metrics, those that ring first.
+    """Return the alarms on an endpoint's metrics, those in state ALARM first.
 
     Args:
-        cloudwatch: a boto3 CloudWatch client.
-        endpoint_name: whose metrics.
-        names: further alarms that belong to it, by name: composite ones name no metric.
-        of_scaling: the alarms that its scaling policies made or are called by.
+        cloudwatch: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        names: Further alarms of the endpoint: composite alarms name no metric.
+        of_scaling: Alarms that its scaling policies created or that call them.
     """
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     found: list[Any] = [
@@ -72,7 +72,7 @@ def read_alarms(
 
 
 def _watches(alarm: Any, endpoint_name: str) -> bool:
-    """True where the alarm's metric, or one of those in its expression, is the endpoint's."""
+    """Return whether the alarm's metric, or one in its expression, is the endpoint's."""
     dimensions = list(alarm.get("Dimensions") or [])
     for query in alarm.get("Metrics") or []:
         dimensions += (query.get("MetricStat") or {}).get("Metric", {}).get("Dimensions") or []

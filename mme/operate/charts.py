@@ -1,4 +1,4 @@
-"""Metrics drawn with characters, for a terminal."""
+"""Draw metrics as text charts for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ _COLOURS: Final = ("cyan", "magenta", "yellow", "green")
 
 
 def shown_value(metric: EndpointMetric, statistic: str, value: float) -> float:
-    """A value in the unit people read: times in milliseconds, shares in percent."""
+    """Return a value in the unit to show: milliseconds for times, percent for shares.
+
+    Args:
+        metric: The metric.
+        statistic: Its statistic.
+        value: In CloudWatch's unit.
+    """
     if statistic == "SampleCount":
         return value
     if metric.unit == "Microseconds":
@@ -27,7 +33,12 @@ def shown_value(metric: EndpointMetric, statistic: str, value: float) -> float:
 
 
 def shown_unit(metric: EndpointMetric, statistic: str) -> str:
-    """The unit of `shown_value`; empty for counts."""
+    """Return the unit of `shown_value`; empty for counts.
+
+    Args:
+        metric: The metric.
+        statistic: Its statistic.
+    """
     if statistic == "SampleCount":
         return ""
     if metric.unit == "Microseconds":
@@ -36,7 +47,7 @@ def shown_unit(metric: EndpointMetric, statistic: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """`0`, `0.25`, `17`, `1,234`, `5.6M`: short enough for an axis."""
+    """Format a number for an axis: `0`, `0.25`, `17`, `1,234`, `5.6M`."""
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
         if value >= limit:
             return f"{value / limit:.3g}{unit}"
@@ -44,14 +55,14 @@ def number_text(value: float) -> str:
 
 
 def draw(series: Sequence[MetricSeries], *, since: datetime, until: datetime, width: int, height: int) -> str:
-    """A chart of one metric, a line for each variant. With colours: the caller takes them off where needed.
+    """Draw a chart of one metric with a coloured line for each variant.
 
     Args:
-        series: of one metric and statistic; at least one point among them.
-        since: where the time axis begins.
-        until: where it ends.
-        width: columns in all.
-        height: lines in all.
+        series: Of one metric and statistic, with at least one point.
+        since: Start of the time axis.
+        until: End of the time axis.
+        width: In columns.
+        height: In lines.
     """
     import plotext
 
@@ -66,7 +77,7 @@ def draw(series: Sequence[MetricSeries], *, since: datetime, until: datetime, wi
         times = [moment.timestamp() for moment, _ in one.points]
         values = [shown_value(one.metric, one.statistic, value) for _, value in one.points]
         highest = max(highest, *values)
-        # A line needs two points; of one, a dot is all there is to see.
+        # A line needs two points.
         mark = plotext.plot if len(values) > 1 else plotext.scatter
         mark(
             times,

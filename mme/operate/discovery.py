@@ -1,4 +1,4 @@
-"""Where a deployment's endpoint and models are: read from its stack's outputs."""
+"""Find a deployment by the outputs of its serving stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from mme.aws.settings import LOCAL_ENVIRONMENT
 from mme.errors import MmeError
-from mme.operate.aws_failures import explain_aws_error
+from mme.operate.aws_errors import explain_aws_error
+from mme.operate.stacks import read_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -23,11 +24,11 @@ class Deployment:
     """A deployed endpoint and its models.
 
     Attributes:
-        stack: the serving stack's name.
-        endpoint_name: what to invoke.
-        bucket: where its models are.
-        prefix: their key prefix, ending in `/`.
-        outputs: all of the stack's outputs, for what only some deployments have.
+        stack: Name of the serving stack.
+        endpoint_name: Name of the endpoint.
+        bucket: Bucket of the models.
+        prefix: Key prefix of the models, ending in `/`.
+        outputs: All outputs of the stack.
     """
 
     stack: str
@@ -38,42 +39,35 @@ class Deployment:
 
 
 def discover(cloudformation: CloudFormationClient, stack: str, environment: str | None) -> Deployment:
-    """Reads a serving stack's outputs.
+    """Read the outputs of a serving stack.
 
     Args:
-        cloudformation: a boto3 CloudFormation client.
-        stack: the serving stack's name.
-        environment: the environment whose stack it is, for messages; None for a stack named by itself.
+        cloudformation: A boto3 client.
+        stack: Name of the serving stack.
+        environment: The environment that the stack belongs to, for messages; None if the stack was named.
 
     Raises:
-        MmeError: there is no such stack, it is not one of ours, or AWS can't be asked.
+        MmeError: The stack does not exist or lacks outputs, or AWS refuses the call.
     """
-    from botocore.exceptions import ClientError
-
     try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        found = read_stack(cloudformation, stack)
     except Exception as error:
-        if isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", ""):
-            raise _absent(stack, environment, cloudformation.meta.region_name) from error
         explained = explain_aws_error(error, cloudformation.meta.endpoint_url)
         if explained is None:
             raise
         raise explained from error
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for output in found[0].get("Outputs", [])
-        if "OutputKey" in output and "OutputValue" in output
-    }
+    if found is None:
+        raise _missing_stack(stack, environment, cloudformation.meta.region_name)
+    outputs = found.outputs
     missing = [name for name in (ENDPOINT_OUTPUT, BUCKET_OUTPUT, PREFIX_OUTPUT) if name not in outputs]
     if missing:
-        status = found[0]["StackStatus"]
-        # A stack rolled back from its creation is complete too, but has nothing to give outputs of.
-        whole = status.endswith("_COMPLETE") and not status.startswith(("ROLLBACK", "DELETE"))
+        # ROLLBACK_COMPLETE: the stack's creation failed, so it has no outputs.
+        deployed = found.status.endswith("_COMPLETE") and not found.status.startswith("ROLLBACK")
         raise MmeError(
-            f"the stack {stack} has no output {', '.join(missing)} (its status is {status})",
+            f"the stack {stack} has no output {', '.join(missing)} (its status is {found.status})",
             hint=f"add CfnOutputs {ENDPOINT_OUTPUT}, {BUCKET_OUTPUT}, {PREFIX_OUTPUT} to it, "
             "or name the serving stack with --stack"
-            if whole
+            if deployed
             else "name the serving stack with --stack, or wait until its deployment is done",
         )
     return Deployment(
@@ -81,13 +75,13 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
     )
 
 
-def _absent(stack: str, environment: str | None, region: str) -> MmeError:
+def _missing_stack(stack: str, environment: str | None, region: str) -> MmeError:
     if environment is None:
         return MmeError(
             f"the stack {stack} does not exist in {region}",
             hint="deploy it there, or check --stack, --region and --profile",
         )
-    # A runtime that has just started knows nothing of an earlier one's bootstrapping.
+    # The local runtime starts without a bootstrap stack.
     first = f"cdk bootstrap -c env={environment} && " if environment == LOCAL_ENVIRONMENT else ""
     return MmeError(
         f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",

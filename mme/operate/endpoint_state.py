@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariantState:
-    """One production variant.
+    """A production variant.
 
     Attributes:
-        name: of the variant.
-        instance_type: from the endpoint's config; empty where the config can't be read.
-        current: instances that run; None for a variant without instances.
-        desired: instances that shall run.
-        model: the SageMaker Model behind it; empty where the config can't be read.
-        images: what the instances run.
+        name: Name.
+        instance_type: From the endpoint config; empty if the config was deleted.
+        current: Number of running instances; None for a serverless variant.
+        desired: Number of wanted instances; None for a serverless variant.
+        model: Name of its SageMaker model; empty if the config was deleted.
+        images: Container images.
     """
 
     name: str
@@ -35,17 +35,17 @@ class VariantState:
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """An endpoint now.
+    """An endpoint.
 
     Attributes:
-        name: of the endpoint.
-        arn: of the endpoint.
-        status: SageMaker's word: `InService`, `Updating`, `Failed`, ...
-        config: the config it runs; while it is updating, still the one before.
-        failure_reason: SageMaker's, or empty.
-        last_modified: in UTC.
-        variants: in the order of the config.
-        captures_data_to: the S3 URL where data capture writes, or None where it is off.
+        name: Name.
+        arn: ARN.
+        status: SageMaker's: `InService`, `Updating`, `Failed`, ...
+        config: Name of the endpoint config in use; during an update the previous one.
+        failure_reason: SageMaker's; may be empty.
+        last_modified: In UTC.
+        variants: In the order of the config.
+        captures_data_to: S3 URL of data capture; None if it is off.
     """
 
     name: str
@@ -58,29 +58,41 @@ class EndpointState:
     captures_data_to: str | None
 
     @property
-    def in_motion(self) -> bool:
-        """True while an update or its rollback is going on."""
+    def in_progress(self) -> bool:
+        """Whether SageMaker is changing the endpoint."""
         return self.status in ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 def read_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState:
-    """Describes an endpoint and the config it runs.
+    """Describe an endpoint and its config.
+
+    Args:
+        sagemaker: A boto3 client.
+        name: Name of the endpoint.
 
     Raises:
-        MmeError: there is no such endpoint.
+        MmeError: The endpoint does not exist.
     """
-    from botocore.exceptions import ClientError
+    state = find_endpoint(sagemaker, name)
+    if state is None:
+        raise MmeError(
+            f"endpoint {name} does not exist in {sagemaker.meta.region_name}, though its stack does",
+            hint="it was deleted outside CloudFormation: delete the serving stack and deploy it again",
+        )
+    return state
 
-    try:
-        found: Any = sagemaker.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        if is_not_found(error):
-            raise MmeError(
-                f"endpoint {name} does not exist in {sagemaker.meta.region_name}, though its stack does",
-                hint="it was deleted by hand: delete the serving stack and deploy it again",
-            ) from error
-        raise
-    configured = _configured(sagemaker, found["EndpointConfigName"])
+
+def find_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None:
+    """Describe an endpoint and its config; None if it does not exist.
+
+    Args:
+        sagemaker: A boto3 client.
+        name: Name of the endpoint.
+    """
+    found: Any = unless_missing(lambda: sagemaker.describe_endpoint(EndpointName=name))
+    if found is None:
+        return None
+    configured = config_variants(sagemaker, found["EndpointConfigName"])
     capture = found.get("DataCaptureConfig") or {}
     return EndpointState(
         name=found["EndpointName"],
@@ -97,26 +109,32 @@ def read_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState:
     )
 
 
-def is_not_found(error: Any) -> bool:
-    """True for SageMaker's answer about what it does not have: all faults have one code, words differ."""
-    fault = error.response.get("Error", {})
-    return fault.get("Code") in ("ValidationException", "ResourceNotFound") and (
-        "could not find" in fault.get("Message", "").lower()
-        or "does not exist" in fault.get("Message", "").lower()
-    )
+def config_variants(sagemaker: SageMakerClient, config: str) -> dict[str, Any]:
+    """Return the variants of an endpoint config by name; empty if it was deleted, even while it is in use.
+
+    Args:
+        sagemaker: A boto3 client.
+        config: Name of the endpoint config.
+    """
+    found: Any = unless_missing(lambda: sagemaker.describe_endpoint_config(EndpointConfigName=config))
+    return {one["VariantName"]: one for one in found["ProductionVariants"]} if found else {}
 
 
-def _configured(sagemaker: SageMakerClient, config: str) -> dict[str, Any]:
-    """The config's variants by name; none where it was deleted under the endpoint, which AWS lets happen."""
+def unless_missing(call: Any) -> Any:
+    """Return what `call` returns; None if SageMaker says that the resource does not exist."""
     from botocore.exceptions import ClientError
 
     try:
-        found = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+        return call()
     except ClientError as error:
-        if is_not_found(error):
-            return {}
+        # SageMaker has one code for many faults; only the message tells.
+        fault = error.response.get("Error", {})
+        message = fault.get("Message", "").lower()
+        if fault.get("Code") in ("ValidationException", "ResourceNotFound") and (
+            "could not find" in message or "does not exist" in message
+        ):
+            return None
         raise
-    return {one["VariantName"]: one for one in found["ProductionVariants"]}
 
 
 def _variant(live: Any, configured: Any) -> VariantState:

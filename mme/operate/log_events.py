@@ -1,4 +1,4 @@
-"""An endpoint's log in CloudWatch: read, or followed as it is written."""
+"""Read or follow an endpoint's log in CloudWatch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-_GROUP: Final = "/aws/sagemaker/Endpoints/{}"
 _LATE_MILLISECONDS: Final = 20_000
-"""CloudWatch shows a line some seconds after it was written, and not in order across instances."""
+"""CloudWatch shows lines some seconds late, and not in order across instances."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """One event of the log.
+    """An event of the log.
 
     Attributes:
-        moment: when, in UTC, to the millisecond.
+        moment: In UTC, to the millisecond.
         stream: `VARIANT/INSTANCE-ID`.
-        message: as the container wrote it.
+        message: As the container wrote it.
     """
 
     moment: datetime
@@ -33,13 +32,24 @@ class LogEvent:
 
     @property
     def instance(self) -> str:
-        """The instance that wrote it."""
+        """ID of the instance that wrote it."""
         return self.stream.rpartition("/")[2] or self.stream
 
 
 def log_group_name(endpoint_name: str) -> str:
-    """SageMaker's own log group of an endpoint; it outlives the endpoint."""
-    return _GROUP.format(endpoint_name)
+    """Return the name of the log group that SageMaker creates for an endpoint, and never deletes."""
+    return f"/aws/sagemaker/Endpoints/{endpoint_name}"
+
+
+def has_log_group(logs: CloudWatchLogsClient, name: str) -> bool:
+    """Return whether a log group exists.
+
+    Args:
+        logs: A boto3 client.
+        name: Name of the log group.
+    """
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(group.get("logGroupName") == name for group in groups)
 
 
 def read_events(
@@ -50,21 +60,20 @@ def read_events(
     *,
     pattern: str = "",
 ) -> Iterator[LogEvent]:
-    """The events of all instances, page by page: memory stays bounded however long the log is.
+    """Yield the events of all instances, in bounded memory.
 
     Args:
-        logs: a boto3 CloudWatch Logs client.
-        endpoint_name: whose log.
-        since: the first moment.
-        until: the last moment. Default: now.
-        pattern: CloudWatch's filter pattern; all events by default.
+        logs: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        since: First moment.
+        until: Last moment. Default: now.
+        pattern: A filter pattern of CloudWatch Logs. Default: all events.
 
     Raises:
-        MmeError: the endpoint has no log.
+        MmeError: The endpoint has no log.
     """
-    for raw in _pages(
-        logs, endpoint_name, _milliseconds(since), _milliseconds(until) if until else None, pattern
-    ):
+    end = _milliseconds(until) if until else None
+    for raw in _raw_events(logs, endpoint_name, _milliseconds(since), end, pattern):
         yield _event(raw)
 
 
@@ -76,30 +85,33 @@ def follow_events(
     *,
     pattern: str = "",
 ) -> Iterator[LogEvent]:
-    """The events since a moment, and then each new one, for ever; each comes once.
+    """Yield the events since a moment, then each new one, once each and without end.
 
     Args:
-        pause: waits before asking again; what it raises ends the following.
-        logs, endpoint_name, since, pattern: as in `read_events`.
+        logs: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        since: First moment.
+        pause: Waits before the next poll; an exception from it ends the generator.
+        pattern: As in `read_events`.
 
     Raises:
-        MmeError: the endpoint has no log.
+        MmeError: The endpoint has no log.
     """
-    seen: dict[str, int] = {}
+    yielded: dict[str, int] = {}
     start = latest = _milliseconds(since)
     while True:
-        for raw in _pages(logs, endpoint_name, start, None, pattern):
-            if raw["eventId"] in seen:
+        for raw in _raw_events(logs, endpoint_name, start, None, pattern):
+            if raw["eventId"] in yielded:
                 continue
-            seen[raw["eventId"]] = raw["timestamp"]
+            yielded[raw["eventId"]] = raw["timestamp"]
             latest = max(latest, raw["timestamp"])
             yield _event(raw)
         start = max(start, latest - _LATE_MILLISECONDS)
-        seen = {identifier: moment for identifier, moment in seen.items() if moment >= start}
+        yielded = {identifier: moment for identifier, moment in yielded.items() if moment >= start}
         pause()
 
 
-def _pages(
+def _raw_events(
     logs: CloudWatchLogsClient, endpoint_name: str, start: int, end: int | None, pattern: str
 ) -> Iterator[Any]:
     group = log_group_name(endpoint_name)
@@ -114,7 +126,7 @@ def _pages(
     except logs.exceptions.ResourceNotFoundException as error:
         raise MmeError(
             f"endpoint {endpoint_name} has no log yet: the log group {group} does not exist",
-            hint="the first line of a container makes it; see whether one is up: mme endpoint status",
+            hint="a container's first line creates it; check for running instances: mme endpoint status",
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""What Triton's log lines say about models: pure text, no AWS.
+"""Parse Triton's log lines about models.
 
-Triton's SageMaker server names the TargetModel when it loads, invokes and unloads one; its model lifecycle
-says how that ended. Newer versions put a message into quotes and escape line ends in it, older ones don't.
-In between, lines name the model's hash (SageMaker's opaque name) only.
+Triton's SageMaker server logs the TargetModel when it loads, invokes and unloads a model; its model lifecycle
+logs the outcome. Newer versions quote messages and escape line ends, older ones don't. Other lines have only
+the model's hash (SageMaker's opaque name).
 
 Source: triton-inference-server/server, `src/sagemaker_server.cc`; triton-inference-server/core,
 `src/model_lifecycle.cc`.
@@ -35,7 +35,7 @@ _NAME: Final = re.compile(
 
 
 class Verb(StrEnum):
-    """What happened to a model."""
+    """Events of a model."""
 
     LOADING = "loading"
     LOADED = "loaded"
@@ -50,14 +50,13 @@ _SERVER_VERBS: Final = {"Loading": Verb.LOADING, "Invoking": Verb.INVOKING, "Unl
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a container's log.
+    """A line of a container's log.
 
     Attributes:
-        level: `I`, `W`, `E` or `F` as Triton marks it; None for a line that goes on from the one before, and
-            for lines of other containers.
-        clock: Triton's own time, in seconds of its day; None where it gives none. Finer than CloudWatch's.
-        source: the file and line of Triton's that said it; None where it says none.
-        text: the message, out of its quotes, with real line ends.
+        level: `I`, `W`, `E` or `F`; None for continuation lines and for other containers than Triton.
+        clock: Triton's time of day in seconds, finer than CloudWatch's; None without one.
+        source: Source file and line of Triton; None without one.
+        text: The message, unquoted.
     """
 
     level: str | None
@@ -68,13 +67,13 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class ModelEvent:
-    """Something that happened to one model.
+    """An event of one model.
 
     Attributes:
-        verb: what.
-        model: the TargetModel.
-        clock: as in `LogLine`.
-        reason: why a load failed; empty otherwise.
+        verb: Kind of event.
+        model: The TargetModel.
+        clock: As in `LogLine`.
+        reason: Why a load failed; empty otherwise.
     """
 
     verb: Verb
@@ -84,7 +83,7 @@ class ModelEvent:
 
 
 def parse_line(message: str) -> LogLine:
-    """Takes a line apart. Nothing is refused: what is not Triton's comes back as text alone."""
+    """Parse a line; a line that is not Triton's becomes text alone."""
     found = _LINE.fullmatch(message.rstrip("\n"))
     if found is None:
         return LogLine(None, None, None, message.rstrip("\n"))
@@ -93,7 +92,7 @@ def parse_line(message: str) -> LogLine:
 
 
 def model_event(line: LogLine) -> ModelEvent | None:
-    """The event that a line tells of, or None."""
+    """Return the event that a line reports, or None."""
     if line.source is None:
         return None
     if said := _SERVER.fullmatch(line.text):
@@ -107,10 +106,10 @@ def model_event(line: LogLine) -> ModelEvent | None:
 
 
 class Attribution:
-    """Says which model each line of one log stream is about, given the lines in their order.
+    """Attributes each line of one log stream, in order, to a model.
 
-    A line belongs to the model it names, by its TargetModel or by the hash that earlier lines gave it. A line
-    without a head of its own, such as those of a Python traceback, goes with the line before it.
+    A line belongs to the model it names, by TargetModel or by the hash that an earlier line gave it. A
+    continuation line, as in a Python traceback, belongs to the model of the line before.
     """
 
     def __init__(self) -> None:
@@ -119,7 +118,7 @@ class Attribution:
         self._before: str | None = None
 
     def model_of(self, line: LogLine) -> str | None:
-        """The TargetModel, or None for a line about the server itself."""
+        """Return the TargetModel of the next line; None for a line about the server itself."""
         if line.source is None:
             return self._before
         self._before = self._named(line)
@@ -135,7 +134,7 @@ class Attribution:
                 self._loading = model
             return model
         if self._loading and (registered := _REGISTERED.search(line.text)):
-            # It comes right after the line that names the model, and before any that names both.
+            # Follows the line with the TargetModel, before any line with both.
             self._by_hash[registered["hash"]] = self._loading
             self._loading = None
         if (known := _HASH.search(line.text)) and known["hash"] in self._by_hash:

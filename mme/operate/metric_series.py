@@ -1,4 +1,4 @@
-"""An endpoint's metrics over time."""
+"""Read an endpoint's metrics over time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 _PERIODS: Final = (60, 300, 900, 3600, 21600, 86400)
-"""CloudWatch keeps a minute's values for 15 days, those of 5 minutes for 63 and those of an hour for 455."""
-_MINUTE_KEPT: Final = timedelta(days=15)
-_FIVE_MINUTES_KEPT: Final = timedelta(days=63)
-_HOUR_KEPT: Final = timedelta(days=455)
+# CloudWatch User Guide, "Metrics retention".
+_MINUTE_RETENTION: Final = timedelta(days=15)
+_FIVE_MINUTES_RETENTION: Final = timedelta(days=63)
+_HOUR_RETENTION: Final = timedelta(days=455)
 _PLAIN_STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum", "IQM")
 _PERCENT: Final = r"(100|\d{1,2})(\.\d{1,10})?"
 _STATISTIC: Final = re.compile(
@@ -32,14 +32,14 @@ _QUERIES_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
-    """One metric of one variant.
+    """A metric of one variant.
 
     Attributes:
-        metric: what is measured, and in what unit.
-        variant: of the endpoint.
-        statistic: how each period's values were put together: `Sum`, `Average`, `SampleCount`, ...
-        period: seconds between two points.
-        points: moments in UTC with their values, in order; periods without values are left out.
+        metric: The metric and its unit.
+        variant: Name of the variant.
+        statistic: `Sum`, `Average`, `SampleCount`, ...
+        period: Seconds between two points.
+        points: Moments in UTC and values, in order; periods without data have no point.
     """
 
     metric: EndpointMetric
@@ -50,53 +50,57 @@ class MetricSeries:
 
 
 def check_metrics(names: Iterable[str]) -> list[str]:
-    """The metrics' names as CloudWatch spells them.
+    """Return the metrics' names in CloudWatch's spelling.
 
     Raises:
-        MmeError: there is no such metric.
+        MmeError: There is no such metric.
     """
     known = {name.lower(): name for name in endpoint_metrics()}
     names = list(names)
     for name in names:
         if name.lower() not in known:
             raise MmeError(
-                f"{name!r} is no metric of a multi-model endpoint",
-                hint=f"choose among {', '.join(known.values())}",
+                f"{name!r} is not a metric of a multi-model endpoint",
+                hint=f"use one of {', '.join(known.values())}",
             )
     return [known[name.lower()] for name in names]
 
 
 def check_statistic(text: str) -> str:
-    """A statistic as CloudWatch spells it: `Sum`, `p99`, `TM(10%:90%)`.
+    """Return a statistic in CloudWatch's spelling: `Sum`, `p99`, `TM(10%:90%)`.
 
     Raises:
-        MmeError: there is no such statistic.
+        MmeError: There is no such statistic.
     """
     plain = {name.lower(): name for name in _PLAIN_STATISTICS}
     found = plain.get(text.lower())
     if found is None and not _STATISTIC.fullmatch(text):
         raise MmeError(
-            f"{text!r} is no statistic of CloudWatch's",
-            hint=f"choose among {', '.join(_PLAIN_STATISTICS)}, p0 to p100 as in p99 or p99.9, tm95",
+            f"{text!r} is not a statistic of CloudWatch",
+            hint=f"use {', '.join(_PLAIN_STATISTICS)}, p0 to p100 as in p99 or p99.9, or tm95",
         )
     return found or text
 
 
 def fitting_period(since: datetime, until: datetime, most_points: int) -> int:
-    """Seconds between points so that no more than that many come, and CloudWatch still has them.
+    """Return the shortest period, in seconds, with at most so many points that CloudWatch still stores.
+
+    Args:
+        since: First moment.
+        until: Last moment.
+        most_points: Largest number of points.
 
     Raises:
-        MmeError: it begins before anything that CloudWatch still has.
+        MmeError: CloudWatch has no data of the first moment any more.
     """
     length = until - since
-    if length > _HOUR_KEPT:
+    if length > _HOUR_RETENTION:
         raise MmeError(
-            f"{since:%Y-%m-%d} is too long ago: CloudWatch keeps metrics for {_HOUR_KEPT.days} days",
-            hint=f"look back {_HOUR_KEPT.days}d at most",
+            f"{since:%Y-%m-%d} is too long ago; CloudWatch stores metrics for {_HOUR_RETENTION.days} days",
+            hint=f"look back {_HOUR_RETENTION.days}d at most",
         )
     wanted = length.total_seconds() / max(1, most_points)
-    oldest = timedelta() if length <= _MINUTE_KEPT else length
-    least = 60 if not oldest else 300 if oldest <= _FIVE_MINUTES_KEPT else 3600
+    least = 60 if length <= _MINUTE_RETENTION else 300 if length <= _FIVE_MINUTES_RETENTION else 3600
     return next((period for period in _PERIODS if period >= max(wanted, least)), _PERIODS[-1])
 
 
@@ -109,16 +113,16 @@ def read_series(
     until: datetime,
     period: int,
 ) -> list[MetricSeries]:
-    """Each metric of each variant, by GetMetricData; those without values come with no points.
+    """Return each metric of each variant; a series without data has no points.
 
     Args:
-        cloudwatch: a boto3 CloudWatch client.
-        endpoint_name: whose metrics.
-        variants: its variants.
-        wanted: pairs of a metric's name and a statistic.
-        since: the first moment, in UTC.
-        until: the last moment, in UTC.
-        period: seconds, a multiple of 60.
+        cloudwatch: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        variants: Names of its variants.
+        wanted: Pairs of metric name and statistic.
+        since: First moment, in UTC.
+        until: Last moment, in UTC.
+        period: In seconds, a multiple of 60.
     """
     metrics = endpoint_metrics()
     keys = [(name, statistic, variant) for name, statistic in wanted for variant in variants]

@@ -1,4 +1,4 @@
-"""The log of some models out of the log of all: what an engineer wants to see of a container's words."""
+"""Filter an endpoint's log by model and level."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mme.operate.log_lines import Attribution, LogLine, parse_line
 
 @dataclass(frozen=True, slots=True)
 class ModelLogLine:
-    """One line, and whose it is.
+    """A line and its model.
 
     Attributes:
-        event: as it came from CloudWatch.
-        line: taken apart.
-        level: `I`, `W`, `E` or `F`; that of the line before where it goes on from it.
-        model: the TargetModel it is about, or None.
+        event: From CloudWatch.
+        line: Parsed.
+        level: `I`, `W`, `E` or `F`; a continuation line has the level of the line before.
+        model: The TargetModel, or None.
     """
 
     event: LogEvent
@@ -30,12 +30,12 @@ class ModelLogLine:
 def model_lines(
     events: Iterable[LogEvent], *, model: str | None = None, faults_only: bool = False
 ) -> Iterator[ModelLogLine]:
-    """The lines that are wanted, in their order.
+    """Yield the matching lines in order.
 
     Args:
-        events: of all instances; each instance's in order.
-        model: a TargetModel, or a pattern such as `tenant-a/*`. Default: all lines, the server's too.
-        faults_only: leave out all but warnings and errors.
+        events: Of all instances; in order for each instance.
+        model: A TargetModel or a pattern such as `tenant-a/*`. Default: all lines, including the server's.
+        faults_only: Yield warnings and errors only.
     """
     attributions: dict[str, Attribution] = {}
     levels: dict[str, str | None] = {}

@@ -1,4 +1,4 @@
-"""How far back to look, as people write it: `90s`, `15m`, `1h`, `2d`, or a moment in ISO form."""
+"""Parse how far back to look: `90s`, `15m`, `1h`, `2d`, or a moment in ISO form."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 
 def parse_since(text: str, now: datetime | None = None) -> datetime:
-    """The moment meant, in UTC.
+    """Return the moment in UTC.
 
     Args:
-        text: a whole number and `s`, `m`, `h`, `d` or `w`; or a moment in ISO form (UTC unless it says).
-        now: what to count back from. Default: the clock.
+        text: An integer and `s`, `m`, `h`, `d` or `w`; or a moment in ISO form, UTC without an offset.
+        now: End of the period. Default: the clock.
 
     Raises:
-        MmeError: it is neither, or lies in the future.
+        MmeError: It is neither, or not in the past.
     """
     present = now or datetime.now(UTC)
     moment = _moment(text.strip(), present)
     if moment is None:
         raise MmeError(
-            f"{text!r} is no time to look back from", hint="give 90s, 15m, 1h, 2d or 2026-01-31T12:00"
+            f"{text!r} is not a period or a moment", hint="use 90s, 15m, 1h, 2d or 2026-01-31T12:00"
         )
     if moment >= present:
-        raise MmeError(f"{text!r} is not in the past", hint="give 15m, 1h, 2d or an earlier moment")
+        raise MmeError(f"{text!r} is not in the past", hint="use 15m, 1h, 2d or an earlier moment")
     return moment
 
 

@@ -1,4 +1,4 @@
-"""Back to the endpoint config before this one, without a deployment."""
+"""Return an endpoint to a previous endpoint config, without a deployment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.discovery import Deployment
-from mme.operate.endpoint_state import EndpointState, is_not_found, read_endpoint
-from mme.operate.scaling_state import read_scaling
-from mme.operate.stack_resources import ENDPOINT_CONFIG, stack_resources
+from mme.operate.endpoint_state import EndpointState, read_endpoint, unless_missing
+from mme.operate.scaling_state import scalable_targets
+from mme.operate.stacks import ENDPOINT_CONFIG, last_of_arn, stack_resources
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConfigSummary:
-    """An endpoint config in what matters to whoever chooses one.
+    """An endpoint config.
 
     Attributes:
-        name: of the config.
-        created: in UTC.
-        variants: for each, its name, instance type and models' images.
+        name: Name.
+        created: In UTC.
+        variants: Name, instance type and container images of each variant.
     """
 
     name: str
@@ -35,13 +35,13 @@ class ConfigSummary:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What a rollback would do.
+    """What a rollback would change.
 
     Attributes:
-        endpoint: as it is now.
-        current: the config it runs; None where that was deleted under it.
-        previous: the config it would run.
-        scaled: true where its instance count is Application Auto Scaling's, and so is kept.
+        endpoint: The endpoint now.
+        current: Its config; None if that was deleted.
+        previous: The config after the rollback.
+        scaled: Whether Application Auto Scaling sets the instance count, which is then retained.
     """
 
     endpoint: EndpointState
@@ -51,39 +51,39 @@ class RollbackPlan:
 
 
 def plan_rollback(clients: AwsClients, deployment: Deployment, to: str | None = None) -> RollbackPlan:
-    """Finds the config to go back to: the newest that is older than the running one and still whole.
+    """Find the newest usable config that is older than the current one.
 
     Args:
-        clients: of the endpoint's account and region.
-        deployment: whose endpoint.
-        to: a config's name, where another is wanted.
+        clients: Clients of the deployment's account and region.
+        deployment: The deployment.
+        to: Name of another config.
 
     Raises:
-        MmeError: there is none, its models are gone, it serves other models, or SageMaker would refuse it.
+        MmeError: There is none, it serves other models, or SageMaker would refuse it.
     """
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
-    if endpoint.in_motion:
+    if endpoint.in_progress:
         raise MmeError(
-            f"endpoint {endpoint.name} is {endpoint.status}: it can't be rolled back now",
+            f"endpoint {endpoint.name} is {endpoint.status}; it can't be rolled back now",
             hint="wait until that is done: mme endpoint status --watch",
         )
     current = _summary(clients, endpoint.config, deployment)[0]
-    previous = _chosen(clients, deployment, to) if to else _previous(clients, deployment, endpoint, current)
+    previous = _named(clients, deployment, to) if to else _previous(clients, deployment, endpoint, current)
     if previous.name == endpoint.config:
         raise MmeError(f"endpoint {endpoint.name} runs config {previous.name} already")
-    scaled = bool(read_scaling(clients.scaling, endpoint.name, [one.name for one in endpoint.variants]))
+    variants = [variant.name for variant in endpoint.variants]
+    scaled = bool(scalable_targets(clients.scaling, endpoint.name, variants))
     if scaled and current is not None:
         _check_types(current, previous)
     return RollbackPlan(endpoint, current, previous, scaled)
 
 
 def roll_back(clients: AwsClients, plan: RollbackPlan) -> None:
-    """Begins the update.
+    """Start the update, without deployment guardrails: an alarm that is on would roll it back again.
 
-    No deployment guardrail is kept: with its alarm ringing, it would roll the rollback back.
-
-    Raises:
-        botocore.exceptions.ClientError: SageMaker refuses.
+    Args:
+        clients: Clients of the deployment's account and region.
+        plan: From `plan_rollback`.
     """
     arguments: dict[str, Any] = {"RetainAllVariantProperties": True} if plan.scaled else {}
     clients.sagemaker.update_endpoint(
@@ -94,12 +94,14 @@ def roll_back(clients: AwsClients, plan: RollbackPlan) -> None:
 def wait_until_settled(
     clients: AwsClients, endpoint_name: str, pause: Callable[[EndpointState], object]
 ) -> EndpointState:
-    """Asks until no update is going on any more.
+    """Poll until no update is in progress.
 
     Args:
-        pause: called with the endpoint's state before each further question; it waits.
+        clients: Clients of the endpoint's account and region.
+        endpoint_name: Name of the endpoint.
+        pause: Called with the endpoint's state before the next poll; it waits.
     """
-    while (state := read_endpoint(clients.sagemaker, endpoint_name)).in_motion:
+    while (state := read_endpoint(clients.sagemaker, endpoint_name)).in_progress:
         pause(state)
     return state
 
@@ -107,7 +109,7 @@ def wait_until_settled(
 def _previous(
     clients: AwsClients, deployment: Deployment, endpoint: EndpointState, current: ConfigSummary | None
 ) -> ConfigSummary:
-    names = _stack_configs(clients.cloudformation, deployment) | _configs_like(clients, endpoint.config)
+    names = _stack_configs(clients.cloudformation, deployment) | _similar_configs(clients, endpoint.config)
     found = [
         summary
         for name in sorted(names - {endpoint.config})
@@ -117,27 +119,25 @@ def _previous(
     if not found:
         raise MmeError(
             f"endpoint {endpoint.name} has no earlier config left: CloudFormation deletes what it replaces",
-            hint="deploy the former version of your code, or name a config with --to",
+            hint="deploy the previous version of your code, or name a config with --to",
         )
     return max(found, key=lambda one: one.created)
 
 
 def _stack_configs(cloudformation: CloudFormationClient, deployment: Deployment) -> set[str]:
-    """The stack's config, and those it made before, as far back as CloudFormation's events go (90 days)."""
-    now = {
-        one.name for one in stack_resources(cloudformation, deployment.stack) if one.type == ENDPOINT_CONFIG
-    }
+    """Return the stack's config and those it created before, in the 90 days of CloudFormation's events."""
+    resources = stack_resources(cloudformation, deployment.stack)
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=deployment.stack)
-    return now | {
-        event["PhysicalResourceId"].rpartition("/")[2]
+    return {one.name for one in resources if one.type == ENDPOINT_CONFIG} | {
+        last_of_arn(event["PhysicalResourceId"])
         for page in pages
         for event in page["StackEvents"]
         if event.get("ResourceType") == ENDPOINT_CONFIG and event.get("PhysicalResourceId")
     }
 
 
-def _configs_like(clients: AwsClients, name: str) -> set[str]:
-    """Configs whose names differ from this one in the random end only, which CloudFormation gives them."""
+def _similar_configs(clients: AwsClients, name: str) -> set[str]:
+    """Return configs whose names differ only in the random suffix that CloudFormation adds."""
     stem = name.rpartition("-")[0]
     if not stem:
         return set()
@@ -150,38 +150,39 @@ def _configs_like(clients: AwsClients, name: str) -> set[str]:
     }
 
 
-def _chosen(clients: AwsClients, deployment: Deployment, name: str) -> ConfigSummary:
+def _named(clients: AwsClients, deployment: Deployment, name: str) -> ConfigSummary:
     summary, fault = _summary(clients, name, deployment)
     if summary is None:
         raise MmeError(
-            f"the endpoint can't go to config {name}: {fault}",
-            hint="see what there is: aws sagemaker list-endpoint-configs",
+            f"the endpoint can't use config {name}: {fault}",
+            hint="list the configs: aws sagemaker list-endpoint-configs",
         )
     return summary
 
 
 def _summary(clients: AwsClients, name: str, deployment: Deployment) -> tuple[ConfigSummary | None, str]:
-    """The config, or why it is none that this endpoint can run: another environment's has a like name."""
-    from botocore.exceptions import ClientError
-
-    asked = "it"
-    try:
-        found: Any = clients.sagemaker.describe_endpoint_config(EndpointConfigName=name)
-        variants = []
-        for variant in found["ProductionVariants"]:
-            asked = f"its model {variant['ModelName']}"
-            model: Any = clients.sagemaker.describe_model(ModelName=variant["ModelName"])
-            containers = model.get("Containers") or [model["PrimaryContainer"]]
-            served = {one.get("ModelDataUrl") for one in containers if one.get("Mode") == "MultiModel"}
-            if served != {f"s3://{deployment.bucket}/{deployment.prefix}"}:
-                return None, f"it serves {', '.join(sorted(map(str, served))) or 'no multi-model container'}"
-            images = tuple(one.get("Image", "") for one in containers)
-            variants.append((variant["VariantName"], variant.get("InstanceType", ""), images))
-    except ClientError as error:
-        if is_not_found(error):
-            return None, f"{asked} does not exist"
-        raise
+    """Return the config, or None and the reason why the endpoint can't use it."""
+    sagemaker = clients.sagemaker
+    found: Any = unless_missing(lambda: sagemaker.describe_endpoint_config(EndpointConfigName=name))
+    if found is None:
+        return None, "it does not exist"
+    variants = []
+    for variant in found["ProductionVariants"]:
+        model_name = variant["ModelName"]
+        model = _model(clients, model_name)
+        if model is None:
+            return None, f"its model {model_name} does not exist"
+        containers = model.get("Containers") or [model["PrimaryContainer"]]
+        served = {one.get("ModelDataUrl") for one in containers if one.get("Mode") == "MultiModel"}
+        if served != {f"s3://{deployment.bucket}/{deployment.prefix}"}:
+            return None, f"it serves {', '.join(sorted(map(str, served))) or 'no multi-model container'}"
+        images = tuple(one.get("Image", "") for one in containers)
+        variants.append((variant["VariantName"], variant.get("InstanceType", ""), images))
     return ConfigSummary(name, found["CreationTime"], tuple(variants)), ""
+
+
+def _model(clients: AwsClients, name: str) -> Any:
+    return unless_missing(lambda: clients.sagemaker.describe_model(ModelName=name))
 
 
 def _check_types(current: ConfigSummary, previous: ConfigSummary) -> None:
@@ -190,7 +191,7 @@ def _check_types(current: ConfigSummary, previous: ConfigSummary) -> None:
     for name, kind, _ in previous.variants:
         if name in before and before[name] != kind:
             raise MmeError(
-                f"variant {name} runs {before[name]} and config {previous.name} says {kind}: "
-                "SageMaker changes no instance type of a variant that scales",
-                hint="deploy the former version of your code without scaling, then with it",
+                f"variant {name} runs {before[name]} and config {previous.name} says {kind}; "
+                "SageMaker can't change the instance type of a variant that scales",
+                hint="deploy the previous version of your code without scaling, then with it",
             )

@@ -1,4 +1,4 @@
-"""How an endpoint scales: bounds and policies, as Application Auto Scaling has them."""
+"""Bounds and policies of an endpoint's scaling, from Application Auto Scaling."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
 
-_DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
+DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
 
 
 @dataclass(frozen=True, slots=True)
-class ScalingPolicy:
-    """One policy.
+class ScalingPolicyState:
+    """A scaling policy.
 
     Attributes:
-        name: of the policy.
+        name: Name.
         kind: `TargetTrackingScaling` or `StepScaling`.
-        metric: what it follows; empty for steps, whose alarm knows.
-        target: the value it keeps to; None for steps.
-        alarms: the alarms it made for itself, or is called by.
+        metric: The tracked metric; empty for step scaling.
+        target: The target value; None for step scaling.
+        alarms: Names of the alarms that it created or that call it.
     """
 
     name: str
@@ -33,48 +33,80 @@ class ScalingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ScalingState:
-    """The scaling of one variant.
+    """The scaling of a variant.
 
     Attributes:
-        variant: its name.
-        minimum: fewest instances.
-        maximum: most instances.
-        suspended: true where scaling in or out is switched off.
-        policies: by name.
+        variant: Name of the variant.
+        minimum: Fewest instances.
+        maximum: Most instances.
+        suspended: Whether scaling in or out is suspended.
+        policies: By name.
     """
 
     variant: str
     minimum: int
     maximum: int
     suspended: bool
-    policies: tuple[ScalingPolicy, ...]
+    policies: tuple[ScalingPolicyState, ...]
+
+
+def scaling_resource_id(endpoint: str, variant: str) -> str:
+    """Return Application Auto Scaling's ID of a variant (its API reference, `ResourceId`).
+
+    Args:
+        endpoint: Name of the endpoint.
+        variant: Name of the variant.
+    """
+    return f"endpoint/{endpoint}/variant/{variant}"
+
+
+def scalable_targets(
+    client: ApplicationAutoScalingClient, endpoint_name: str, variants: Iterable[str]
+) -> dict[str, Any]:
+    """Return the scalable target of each variant that is registered, by variant.
+
+    Args:
+        client: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        variants: Names of its variants.
+    """
+    by_id = {scaling_resource_id(endpoint_name, variant): variant for variant in variants}
+    if not by_id:
+        return {}
+    pages = client.get_paginator("describe_scalable_targets").paginate(
+        ServiceNamespace="sagemaker", ResourceIds=list(by_id), ScalableDimension=DIMENSION
+    )
+    return {
+        by_id[target["ResourceId"]]: target
+        for page in pages
+        for target in page["ScalableTargets"]
+        if target["ResourceId"] in by_id
+    }
 
 
 def read_scaling(
     client: ApplicationAutoScalingClient, endpoint_name: str, variants: Iterable[str]
 ) -> list[ScalingState]:
-    """The scaling of each variant that has any."""
-    resources = [f"endpoint/{endpoint_name}/variant/{variant}" for variant in variants]
-    if not resources:
-        return []
-    pages = client.get_paginator("describe_scalable_targets").paginate(
-        ServiceNamespace="sagemaker", ResourceIds=resources
-    )
-    targets: list[Any] = [target for page in pages for target in page["ScalableTargets"]]
+    """Return the scaling of each variant that is registered.
+
+    Args:
+        client: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        variants: Names of its variants.
+    """
     return [
         ScalingState(
-            variant=target["ResourceId"].rpartition("/")[2],
+            variant=variant,
             minimum=target["MinCapacity"],
             maximum=target["MaxCapacity"],
             suspended=any((target.get("SuspendedState") or {}).values()),
             policies=_policies(client, target["ResourceId"]),
         )
-        for target in targets
-        if target.get("ScalableDimension", _DIMENSION) == _DIMENSION
+        for variant, target in scalable_targets(client, endpoint_name, variants).items()
     ]
 
 
-def _policies(client: ApplicationAutoScalingClient, resource: str) -> tuple[ScalingPolicy, ...]:
+def _policies(client: ApplicationAutoScalingClient, resource: str) -> tuple[ScalingPolicyState, ...]:
     pages = client.get_paginator("describe_scaling_policies").paginate(
         ServiceNamespace="sagemaker", ResourceId=resource
     )
@@ -82,11 +114,11 @@ def _policies(client: ApplicationAutoScalingClient, resource: str) -> tuple[Scal
     return tuple(_policy(policy) for policy in sorted(found, key=lambda one: str(one["PolicyName"])))
 
 
-def _policy(policy: Any) -> ScalingPolicy:
+def _policy(policy: Any) -> ScalingPolicyState:
     tracking = policy.get("TargetTrackingScalingPolicyConfiguration") or {}
     predefined = tracking.get("PredefinedMetricSpecification") or {}
     customized = tracking.get("CustomizedMetricSpecification") or {}
-    return ScalingPolicy(
+    return ScalingPolicyState(
         name=policy["PolicyName"],
         kind=policy["PolicyType"],
         metric=predefined.get("PredefinedMetricType") or customized.get("MetricName", ""),

@@ -1,24 +1,25 @@
-"""How a deployed endpoint is, in one record."""
+"""The status of a deployed endpoint: endpoint, stack, scaling, alarms, traffic and faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from mme.aws.clients import AwsClients
+from mme.errors import MmeError
 from mme.operate.alarms import AlarmState, read_alarms
-from mme.operate.aws_failures import explain_aws_error
+from mme.operate.aws_errors import explain_aws_error
 from mme.operate.discovery import Deployment
 from mme.operate.endpoint_state import EndpointState, read_endpoint
 from mme.operate.scaling_state import ScalingState, read_scaling
-from mme.operate.stack_resources import (
+from mme.operate.stacks import (
     ALARM_TYPES,
-    StackResource,
-    config_of_endpoint,
+    endpoint_config_name,
+    read_stack,
     stack_resources,
     stack_template,
 )
@@ -26,18 +27,16 @@ from mme.operate.traffic import Traffic, read_traffic
 
 _Part = TypeVar("_Part")
 
-_NO_TRAFFIC: Final = Traffic(None, None, None, None, None, None)
-
 
 @dataclass(frozen=True, slots=True)
 class StackView:
-    """What CloudFormation believes.
+    """An endpoint from CloudFormation's point of view.
 
     Attributes:
-        name: of the serving stack.
-        status: CloudFormation's word: `UPDATE_COMPLETE`, ...
-        config: the endpoint config that the stack gives to the endpoint, or None where it gives none.
-        alarms: the alarms it holds, by name.
+        name: Name of the serving stack.
+        status: CloudFormation's, such as `UPDATE_COMPLETE`.
+        config: The endpoint config that the stack assigns to the endpoint; None if it assigns none.
+        alarms: Names of the stack's alarms.
     """
 
     name: str
@@ -46,13 +45,13 @@ class StackView:
     alarms: tuple[str, ...]
 
     @property
-    def in_motion(self) -> bool:
-        """True while CloudFormation works on it."""
+    def in_progress(self) -> bool:
+        """Whether CloudFormation is changing the stack."""
         return self.status.endswith("_IN_PROGRESS")
 
 
-class FaultKind(StrEnum):
-    """What is wrong with an endpoint."""
+class EndpointFaultKind(StrEnum):
+    """Kinds of faults."""
 
     BROKEN = "broken"
     DRIFT = "drift"
@@ -64,30 +63,30 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing an operator should know.
+class EndpointFault:
+    """A fault of an endpoint.
 
     Attributes:
-        kind: of fault.
-        text: a whole sentence with the names that matter.
+        kind: Kind.
+        text: Description with names and values.
     """
 
-    kind: FaultKind
+    kind: EndpointFaultKind
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """An endpoint, what its stack says of it, and what is wrong.
+    """The status of an endpoint.
 
     Attributes:
-        endpoint: as SageMaker describes it.
-        stack: as CloudFormation describes it; None where that can't be read.
-        scaling: of each variant that scales.
-        alarms: those that watch it, the ringing ones first.
-        traffic: of the last hour.
-        faults: what an operator should know first, the worst first; none where all is well.
-        unread: what could not be read, and why: status shows what it can.
+        endpoint: As SageMaker describes it.
+        stack: As CloudFormation describes it; None if that can't be read.
+        scaling: Of each variant that scales.
+        alarms: Those in state ALARM first.
+        traffic: Of the last hour.
+        faults: The worst first; empty if all is well.
+        unread: What could not be read, and why.
     """
 
     endpoint: EndpointState
@@ -95,121 +94,124 @@ class EndpointStatus:
     scaling: tuple[ScalingState, ...]
     alarms: tuple[AlarmState, ...]
     traffic: Traffic
-    faults: tuple[Fault, ...]
+    faults: tuple[EndpointFault, ...]
     unread: tuple[str, ...]
 
     @property
     def drifted(self) -> bool:
-        """True where the endpoint runs another config than its stack gives it, and no update is going on."""
+        """Whether the endpoint has another config than its stack assigns, and no update is in progress."""
         return (
             self.stack is not None
             and self.stack.config not in (None, self.endpoint.config)
-            and not (self.endpoint.in_motion or self.stack.in_motion)
+            and not (self.endpoint.in_progress or self.stack.in_progress)
         )
 
 
 def read_status(clients: AwsClients, deployment: Deployment, now: datetime | None = None) -> EndpointStatus:
-    """Reads everything, what does not depend on each other at the same time.
+    """Read the status, independent parts concurrently.
+
+    Args:
+        clients: Clients of the deployment's account and region.
+        deployment: The deployment.
+        now: End of the hour of traffic. Default: the clock.
 
     Raises:
-        MmeError: the endpoint does not exist, or SageMaker can't be asked. Whatever else can't be read is
-            named in `unread`.
+        MmeError: The endpoint does not exist. Other parts that can't be read are named in `unread`.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    moment = now or datetime.now(UTC)
-    endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
+    name = deployment.endpoint_name
+    endpoint = read_endpoint(clients.sagemaker, name)
     variants = [variant.name for variant in endpoint.variants]
     unread: list[str] = []
 
-    def part(what: str, read: Callable[[], _Part], otherwise: _Part) -> _Part:
+    def part(what: str, default: _Part, read: Callable[[], _Part]) -> _Part:
         try:
             return read()
         except (ClientError, BotoCoreError) as error:
             explained = explain_aws_error(error)
             unread.append(f"{what}: {explained.message if explained else error}")
-            return otherwise
+            return default
+
+    def stack_view() -> StackView | None:
+        return read_stack_view(clients, deployment)
+
+    def traffic() -> Traffic:
+        return read_traffic(clients.cloudwatch, name, variants, now or datetime.now(UTC))
+
+    def scaling() -> tuple[ScalingState, ...]:
+        return tuple(read_scaling(clients.scaling, name, variants))
 
     with ThreadPoolExecutor(max_workers=3) as pool:
-        stack_part = pool.submit(part, "the stack", lambda: read_stack_view(clients, deployment), None)
-        traffic_part = pool.submit(
-            part,
-            "the metrics",
-            lambda: read_traffic(clients.cloudwatch, deployment.endpoint_name, variants, moment),
-            _NO_TRAFFIC,
-        )
-        nothing: list[ScalingState] = []
-        scaling = part(
-            "the scaling", lambda: read_scaling(clients.scaling, deployment.endpoint_name, variants), nothing
-        )
+        stack_part = pool.submit(part, "the stack", None, stack_view)
+        traffic_part = pool.submit(part, "the metrics", Traffic(), traffic)
+        no_scaling: tuple[ScalingState, ...] = ()
+        scaled = part("the scaling", no_scaling, scaling)
         stack = stack_part.result()
-        no_alarms: list[AlarmState] = []
-        alarms = part(
-            "the alarms",
-            lambda: read_alarms(
-                clients.cloudwatch,
-                deployment.endpoint_name,
-                names=stack.alarms if stack else (),
-                of_scaling={name for one in scaling for policy in one.policies for name in policy.alarms},
-            ),
-            no_alarms,
-        )
-        traffic = traffic_part.result()
-    status = EndpointStatus(
-        endpoint, stack, tuple(scaling), tuple(alarms), traffic, faults=(), unread=tuple(unread)
-    )
-    return replace(status, faults=tuple(find_faults(status)))
+
+        def alarms() -> tuple[AlarmState, ...]:
+            own = {alarm for one in scaled for policy in one.policies for alarm in policy.alarms}
+            names = stack.alarms if stack else ()
+            return tuple(read_alarms(clients.cloudwatch, name, names=names, of_scaling=own))
+
+        no_alarms: tuple[AlarmState, ...] = ()
+        found = part("the alarms", no_alarms, alarms)
+    status = EndpointStatus(endpoint, stack, scaled, found, traffic_part.result(), (), tuple(unread))
+    return replace(status, faults=tuple(_faults(status)))
 
 
 def read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView:
-    """What CloudFormation believes of the serving stack."""
-    (described,) = clients.cloudformation.describe_stacks(StackName=deployment.stack)["Stacks"]
+    """Read the serving stack.
+
+    Args:
+        clients: Clients of the deployment's account and region.
+        deployment: The deployment.
+
+    Raises:
+        MmeError: The stack was deleted.
+    """
+    stack = read_stack(clients.cloudformation, deployment.stack)
+    if stack is None:
+        raise MmeError(f"the stack {deployment.stack} does not exist")
     resources = stack_resources(clients.cloudformation, deployment.stack)
     template = stack_template(clients.cloudformation, deployment.stack)
     return StackView(
         name=deployment.stack,
-        status=described["StackStatus"],
-        config=config_of_endpoint(resources, template, deployment.endpoint_name),
-        alarms=_alarm_names(resources),
+        status=stack.status,
+        config=endpoint_config_name(resources, template, deployment.endpoint_name),
+        # The physical id of an alarm is its name, that of a composite alarm its ARN.
+        alarms=tuple(one.physical_id.rpartition(":")[2] for one in resources if one.type in ALARM_TYPES),
     )
 
 
-def find_faults(status: EndpointStatus) -> list[Fault]:
-    """What an operator should know first, the worst first."""
+def _faults(status: EndpointStatus) -> Iterator[EndpointFault]:
+    """Find the faults, the worst first."""
     endpoint, stack = status.endpoint, status.stack
-    faults: list[Fault] = []
-
-    def found(kind: FaultKind, text: str) -> None:
-        faults.append(Fault(kind, text))
-
     if endpoint.status in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
-        found(FaultKind.BROKEN, f"the endpoint is {endpoint.status}{reason}")
+        yield EndpointFault(EndpointFaultKind.BROKEN, f"the endpoint is {endpoint.status}{reason}")
     if status.drifted and stack is not None:
-        found(
-            FaultKind.DRIFT,
+        yield EndpointFault(
+            EndpointFaultKind.DRIFT,
             f"it runs config {endpoint.config}, but its stack says {stack.config}: "
             "an update was rolled back, or someone updated it by hand",
         )
-    if stack is not None and not stack.in_motion and "ROLLBACK" in stack.status:
-        found(FaultKind.ROLLED_BACK, f"the last deployment of {stack.name} was rolled back ({stack.status})")
+    if stack is not None and not stack.in_progress and "ROLLBACK" in stack.status:
+        text = f"the last deployment of {stack.name} was rolled back ({stack.status})"
+        yield EndpointFault(EndpointFaultKind.ROLLED_BACK, text)
     for alarm in status.alarms:
         if alarm.rings:
-            found(FaultKind.ALARM, f"alarm {alarm.name} rings: {alarm.reason or alarm.metric}")
+            text = f"alarm {alarm.name} is in state ALARM: {alarm.reason or alarm.metric}"
+            yield EndpointFault(EndpointFaultKind.ALARM, text)
     for variant in endpoint.variants:
-        if not endpoint.in_motion and variant.current != variant.desired:
+        if not endpoint.in_progress and variant.current != variant.desired:
             text = f"variant {variant.name} has {variant.current} of {variant.desired} instances"
-            found(FaultKind.SHORT, text)
+            yield EndpointFault(EndpointFaultKind.SHORT, text)
         for scaling in status.scaling:
             if scaling.variant == variant.name and variant.current == scaling.maximum > scaling.minimum:
-                text = f"variant {variant.name} is at its most instances, {scaling.maximum}"
-                found(FaultKind.FULL, text)
+                text = f"variant {variant.name} has its maximum of {scaling.maximum} instances"
+                yield EndpointFault(EndpointFaultKind.FULL, text)
     for scaling in status.scaling:
         if scaling.suspended:
-            found(FaultKind.SUSPENDED, f"scaling of variant {scaling.variant} is suspended")
-    return faults
-
-
-def _alarm_names(resources: list[StackResource]) -> tuple[str, ...]:
-    # An alarm's physical id is its name; a composite alarm's is its ARN, whose last part is its name.
-    return tuple(one.physical_id.rpartition(":")[2] for one in resources if one.type in ALARM_TYPES)
+            text = f"scaling of variant {scaling.variant} is suspended"
+            yield EndpointFault(EndpointFaultKind.SUSPENDED, text)

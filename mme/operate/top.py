@@ -1,4 +1,4 @@
-"""Which models are busy, counted from the endpoint's log: CloudWatch has no metrics of single models."""
+"""Count calls and loads by model from the endpoint's log: CloudWatch has no metrics of single models."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mme.operate.log_lines import ModelEvent, Verb, model_event, parse_line
 TOP_PATTERN: Final = (
     '?"SageMaker TargetModel:" ?"successfully loaded" ?"failed to load" ?"successfully unloaded"'
 )
-"""CloudWatch's filter pattern of the lines that are counted: all others stay in AWS."""
+"""Filter pattern of CloudWatch Logs for the counted lines."""
 
 _DAY_SECONDS: Final = 86400
 
 
 @dataclass(slots=True)
 class ModelActivity:
-    """What the log tells of one model.
+    """The activity of one model.
 
     Attributes:
-        model: the TargetModel.
-        invocations: calls that reached the container.
-        loads: loads that ended well.
-        failed_loads: loads that failed.
-        unloads: times it was unloaded.
-        load_seconds: how long each load took in the container; the download before it is not in it.
-        last_failure: why its last failed load failed; empty where none did.
-        last_seen: its last event, in UTC.
+        model: The TargetModel.
+        invocations: Calls that reached the container.
+        loads: Successful loads.
+        failed_loads: Failed loads.
+        unloads: Unloads.
+        load_seconds: Duration of each load in the container, without the download.
+        last_failure: Reason of the last failed load; may be empty.
+        last_seen: Time of the last event, in UTC.
     """
 
     model: str
@@ -45,48 +45,48 @@ class ModelActivity:
 
     @property
     def median_load_seconds(self) -> float | None:
-        """The middle one of its load times, or None where no load was seen from begin to end."""
+        """Median of the load times; None if the log has no complete load."""
         return median(self.load_seconds) if self.load_seconds else None
 
 
 def tally(events: Iterable[LogEvent]) -> list[ModelActivity]:
-    """Counts by model, the busiest first; models equally busy by their loads, then by name.
+    """Count by model, ordered by calls, loads and name.
 
     Args:
-        events: in the order of each instance's log.
+        events: In order for each instance.
     """
     models: dict[str, ModelActivity] = {}
-    begun: dict[tuple[str, str], float] = {}
+    started: dict[tuple[str, str], float] = {}
     for event in events:
-        told = model_event(parse_line(event.message))
-        if told is None:
+        parsed = model_event(parse_line(event.message))
+        if parsed is None:
             continue
-        activity = models.setdefault(told.model, ModelActivity(told.model))
+        activity = models.setdefault(parsed.model, ModelActivity(parsed.model))
         activity.last_seen = max(event.moment, activity.last_seen or event.moment)
-        _count(activity, told, (event.stream, told.model), begun)
+        _count(activity, parsed, (event.stream, parsed.model), started)
     return sorted(
         models.values(), key=lambda one: (-one.invocations, -one.loads - one.failed_loads, one.model)
     )
 
 
 def _count(
-    activity: ModelActivity, told: ModelEvent, key: tuple[str, str], begun: dict[tuple[str, str], float]
+    activity: ModelActivity, event: ModelEvent, key: tuple[str, str], started: dict[tuple[str, str], float]
 ) -> None:
-    match told.verb:
+    match event.verb:
         case Verb.INVOKING:
             activity.invocations += 1
         case Verb.UNLOADING:
-            # Counted where it begins: not every version of Triton says when it is done.
+            # Not every version of Triton logs the end of an unload.
             activity.unloads += 1
-        case Verb.LOADING if told.clock is not None:
-            begun[key] = told.clock
+        case Verb.LOADING if event.clock is not None:
+            started[key] = event.clock
         case Verb.LOADED:
             activity.loads += 1
-            start = begun.pop(key, None)
-            if start is not None and told.clock is not None:
-                # A load may go over midnight; Triton's clock has no date that would help in January.
-                activity.load_seconds.append(round((told.clock - start) % _DAY_SECONDS, 6))
+            start = started.pop(key, None)
+            if start is not None and event.clock is not None:
+                # A load may pass midnight, and Triton's time has no year.
+                activity.load_seconds.append(round((event.clock - start) % _DAY_SECONDS, 6))
         case Verb.LOAD_FAILED:
             activity.failed_loads += 1
-            activity.last_failure = told.reason
-            begun.pop(key, None)
+            activity.last_failure = event.reason
+            started.pop(key, None)

@@ -1,4 +1,4 @@
-"""What an endpoint did lately, in a few numbers: models loaded, cache hits, calls, errors."""
+"""The last hour of an endpoint in a few numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 _HOUR: Final = timedelta(hours=1)
-_FRESH: Final = timedelta(minutes=15)
-_WANTED: Final = (
+_CURRENT: Final = timedelta(minutes=15)
+_METRICS: Final = (
     ("LoadedModelCount", "Sum"),
     ("ModelCacheHit", "Sum"),
     ("ModelCacheHit", "SampleCount"),
@@ -27,60 +27,63 @@ _WANTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The last hour of an endpoint; None stands for what CloudWatch has no values of.
+    """The last hour of an endpoint. None means that CloudWatch has no data.
 
     Attributes:
-        loaded_models: in the memory of all instances now; a model on two of them counts twice.
-        cache_hit_ratio: share of calls whose model was loaded already, 0 to 1.
-        invocations: calls.
-        client_errors: calls answered with a 4XX.
-        server_errors: calls answered with a 5XX.
-        unloads: models that had to go for others. Many of them, and the memory is too small.
+        loaded_models: Models in the memory of all instances now; a model on two of them counts twice.
+        cache_hit_ratio: Share of calls whose model was loaded already, 0 to 1.
+        invocations: Number of calls.
+        client_errors: Calls with a 4XX response.
+        server_errors: Calls with a 5XX response.
+        unloads: Evicted models. Many of them mean that memory is short.
     """
 
-    loaded_models: int | None
-    cache_hit_ratio: float | None
-    invocations: int | None
-    client_errors: int | None
-    server_errors: int | None
-    unloads: int | None
+    loaded_models: int | None = None
+    cache_hit_ratio: float | None = None
+    invocations: int | None = None
+    client_errors: int | None = None
+    server_errors: int | None = None
+    unloads: int | None = None
 
 
 def read_traffic(
     cloudwatch: CloudWatchClient, endpoint_name: str, variants: Sequence[str], now: datetime
 ) -> Traffic:
-    """Reads the last hour, minute by minute."""
-    series = read_series(cloudwatch, endpoint_name, variants, _WANTED, now - _HOUR, now, 60)
-    hits, answers = _total(series, "ModelCacheHit", "Sum"), _total(series, "ModelCacheHit", "SampleCount")
+    """Read the metrics of the last hour by the minute.
+
+    Args:
+        cloudwatch: A boto3 client.
+        endpoint_name: Name of the endpoint.
+        variants: Names of its variants.
+        now: End of the hour, in UTC.
+    """
+    series = read_series(cloudwatch, endpoint_name, variants, _METRICS, now - _HOUR, now, 60)
+    hits, calls = _total(series, "ModelCacheHit", "Sum"), _total(series, "ModelCacheHit", "SampleCount")
     return Traffic(
         loaded_models=_latest(series, now),
-        cache_hit_ratio=hits / answers if hits is not None and answers else None,
-        invocations=_whole(_total(series, "Invocations", "Sum")),
-        client_errors=_whole(_total(series, "Invocation4XXErrors", "Sum")),
-        server_errors=_whole(_total(series, "Invocation5XXErrors", "Sum")),
-        unloads=_whole(_total(series, "ModelUnloadingTime", "SampleCount")),
+        cache_hit_ratio=hits / calls if hits is not None and calls else None,
+        invocations=_total(series, "Invocations", "Sum"),
+        client_errors=_total(series, "Invocation4XXErrors", "Sum"),
+        server_errors=_total(series, "Invocation5XXErrors", "Sum"),
+        unloads=_total(series, "ModelUnloadingTime", "SampleCount"),
     )
 
 
 def _latest(series: Iterable[MetricSeries], now: datetime) -> int | None:
-    """Of each variant the last minute that CloudWatch has, added up."""
+    """Add up the latest value of each variant."""
     latest = [
         one.points[-1][1]
         for one in series
-        if one.metric.name == "LoadedModelCount" and one.points and one.points[-1][0] >= now - _FRESH
+        if one.metric.name == "LoadedModelCount" and one.points and one.points[-1][0] >= now - _CURRENT
     ]
     return round(sum(latest)) if latest else None
 
 
-def _total(series: Iterable[MetricSeries], name: str, statistic: str) -> float | None:
+def _total(series: Iterable[MetricSeries], name: str, statistic: str) -> int | None:
     values = [
         value
         for one in series
         if (one.metric.name, one.statistic) == (name, statistic)
         for _, value in one.points
     ]
-    return sum(values) if values else None
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
+    return round(sum(values)) if values else None

@@ -1,4 +1,4 @@
-"""Which models to warm, and what to call them with."""
+"""Select the models to warm and the requests that load them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def choose_targets(
     *,
     all_versions: bool = False,
 ) -> list[str]:
-    """The TargetModels meant, each once, in the order of the patterns.
+    """Return the TargetModels that match, each once, in the order of the patterns.
 
     Args:
-        patterns: TargetModels, names without a version, either with `*` and `?`, and aliases.
-        records: the published models.
-        resolve: says what an alias stands for.
-        all_versions: of what a pattern matches, take every version. Default: the newest of each name.
+        patterns: TargetModels and names without a version, which may have `*` and `?`; aliases.
+        records: The published models.
+        resolve: Resolves an alias to a TargetModel.
+        all_versions: Match every version. Default: the newest of each name.
 
     Raises:
-        MmeError: nothing is of that name, or none matches.
+        MmeError: A pattern matches nothing.
     """
     known = {record.target_model: record for record in records}
     newest: dict[str, ModelRecord] = {}
@@ -50,19 +50,19 @@ def choose_targets(
             found = [one.target_model for one in pool if _matches(one, pattern)]
         if not found:
             what = "matches" if _WILD & set(pattern) else "is"
-            raise MmeError(f"no published model {what} {pattern}", hint="see what there is: mme models list")
+            raise MmeError(f"no published model {what} {pattern}", hint="list the models: mme models list")
         chosen.update(dict.fromkeys(found))
     return list(chosen)
 
 
 def example_request(store: ModelStore) -> Callable[[str], Mapping[str, Any] | None]:
-    """Gives zeros of the shapes that a model declares, or None where its shapes are not known."""
+    """Return a function from TargetModel to inputs: zeros of the declared shapes; None if there are none."""
     from mme.client.warming import example_inputs
 
     def request(target_model: str) -> Mapping[str, Any] | None:
         record = store.describe(target_model)
         if record is None:
-            raise MmeError(f"there is no {target_model} any more", hint="see what there is: mme models list")
+            raise MmeError(f"{target_model} was removed", hint="list the models: mme models list")
         return example_inputs(record.signature) if record.signature else None
 
     return request

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -97,11 +98,8 @@ class _Target(Target):
 
     def __init__(self, client: Any) -> None:
         super().__init__()
-        self._client = client
+        self.__dict__["clients"] = SimpleNamespace(s3=client)
         self.__dict__["deployment"] = _Deployed()
-
-    def s3(self) -> Any:
-        return self._client
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_status(mme: Callable, clients: AwsClients) -> None:
     assert any(
         row.startswith("Variant AllTraffic: 1 of 1 ml.m5.xlarge, scales from 1 to 4") for row in ran.rows
     )
-    assert f"as {STACK} says" in ran.rows
+    assert f"as in {STACK}" in ran.rows
     # Nothing was called: CloudWatch knows nothing.
     assert {"Models no data", "Cache hits no data", "Last hour no data"} <= set(ran.rows)
     assert "\x1b" not in ran.out
@@ -137,7 +137,7 @@ def test_status_fits_a_terminal_and_names_a_silent_rollback(
     before = drift(clients)
     ran = mme("endpoint", "status")
     assert ran.rows[0].startswith("✗ it runs config by-hand, but its stack says")
-    assert f"not {before}, which {STACK} says" in " ".join(ran.rows)
+    assert f"not {before}, as in {STACK}" in " ".join(ran.rows)
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
@@ -145,7 +145,7 @@ def test_rollback(mme: Callable, clients: AwsClients, monkeypatch: pytest.Monkey
     before = drift(clients)
     refused = mme("endpoint", "rollback")
     assert refused.status == 2
-    assert "nobody is there to confirm it" in refused.err
+    assert "can't ask for confirmation" in refused.err
     assert "by-hand" in refused.out
     assert before in refused.out
     assert clients.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == "by-hand"
@@ -175,9 +175,7 @@ def test_logs_of_one_model(mme: Callable, clients: AwsClients) -> None:
     nothing = mme("endpoint", "logs", "--model", "other.tar.gz")
     assert nothing.err.startswith("no lines of other.tar.gz since")
     assert "hint" not in nothing.err
-    assert (
-        "lines have a model's whole name: alpha_v0.tar.gz" in mme("endpoint", "logs", "--model", "alpha").err
-    )
+    assert "use the model's full name: alpha_v0.tar.gz" in mme("endpoint", "logs", "--model", "alpha").err
 
 
 def test_following_ends_with_ctrl_c(
@@ -220,7 +218,7 @@ def test_metrics(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyP
     assert max(map(len, ran.out.splitlines())) <= 80
     series = mme("endpoint", "metrics", "--metric", "invocations", "--json").json
     assert [(one["metric"], len(one["points"])) for one in series] == [("Invocations", 29)]
-    assert "no metric of a multi-model endpoint" in mme("endpoint", "metrics", "--metric", "x").err
+    assert "not a metric of a multi-model endpoint" in mme("endpoint", "metrics", "--metric", "x").err
 
 
 def test_doctor(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,14 +227,14 @@ def test_doctor(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPa
     assert ran.status == 0, ran.out
     assert "✓ stack" in ran.out
     assert "→ mme models add PATH" in ran.out
-    assert ran.rows[-1] == "no errors, 2 warnings"
+    assert ran.rows[-1] == "no errors, 3 warnings"
     assert max(map(len, ran.out.splitlines())) <= 80
     assert not any(line.endswith(" ") for line in ran.out.splitlines())
     findings = mme("endpoint", "doctor", "--json").json
     assert {one["check"] for one in findings} >= {"credentials", "archives"}
     drift(clients)
     ill = mme("endpoint", "doctor", "--archives", "0")
-    assert (ill.status, ill.rows[-1]) == (2, "1 error, 2 warnings")
+    assert (ill.status, ill.rows[-1]) == (2, "1 error, 3 warnings")
     assert "→ see why it was rolled back: mme endpoint logs --errors" in ill.out
 
 
@@ -245,20 +243,20 @@ def test_clean(mme: Callable, clients: AwsClients) -> None:
     shown = mme("endpoint", "clean", "--dry-run")
     assert shown.status == 0
     assert any(row.startswith(f"stack {STACK} Endpoint, EndpointConfig, Model") for row in shown.rows)
-    assert "stays 1 models at s3://models/models/: --models takes them too" in shown.rows
+    assert "stays 1 models at s3://models/models/: --models deletes them too" in shown.rows
     unconfirmed = mme("endpoint", "clean", "--models")
     assert unconfirmed.status == 2
-    assert "nobody is there to confirm it" in unconfirmed.err
+    assert "can't ask for confirmation" in unconfirmed.err
     would = mme("endpoint", "clean", "--store", "--dry-run", "--json").json["would_delete"]
     assert would["stacks"] == [STACK, STORE]
     assert would["objects"][0]["objects"] == 1
     assert clients.sagemaker.list_endpoints()["Endpoints"]
     ran = mme("endpoint", "clean", "--yes")
     assert ran.status == 0, ran.err
-    assert ran.rows[-1] == f"done {STACK} is gone"
+    assert ran.rows[-1] == f"done {STACK} is deleted"
     # What an interruption would have left goes with the same command.
     rest = mme("endpoint", "clean", "--store", "--yes")
-    assert rest.rows[-1] == f"done {STORE} is gone"
+    assert rest.rows[-1] == f"done {STORE} is deleted"
     assert "deleted models in s3://models/models/" in rest.err
     gone = mme("endpoint", "clean", "--yes")
     assert (gone.status, "nothing is left of this deployment" in gone.err) == (2, True)

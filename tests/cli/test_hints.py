@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from mme.cli.deployment import Target
-from mme.operate.doctor import Finding, Severity
+from mme.findings import Finding, Severity
 
 INPUTS = ["--input", "INPUT0=1,2,3,4", "--input", "INPUT1=1,2,3,4"]
 
@@ -59,11 +59,11 @@ def test_a_new_model_is_to_be_published_there(mme, tmp_path: Path) -> None:
 
 
 def test_the_doctors_ways_out_have_the_flags(mme, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [Finding("bucket", Severity.WARNING, "the bucket is empty", "mme models add PATH")]
+    found = [Finding(Severity.WARNING, "bucket", "the bucket is empty", "mme models add PATH")]
     monkeypatch.setattr("mme.operate.doctor.examine", lambda *_, **__: found)
     assert "→ mme --env dev models add PATH" in mme("--env", "dev", "endpoint", "doctor").out
     ran = mme("--env", "dev", "endpoint", "doctor", "--json")
-    assert ran.json[0]["next"] == "mme --env dev models add PATH"
+    assert ran.json[0]["hint"] == "mme --env dev models add PATH"
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_promote_to(prod, two, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     role = "arn:aws:iam::123456789012:role/publisher"
     assert mme(*to_prod, "add_sub_v0.tar.gz", "--role-arn", role).status == 0
     wrong = mme(*to_prod, "add_sub_v0.tar.gz", "--role-arn", "publisher")
-    assert (wrong.status, "no role's ARN" in wrong.err) == (2, True)
+    assert (wrong.status, "not the ARN of a role" in wrong.err) == (2, True)
 
 
 def test_promote_to_another_account_by_role(two, aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:

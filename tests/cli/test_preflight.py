@@ -78,9 +78,10 @@ def test_what_would_fail_stops_with_a_status_of_its_own(aws, mme, assembly) -> N
     ran = mme("endpoint", "preflight")
     assert ran.status == 3
     assert ran.rows == [
-        "fails endpoint-exists mme-local: the endpoint Endpoint would be made, and one of that name exists",
-        "it is not the stack mme-local-serving's",
-        "choose another endpoint_name, or delete that endpoint first",
+        "fails endpoint-exists mme-local: the endpoint Endpoint would be created, but one of that name "
+        "exists",
+        "it does not belong to the stack mme-local-serving",
+        "use another endpoint_name, or delete that endpoint first",
         "stop 1 finding: do not deploy mme-local-serving",
     ]
     assert ran.err == ""
@@ -114,7 +115,7 @@ def test_a_first_deployment(aws, mme, assembly, monkeypatch: pytest.MonkeyPatch)
     assert ran.status == 0, ran.err
     assert ran.rows == [
         "note first-deployment mme-qa-serving: the stack does not exist in us-east-1 yet: this deployment "
-        "makes it",
+        "creates it",
         "ok mme-qa-serving in us-east-1 may be deployed",
     ]
 
@@ -134,7 +135,7 @@ def test_a_loss_can_be_accepted(aws, mme, assembly) -> None:
     assembly()
     ran = mme("endpoint", "preflight")
     assert ran.status == 3
-    assert ran.rows[-1] == "a loss that is wanted: --accept data"
+    assert ran.rows[-1] == "to accept the loss: --accept data"
     ran = mme("endpoint", "preflight", "--accept", "data")
     assert ran.status == 0
     assert ran.rows[0].startswith("loses data Old: the bucket Old of mme-local-serving")

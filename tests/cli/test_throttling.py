@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 
-from mme.aws import session as access
+from mme.aws import clients as access
 
 
 class _Body:
@@ -29,7 +29,7 @@ class _Body:
 )
 @pytest.mark.parametrize("command", [("models", "list"), ("archives", "explain", "s3://models/x_v0.tar.gz")])
 def test_one_line_tells_it(mme, aws, monkeypatch, command, status: int, body: bytes, said: str) -> None:
-    opened = access.s3_client
+    opened = access._create
 
     def throttled(*arguments):
         client = opened(*arguments)
@@ -41,7 +41,7 @@ def test_one_line_tells_it(mme, aws, monkeypatch, command, status: int, body: by
     def answer(request: Any, **_: object) -> AWSResponse:
         return AWSResponse(request.url, status, HeadersDict(), _Body(body))
 
-    monkeypatch.setattr(access, "s3_client", throttled)
+    monkeypatch.setattr(access, "_create", throttled)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     ran = mme(*command)
     assert (ran.status, ran.out) == (2, "")

@@ -100,7 +100,7 @@ def test_periods_that_cloudwatch_still_has(length: timedelta, period: int) -> No
 
 def test_nothing_is_left_of_longer_ago() -> None:
     assert fitting_period(START - timedelta(days=455), START, 20_000) == 3600
-    with pytest.raises(MmeError, match="too long ago: CloudWatch keeps metrics for 455 days"):
+    with pytest.raises(MmeError, match="too long ago; CloudWatch stores metrics for 455 days"):
         fitting_period(START - timedelta(days=456), START, 180)
 
 
@@ -115,13 +115,13 @@ def test_statistics_as_cloudwatch_spells_them(given: str, meant: str) -> None:
 
 @pytest.mark.parametrize("text", ["p200", "p", "99", "mean", "TM(10:", "PR(1%:2%)", ""])
 def test_what_is_no_statistic(text: str) -> None:
-    with pytest.raises(MmeError, match=re.escape(f"{text!r} is no statistic of CloudWatch's")):
+    with pytest.raises(MmeError, match=re.escape(f"{text!r} is not a statistic of CloudWatch")):
         check_statistic(text)
 
 
 def test_metrics_are_found_however_they_are_spelled() -> None:
     assert check_metrics(["modellatency", "Invocations"]) == ["ModelLatency", "Invocations"]
-    with pytest.raises(MmeError, match="'Latency' is no metric of a multi-model endpoint"):
+    with pytest.raises(MmeError, match="'Latency' is not a metric of a multi-model endpoint"):
         check_metrics(["Latency"])
 
 

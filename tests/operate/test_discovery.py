@@ -20,10 +20,11 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
-from mme.aws.session import cloudformation_client, open_session, s3_client
+from mme.aws.clients import AwsClients
+from mme.aws.session import open_session
 from mme.aws.settings import Settings
 from mme.errors import MmeError
-from mme.operate.aws_failures import explain_aws_error
+from mme.operate.aws_errors import explain_aws_error
 from mme.operate.discovery import Deployment, discover
 
 OUTPUTS = {"EndpointName": "mme-dev", "ModelBucketName": "models", "ModelPrefix": "models/"}
@@ -95,7 +96,7 @@ def test_nothing_listens() -> None:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         url = f"http://localhost:{taken.getsockname()[1]}"
         settings = Settings.load(endpoint_url=url)
-        client = cloudformation_client(open_session(settings), settings)
+        client = AwsClients(open_session(settings), settings).cloudformation
         with pytest.raises(MmeError) as caught:
             discover(client, "mme-local-serving", "local")
     assert f"nothing answers at {url}" in caught.value.message
@@ -113,7 +114,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (ProfileNotFound(profile="x"), "there is no AWS profile 'x'"),
         (NoRegionError(), "no AWS region"),
         (NoCredentialsError(), "no AWS credentials"),
-        (SSOTokenLoadError(error_msg="x"), "credentials can't be had"),
+        (SSOTokenLoadError(error_msg="x"), "credentials are not available"),
         (EndpointConnectionError(endpoint_url="https://sts.amazonaws.com/"), "can't be reached"),
         (refusal("ExpiredToken"), "have expired"),
         (refusal("InvalidClientTokenId"), "does not know these credentials"),
@@ -128,7 +129,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (ResponseParserError("no xml"), "the endpoint URL does not answer like AWS"),
         (refusal("InternalError", 500), "AWS failed at DescribeStacks"),
         (refusal("ValidationError"), "AWS refused DescribeStacks with ValidationError: m"),
-        (refusal("NoSuchBucket"), "the bucket that DescribeStacks asked does not exist"),
+        (refusal("NoSuchBucket"), "the bucket of DescribeStacks does not exist"),
     ],
 )
 def test_errors_of_boto3_in_plain_words(error: Exception, words: str) -> None:
@@ -147,75 +148,3 @@ def test_a_bucket_that_is_not_there_is_named() -> None:
 
 def test_other_errors_are_left_alone() -> None:
     assert explain_aws_error(ValueError()) is None
-
-
-def test_local_defaults() -> None:
-    settings = Settings.load()
-    assert (settings.stack_name, settings.aws_url) == ("mme-local-serving", "http://localhost:4747")
-    session = open_session(settings)
-    assert session.region_name == "us-east-1"
-    assert session.get_credentials().access_key == "local"
-    client = s3_client(session, settings)
-    assert client.meta.endpoint_url == "http://localhost:4747"
-    assert client.meta.config.s3["addressing_style"] == "path"
-
-
-def test_local_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MME_LOCAL_PORT", "4748")
-    assert Settings.load().aws_url == "http://localhost:4748"
-    assert Settings.load(env="dev").aws_url is None
-    for wrong in ("0", "x", "70000"):
-        monkeypatch.setenv("MME_LOCAL_PORT", wrong)
-        with pytest.raises(MmeError, match=f"{wrong!r} in MME_LOCAL_PORT"):
-            assert Settings.load().aws_url
-
-
-def test_own_credentials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert open_session(Settings.load()).get_credentials().access_key == "mine"
-
-
-def test_flags_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MME_ENV", "prod")
-    monkeypatch.setenv("MME_REGION", "eu-west-1")
-    assert Settings.load().stack_name == "mme-prod-serving"
-    settings = Settings.load(env="dev", stack=None, region="us-west-2")
-    assert (settings.stack_name, settings.aws_region, settings.aws_url) == (
-        "mme-dev-serving",
-        "us-west-2",
-        None,
-    )
-
-
-def test_region_from_aws_s_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert open_session(Settings.load(env="dev")).region_name == "eu-west-1"
-    assert open_session(Settings.load(env="dev", region="us-west-2")).region_name == "us-west-2"
-    assert Settings.load().aws_region == "us-east-1"  # the local environment has its own
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
-    assert open_session(Settings.load(env="dev")).region_name == "ap-south-1"
-    explained = explain_aws_error(NoRegionError())
-    assert explained is not None
-    assert "AWS_REGION" in str(explained.hint)
-
-
-def test_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1234")
-    assert Settings.load().aws_url == "http://localhost:1234"
-    assert Settings.load(env="dev").aws_url is None  # boto3 reads the variable by itself
-
-
-@pytest.mark.parametrize(
-    ("flag", "value", "form"),
-    [
-        ("env", "a b", "letters, digits and dashes"),
-        ("endpoint_url", "localhost:1", "begins with http:// or https://"),
-        ("stack", "-", "begins with a letter"),
-    ],
-)
-def test_bad_settings(flag: str, value: str, form: str) -> None:
-    with pytest.raises(MmeError, match=f"{value!r} can't be the .*{form}") as caught:
-        Settings.load(**{flag: value})
-    assert "pattern" not in caught.value.message

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from mme.aws.clients import AwsClients
+from mme.findings import Severity
 from mme.operate.cleanup import Choice, clean, plan_clean
 from mme.operate.discovery import discover
-from mme.operate.doctor import Severity, examine
+from mme.operate.doctor import examine
 from mme.operate.status import read_status
 from tests.operate.deployment import deploy
 
@@ -58,7 +59,7 @@ def test_status_and_doctor_find_nothing_wrong(deployed: AwsClients) -> None:
     assert status.scaling[0].maximum >= status.scaling[0].minimum
     found = examine(deployed, find, Silent(), most_archives=0)
     assert [one for one in found if one.severity is Severity.ERROR] == []
-    assert [one.severity for one in found if one.check == "role"] == [Severity.OK]
+    assert [one.severity for one in found if one.code == "role"] == [Severity.OK]
 
 
 def test_clean_leaves_an_empty_account(deployed: AwsClients) -> None:

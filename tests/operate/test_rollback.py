@@ -90,7 +90,7 @@ def test_another_environments_config_of_a_like_name_is_none(clients: AwsClients)
     copy_of(clients, first, f"{stem}-NEWER1")
     clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=f"{stem}-NEWER1")
     assert plan_rollback(clients, DEPLOYMENT).previous.name == first
-    with pytest.raises(MmeError, match=r"can't go to config .*FOREIGN: it serves s3://other/models/"):
+    with pytest.raises(MmeError, match=r"can't use config .*FOREIGN: it serves s3://other/models/"):
         plan_rollback(clients, DEPLOYMENT, f"{stem}-FOREIGN")
 
 
@@ -105,7 +105,7 @@ def test_a_config_whose_model_is_gone_is_none(clients: AwsClients) -> None:
 
 def test_a_config_that_never_was(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
-    with pytest.raises(MmeError, match="can't go to config nothing: it does not exist"):
+    with pytest.raises(MmeError, match="can't use config nothing: it does not exist"):
         plan_rollback(clients, DEPLOYMENT, "nothing")
 
 

@@ -150,7 +150,7 @@ def test_alarms_of_this_endpoint_ring_and_its_neighbours_do_not(clients: AwsClie
     found = read_status(clients, DEPLOYMENT)
     # The neighbour's is in this stack, so it is shown too; another stack's would not be.
     assert [(one.name, one.state) for one in found.alarms][:1] == [("slow", "ALARM")]
-    assert texts(found) == ("alarm slow rings: too slow",)
+    assert texts(found) == ("alarm slow is in state ALARM: too slow",)
     clients.cloudwatch.put_metric_alarm(
         AlarmName="foreign",
         ComparisonOperator="GreaterThanThreshold",
@@ -175,7 +175,7 @@ def test_instances_short_and_at_the_limit(clients: AwsClients) -> None:
         MaxCapacity=1,
     )
     found = read_status(clients, DEPLOYMENT)
-    assert texts(found) == ("variant AllTraffic is at its most instances, 1",)
+    assert texts(found) == ("variant AllTraffic has its maximum of 1 instances",)
 
 
 def test_what_may_not_be_read_is_named_and_the_rest_shown(clients: AwsClients) -> None:

@@ -63,5 +63,5 @@ def test_a_model_removed_meanwhile() -> None:
         def describe(self, target_model: str) -> None:
             return None
 
-    with pytest.raises(MmeError, match=r"there is no gone\.tar\.gz any more"):
+    with pytest.raises(MmeError, match=r"gone\.tar\.gz was removed"):
         example_request(Empty())("gone.tar.gz")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Taking a deployment away: what its stacks own, and nothing beside it."""
+"""Delete a deployment: what its stacks own, and nothing else."""
 
 from mme.operate.cleanup.execution import CleanListener, clean
 from mme.operate.cleanup.plan import Choice, CleanPlan, plan_clean, plan_leftovers

@@ -1,4 +1,4 @@
-"""Objects of a bucket, all their versions included: counted, and deleted in batches."""
+"""Count and delete the objects of a bucket, with all their versions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 1000
 """Most keys of one DeleteObjects (S3 API reference)."""
-_AT_ONCE: Final = 4
+_THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectCount:
-    """What lies under a prefix.
+    """The content of a prefix.
 
     Attributes:
-        current: objects that a plain listing shows.
-        entries: all versions and delete markers, the current ones included.
-        size: bytes of all versions.
+        current: Number of objects.
+        entries: Number of versions and delete markers, current ones included.
+        size: Bytes of all versions.
     """
 
     current: int
@@ -34,7 +34,13 @@ class ObjectCount:
 
 
 def count_objects(s3: S3Client, bucket: str, prefix: str) -> ObjectCount:
-    """Counts by pages of a thousand; nothing is kept. A bucket that is gone holds nothing."""
+    """Count the objects of a prefix; a bucket that does not exist has none.
+
+    Args:
+        s3: A boto3 client.
+        bucket: Name of the bucket.
+        prefix: Key prefix.
+    """
     current = entries = size = 0
     for entry in _entries(s3, bucket, prefix):
         entries += 1
@@ -43,46 +49,51 @@ def count_objects(s3: S3Client, bucket: str, prefix: str) -> ObjectCount:
     return ObjectCount(current, entries, size)
 
 
-def other_prefixes(s3: S3Client, bucket: str, ours: tuple[str, ...], most: int = 5) -> list[str]:
-    """The first few keys that lie under none of our prefixes; none where the bucket holds nothing else."""
-    strange = (entry["Key"] for entry in _entries(s3, bucket, "") if not str(entry["Key"]).startswith(ours))
-    return list(islice(dict.fromkeys(strange), most))
+def other_keys(s3: S3Client, bucket: str, prefixes: tuple[str, ...], most: int = 5) -> list[str]:
+    """Return the first few keys outside of prefixes.
+
+    Args:
+        s3: A boto3 client.
+        bucket: Name of the bucket.
+        prefixes: Key prefixes.
+        most: Largest number of keys to return.
+    """
+    keys = (one["Key"] for one in _entries(s3, bucket, "") if not str(one["Key"]).startswith(prefixes))
+    return list(islice(dict.fromkeys(keys), most))
 
 
 def delete_objects(s3: S3Client, bucket: str, prefix: str, on_deleted: Callable[[int], object]) -> int:
-    """Deletes every version and delete marker under a prefix, and ends its unfinished uploads.
-
-    Interrupted, it can simply be called again: it lists what is left.
+    """Delete every version and delete marker of a prefix and abort its incomplete uploads. Idempotent.
 
     Args:
-        s3: a boto3 S3 client.
-        bucket: the bucket.
-        prefix: of the keys; empty for all of them.
-        on_deleted: called with the number of entries deleted by each batch.
+        s3: A boto3 client.
+        bucket: Name of the bucket.
+        prefix: Key prefix; empty for the whole bucket.
+        on_deleted: Called with the number of deleted entries of each batch.
 
     Returns:
-        how many entries were deleted.
+        Number of deleted entries.
 
     Raises:
         MmeError: S3 refuses to delete some of them: a lock, a legal hold, missing rights.
     """
     deleted = 0
     refused: list[Any] = []
-    source = _entries(s3, bucket, prefix)
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        while batches := list(islice(_batches(source), _AT_ONCE)):
-            for count, errors in pool.map(lambda batch: _delete(s3, bucket, batch), batches):
+    batches = _batches(_entries(s3, bucket, prefix))
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        while some := list(islice(batches, _THREADS)):
+            for count, errors in pool.map(lambda batch: _delete(s3, bucket, batch), some):
                 deleted += count
                 refused += errors
                 on_deleted(count)
-    for upload in _unfinished(s3, bucket, prefix):
+    for upload in _incomplete_uploads(s3, bucket, prefix):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     if refused:
         first = refused[0]
         raise MmeError(
             f"S3 refuses to delete {len(refused)} versions under s3://{bucket}/{prefix}, the first of them "
             f"{first.get('Key')}: {first.get('Message') or first.get('Code')}",
-            hint="a retention lock has to end first, or other rights are needed; what could go is gone",
+            hint="wait until a retention lock ends, or use other credentials; all other versions are deleted",
         )
     return deleted
 
@@ -108,7 +119,7 @@ def _entries(s3: S3Client, bucket: str, prefix: str) -> Iterator[Any]:
         return
 
 
-def _unfinished(s3: S3Client, bucket: str, prefix: str) -> list[Any]:
+def _incomplete_uploads(s3: S3Client, bucket: str, prefix: str) -> list[Any]:
     try:
         pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         return [upload for page in pages for upload in page.get("Uploads", [])]

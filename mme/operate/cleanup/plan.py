@@ -1,35 +1,30 @@
-"""What a cleaning would take away: found first, shown, and only then done."""
+"""Plan a clean-up: find what it would delete and check that it may, before anything is changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
 from mme.aws.clients import AwsClients
 from mme.errors import MmeError
-from mme.operate.cleanup.objects import ObjectCount, count_objects, other_prefixes
-from mme.operate.cleanup.stacks import OwnedStack, importers, owner_of_bucket, read_stack
+from mme.operate.cleanup.objects import ObjectCount, count_objects, other_keys
+from mme.operate.cleanup.ownership import OwnedStack, importers, owned_stack, owner_of_bucket
 from mme.operate.discovery import BUCKET_OUTPUT, PREFIX_OUTPUT, Deployment
-from mme.operate.endpoint_state import EndpointState, read_endpoint
-from mme.operate.log_events import log_group_name
-from mme.operate.stack_resources import ENDPOINT
+from mme.operate.endpoint_state import find_endpoint
+from mme.operate.log_events import has_log_group, log_group_name
+from mme.operate.stacks import ENDPOINT
 from mme.registry.names import STATE
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What goes beside the serving stack.
+    """What to delete in addition to the serving stack.
 
     Attributes:
-        models: the models, all their versions, and their aliases.
-        outputs: captured data, and what lies in buckets of the serving stack's own.
-        logs: the endpoint's log group, which SageMaker made.
-        store: the models' stack as well; `models` is then meant too.
+        models: All versions of the models, and their aliases.
+        outputs: Captured data and the content of the serving stack's own buckets.
+        logs: The endpoint's log group.
+        store: The models' stack, with the models.
     """
 
     models: bool = False
@@ -39,7 +34,7 @@ class Choice:
 
 
 class When(StrEnum):
-    """When objects go: before the endpoint is deleted, or after, when nothing serves them any more."""
+    """When objects are deleted: before or after the serving stack."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -47,14 +42,14 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectsToDelete:
-    """A prefix to be emptied.
+    """A prefix to empty.
 
     Attributes:
-        what: in one or two words.
-        bucket: the bucket.
-        prefix: of the keys; empty for the whole bucket.
-        count: what lies there now.
-        when: before or after the serving stack is deleted.
+        what: Description in one or two words.
+        bucket: Name of the bucket.
+        prefix: Key prefix; empty for the whole bucket.
+        count: Its content.
+        when: When to delete it.
     """
 
     what: str
@@ -63,18 +58,23 @@ class ObjectsToDelete:
     count: ObjectCount
     when: When
 
+    @property
+    def url(self) -> str:
+        """Its S3 URL."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
 
 @dataclass(frozen=True, slots=True)
 class CleanPlan:
-    """All that goes, and what stays though one might think it went.
+    """What a clean-up deletes, and what it leaves though a user might expect otherwise.
 
     Attributes:
-        subject: what is typed to confirm: the serving stack's name, or the store's where only that is left.
-        serving: the serving stack; None where it is gone already.
-        objects: what is deleted in S3.
-        log_group: the log group that is deleted, or None.
-        store: the models' stack, where it is deleted too.
-        stays: what is left, and why, in whole sentences.
+        subject: Name of the serving stack, or of the store if only that is left; typed to confirm.
+        serving: The serving stack; None if it is deleted already.
+        objects: Prefixes to empty.
+        log_group: Name of the log group to delete, or None.
+        store: The models' stack to delete, or None.
+        stays: What is not deleted, and why.
     """
 
     subject: str
@@ -86,7 +86,7 @@ class CleanPlan:
 
     @property
     def empty(self) -> bool:
-        """True where there is nothing to do."""
+        """Whether there is nothing to delete."""
         return not (
             self.serving or self.store or self.log_group or any(one.count.entries for one in self.objects)
         )
@@ -95,234 +95,210 @@ class CleanPlan:
 def plan_clean(
     clients: AwsClients, deployment: Deployment, choice: Choice, store_stack: str | None = None
 ) -> CleanPlan:
-    """Finds what the deployment owns. Nothing is changed.
+    """Find what the deployment owns. Nothing is changed.
 
     Args:
-        clients: of its account and region.
-        deployment: as its stack's outputs say.
-        choice: what goes beside the serving stack.
-        store_stack: the models' stack, where it exports nothing by which it could be found.
+        clients: Clients of the deployment's account and region.
+        deployment: The deployment.
+        choice: What to delete in addition to the serving stack.
+        store_stack: Name of the models' stack, if it exports nothing by which it could be found.
 
     Raises:
-        MmeError: something that would go is another's too, is protected, or would stop the deletion midway.
+        MmeError: Something to delete is shared or protected, or would stop the deletion midway.
     """
-    serving = read_stack(clients.cloudformation, deployment.stack)
+    serving = owned_stack(clients.cloudformation, deployment.stack)
     if serving is None:
         raise MmeError(f"the stack {deployment.stack} does not exist", hint="check --stack and --region")
-    endpoints = {one.name for one in serving.resources if one.type == ENDPOINT}
-    if deployment.endpoint_name not in endpoints:
+    if deployment.endpoint_name not in {one.name for one in serving.resources if one.type == ENDPOINT}:
         raise MmeError(
             f"the stack {serving.name} names endpoint {deployment.endpoint_name} but does not own it",
-            hint="name the stack that made the endpoint with --stack",
+            hint="name the stack that created the endpoint with --stack",
         )
-    _check_deletable(clients.cloudformation, serving, allowed=set())
-    store = _store_of(clients.cloudformation, deployment.bucket, serving, store_stack)
-    stays: list[str] = []
-    objects = _outputs(clients, deployment, serving, store, choice, stays)
-    found = _models(clients, deployment.bucket, deployment.prefix, store, serving, choice, stays)
-    objects += [one for one in found if one not in objects]
-    _check_buckets_go_empty(clients, serving, objects)
+    _check_deletable(clients, serving, allowed=set())
+    store = _store_of(clients, deployment.bucket, serving, store_stack)
+    planner = _Planner(clients, deployment.bucket, deployment.prefix, choice, serving, store)
+    objects = planner.outputs(deployment.endpoint_name)
+    objects += [one for one in planner.models() if one not in objects]
+    planner.check_buckets_become_empty(objects)
     return CleanPlan(
         subject=serving.name,
         serving=serving,
         objects=tuple(objects),
-        log_group=_log_group(clients.logs, deployment.endpoint_name, choice, stays),
+        log_group=planner.log_group(deployment.endpoint_name),
         store=store if choice.store and store is not serving else None,
-        stays=tuple(stays),
+        stays=tuple(planner.stays),
     )
 
 
 def plan_leftovers(clients: AwsClients, store_stack: str, choice: Choice) -> CleanPlan | None:
-    """Finds what is left where a cleaning was interrupted after the serving stack had gone.
+    """Find what is left if a clean-up was interrupted after the serving stack was deleted.
+
+    Args:
+        clients: Clients of the deployment's account and region.
+        store_stack: Name of the models' stack.
+        choice: What to delete.
 
     Returns:
-        the plan, or None where that stack does not exist.
+        The plan; None if that stack does not exist.
 
     Raises:
-        MmeError: as `plan_clean`.
+        MmeError: As `plan_clean`.
     """
-    store = read_stack(clients.cloudformation, store_stack)
+    store = owned_stack(clients.cloudformation, store_stack)
     if store is None:
         return None
-    (described,) = clients.cloudformation.describe_stacks(StackName=store_stack)["Stacks"]
-    outputs = {one.get("OutputKey"): one.get("OutputValue", "") for one in described.get("Outputs", [])}
+    outputs = store.state.outputs
     bucket = outputs.get(BUCKET_OUTPUT) or next(iter(store.buckets), "")
     if PREFIX_OUTPUT not in outputs or bucket not in store.buckets:
-        raise MmeError(f"the stack {store_stack} is no model store: it has no outputs of bucket and prefix")
-    stays: list[str] = []
-    objects = _models(clients, bucket, str(outputs[PREFIX_OUTPUT]), store, None, choice, stays)
-    return CleanPlan(store.name, None, tuple(objects), None, store if choice.store else None, tuple(stays))
+        raise MmeError(
+            f"the stack {store_stack} is not a model store: it has no outputs of bucket and prefix"
+        )
+    planner = _Planner(clients, bucket, outputs[PREFIX_OUTPUT], choice, None, store)
+    objects = tuple(planner.models())
+    return CleanPlan(store.name, None, objects, None, store if choice.store else None, tuple(planner.stays))
+
+
+@dataclass
+class _Planner:
+    """Finds objects to delete and collects what stays."""
+
+    clients: AwsClients
+    bucket: str
+    prefix: str
+    choice: Choice
+    serving: OwnedStack | None
+    store: OwnedStack | None
+    stays: list[str] = field(default_factory=list)
+
+    def outputs(self, endpoint: str) -> list[ObjectsToDelete]:
+        """Return captured data in the deployment's buckets and the content of the serving stack's buckets."""
+        found: list[ObjectsToDelete] = []
+        own = self.serving.buckets if self.serving else ()
+        if (captured := self._captured_data(endpoint)) is not None:
+            bucket, prefix = captured
+            if bucket not in {*own, *(self.store.buckets if self.store else ())}:
+                url = f"s3://{bucket}/{prefix}"
+                self.stays.append(f"captured data at {url}: no stack of this deployment owns the bucket")
+            elif bucket == self.bucket:
+                found.append(self._counted("captured data", bucket, prefix, When.BEFORE))
+        found += [self._counted("outputs", one, "", When.BEFORE) for one in own if one != self.bucket]
+        if self.choice.outputs:
+            return found
+        filled = (one for one in found if one.count.entries)
+        self.stays += [f"{one.what} at {one.url}: --outputs deletes it too" for one in filled]
+        return []
+
+    def models(self) -> list[ObjectsToDelete]:
+        """Return models and aliases, and with the store its access logs."""
+        store, choice = self.store, self.choice
+        shared_stack = store is not None and store is self.serving
+        when = When.BEFORE if shared_stack else When.AFTER
+        models = self._counted("models", self.bucket, self.prefix, when)
+        aliases = self._counted("aliases", self.bucket, f"{STATE}{self.prefix}@", when)
+        if not (choice.models or choice.store):
+            if models.count.entries:
+                count = f"{models.count.current:,} models"
+                self.stays.append(f"{count} at {models.url}: --models deletes them too")
+            if store is not None and not shared_stack:
+                self.stays.append(f"the stack {store.name}: --store deletes it too")
+            return []
+        if store is None:
+            raise MmeError(
+                f"the bucket {self.bucket} belongs to no stack of this deployment, so its models stay",
+                hint="leave out --models and --store, or name the stack that owns it with --store-stack",
+            )
+        allowed = {self.serving.name} if self.serving else set()
+        if others := importers(self.clients.cloudformation, store) - allowed:
+            raise MmeError(
+                f"the models in {store.name} are used by {', '.join(sorted(others))} too: they stay",
+                hint="leave out --models and --store",
+            )
+        if not choice.store or shared_stack:
+            return [models, aliases]
+        _check_deletable(self.clients, store, allowed=allowed)
+        others_keys = other_keys(self.clients.s3, self.bucket, self._own_prefixes())
+        if others_keys and not store.retains(self.bucket):
+            raise MmeError(
+                f"the bucket {self.bucket} has objects of others: {', '.join(others_keys)}",
+                hint="move them away first, or leave out --store: --models deletes only the models",
+            )
+        self.stays += [
+            f"the bucket {one}: its stack retains it" for one in store.buckets if store.retains(one)
+        ]
+        logs = [one for one in store.buckets if one != self.bucket and not store.retains(one)]
+        return [models, aliases, *(self._counted("access logs", one, "", When.AFTER) for one in logs)]
+
+    def log_group(self, endpoint: str) -> str | None:
+        """Return the endpoint's log group if it is to be deleted."""
+        name = log_group_name(endpoint)
+        if not has_log_group(self.clients.logs, name):
+            return None
+        if self.choice.logs:
+            return name
+        self.stays.append(f"the log group {name}: --logs deletes it too")
+        return None
+
+    def check_buckets_become_empty(self, objects: list[ObjectsToDelete]) -> None:
+        """CloudFormation can't delete a bucket with content: check before the endpoint is half deleted."""
+        if self.serving is None:
+            return
+        for bucket in self.serving.buckets:
+            before = (one for one in objects if one.bucket == bucket and one.when is When.BEFORE)
+            prefixes = tuple(one.prefix for one in before)
+            if self.serving.retains(bucket):
+                continue
+            if others := other_keys(self.clients.s3, bucket, prefixes, most=1):
+                raise MmeError(
+                    f"the stack {self.serving.name} owns the bucket {bucket}, which is not empty "
+                    f"({others[0]}): CloudFormation would not delete it",
+                    hint="add --models and --outputs to delete these, and move the rest away",
+                )
+
+    def _own_prefixes(self) -> tuple[str, ...]:
+        """Return the prefixes of the models' bucket that are deleted."""
+        captured: list[str] = []
+        if self.choice.outputs and self.serving is not None:
+            endpoints = (one.name for one in self.serving.resources if one.type == ENDPOINT)
+            captured = [found[1] for found in map(self._captured_data, endpoints) if found]
+        return self.prefix, f"{STATE}{self.prefix}@", *captured
+
+    def _captured_data(self, endpoint: str) -> tuple[str, str] | None:
+        """Return bucket and prefix of the captured data; SageMaker adds the endpoint's name to the URL."""
+        state = find_endpoint(self.clients.sagemaker, endpoint)
+        if state is None or not state.captures_data_to:
+            return None
+        bucket, _, prefix = state.captures_data_to.removeprefix("s3://").partition("/")
+        return bucket, f"{prefix.rstrip('/')}/{endpoint}/".lstrip("/")
+
+    def _counted(self, what: str, bucket: str, prefix: str, when: When) -> ObjectsToDelete:
+        return ObjectsToDelete(what, bucket, prefix, count_objects(self.clients.s3, bucket, prefix), when)
 
 
 def _store_of(
-    cloudformation: CloudFormationClient, bucket: str, serving: OwnedStack, named: str | None
+    clients: AwsClients, bucket: str, serving: OwnedStack, store_stack: str | None
 ) -> OwnedStack | None:
     if bucket in serving.buckets:
         return serving
-    if named is None:
-        return owner_of_bucket(cloudformation, bucket)
-    store = read_stack(cloudformation, named)
+    if store_stack is None:
+        return owner_of_bucket(clients.cloudformation, bucket)
+    store = owned_stack(clients.cloudformation, store_stack)
     if store is None or bucket not in store.buckets:
-        raise MmeError(
-            f"the stack {named} {'does not exist' if store is None else f'does not own the bucket {bucket}'}",
-            hint="check --store-stack",
-        )
+        fault = "does not exist" if store is None else f"does not own the bucket {bucket}"
+        raise MmeError(f"the stack {store_stack} {fault}", hint="check --store-stack")
     return store
 
 
-def _outputs(
-    clients: AwsClients,
-    deployment: Deployment,
-    serving: OwnedStack,
-    store: OwnedStack | None,
-    choice: Choice,
-    stays: list[str],
-) -> list[ObjectsToDelete]:
-    """Captured data in buckets of our own, and all that is in the serving stack's own buckets."""
-    found: list[ObjectsToDelete] = []
-    capture = _captures_to(clients, deployment.endpoint_name)
-    owned = {*serving.buckets, *(store.buckets if store else ())}
-    if capture is not None:
-        bucket, prefix = capture
-        if bucket not in owned:
-            stays.append(
-                f"captured data at s3://{bucket}/{prefix}: no stack of this deployment owns the bucket"
-            )
-        elif bucket == deployment.bucket:
-            found.append(_counted(clients, "captured data", bucket, prefix, When.BEFORE))
-    for bucket in serving.buckets:
-        if bucket != deployment.bucket:
-            found.append(_counted(clients, "outputs", bucket, "", When.BEFORE))
-    if choice.outputs:
-        return found
-    stays += [
-        f"{_amount(one)} at s3://{one.bucket}/{one.prefix}: --outputs takes it too"
-        for one in found
-        if one.count.entries
-    ]
-    return []
-
-
-def _models(
-    clients: AwsClients,
-    bucket: str,
-    prefix: str,
-    store: OwnedStack | None,
-    serving: OwnedStack | None,
-    choice: Choice,
-    stays: list[str],
-) -> list[ObjectsToDelete]:
-    within = store is not None and store is serving
-    when = When.BEFORE if within else When.AFTER
-    models = _counted(clients, "models", bucket, prefix, when)
-    aliases = _counted(clients, "aliases", bucket, f"{STATE}{prefix}@", when)
-    if not (choice.models or choice.store):
-        if models.count.entries:
-            stays.append(f"{_amount(models)} at s3://{bucket}/{prefix}: --models takes them too")
-        if store is not None and not within:
-            stays.append(f"the stack {store.name}: --store takes it too")
-        return []
-    if store is None:
+def _check_deletable(clients: AwsClients, stack: OwnedStack, *, allowed: set[str]) -> None:
+    if stack.state.protected:
         raise MmeError(
-            f"the bucket {bucket} belongs to no stack of this deployment, so its models stay",
-            hint="leave out --models and --store, or name the stack that owns it with --store-stack",
-        )
-    _check_users(clients.cloudformation, store, serving)
-    if not choice.store or within:
-        return [models, aliases]
-    _check_deletable(clients.cloudformation, store, allowed={serving.name} if serving else set())
-    strange = other_prefixes(clients.s3, bucket, _ours(prefix, choice, clients, serving))
-    if strange and not store.keeps(bucket):
-        raise MmeError(
-            f"the bucket {bucket} holds more than this deployment's: {', '.join(strange)}",
-            hint="move that away first, or leave out --store: --models takes the models alone",
-        )
-    logs = [
-        _counted(clients, "access logs", other, "", When.AFTER) for other in store.buckets if other != bucket
-    ]
-    stays += [f"the bucket {one}: its stack retains it" for one in store.buckets if store.keeps(one)]
-    return [models, aliases, *(one for one in logs if not store.keeps(one.bucket))]
-
-
-def _ours(prefix: str, choice: Choice, clients: AwsClients, serving: OwnedStack | None) -> tuple[str, ...]:
-    """The prefixes in the models' bucket that go: what else lies there is another's."""
-    captured: list[str] = []
-    if choice.outputs and serving is not None:
-        for one in serving.resources:
-            capture = _captures_to(clients, one.name) if one.type == ENDPOINT else None
-            captured += [capture[1]] if capture else []
-    return prefix, f"{STATE}{prefix}@", *captured
-
-
-def _check_deletable(cloudformation: CloudFormationClient, stack: OwnedStack, *, allowed: set[str]) -> None:
-    if stack.protected:
-        raise MmeError(
-            f"the stack {stack.name} has termination protection: it is not deleted",
-            hint="switch it off where you mean it: aws cloudformation update-termination-protection "
+            f"the stack {stack.name} has termination protection; it can't be deleted",
+            hint="to disable it: aws cloudformation update-termination-protection "
             f"--no-enable-termination-protection --stack-name {stack.name}",
         )
-    if stack.status.endswith("_IN_PROGRESS"):
-        raise MmeError(f"the stack {stack.name} is {stack.status}", hint="wait until that is done")
-    others = importers(cloudformation, stack) - allowed
-    if others:
+    if stack.state.in_progress:
+        raise MmeError(f"the stack {stack.name} is {stack.state.status}", hint="wait until that is done")
+    if others := importers(clients.cloudformation, stack) - allowed:
         raise MmeError(
-            f"the stack {stack.name} exports what {', '.join(sorted(others))} imports: it can't be deleted",
-            hint="delete those stacks first, where they are yours to delete",
+            f"the stack {stack.name} exports what {', '.join(sorted(others))} imports; it can't be deleted",
+            hint="delete those stacks first, if they are yours",
         )
-
-
-def _check_users(cloudformation: CloudFormationClient, store: OwnedStack, serving: OwnedStack | None) -> None:
-    others = importers(cloudformation, store) - ({serving.name} if serving else set())
-    if others:
-        raise MmeError(
-            f"the models in {store.name} are used by {', '.join(sorted(others))} too: they stay",
-            hint="leave out --models and --store",
-        )
-
-
-def _check_buckets_go_empty(clients: AwsClients, serving: OwnedStack, objects: list[ObjectsToDelete]) -> None:
-    """CloudFormation deletes no bucket with anything in it: told now, before the endpoint is half gone."""
-    for bucket in serving.buckets:
-        prefixes = tuple(one.prefix for one in objects if one.bucket == bucket and one.when is When.BEFORE)
-        strange = [] if serving.keeps(bucket) else other_prefixes(clients.s3, bucket, prefixes, most=1)
-        if strange:
-            raise MmeError(
-                f"the stack {serving.name} owns the bucket {bucket}, which is not empty ({strange[0]}): "
-                "CloudFormation would not delete it",
-                hint="take the models with --models and the outputs with --outputs, and move away the rest",
-            )
-
-
-def _captures_to(clients: AwsClients, endpoint: str) -> tuple[str, str] | None:
-    """Bucket and prefix of the endpoint's own captured data, or None. SageMaker adds its name to the URL."""
-    state = _endpoint(clients, endpoint)
-    if state is None or not state.captures_data_to:
-        return None
-    bucket, _, prefix = state.captures_data_to.removeprefix("s3://").partition("/")
-    return bucket, f"{prefix.rstrip('/')}/{endpoint}/".lstrip("/")
-
-
-def _endpoint(clients: AwsClients, endpoint: str) -> EndpointState | None:
-    try:
-        return read_endpoint(clients.sagemaker, endpoint)
-    except MmeError:
-        return None
-
-
-def _counted(clients: AwsClients, what: str, bucket: str, prefix: str, when: When) -> ObjectsToDelete:
-    return ObjectsToDelete(what, bucket, prefix, count_objects(clients.s3, bucket, prefix), when)
-
-
-def _amount(one: ObjectsToDelete) -> str:
-    return f"{one.count.current:,} {one.what}" if one.what == "models" else one.what
-
-
-def _log_group(logs: CloudWatchLogsClient, endpoint: str, choice: Choice, stays: list[str]) -> str | None:
-    name = log_group_name(endpoint)
-    found: Any = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    if not any(group["logGroupName"] == name for group in found):
-        return None
-    if choice.logs:
-        return name
-    stays.append(f"the log group {name}: --logs takes it too")
-    return None

@@ -1,6 +1,6 @@
-"""Finding out what is wrong with a deployment: each finding comes with the next command."""
+"""Find out what is wrong with a deployment. Each finding has a hint: the next command or change."""
 
+from mme.operate.doctor.context import DoctorContext
 from mme.operate.doctor.examination import ExaminationListener, examine
-from mme.operate.doctor.finding import Finding, Severity
 
-__all__ = ["ExaminationListener", "Finding", "Severity", "examine"]
+__all__ = ["DoctorContext", "ExaminationListener", "examine"]

@@ -1,4 +1,4 @@
-"""Who asks, and whether the account has room."""
+"""Check the credentials and the account's quotas."""
 
 from __future__ import annotations
 
@@ -6,75 +6,65 @@ from collections import Counter
 from typing import Final
 
 from mme.aws.clients import AwsClients
-from mme.operate.doctor.finding import Finding, Patient, Severity
-from mme.operate.scaling_state import read_scaling
+from mme.findings import Finding, Severity
+from mme.operate.doctor.context import DoctorContext
+from mme.operate.scaling_state import scalable_targets
 
 _QUOTA: Final = "{} for endpoint usage"
-"""What Service Quotas calls, among those of `sagemaker`, the most instances of a type for endpoints."""
+"""Name of the Service Quota that limits the instances of a type for endpoints."""
 
 
 def check_credentials(clients: AwsClients) -> Finding:
-    """Whose credentials these are. What AWS says of bad ones is raised as it is."""
+    """Report the caller's identity."""
     caller = clients.sts.get_caller_identity()
-    return Finding(
-        "credentials", Severity.OK, f"{caller['Arn']} in account {caller['Account']}, {clients.region}"
+    message = f"{caller['Arn']} in account {caller['Account']}, {clients.region}"
+    return Finding(Severity.OK, "credentials", message)
+
+
+def check_quotas(context: DoctorContext) -> list[Finding]:
+    """Check that the quotas allow the maximum instance count, twice for a blue/green update."""
+    if context.local:
+        return [Finding(Severity.SKIPPED, "quotas", "the local runtime has no quotas")]
+    endpoint = context.endpoint
+    targets = scalable_targets(
+        context.clients.scaling, endpoint.name, [variant.name for variant in endpoint.variants]
     )
-
-
-def check_quotas(patient: Patient) -> list[Finding]:
-    """Whether the endpoint may grow to its most instances, and be replaced blue/green meanwhile."""
-    if patient.local:
-        return [Finding("quotas", Severity.SKIPPED, "the local runtime has no quotas")]
-    endpoint = patient.endpoint
-    most = {variant.name: max(variant.desired or 0, variant.current or 0) for variant in endpoint.variants}
-    for scaling in read_scaling(patient.clients.scaling, endpoint.name, list(most)):
-        most[scaling.variant] = max(scaling.maximum, most.get(scaling.variant, 0))
-    wanted: Counter[str] = Counter()
+    needed: Counter[str] = Counter()
     for variant in endpoint.variants:
         if variant.instance_type:
-            wanted[variant.instance_type] += most[variant.name]
-    limits = _limits(patient, set(wanted))
-    return [_judged(kind, count, limits.get(kind)) for kind, count in sorted(wanted.items())]
+            maximum = targets.get(variant.name, {}).get("MaxCapacity", 0)
+            needed[variant.instance_type] += max(variant.desired or 0, variant.current or 0, maximum)
+    quotas = _quotas(context, set(needed))
+    return [_compare(kind, count, quotas.get(kind)) for kind, count in sorted(needed.items())]
 
 
-def _limits(patient: Patient, kinds: set[str]) -> dict[str, tuple[float, str]]:
-    """By instance type the account's limit and the quota's code."""
-    names = {_QUOTA.format(kind): kind for kind in kinds}
+def _quotas(context: DoctorContext, instance_types: set[str]) -> dict[str, tuple[float, str]]:
+    """Return value and code of the quota of each instance type."""
+    names = {_QUOTA.format(kind): kind for kind in instance_types}
     found: dict[str, tuple[float, str]] = {}
-    for page in patient.clients.quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
+    for page in context.clients.quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:
             if quota.get("QuotaName") in names:
                 found[names[quota["QuotaName"]]] = (quota["Value"], quota["QuotaCode"])
-        if len(found) == len(kinds):
+        if len(found) == len(instance_types):
             break
     return found
 
 
-def _judged(kind: str, count: int, quota: tuple[float, str] | None) -> Finding:
+def _compare(kind: str, count: int, quota: tuple[float, str] | None) -> Finding:
     if quota is None:
-        return Finding(
-            "quotas",
-            Severity.SKIPPED,
-            f"Service Quotas names no limit on {kind} for endpoints",
-            f'aws service-quotas list-service-quotas --service-code sagemaker: "{_QUOTA.format(kind)}"',
-        )
+        message = f"Service Quotas has no limit on {kind} for endpoints"
+        hint = f'aws service-quotas list-service-quotas --service-code sagemaker: "{_QUOTA.format(kind)}"'
+        return Finding(Severity.SKIPPED, "quotas", message, hint)
     limit, code = quota
-    ask = (
-        "ask for more: aws service-quotas request-service-quota-increase --service-code sagemaker "
+    if 2 * count <= limit:
+        return Finding(Severity.OK, "quotas", f"{count} {kind}, of {limit:.0f} in the account")
+    hint = (
+        "request more: aws service-quotas request-service-quota-increase --service-code sagemaker "
         f"--quota-code {code} --desired-value {2 * count}"
     )
     if count > limit:
-        return Finding(
-            "quotas",
-            Severity.ERROR,
-            f"the endpoint may grow to {count} {kind}, and the account may have {limit:.0f}",
-            ask,
-        )
-    if 2 * count > limit:
-        return Finding(
-            "quotas",
-            Severity.WARNING,
-            f"{count} {kind} fit into the account's {limit:.0f}, but not twice as a blue/green update needs",
-            ask,
-        )
-    return Finding("quotas", Severity.OK, f"{count} {kind}, of {limit:.0f} in the account")
+        message = f"the endpoint may scale to {count} {kind}, but the account's quota is {limit:.0f}"
+        return Finding(Severity.ERROR, "quotas", message, hint)
+    message = f"the account's {limit:.0f} {kind} are enough for {count}, but not for a blue/green update"
+    return Finding(Severity.WARNING, "quotas", message, hint)

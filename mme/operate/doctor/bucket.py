@@ -1,84 +1,138 @@
-"""Whether the bucket holds models that the endpoint can be asked for."""
+"""Check the models' bucket: region, access, lifecycle, encryption key and objects."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.operate.doctor.finding import Finding, Patient, Severity
+from mme.findings import Finding, Severity
+from mme.operate.aws_errors import DENIED, error_code
+from mme.operate.doctor.context import DoctorContext
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ARCHIVE: Final = ".tar.gz"
 _SHOWN: Final = 3
+# No encryption of its own, no s3:GetEncryptionConfiguration, or no bucket, which check_bucket reports.
+_WITHOUT_KEY: Final = ("ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket", *DENIED)
 
 
-def check_bucket(patient: Patient) -> list[Finding]:
-    """The bucket is there, in the endpoint's region, closed to the public, with archives under the prefix."""
+def check_bucket(context: DoctorContext) -> list[Finding]:
+    """Check that the bucket exists in the endpoint's region, is private and tidy, and has archives."""
     from botocore.exceptions import ClientError
 
-    s3, bucket, prefix = patient.clients.s3, patient.deployment.bucket, patient.deployment.prefix
+    s3, bucket, prefix = context.clients.s3, context.deployment.bucket, context.deployment.prefix
     try:
         head: Any = s3.head_bucket(Bucket=bucket)
     except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status == 404:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             message = f"the bucket {bucket} does not exist"
-            return [Finding("bucket", Severity.ERROR, message, "deploy the models' stack again")]
+            return [Finding(Severity.ERROR, "bucket", message, "deploy the models' stack again")]
         raise
-    found = [*_region(patient, head), *_public(s3, bucket)]
-    good, strange = _keys(s3, bucket, prefix)
-    if strange:
-        named = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
-        message = f"{len(strange)} objects under {prefix} are no archives: {named}"
-        hint = "each can be asked for as a TargetModel and fails: move them to another prefix"
-        found.append(Finding("bucket", Severity.WARNING, message, hint))
-    if not good:
-        message = f"s3://{bucket}/{prefix} holds no model"
-        found.append(Finding("bucket", Severity.WARNING, message, "mme models add PATH"))
+    found = [*_region(context, head), *_public_access(s3, bucket), *_lifecycle(s3, bucket, prefix)]
+    archives, others = _objects(s3, bucket, prefix)
+    if others:
+        names = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
+        message = f"{len(others)} objects under {prefix} are not archives: {names}"
+        hint = "callers can name each as TargetModel, which fails: move them to another prefix"
+        found.append(Finding(Severity.WARNING, "bucket", message, hint))
+    if not archives:
+        message = f"s3://{bucket}/{prefix} has no models"
+        found.append(Finding(Severity.WARNING, "bucket", message, "mme models add PATH"))
     else:
-        plural = "" if good == 1 else "s"
-        found.append(Finding("bucket", Severity.OK, f"s3://{bucket}/{prefix} holds {good:,} archive{plural}"))
+        plural = "" if archives == 1 else "s"
+        message = f"s3://{bucket}/{prefix} has {archives:,} archive{plural}"
+        found.append(Finding(Severity.OK, "bucket", message))
     return found
 
 
-def _region(patient: Patient, head: Any) -> list[Finding]:
+def bucket_key(s3: S3Client, bucket: str, role_arn: str) -> str:
+    """Return the ARN of the KMS key that readers need `kms:Decrypt` on; empty if none is known.
+
+    AWS's own key (`aws/s3`) lets the whole account decrypt, and aliases are not resolved.
+
+    Args:
+        s3: A boto3 client of the bucket's region.
+        bucket: Name of the bucket.
+        role_arn: The reader; a key without an account belongs to this one's.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    except ClientError as error:
+        if error_code(error) not in _WITHOUT_KEY:
+            raise
+        return ""
+    keys = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "") for rule in rules]
+    key = next(filter(None, keys), "")
+    if not key or ":alias/" in key or key.startswith("alias/"):
+        return ""
+    if key.startswith("arn:"):
+        return key
+    partition, account = role_arn.split(":")[1], role_arn.split(":")[4]
+    return f"arn:{partition}:kms:{s3.meta.region_name}:{account}:key/{key}"
+
+
+def _region(context: DoctorContext, head: Any) -> list[Finding]:
     headers = head["ResponseMetadata"].get("HTTPHeaders", {})
-    there = head.get("BucketRegion") or headers.get("x-amz-bucket-region")
-    if not there or there == patient.clients.region:
+    region = head.get("BucketRegion") or headers.get("x-amz-bucket-region")
+    if not region or region == context.clients.region:
         return []
-    message = f"the bucket is in {there}, the endpoint in {patient.clients.region}"
-    return [Finding("bucket", Severity.ERROR, message, "an endpoint's models must be in its own region")]
+    message = f"the bucket is in {region}, the endpoint in {context.clients.region}"
+    return [Finding(Severity.ERROR, "bucket", message, "use a bucket in the endpoint's region")]
 
 
-def _public(s3: S3Client, bucket: str) -> list[Finding]:
+def _public_access(s3: S3Client, bucket: str) -> list[Finding]:
     from botocore.exceptions import ClientError
 
     try:
         block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
-            return []  # Who may not ask learns it from those who may.
+        if error_code(error) != "NoSuchPublicAccessBlockConfiguration":
+            return []  # no right to read it
         block = {}
     if block and all(block.values()):
         return []
     message = f"the bucket {bucket} does not block all public access"
-    fix = (
+    hint = (
         f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
         "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
     )
-    return [Finding("bucket", Severity.WARNING, message, fix)]
+    return [Finding(Severity.WARNING, "bucket", message, hint)]
 
 
-def _keys(s3: S3Client, bucket: str, prefix: str) -> tuple[int, list[str]]:
-    """How many archives there are, and the first of the rest. A folder's own empty object is no matter."""
-    good = 0
-    strange: list[str] = []
+def _lifecycle(s3: S3Client, bucket: str, prefix: str) -> list[Finding]:
+    """Parts of an interrupted upload are stored, and billed, until a lifecycle rule or a user aborts it."""
+    from botocore.exceptions import ClientError
+
+    rules: list[Any] = []
+    try:
+        rules = list(s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+    except ClientError as error:
+        if error_code(error) != "NoSuchLifecycleConfiguration":
+            return []  # no right to read it
+    for rule in rules:
+        scope = rule.get("Filter") or {}
+        covered = rule.get("Prefix") or scope.get("Prefix") or scope.get("And", {}).get("Prefix", "")
+        if (
+            rule.get("Status") == "Enabled"
+            and "AbortIncompleteMultipartUpload" in rule
+            and prefix.startswith(covered)
+        ):
+            return []
+    message = f"the bucket {bucket} has no lifecycle rule that aborts incomplete multipart uploads"
+    hint = "add a rule with AbortIncompleteMultipartUpload, as ModelBucket has"
+    return [Finding(Severity.WARNING, "bucket", message, hint)]
+
+
+def _objects(s3: S3Client, bucket: str, prefix: str) -> tuple[int, list[str]]:
+    """Return the number of archives and the names of other objects, except the empty objects of folders."""
+    archives = 0
+    others: list[str] = []
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for found in (one for page in pages for one in page.get("Contents", [])):
-        if found["Key"].endswith(_ARCHIVE):
-            good += 1
-        elif not found["Key"].endswith("/"):
-            strange.append(found["Key"].removeprefix(prefix))
-    return good, list(islice(strange, 1000))
+    for key in (one["Key"] for page in pages for one in page.get("Contents", [])):
+        if key.endswith(".tar.gz"):
+            archives += 1
+        elif not key.endswith("/"):
+            others.append(key.removeprefix(prefix))
+    return archives, others

@@ -1,60 +1,59 @@
-"""Whether the serving image is there to be pulled."""
+"""Check that the serving images exist."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mme.catalog.images import EcrImage, parse_ecr_uri, traits_of
-from mme.operate.doctor.finding import Finding, Patient, Severity
+from mme.findings import Finding, Severity
+from mme.operate.aws_errors import DENIED, error_code
+from mme.operate.doctor.context import DoctorContext
 
 
-def check_image(patient: Patient) -> list[Finding]:
-    """Each image of the endpoint: in its region, and with its tag there, where ECR can be asked."""
-    uris = dict.fromkeys(image for variant in patient.endpoint.variants for image in variant.images)
+def check_image(context: DoctorContext) -> list[Finding]:
+    """Check each image of the endpoint: its age, its region, and its tag in ECR."""
     found: list[Finding] = []
-    for uri in uris:
+    for uri in dict.fromkeys(image for variant in context.endpoint.variants for image in variant.images):
         image = parse_ecr_uri(uri)
         if image is None:
-            found.append(Finding("image", Severity.NOTE, f"{uri} is not in ECR: it was not asked for"))
+            found.append(Finding(Severity.NOTE, "image", f"{uri} is not in ECR and was not checked"))
             continue
         found += _age(image)
-        if patient.local:
-            name = f"{image.repository}:{image.tag}"
-            message = f"{name} is not pulled: the local runtime has a Triton of its own"
-            found.append(Finding("image", Severity.SKIPPED, message))
-        elif image.region != patient.clients.region:
-            message = f"{uri} is in {image.region}, the endpoint in {patient.clients.region}"
-            found.append(
-                Finding("image", Severity.ERROR, message, "SageMaker pulls from its own region only")
-            )
+        if context.local:
+            message = f"{image.repository}:{image.tag} is not pulled: the local runtime has its own Triton"
+            found.append(Finding(Severity.SKIPPED, "image", message))
+        elif image.region != context.clients.region:
+            message = f"{uri} is in {image.region}, the endpoint in {context.clients.region}"
+            hint = "use an image in the endpoint's region: SageMaker pulls from no other"
+            found.append(Finding(Severity.ERROR, "image", message, hint))
         else:
-            found.append(_asked(patient, image, uri))
-    return found or [Finding("image", Severity.SKIPPED, "the endpoint does not tell its images")]
+            found.append(_in_ecr(context, image, uri))
+    return found or [Finding(Severity.SKIPPED, "image", "SageMaker does not report the endpoint's images")]
 
 
-def _asked(patient: Patient, image: EcrImage, uri: str) -> Finding:
-    """BatchGetImage, which is what pulling itself takes: AWS's own registries allow it to everybody."""
+def _in_ecr(context: DoctorContext, image: EcrImage, uri: str) -> Finding:
+    """Call BatchGetImage like a pull: AWS's own registries allow it to every account."""
     from botocore.exceptions import ClientError
 
     digest = uri.partition("@")[2]
-    wanted: Any = [{"imageDigest": digest} if digest else {"imageTag": image.tag or "latest"}]
+    ids: Any = [{"imageDigest": digest} if digest else {"imageTag": image.tag or "latest"}]
     try:
-        answer = patient.clients.ecr(image.region).batch_get_image(
-            registryId=image.account, repositoryName=image.repository, imageIds=wanted
+        answer = context.clients.ecr(image.region).batch_get_image(
+            registryId=image.account, repositoryName=image.repository, imageIds=ids
         )
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = error_code(error)
         if code == "RepositoryNotFoundException":
             message = f"account {image.account} has no repository {image.repository} in {image.region}"
-            return Finding("image", Severity.ERROR, message, "check the image's account, region and name")
-        if code in ("AccessDeniedException", "AccessDenied"):
-            message = f"ECR may not be asked whether {image.repository}:{image.tag} exists ({code})"
-            return Finding("image", Severity.SKIPPED, message, "use credentials with ecr:BatchGetImage")
+            return Finding(Severity.ERROR, "image", message, "check the image's account, region and name")
+        if code in DENIED:
+            message = f"ECR denies to look up {image.repository}:{image.tag} ({code})"
+            return Finding(Severity.SKIPPED, "image", message, "use credentials with ecr:BatchGetImage")
         raise
     if answer.get("images"):
-        return Finding("image", Severity.OK, f"{image.repository}:{image.tag or digest} is in {image.region}")
+        return Finding(Severity.OK, "image", f"{image.repository}:{image.tag or digest} is in {image.region}")
     message = f"{image.repository} in account {image.account} has no image {image.tag or digest}"
-    return Finding("image", Severity.ERROR, message, "choose a tag that exists: see ServingImage in the docs")
+    return Finding(Severity.ERROR, "image", message, "use a tag that exists: see ServingImage in the docs")
 
 
 def _age(image: EcrImage) -> list[Finding]:
@@ -62,5 +61,5 @@ def _age(image: EcrImage) -> list[Finding]:
     confined = traits.paths_confined_from
     if confined is None:
         return []
-    message = f"{traits.name} does not confine a model's paths: Triton does from {confined} on"
-    return [Finding("image", Severity.WARNING, message, "use a newer image where others publish models")]
+    message = f"{traits.name} does not confine a model's paths, which Triton does from {confined} on"
+    return [Finding(Severity.WARNING, "image", message, "use a newer image if others publish models")]

@@ -1,131 +1,125 @@
-"""Whether the endpoint's role really reaches the models."""
+"""Check that the endpoint's role can read the models."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from mme.aws.iam_policy import Decision, evaluate, trusts
-from mme.operate.doctor.bucket_key import bucket_key
-from mme.operate.doctor.finding import Finding, Patient, Severity
+from mme.findings import Finding, Severity
+from mme.operate.aws_errors import DENIED, error_code
+from mme.operate.doctor.bucket import bucket_key
+from mme.operate.doctor.context import DoctorContext
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-_PROBE: Final = "some-model_v0.tar.gz"
+_MODEL: Final = "some-model_v0.tar.gz"
 _SERVICE: Final = "sagemaker.amazonaws.com"
 _DECRYPTS: Final = "decrypts models"
+_DECISIONS: Final = {
+    "allowed": Decision.ALLOWED,
+    "explicitDeny": Decision.DENIED,
+    "implicitDeny": Decision.NOT_ALLOWED,
+}
 
-# What the role must be able to do: in words, action, resource, condition keys.
+# Description, action, resource and condition keys.
 _Request = tuple[str, str, str, dict[str, str]]
 
 
-def check_role(patient: Patient) -> list[Finding]:
-    """The role trusts SageMaker, and may read the prefix: asked of IAM, or else read in its policies."""
-    if not patient.role_arn:
-        return [Finding("role", Severity.SKIPPED, "the endpoint's model is gone, so its role is not known")]
+def check_role(context: DoctorContext) -> list[Finding]:
+    """Check that the role trusts SageMaker and can read the prefix, by IAM's simulation or its policies."""
+    if not context.role_arn:
+        message = "the endpoint's model was deleted, so its role is unknown"
+        return [Finding(Severity.SKIPPED, "role", message)]
     from botocore.exceptions import ClientError
 
-    iam, name = patient.clients.iam, patient.role_arn.rpartition("/")[2]
+    iam, name = context.clients.iam, context.role_arn.rpartition("/")[2]
     try:
         role: Any = iam.get_role(RoleName=name)["Role"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
+        if error_code(error) != "NoSuchEntity":
             raise
-        message = f"the endpoint's role {name} does not exist: no model can be loaded"
-        return [Finding("role", Severity.ERROR, message, "deploy the serving stack again")]
+        message = f"the endpoint's role {name} does not exist, so no model can be loaded"
+        return [Finding(Severity.ERROR, "role", message, "deploy the serving stack again")]
     found = []
     if not trusts(role["AssumeRolePolicyDocument"], _SERVICE):
         message = f"the role {name} does not trust {_SERVICE}"
-        found.append(Finding("role", Severity.ERROR, message, "let it assume the role, and deploy"))
-    requests = _requests(patient)
-    verdicts, how = _simulated(iam, patient, requests), "IAM's simulation says"
-    if verdicts is None:
-        verdicts = _evaluated(iam, name, requests)
-        how = "its own policies say; IAM's simulation can't be asked"
-    denied = {what: verdict for what, verdict in verdicts.items() if verdict is not Decision.ALLOWED}
-    for what, verdict in denied.items():
-        # A key's own policy, which is not read here, may let the role decrypt as well.
-        unsure = verdict is Decision.UNKNOWN or (what == _DECRYPTS and verdict is Decision.NOT_ALLOWED)
+        found.append(Finding(Severity.ERROR, "role", message, "let it assume the role, and deploy"))
+    requests = _requests(context)
+    decisions, source = _simulated(context, requests), "by IAM's simulation"
+    if decisions is None:
+        policies = _policies(iam, name)
+        decisions = {
+            what: evaluate(policies, action, resource, keys, complete_context=False)
+            for what, action, resource, keys in requests
+        }
+        source = "by its own policies; IAM's simulation is not available"
+    refused = {what: decision for what, decision in decisions.items() if decision is not Decision.ALLOWED}
+    for what, decision in refused.items():
+        # The key's own policy, which is not read here, may also allow the role to decrypt.
+        unsure = decision is Decision.UNKNOWN or (what == _DECRYPTS and decision is Decision.NOT_ALLOWED)
         severity = Severity.WARNING if unsure else Severity.ERROR
-        hint = "grant_read_models, or the construct's own role, gives it that"
+        hint = "use grant_read_models or the construct's default role"
         if what == _DECRYPTS:
-            hint += "; an imported bucket needs its encryption_key to be given, too"
-        found.append(Finding("role", severity, f"the role {name} {what}: {verdict} ({how})", hint))
-    if not denied:
-        message = f"the role {name} reads the models, by what {how}"
-        found.append(Finding("role", Severity.OK, message))
+            hint += "; set encryption_key for an imported bucket"
+        message = f"the role {name} {what}: {decision} ({source})"
+        found.append(Finding(severity, "role", message, hint))
+    if not refused:
+        found.append(Finding(Severity.OK, "role", f"the role {name} can read the models ({source})"))
     return found
 
 
-def _requests(patient: Patient) -> list[_Request]:
-    partition = patient.role_arn.split(":")[1]
-    bucket = f"arn:{partition}:s3:::{patient.deployment.bucket}"
-    prefix = patient.deployment.prefix
+def _requests(context: DoctorContext) -> list[_Request]:
+    partition = context.role_arn.split(":")[1]
+    bucket = f"arn:{partition}:s3:::{context.deployment.bucket}"
+    prefix = context.deployment.prefix
     needed: list[_Request] = [
-        ("reads models", "s3:GetObject", f"{bucket}/{prefix}{_PROBE}", {}),
+        ("reads models", "s3:GetObject", f"{bucket}/{prefix}{_MODEL}", {}),
         ("lists models", "s3:ListBucket", bucket, {"s3:prefix": prefix}),
     ]
-    key = bucket_key(patient.clients.s3, patient.deployment.bucket, patient.role_arn)
+    key = bucket_key(context.clients.s3, context.deployment.bucket, context.role_arn)
     return [*needed, (_DECRYPTS, "kms:Decrypt", key, {})] if key else needed
 
 
-def _simulated(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Decision] | None:
-    """What IAM says, or None where it may not be asked; the local runtime's knows no simulation."""
+def _simulated(context: DoctorContext, requests: list[_Request]) -> dict[str, Decision] | None:
+    """Return IAM's decisions; None if the caller may not simulate or the embedded IAM can't."""
     from botocore.exceptions import ClientError
     from botocore.parsers import ResponseParserError
 
-    if patient.local:
+    if context.local:
         return None
+    decisions = {}
     try:
-        return _simulation(iam, patient, requests)
+        for what, action, resource, keys in requests:
+            entries: Any = [
+                {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                for key, value in keys.items()
+            ]
+            answer = context.clients.iam.simulate_principal_policy(
+                PolicySourceArn=context.role_arn,
+                ActionNames=[action],
+                ResourceArns=[resource],
+                ContextEntries=entries,
+            )
+            decisions[what] = _DECISIONS[answer["EvaluationResults"][0]["EvalDecision"]]
     except ResponseParserError:
-        return None  # An embedded AWS that lacks this call answers with a page of HTML.
+        return None  # moto answers with HTML to calls that it lacks
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+        if error_code(error) not in DENIED:
             raise
         return None
+    return decisions
 
 
-def _simulation(iam: IAMClient, patient: Patient, requests: list[_Request]) -> dict[str, Decision]:
-    words = {
-        "allowed": Decision.ALLOWED,
-        "explicitDeny": Decision.DENIED,
-        "implicitDeny": Decision.NOT_ALLOWED,
-    }
-    verdicts = {}
-    for what, action, resource, context in requests:
-        entries: Any = [
-            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-            for key, value in context.items()
-        ]
-        answer = iam.simulate_principal_policy(
-            PolicySourceArn=patient.role_arn,
-            ActionNames=[action],
-            ResourceArns=[resource],
-            ContextEntries=entries,
-        )
-        verdicts[what] = words[answer["EvaluationResults"][0]["EvalDecision"]]
-    return verdicts
-
-
-def _evaluated(iam: IAMClient, name: str, requests: list[_Request]) -> dict[str, Decision]:
-    policies = _policies(iam, name)
-    return {
-        what: evaluate(policies, action, resource, context, complete_context=False)
-        for what, action, resource, context in requests
-    }
-
-
-def _policies(iam: IAMClient, name: str) -> list[Any]:
+def _policies(iam: IAMClient, role: str) -> list[Any]:
     documents: list[Any] = []
-    for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
+    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for policy in page["PolicyNames"]:
-            documents.append(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
-    for attached_page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
+            documents.append(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
+    for attached_page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in attached_page["AttachedPolicies"]:
             arn = attached["PolicyArn"]
             version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            documents.append(
-                iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-            )
+            answer = iam.get_policy_version(PolicyArn=arn, VersionId=version)
+            documents.append(answer["PolicyVersion"]["Document"])
     return documents

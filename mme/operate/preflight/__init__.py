@@ -1,10 +1,10 @@
-"""What a deployment would do to a live endpoint, found before it is made. Nothing here changes anything.
+"""Find out what a deployment would do to a live endpoint, without changing anything.
 
-`inspect` reads the cloud assembly, the deployed stacks and the live endpoint; the checks themselves are pure.
+`inspect` reads the cloud assembly, the deployed stacks and the live endpoint; the checks are pure functions.
 """
 
-from mme.operate.preflight.findings import Effect, Finding, Report
+from mme.operate.preflight.account import Account, connect
+from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport
 from mme.operate.preflight.inspection import inspect
-from mme.operate.preflight.live import Account, connect
 
-__all__ = ["Account", "Effect", "Finding", "Report", "connect", "inspect"]
+__all__ = ["Account", "Effect", "PreflightFinding", "PreflightReport", "connect", "inspect"]

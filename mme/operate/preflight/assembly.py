@@ -1,6 +1,6 @@
-"""The cloud assembly: what `cdk synth` wrote, read by its manifests.
+"""Read the cloud assembly that `cdk synth` wrote.
 
-Its format: aws-cdk, `packages/@aws-cdk/cloud-assembly-schema`.
+Format: aws-cdk, `packages/@aws-cdk/cloud-assembly-schema`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from mme.errors import MmeError
 
 _STACK: Final = "aws:cloudformation:stack"
 _NESTED: Final = "cdk:cloud-assembly"
-_UNKNOWN: Final = "unknown-"  # "unknown-region" and "unknown-account": decided by whoever deploys
+_UNKNOWN: Final = "unknown-"  # "unknown-region", "unknown-account": the deploying credentials decide
 
 
 @dataclass(frozen=True)
 class SynthesizedStack:
-    """A stack as it would be deployed.
+    """A stack to deploy.
 
     Attributes:
-        name: of the stack in CloudFormation.
-        display_name: its path in the app, which `cdk deploy` takes: `dev/Serving`.
-        account: its account, None where the deploying credentials decide.
-        region: its region, None where they decide.
-        template: the template's document.
-        dependencies: stacks that are deployed with it, before it.
+        name: Name in CloudFormation.
+        display_name: Path in the app, which `cdk deploy` takes: `dev/Serving`.
+        account: None if the deploying credentials decide.
+        region: None if the deploying credentials decide.
+        template: The template.
+        dependencies: Stacks that are deployed before it.
     """
 
     name: str
@@ -40,16 +40,16 @@ class SynthesizedStack:
 
 
 def find_stack(folder: Path, name: str, *, region: str | None, hint: str) -> SynthesizedStack:
-    """The stack of that CloudFormation name, in whatever stage it is.
+    """Find a stack by its CloudFormation name, in any stage.
 
     Args:
-        folder: the assembly, `cdk.out`.
-        name: the stack's name.
-        region: which one, where the name stands for stacks in several regions; None = not said.
-        hint: how to synthesize it, for messages.
+        folder: The assembly, `cdk.out`.
+        name: Name of the stack.
+        region: Region of the stack, if several have the name.
+        hint: Command that synthesizes it, for messages.
 
     Raises:
-        MmeError: no assembly, no such stack in it, or several.
+        MmeError: There is no assembly, no such stack, or several.
     """
     found: list[tuple[Path, str]] = []
     names: list[str] = []
@@ -60,10 +60,10 @@ def find_stack(folder: Path, name: str, *, region: str | None, hint: str) -> Syn
     if not found and name in names:
         raise MmeError(
             f"the cloud assembly {folder} puts the stack {name} into another region than {region}",
-            hint="leave --region and MME_REGION out: the assembly says the region",
+            hint="remove --region and MME_REGION: the assembly has the region",
         )
     if not found:
-        listed = ", ".join(dict.fromkeys(names)) or "none at all"
+        listed = ", ".join(dict.fromkeys(names)) or "none"
         raise MmeError(
             f"the stack {name} is not in the cloud assembly {folder}, which has {listed}",
             hint=f"synthesize it: {hint}; or name another with --env, --stack or --app",
@@ -123,7 +123,7 @@ def _load(
 
 
 def all_stacks(stack: SynthesizedStack) -> tuple[SynthesizedStack, ...]:
-    """It and every stack it depends on, each once, the first to be deployed first."""
+    """Return the stack and all its dependencies in the order of deployment."""
     found: dict[str, SynthesizedStack] = {}
 
     def visit(one: SynthesizedStack) -> None:
@@ -140,6 +140,6 @@ def _name(id: str, artifact: dict[str, Any]) -> str:
 
 
 def _place(artifact: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Account and region of `aws://ACCOUNT/REGION`."""
+    """Parse `aws://ACCOUNT/REGION`."""
     account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
     return tuple(None if not part or part.startswith(_UNKNOWN) else part for part in (account, region))  # type: ignore[return-value]

@@ -1,72 +1,84 @@
-"""What preflight finds, and what it means for the deployment."""
+"""Findings of preflight, and their effect on the deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from enum import Enum
+
+from mme.findings import Finding, Severity
 
 
 class Effect(Enum):
-    """What a deployment would do, the worst first."""
+    """Effect of a finding on the deployment, the worst first."""
 
     FAILS = "fails"
-    """It would fail, most often halfway and with a rollback."""
+    """The deployment would fail, usually halfway and with a rollback."""
 
     LOSES = "loses"
-    """It would succeed and something be gone: an endpoint, data, the way to the models."""
+    """It would succeed and lose something: an endpoint, data, the location of the models."""
 
     WARNING = "warning"
-    """It would succeed, and do what somebody may not want; or it can't be known."""
+    """It would succeed with a possibly unwanted effect, or the effect is unknown."""
 
     NOTE = "note"
-    """As wanted, and worth knowing."""
+    """It would succeed, with an effect to know about."""
+
+
+_SEVERITIES = {
+    Effect.FAILS: Severity.ERROR,
+    Effect.LOSES: Severity.ERROR,
+    Effect.WARNING: Severity.WARNING,
+    Effect.NOTE: Severity.NOTE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One change and its effect.
+class PreflightFinding(Finding):
+    """A change and its effect; `code` is for scripts and `--accept`.
 
     Attributes:
-        code: its name for scripts and `--accept`: `instance-type`.
-        effect: what the deployment would do.
-        subject: what it is about: a stack's name, an endpoint's, a resource's logical id.
-        message: what changes; lower-case, no full stop.
-        reason: why it matters; empty where the message says so.
-        way_out: lines of what to do, in their order; empty where there is nothing to do.
+        effect: The effect on the deployment.
+        subject: Name of the stack or endpoint, or logical id of the resource.
+        reason: Why it matters; may be empty.
     """
 
-    code: str
     effect: Effect
     subject: str
-    message: str
     reason: str = ""
-    way_out: tuple[str, ...] = ()
+
+
+def finding(
+    effect: Effect, code: str, subject: str, message: str, reason: str = "", hint: str = ""
+) -> PreflightFinding:
+    """Return a finding with the severity of its effect; arguments as in `PreflightFinding`."""
+    severity = _SEVERITIES[effect]
+    return PreflightFinding(severity, code, message, hint, effect=effect, subject=subject, reason=reason)
 
 
 @dataclass(frozen=True)
-class Report:
-    """All findings of one environment.
+class PreflightReport:
+    """All findings of an environment.
 
     Attributes:
-        stack: the serving stack's name.
-        region: where it is, or would be.
-        first: whether there is nothing deployed yet.
-        findings: the worst first.
-        stacks: names of the stacks that were compared.
+        stack: Name of the serving stack.
+        region: Its region.
+        first: Whether nothing is deployed yet.
+        findings: The worst first.
+        stacks: Names of the compared stacks.
     """
 
     stack: str
     region: str
     first: bool
-    findings: tuple[Finding, ...]
-    stacks: tuple[str, ...] = field(default=())
+    findings: tuple[PreflightFinding, ...]
+    stacks: tuple[str, ...] = ()
 
-    def stopping(self, accepted: Collection[str] = ()) -> list[Finding]:
-        """Those that should keep the deployment from being made.
+    def stopping(self, accepted: Collection[str] = ()) -> list[PreflightFinding]:
+        """Return the findings that should stop the deployment.
 
         Args:
-            accepted: codes of losses that are wanted. What would fail is never accepted.
+            accepted: Codes of intended losses. Failures can't be accepted.
         """
         return [
             finding
@@ -76,7 +88,7 @@ class Report:
         ]
 
 
-def ordered(findings: list[Finding]) -> tuple[Finding, ...]:
-    """The worst first, else as they were found."""
-    severity = list(Effect)
-    return tuple(sorted(findings, key=lambda finding: severity.index(finding.effect)))
+def ordered(findings: Iterable[PreflightFinding]) -> tuple[PreflightFinding, ...]:
+    """Sort findings by effect, the worst first."""
+    effects = list(Effect)
+    return tuple(sorted(findings, key=lambda finding: effects.index(finding.effect)))

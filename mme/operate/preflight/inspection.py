@@ -1,4 +1,4 @@
-"""Compares what would be deployed with what is, and reports."""
+"""Compare the synthesized stacks with the deployed ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mme.aws.settings import Settings
 from mme.errors import MmeError
-from mme.operate.aws_failures import explain_aws_error
+from mme.operate.aws_errors import explain_aws_error
+from mme.operate.preflight.account import Account, DeployedStack
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
+from mme.operate.preflight.change_type import Commands
 from mme.operate.preflight.endpoint_checks import EndpointChange, check_change
-from mme.operate.preflight.findings import Effect, Finding, Report, ordered
-from mme.operate.preflight.live import Account, DeployedStack
+from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport, finding, ordered
 from mme.operate.preflight.resolution import is_known
 from mme.operate.preflight.stack_checks import (
     NOTHING_DEPLOYED,
@@ -24,21 +25,20 @@ from mme.operate.preflight.stack_checks import (
     check_status,
 )
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, StackTemplate, VariantPlan
-from mme.operate.preflight.two_phases import Advice
 
 Connect = Callable[[Settings, str | None], Account]
 
 
-def inspect(settings: Settings, folder: Path, connect: Connect) -> Report:
-    """What deploying the environment's stacks would do. Only reads.
+def inspect(settings: Settings, folder: Path, connect: Connect) -> PreflightReport:
+    """Find out what deploying the environment's stacks would do. Reads only.
 
     Args:
-        settings: the environment, or the stack, and how to reach AWS.
-        folder: the cloud assembly.
-        connect: makes the account for the settings and the region that the assembly names.
+        settings: The environment or stack, and how to reach AWS.
+        folder: The cloud assembly.
+        connect: Returns the account for the settings and the assembly's region.
 
     Raises:
-        MmeError: no such stack in the assembly, an account that is not the assembly's, or AWS can't be asked.
+        MmeError: The assembly lacks the stack or names another account, or AWS refuses a call.
     """
     stack = find_stack(folder, settings.stack_name, region=settings.region, hint=_synth(settings))
     account = connect(settings, stack.region)
@@ -53,19 +53,19 @@ def inspect(settings: Settings, folder: Path, connect: Connect) -> Report:
         raise explained from error
 
 
-def _compare(settings: Settings, stack: SynthesizedStack, account: Account) -> Report:
-    findings: list[Finding] = []
+def _compare(settings: Settings, stack: SynthesizedStack, account: Account) -> PreflightReport:
+    findings: list[PreflightFinding] = []
     first = False
     stacks = all_stacks(stack)
     for one in stacks:
         deployed = account.stack(one.name)
         _require_account(one, deployed.account if deployed else account.id())
-        comparison = _Comparison(one, deployed, account, _advice(settings, stack))
+        comparison = _Comparison(one, deployed, account, _commands(settings, stack))
         if one is stack:
             first = comparison.old is None and comparison.is_new
             comparison.require_endpoints()
         findings += comparison.findings()
-    return Report(
+    return PreflightReport(
         stack.name, account.region, first, ordered(findings), stacks=tuple(one.name for one in stacks)
     )
 
@@ -74,11 +74,11 @@ class _Comparison:
     """One stack, before and after."""
 
     def __init__(
-        self, stack: SynthesizedStack, deployed: DeployedStack | None, account: Account, advice: Advice
+        self, stack: SynthesizedStack, deployed: DeployedStack | None, account: Account, commands: Commands
     ) -> None:
         self._stack = stack
         self._account = account
-        self._advice = advice
+        self._commands = commands
         self.is_new = deployed is None or deployed.status in NOTHING_DEPLOYED
         self._deployed = None if self.is_new else deployed
         pseudo = {"AWS::Region": account.region, "AWS::StackName": stack.name}
@@ -88,7 +88,11 @@ class _Comparison:
         self.old = StackTemplate(template, parameters, pseudo) if template is not None else None
 
     def require_endpoints(self) -> None:
-        """Refuse a stack without an endpoint: it is not the one that was meant."""
+        """Refuse a stack without an endpoint: another one was meant.
+
+        Raises:
+            MmeError: Neither template has an endpoint.
+        """
         if self.new.endpoints() or self.new.of_type(NESTED_STACK):
             return
         if self.old is None or not self.old.endpoints():
@@ -97,11 +101,8 @@ class _Comparison:
                 hint="name the serving stack with --stack",
             )
 
-    def findings(self) -> list[Finding]:
-        """All of this stack."""
-        return list(self._all())
-
-    def _all(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[PreflightFinding]:
+        """Yield the findings of this stack."""
         yield from check_nested(self._stack.name, self.new)
         after = self.new.endpoints()
         if self._deployed is not None:
@@ -132,33 +133,26 @@ class _Comparison:
                 new=self.new,
                 live=self._account.endpoint(names[id]),
             )
-            yield from check_change(change, self._advice)
+            yield from check_change(change, self._commands)
 
-    def _without_old(self) -> Iterator[Finding]:
+    def _without_old(self) -> Iterator[PreflightFinding]:
+        name = self._stack.name
         if self._deployed is None:
-            yield Finding(
-                code="first-deployment",
-                effect=Effect.NOTE,
-                subject=self._stack.name,
-                message=f"the stack does not exist in {self._account.region} yet: this deployment makes it",
-            )
+            message = f"the stack does not exist in {self._account.region} yet: this deployment creates it"
+            yield finding(Effect.NOTE, "first-deployment", name, message)
         else:
-            yield Finding(
-                code="undecided",
-                effect=Effect.WARNING,
-                subject=self._stack.name,
-                message="preflight can't read the deployed template, which is not JSON: nothing was compared",
-                reason="the CDK deploys JSON, so somebody else deployed this stack last",
-            )
+            message = "preflight can't read the deployed template, which is not JSON: nothing was compared"
+            reason = "the CDK deploys JSON, so another tool deployed this stack last"
+            yield finding(Effect.WARNING, "undecided", name, message, reason)
 
     def _name(self, plan: EndpointPlan) -> str:
-        """As it is: what CloudFormation says, where the template gives no name that is known."""
+        """Return the actual name, from CloudFormation if the template has none that is known."""
         if plan.name is not None and is_known(plan.name):
             return plan.name
         return self._account.physical_name(self._stack.name, plan.logical_id)
 
     def _with_config(self, plan: EndpointPlan) -> EndpointPlan:
-        """With the variants of a config that is not in the template but in SageMaker."""
+        """Add the variants of a config that is in SageMaker but not in the template."""
         if not plan.config_name or not is_known(plan.config_name):
             return plan
         types = self._account.instance_types(plan.config_name)
@@ -166,7 +160,7 @@ class _Comparison:
         return dataclasses.replace(plan, variants=variants)
 
     def _taken(self, plans: dict[str, EndpointPlan]) -> set[str]:
-        """Of their names, those that an endpoint has."""
+        """Return the names that existing endpoints have."""
         names = {plan.name for plan in plans.values() if plan.name and is_known(plan.name)}
         return {name for name in names if self._account.endpoint(name) is not None}
 
@@ -176,7 +170,7 @@ def _require_account(stack: SynthesizedStack, found: str) -> None:
         raise MmeError(
             f"the credentials are for account {found}, and the assembly deploys {stack.name} to "
             f"{stack.account}",
-            hint="use that account's credentials: --profile",
+            hint="use credentials of that account: --profile",
         )
 
 
@@ -184,15 +178,15 @@ def _synth(settings: Settings) -> str:
     return "cdk synth --quiet" if settings.stack else f"cdk synth --quiet -c env={settings.env}"
 
 
-def _advice(settings: Settings, stack: SynthesizedStack) -> Advice:
+def _commands(settings: Settings, stack: SynthesizedStack) -> Commands:
     if settings.stack:
         env = "" if settings.is_local else f"--env {settings.env} "
-        return Advice(
+        return Commands(
             place=f"the MultiModelEndpoint of {stack.display_name}",
             deploy=f"cdk deploy '{stack.display_name}'",
             check=f"{_synth(settings)} && mme {env}--stack {settings.stack} endpoint preflight",
         )
-    return Advice(
+    return Commands(
         place=f"stacks/environments.py, environment {settings.env}",
         deploy=f"cdk deploy -c env={settings.env} '{settings.env}/*'",
         check=f"{_synth(settings)} && mme --env {settings.env} endpoint preflight",

@@ -24,20 +24,6 @@ def is_known(value: object) -> bool:
     return not (isinstance(value, str) and "${" in value)
 
 
-def reference(value: object) -> str | None:
-    """The logical id that `{"Ref": id}` or `{"Fn::GetAtt": [id, ...]}` names, None for anything else."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    if isinstance(named := value.get("Ref"), str):
-        return named
-    match value.get("Fn::GetAtt"):
-        case [str() as id, *_]:
-            return id
-        case str() as text:
-            return text.partition(".")[0]
-    return None
-
-
 class Resolver:
     """Resolves the intrinsic functions of one template.
 

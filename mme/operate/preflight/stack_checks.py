@@ -1,34 +1,37 @@
-"""What a deployment would do to a stack: endpoints that come and go, and what holds data. Pure."""
+"""Check what a deployment would do to a stack: names of endpoints, stored data, log groups. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
-from mme.operate.preflight.findings import Effect, Finding
-from mme.operate.preflight.live import DeployedStack
+from mme.operate.preflight.account import DeployedStack
+from mme.operate.preflight.findings import Effect, PreflightFinding, finding
 from mme.operate.preflight.resolution import is_known
-from mme.operate.preflight.template import (
-    ENDPOINT_CONFIG,
-    MODEL,
-    NESTED_STACK,
-    EndpointPlan,
-    Resource,
-    StackTemplate,
-)
+from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, Resource, StackTemplate
+from mme.operate.stacks import ENDPOINT_CONFIG, MODEL
 
-# What holds data, and the properties whose change replaces it (CloudFormation template reference, "Update
-# requires: Replacement").
-STATEFUL: Final[Mapping[str, tuple[str, ...]]] = {
+# Resources with data, and the properties whose change replaces them (CloudFormation template reference,
+# "Update requires: Replacement").
+_STATEFUL: Final[Mapping[str, tuple[str, ...]]] = {
     "AWS::S3::Bucket": ("BucketName", "BucketNamePrefix", "BucketNamespace", "ObjectLockEnabled"),
     "AWS::KMS::Key": (),
     "AWS::ECR::Repository": ("RepositoryName", "EncryptionConfiguration"),
     "AWS::EFS::FileSystem": ("AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"),
     "AWS::DynamoDB::Table": ("TableName", "KeySchema", "ImportSourceSpecification"),
 }
-LOG_GROUP: Final = "AWS::Logs::LogGroup"
+_NOUNS: Final = {
+    "AWS::S3::Bucket": "bucket",
+    "AWS::KMS::Key": "key",
+    "AWS::ECR::Repository": "repository",
+    "AWS::EFS::FileSystem": "file system",
+    "AWS::DynamoDB::Table": "table",
+    MODEL: "model",
+    ENDPOINT_CONFIG: "endpoint config",
+}
+_LOG_GROUP: Final = "AWS::Logs::LogGroup"
 _NAMED: Final = {MODEL: "ModelName", ENDPOINT_CONFIG: "EndpointConfigName"}
-# CloudFormation user guide, stack status codes: none of these takes an update.
+# CloudFormation user guide, stack status codes: none of these can be updated.
 _STUCK: Final = (
     "UPDATE_ROLLBACK_FAILED",
     "ROLLBACK_FAILED",
@@ -36,34 +39,26 @@ _STUCK: Final = (
     "DELETE_FAILED",
     "UPDATE_FAILED",
 )
-# A stack whose creation was rolled back or never executed has nothing; the CDK CLI makes it anew.
+# A stack whose creation was rolled back or never executed has no resources; the CDK CLI creates it again.
 NOTHING_DEPLOYED: Final = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
 
-def check_status(stack: DeployedStack) -> Iterator[Finding]:
-    """Whether CloudFormation would take an update of it now."""
+def check_status(stack: DeployedStack) -> Iterator[PreflightFinding]:
+    """Check that CloudFormation accepts an update of the stack now."""
+    message = f"the stack is {stack.status}"
     if stack.status.endswith("_IN_PROGRESS"):
-        yield Finding(
-            code="stack-busy",
-            effect=Effect.FAILS,
-            subject=stack.name,
-            message=f"the stack is {stack.status}",
-            reason="CloudFormation refuses an update until that is done",
-            way_out=("wait for it, then try again",),
-        )
+        reason = "CloudFormation refuses updates until that is done"
+        hint = "wait for it, then try again"
+        yield finding(Effect.FAILS, "stack-busy", stack.name, message, reason, hint)
     elif stack.status in _STUCK:
-        yield Finding(
-            code="stack-stuck",
-            effect=Effect.FAILS,
-            subject=stack.name,
-            message=f"the stack is {stack.status}",
-            reason="CloudFormation refuses an update",
-            way_out=(
-                f"mend the cause, then: aws cloudformation continue-update-rollback --stack-name {stack.name}"
-                if stack.status == "UPDATE_ROLLBACK_FAILED"
-                else f"mend the cause, then: cdk rollback, or delete the stack {stack.name}",
-            ),
+        command = (
+            f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            if stack.status == "UPDATE_ROLLBACK_FAILED"
+            else f"cdk rollback, or delete the stack {stack.name}"
         )
+        hint = f"fix the cause, then: {command}"
+        reason = "CloudFormation refuses updates"
+        yield finding(Effect.FAILS, "stack-stuck", stack.name, message, reason, hint)
 
 
 def check_names(
@@ -73,191 +68,181 @@ def check_names(
     *,
     names: Mapping[str, str],
     taken: Set[str],
-) -> Iterator[Finding]:
-    """Endpoints that come, go or get another name.
+) -> Iterator[PreflightFinding]:
+    """Check endpoints that are created, deleted or renamed.
 
     Args:
-        stack: the stack's name.
-        before: endpoints of the deployed template, by logical id.
-        after: endpoints of the new one.
-        names: of those before, as they are, by logical id.
-        taken: of the names in the new template, those that SageMaker has an endpoint for now.
+        stack: Name of the stack.
+        before: Endpoints of the deployed template, by logical id.
+        after: Endpoints of the new template, by logical id.
+        names: Actual names of those before, by logical id.
+        taken: Names in the new template that existing endpoints have.
     """
     for id, plan in after.items():
         if id in before and plan.name in (before[id].name, names[id]):
             continue
         if id in before and not is_known(plan.name):
-            yield Finding(
-                code="undecided",
-                effect=Effect.WARNING,
-                subject=names[id],
-                message=f"preflight can't tell whether the endpoint's name changes: it becomes {plan.name}, "
+            yield finding(
+                Effect.WARNING,
+                "undecided",
+                names[id],
+                f"preflight can't determine whether the endpoint's name changes: it becomes {plan.name}, "
                 "which only the deployment knows",
-                reason="another name is another endpoint, and the old one's URL is gone",
+                "another name is another endpoint, and calls of the old one fail",
             )
             continue
         if plan.name in taken:
             yield _taken(stack, plan, names)
         if id in before:
-            new = plan.name or "one that CloudFormation makes"
-            yield Finding(
-                code="endpoint-replaced",
-                effect=Effect.LOSES,
-                subject=names[id],
-                message=f"the endpoint's name changes to {new}: a new endpoint is made, this one deleted",
-                reason="who calls the old name gets an error from then on, and its alarms and metrics end",
-                way_out=(
-                    f'keep the name: endpoint_name="{names[id]}" on the MultiModelEndpoint',
-                    "or make a second endpoint beside it, move the callers, and take the first away then",
-                ),
+            new = plan.name or "one that CloudFormation generates"
+            yield finding(
+                Effect.LOSES,
+                "endpoint-replaced",
+                names[id],
+                f"the endpoint's name changes to {new}: a new endpoint is created, this one deleted",
+                "calls of the old name fail from then on, and its alarms and metrics end",
+                f'keep the name: endpoint_name="{names[id]}" on the MultiModelEndpoint\n'
+                "or add a second endpoint, move the callers, and then remove the first",
             )
     for id, name in names.items():
         if id not in after:
-            yield Finding(
-                code="endpoint-removed",
-                effect=Effect.LOSES,
-                subject=name,
-                message=f"the endpoint ({id}) is not in the new template, so it is deleted",
-                reason="who calls it gets an error from then on; its models stay in their bucket",
-                way_out=("if its construct was renamed or moved, name and place it as before",),
+            yield finding(
+                Effect.LOSES,
+                "endpoint-removed",
+                name,
+                f"the endpoint ({id}) is not in the new template, so it is deleted",
+                "calls of it fail from then on; its models stay in their bucket",
+                "if its construct was renamed or moved, name and place it as before",
             )
 
 
-def _taken(stack: str, plan: EndpointPlan, names: Mapping[str, str]) -> Finding:
+def _taken(stack: str, plan: EndpointPlan, names: Mapping[str, str]) -> PreflightFinding:
     own = next((id for id, name in names.items() if name == plan.name), None)
-    return Finding(
-        code="endpoint-exists",
-        effect=Effect.FAILS,
-        subject=str(plan.name),
-        message=f"the endpoint {plan.logical_id} would be made, and one of that name exists",
-        reason=f"it is {own} of this stack, and CloudFormation makes the new one before it deletes the old"
+    return finding(
+        Effect.FAILS,
+        "endpoint-exists",
+        str(plan.name),
+        f"the endpoint {plan.logical_id} would be created, but one of that name exists",
+        f"it is {own} of this stack, and CloudFormation creates the new one before it deletes the old one"
         if own
-        else f"it is not the stack {stack}'s",
-        way_out=("its construct was renamed or moved: name and place it as before",)
+        else f"it does not belong to the stack {stack}",
+        "its construct was renamed or moved: name and place it as before"
         if own
-        else ("choose another endpoint_name, or delete that endpoint first",),
+        else "use another endpoint_name, or delete that endpoint first",
     )
 
 
-def check_data(stack: str, old: StackTemplate, new: StackTemplate) -> Iterator[Finding]:
-    """What holds data and would be deleted or replaced."""
-    for resource in old.of_type(*STATEFUL):
+def check_data(stack: str, old: StackTemplate, new: StackTemplate) -> Iterator[PreflightFinding]:
+    """Check resources with data that would be deleted or replaced.
+
+    Args:
+        stack: Name of the stack.
+        old: The deployed template.
+        new: The new template.
+    """
+    for resource in old.of_type(*_STATEFUL):
         after = new.resources.get(resource.logical_id)
         if after is None or after.type != resource.type:
             yield _lost(stack, resource, "is not in the new template, so it is deleted", resource.on_delete)
             continue
-        for name in STATEFUL[resource.type]:
+        for name in _STATEFUL[resource.type]:
             one, other = resource.properties.get(name), after.properties.get(name)
             if one == other:
                 continue
-            if not is_known([one, other]):
-                yield Finding(
-                    code="undecided",
-                    effect=Effect.WARNING,
-                    subject=resource.logical_id,
-                    message=f"preflight can't tell whether {name} of the {_noun(resource)} changes: from "
-                    f"{one} to {other}",
-                    reason="a change would replace it",
-                )
+            if is_known([one, other]):
+                # The policy of the new template applies.
+                what = f"is replaced, as its {name} changes from {one} to {other}"
+                yield _lost(stack, resource, what, after.on_replace)
                 continue
-            # The policy that counts is that of the template which is being deployed.
-            yield _lost(
-                stack, resource, f"is replaced, as its {name} changes from {one} to {other}", after.on_replace
+            yield finding(
+                Effect.WARNING,
+                "undecided",
+                resource.logical_id,
+                f"preflight can't determine whether {name} of the {_NOUNS[resource.type]} changes: from "
+                f"{one} to {other}",
+                "a change would replace it",
             )
 
 
-def check_fixed_names(old: StackTemplate, new: StackTemplate) -> Iterator[Finding]:
-    """Models and configs under a fixed name: their replacement would have to take the name twice."""
+def check_fixed_names(old: StackTemplate, new: StackTemplate) -> Iterator[PreflightFinding]:
+    """Check models and endpoint configs with a fixed name, which block their own replacement.
+
+    Args:
+        old: The deployed template.
+        new: The new template.
+    """
     for resource in new.of_type(*_NAMED):
         before = old.resources.get(resource.logical_id)
-        name = resource.properties.get(_NAMED[resource.type])
-        if before is None or name is None or before.properties.get(_NAMED[resource.type]) != name:
+        property = _NAMED[resource.type]
+        name = resource.properties.get(property)
+        if before is None or name is None or before.properties.get(property) != name:
             continue
         if before.properties != resource.properties:
-            yield Finding(
-                code="fixed-name",
-                effect=Effect.FAILS,
-                subject=resource.logical_id,
-                message=f"the {_noun(resource)} {name} changes, and has a fixed name",
-                reason="every change replaces it, and CloudFormation makes the new one before it deletes the "
-                "old: the name is taken",
-                way_out=(
-                    f"leave {_NAMED[resource.type]} out: CloudFormation then makes a new name each time",
-                ),
+            yield finding(
+                Effect.FAILS,
+                "fixed-name",
+                resource.logical_id,
+                f"the {_NOUNS[resource.type]} {name} changes, and has a fixed name",
+                "every change replaces it, and CloudFormation creates the new one, of the same name, before "
+                "it deletes the old one",
+                f"remove {property}: CloudFormation then generates a new name each time",
             )
 
 
 def check_log_groups(
     old: StackTemplate | None, new: StackTemplate, exists: Callable[[str], bool]
-) -> Iterator[Finding]:
-    """Log groups that the stack would make and that somebody has made before it.
+) -> Iterator[PreflightFinding]:
+    """Check log groups that the stack would create but that exist already.
 
-    SageMaker makes an endpoint's at its first line, and leaves it behind when the endpoint is deleted.
+    SageMaker creates an endpoint's log group with its first line and does not delete it with the endpoint.
 
     Args:
-        old: what is deployed.
-        new: what would be.
-        exists: whether there is a log group of a name.
+        old: The deployed template.
+        new: The new template.
+        exists: Returns whether a log group exists.
     """
-    before = {one.properties.get("LogGroupName") for one in old.of_type(LOG_GROUP)} if old else set()
-    for resource in new.of_type(LOG_GROUP):
+    before = {one.properties.get("LogGroupName") for one in old.of_type(_LOG_GROUP)} if old else set()
+    for resource in new.of_type(_LOG_GROUP):
         name = resource.properties.get("LogGroupName")
         if not isinstance(name, str) or name in before or not exists(name):
             continue
-        yield Finding(
-            code="log-group-exists",
-            effect=Effect.FAILS,
-            subject=name,
-            message=f"the log group {resource.logical_id} would be made, and one of that name exists",
-            reason="SageMaker makes an endpoint's log group at its first line and leaves it behind, and "
-            "CloudFormation does not take over what it did not make",
-            way_out=(
-                f"keep it and let its lines expire: aws logs put-retention-policy --log-group-name {name} "
-                "--retention-in-days DAYS, and leave log_retention out of add_monitoring",
-                "or give it to the stack with all its lines: cdk import",
-                f"or lose what was logged: aws logs delete-log-group --log-group-name {name}",
-            ),
+        yield finding(
+            Effect.FAILS,
+            "log-group-exists",
+            name,
+            f"the log group {resource.logical_id} would be created, but one of that name exists",
+            "SageMaker creates an endpoint's log group with its first line and does not delete it, and "
+            "CloudFormation does not adopt existing resources",
+            f"keep it and let its lines expire: aws logs put-retention-policy --log-group-name {name} "
+            "--retention-in-days DAYS, and leave log_retention out of add_monitoring\n"
+            "or move it into the stack with all its lines: cdk import\n"
+            f"or delete it with all its lines: aws logs delete-log-group --log-group-name {name}",
         )
 
 
-def check_nested(stack: str, new: StackTemplate) -> Iterator[Finding]:
-    """Nested stacks: what is in them is not read."""
+def check_nested(stack: str, new: StackTemplate) -> Iterator[PreflightFinding]:
+    """PreflightReport nested stacks, whose content is not read.
+
+    Args:
+        stack: Name of the stack.
+        new: The new template.
+    """
     for resource in new.of_type(NESTED_STACK):
-        yield Finding(
-            code="undecided",
-            effect=Effect.WARNING,
-            subject=resource.logical_id,
-            message=f"preflight does not look into the nested stack {resource.logical_id} of {stack}",
-            reason="its changes are not among these findings",
-        )
+        message = f"preflight does not read the nested stack {resource.logical_id} of {stack}"
+        reason = "its changes are not among these findings"
+        yield finding(Effect.WARNING, "undecided", resource.logical_id, message, reason)
 
 
-def _lost(stack: str, resource: Resource, what: str, policy: str) -> Finding:
-    kept = policy.startswith("Retain")
-    noun = _noun(resource)
-    return Finding(
-        code="data",
-        effect=Effect.LOSES,
-        subject=resource.logical_id,
-        message=f"the {noun} {resource.logical_id} of {stack} {what}",
-        reason=f"its policy is {policy}: the old {noun} stays in the account, out of the stack, and what it "
-        "holds is not in the new one"
-        if kept
-        else f"its policy is {policy}: what it holds goes with it, or the deployment fails because it is not "
-        "empty",
-        way_out=(
-            f"keep the {noun} as it is; if its construct was renamed or moved, name and place it as before",
-        ),
+def _lost(stack: str, resource: Resource, what: str, policy: str) -> PreflightFinding:
+    noun = _NOUNS[resource.type]
+    return finding(
+        Effect.LOSES,
+        "data",
+        resource.logical_id,
+        f"the {noun} {resource.logical_id} of {stack} {what}",
+        f"its policy is {policy}: the old {noun} stays in the account, outside the stack, and its content is "
+        "not in the new one"
+        if policy.startswith("Retain")
+        else f"its policy is {policy}: its content is deleted, or the deployment fails as it is not empty",
+        f"keep the {noun} as it is; if its construct was renamed or moved, name and place it as before",
     )
-
-
-def _noun(resource: Resource) -> str:
-    return {
-        "AWS::S3::Bucket": "bucket",
-        "AWS::KMS::Key": "key",
-        "AWS::ECR::Repository": "repository",
-        "AWS::EFS::FileSystem": "file system",
-        "AWS::DynamoDB::Table": "table",
-        MODEL: "model",
-        ENDPOINT_CONFIG: "endpoint config",
-    }[resource.type]

@@ -1,4 +1,4 @@
-"""A template, new or deployed, by what matters to a multi-model endpoint."""
+"""Read a template, new or deployed: endpoints, variants, scalable targets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mme.operate.preflight.resolution import Resolver, reference
+from mme.operate.preflight.resolution import Resolver
+from mme.operate.scaling_state import scaling_resource_id
+from mme.operate.stacks import ENDPOINT, ENDPOINT_CONFIG, reference
 
-ENDPOINT: Final = "AWS::SageMaker::Endpoint"
-ENDPOINT_CONFIG: Final = "AWS::SageMaker::EndpointConfig"
-MODEL: Final = "AWS::SageMaker::Model"
 SCALABLE_TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 NESTED_STACK: Final = "AWS::CloudFormation::Stack"
 
@@ -20,13 +19,12 @@ class Resource:
     """A resource of a template.
 
     Attributes:
-        logical_id: its key there.
-        type: such as `AWS::S3::Bucket`.
-        properties: resolved as far as they are known.
-        raw: its properties as they are written.
-        on_delete: its DeletionPolicy, `Delete` where it has none.
-        on_replace: its UpdateReplacePolicy, `Delete` where it has none.
-        sure: False where a condition decides on it that is known only at deployment.
+        logical_id: Its key in the template.
+        type: Such as `AWS::S3::Bucket`.
+        properties: Resolved as far as known.
+        raw: Its properties as written.
+        on_delete: Its DeletionPolicy; `Delete` by default.
+        on_replace: Its UpdateReplacePolicy; `Delete` by default.
     """
 
     logical_id: str
@@ -35,18 +33,17 @@ class Resource:
     raw: Mapping[str, Any]
     on_delete: str = "Delete"
     on_replace: str = "Delete"
-    sure: bool = True
 
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """A variant as the template has it.
+    """A variant of a template.
 
     Attributes:
-        name: its name.
-        instance_type: None where it has none, as serverless variants; may hold `${...}`.
-        instance_count: what it would start with; None where that is not a number known now.
-        models_url: where its multi-model container finds the models; may hold `${...}`; None without one.
+        name: Name.
+        instance_type: None for a serverless variant; may contain `${...}`.
+        instance_count: Initial number of instances; None if it is not a known number.
+        models_url: S3 URL of its models; may contain `${...}`; None without a multi-model container.
     """
 
     name: str
@@ -57,16 +54,16 @@ class VariantPlan:
 
 @dataclass(frozen=True)
 class EndpointPlan:
-    """An endpoint as the template has it.
+    """An endpoint of a template.
 
     Attributes:
-        logical_id: its key in the template.
-        name: its name; None where CloudFormation makes one; may hold `${...}`.
-        config_name: name of a config that another stack or nobody's defines, else None.
-        variants: by name; empty where the config is not in this template.
-        strategy: BlueGreenUpdatePolicy's traffic routing (`CANARY`...), `ROLLING`, or None without one.
-        keeps_counts: whether an update keeps the live instance counts.
-        content: all that an update of it depends on: the same content means no update.
+        logical_id: Its key in the template.
+        name: Name; may contain `${...}`; None if CloudFormation generates it.
+        config_name: Name of an endpoint config outside the template, else None.
+        variants: By name; empty if the config is not in the template.
+        strategy: Traffic routing of the blue/green update (`CANARY`...), `ROLLING`, or None.
+        keeps_counts: Whether an update retains the live instance counts.
+        content: Everything that triggers an update of the endpoint when it changes.
     """
 
     logical_id: str
@@ -79,12 +76,12 @@ class EndpointPlan:
 
 
 class StackTemplate:
-    """A template's resources, resolved.
+    """The resources of a template, resolved.
 
     Args:
-        document: the template.
-        parameters: values of its parameters.
-        pseudo: values of AWS::Region and its kin, as far as they are known.
+        document: The template.
+        parameters: Values of its parameters.
+        pseudo: Values of pseudo parameters such as AWS::Region, as far as known.
     """
 
     def __init__(
@@ -93,8 +90,7 @@ class StackTemplate:
         resolver = Resolver(document, parameters, pseudo)
         self.resources: dict[str, Resource] = {}
         for id, one in document.get("Resources", {}).items():
-            held = resolver.holds(one["Condition"]) if "Condition" in one else True
-            if held is False:
+            if "Condition" in one and resolver.holds(one["Condition"]) is False:
                 continue
             raw = one.get("Properties", {})
             self.resources[id] = Resource(
@@ -104,24 +100,23 @@ class StackTemplate:
                 raw,
                 str(one.get("DeletionPolicy", "Delete")),
                 str(one.get("UpdateReplacePolicy", "Delete")),
-                sure=held is not None,
             )
 
     def of_type(self, *types: str) -> list[Resource]:
-        """The resources of these types, in the template's order."""
+        """Return the resources of these types, in the template's order."""
         return [resource for resource in self.resources.values() if resource.type in types]
 
     def endpoints(self) -> dict[str, EndpointPlan]:
-        """The endpoints, by logical id."""
+        """Return the endpoints by logical id."""
         return {resource.logical_id: self._endpoint(resource) for resource in self.of_type(ENDPOINT)}
 
     def scalable_target(self, endpoint: EndpointPlan, name: str, variant: str) -> Resource | None:
-        """The target that registers a variant, whether it names the endpoint or refers to it.
+        """Return the scalable target of a variant, which names the endpoint or refers to it, or None.
 
         Args:
-            endpoint: the endpoint, of this template.
-            name: its name as it is.
-            variant: the variant's name.
+            endpoint: The endpoint, of this template.
+            name: Its actual name.
+            variant: Name of the variant.
         """
         wanted = {
             scaling_resource_id(one, variant)
@@ -162,11 +157,6 @@ class StackTemplate:
                 "models": models,
             },
         )
-
-
-def scaling_resource_id(endpoint: str, variant: str) -> str:
-    """How Application Auto Scaling names a variant (its API reference, `ResourceId`)."""
-    return f"endpoint/{endpoint}/variant/{variant}"
 
 
 def _variant(properties: Mapping[str, Any], models: Mapping[str, Any]) -> VariantPlan:

@@ -98,9 +98,9 @@ def test_the_serving_stack_alone(deployed: AwsClients) -> None:
     plan = plan_clean(deployed, DEPLOYMENT, Choice())
     assert plan.subject == STACK
     assert plan.stays == (
-        "2 models at s3://models/models/: --models takes them too",
-        f"the stack {STORE}: --store takes it too",
-        f"the log group {GROUP}: --logs takes it too",
+        "2 models at s3://models/models/: --models deletes them too",
+        f"the stack {STORE}: --store deletes it too",
+        f"the log group {GROUP}: --logs deletes it too",
     )
     assert run(deployed, plan).steps == [f"stack {STACK}"]
     assert endpoints(deployed) == {"mme-dev-2"}
@@ -142,7 +142,7 @@ def test_models_go_and_other_prefixes_of_the_same_bucket_stay(deployed: AwsClien
 
 def test_a_store_that_holds_more_is_not_deleted(deployed: AwsClients) -> None:
     put(deployed, "shared/a")
-    with pytest.raises(MmeError, match=r"models holds more than this deployment's: shared/a"):
+    with pytest.raises(MmeError, match=r"models has objects of others: shared/a"):
         plan_clean(deployed, DEPLOYMENT, ALL)
     assert endpoints(deployed) == {ENDPOINT}
 
@@ -194,7 +194,7 @@ def test_an_interrupted_cleaning_goes_on_from_the_store(deployed: AwsClients) ->
 
 
 def test_a_stack_that_is_no_store_has_no_leftovers(deployed: AwsClients) -> None:
-    with pytest.raises(MmeError, match="is no model store"):
+    with pytest.raises(MmeError, match="is not a model store"):
         plan_leftovers(deployed, STACK, ALL)
 
 
@@ -243,10 +243,10 @@ def test_outputs_by_choice(clients: AwsClients) -> None:
     deploy(clients, template)
     put(clients, "models/a_v0.tar.gz")
     put(clients, f"captured/{ENDPOINT}/AllTraffic/x", "captured/mme-dev-2/AllTraffic/x")
-    with pytest.raises(MmeError, match="models holds more"):
+    with pytest.raises(MmeError, match="models has objects of others"):
         plan_clean(clients, DEPLOYMENT, ALL)
     plan = plan_clean(clients, DEPLOYMENT, Choice(models=True))
-    assert f"captured data at s3://models/captured/{ENDPOINT}/: --outputs takes it too" in plan.stays
+    assert f"captured data at s3://models/captured/{ENDPOINT}/: --outputs deletes it too" in plan.stays
     put(clients, "one", bucket="answers")
     with pytest.raises(MmeError, match="owns the bucket answers, which is not empty"):
         plan_clean(clients, DEPLOYMENT, Choice(models=True))

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from mme.errors import MmeError
-from mme.operate.cleanup.objects import count_objects, delete_objects, other_prefixes
+from mme.operate.cleanup.objects import count_objects, delete_objects, other_keys
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_what_else_is_in_the_bucket(s3: Any) -> None:
     for key in ("models/a", ".mme/models/@aliases/x", "shared/1", "shared/2", "z"):
         s3.put_object(Bucket="own", Key=key, Body=b"")
     ours = ("models/", ".mme/models/@")
-    assert other_prefixes(s3, "own", ours) == ["shared/1", "shared/2", "z"]
-    assert other_prefixes(s3, "own", ours, most=1) == ["shared/1"]
-    assert other_prefixes(s3, "own", ("",)) == []
+    assert other_keys(s3, "own", ours) == ["shared/1", "shared/2", "z"]
+    assert other_keys(s3, "own", ours, most=1) == ["shared/1"]
+    assert other_keys(s3, "own", ("",)) == []
 
 
 def test_a_bucket_that_is_gone_holds_nothing(s3: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mme.aws.clients import AwsClients
-from mme.operate.doctor.finding import Patient
-from tests.operate.doctor.patients import admitted
+from mme.operate.doctor.context import DoctorContext
+from tests.operate.doctor.deployed import deployed
 
 
 @pytest.fixture
-def patient(clients: AwsClients) -> Patient:
-    return admitted(clients)
+def context(clients: AwsClients) -> DoctorContext:
+    return deployed(clients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import pytest
 from botocore.stub import Stubber
 
 from mme.aws.clients import AwsClients
+from mme.findings import Finding, Severity
 from mme.operate.discovery import Deployment, discover
-from mme.operate.doctor import Finding, Severity, examine
+from mme.operate.doctor import examine
 from mme.operate.doctor.account import check_quotas
 from mme.operate.doctor.bucket import check_bucket
-from mme.operate.doctor.deployment_check import check_endpoint
+from mme.operate.doctor.context import DoctorContext
+from mme.operate.doctor.deployment import check_endpoint
 from mme.operate.doctor.examination import CHECKS
-from mme.operate.doctor.finding import Patient
 from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from tests.operate.deployment import (
@@ -28,7 +30,7 @@ from tests.operate.deployment import (
     deny,
     put_log,
 )
-from tests.operate.doctor.patients import admitted, told
+from tests.operate.doctor.deployed import deployed, messages
 
 LOG = (Path(__file__).parents[1] / "triton_logs" / "quiet.log").read_text().splitlines()
 
@@ -49,9 +51,9 @@ def test_no_credentials_and_nothing_else_is_asked(clients: AwsClients) -> None:
     deny(clients.sts, "GetCallerIdentity", code="ExpiredToken")
     listener = Listener()
     found = examine(clients, lambda: pytest.fail("the stack is not looked up"), listener)
-    assert (found[0].check, found[0].severity) == ("credentials", Severity.ERROR)
+    assert (found[0].code, found[0].severity) == ("credentials", Severity.ERROR)
     assert found[0].message == "the AWS credentials have expired"
-    assert found[0].next == "sign in again: aws sso login"
+    assert found[0].hint == "sign in again: aws sso login"
     assert {one.severity for one in found[1:]} == {Severity.SKIPPED}
     assert sorted(listener.checks) == sorted(CHECKS)
 
@@ -59,110 +61,139 @@ def test_no_credentials_and_nothing_else_is_asked(clients: AwsClients) -> None:
 def test_no_stack(clients: AwsClients) -> None:
     found = examine(clients, lambda: discover(clients.cloudformation, STACK, "dev"), Listener())
     (stack,) = [one for one in found if one.severity is Severity.ERROR]
-    assert stack.check == "stack"
+    assert stack.code == "stack"
     assert "environment dev is not deployed there" in stack.message
-    assert "cdk deploy -c env=dev" in stack.next
+    assert "cdk deploy -c env=dev" in stack.hint
 
 
-def test_an_examination_of_all(patient: Patient) -> None:
+def test_an_examination_of_all(context: DoctorContext) -> None:
     listener = Listener()
-    found = examine(patient.clients, lambda: DEPLOYMENT, listener, most_archives=0)
-    assert list(dict.fromkeys(one.check for one in found)) == list(CHECKS)
-    by_check = {one.check: one for one in found}
+    found = examine(context.clients, lambda: DEPLOYMENT, listener, most_archives=0)
+    assert list(dict.fromkeys(one.code for one in found)) == list(CHECKS)
+    by_check = {one.code: one for one in found}
     for check in ("credentials", "stack", "endpoint", "bucket", "role"):
         assert by_check[check].severity is Severity.OK, by_check[check]
     # At a URL of this machine nothing pulls images, and nothing has quotas.
     assert by_check["image"].severity is Severity.SKIPPED
     assert by_check["quotas"].severity is Severity.SKIPPED
-    assert by_check["log"].message == "mme-dev has written no log yet"
+    assert by_check["log"].message == "mme-dev has not written a log yet"
     assert by_check["archives"].message == "1 older archives were not read"
 
 
-def test_a_check_that_is_denied_is_skipped_and_says_so(patient: Patient) -> None:
-    deny(patient.clients.iam, "GetRole")
-    found = examine(patient.clients, lambda: DEPLOYMENT, Listener(), most_archives=0)
-    (role,) = [one for one in found if one.check == "role"]
+def test_a_check_that_is_denied_is_skipped_and_says_so(context: DoctorContext) -> None:
+    deny(context.clients.iam, "GetRole")
+    found = examine(context.clients, lambda: DEPLOYMENT, Listener(), most_archives=0)
+    (role,) = [one for one in found if one.code == "role"]
     assert (role.severity, role.message) == (Severity.SKIPPED, "GetRole is denied: no")
 
 
-def test_drift_comes_with_the_way_to_its_cause(patient: Patient) -> None:
-    clients = patient.clients
-    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=patient.endpoint.config)
+def test_drift_comes_with_the_way_to_its_cause(context: DoctorContext) -> None:
+    clients = context.clients
+    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=context.endpoint.config)
     clients.sagemaker.create_endpoint_config(
         EndpointConfigName="by-hand", ProductionVariants=config["ProductionVariants"]
     )
     clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
-    (found,) = check_endpoint(patient)
+    (found,) = check_endpoint(context)
     assert found.severity is Severity.ERROR
-    assert found.next.startswith("see why it was rolled back: mme endpoint logs --errors")
+    assert found.hint.startswith("see why it was rolled back: mme endpoint logs --errors")
 
 
-def test_an_empty_bucket_an_open_one_and_strange_objects(patient: Patient) -> None:
-    s3 = patient.clients.s3
+def test_an_empty_bucket_an_open_one_and_strange_objects(context: DoctorContext) -> None:
+    s3 = context.clients.s3
     s3.delete_object(Bucket=BUCKET, Key="models/a_v0.tar.gz")
     s3.delete_public_access_block(Bucket=BUCKET)
     for key in ("models/readme.txt", "models/folder/", "models/x.zip"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
-    found = check_bucket(patient)
-    assert told(found, Severity.WARNING) == [
+    found = check_bucket(context)
+    assert messages(found, Severity.WARNING) == [
         "the bucket models does not block all public access",
-        "2 objects under models/ are no archives: readme.txt, x.zip",
-        "s3://models/models/ holds no model",
+        "2 objects under models/ are not archives: readme.txt, x.zip",
+        "s3://models/models/ has no models",
     ]
-    assert found[-1].next == "mme models add PATH"
+    assert found[-1].hint == "mme models add PATH"
 
 
-def test_a_bucket_that_is_gone(patient: Patient) -> None:
-    gone = Patient(
-        patient.clients, Deployment(STACK, ENDPOINT, "gone", "models/"), patient.endpoint, "", False
-    )
-    assert told(check_bucket(gone), Severity.ERROR) == ["the bucket gone does not exist"]
+@pytest.mark.parametrize(
+    ("rule", "good"),
+    [
+        (
+            {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Filter": {"Prefix": "models/"}},
+            True,
+        ),
+        (
+            {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Filter": {"Prefix": "logs/"}},
+            False,
+        ),
+        ({"Expiration": {"Days": 7}, "Filter": {"Prefix": "other/"}}, False),
+        (None, False),
+    ],
+)
+def test_a_bucket_without_a_rule_that_aborts_incomplete_uploads(
+    context: DoctorContext, rule: Any, good: bool
+) -> None:
+    s3 = context.clients.s3
+    s3.delete_bucket_lifecycle(Bucket=BUCKET)
+    if rule is not None:
+        rules: Any = [{"ID": "rule", "Status": "Enabled", **rule}]
+        s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
+    expected = "the bucket models has no lifecycle rule that aborts incomplete multipart uploads"
+    assert messages(check_bucket(context), Severity.WARNING) == ([] if good else [expected])
+    deny(s3, "GetBucketLifecycleConfiguration")
+    assert messages(check_bucket(context), Severity.WARNING) == []
 
 
-def test_a_bucket_of_another_region(patient: Patient) -> None:
-    patient.clients.s3.create_bucket(
+def test_a_bucket_that_is_gone(context: DoctorContext) -> None:
+    gone = replace(context, deployment=Deployment(STACK, ENDPOINT, "gone", "models/"))
+    assert messages(check_bucket(gone), Severity.ERROR) == ["the bucket gone does not exist"]
+
+
+def test_a_bucket_of_another_region(context: DoctorContext) -> None:
+    context.clients.s3.create_bucket(
         Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
-    far = Patient(patient.clients, Deployment(STACK, ENDPOINT, "far", "models/"), patient.endpoint, "", False)
-    assert told(check_bucket(far), Severity.ERROR) == [
+    far = DoctorContext(
+        context.clients, Deployment(STACK, ENDPOINT, "far", "models/"), context.endpoint, "", False
+    )
+    assert messages(check_bucket(far), Severity.ERROR) == [
         "the bucket is in eu-west-1, the endpoint in us-east-1"
     ]
 
 
-def image_finding(patient: Patient, **answer: Any) -> Finding:
-    ecr = patient.clients.ecr("us-east-1")
+def image_finding(context: DoctorContext, **answer: Any) -> Finding:
+    ecr = context.clients.ecr("us-east-1")
     with Stubber(ecr) as stubber:
         if "error" in answer:
             stubber.add_client_error("batch_get_image", answer["error"])
         else:
             stubber.add_response("batch_get_image", answer)
-        return check_image(patient)[-1]
+        return check_image(context)[-1]
 
 
-def test_the_image_is_asked_for_as_a_pull_would(patient: Patient) -> None:
-    good = image_finding(patient, images=[{"repositoryName": "sagemaker-tritonserver"}])
+def test_the_image_is_asked_for_as_a_pull_would(context: DoctorContext) -> None:
+    good = image_finding(context, images=[{"repositoryName": "sagemaker-tritonserver"}])
     assert good.severity is Severity.OK
     assert good.message == "sagemaker-tritonserver:26.05-py3-cpu is in us-east-1"
-    absent = image_finding(patient, images=[], failures=[{"failureCode": "ImageNotFound"}])
+    absent = image_finding(context, images=[], failures=[{"failureCode": "ImageNotFound"}])
     assert absent.severity is Severity.ERROR
     assert "account 763104351884 has no image 26.05-py3-cpu" in absent.message
-    nowhere = image_finding(patient, error="RepositoryNotFoundException")
+    nowhere = image_finding(context, error="RepositoryNotFoundException")
     assert nowhere.severity is Severity.ERROR
-    denied = image_finding(patient, error="AccessDeniedException")
+    denied = image_finding(context, error="AccessDeniedException")
     assert denied.severity is Severity.SKIPPED
-    assert "ECR may not be asked" in denied.message
+    assert "ECR denies to look up" in denied.message
 
 
 def test_an_image_of_another_region(clients: AwsClients) -> None:
-    patient = admitted(clients, image=IMAGE.replace("us-east-1", "eu-west-1"))
-    (found,) = check_image(patient)
+    context = deployed(clients, image=IMAGE.replace("us-east-1", "eu-west-1"))
+    (found,) = check_image(context)
     assert found.severity is Severity.ERROR
     assert "is in eu-west-1, the endpoint in us-east-1" in found.message
 
 
 def test_an_old_triton_is_warned_about(clients: AwsClients) -> None:
-    patient = admitted(clients, image=IMAGE.replace("26.05", "25.09"))
-    warning = check_image(patient)[0]
+    context = deployed(clients, image=IMAGE.replace("26.05", "25.09"))
+    warning = check_image(context)[0]
     assert warning.severity is Severity.WARNING
     assert "does not confine a model's paths" in warning.message
 
@@ -170,41 +201,41 @@ def test_an_old_triton_is_warned_about(clients: AwsClients) -> None:
 @pytest.mark.parametrize(
     ("limit", "severity", "words"),
     [
-        (3, Severity.ERROR, "may grow to 4 ml.m5.xlarge, and the account may have 3"),
-        (6, Severity.WARNING, "but not twice as a blue/green update needs"),
+        (3, Severity.ERROR, "may scale to 4 ml.m5.xlarge, but the account's quota is 3"),
+        (6, Severity.WARNING, "but not for a blue/green update"),
         (8, Severity.OK, "4 ml.m5.xlarge, of 8 in the account"),
-        (None, Severity.SKIPPED, "names no limit on ml.m5.xlarge"),
+        (None, Severity.SKIPPED, "has no limit on ml.m5.xlarge"),
     ],
 )
-def test_quotas(patient: Patient, limit: float | None, severity: Severity, words: str) -> None:
+def test_quotas(context: DoctorContext, limit: float | None, severity: Severity, words: str) -> None:
     limits = {"ml.g5.xlarge": 1} | ({} if limit is None else {"ml.m5.xlarge": limit})
     quotas = [
         {"QuotaName": f"{kind} for endpoint usage", "QuotaCode": f"L-{kind[3:5]}", "Value": float(value)}
         for kind, value in limits.items()
     ]
-    with Stubber(patient.clients.quotas) as stubber:
+    with Stubber(context.clients.quotas) as stubber:
         stubber.add_response("list_service_quotas", {"Quotas": quotas})
-        (found,) = check_quotas(patient)
+        (found,) = check_quotas(context)
     assert found.severity is severity
     assert words in found.message
     if severity in (Severity.ERROR, Severity.WARNING):
-        assert "request-service-quota-increase" in found.next
-        assert "--quota-code L-m5 --desired-value 8" in found.next
+        assert "request-service-quota-increase" in found.hint
+        assert "--quota-code L-m5 --desired-value 8" in found.hint
 
 
-def test_the_local_runtime_has_neither_quotas_nor_images(patient: Patient) -> None:
-    local = Patient(patient.clients, DEPLOYMENT, patient.endpoint, "", local=True)
+def test_the_local_runtime_has_neither_quotas_nor_images(context: DoctorContext) -> None:
+    local = DoctorContext(context.clients, DEPLOYMENT, context.endpoint, "", local=True)
     assert {one.severity for one in [*check_quotas(local), *check_image(local)]} == {Severity.SKIPPED}
 
 
-def test_the_last_hours_errors_in_the_clients_words(patient: Patient) -> None:
+def test_the_last_hours_errors_in_the_clients_words(context: DoctorContext) -> None:
     now = datetime.now(UTC)
     put_log(
-        patient.clients,
+        context.clients,
         "AllTraffic/i-1",
         [(now - timedelta(minutes=9) + timedelta(milliseconds=n), text) for n, text in enumerate(LOG)],
     )
-    found = check_recent_errors(patient)
+    found = check_recent_errors(context)
     assert [(one.severity, one.message) for one in found] == [
         (Severity.WARNING, found[0].message),
         (
@@ -218,17 +249,17 @@ def test_the_last_hours_errors_in_the_clients_words(patient: Patient) -> None:
     assert found[0].message.startswith(
         "memory_v0.tar.gz did not load (twice): MemoryError: CUDA out of memory"
     )
-    assert found[0].next == "mme endpoint logs --model memory_v0.tar.gz --errors"
+    assert found[0].hint == "mme endpoint logs --model memory_v0.tar.gz --errors"
     assert found[3].message.startswith("alpha_v0.tar.gz failed (once): ValueError: negative (1/model.py line")
-    assert found[2].next == "look at the archive: mme archives explain PATH"
-    assert check_recent_errors(patient, now + timedelta(hours=2))[0].severity is Severity.OK
+    assert found[2].hint == "look at the archive: mme archives explain PATH"
+    assert check_recent_errors(context, now + timedelta(hours=2))[0].severity is Severity.OK
 
 
-def test_a_listener_that_ends_the_examination_ends_it(patient: Patient) -> None:
+def test_a_listener_that_ends_the_examination_ends_it(context: DoctorContext) -> None:
     class Impatient(Listener):
         def finished(self, check: str, findings: list[Finding]) -> None:
             if check not in ("credentials",):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        examine(patient.clients, lambda: DEPLOYMENT, Impatient())
+        examine(context.clients, lambda: DEPLOYMENT, Impatient())

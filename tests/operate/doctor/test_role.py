@@ -7,66 +7,66 @@ import json
 import pytest
 from botocore.stub import Stubber
 
-from mme.operate.doctor import Finding, Severity
-from mme.operate.doctor.finding import Patient
+from mme.findings import Finding, Severity
+from mme.operate.doctor.context import DoctorContext
 from mme.operate.doctor.role import check_role
 from tests.operate.deployment import BUCKET, DEPLOYMENT, deny
 
 
-def simulated(patient: Patient, *decisions: str) -> list[Finding]:
+def simulated(context: DoctorContext, *decisions: str) -> list[Finding]:
     """The role's findings where IAM answers its simulation so."""
-    iam = patient.clients.iam
-    role = iam.get_role(RoleName=patient.role_arn.rpartition("/")[2])
+    iam = context.clients.iam
+    role = iam.get_role(RoleName=context.role_arn.rpartition("/")[2])
     with Stubber(iam) as stubber:
         trust = json.dumps(role["Role"]["AssumeRolePolicyDocument"])
         stubber.add_response("get_role", {"Role": {**role["Role"], "AssumeRolePolicyDocument": trust}})
         for decision, action in zip(decisions, ("s3:GetObject", "s3:ListBucket"), strict=True):
             result = {"EvalActionName": action, "EvalDecision": decision}
             stubber.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
-        return check_role(patient)
+        return check_role(context)
 
 
-def test_the_role_by_iams_simulation(patient: Patient) -> None:
-    (good,) = simulated(patient, "allowed", "allowed")
+def test_the_role_by_iams_simulation(context: DoctorContext) -> None:
+    (good,) = simulated(context, "allowed", "allowed")
     assert good.severity is Severity.OK
-    assert "IAM's simulation says" in good.message
-    bad = simulated(patient, "explicitDeny", "implicitDeny")
+    assert "by IAM's simulation" in good.message
+    bad = simulated(context, "explicitDeny", "implicitDeny")
     assert [one.severity for one in bad] == [Severity.ERROR] * 2
-    assert "reads models: explicitly denied (IAM's simulation says)" in bad[0].message
+    assert "reads models: explicitly denied (by IAM's simulation)" in bad[0].message
     assert "lists models: not allowed" in bad[1].message
 
 
-def test_the_role_by_its_policies_where_the_simulation_is_denied(patient: Patient) -> None:
-    (good,) = check_role(patient)
+def test_the_role_by_its_policies_where_the_simulation_is_denied(context: DoctorContext) -> None:
+    (good,) = check_role(context)
     assert good.severity is Severity.OK
-    assert "its own policies say; IAM's simulation can't be asked" in good.message
-    name = patient.role_arn.rpartition("/")[2]
+    assert "by its own policies; IAM's simulation is not available" in good.message
+    name = context.role_arn.rpartition("/")[2]
     document = {"Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*"}}
-    policy = patient.clients.iam.create_policy(
+    policy = context.clients.iam.create_policy(
         PolicyName="No", PolicyDocument=json.dumps({"Version": "2012-10-17", **document})
     )
-    patient.clients.iam.attach_role_policy(RoleName=name, PolicyArn=policy["Policy"]["Arn"])
-    (bad,) = check_role(patient)
+    context.clients.iam.attach_role_policy(RoleName=name, PolicyArn=policy["Policy"]["Arn"])
+    (bad,) = check_role(context)
     assert "reads models: explicitly denied" in bad.message
 
 
-def encrypt(patient: Patient, key: str) -> None:
+def encrypt(context: DoctorContext, key: str) -> None:
     by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
-    patient.clients.s3.put_bucket_encryption(
+    context.clients.s3.put_bucket_encryption(
         Bucket=BUCKET,
         ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_key}]},
     )
 
 
 @pytest.mark.parametrize("named", ["arn:aws:kms:us-east-1:123456789012:key/ours", "ours"])
-def test_a_role_that_may_not_decrypt_with_the_buckets_key(patient: Patient, named: str) -> None:
-    encrypt(patient, named)
-    (bad,) = check_role(patient)
+def test_a_role_that_may_not_decrypt_with_the_buckets_key(context: DoctorContext, named: str) -> None:
+    encrypt(context, named)
+    (bad,) = check_role(context)
     # The key's own policy may say more than the role's.
     assert bad.severity is Severity.WARNING
     assert "decrypts models: not allowed" in bad.message
-    assert "encryption_key" in bad.next
-    name = patient.role_arn.rpartition("/")[2]
+    assert "encryption_key" in bad.hint
+    name = context.role_arn.rpartition("/")[2]
     for effect, severity in (("Allow", Severity.OK), ("Deny", Severity.ERROR)):
         statement = {
             "Effect": effect,
@@ -74,37 +74,37 @@ def test_a_role_that_may_not_decrypt_with_the_buckets_key(patient: Patient, name
             "Resource": "arn:aws:kms:us-east-1:123456789012:key/ours",
         }
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        patient.clients.iam.put_role_policy(RoleName=name, PolicyName="Key", PolicyDocument=document)
-        (found,) = check_role(patient)
+        context.clients.iam.put_role_policy(RoleName=name, PolicyName="Key", PolicyDocument=document)
+        (found,) = check_role(context)
         assert found.severity is severity, found
 
 
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "NoSuchBucket", "ServerSideEncryptionConfigurationNotFoundError"]
 )
-def test_a_key_that_cannot_be_told_is_not_asked_for(patient: Patient, code: str) -> None:
-    encrypt(patient, "arn:aws:kms:us-east-1:123456789012:key/ours")
-    deny(patient.clients.s3, "GetBucketEncryption", code=code)
-    assert [one.severity for one in check_role(patient)] == [Severity.OK]
+def test_a_key_that_cannot_be_told_is_not_asked_for(context: DoctorContext, code: str) -> None:
+    encrypt(context, "arn:aws:kms:us-east-1:123456789012:key/ours")
+    deny(context.clients.s3, "GetBucketEncryption", code=code)
+    assert [one.severity for one in check_role(context)] == [Severity.OK]
 
 
 @pytest.mark.parametrize("named", ["alias/ours", "arn:aws:kms:us-east-1:123456789012:alias/ours"])
-def test_an_alias_of_a_key_is_not_taken_for_a_key(patient: Patient, named: str) -> None:
-    encrypt(patient, named)
-    assert [one.severity for one in check_role(patient)] == [Severity.OK]
+def test_an_alias_of_a_key_is_not_taken_for_a_key(context: DoctorContext, named: str) -> None:
+    encrypt(context, named)
+    assert [one.severity for one in check_role(context)] == [Severity.OK]
 
 
-def test_a_role_that_is_gone_or_trusts_others(patient: Patient) -> None:
-    gone = Patient(
-        patient.clients, DEPLOYMENT, patient.endpoint, "arn:aws:iam::123456789012:role/gone", False
+def test_a_role_that_is_gone_or_trusts_others(context: DoctorContext) -> None:
+    gone = DoctorContext(
+        context.clients, DEPLOYMENT, context.endpoint, "arn:aws:iam::123456789012:role/gone", False
     )
     assert "role gone does not exist" in check_role(gone)[0].message
-    name = patient.role_arn.rpartition("/")[2]
+    name = context.role_arn.rpartition("/")[2]
     trust = {
         "Version": "2012-10-17",
         "Statement": [
             {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
         ],
     }
-    patient.clients.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-    assert "does not trust sagemaker.amazonaws.com" in check_role(patient)[0].message
+    context.clients.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    assert "does not trust sagemaker.amazonaws.com" in check_role(context)[0].message

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mme.aws.settings import Settings
-from mme.operate.preflight import Report, inspect
-from mme.operate.preflight.live import DeployedStack, LiveEndpoint, LiveVariant
+from mme.operate.preflight import PreflightReport, inspect
+from mme.operate.preflight.account import DeployedStack, LiveEndpoint, LiveVariant
 
 ACCOUNT = "123456789012"
 Document = dict[str, Any]
@@ -182,10 +182,10 @@ def assembly(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def check(account: Cloud, assembly: Callable[..., Path]) -> Callable[..., Report]:
+def check(account: Cloud, assembly: Callable[..., Path]) -> Callable[..., PreflightReport]:
     """Preflight of environment dev: `check(before, after)`; `before` is deployed unless it is None."""
 
-    def compare(before: Document | None, after: Document, **more: Any) -> Report:
+    def compare(before: Document | None, after: Document, **more: Any) -> PreflightReport:
         if before is not None:
             account.deployed("mme-dev-serving", before)
             account.deployed("mme-dev-store", {"Resources": {}})

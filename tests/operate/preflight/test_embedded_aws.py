@@ -168,7 +168,7 @@ def test_changing_the_instance_type(project: Project) -> None:
     assert (
         "from ml.m5.xlarge to ml.m5.2xlarge while it is registered as a scalable target" in stopped["message"]
     )
-    assert "cdk deploy -c env=local 'local/*'" in "\n".join(stopped["way_out"])
+    assert "cdk deploy -c env=local 'local/*'" in stopped["hint"]
     said = project.deploy(at_once, fails=True)
     assert (
         'The variant(s) "["AllTraffic"]" must be deregistered as scalable target(s) with AWS Application '
@@ -217,4 +217,4 @@ def test_the_report_for_people(project: Project) -> None:
     assert any('next_instance_type="ml.c5.xlarge",' in line for line in lines)
     assert any(line.startswith("loses models-moved mme-local:") for line in lines)
     assert "stop 2 findings: do not deploy mme-local-serving" in lines
-    assert lines[-1] == "a loss that is wanted: --accept models-moved"
+    assert lines[-1] == "to accept the loss: --accept models-moved"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.operate.preflight.resolution import Resolver, is_known, reference
+from mme.operate.preflight.resolution import Resolver, is_known
 
 TEMPLATE = {
     "Parameters": {
@@ -103,18 +103,3 @@ def test_a_value_without_functions_is_itself(value: Any) -> None:
     resolver = Resolver({}, {}, {})
     assert resolver.resolve(value) == value
     assert is_known(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "id"),
-    [
-        ({"Ref": "Config"}, "Config"),
-        ({"Fn::GetAtt": ["Config", "EndpointConfigName"]}, "Config"),
-        ({"Fn::GetAtt": "Config.EndpointConfigName"}, "Config"),
-        ("config", None),
-        ({"Fn::ImportValue": "x"}, None),
-        (None, None),
-    ],
-)
-def test_references(value: Any, id: str | None) -> None:
-    assert reference(value) == id

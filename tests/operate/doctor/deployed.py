@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mme.aws.clients import AwsClients
-from mme.operate.doctor import Finding, Severity
-from mme.operate.doctor.finding import Patient
+from mme.findings import Finding, Severity
+from mme.operate.doctor.context import DoctorContext
 from mme.operate.endpoint_state import read_endpoint
 from tests.operate.deployment import BUCKET, DEPLOYMENT, ENDPOINT, deny, deploy, serving_template
 
 
-def admitted(clients: AwsClients, **changes: Any) -> Patient:
+def deployed(clients: AwsClients, **changes: Any) -> DoctorContext:
     """A deployment with its role and one model."""
     if BUCKET not in {bucket["Name"] for bucket in clients.s3.list_buckets()["Buckets"]}:
         clients.s3.create_bucket(Bucket=BUCKET)
@@ -24,14 +24,19 @@ def admitted(clients: AwsClients, **changes: Any) -> Patient:
                 "RestrictPublicBuckets": True,
             },
         )
+        abort = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Filter": {"Prefix": ""}}
+        clients.s3.put_bucket_lifecycle_configuration(
+            Bucket=BUCKET,
+            LifecycleConfiguration={"Rules": [{"ID": "abort", "Status": "Enabled", **abort}]},
+        )
         clients.s3.put_object(Bucket=BUCKET, Key="models/a_v0.tar.gz", Body=b"")
     deploy(clients, serving_template(**changes))
     # The embedded IAM knows no simulation, and answers so as a server that fell over.
     deny(clients.iam, "SimulatePrincipalPolicy")
     endpoint = read_endpoint(clients.sagemaker, ENDPOINT)
     model = clients.sagemaker.describe_model(ModelName=endpoint.variants[0].model)
-    return Patient(clients, DEPLOYMENT, endpoint, model["ExecutionRoleArn"], local=False)
+    return DoctorContext(clients, DEPLOYMENT, endpoint, model["ExecutionRoleArn"], local=False)
 
 
-def told(findings: list[Finding], severity: Severity) -> list[str]:
+def messages(findings: list[Finding], severity: Severity) -> list[str]:
     return [one.message for one in findings if one.severity is severity]

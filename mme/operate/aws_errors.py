@@ -1,21 +1,23 @@
-"""boto3's errors that have nothing to do with models: credentials, region, connection."""
+"""Explain boto3's errors that are not about models: credentials, region, connection, throttling."""
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.errors import MmeError
 
-_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
-_REFUSED_KEYS = (
+DENIED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
+"""Error codes for missing rights."""
+_EXPIRED: Final = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
+_UNKNOWN_KEYS: Final = (
     "InvalidClientTokenId",
     "UnrecognizedClientException",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
 )
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
-_THROTTLED = (
+_THROTTLED: Final = (
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "ProvisionedThroughputExceededException",
@@ -28,64 +30,67 @@ _THROTTLED = (
     "ThrottlingException",
     "TooManyRequestsException",
 )
-"""What botocore's standard retries take for throttling, but for what some services say of a quota."""
+"""Throttling codes of botocore's standard retries, except LimitExceededException, which may mean a quota."""
+
+
+def error_code(error: BaseException) -> str:
+    """Return the code of an AWS error; empty for other errors."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError | None:
-    """One clear message for an error of boto3's, or None for an error of anybody else's.
+    """Explain an error of boto3; None if it is another error.
 
     Args:
-        error: what boto3 raised.
-        url: what was asked, where that is known.
+        error: The error.
+        url: The URL that was called, if known.
     """
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
-    if isinstance(error, ResponseParserError) or _of_no_aws(error):
+    if isinstance(error, ResponseParserError) or _is_of_another_server(error):
         return MmeError(
-            f"{url or 'the endpoint URL'} does not answer like AWS: some other server is there",
+            f"{url or 'the endpoint URL'} does not answer like AWS: another server is there",
             hint="check --region, --endpoint-url, MME_ENDPOINT_URL and AWS_ENDPOINT_URL",
         )
     if isinstance(error, exceptions.ClientError):
-        return _refused(error)
+        return _client_error(error)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return _unreachable(error)
-    explanations: list[tuple[tuple[type[BaseException], ...], str, str]] = [
+    for kinds, message, hint in (
         (
             (exceptions.ProfileNotFound,),
             f"there is no AWS profile {getattr(error, 'kwargs', {}).get('profile')!r}",
-            "see what there is: aws configure list-profiles; set it by --profile, MME_PROFILE or AWS_PROFILE",
+            "list the profiles: aws configure list-profiles; set --profile, MME_PROFILE or AWS_PROFILE",
         ),
         (
             (exceptions.NoRegionError,),
             "no AWS region is set",
-            "give --region, MME_REGION, AWS_DEFAULT_REGION or AWS_REGION",
+            "set --region, MME_REGION, AWS_DEFAULT_REGION or AWS_REGION",
         ),
         (
             (exceptions.NoCredentialsError, exceptions.PartialCredentialsError),
             "no AWS credentials were found",
-            "give --profile, or sign in: aws sso login",
+            "set --profile, or sign in: aws sso login",
         ),
         (
             (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
-            f"the AWS credentials can't be had: {error}",
+            f"the AWS credentials are not available: {error}",
             "sign in again: aws sso login",
         ),
-    ]
-    for kinds, message, hint in explanations:
+        ((exceptions.BotoCoreError,), f"the call to AWS failed: {' '.join(str(error).split())}", None),
+    ):
         if isinstance(error, kinds):
             return MmeError(message, hint=hint)
-    if isinstance(error, exceptions.BotoCoreError):
-        return MmeError(f"the call to AWS failed: {' '.join(str(error).split())}")
     return None
 
 
-def _of_no_aws(error: BaseException) -> bool:
-    """True for a refusal in the words of some HTTP server: no code but the status, and no request id."""
+def _is_of_another_server(error: BaseException) -> bool:
+    """Return whether the error has only an HTTP status: neither an error code nor a request id."""
     response = getattr(error, "response", None) or {}
-    facts = response.get("ResponseMetadata", {})
-    return facts.get("HTTPStatusCode") in (404, 405, 501) and not (
-        facts.get("RequestId") or not str(response.get("Error", {}).get("Code", "")).isdecimal()
+    metadata = response.get("ResponseMetadata", {})
+    return metadata.get("HTTPStatusCode") in (404, 405, 501) and not (
+        metadata.get("RequestId") or not error_code(error).isdecimal()
     )
 
 
@@ -93,47 +98,42 @@ def _unreachable(error: Exception) -> MmeError:
     url = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
     parts = urlsplit(url)
     if parts.hostname in THIS_MACHINE:
+        port = "" if parts.port in (None, LOCAL_PORT) else f" --port {parts.port}"
         return MmeError(
-            f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime is not up there",
-            hint="start it: mme local up --detach" + _port_option(parts.port),
+            f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime does not run there",
+            hint=f"start it: mme local up --detach{port}",
         )
     return MmeError(f"{url} can't be reached", hint="check the network, --region and --endpoint-url")
 
 
-def _port_option(port: int | None) -> str:
-    return "" if port in (None, LOCAL_PORT) else f" --port {port}"
-
-
-def _refused(error: Exception) -> MmeError:
+def _client_error(error: Exception) -> MmeError:
     response = getattr(error, "response", {})
     fault = response.get("Error", {})
     code, message = fault.get("Code", ""), fault.get("Message", "")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     operation = getattr(error, "operation_name", "the call")
     if code in _EXPIRED:
         return MmeError("the AWS credentials have expired", hint="sign in again: aws sso login")
-    if code in _REFUSED_KEYS:
+    if code in _UNKNOWN_KEYS:
         return MmeError(f"AWS does not know these credentials: {message}", hint="check --profile")
-    if code in _DENIED:
-        return MmeError(f"{operation} is denied: {message}", hint="use credentials that may do it: --profile")
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    passing = _passing(operation, code or str(status), status, message)
-    if passing is not None:
-        return passing
+    if code in DENIED:
+        return MmeError(f"{operation} is denied: {message}", hint="use credentials that allow it: --profile")
+    if status == 429 or status >= 500 or code in _THROTTLED:
+        return _temporary_error(operation, code or str(status), status, message)
     if code == "NoSuchBucket":
         bucket = fault.get("BucketName")
         return MmeError(
-            f"there is no bucket {bucket}" if bucket else f"the bucket that {operation} asked does not exist",
+            f"there is no bucket {bucket}" if bucket else f"the bucket of {operation} does not exist",
             hint="check --env, --stack and --profile: mme endpoint doctor",
         )
     return MmeError(f"AWS refused {operation} with {code or status}: {message}".rstrip(": "))
 
 
-def _passing(operation: str, code: str, status: int, message: str) -> MmeError | None:
-    """An error for what may be over by itself: throttling, a fault of AWS's own."""
-    said = f", also when tried again: {message}" if message else ", also when tried again"
+def _temporary_error(operation: str, code: str, status: int, message: str) -> MmeError:
+    retried = f", also when tried again: {message}" if message else ", also when tried again"
     if status == 429 or code in _THROTTLED:
         return MmeError(
-            f"{operation} was throttled with {code}{said}",
+            f"{operation} was throttled with {code}{retried}",
             hint="try again in a minute: others may be using up the account's or the bucket's requests",
         )
-    return MmeError(f"AWS failed at {operation} with {code}{said}") if status >= 500 else None
+    return MmeError(f"AWS failed at {operation} with {code}{retried}")

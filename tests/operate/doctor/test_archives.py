@@ -11,15 +11,15 @@ import pytest
 from mme import findings
 from mme.archives.explanation import Explanation
 from mme.errors import MmeError
-from mme.operate.doctor import Severity
-from mme.operate.doctor.archive_check import check_archives
-from mme.operate.doctor.finding import Patient
+from mme.findings import Severity
+from mme.operate.doctor.archives import check_archives
+from mme.operate.doctor.context import DoctorContext
 from tests.operate.deployment import BUCKET
-from tests.operate.doctor.patients import told
+from tests.operate.doctor.deployed import messages
 
 
-def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
-    s3 = patient.clients.s3
+def test_each_archive_is_read_as_the_endpoint_would(context: DoctorContext) -> None:
+    s3 = context.clients.s3
     for number in range(20):
         s3.put_object(Bucket=BUCKET, Key=f"models/tenant/m{number}_v0.tar.gz", Body=str(number).encode())
     s3.put_object(Bucket=BUCKET, Key="models/note.txt", Body=b"")
@@ -40,8 +40,8 @@ def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
         return Explanation(around["name"], "archive", "triton", "flat", faults)
 
     progress: list[tuple[int, int]] = []
-    found = check_archives(patient, lambda done, total: progress.append((done, total)), explain=explain)
-    assert sorted((one.severity, one.message, one.next) for one in found) == [
+    found = check_archives(context, lambda done, total: progress.append((done, total)), explain=explain)
+    assert sorted((one.severity, one.message, one.hint) for one in found) == [
         (Severity.ERROR, "tenant/m3_v0.tar.gz: it is no gzip", "pack it again"),
         (Severity.ERROR, "tenant/m7_v0.tar.gz: no config.pbtxt", "write one"),
         (Severity.OK, "19 archives can be loaded", ""),
@@ -51,13 +51,13 @@ def test_each_archive_is_read_as_the_endpoint_would(patient: Patient) -> None:
     one = next(call for call in asked if call.name == "tenant/m5_v0.tar.gz")
     assert (one.content, one.framework, one.processor.name) == (b"5", "triton", "CPU")
     assert (one.instance_type, one.image_version) == ("ml.m5.xlarge", "26.05")
-    newest = check_archives(patient, lambda *_: None, most=2, explain=explain)
-    assert told(newest, Severity.SKIPPED) == ["19 older archives were not read"]
+    newest = check_archives(context, lambda *_: None, most=2, explain=explain)
+    assert messages(newest, Severity.SKIPPED) == ["19 older archives were not read"]
 
 
-def test_ctrl_c_reads_no_further_archive(patient: Patient) -> None:
+def test_ctrl_c_reads_no_further_archive(context: DoctorContext) -> None:
     for number in range(40):
-        patient.clients.s3.put_object(Bucket=BUCKET, Key=f"models/m{number}_v0.tar.gz", Body=b"")
+        context.clients.s3.put_object(Bucket=BUCKET, Key=f"models/m{number}_v0.tar.gz", Body=b"")
     read: list[str] = []
     interrupted = Event()
 
@@ -72,10 +72,10 @@ def test_ctrl_c_reads_no_further_archive(patient: Patient) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check_archives(patient, interrupt, explain=explain)
+        check_archives(context, interrupt, explain=explain)
     assert len(read) < 41
     stop = Event()
     stop.set()
     read.clear()
-    check_archives(patient, lambda *_: None, stop=stop, explain=explain)
+    check_archives(context, lambda *_: None, stop=stop, explain=explain)
     assert read == []

@@ -1,0 +1,105 @@
+"""Check each archive under the prefix by the container's rules, streamed from S3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any, Final
+
+from mme.archives.explain import explain
+from mme.archives.explanation import Explanation
+from mme.catalog.images import parse_ecr_uri, traits_of
+from mme.errors import MmeError
+from mme.findings import Finding, Severity
+from mme.operate.aws_errors import error_code
+from mme.operate.doctor.context import DoctorContext
+
+Explain = Callable[..., Explanation]
+
+_THREADS: Final = 8
+_REPORTED: Final = (Severity.ERROR, Severity.WARNING)
+
+
+def check_archives(
+    context: DoctorContext,
+    on_progress: Callable[[int, int], object],
+    *,
+    most: int | None = None,
+    stop: Event | None = None,
+    explain: Explain = explain,
+) -> list[Finding]:
+    """Return a finding for each fault of each archive, and one that counts the good archives.
+
+    Args:
+        context: The deployment.
+        on_progress: Called with the number of archives read and their total.
+        most: Read only the newest so many. Default: all.
+        stop: Once set, no further archive is read.
+        explain: Reads an archive like the container.
+    """
+    s3, deployment = context.clients.s3, context.deployment
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.bucket, Prefix=deployment.prefix)
+    listed: list[Any] = [
+        one for page in pages for one in page.get("Contents", []) if one["Key"].endswith(".tar.gz")
+    ]
+    chosen = sorted(listed, key=lambda one: one["LastModified"], reverse=True)[:most]
+    container = _container(context)
+    findings: list[Finding] = []
+    good = done = 0
+    stopped = stop or Event()
+
+    def read(key: str) -> list[Finding]:
+        return [] if stopped.is_set() else _read(context, key, container, explain)
+
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        try:
+            for faults in pool.map(read, [one["Key"] for one in chosen]):
+                findings += faults
+                good += not any(fault.severity is Severity.ERROR for fault in faults)
+                done += 1
+                on_progress(done, len(chosen))
+        except BaseException:
+            stopped.set()
+            raise
+    if skipped := len(listed) - len(chosen):
+        findings.append(Finding(Severity.SKIPPED, "archives", f"{skipped:,} older archives were not read"))
+    if good:
+        plural = "" if good == 1 else "s"
+        findings.append(Finding(Severity.OK, "archives", f"{good:,} archive{plural} can be loaded"))
+    return findings or [Finding(Severity.SKIPPED, "archives", "there are none")]
+
+
+def _container(context: DoctorContext) -> dict[str, Any]:
+    """Return the arguments of `explain` that depend on the endpoint's container."""
+    variant = next(iter(context.endpoint.variants), None)
+    facts: dict[str, Any] = {"instance_type": (variant and variant.instance_type) or None}
+    for image in filter(None, map(parse_ecr_uri, variant.images if variant else ())):
+        traits = traits_of(image.repository, image.tag, name=image.repository)
+        if traits.framework is not None:
+            return facts | {
+                "framework": traits.framework.name,
+                "processor": traits.processor,
+                "image_version": traits.version,
+            }
+    return facts | {"framework": None, "processor": None, "image_version": None}
+
+
+def _read(context: DoctorContext, key: str, container: dict[str, Any], explain: Explain) -> list[Finding]:
+    from botocore.exceptions import ClientError
+
+    name = key.removeprefix(context.deployment.prefix)
+    try:
+        with context.clients.s3.get_object(Bucket=context.deployment.bucket, Key=key)["Body"] as body:
+            explanation = explain(body, name=name, **container)
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            return []  # removed after it was listed
+        raise
+    except MmeError as error:
+        return [Finding(Severity.ERROR, "archives", f"{name}: {error.message}", error.hint or "")]
+    return [
+        Finding(fault.severity, "archives", f"{name}: {fault.message}", fault.hint)
+        for fault in explanation.findings
+        if fault.severity in _REPORTED
+    ]
