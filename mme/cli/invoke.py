@@ -286,7 +286,7 @@ class _Call:
         except BadInputError as error:
             if signature and signature.inputs:
                 takes = f"it takes {describe(signature.inputs)}"
-                known = error.hint is None or error.hint.startswith("see what it takes")
+                known = error.hint is None or error.hint.startswith("list its inputs")
                 error.hint = takes if known else f"{takes}; {error.hint}"
             raise
 

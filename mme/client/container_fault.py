@@ -1,6 +1,6 @@
-"""A container's error text as cause and next step.
+"""Parse a container's error text into a cause and a hint.
 
-Triton's words are those of its sources (`src/sagemaker_server.cc`, `src/core`, `python_backend`) and were
+Triton's messages are from its sources (`src/sagemaker_server.cc`, `src/core`, `python_backend`) and were
 captured from a running server; the framework containers' are those of multi-model-server and of Flask.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 from mme.client.python_trace import PythonTrace, one_line, read_trace
 
 INSUFFICIENT_STORAGE: Final = 507
-"""What a container answers for "out of memory", upon which SageMaker unloads other models and tries again.
+"""The status for "out of memory": SageMaker unloads other models and retries.
 Source: SageMaker AI guide, `mms-container-apis`."""
 
 
@@ -34,15 +34,15 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContainerFault:
-    """What a container's words mean.
+    """The meaning of a container's error text.
 
     Attributes:
-        kind: what went wrong.
-        cause: the reason in one line, without the model's name.
-        hint: what to do about it, or None where the words don't tell.
-        at_load: true where the model never came up.
-        file: the model's file that raised, relative to the archive; or empty.
-        line: the line in it, or None.
+        kind: What went wrong.
+        cause: The reason in one line, without the model's name.
+        hint: How to fix it, or None if the text does not tell.
+        at_load: Whether the model failed to load.
+        file: The model's file that raised, relative to the archive, or empty.
+        line: Line in the file, or None.
     """
 
     kind: FaultKind
@@ -54,35 +54,35 @@ class ContainerFault:
 
 
 def read_fault(original: str, status: int = 0) -> ContainerFault:
-    """Reads what a container, or SageMaker in its place, said.
+    """Parse the error text of a container, or of SageMaker in its place.
 
     Args:
-        original: its answer: `OriginalMessage` of a ModelError, or a line of its log.
-        status: its HTTP status; 0 where it gave none.
+        original: The answer: `OriginalMessage` of a ModelError, or a line of its log.
+        status: HTTP status of the answer; 0 if there is none.
     """
-    words, at_load = _without_prefix(container_message(original))
-    trace = read_trace(words)
-    words = _UNPACKED_AT.sub("", words)
-    if status == INSUFFICIENT_STORAGE or _NO_MEMORY.search(words):
-        return replace(_memory(words, trace, status, at_load), at_load=at_load)
+    text, at_load = _without_prefix(container_message(original))
+    trace = read_trace(text)
+    text = _UNPACKED_AT.sub("", text)
+    if status == INSUFFICIENT_STORAGE or _NO_MEMORY.search(text):
+        return replace(_memory(text, trace, status, at_load), at_load=at_load)
     for pattern, read in _PATTERNS:
-        match = pattern.search(words)
+        match = pattern.search(text)
         if match:
             fault = read if isinstance(read, ContainerFault) else read(match)
             return replace(fault, at_load=at_load or fault.at_load or fault.kind is FaultKind.LOAD)
     if trace:
         kind = FaultKind.LOAD if at_load else FaultKind.CODE
         what = "publish it again: mme models add PATH"
-        hint = f"mend {trace.file} and {what}" if trace.file else None
+        hint = f"fix {trace.file} and {what}" if trace.file else None
         return ContainerFault(kind, str(trace), hint, at_load, trace.file, trace.line)
-    cause = one_line(words) or "it gave no reason"
+    cause = one_line(text) or "it gave no reason"
     if at_load:
         return ContainerFault(FaultKind.LOAD, cause, _LOOK_AT_ARCHIVE, at_load=True)
     return ContainerFault(FaultKind.OTHER, cause)
 
 
 def container_message(original: str) -> str:
-    """The words in a container's answer.
+    """Return the message in a container's answer.
 
     Triton wraps them in `{"error": ...}`, multi-model-server in `{"code": ..., "message": ...}`, and
     Flask in a page of HTML.
@@ -104,7 +104,7 @@ def container_message(original: str) -> str:
     return text
 
 
-# Where SageMaker, or the local runtime, unpacks a model: no place that its owner knows.
+# Where SageMaker, or the local endpoint, unpacks a model: a path that means nothing to its owner.
 _UNPACKED_AT = re.compile(r"(?:/[^\s/'\"]+)*/models/[0-9a-f]{32,}/model/")
 _LOAD_FAILED = re.compile(
     r"load failed for model '[^\n]*?': (?:version \d+ is at UNAVAILABLE state: )?", re.DOTALL
@@ -116,19 +116,19 @@ _EXECUTE_FAILED = re.compile(
 _REQUEST_ID = re.compile(r"^\[request id: [^\]]*\] ")
 
 
-def _without_prefix(words: str) -> tuple[str, bool]:
-    """The reason alone, and whether it is one of loading."""
-    loading = _LOAD_FAILED.search(words)
-    at_load = bool(loading) or words.startswith("failed to load '")
+def _without_prefix(text: str) -> tuple[str, bool]:
+    """Return the reason without prefixes, and whether the model failed to load."""
+    loading = _LOAD_FAILED.search(text)
+    at_load = bool(loading) or text.startswith("failed to load '")
     if loading:
-        words = words[loading.end() :]
+        text = text[loading.end() :]
     for prefix in (_STATUS_WORD, _REQUEST_ID, _EXECUTE_FAILED):
-        words = prefix.sub("", words)
-    # Triton ends the reason of each version with a semicolon of its own.
-    return re.sub(r";\s*$", "", words).strip("\n") if at_load else words.rstrip(), at_load
+        text = prefix.sub("", text)
+    # Triton adds a semicolon to the reason of each version.
+    return re.sub(r";\s*$", "", text).strip("\n") if at_load else text.rstrip(), at_load
 
 
-# The words by which Triton itself knows it (SageMakerMMECheckOOMError), and others.
+# The texts that Triton itself checks for (SageMakerMMECheckOOMError), and others.
 _NO_MEMORY = re.compile(
     r"[Oo]ut [Oo]f [Mm]emory|MemoryError|OutOfMemory|OUT_OF_MEMORY|CU[A-Z]+_STATUS_ALLOC_FAILED"
     r"|[Ff]ailed to allocate memory|No space left on device"
@@ -138,30 +138,28 @@ _NO_MEMORY = re.compile(
 _SHARED_MEMORY = re.compile(r"shared memory (?:pool|key|region)|out of shared memory", re.IGNORECASE)
 
 
-def _memory(words: str, trace: PythonTrace | None, status: int, at_load: bool) -> ContainerFault:
-    cause = (
-        str(trace) if trace else one_line(words) or "the container answered 507, which means out of memory"
-    )
+def _memory(text: str, trace: PythonTrace | None, status: int, at_load: bool) -> ContainerFault:
+    cause = str(trace) if trace else one_line(text) or "the container answered 507, which means out of memory"
     file, line = (trace.file, trace.line) if trace else ("", None)
-    if _SHARED_MEMORY.search(words):
+    if _SHARED_MEMORY.search(text):
         hint = (
-            "python models exchange tensors through /dev/shm, whose size SageMaker fixes: send less at once, "
-            "or keep fewer python models in memory"
+            "python models exchange tensors through /dev/shm, whose size SageMaker sets: send smaller "
+            "batches, or load fewer python models"
         )
-    elif "No space left on device" in words:
-        hint = "the instance's disk or /dev/shm is full: use a larger volume, or smaller models"
+    elif "No space left on device" in text:
+        hint = "the instance's disk or /dev/shm is full: use a larger volume or smaller models"
     elif status != INSUFFICIENT_STORAGE:
         hint = (
-            f"the container answered {status or 'nothing'}, not 507, so SageMaker unloaded no other model to "
-            "make room: let the model raise MemoryError, which Triton answers with 507, or use a larger "
+            f"the container answered {status or 'nothing'} instead of 507, so SageMaker did not unload "
+            "other models: let the model raise MemoryError, which Triton answers with 507, or use a larger "
             "instance type"
         )
     elif at_load:
         hint = (
-            "it does not fit even after others were unloaded: use a larger instance type, or a smaller model"
+            "it does not fit after other models were unloaded: use a larger instance type or a smaller model"
         )
     else:
-        hint = "send a smaller batch, or use a larger instance type"
+        hint = "send a smaller batch or use a larger instance type"
     return ContainerFault(FaultKind.MEMORY, cause, hint, file=file, line=line)
 
 
@@ -169,7 +167,7 @@ def _shape(match: re.Match[str]) -> ContainerFault:
     wanted, given = match["wanted"], match["given"]
     one_short = wanted.startswith("[-1,") and wanted.count(",") == given.count(",") + 1
     hint = "put the batch dimension in front: array[numpy.newaxis]" if one_short else None
-    return _input(f"input {match['name']} should have shape {wanted}, and has {given}", hint)
+    return _input(f"input {match['name']} has shape {given}; the model expects {wanted}", hint)
 
 
 def _input(cause: str, hint: str | None = None) -> ContainerFault:
@@ -184,13 +182,13 @@ def _inputs_count(match: re.Match[str]) -> ContainerFault:
     missing = re.search(r"missing required input\(s\) \[(?P<names>'[^\]]*')\]", match.string)
     if missing:
         return _input(f"input {missing['names'].replace(chr(39), '').replace(',', ', ')} is missing")
-    return _input(f"the model has {match['wanted']} inputs, and {match['given']} are given")
+    return _input(f"the model has {match['wanted']} inputs; the request has {match['given']}")
 
 
 _NOT_A_REQUEST: Final = "it is neither KServe v2 JSON nor Triton's binary form"
 _LOOK_AT_ARCHIVE: Final = "look at the archive: mme archives explain PATH"
 _STUB: Final = (
-    "it crashed or was killed, often for want of memory: see mme endpoint logs, then publish a mended version"
+    "it crashed or was killed, often out of memory: see mme endpoint logs, then publish a fixed version"
 )
 
 _PATTERNS: Final[
@@ -206,7 +204,7 @@ _PATTERNS: Final[
         (
             r"^inference request batch-size must be <= (?P<most>\d+)",
             lambda match: _input(
-                f"the batch is too large: the model takes {match['most']} at most",
+                f"the batch is too large: the model accepts at most {match['most']}",
                 f"send {match['most']} items at a time",
             ),
         ),
@@ -214,7 +212,7 @@ _PATTERNS: Final[
             r"^inference input '(?P<name>[^']*)' data-type is '(?P<given>\w+)', but model '[^']*' "
             r"expects '(?P<wanted>\w+)'",
             lambda match: _input(
-                f"input {match['name']} should be {match['wanted']}, and is {match['given']}",
+                f"input {match['name']} is {match['given']}; the model expects {match['wanted']}",
                 f"send it as {match['wanted']}: datatypes={{'{match['name']}': '{match['wanted']}'}}, or by "
                 f"mme invoke --input {match['name']}:{match['wanted']}=VALUES",
             ),
@@ -226,27 +224,27 @@ _PATTERNS: Final[
         (r"^expected (?P<wanted>\d+) inputs but got (?P<given>\d+) inputs", _inputs_count),
         (
             r"^unexpected size for input '(?P<name>[^']*)'|^unexpected additional input data",
-            _input("the request's bytes are not as many as its header says"),
+            _input("the request's size does not match its header"),
         ),
         (
             r"^failed to parse the request JSON|^Unable to parse '|^inference header size should be",
             lambda match: _input(
                 f"{_NOT_A_REQUEST}: {one_line(match.string)}",
-                "send tensors by infer(), or mme invoke --input",
+                "send tensors with infer(), or mme invoke --input",
             ),
         ),
         (
             r"^Raw request must only have 1 input",
             _input(
-                f"{_NOT_A_REQUEST}, and it is no raw request either: those are for models with one input",
-                "send tensors by infer(), or mme invoke --input",
+                f"{_NOT_A_REQUEST}, nor a raw request: those are for models with one input",
+                "send tensors with infer(), or mme invoke --input",
             ),
         ),
         (
             r"doesn't support models with decoupled transaction policy",
             _load(
-                "it is decoupled, and SageMaker calls only models that answer once",
-                "take model_transaction_policy out of config.pbtxt and publish it again",
+                "it is decoupled; SageMaker supports only models that answer once",
+                "remove model_transaction_policy from config.pbtxt and publish it again",
             ),
         ),
         (
@@ -264,8 +262,8 @@ _PATTERNS: Final[
         (
             r"has kind KIND_GPU but no GPUs are available",
             _load(
-                "its instance_group asks for a GPU, and the instance has none",
-                "write KIND_AUTO or KIND_CPU in config.pbtxt, or use a GPU instance type",
+                "its instance_group requires a GPU; the instance has none",
+                "use KIND_AUTO or KIND_CPU in config.pbtxt, or a GPU instance type",
             ),
         ),
         (
@@ -276,8 +274,8 @@ _PATTERNS: Final[
             r"container ended while it answered",
             ContainerFault(
                 FaultKind.UNHEALTHY,
-                "its container ended while it answered, and is started again",
-                "call it once more; if the container ends again, this request ends it: mme endpoint logs",
+                "its container ended during the request and restarts",
+                "retry; if the container ends again, this request is the cause: mme endpoint logs",
             ),
         ),
         (
@@ -285,7 +283,7 @@ _PATTERNS: Final[
             lambda match: ContainerFault(
                 FaultKind.TIMEOUT,
                 one_line(match.string).removeprefix("the model ").removeprefix("it "),
-                "the endpoint's log tells what it waits for: mme endpoint logs",
+                "the log has the reason: mme endpoint logs",
                 at_load=True,
             ),
         ),
@@ -293,8 +291,8 @@ _PATTERNS: Final[
             r"invocation timed out while waiting for a response",
             ContainerFault(
                 FaultKind.TIMEOUT,
-                "the 60 s that SageMaker waits are over",
-                "send less at once, or see what the model does: mme endpoint logs",
+                "the model did not answer within 60 s, SageMaker's limit",
+                "send smaller batches, or look at the log: mme endpoint logs",
             ),
         ),
         (
@@ -302,14 +300,14 @@ _PATTERNS: Final[
             ContainerFault(
                 FaultKind.TIMEOUT,
                 "its container ended, or its processors or memory are exhausted",
-                "call it again; if it stays so, see mme endpoint metrics: use more or larger instances",
+                "retry; if it persists, look at mme endpoint metrics and use more or larger instances",
             ),
         ),
         (
             r"[Cc]ontent[- ][Tt]ype .*not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
             lambda match: _input(
                 one_line(match.string),
-                "say what the body is: content_type=..., or mme invoke --content-type",
+                "set the type of the body: content_type=..., or mme invoke --content-type",
             ),
         ),
     )

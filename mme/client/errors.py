@@ -1,6 +1,6 @@
-"""What can go wrong when a model is invoked: the types. Each error says its cause and what to do about it.
+"""The errors of the client. Each has a cause and a hint.
 
-Nothing here needs numpy or boto3, so a program can catch these without loading either.
+They need neither numpy nor boto3.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from mme.errors import MmeError
 
 
 class InvocationError(MmeError):
-    """An invocation did not give an answer. All errors of the client are of this family.
+    """A call failed. The base class of all errors of the client.
 
     Attributes:
-        message: one sentence that names the model or endpoint.
-        cause: the reason alone, in one line.
-        hint: the next command or change, or None.
-        original: everything that SageMaker or the container said, untouched; empty where neither was asked.
+        message: One sentence that names the model or endpoint.
+        cause: The reason, in one line.
+        hint: How to fix it, or None.
+        original: The whole message of SageMaker or the container; empty if neither was called.
     """
 
     def __init__(
@@ -31,27 +31,27 @@ class TensorError(InvocationError):
 
 
 class ReplyError(InvocationError):
-    """The container answered with something that is not of the form it should have."""
+    """The container's answer is malformed."""
 
 
 class InvalidTargetError(InvocationError):
-    """The model's name can't be a TargetModel."""
+    """The model's name is not a valid target model."""
 
 
 class PayloadTooLargeError(InvocationError):
-    """The request is larger than SageMaker takes."""
+    """The request is larger than SageMaker accepts."""
 
 
 class ModelFailedError(InvocationError):
-    """The container answered with an error. Its subclasses say which, where the container's words tell.
+    """The container answered with an error. Subclasses tell the kind, if its message does.
 
     Attributes:
-        original_status: the container's own HTTP status; 0 where it gave none.
-        original_message: the container's own answer, untouched: tracebacks are whole here.
-        log_stream_arn: where its log is, or empty.
-        at_load: true where the model never came up; false where it failed on a request.
-        file: the model's file that raised, relative to the archive (`1/model.py`), or empty.
-        line: the line in it, or None.
+        original_status: The container's HTTP status; 0 if there is none.
+        original_message: The container's whole answer, with tracebacks.
+        log_stream_arn: ARN of its log stream, or empty.
+        at_load: Whether it failed to load, instead of failing on a request.
+        file: The model's file that raised, relative to the archive (`1/model.py`), or empty.
+        line: Line in the file, or None.
     """
 
     def __init__(
@@ -85,41 +85,36 @@ class ModelCodeError(ModelFailedError):
 
 
 class BadInputError(ModelFailedError):
-    """The tensors don't fit the model: names, shapes, types, or bytes that are no request."""
+    """The tensors don't fit the model: names, shapes, types, or bytes that are not a request."""
 
 
 class ModelOutOfMemoryError(ModelFailedError):
-    """The instance or its GPU has not enough memory for the model, or for this request.
-
-    Attributes:
-        became_507: true where the container answered 507, upon which SageMaker unloads other models and tries
-            again; false where it gave another status and SageMaker did nothing.
-    """
+    """The instance or its GPU has too little memory for the model or for this request."""
 
     @property
     def became_507(self) -> bool:
-        """Whether the container said so in the way that SageMaker acts on."""
+        """Whether the container answered 507, after which SageMaker unloads other models and retries."""
         return self.original_status == 507
 
 
 class UnhealthyModelError(ModelFailedError):
-    """The process that runs the model has ended, and calls will fail until the model is loaded anew."""
+    """The process that runs the model ended. Calls fail until the model is loaded again."""
 
 
 class ModelTimedOutError(ModelFailedError):
-    """The container gave no answer within the time that SageMaker waits."""
+    """The container did not answer within SageMaker's limit."""
 
 
 class UnknownModelError(InvocationError):
-    """There is no such archive, or the endpoint's role may not read it."""
+    """The archive does not exist, or the endpoint's role may not read it."""
 
 
 class UnknownEndpointError(InvocationError):
-    """There is no endpoint of that name in this account and region."""
+    """No endpoint has that name in this account and region."""
 
 
 class ModelNotReadyError(InvocationError):
-    """The model was still loading when the time to wait for it was over."""
+    """The model did not load before the timeout."""
 
 
 class AccessDeniedError(InvocationError):
@@ -127,7 +122,7 @@ class AccessDeniedError(InvocationError):
 
 
 class InvalidRequestError(InvocationError):
-    """SageMaker refused the request for a reason of its own."""
+    """SageMaker refused the request for another reason."""
 
 
 class EndpointUnreachableError(InvocationError):
@@ -135,8 +130,8 @@ class EndpointUnreachableError(InvocationError):
 
 
 class ServiceFaultError(InvocationError):
-    """SageMaker itself failed, also when tried again."""
+    """SageMaker itself failed, also after retries."""
 
 
 class ThrottledError(ServiceFaultError):
-    """SageMaker takes no more calls at this rate, also when tried again."""
+    """SageMaker throttles calls at this rate, also after retries."""

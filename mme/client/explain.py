@@ -1,4 +1,4 @@
-"""What boto3 raises, as the client's own errors."""
+"""Turn boto3's exceptions into the client's errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mme.client.errors import (
 from mme.client.python_trace import one_line
 
 _BARE_STATUSES: Final = ("404", "405", "501")
-"""What web servers refuse with; AWS has a word for each of its refusals."""
+"""Codes of other web servers; AWS's own errors have names."""
 _DENIED: Final = ("AccessDeniedException", "AccessDenied")
 _THROTTLED: Final = (
     "ThrottlingException",
@@ -41,9 +41,9 @@ _THROTTLED: Final = (
     "RequestThrottledException",
     "429",
 )
-"""The last stands for an answer that says no more than its status."""
+"""The last one is an answer that has only a status."""
 _REFUSED: Final = ("ValidationError", "ValidationException", "413")
-"""The last has no other name: SageMaker's answer to a body over its limit."""
+"""The last one is SageMaker's answer to a body over its limit."""
 _TOO_LARGE = re.compile(r"content length exceeded", re.IGNORECASE)
 _NO_ENDPOINT = re.compile(
     r"\bendpoint\b.*\b(not found|does not exist|could not find)|could not find endpoint", re.IGNORECASE
@@ -53,12 +53,12 @@ _OBJECT = re.compile(r"bucket: (?P<bucket>[^,\s]+), key: (?P<key>[^)]+)\)")
 
 
 def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError | None:
-    """The typed error behind botocore's, or None for one that is no matter of invoking (credentials, ...).
+    """Return the typed error for an exception of boto3, or None if the call is not its cause (credentials).
 
     Args:
-        error: what boto3 raised.
-        endpoint: the endpoint's name.
-        model: the TargetModel.
+        error: The exception of boto3.
+        endpoint: Name of the endpoint.
+        model: Target model.
     """
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
@@ -70,8 +70,8 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
         return _explain_answer(response, endpoint, model)
     if isinstance(error, exceptions.ReadTimeoutError):
         return EndpointUnreachableError(
-            f"{model} on endpoint {endpoint} gave no answer in time",
-            hint="SageMaker gives a model 60 s to answer: send less at once",
+            f"{model} on endpoint {endpoint} did not answer in time",
+            hint="SageMaker's limit is 60 s: send smaller batches",
             cause="no answer in time",
             original=str(error),
         )
@@ -89,7 +89,7 @@ def explain(error: Exception, *, endpoint: str, model: str) -> InvocationError |
 
 def _no_aws(endpoint: str, original: str) -> ReplyError:
     return ReplyError(
-        f"endpoint {endpoint}'s URL does not answer like AWS: some other server is there",
+        f"the URL of endpoint {endpoint} does not answer like AWS: another server listens there",
         hint="check the endpoint URL",
         original=original,
     )
@@ -108,30 +108,28 @@ def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> Invo
     if code == "ModelNotReadyException":
         return ModelNotReadyError(
             f"{model} is still loading on endpoint {endpoint}",
-            hint="call it again",
+            hint="retry",
             cause="still loading",
             original=message,
         )
     if code in _THROTTLED:
         return ThrottledError(
-            f"endpoint {endpoint} takes no more calls at this rate, also when tried again",
-            hint="call with less concurrency, or give the endpoint more instances",
+            f"endpoint {endpoint} throttles calls at this rate, also after retries",
+            hint="reduce the concurrency, or add instances to the endpoint",
             cause=f"{code}: {message}".rstrip(": "),
             original=message,
         )
     cause = one_line(f"{code or 'no code'}: {message}".rstrip(": "))
-    return ServiceFaultError(
-        f"SageMaker failed with {cause}", hint="call it again", cause=cause, original=message
-    )
+    return ServiceFaultError(f"SageMaker failed with {cause}", hint="retry", cause=cause, original=message)
 
 
 _KINDS: Final[dict[FaultKind, tuple[type[ModelFailedError], str]]] = {
     FaultKind.LOAD: (ModelLoadError, "does not load"),
     FaultKind.CODE: (ModelCodeError, "failed in its own code"),
-    FaultKind.INPUT: (BadInputError, "does not take this request"),
+    FaultKind.INPUT: (BadInputError, "does not accept this request"),
     FaultKind.MEMORY: (ModelOutOfMemoryError, "ran out of memory"),
     FaultKind.UNHEALTHY: (UnhealthyModelError, "is not healthy"),
-    FaultKind.TIMEOUT: (ModelTimedOutError, "gave no answer"),
+    FaultKind.TIMEOUT: (ModelTimedOutError, "did not answer"),
 }
 
 
@@ -162,20 +160,18 @@ def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
 
 def _where_to_look(kind: FaultKind, model: str) -> str:
     if kind is FaultKind.INPUT:
-        return f"see what it takes: mme models show {model}"
-    return f"see its log: mme endpoint logs --model {model}"
+        return f"list its inputs: mme models show {model}"
+    return f"look at its log: mme endpoint logs --model {model}"
 
 
 def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
     if "explicit deny" in message:
-        hint = (
-            "a policy denies it outright, and no grant helps against that: look for a Deny on InvokeEndpoint"
-        )
+        hint = "a policy denies it explicitly, which overrides every grant: look for a Deny on InvokeEndpoint"
     else:
-        # IAM's words are the same where the action is allowed, but for other models only.
+        # IAM's message is the same if the action is allowed for other models only.
         hint = (
-            "grant sagemaker:InvokeEndpoint: grant_invoke, or grant_invoke_model for some models; where "
-            f"other models can be called, a condition on sagemaker:TargetModel leaves {model} out"
+            "grant sagemaker:InvokeEndpoint with grant_invoke or grant_invoke_model; if other models can be "
+            f"called, a condition on sagemaker:TargetModel excludes {model}"
         )
     return AccessDeniedError(
         f"you may not invoke {model} on endpoint {endpoint}: {message}",
@@ -186,10 +182,10 @@ def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
 
 
 def _refused(message: str, endpoint: str, model: str) -> InvocationError:
-    # SageMaker has one code for nearly all of these; only the words differ.
+    # SageMaker has one code for nearly all of these; only the message differs.
     if _TOO_LARGE.search(message):
         return PayloadTooLargeError(
-            f"the request for {model} is larger than SageMaker takes: {message}",
+            f"the request for {model} is larger than SageMaker accepts: {message}",
             hint="send a smaller batch",
             cause=message,
             original=message,
@@ -204,20 +200,22 @@ def _refused(message: str, endpoint: str, model: str) -> InvocationError:
     if _NO_ARTIFACT.search(message):
         found = _OBJECT.search(message)
         cause = (
-            f"s3://{found['bucket']}/{found['key']} is not there, or the endpoint's role may not read it"
+            f"s3://{found['bucket']}/{found['key']} does not exist, or the endpoint's role may not read it"
             if found
             else message
         )
         return UnknownModelError(
-            f"{model} can't be had by endpoint {endpoint}: {cause}",
-            hint="see what there is: mme models list",
+            f"{model} is not available to endpoint {endpoint}: {cause}",
+            hint="list the models: mme models list",
             cause=cause,
             original=message,
         )
     return InvalidRequestError(
         f"endpoint {endpoint} refused the request: {message}",
         hint=(
-            "an endpoint that is not multi-model takes no TargetModel" if "TargetModel" in message else None
+            "an endpoint that is not multi-model does not accept a TargetModel"
+            if "TargetModel" in message
+            else None
         ),
         cause=message,
         original=message,

@@ -1,4 +1,4 @@
-"""The one line that matters of a Python exception's text: what was raised, and where in the model's files."""
+"""Find the exception in a Python traceback, and the line of the model's file that raised it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _BY_FOLDER = re.compile(r"/(?P<file>(?:code|\d+)/(?:[^/]+/)*[^/]+\.py)$")
 
 @dataclass(frozen=True, slots=True)
 class PythonTrace:
-    """An exception's own words, and the frame of the model's files that is nearest to it.
+    """An exception, and the nearest frame in the model's files.
 
     Attributes:
         raised: `ZeroDivisionError: division by zero`, in one line.
-        file: relative to the archive, such as `1/model.py`; empty where no frame is in one.
-        line: the line in that file, or None.
+        file: File relative to the archive, such as `1/model.py`; empty if no frame is in the archive.
+        line: Line in that file, or None.
     """
 
     raised: str
@@ -35,32 +35,32 @@ class PythonTrace:
 
     def __str__(self) -> str:
         where = f" ({self.file} line {self.line})" if self.file else ""
-        # A SyntaxError names the place itself.
+        # A SyntaxError names its file and line itself.
         return self.raised if _SYNTAX_ERROR.search(self.raised) else self.raised + where
 
 
 def read_trace(text: str) -> PythonTrace | None:
-    """Finds a Python exception in a container's words, or None where there is none.
+    """Return the Python exception in a container's message, or None.
 
     Args:
-        text: with the container's own prefix taken off.
+        text: The message without the container's prefix.
     """
     if _TRITON_FRAMES in text:
-        words, _, below = text.rpartition(_TRITON_FRAMES)
-        return _nearest(words, _frames(_TRITON_FRAME, below))
+        raised, _, below = text.rpartition(_TRITON_FRAMES)
+        return _nearest(raised, _frames(_TRITON_FRAME, below))
     if _TRACEBACK in text:
         trace = text.rpartition(_TRACEBACK)[2]
         lines = [line for line in trace.splitlines() if _RAISED.match(line)]
         return _nearest(lines[-1], _frames(_PYTHON_FRAME, trace)[::-1]) if lines else None
-    words = text.strip().removesuffix(";")
-    syntax = _SYNTAX_ERROR.search(words)
-    if syntax and words.startswith(("SyntaxError", "IndentationError", "TabError")):
-        return PythonTrace(one_line(words), syntax["path"], int(syntax["line"]))
+    message = text.strip().removesuffix(";")
+    syntax = _SYNTAX_ERROR.search(message)
+    if syntax and message.startswith(("SyntaxError", "IndentationError", "TabError")):
+        return PythonTrace(one_line(message), syntax["path"], int(syntax["line"]))
     return None
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """The text with all white space as single spaces, cut where it is long."""
+    """Return the text in one line of at most `most` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 4].rstrip()} ..."
 

@@ -118,7 +118,7 @@ def test_long_answers_are_cut(aws, mme) -> None:
         (["add_sub_v0.tar.gz", "-i", "INPUT0=1,2,3,4", "-i", "INPUT0=1,2,3,4"], "given twice"),
         (["add_sub_v0.tar.gz", "--image", "x.png"], "takes no picture"),
         (["digits_v0.tar.gz", "--image", "absent.png"], "absent.png can't be read"),
-        (["absent_v0.tar.gz", "-i", "X=1"], "can't be had by endpoint mme-local"),
+        (["absent_v0.tar.gz", "-i", "X=1"], "is not available to endpoint mme-local"),
         (["absent_v0.tar.gz", "--image", "x.png"], "what this model takes is not known"),
         (["broken_v0.tar.gz", "-i", "X=1"], "broken_v0.tar.gz failed with status 400: boom"),
         (["a" * 1025, "-i", "X=1"], "has 1025 characters"),
@@ -148,7 +148,7 @@ def test_payload_over_the_limit(aws, mme, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(25_000_001, np.uint8))
     ran = mme("invoke", "echo.tar.gz", "-i", f"X=@{tmp_path / 'x.npy'}")
     assert ran.status == 2
-    assert "SageMaker takes 25 MB" in ran.err
+    assert "SageMaker accepts 25 MB" in ran.err
 
 
 def test_large_payload_is_a_note_not_a_traceback(aws, mme, tmp_path: Path) -> None:
@@ -250,5 +250,5 @@ def test_unknown_types_are_told_the_known_ones(mme, aws) -> None:
 def test_did_you_mean(published, mme, wrong: str) -> None:
     ran = mme("invoke", wrong, "-i", "X=1")
     assert ran.status == 2
-    assert f"{wrong} can't be had by endpoint mme-local" in ran.err
+    assert f"{wrong} is not available to endpoint mme-local" in ran.err
     assert ran.err.splitlines()[-1].startswith("did you mean add_sub_v0.tar.gz")

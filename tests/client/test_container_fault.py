@@ -23,7 +23,7 @@ TRITON = {
         f"  {PLACE}/model/1/model.py(7): initialize\n;\n",
         FaultKind.LOAD,
         "ZeroDivisionError: division by zero (1/model.py line 7)",
-        "mend 1/model.py",
+        "fix 1/model.py",
     ),
     "missing module": (
         f"{DOWN}Internal: ModuleNotFoundError: No module named 'nosuchmodule'\n\nAt:\n"
@@ -32,13 +32,13 @@ TRITON = {
         "  <frozen importlib._bootstrap_external>(940): exec_module\n;\n",
         FaultKind.LOAD,
         "ModuleNotFoundError: No module named 'nosuchmodule' (1/model.py line 4)",
-        "mend 1/model.py",
+        "fix 1/model.py",
     ),
     "syntax error": (
         f"{DOWN}Internal: SyntaxError: invalid syntax (model.py, line 4);\n",
         FaultKind.LOAD,
         "SyntaxError: invalid syntax (model.py, line 4)",
-        "mend model.py",
+        "fix model.py",
     ),
     "no class": (
         f"{DOWN}Internal: AttributeError: module '1.model' has no attribute 'TritonPythonModel';\n",
@@ -77,13 +77,13 @@ TRITON = {
         f"{DOWN}Invalid argument: instance group m_v0.tar.gz_0 of model m_v0.tar.gz has kind KIND_GPU but "
         "no GPUs are available;\n",
         FaultKind.LOAD,
-        "its instance_group asks for a GPU, and the instance has none",
+        "its instance_group requires a GPU; the instance has none",
         "KIND_CPU",
     ),
     "decoupled": (
         "HTTP end point doesn't support models with decoupled transaction policy",
         FaultKind.LOAD,
-        "it is decoupled, and SageMaker calls only models that answer once",
+        "it is decoupled; SageMaker supports only models that answer once",
         "model_transaction_policy",
     ),
     "crash while loading": (
@@ -102,35 +102,35 @@ TRITON = {
         "Raw request must only have 1 input (found 1) to be deduced but got 2 inputs in 'm' model "
         "configuration",
         FaultKind.INPUT,
-        "it is neither KServe v2 JSON nor Triton's binary form, and it is no raw request either: those are "
+        "it is neither KServe v2 JSON nor Triton's binary form, nor a raw request: those are "
         "for models with one input",
-        "send tensors by infer()",
+        "send tensors with infer()",
     ),
     "the whole container crashed": (
         "the container ended while it answered and is started again: Connection reset by peer",
         FaultKind.UNHEALTHY,
-        "its container ended while it answered, and is started again",
-        "call it once more",
+        "its container ended during the request and restarts",
+        "retry",
     ),
     "exception in execute": (
         f"{EXECUTE}IndexError: list index out of range\n\nAt:\n  {PLACE}/model/1/model.py(5): helper\n"
         f"  {PLACE}/model/1/model.py(15): execute\n",
         FaultKind.CODE,
         "IndexError: list index out of range (1/model.py line 5)",
-        "mend 1/model.py",
+        "fix 1/model.py",
     ),
     "exception of several lines": (
         f"{EXECUTE}ValueError: no a\nsecond line\n\nAt:\n  {PLACE}/model/1/model.py(17): execute\n",
         FaultKind.CODE,
         "ValueError: no a second line (1/model.py line 17)",
-        "mend 1/model.py",
+        "fix 1/model.py",
     ),
     "exception deep in a library": (
         f"{EXECUTE}RuntimeError: bad\n\nAt:\n  /usr/lib/python3/dist-packages/lib/x.py(3): f\n"
         f"  {PLACE}/model/1/parts/y.py(8): g\n  {PLACE}/model/1/model.py(15): execute\n",
         FaultKind.CODE,
         "RuntimeError: bad (1/parts/y.py line 8)",
-        "mend 1/parts/y.py",
+        "fix 1/parts/y.py",
     ),
     "the model's own words": ("my own words", FaultKind.OTHER, "my own words", None),
     "wrong number of responses": (
@@ -144,26 +144,26 @@ TRITON = {
     "shape": (
         f"{ID}unexpected shape for input 'X' for model 'm_v0.tar.gz'. Expected [2], got [3]. ",
         FaultKind.INPUT,
-        "input X should have shape [2], and has [3]",
+        "input X has shape [3]; the model expects [2]",
         None,
     ),
     "no batch dimension": (
         f"{ID}unexpected shape for input 'X' for model 'm_v0.tar.gz'. Expected [-1,2], got [2]. NOTE: "
         "Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended.",
         FaultKind.INPUT,
-        "input X should have shape [-1,2], and has [2]",
+        "input X has shape [2]; the model expects [-1,2]",
         "numpy.newaxis",
     ),
     "batch": (
         f"{ID}inference request batch-size must be <= 2 for 'm_v0.tar.gz'",
         FaultKind.INPUT,
-        "the batch is too large: the model takes 2 at most",
+        "the batch is too large: the model accepts at most 2",
         "2 items at a time",
     ),
     "type": (
         f"{ID}inference input 'X' data-type is 'INT64', but model 'm_v0.tar.gz' expects 'FP32'",
         FaultKind.INPUT,
-        "input X should be FP32, and is INT64",
+        "input X is INT64; the model expects FP32",
         "--input X:FP32=",
     ),
     "unknown input": (
@@ -189,13 +189,13 @@ TRITON = {
         f"{ID}expected 1 inputs but got 2 inputs for model 'm_v0.tar.gz'. Got input(s) ['Z','X'], but "
         "missing required input(s) ]. Please provide all required input(s).",
         FaultKind.INPUT,
-        "the model has 1 inputs, and 2 are given",
+        "the model has 1 inputs; the request has 2",
         None,
     ),
     "cut short": (
         "unexpected size for input 'X', expecting 4 additional bytes for model 'm_v0.tar.gz'",
         FaultKind.INPUT,
-        "the request's bytes are not as many as its header says",
+        "the request's size does not match its header",
         None,
     ),
     "no JSON": (
@@ -236,9 +236,14 @@ NUMPY = "Unable to allocate 728. TiB for an array with shape (10000000, 10000000
             "unloaded",
         ),
         (f"{EXECUTE}{CUDA}\n\nAt:\n  {PLACE}/model/1/model.py(7): execute\n", 507, False, "smaller batch"),
-        (f"{EXECUTE}{NUMPY}\n\nAt:\n  {PLACE}/model/1/model.py(7): execute\n", 400, False, "not 507"),
-        ("std::bad_alloc", 500, False, "answered 500, not 507"),
-        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes", 400, False, "not 507"),
+        (f"{EXECUTE}{NUMPY}\n\nAt:\n  {PLACE}/model/1/model.py(7): execute\n", 400, False, "instead of 507"),
+        ("std::bad_alloc", 500, False, "answered 500 instead of 507"),
+        (
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
+            400,
+            False,
+            "instead of 507",
+        ),
         ("", 507, False, "smaller batch"),
         ("write failed: No space left on device", 507, False, "volume"),
         (
@@ -288,7 +293,7 @@ FRAMEWORKS = {
         "Your invocation timed out while waiting for a response from container primary. Review the latency "
         "metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
         FaultKind.TIMEOUT,
-        "the 60 s that SageMaker waits are over",
+        "the model did not answer within 60 s, SageMaker's limit",
     ),
     "SageMaker got nothing": (
         "Amazon SageMaker could not get a response from the mme-dev endpoint. This can occur when CPU or "

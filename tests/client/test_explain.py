@@ -53,13 +53,13 @@ def test_access_denied_names_the_condition_on_target_models() -> None:
     error = error_of("AccessDeniedException", words)
     assert isinstance(error, AccessDeniedError)
     assert error.message == f"you may not invoke m.tar.gz on endpoint mme: {words}"
-    assert "condition on sagemaker:TargetModel leaves m.tar.gz out" in (error.hint or "")
+    assert "condition on sagemaker:TargetModel excludes m.tar.gz" in (error.hint or "")
     assert (error.cause, error.original) == (words, words)
 
 
-def test_access_denied_outright_is_mended_by_no_grant() -> None:
+def test_an_explicit_deny_overrides_grants() -> None:
     error = error_of("AccessDeniedException", f"{USER}{ENDPOINT} with an explicit deny in an SCP")
-    assert "no grant helps" in (error.hint or "")
+    assert "overrides every grant" in (error.hint or "")
 
 
 def test_a_body_that_sagemaker_finds_too_large() -> None:
@@ -73,8 +73,8 @@ def test_a_body_that_sagemaker_finds_too_large() -> None:
 def test_throttling_comes_without_a_message(code: str) -> None:
     error = error_of(code, None)
     assert isinstance(error, ThrottledError)
-    assert error.message == "endpoint mme takes no more calls at this rate, also when tried again"
-    assert "less concurrency" in (error.hint or "")
+    assert error.message == "endpoint mme throttles calls at this rate, also after retries"
+    assert "reduce the concurrency" in (error.hint or "")
     assert (error.cause, error.original) == (code, "")
 
 
@@ -91,7 +91,7 @@ def test_out_of_memory_that_became_a_507_and_one_that_did_not() -> None:
     assert isinstance(did_not, ModelOutOfMemoryError)
     assert (became.became_507, did_not.became_507) == (True, False)
     assert became.message == "m.tar.gz ran out of memory: CUDA out of memory. Tried to allocate 2 GiB"
-    assert "unloaded no other model" in (did_not.hint or "")
+    assert "did not unload other models" in (did_not.hint or "")
 
 
 def test_what_does_not_load_keeps_the_whole_text() -> None:

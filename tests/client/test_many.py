@@ -122,7 +122,7 @@ def test_one_call_s_error_is_its_own(service: Service, make_client) -> None:
     outcomes = list(make_client().infer_many([*calls(2), bad]))
     assert [type(outcome.error) for outcome in outcomes] == [type(None), UnknownModelError, TensorError]
     assert outcomes[1].outputs is None
-    with pytest.raises(UnknownModelError, match=r"s3://b/m1_v0\.tar\.gz is not there"):
+    with pytest.raises(UnknownModelError, match=r"s3://b/m1_v0\.tar\.gz does not exist"):
         outcomes[1].result()
 
 

@@ -141,7 +141,7 @@ ERRORS = {
             "object located at the URL and that the role passed to CreateModel has permissions.",
         ),
         UnknownModelError,
-        "m.tar.gz can't be had by endpoint mme-test",
+        "m.tar.gz is not available to endpoint mme-test",
     ),
     "other validation": (
         failure(400, "ValidationError", "TargetModel is not supported by this endpoint"),
@@ -178,7 +178,7 @@ def test_model_error_keeps_the_container_s_words(service, make_client) -> None:
     assert caught.value.original_status == 400
     assert caught.value.original_message == '{"error":"unexpected shape for input \'X\'"}'
     assert caught.value.log_stream_arn == "arn:aws:logs:..."
-    assert caught.value.hint == "see its log: mme endpoint logs --model m.tar.gz"
+    assert caught.value.hint == "look at its log: mme endpoint logs --model m.tar.gz"
 
 
 def test_nobody_listens(service, make_client) -> None:
@@ -203,7 +203,7 @@ def test_no_answer_in_time(service, make_client) -> None:
 
     client = make_client()
     client._client.meta.events.register("before-send", time_out)
-    with pytest.raises(EndpointUnreachableError, match="gave no answer in time"):
+    with pytest.raises(EndpointUnreachableError, match="did not answer in time"):
         client.invoke("m.tar.gz", b"")
 
 
@@ -235,7 +235,7 @@ def test_payload_limits(service, make_client) -> None:
         client.invoke("m.tar.gz", bytes(6 * 1024 * 1024))
     with pytest.warns(LargePayloadWarning, match=r"6\.3 MB"):
         client.invoke("m.tar.gz", bytes(6 * 1024 * 1024 + 1))
-    with pytest.raises(PayloadTooLargeError, match="takes 25 MB"):
+    with pytest.raises(PayloadTooLargeError, match="accepts 25 MB"):
         client.invoke("m.tar.gz", bytes(25_000_001))
     assert len(service.requests) == 2
 

@@ -53,7 +53,7 @@ def test_page(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert str(np.array([[1, 2.5], [3, 4]])) in said
     assert "99 [2. 4. 6. 8.]" in said
     assert "add_sub_v0.tar.gz True" in said
-    assert "should have shape [4], and has [3] | see what it takes: mme models show add_sub_v0.tar.gz" in said
+    assert "has shape [3]; the model expects [4] | list its inputs: mme models show add_sub_v0.tar.gz" in said
     targets = [headers["x-amzn-sagemaker-target-model"] for _, headers, _ in service.requests]
     assert "add_sub_v3.tar.gz" in targets
     handler = space["handler"]
@@ -63,6 +63,6 @@ def test_page(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     answer = handler(event | {"x": [1, 2, 3]}, None)
     assert (answer["statusCode"], json.loads(answer["body"])["hint"]) == (
         502,
-        "see what it takes: mme models show add_sub_v0.tar.gz",
+        "list its inputs: mme models show add_sub_v0.tar.gz",
     )
     assert encode_csv([[1, 2.5], [3, 4]]) in [body for _, _, body in service.requests]

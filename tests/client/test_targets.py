@@ -75,8 +75,8 @@ def test_what_is_no_model(service, make_client, target: str, words: str) -> None
     assert service.requests == []
 
 
-def test_one_name_is_not_taken_letter_by_letter(service, make_client) -> None:
-    with pytest.raises(InvalidTargetError, match=r"a list of names, not one: \['a_v0\.tar\.gz'\]"):
+def test_one_name_instead_of_a_list_is_refused(service, make_client) -> None:
+    with pytest.raises(InvalidTargetError, match=r"it must be a list of names: \['a_v0\.tar\.gz'\]"):
         list(make_client().warm("a_v0.tar.gz"))
     with pytest.raises(InvalidRequestError, match=r"'a_v0\.tar\.gz' is not a call"):
         list(make_client().infer_many(["a_v0.tar.gz"]))

@@ -137,10 +137,10 @@ def failing(client: MultiModelClient, model: str, **arguments: object) -> Invoca
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        ({"inputs": {"X": np.zeros(3, np.float32)}}, "input X should have shape [2], and has [3]"),
-        ({"inputs": {"X": np.zeros(2, np.int64)}}, "input X should be FP32, and is INT64"),
+        ({"inputs": {"X": np.zeros(3, np.float32)}}, "input X has shape [3]; the model expects [2]"),
+        ({"inputs": {"X": np.zeros(2, np.int64)}}, "input X is INT64; the model expects FP32"),
         ({"inputs": {"Q": np.zeros(2, np.float32)}}, "the model has no input Q"),
-        ({"inputs": {**X, "Q": np.zeros(2, np.float32)}}, "the model has 1 inputs, and 2 are given"),
+        ({"inputs": {**X, "Q": np.zeros(2, np.float32)}}, "the model has 1 inputs; the request has 2"),
         ({"outputs": ["Q"]}, "the model has no output Q"),
     ],
 )
@@ -154,10 +154,10 @@ def test_requests_that_do_not_fit(client, publish, arguments: dict[str, object],
 def test_batches_that_do_not_fit(client, publish) -> None:
     model = publish(batch=2)
     error = failing(client, model)
-    assert error.cause == "input X should have shape [-1,2], and has [2]"
+    assert error.cause == "input X has shape [2]; the model expects [-1,2]"
     assert "numpy.newaxis" in (error.hint or "")
     error = failing(client, model, inputs={"X": np.zeros((4, 2), np.float32)})
-    assert error.cause == "the batch is too large: the model takes 2 at most"
+    assert error.cause == "the batch is too large: the model accepts at most 2"
     with pytest.raises(BadInputError, match="neither KServe v2 JSON"):
         client.invoke(model, b"1,2\n", content_type="text/csv")
 
@@ -242,9 +242,9 @@ def test_archives_that_triton_can_not_load(
 
 def test_configurations_that_can_not_be_served(client, publish) -> None:
     error = failing(client, publish(more="instance_group [{ kind: KIND_GPU }]"))
-    assert error.cause == "its instance_group asks for a GPU, and the instance has none"
+    assert error.cause == "its instance_group requires a GPU; the instance has none"
     error = failing(client, publish(more="model_transaction_policy { decoupled: true }"))
-    assert error.cause == "it is decoupled, and SageMaker calls only models that answer once"
+    assert error.cause == "it is decoupled; SageMaker supports only models that answer once"
 
 
 def test_unknown_model_and_endpoint(client, endpoint) -> None:
