@@ -1,7 +1,7 @@
 """How fast models are packed, against tarfile's own gzip.
 
-The baseline is `tarfile.open(path, "w:gz")` with its default, gzip level 9. Ours writes the same kind of file
-to the same disk. Run it: python -m benchmarks.packing [--json]
+The baseline is `tarfile.open(path, "w:gz")` with its default, gzip level 9. Both write to the same disk.
+Run it: python -m benchmarks.packing [--json]
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Sink:
     def write(self, data): return len(data)
     def flush(self): pass
 write_archive(check_model(sys.argv[1]).directory, Sink())
-# Not getrusage: that begins with what the parent held when it made this process.
+# Not getrusage: that starts with the memory of the parent process.
 print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         large = write_model(here / "large", LARGE)
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def _rows(here: Path, what: str, models: list[Path], goal: float) -> list[Row]:
-    """By the clock; by the processors, which other work on the machine hardly changes; and checked before."""
+    """Measure wall time, CPU time, which other work hardly changes, and wall time with checks."""
     archive = here / "x.tar.gz"
     measured: dict[Callable[[Path, Path], None], list[tuple[float, float]]] = {
         _baseline: [],
         _pack: [],
         _check_and_pack: [],
     }
-    # In turns, so that whatever else the machine does is in all of them.
+    # In turns, so that other work on the machine affects all of them.
     for _ in range(ROUNDS):
         for pack, seconds in measured.items():
             for _ in range(1 if pack is _baseline else 3):
@@ -89,7 +89,7 @@ def _rows(here: Path, what: str, models: list[Path], goal: float) -> list[Row]:
     )
     return [
         Row(what, clock, ours[0], "s", goal),
-        Row(f"{what}, processors' time", processor, ours[1], "s", 0),
+        Row(f"{what}, CPU time", processor, ours[1], "s", 0),
         Row(f"{what}, checked before", clock, checked[0], "s", 0),
     ]
 
@@ -110,7 +110,7 @@ def _check_and_pack(model: Path, archive: Path) -> None:
 
 
 def _memory(model: Path) -> int:
-    """The most that a process of its own needs, Python and imports included, in bytes."""
+    """Return the peak memory of a separate process, Python and imports included, in bytes."""
     return int(subprocess.check_output([sys.executable, "-c", _MEMORY, str(model)], timeout=600))
 
 

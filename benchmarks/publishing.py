@@ -1,9 +1,9 @@
 """How fast models are published to a real S3 server, against packing to disk and `upload_file`.
 
-The baseline packs each model to disk by tarfile, makes a boto3 client and calls `upload_file`, one by one. It
-knows nothing of what is there, so publishing again is the same work. The server is SeaweedFS on localhost,
-once directly and once behind 20 ms of round trip. Where the `aws` command is there, or BENCHMARK_AWS names
-it, `aws s3 cp --recursive` of archives packed before is measured too.
+The baseline packs each model to disk with tarfile, makes a boto3 client and calls `upload_file`, one by one.
+It publishes unchanged models again. The server is SeaweedFS on localhost, once directly and once behind 20 ms
+of round trip. If the `aws` command is installed, or BENCHMARK_AWS names it, `aws s3 cp --recursive` of packed
+archives is measured too.
 
 Run it: python -m benchmarks.publishing [--json]
 """
@@ -42,13 +42,13 @@ from mme.registry import ModelStore, find_models, publish_all
 url, prefix, *paths = sys.argv[1:]
 store = ModelStore(client(url), BUCKET, prefix)
 publish_all(store, find_models(paths).models)
-# Not getrusage: that begins with what the parent held when it made this process.
+# Not getrusage: that starts with the memory of the parent process.
 print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
 
 class Measured:
-    """The same models, published in both ways to prefixes of their own."""
+    """Publishes the same models in both ways, to a new prefix each time."""
 
     def __init__(self, here: Path, url: str) -> None:
         self._here = here
@@ -56,12 +56,12 @@ class Measured:
         self._count = 0
 
     def prefix(self) -> str:
-        """One that nothing lies under."""
+        """Return an unused prefix."""
         self._count += 1
         return f"run-{time.time_ns()}-{self._count}/"
 
     def baseline(self, models: list[Path]) -> float:
-        """Seconds of the usual way."""
+        """Return the seconds of the baseline."""
         prefix = self.prefix()
 
         def run() -> None:
@@ -85,7 +85,7 @@ class Measured:
         return _seconds(run)
 
     def memory(self, paths: list[Path]) -> Row:
-        """The most that one command for all of it needs, Python and imports included."""
+        """Return the peak memory of one command for all models, Python and imports included."""
         command = [sys.executable, "-c", _MEMORY, self._url, self.prefix(), *map(str, paths)]
         needed = int(subprocess.check_output(command, timeout=600)) / 1e6
         return Row(f"memory for all of that at once ({MEMORY_MB} MB or less)", MEMORY_MB, needed, "MB", 1)
@@ -93,9 +93,9 @@ class Measured:
     def rows(
         self, what: str, path: Path, models: list[Path], goal: float, unchanged_goal: float
     ) -> list[Row]:
-        """Publishing for the first time, and again with nothing changed."""
+        """Measure publishing for the first time, and again with nothing changed."""
         theirs, first, again = [], [], []
-        # In turns, so that whatever else the machine does is in all of them.
+        # In turns, so that other work on the machine affects all of them.
         for _ in range(ROUNDS):
             theirs.append(self.baseline(models))
             prefix = self.prefix()
@@ -109,7 +109,7 @@ class Measured:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         registry = write_registry(here / "registry", COUNT, SMALL)
@@ -117,19 +117,19 @@ def main() -> None:
         large = write_model(here / "large", LARGE)
         with s3_server(here / "s3") as url:
             direct = Measured(here, url)
-            rows = direct.rows("200 models of 100 KB", registry, models, 8, 50)
-            rows += direct.rows("one of 200 MB", large, [large], 8, 50)
+            rows = direct.rows("200 models of 100 KB", registry, models, 4, 3)
+            rows += direct.rows("one of 200 MB", large, [large], 8, 10)
             rows.append(direct.memory([registry, large]))
             rows += _copying(here, url, direct, registry, models)
             with far_away(url, ROUND_TRIP_MS) as slow:
                 rows += Measured(here, slow).rows(
-                    f"200 of 100 KB, {ROUND_TRIP_MS} ms away", registry, models, 20, 50
+                    f"200 of 100 KB, {ROUND_TRIP_MS} ms away", registry, models, 10, 8
                 )
     report("Publishing to SeaweedFS", "tarfile + upload_file", rows)
 
 
 def _copying(here: Path, url: str, direct: Measured, registry: Path, models: list[Path]) -> list[Row]:
-    """`aws s3 cp --recursive` of ready archives, against ours that packs them first."""
+    """Compare `aws s3 cp --recursive` of packed archives with ours, which packs them first."""
     aws = os.environ.get("BENCHMARK_AWS") or shutil.which("aws")
     if aws is None:
         return []

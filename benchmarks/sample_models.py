@@ -14,11 +14,17 @@ output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 _SEED = 20
 _WORDS = 20_000
 _TEXT_BYTES = 4 * 1024 * 1024
-"""Text repeats after so many bytes: far beyond the 32 KB in which gzip looks for repetitions."""
+"""The text repeats after this size, far beyond gzip's window of 32 KB."""
 
 
 def write_model(root: Path, size: int, seed: int = _SEED) -> Path:
-    """A model directory of `size` bytes: trained weights hardly compress, text does."""
+    """Write a model directory of weights, which hardly compress, and text, which does.
+
+    Args:
+        root: The directory to create.
+        size: Bytes of all files together.
+        seed: Decides the content.
+    """
     rng = np.random.default_rng(seed)
     (root / "1").mkdir(parents=True)
     (root / "config.pbtxt").write_text(CONFIG)
@@ -29,14 +35,20 @@ def write_model(root: Path, size: int, seed: int = _SEED) -> Path:
 
 
 def write_registry(root: Path, count: int, size: int) -> Path:
-    """`count` different model directories of `size` bytes."""
+    """Write different model directories.
+
+    Args:
+        root: The directory to create them in.
+        count: How many.
+        size: Bytes of each.
+    """
     for number in range(count):
         write_model(root / f"model-{number:04d}", size, seed=_SEED + number)
     return root
 
 
 def _text(rng: np.random.Generator, size: int) -> bytes:
-    """Words of a language of its own, as frequent as words are: it compresses about as prose does."""
+    """Return random words with the frequencies of a language; they compress about as well as prose."""
     wanted, size = size, min(size, _TEXT_BYTES)
     letters = rng.integers(97, 123, size=(_WORDS, 9), dtype=np.uint8)
     lengths = rng.integers(2, 10, size=_WORDS)

@@ -1,4 +1,4 @@
-"""A relay on localhost that holds every byte back for half a round trip, each way, in order.
+"""A relay on localhost that delays every byte by half a round trip, in each direction.
 
 Run by the benchmarks: python -m benchmarks.slow_network PORT TARGET_PORT ROUND_TRIP_MILLISECONDS
 """
@@ -10,15 +10,15 @@ import sys
 import time
 
 _BLOCK = 256 * 1024
-_BLOCKS_UNDER_WAY = 64
+_BLOCKS_IN_FLIGHT = 64
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_BLOCKS_UNDER_WAY)
+    in_flight: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_BLOCKS_IN_FLIGHT)
 
     async def deliver() -> None:
         while True:
-            due, block = await under_way.get()
+            due, block = await in_flight.get()
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if not block:
                 writer.close()
@@ -30,7 +30,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
     try:
         while True:
             block = await reader.read(_BLOCK)
-            await under_way.put((time.monotonic() + delay, block))
+            await in_flight.put((time.monotonic() + delay, block))
             if not block:
                 break
         await delivering
@@ -39,7 +39,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
 
 
 async def main() -> None:
-    """Relays until it is ended."""
+    """Relay until the process is ended."""
     port, target, milliseconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     delay = milliseconds / 2000
 

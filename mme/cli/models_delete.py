@@ -103,7 +103,7 @@ def _remove(
     store = target_of(context).store()
     if not as_json:
         for record in needed:
-            print_note("kept", f"{record.target_model}: an alias needs it")
+            print_note("keeping", f"{record.target_model}: an alias needs it")
         verb = "would remove" if dry_run else "removing"
         for record in records:
             line = f"{verb} {record.target_model} ({size_text(record.size)})"

@@ -37,7 +37,7 @@ def test_add_one(aws, mme) -> None:
     assert keys(aws) == ["models/add_sub_v0.tar.gz"]
 
 
-def test_add_registry_skips_what_is_not_built(aws, mme, registry: Path) -> None:
+def test_add_registry_skips_unbuilt_models(aws, mme, registry: Path) -> None:
     ran = mme("models", "add", registry, "--json")
     assert ran.status == 0
     assert [one["model"] for one in ran.json["published"]] == ["add_sub_v0.tar.gz", "digits_v0.tar.gz"]
@@ -67,17 +67,17 @@ def test_add_under_another_name(aws, mme) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([""], "the path '' is empty"),
         ([REGISTRY / "add_sub", "--name", ""], "'' can't be a model's name"),
         ([REGISTRY / "add_sub", "--name", "a b"], "'a b' can't be a model's name"),
     ],
 )
-def test_empty_words_are_refused_before_anything_is_asked(mme, arguments: list[object], words: str) -> None:
+def test_invalid_arguments_are_refused_before_any_request(mme, arguments: list[object], message: str) -> None:
     ran = mme("models", "add", *arguments)
     assert ran.status == 2
-    assert ran.err.startswith(f"error: {words}")
+    assert ran.err.startswith(f"error: {message}")
 
 
 def test_model_named_twice_is_published_once(aws, mme) -> None:
@@ -85,7 +85,7 @@ def test_model_named_twice_is_published_once(aws, mme) -> None:
     assert [(one["model"], one["created"]) for one in ran.json["published"]] == [("add_sub_v0.tar.gz", True)]
 
 
-def test_registry_with_a_model_that_nothing_builds(aws, mme, registry: Path) -> None:
+def test_registry_with_a_model_without_build_script(aws, mme, registry: Path) -> None:
     (registry / "build_triton_serve_pt.py").unlink()
     ran = mme("models", "add", registry)
     assert ran.status == 2
@@ -105,7 +105,7 @@ def test_older_content_is_named(aws, mme, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "words"),
+    ("break_it", "message"),
     [
         (lambda m: (m / "config.pbtxt").unlink(), "config.pbtxt is missing"),
         (lambda m: (m / "1" / "model.py").unlink(), "1/model.py is missing"),
@@ -116,7 +116,7 @@ def test_older_content_is_named(aws, mme, tmp_path: Path) -> None:
         (lambda m: (m / "config.pbtxt").write_text("{{"), "not a Triton model configuration"),
     ],
 )
-def test_bad_models_are_one_clear_line(aws, mme, tmp_path: Path, break_it, words: str) -> None:
+def test_bad_models_are_one_clear_line(aws, mme, tmp_path: Path, break_it, message: str) -> None:
     model = shutil.copytree(
         REGISTRY / "add_sub", tmp_path / "add_sub", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -124,7 +124,7 @@ def test_bad_models_are_one_clear_line(aws, mme, tmp_path: Path, break_it, words
     ran = mme("models", "add", model)
     assert ran.status == 2
     assert ran.err.startswith(f"error: {model}: ")
-    assert words in ran.err.splitlines()[0]
+    assert message in ran.err.splitlines()[0]
     assert "Traceback" not in ran.err
     assert ran.out == ""
     assert keys(aws) == []
@@ -137,7 +137,7 @@ def test_one_bad_model_stops_the_whole_registry(aws, mme, registry: Path) -> Non
     assert keys(aws) == []
 
 
-def test_bad_model_is_told_before_aws_is_asked(mme, tmp_path: Path) -> None:
+def test_bad_model_is_reported_before_any_request(mme, tmp_path: Path) -> None:
     assert "no such directory" in mme("models", "add", tmp_path / "absent").err
 
 
@@ -177,7 +177,7 @@ def test_list_of_one_tenant(aws, mme) -> None:
     assert "no models with the prefix c/ in s3://models/models/" in mme("models", "list", "c/").err
 
 
-def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_local_endpoint_on_the_configured_port(mme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MME_ENDPOINT_URL")
     monkeypatch.setenv("MME_LOCAL_PORT", "9")
     ran = mme("models", "list")
@@ -186,7 +186,7 @@ def test_no_runtime_on_the_port_that_was_set(mme, monkeypatch: pytest.MonkeyPatc
     assert ran.err.endswith("mme local up --detach --port 9\n")
 
 
-def test_no_runtime(mme) -> None:
+def test_no_local_endpoint(mme) -> None:
     ran = mme("models", "list")
     assert ran.status == 2
     assert "nothing answers at http://localhost:9" in ran.err
@@ -195,7 +195,7 @@ def test_no_runtime(mme) -> None:
 
 @pytest.fixture
 def other_server() -> Iterator[str]:
-    """A web server that is no AWS: a page for every request, with the status that the path begins with."""
+    """A web server that is not AWS: each answer is a page with the status that starts the path."""
 
     def answer(request: Request) -> Response:
         return Response("<html><p>hello", int(request.path.split("/")[1]), content_type="text/html")
@@ -231,7 +231,7 @@ def test_no_such_stack(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "env" not in named.err
 
 
-def test_bucket_that_is_gone(aws, mme) -> None:
+def test_deleted_bucket(aws, mme) -> None:
     aws.delete_bucket(Bucket="models")
     ran = mme("models", "list")
     assert ran.status == 2

@@ -121,7 +121,7 @@ def test_promote_and_rollback(two, mme) -> None:
     history = mme("models", "aliases", "add_sub@prod", "--json").json["history"]
     assert [one["action"] for one in history] == ["point", "point", "rollback"]
     assert len(mme("models", "aliases", "add_sub@prod").out.splitlines()) == 4
-    for refused, words in (
+    for refused, message in (
         (
             ("promote", "add_sub_v1.tar.gz", "--as", "add_sub@prod", "--if", "add_sub_v1.tar.gz"),
             "it was changed meanwhile",
@@ -133,7 +133,7 @@ def test_promote_and_rollback(two, mme) -> None:
     ):
         ran = mme("models", *refused)
         assert ran.status == 2
-        assert words in ran.err
+        assert message in ran.err
 
 
 @pytest.mark.parametrize("fault", [None, MmeError("it does not load")])
@@ -166,7 +166,7 @@ def test_unalias_allows_removing_its_target(two, mme) -> None:
     mme("models", "promote", "add_sub_v1.tar.gz", "--as", "add_sub@prod")
     refused = mme("models", "remove", "add_sub_v1.tar.gz", "--yes")
     assert "or delete it: mme models unalias add_sub@prod" in refused.err
-    for arguments, words in (
+    for arguments, message in (
         (
             ("add_sub@prod",),
             "can't ask to delete add_sub@prod, which points at add_sub_v1.tar.gz; standard input",
@@ -176,7 +176,7 @@ def test_unalias_allows_removing_its_target(two, mme) -> None:
     ):
         ran = mme("models", "unalias", *arguments)
         assert ran.status == 2
-        assert words in ran.err
+        assert message in ran.err
     assert len(mme("models", "aliases", "--json").json) == 1
     ran = mme("models", "unalias", "add_sub@prod", "--yes")
     assert (ran.status, ran.out) == (0, "deleted add_sub@prod (was add_sub_v1.tar.gz)\n")

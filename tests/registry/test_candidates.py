@@ -162,7 +162,7 @@ def test_ensemble_in_a_registry(make_directory, pipeline: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("models", "words"),
+    ("models", "message"),
     [
         (["tenant-a/x"], "neither a model nor a registry of models: the first model in it is tenant-a/x"),
         (["tenant-a/x", "tenant-a/y", "tenant-b/x"], "the first model in it is tenant-a/x"),
@@ -170,12 +170,12 @@ def test_ensemble_in_a_registry(make_directory, pipeline: Path) -> None:
         (["plain", "tenant-a/x", "tenant-a/y"], "holds 2 models: x, y"),
     ],
 )
-def test_folders_of_models_are_published_by_name(make_directory, tmp_path: Path, models, words) -> None:
+def test_folders_of_models_are_published_by_name(make_directory, tmp_path: Path, models, message) -> None:
     for model in models:
         folder, _, name = model.rpartition("/")
         make_directory(name, under=f"registry/{folder}")
     with pytest.raises(ArchiveError) as caught:
         find_models([tmp_path / "registry"])
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     command = f"mme models add {tmp_path / 'registry' / 'tenant-a' / 'x'} --name tenant-a/x"
     assert str(caught.value.hint).endswith(command)

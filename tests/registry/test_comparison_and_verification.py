@@ -114,12 +114,12 @@ def test_what_is_wrong_is_named(store, s3, make_directory) -> None:
     RemovedVersions(store).record(ModelName("doubler", 0), "me")
     (found,) = verify(store)
     text = "; ".join(found.problems)
-    for words in (
+    for expected in (
         "version 0 was removed before",
         f"published was {outcome.digest[:12]}",
         "../out",
     ):
-        assert words in text
+        assert expected in text
 
 
 def test_wrong_size_is_named(store, s3, make_directory) -> None:

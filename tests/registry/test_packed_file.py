@@ -16,11 +16,11 @@ from mme.registry.packed_file import pack_to_file
 
 def test_same_bytes_each_time(make_directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    seen: list[tuple[int, int]] = []
-    packed = pack_to_file(make_directory(), on_progress=lambda done, total: seen.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    packed = pack_to_file(make_directory(), on_progress=lambda done, total: progress.append((done, total)))
     assert packed.path == Path("doubler.tar.gz")
     assert packed.size == packed.path.stat().st_size
-    assert seen[-1][0] == seen[-1][1]
+    assert progress[-1][0] == progress[-1][1]
     with tarfile.open(packed.path) as tar:
         assert "config.pbtxt" in tar.getnames()
     first = hashlib.sha256(packed.path.read_bytes()).digest()
@@ -34,13 +34,13 @@ def test_same_bytes_each_time(make_directory, tmp_path: Path, monkeypatch: pytes
 def test_places_that_are_refused(make_directory, tmp_path: Path) -> None:
     model = make_directory()
     (tmp_path / "there.tar.gz").write_text("mine")
-    for output, words in (
+    for output, message in (
         (tmp_path / "there.tar.gz", "exists already"),
         (tmp_path, "is a directory"),
         (model / "1" / "x.tar.gz", "is in the model's directory"),
         (tmp_path / "absent" / "x.tar.gz", "can't be written: no such file or directory"),
     ):
-        with pytest.raises(MmeError, match=words):
+        with pytest.raises(MmeError, match=message):
             pack_to_file(model, output)
     assert (tmp_path / "there.tar.gz").read_text() == "mine"
 

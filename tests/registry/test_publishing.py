@@ -83,7 +83,7 @@ def test_over_long_name_is_refused_before_any_work(store, s3, make_directory) ->
 
 @contextmanager
 def atomic_puts(client):
-    """moto looks for the key first and writes later; S3 does both at once, and so must this test's S3."""
+    """Make writes atomic: moto checks the key first and writes later, S3 does both in one step."""
     lock = threading.Lock()
     for operation in ("put_object", "complete_multipart_upload"):
         real = getattr(client, operation)
@@ -141,13 +141,13 @@ def large(make_directory, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_large_model_goes_in_parts_and_comes_back_whole(store, s3, large) -> None:
-    seen: list[tuple[int, int]] = []
-    outcome = publish(store, large, on_progress=lambda done, total: seen.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    outcome = publish(store, large, on_progress=lambda done, total: progress.append((done, total)))
     stored = s3.get_object(Bucket="models", Key="models/doubler_v0.tar.gz")
     assert stored["ETag"].strip('"').endswith("-3")
     assert hashlib.sha256(gzip.decompress(stored["Body"].read())).hexdigest() == outcome.digest
     assert stored["Metadata"]["mme-digest"] == outcome.digest
-    assert seen[-1][0] == seen[-1][1]
+    assert progress[-1][0] == progress[-1][1]
     assert uploads(s3) == []
     assert not publish(store, large).created
 

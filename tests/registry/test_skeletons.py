@@ -56,15 +56,15 @@ def test_nothing_is_overwritten(tmp_path: Path, backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "backend", "words"),
+    ("name", "backend", "message"),
     [
         ("a b", "python", "can't be a model's name"),
         ("tenant/x", "python", "has a folder"),
         ("x", "tensorflow", "no skeleton for the backend tensorflow"),
     ],
 )
-def test_invalid_arguments(tmp_path: Path, name: str, backend: str, words: str) -> None:
-    with pytest.raises(MmeError, match=words):
+def test_invalid_arguments(tmp_path: Path, name: str, backend: str, message: str) -> None:
+    with pytest.raises(MmeError, match=message):
         new_model(name, backend, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -77,17 +77,17 @@ def test_copy_that_is_not_the_original_is_deleted(store, prod, s3, make_director
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "message"),
     [("AccessDenied", "may not read s3://models/models/"), ("InternalError", "InternalError")],
 )
-def test_failing_part_leaves_nothing(store, prod, s3, make_directory, monkeypatch, code, words) -> None:
+def test_failing_part_leaves_nothing(store, prod, s3, make_directory, monkeypatch, code, message) -> None:
     publish(store, check_model(make_directory()))
 
     def fail(**_: object) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "UploadPartCopy")
 
     monkeypatch.setattr(s3, "upload_part_copy", fail)
-    with pytest.raises((MmeError, ClientError), match=words):
+    with pytest.raises((MmeError, ClientError), match=message):
         transfer(store, prod, "doubler_v0.tar.gz")
     assert uploads(s3) == []
     assert prod.listed() == []

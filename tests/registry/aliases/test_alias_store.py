@@ -83,7 +83,7 @@ def test_rollbacks_go_back_one_after_the_other(aliases: AliasStore) -> None:
     assert aliases.rollback("x@prod").target == "x_v0.tar.gz"
     with pytest.raises(MmeError, match="had no earlier target"):
         aliases.rollback("x@prod")
-    # After a rollback, the next promotion's way back is where the rollback went.
+    # After a rollback and a promotion, the next rollback returns to the target of the first.
     aliases.point("x@prod", "x_v3.tar.gz")
     assert aliases.rollback("x@prod").target == "x_v0.tar.gz"
 
@@ -164,9 +164,9 @@ def test_denied(aliases: AliasStore, s3: Any) -> None:
 
 
 def test_objects_of_other_programs(aliases: AliasStore, s3: Any) -> None:
-    for body, words in ((b"hello", "is not an alias"), (b'{"format": 2}', "later version")):
+    for body, message in ((b"hello", "is not an alias"), (b'{"format": 2}', "later version")):
         s3.put_object(Bucket="models", Key=".mme/models/@aliases/x@prod.json", Body=body)
-        with pytest.raises(MmeError, match=words):
+        with pytest.raises(MmeError, match=message):
             aliases.resolve("x@prod")
 
 
