@@ -100,6 +100,16 @@ def print_table(table: Table) -> None:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
+def print_line(text: str, *, style: str | None = None) -> None:
+    """Print one line of a result as it is: without markup, not wrapped.
+
+    Args:
+        text: The line.
+        style: A colour, on a terminal.
+    """
+    standard_output().print(text, style=style, markup=False, soft_wrap=True)
+
+
 def print_layout(layout: RenderableType) -> None:
     """Prints what stands in columns without being a table; piped, without spaces at the lines' ends."""
     console = standard_output()

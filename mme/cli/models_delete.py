@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mme.cli.confirmation import confirm
+from mme.cli.deployment import target_of
+from mme.console import count_text, print_json, print_line, print_note, size_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +31,6 @@ def remove(
 
     Example: mme models remove add_sub_v0.tar.gz
     """
-    from mme.cli.deployment import target_of
     from mme.registry.removal import find_removable
 
     target = target_of(context)
@@ -51,7 +54,6 @@ def prune(
 
     Example: mme models prune --keep 3 --dry-run
     """
-    from mme.cli.deployment import target_of
     from mme.registry.removal import plan_prune
 
     target = target_of(context)
@@ -73,17 +75,16 @@ def unalias(
 
     Example: mme models unalias add_sub@staging
     """
-    from mme.cli.deployment import target_of
-    from mme.console import print_json, standard_output
 
     aliases = target_of(context).aliases()
     found = aliases.describe(alias)
-    _confirm(f"delete {alias}, which points at {found.target}", yes=yes)
+    if not yes:
+        confirm(f"Delete {alias}, which points at {found.target}?")
     aliases.remove(alias, expected if expected is not None else found.target)
     if as_json:
         print_json({"alias": alias, "model": found.target, "deleted": True})
         return
-    standard_output().print(f"deleted {alias} (was {found.target})", markup=False, soft_wrap=True)
+    print_line(f"deleted {alias} (was {found.target})")
 
 
 def _remove(
@@ -95,8 +96,6 @@ def _remove(
     needed: Sequence[ModelRecord] = (),
     dry_run: bool = False,
 ) -> None:
-    from mme.cli.deployment import target_of
-    from mme.console import count_text, print_json, print_note, size_text, standard_output
     from mme.registry.aliases.store import who_am_i
     from mme.registry.removal import remove_models
 
@@ -106,10 +105,10 @@ def _remove(
             print_note("keeping", f"{record.target_model}: an alias needs it")
         verb = "would remove" if dry_run else "removing"
         for record in records:
-            line = f"{verb} {record.target_model} ({size_text(record.size)})"
-            standard_output().print(line, markup=False, soft_wrap=True)
+            print_line(f"{verb} {record.target_model} ({size_text(record.size)})")
     if records and not dry_run:
-        _confirm(f"remove {count_text(len(records), 'models')} from {store.url}", yes=yes)
+        if not yes:
+            confirm(f"Remove {count_text(len(records), 'models')} from {store.url}?")
         remove_models(store, records, by=who_am_i())
     if as_json:
         targets = [record.target_model for record in records]
@@ -124,18 +123,3 @@ def _remove(
         print_note("nothing", "to remove")
     elif not dry_run:
         print_note("note:", "instances that loaded a model serve it until they unload it")
-
-
-def _confirm(action: str, *, yes: bool) -> None:
-    import sys
-
-    from mme.errors import MmeError
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise MmeError(
-            f"can't ask to {action}; standard input is not a terminal",
-            hint="give --yes to skip the confirmation prompt",
-        )
-    typer.confirm(f"{action[0].upper()}{action[1:]}?", abort=True, err=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mme.cli.deployment import target_of
+from mme.cli.ending import cleaned_up_when_ended
+from mme.cli.progress import reading
+from mme.console import age_text, plain_table, print_json, print_line, print_note, print_table, standard_error
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
@@ -31,7 +37,6 @@ def promote(
 
     Example: mme models promote add_sub_v3.tar.gz --as add_sub@prod
     """
-    from mme.cli.deployment import target_of
     from mme.registry.promotion import check_promotion
     from mme.registry.promotion import promote as promote_model
     from mme.registry.targets import find_target
@@ -54,7 +59,6 @@ def rollback(
 
     Example: mme models rollback add_sub@prod
     """
-    from mme.cli.deployment import target_of
     from mme.registry.promotion import roll_back
 
     target = target_of(context)
@@ -75,8 +79,6 @@ def aliases(
 
     Example: mme models aliases add_sub@prod
     """
-    from mme.cli.deployment import target_of
-    from mme.console import age_text, plain_table, print_json, print_note, print_table
 
     target = target_of(context)
     store = target.aliases()
@@ -129,10 +131,6 @@ def promote_to(
 
     Example: mme --env staging models promote-to --env prod add_sub_v3.tar.gz --as add_sub@prod
     """
-    from mme.cli.deployment import target_of
-    from mme.cli.ending import cleaned_up_when_ended
-    from mme.cli.progress import reading
-    from mme.console import print_json, print_note, standard_output
     from mme.registry.promotion import check_promotion
     from mme.registry.promotion import promote as promote_model
     from mme.registry.transfer import transfer
@@ -143,19 +141,11 @@ def promote_to(
     there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
     source, destination = here.store(), there.store()
     with cleaned_up_when_ended(), reading("checking the copy", 0) as progress:
-        bar = progress.task_ids[0]
-        copied = transfer(
-            source,
-            destination,
-            model,
-            read_content=not quick,
-            on_bytes=lambda count: progress.advance(bar, count),
-        )
+        advance = partial(progress.advance, progress.task_ids[0])
+        copied = transfer(source, destination, model, read_content=not quick, on_bytes=advance)
     outcome = "copied to" if copied.created else "exists already:"
     if not as_json:
-        standard_output().print(
-            f"{outcome} {destination.url}{model}, digest {copied.digest[:12]}", soft_wrap=True
-        )
+        print_line(f"{outcome} {destination.url}{model}, digest {copied.digest[:12]}")
     if warm:
         _warm(there, model)
     pointed = promote_model(destination, there.aliases(), model, alias) if alias else None
@@ -173,13 +163,10 @@ def promote_to(
     elif pointed:
         _print_alias(pointed, as_json)
     if quick:
-        print_note(
-            "not checked", f"the content of the copy was not read; check it: {there.command} models verify"
-        )
+        print_note("not checked", f"the copy was not read; check it: {there.command} models verify")
 
 
 def _warm(target: Target, model: str) -> None:
-    from mme.console import print_note, standard_error
 
     with standard_error().status(f"loading {model}"):
         warmed = next(iter(target.client().warm([model])))
@@ -189,14 +176,13 @@ def _warm(target: Target, model: str) -> None:
 
 
 def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
-    from mme.console import print_json, standard_output
 
     if as_json:
         print_json(_alias_json(alias))
         return
     before = left or (alias.previous[-1] if alias.previous else "")
     was = f" (was {before})" if before else ""
-    standard_output().print(f"{alias.alias} now points at {alias.target}{was}", markup=False, soft_wrap=True)
+    print_line(f"{alias.alias} now points at {alias.target}{was}")
 
 
 def _alias_json(alias: Alias) -> dict[str, object]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mme.cli.deployment import target_of
+from mme.cli.ending import cleaned_up_when_ended
+from mme.cli.progress import publishing, reading
+from mme.console import plain_table, print_json, print_line, print_note, print_table, size_text
 
 if TYPE_CHECKING:
     from mme.registry import Published, Skipped
@@ -25,8 +31,6 @@ def new(
 
     Example: mme models new doubler --backend python --in model_registry
     """
-    from mme.cli.deployment import target_of
-    from mme.console import print_json, standard_output
     from mme.registry.skeletons import new_model
 
     made = new_model(name, backend, parent)
@@ -39,12 +43,11 @@ def new(
             }
         )
         return
-    out = standard_output()
     for path in made.files:
-        out.print(f"wrote {path}", markup=False, soft_wrap=True)
+        print_line(f"wrote {path}")
     if made.next_step:
-        out.print(f"next: {made.next_step}", markup=False, soft_wrap=True)
-    out.print(f"then: {target_of(context).command} models add {made.directory}", markup=False, soft_wrap=True)
+        print_line(f"next: {made.next_step}")
+    print_line(f"then: {target_of(context).command} models add {made.directory}")
 
 
 def pack(
@@ -62,8 +65,6 @@ def pack(
 
     Example: mme models pack model_registry/add_sub -o add_sub.tar.gz
     """
-    from mme.cli.progress import reading
-    from mme.console import print_json, size_text, standard_output
     from mme.registry.packed_file import pack_to_file
 
     with reading("packing", 0) as progress:
@@ -83,9 +84,7 @@ def pack(
         )
         return
     sizes = f"{size_text(packed.size)}, {size_text(packed.unpacked_bytes)} unpacked"
-    standard_output().print(
-        f"packed {packed.path}: {sizes}, digest {packed.digest[:12]}", markup=False, soft_wrap=True
-    )
+    print_line(f"packed {packed.path}: {sizes}, digest {packed.digest[:12]}")
 
 
 def add(
@@ -112,10 +111,6 @@ def add(
     Example: mme models add model_registry/add_sub
     """
     from mme.archives.packing import tar_size
-    from mme.cli.deployment import target_of
-    from mme.cli.ending import cleaned_up_when_ended
-    from mme.cli.progress import publishing
-    from mme.console import print_json, print_note
     from mme.registry.candidates import find_models
     from mme.registry.names import check_name
     from mme.registry.publishing import publish_all
@@ -140,7 +135,6 @@ def add(
 
 
 def _print_published(published: list[Published]) -> None:
-    from mme.console import plain_table, print_table, size_text
 
     table = plain_table("MODEL", "OUTCOME", "UNPACKED", "DIGEST", right=("UNPACKED",))
     for one in published:
@@ -169,5 +163,5 @@ def _published_json(published: list[Published], skipped: tuple[Skipped, ...]) ->
             }
             for one in published
         ],
-        "skipped": [{"name": one.name, "reason": one.reason} for one in skipped],
+        "skipped": [asdict(one) for one in skipped],
     }

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mme.cli.deployment import target_of
+from mme.cli.progress import reading
+from mme.console import age_text, plain_table, print_json, print_line, print_note, print_table, size_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mme.cli.deployment import Target
     from mme.registry import ModelRecord
-    from mme.registry.aliases import Alias
+    from mme.registry.comparison import VersionComparison
+    from mme.registry.verification import Verified
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -28,33 +34,28 @@ def list_models(
 
     Example: mme models list tenant-a/ --json
     """
-    from mme.cli.deployment import target_of
-    from mme.console import age_text, plain_table, print_json, print_note, print_table, size_text
-    from mme.registry.loaded import loaded_models
 
     target = target_of(context)
     store = target.store()
     records = store.records(start)
-    pointing = _by_target(target.aliases().all())
-    loaded = loaded_models(target.settings.aws_url, target.deployment.endpoint_name)
+    usage = _ModelUsage(target)
     if as_json:
-        print_json([_record_json(record, pointing, loaded) for record in records])
+        print_json([usage.record_json(record) for record in records])
         return
     if not records:
         place = f"with the prefix {start} in {store.url}" if start else f"in {store.url}"
         print_note("no models", f"{place}; publish one: {target.command} models add PATH")
         return
-    table = plain_table(
-        "MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST", right=("VERSION", "SIZE")
-    )
+    columns = ("MODEL", "VERSION", "SIZE", "AGE", "ALIAS", "LOADED", "DIGEST")
+    table = plain_table(*columns, right=("VERSION", "SIZE"))
     for record in records:
         table.add_row(
             record.target_model,
             "-" if record.version is None else str(record.version),
             size_text(record.size),
             age_text(record.last_modified),
-            ", ".join(pointing.get(record.target_model, [])) or "-",
-            "unknown" if loaded is None else "yes" if record.target_model in loaded else "no",
+            ", ".join(usage.aliases_of(record)) or "-",
+            usage.loaded_text(record),
             (record.digest or "-")[:12],
         )
     print_table(table)
@@ -69,44 +70,31 @@ def show(
 
     Example: mme models show add_sub_v0.tar.gz
     """
-    from mme.cli.deployment import target_of
-    from mme.console import age_text, plain_table, print_json, print_table, size_text, standard_output
-    from mme.registry.aliases import is_alias
-    from mme.registry.loaded import loaded_models
     from mme.registry.targets import find_target
 
     target = target_of(context)
-    aliases = target.aliases()
-    name = aliases.resolve(model) if is_alias(model) else model
     store = target.store()
-    record = find_target(store, name)
-    pointing = _by_target(aliases.all())
-    loaded = loaded_models(target.settings.aws_url, target.deployment.endpoint_name)
+    record = find_target(store, _resolved(target, model))
+    usage = _ModelUsage(target)
     if as_json:
-        print_json(_record_json(record, pointing, loaded) | {"signature": _signature_json(record)})
+        print_json(usage.record_json(record) | {"signature": _signature_json(record)})
         return
-    known = "unknown" if loaded is None else "yes" if name in loaded else "no"
     unpacked = "unknown" if record.unpacked_bytes is None else size_text(record.unpacked_bytes)
-    lines = [
-        ("model", record.target_model),
-        ("address", f"{store.url}{record.target_model}"),
-        ("size", f"{size_text(record.size)}, {unpacked} unpacked"),
-        ("published", f"{record.last_modified:%Y-%m-%d %H:%M:%S} UTC, {age_text(record.last_modified)} ago"),
-        ("digest", record.digest or "none; mme did not publish it"),
-        ("aliases", ", ".join(pointing.get(name, [])) or "none"),
-        ("loaded", known),
-    ]
-    out = standard_output()
-    for label, value in lines:
-        out.print(f"{label:<10}{value}", markup=False, soft_wrap=True)
+    published = f"{record.last_modified:%Y-%m-%d %H:%M:%S} UTC, {age_text(record.last_modified)} ago"
+    print_line(f"model     {record.target_model}")
+    print_line(f"address   {store.url}{record.target_model}")
+    print_line(f"size      {size_text(record.size)}, {unpacked} unpacked")
+    print_line(f"published {published}")
+    print_line(f"digest    {record.digest or 'none; mme did not publish it'}")
+    print_line(f"aliases   {', '.join(usage.aliases_of(record)) or 'none'}")
+    print_line(f"loaded    {usage.loaded_text(record)}")
     signature = record.signature
     if signature is None or not (signature.inputs or signature.outputs):
-        out.print(f"{'tensors':<10}unknown; config.pbtxt declares none", markup=False, soft_wrap=True)
+        print_line("tensors   unknown; config.pbtxt declares none")
         return
     size = signature.max_batch_size
     # 0 means that the shapes have no batch dimension.
-    batching = f"batches of up to {size}" if size else "no batching"
-    out.print(f"{'runs on':<10}{signature.platform}, {batching}", markup=False)
+    print_line(f"runs on   {signature.platform}, {f'batches of up to {size}' if size else 'no batching'}")
     table = plain_table("TENSOR", "KIND", "TYPE", "SHAPE")
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
@@ -124,49 +112,24 @@ def diff(
 
     Example: mme models diff add_sub_v0.tar.gz add_sub_v1.tar.gz
     """
-    from mme.cli.deployment import target_of
-    from mme.console import plain_table, print_json, print_table, size_text, standard_output
-    from mme.registry.aliases import is_alias
     from mme.registry.comparison import compare
 
     target = target_of(context)
-    first, second = (target.aliases().resolve(one) if is_alias(one) else one for one in (before, after))
-    found = compare(target.store(), first, second)
+    found = compare(target.store(), _resolved(target, before), _resolved(target, after))
     if as_json:
-        print_json(
-            {
-                "before": found.before.target_model,
-                "after": found.after.target_model,
-                "identical": found.identical,
-                "files": [
-                    {
-                        "path": one.path,
-                        "change": one.kind,
-                        "before_bytes": one.before,
-                        "after_bytes": one.after,
-                    }
-                    for one in found.files
-                ],
-                "unchanged_files": None if found.identical else found.unchanged,
-                "signature": list(found.signature),
-                "config": list(found.config),
-            }
-        )
+        print_json(_comparison_json(found))
         return
-    out = standard_output()
     if found.identical:
-        out.print(f"{first} and {second} have the same content", markup=False, soft_wrap=True)
+        print_line(f"{found.before.target_model} and {found.after.target_model} have the same content")
         return
     table = plain_table("FILE", "CHANGE", "BEFORE", "AFTER", right=("BEFORE", "AFTER"))
     for one in found.files:
         sizes = ("-" if size is None else size_text(size) for size in (one.before, one.after))
         table.add_row(one.path, one.kind, *sizes)
     print_table(table)
-    same = "1 file is" if found.unchanged == 1 else f"{found.unchanged:,} files are"
-    out.print(f"{same} the same", markup=False, soft_wrap=True)
+    print_line("1 file is the same" if found.unchanged == 1 else f"{found.unchanged:,} files are the same")
     for line in (*found.signature, *found.config):
-        colour = {"+": "green", "-": "red"}.get(line[:1])
-        out.print(line, style=colour, markup=False, soft_wrap=True)
+        print_line(line, style={"+": "green", "-": "red"}.get(line[:1]))
 
 
 def verify(
@@ -182,9 +145,6 @@ def verify(
 
     Example: mme models verify
     """
-    from mme.cli.deployment import target_of
-    from mme.cli.progress import reading
-    from mme.console import plain_table, print_json, print_note, print_table, size_text, standard_output
     from mme.registry.targets import find_target
     from mme.registry.verification import verify as verify_models
 
@@ -193,72 +153,108 @@ def verify(
     with reading("verifying", sum(record.size for record in records)) as progress:
         bar = progress.task_ids[0]
         found = verify_models(store, records, on_bytes=lambda count: progress.advance(bar, count))
-    broken = [one for one in found if one.problems]
+    intact = sum(not one.problems for one in found)
     if as_json:
-        print_json(
-            [
-                {
-                    "model": one.record.target_model,
-                    "ok": not one.problems,
-                    "problems": list(one.problems),
-                    "notes": list(one.notes),
-                }
-                for one in found
-            ]
-        )
+        print_json([_verified_json(one) for one in found])
     elif not found:
         print_note("no models", f"in {store.url}")
     else:
-        if broken or any(one.notes for one in found):
-            table = plain_table("MODEL", "STATE", "REASON")
-            for one in found:
-                for line in one.problems:
-                    table.add_row(one.record.target_model, "[red]wrong[/]", line)
-                for line in one.notes:
-                    table.add_row(one.record.target_model, "note", line)
-            print_table(table)
+        _print_verified(found)
         total = size_text(sum(one.record.size for one in found))
-        standard_output().print(f"{len(found) - len(broken)} of {len(found)} models are intact, {total} read")
-    if broken:
+        print_line(f"{intact} of {len(found)} models are intact, {total} read")
+    if intact < len(found):
         raise typer.Exit(1)
 
 
-def _by_target(aliases: Sequence[Alias]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for alias in aliases:
-        found.setdefault(alias.target, []).append(alias.alias)
-    return found
+def _resolved(target: Target, model: str) -> str:
+    from mme.registry.aliases import is_alias
+
+    return target.aliases().resolve(model) if is_alias(model) else model
 
 
-def _record_json(
-    record: ModelRecord, pointing: dict[str, list[str]], loaded: frozenset[str] | None
-) -> dict[str, Any]:
-    return {
-        "model": record.target_model,
-        "name": record.name,
-        "version": record.version,
-        "size_bytes": record.size,
-        "unpacked_bytes": record.unpacked_bytes,
-        "last_modified": record.last_modified,
-        "digest": record.digest,
-        "aliases": pointing.get(record.target_model, []),
-        # null: unknown
-        "loaded": None if loaded is None else record.target_model in loaded,
-    }
+class _ModelUsage:
+    """The aliases of a deployment, and the models that its instances have loaded."""
+
+    def __init__(self, target: Target) -> None:
+        from mme.registry.loaded import loaded_models
+
+        self._aliases: dict[str, list[str]] = {}
+        for alias in target.aliases().all():
+            self._aliases.setdefault(alias.target, []).append(alias.alias)
+        self._loaded = loaded_models(target.settings.aws_url, target.deployment.endpoint_name)
+
+    def aliases_of(self, record: ModelRecord) -> list[str]:
+        return self._aliases.get(record.target_model, [])
+
+    def loaded_text(self, record: ModelRecord) -> str:
+        if self._loaded is None:
+            return "unknown"
+        return "yes" if record.target_model in self._loaded else "no"
+
+    def record_json(self, record: ModelRecord) -> dict[str, Any]:
+        return {
+            "model": record.target_model,
+            "name": record.name,
+            "version": record.version,
+            "size_bytes": record.size,
+            "unpacked_bytes": record.unpacked_bytes,
+            "last_modified": record.last_modified,
+            "digest": record.digest,
+            "aliases": self.aliases_of(record),
+            # null: unknown
+            "loaded": None if self._loaded is None else record.target_model in self._loaded,
+        }
 
 
 def _signature_json(record: ModelRecord) -> dict[str, Any] | None:
     signature = record.signature
     if signature is None:
         return None
+
+    def tensors(specs: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {"name": one.name, "datatype": one.datatype, "shape": list(signature.request_shape(one))}
+            for one in specs
+        ]
+
     return {
         "platform": signature.platform,
         "max_batch_size": signature.max_batch_size,
-        **{
-            kind: [
-                {"name": spec.name, "datatype": spec.datatype, "shape": list(signature.request_shape(spec))}
-                for spec in specs
-            ]
-            for kind, specs in (("inputs", signature.inputs), ("outputs", signature.outputs))
-        },
+        "inputs": tensors(signature.inputs),
+        "outputs": tensors(signature.outputs),
     }
+
+
+def _comparison_json(found: VersionComparison) -> dict[str, Any]:
+    return {
+        "before": found.before.target_model,
+        "after": found.after.target_model,
+        "identical": found.identical,
+        "files": [
+            {"path": one.path, "change": one.kind, "before_bytes": one.before, "after_bytes": one.after}
+            for one in found.files
+        ],
+        "unchanged_files": None if found.identical else found.unchanged,
+        "signature": list(found.signature),
+        "config": list(found.config),
+    }
+
+
+def _verified_json(one: Verified) -> dict[str, Any]:
+    return {
+        "model": one.record.target_model,
+        "ok": not one.problems,
+        "problems": list(one.problems),
+        "notes": list(one.notes),
+    }
+
+
+def _print_verified(found: Sequence[Verified]) -> None:
+
+    table = plain_table("MODEL", "STATE", "REASON")
+    for one in found:
+        for state, lines in (("[red]wrong[/]", one.problems), ("note", one.notes)):
+            for line in lines:
+                table.add_row(one.record.target_model, state, line)
+    if table.rows:
+        print_table(table)

@@ -23,7 +23,7 @@ _NAME = re.compile(rf"{_PART}(/{_PART})*")
 _TARGET = re.compile(rf"(?P<name>{_PART}(/{_PART})*)_v(?P<version>0|[1-9][0-9]*)\.tar\.gz")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ModelName:
     """One version of one model.
 

@@ -169,7 +169,7 @@ def test_unalias_allows_removing_its_target(two, mme) -> None:
     for arguments, message in (
         (
             ("add_sub@prod",),
-            "can't ask to delete add_sub@prod, which points at add_sub_v1.tar.gz; standard input",
+            "give --yes",
         ),
         (("add_sub@prod", "--yes", "--if", "add_sub_v0.tar.gz"), "it was changed meanwhile"),
         (("other@prod", "--yes"), "there is no alias other@prod"),
@@ -191,7 +191,7 @@ def test_remove(two, aws, mme) -> None:
     assert "add_sub@prod points at it" in refused.err
     asked = mme("models", "remove", "add_sub_v0.tar.gz")
     assert asked.status == 2
-    assert asked.err.startswith("error: can't ask to remove 1 model from s3://models/models/; standard input")
+    assert "give --yes" in asked.err
     ran = mme("models", "remove", "add_sub_v0.tar.gz", "--yes")
     assert ran.status == 0
     assert "serve it until they unload it" in ran.err

@@ -112,16 +112,6 @@ def test_invalid_name(make_directory) -> None:
         find_models([make_directory("my model")])
 
 
-def test_the_project_s_own_registry(tmp_path: Path) -> None:
-    candidates = find_models([Path(__file__).parents[2] / "model_registry"])
-    names = {model.directory.name for model in candidates.models}
-    assert {"add_sub", "digits"} <= names
-    if "triton-serve-pt" not in names:
-        (skipped,) = candidates.skipped
-        assert skipped.reason.startswith("model.pt missing, run python ")
-        assert skipped.reason.endswith("build_triton_serve_pt.py")
-
-
 ENSEMBLE = """
 platform: "ensemble"
 input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]

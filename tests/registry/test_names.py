@@ -44,10 +44,6 @@ def test_examples(target: str, expected: ModelName | None) -> None:
     assert ModelName.parse(target) == expected
 
 
-def test_versions_sort_as_numbers() -> None:
-    assert ModelName("a", 9) < ModelName("a", 10)
-
-
 @pytest.mark.parametrize("name", ["my model", "", ".hidden", "a//b", "a/", "näme", "a\n"])
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(MmeError, match="can't be a model's name"):

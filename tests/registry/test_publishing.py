@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from typing import Any
 
 import boto3
 import pytest
@@ -81,60 +79,24 @@ def test_over_long_name_is_refused_before_any_work(store, s3, make_directory) ->
     assert keys(s3) == []
 
 
-@contextmanager
-def atomic_puts(client):
-    """Make writes atomic: moto checks the key first and writes later, S3 does both in one step."""
-    lock = threading.Lock()
-    for operation in ("put_object", "complete_multipart_upload"):
-        real = getattr(client, operation)
+@pytest.mark.parametrize(("content", "expected"), [("ours", ("_v1", True)), ("theirs", ("_v0", False))])
+def test_another_publisher_is_faster(store, s3, make_directory, monkeypatch, content: str, expected) -> None:
+    """Another publisher takes the version between our listing and our write, with the same content or not."""
+    put_new = store.put_new
+    theirs = check_model(make_directory(content="theirs", under="other"))
 
-        def locked(*, _real=real, **arguments):
-            with lock:
-                return _real(**arguments)
+    def late(*arguments: Any) -> None:
+        publish(ModelStore(s3, "models", "models/"), theirs)
+        put_new(*arguments)
 
-        setattr(client, operation, locked)
-    yield client
-
-
-def race(s3, models: list) -> list:
-    """Lets all publishers see the same listing before any of them writes."""
-    together = threading.Barrier(len(models))
-
-    class Racing(ModelStore):
-        waited = False
-
-        def versions(self, name):
-            found = super().versions(name)
-            if not self.waited:
-                self.waited = True
-                together.wait(timeout=30)
-            return found
-
-    with atomic_puts(s3) as client, ThreadPoolExecutor(len(models)) as pool:
-        tasks = [pool.submit(publish, Racing(client, "models", "models/"), model) for model in models]
-        return [task.result(timeout=60) for task in tasks]
-
-
-def test_publishers_racing_on_one_name_get_different_versions(s3, make_directory) -> None:
-    models = [check_model(make_directory(content=f"c{i}", under=f"r{i}")) for i in range(4)]
-    outcomes = race(s3, models)
-    assert sorted(outcome.version for outcome in outcomes) == [0, 1, 2, 3]
-    assert all(outcome.created for outcome in outcomes)
-    for outcome in outcomes:
-        head = s3.head_object(Bucket="models", Key=f"models/{outcome.target_model}")
-        assert head["Metadata"]["mme-digest"] == outcome.digest
-
-
-def test_publishers_racing_with_one_content_make_one_version(s3, make_directory) -> None:
-    models = [check_model(make_directory(under=f"r{i}")) for i in range(3)]
-    outcomes = race(s3, models)
-    assert {outcome.target_model for outcome in outcomes} == {"doubler_v0.tar.gz"}
-    assert [outcome.created for outcome in outcomes].count(True) == 1
-    assert keys(s3) == ["models/doubler_v0.tar.gz"]
+    monkeypatch.setattr(store, "put_new", late)
+    published = publish(store, check_model(make_directory(content=content)))
+    assert (published.target_model, published.created) == (f"doubler{expected[0]}.tar.gz", expected[1])
+    assert {record.digest for record in store.records()} >= {published.digest}
 
 
 @pytest.fixture
-def large(make_directory, monkeypatch: pytest.MonkeyPatch):
+def large(make_directory):
     """A model that goes by multipart upload: 18 MB that do not compress."""
     noise = hashlib.shake_256(b"seed").digest(18 * 1024 * 1024)
     return check_model(make_directory(content=noise))
@@ -150,15 +112,6 @@ def test_large_model_goes_in_parts_and_comes_back_whole(store, s3, large) -> Non
     assert progress[-1][0] == progress[-1][1]
     assert uploads(s3) == []
     assert not publish(store, large).created
-
-
-def test_large_publishers_racing(s3, make_directory) -> None:
-    models = []
-    for number in range(2):
-        noise = hashlib.shake_256(bytes([number])).digest(9 * 1024 * 1024)
-        models.append(check_model(make_directory(content=noise, under=f"r{number}")))
-    assert sorted(outcome.version for outcome in race(s3, models)) == [0, 1]
-    assert uploads(s3) == []
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError])

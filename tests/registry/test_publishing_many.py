@@ -115,12 +115,6 @@ def test_memory_is_bounded(s3, make_directory, monkeypatch: pytest.MonkeyPatch) 
     assert most == 2
 
 
-def test_model_larger_than_the_budget(store, make_directory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "MEMORY_BYTES", 100)
-    models = find_models([make_directory(f"m{number}", content=f"{number}") for number in range(3)]).models
-    assert all(one.created for one in publish_all(store, models))
-
-
 @pytest.mark.parametrize("size", [1000, 20 * 1024 * 1024])
 def test_file_removed_during_the_publish(store, s3, make_directory, size: int) -> None:
     model = make_directory()

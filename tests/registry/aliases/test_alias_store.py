@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from mme.errors import MmeError
 from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError, is_alias
 from mme.registry.aliases.alias import HISTORY_LENGTH, PREVIOUS_LENGTH
 from mme.registry.names import state_prefix
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="models")
-        yield client
 
 
 @pytest.fixture
@@ -252,25 +237,6 @@ def test_a_race_loses_no_change(plan: list[tuple[str, int, int]], interfere: lis
             pass
     stored = theirs.describe("x@p").history if made else ()
     assert [(change.by, change.target) for change in stored] == made[-HISTORY_LENGTH:]
-
-
-def test_many_threads_lose_no_change() -> None:
-    bucket: Any = Bucket()
-    start = threading.Barrier(4)
-
-    def run(number: int) -> None:
-        store = AliasStore(bucket, "b", "m/", by=f"{number}")
-        start.wait(timeout=30)
-        for step in range(5):
-            store.point("x@p", f"t{number}-{step}.tar.gz")
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(run, range(4)))
-    found = AliasStore(bucket, "b", "m/").describe("x@p")
-    assert sorted(change.target for change in found.history) == sorted(
-        f"t{number}-{step}.tar.gz" for number in range(4) for step in range(5)
-    )
-    assert found.target == found.history[-1].target
 
 
 def test_rollback_does_not_go_back_twice_by_accident() -> None:
