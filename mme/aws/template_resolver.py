@@ -29,7 +29,12 @@ class TemplateValues(Protocol):
         """Return the value of a parameter or pseudo parameter, or the physical id of a resource."""
 
     def attribute(self, logical_id: str, attribute: str) -> Any:
-        """Return a resource's attribute."""
+        """Return a resource's attribute.
+
+        Args:
+            logical_id: The resource.
+            attribute: The name that Fn::GetAtt asks for.
+        """
 
     def import_value(self, name: str) -> Any:
         """Return the value that another stack exports as `name`."""

@@ -72,16 +72,12 @@ class CloudFormationResponse(BaseResponse):
 
     def create_stack(self) -> ActionResult:
         self._refuse_partial_stacks()
-        stack = self._service.create_stack(
-            self._get_param("StackName"),
-            self._stack_request(),
-            termination_protection=bool(self._get_param("EnableTerminationProtection", False)),
-        )
+        stack = self._service.create_stack(self._stack_request())
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
         self._refuse_partial_stacks()
-        stack = self._service.update_stack(self._get_param("StackName"), self._stack_request())
+        stack = self._service.update_stack(self._stack_request())
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> EmptyResult:
@@ -162,10 +158,9 @@ class CloudFormationResponse(BaseResponse):
                 "Embedded CloudFormation does not detect drift; leave out DeploymentMode"
             )
         change_set = self._service.create_change_set(
-            self._get_param("StackName"),
+            self._stack_request(),
             self._get_param("ChangeSetName"),
             self._get_param("ChangeSetType") or "UPDATE",
-            self._stack_request(),
             self._get_param("Description"),
         )
         return ActionResult({"Id": change_set.id, "StackId": change_set.stack.id})
@@ -210,6 +205,7 @@ class CloudFormationResponse(BaseResponse):
     def _stack_request(self) -> StackRequest:
         tags = self._get_param("Tags")
         return StackRequest(
+            name=self._get_param("StackName"),
             body=None if self._get_param("UsePreviousTemplate") else self._body(),
             parameters={
                 one["ParameterKey"]: None if one.get("UsePreviousValue") else one.get("ParameterValue", "")
@@ -218,6 +214,7 @@ class CloudFormationResponse(BaseResponse):
             tags={one["Key"]: one["Value"] for one in tags} if tags else None,
             role_arn=self._get_param("RoleARN"),
             notification_arns=tuple(self._get_param("NotificationARNs") or ()),
+            termination_protection=bool(self._get_param("EnableTerminationProtection", False)),
         )
 
     def _body(self) -> str | None:

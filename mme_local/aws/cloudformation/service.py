@@ -46,18 +46,22 @@ class StackRequest:
     """The wanted state of a stack; None means unchanged.
 
     Attributes:
+        name: The stack's name or id.
         body: The template.
         parameters: Value by name; None means the previous value.
         tags: The stack's tags, by key.
         role_arn: Without effect, but described.
         notification_arns: Without effect, but described.
+        termination_protection: Of a new stack.
     """
 
+    name: str
     body: str | None
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
     role_arn: str | None = None
     notification_arns: tuple[str, ...] = ()
+    termination_protection: bool = False
 
 
 class CloudFormationService(BaseBackend):
@@ -89,15 +93,18 @@ class CloudFormationService(BaseBackend):
 
     def stack(self, name_or_id: str) -> Stack:
         """Return a stack by its id, or a live one by its name."""
-        if name_or_id in self.stacks:
-            return self.stacks[name_or_id]
-        for stack in self.live_stacks():
-            if stack.name == name_or_id:
-                return stack
-        raise StackNotFoundError(name_or_id)
+        stack = self.stacks.get(name_or_id) or self._live_stack(name_or_id)
+        if stack is None:
+            raise StackNotFoundError(name_or_id)
+        return stack
 
     def change_set(self, name_or_arn: str, stack_name: str | None) -> ChangeSet:
-        """Return a change set by its ARN, or by its name and its stack."""
+        """Return a change set.
+
+        Args:
+            name_or_arn: Its ARN, or its name in the stack.
+            stack_name: The stack's name or id; not needed with an ARN.
+        """
         if name_or_arn in self.change_sets:
             return self.change_sets[name_or_arn]
         if stack_name is None:
@@ -112,24 +119,22 @@ class CloudFormationService(BaseBackend):
 
     # --- stacks
 
-    def create_stack(
-        self, name: str, request: StackRequest, *, termination_protection: bool = False
-    ) -> Stack:
+    def create_stack(self, request: StackRequest) -> Stack:
         """CreateStack."""
         with self.lock:
-            if any(stack.name == name for stack in self.live_stacks()):
-                raise StackExistsError(name)
-            stack = self._new_stack(name)
+            if self._live_stack(request.name):
+                raise StackExistsError(request.name)
+            stack = self._new_stack(request.name)
             target = self._target(stack, request)
-            stack.enable_termination_protection = termination_protection
+            stack.enable_termination_protection = request.termination_protection
             self._accept(stack, request)
             self._operation(stack, target).create()
             return stack
 
-    def update_stack(self, name: str, request: StackRequest) -> Stack:
+    def update_stack(self, request: StackRequest) -> Stack:
         """UpdateStack."""
         with self.lock:
-            stack = self._updatable(name)
+            stack = self._updatable(request.name)
             target = self._target(stack, request)
             if _same(stack.target, target):
                 raise CloudFormationRequestError("No updates are to be performed.")
@@ -141,6 +146,10 @@ class CloudFormationService(BaseBackend):
         """DeleteStack; a stack that does not exist is no error.
 
         As on AWS, a stack whose exports are in use stays as it is, with the reason in its status.
+
+        Args:
+            name_or_id: The stack.
+            retained: Logical ids of resources that are not deleted.
         """
         with self.lock:
             try:
@@ -168,11 +177,19 @@ class CloudFormationService(BaseBackend):
     # --- change sets
 
     def create_change_set(
-        self, stack_name: str, name: str, kind: str, request: StackRequest, description: str | None = None
+        self, request: StackRequest, name: str, kind: str, description: str | None = None
     ) -> ChangeSet:
-        """CreateChangeSet; one of type CREATE creates its stack, under review."""
+        """CreateChangeSet; one of type CREATE creates its stack, under review.
+
+        Args:
+            request: The wanted state of the stack.
+            name: The change set's name.
+            kind: CREATE or UPDATE.
+            description: The change set's description.
+        """
         with self.lock:
-            stack = self._under_review(stack_name, name) if kind == "CREATE" else self._updatable(stack_name)
+            under_review = kind == "CREATE"
+            stack = self._under_review(request.name, name) if under_review else self._updatable(request.name)
             target = self._target(stack, request)
             try:
                 changes = plan(stack, target.template, self._values(PlannedValues, stack, target))
@@ -246,6 +263,9 @@ class CloudFormationService(BaseBackend):
 
     # --- preparing an operation
 
+    def _live_stack(self, name: str) -> Stack | None:
+        return next((stack for stack in self.live_stacks() if stack.name == name), None)
+
     def _new_stack(self, name: str) -> Stack:
         return Stack(self._arn(f"stack/{name}/{uuid.uuid4()}"), name)
 
@@ -266,15 +286,13 @@ class CloudFormationService(BaseBackend):
         return stack
 
     def _under_review(self, stack_name: str, change_set_name: str) -> Stack:
-        for stack in self.live_stacks():
-            if stack.name == stack_name:
-                if stack.status == "REVIEW_IN_PROGRESS":
-                    return stack
-                raise CloudFormationRequestError(
-                    f"Stack [{stack_name}] already exists and cannot be created again "
-                    f"with the changeSet [{change_set_name}]."
-                )
-        return self._new_stack(stack_name)
+        stack = self._live_stack(stack_name)
+        if stack and stack.status != "REVIEW_IN_PROGRESS":
+            raise CloudFormationRequestError(
+                f"Stack [{stack_name}] already exists and cannot be created again "
+                f"with the changeSet [{change_set_name}]."
+            )
+        return stack or self._new_stack(stack_name)
 
     def _target(self, stack: Stack, request: StackRequest) -> StackTarget:
         """Read and check everything that can be refused before a resource is touched."""

@@ -221,5 +221,10 @@ def _refuse_volume_options(config: EmbeddedEndpointConfig) -> None:
 
 
 def scaling_resource_id(endpoint_name: str, variant_name: str) -> str:
-    """Return a variant's resource id in Application Auto Scaling."""
+    """Return a variant's resource id in Application Auto Scaling.
+
+    Args:
+        endpoint_name: The endpoint.
+        variant_name: Its variant.
+    """
     return f"endpoint/{endpoint_name}/variant/{variant_name}"
