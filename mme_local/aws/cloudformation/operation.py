@@ -50,10 +50,6 @@ class _Deletion:
         return value == "Retain" or (value == "RetainExceptOnCreate" and not self.just_created)
 
 
-class _FailedError(Exception):
-    """A resource failed; its event has the reason. The message is its logical id."""
-
-
 class StackOperation:
     """A create, update or delete of a stack.
 
@@ -146,17 +142,17 @@ class StackOperation:
         try:
             self._active = active_resources(template, self._resolver)
             for logical_id in template.order(self._active):
-                self._apply(logical_id, self._target, self._resolver)
+                if not self._apply(logical_id, self._target, self._resolver):
+                    return f"The following resource(s) failed to {verb}: [{logical_id}]."
             outputs = _outputs(template.section("Outputs"), self._resolver)
             self._check_outputs(outputs)
-        except _FailedError as failed:
-            return f"The following resource(s) failed to {verb}: [{failed}]."
         except Exception as error:  # a faulty output must end the operation too
             return f"{_reason(error, STACK_TYPE)}."
         self._stack.outputs, self._stack.target = outputs, self._target
         return None
 
-    def _apply(self, logical_id: str, target: StackTarget, resolver: TemplateResolver) -> None:
+    def _apply(self, logical_id: str, target: StackTarget, resolver: TemplateResolver) -> bool:
+        """Create or update a resource; return whether that succeeded."""
         stack, definition = self._stack, target.template.resources[logical_id]
         before = stack.resources.get(logical_id)
         wanted = DeployedResource(
@@ -177,7 +173,8 @@ class StackOperation:
         except Exception as error:
             verb = "CREATE" if before is None else "UPDATE"
             self._record(wanted, f"{verb}_FAILED", _reason(error, wanted.resource_type))
-            raise _FailedError(logical_id) from error
+            return False
+        return True
 
     def _update(self, before: DeployedResource, wanted: DeployedResource) -> None:
         if before.resource_type != wanted.resource_type:

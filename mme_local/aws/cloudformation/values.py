@@ -45,7 +45,7 @@ class StackValues:
         """
         resource = self._resource(logical_id)
         try:
-            return resource.physical.attributes[attribute]
+            return resource.physical.attribute(attribute)
         except KeyError:
             raise TemplateError(
                 f"Template error: resource {logical_id} of type {resource.resource_type} "

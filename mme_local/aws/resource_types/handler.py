@@ -47,6 +47,10 @@ class Physical:
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    def attribute(self, name: str) -> Any:
+        """Return the value of Fn::GetAtt; KeyError if there is no such attribute."""
+        return self.attributes[name]
+
 
 @dataclass(frozen=True)
 class ResourceRequest:

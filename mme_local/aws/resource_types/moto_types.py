@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -34,22 +34,21 @@ def moto_type(type_name: str) -> MotoType:
     return MotoType(next(model for model in models if model.cloudformation_type() == type_name))
 
 
-class _Attributes(Mapping[str, Any]):
-    """A moto record's attributes; moto has no list of them."""
+@dataclass(frozen=True)
+class MotoPhysical(Physical):
+    """A resource that moto has created.
 
-    def __init__(self, record: Any) -> None:
-        self.record = record
+    Attributes:
+        record: moto's record, which has the attributes.
+    """
 
-    def __getitem__(self, name: str) -> Any:
+    record: Any = None
+
+    def attribute(self, name: str) -> Any:
+        """Return the value of Fn::GetAtt; KeyError if there is no such attribute."""
         if not type(self.record).has_cfn_attr(name):
             raise KeyError(name)
         return self.record.get_cfn_attribute(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 class MotoType(ResourceType):
@@ -110,9 +109,9 @@ class MotoType(ResourceType):
 
 
 def _physical(record: Any) -> Physical:
-    return Physical(str(record.physical_resource_id), _Attributes(record))
+    return MotoPhysical(str(record.physical_resource_id), record=record)
 
 
 def _record(request: ResourceRequest) -> Any:
-    attributes: Any = request.physical.attributes  # made by `_physical`
-    return attributes.record
+    physical: Any = request.physical
+    return physical.record

@@ -134,15 +134,3 @@ def test_the_life_of_an_app(cdk: Callable[..., str], aws: Any) -> None:
     cdk("destroy", "--all", "--force")
     assert [one["StackName"] for one in aws("cloudformation").describe_stacks()["Stacks"]] == ["CDKToolkit"]
     assert control_plane.resolve_endpoint("mme") is None
-
-
-def test_a_type_that_is_not_provided_is_named(cdk: Callable[..., str], tmp_path: Path) -> None:
-    cdk("bootstrap", "aws://123456789012/us-east-1")
-    extra = (
-        'from aws_cdk import CfnResource\nCfnResource(store, "Odd", type="AWS::Fancy::Thing")\napp.synth()'
-    )
-    (tmp_path / "app.py").write_text(APP.replace("app.synth()", extra))
-
-    output = cdk("deploy", "Store", "--require-approval", "never", fails=True)
-
-    assert "Unrecognized resource types: [AWS::Fancy::Thing]" in output

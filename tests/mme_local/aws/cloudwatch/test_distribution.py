@@ -34,23 +34,6 @@ def test_merged_is_as_counted_together(left: list[float], right: list[float]) ->
     assert merged.statistic("p50") == nearest_rank(together, 50)
 
 
-@given(VALUES, VALUES, st.sampled_from([0, 1, 50, 90, 99, 99.9, 100]))
-def test_a_packed_distribution_has_the_same_statistics(
-    early: list[float], late: list[float], percent: float
-) -> None:
-    packed, plain = Distribution(*early), Distribution(*early)
-    packed.pack()
-    assert packed.statistic(f"p{percent:g}") == plain.statistic(f"p{percent:g}")
-    whole = Distribution()
-    whole.merge(packed)
-    assert whole.statistic(f"p{percent:g}") == plain.statistic(f"p{percent:g}")
-    for each in (packed, plain):
-        each.add_all(late)
-        each.pack()
-    assert packed.statistic(f"p{percent:g}") == nearest_rank(early + late, percent)
-    assert packed.statistic("Sum") == pytest.approx(sum(early + late))
-
-
 def test_a_million_values_are_rounded() -> None:
     values = Distribution()
     for value in range(1, 100_001):
@@ -67,10 +50,6 @@ def test_statistics_alone_have_no_percentiles() -> None:
     known = Distribution.of_statistics(4, 10, 1, 4)
     assert (known.statistic("Average"), known.statistic("p50")) == (2.5, None)
     assert Distribution.of_statistics(2, 6, 3, 3).statistic("p50") == 3
-
-
-def test_no_values_have_no_statistics() -> None:
-    assert Distribution().statistic("Average") is None
 
 
 @pytest.mark.parametrize("name", ["p101", "tm99", "average", "p", "p-1"])

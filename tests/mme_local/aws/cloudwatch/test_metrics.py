@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from mme_local.aws.cloudwatch.distribution import Distribution
-from mme_local.aws.cloudwatch.store import MOST_MOMENTS, MetricKey, MetricStore
-
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ClientOf = Callable[[str], Any]
 
@@ -156,20 +153,3 @@ def test_metrics_are_listed_once(aws: ClientOf) -> None:
         put(cloudwatch, "Calls", 1, 2, at=NOON + timedelta(minutes=minute))
     (listed,) = cloudwatch.list_metrics(Namespace="Mine")["Metrics"]
     assert listed["MetricName"] == "Calls"
-
-
-def test_add_counts_and_replace_overwrites() -> None:
-    store, key = MetricStore(), MetricKey("Mine", "M")
-    for _ in range(3):
-        store.add(key, 60.9, None, Distribution(1))
-    assert store.read(key, 0, 120, 60)[0].values.total == 3
-    store.replace(key, 60, None, Distribution(5))
-    assert store.read(key, 0, 120, 60)[0].values.total == 5
-
-
-def test_the_oldest_moments_are_dropped() -> None:
-    store, key = MetricStore(), MetricKey("Mine", "M")
-    for minute in range(MOST_MOMENTS + 10):
-        store.add(key, 60 * minute, None, Distribution(1))
-    periods = store.read(key, 0, 1e9, 60)
-    assert (len(periods), periods[0].start) == (MOST_MOMENTS, 600)
