@@ -26,10 +26,16 @@ CONSUMER: Final = "async-invocations"
 """The value of `MME_CONSUMER`, which tells the local runtime that it can run the function."""
 
 _FOLDER: Final = Path(__file__).parent
+_ACCEPTED: Final = {
+    "LambdaLatestVersion": "the handler is tested on 3.13, which AWS supports for years",
+    "LambdaEventSourceMappingDestination": "an SQS event source has none; its queue has a dead-letter queue",
+    "LambdaDLQ": "only the queue invokes it, and the queue has a dead-letter queue",
+    "LambdaInsideVPC": "it calls AWS's endpoints only, with TLS and IAM, and needs no network",
+}
 
 
 class ConsumerFunction(aws_lambda.Function):
-    """Runs `handler/` with a role of its own, without managed policies."""
+    """Runs `handler/` with a separate role without managed policies."""
 
     def __init__(
         self,
@@ -89,29 +95,11 @@ class ConsumerFunction(aws_lambda.Function):
         acknowledge_packs(
             role, "this construct writes each statement of the role's only policy", "IAMNoInlinePolicy"
         )
-        acknowledge_packs(
-            self, "the handler is tested on 3.13, which AWS supports for years", "LambdaLatestVersion"
-        )
-        acknowledge_packs(
-            self,
-            "an SQS event source has no destination; its queue has a dead-letter queue",
-            "LambdaEventSourceMappingDestination",
-        )
-        acknowledge_packs(
-            self,
-            "only the queue invokes it, and the queue has a dead-letter queue; a function's own is for "
-            "asynchronous invocations",
-            "LambdaDLQ",
-        )
-        acknowledge_packs(
-            self, "it calls AWS's endpoints only, with TLS and IAM, and needs no network", "LambdaInsideVPC"
-        )
+        for rule, reason in _ACCEPTED.items():
+            acknowledge_packs(self, reason, rule)
         if reserved_concurrency is None:
-            acknowledge_packs(
-                self,
-                "the queue's max_concurrency limits it and takes nothing from the account's other functions",
-                "LambdaConcurrency",
-            )
+            reason = "the queue's max_concurrency limits it and takes nothing from other functions"
+            acknowledge_packs(self, reason, "LambdaConcurrency")
         acknowledge_lint(self, "W3005", "CDK names the role in addition to its policy, which depends on it")
 
 

@@ -10,7 +10,7 @@ from constructs import IConstruct
 from mme_cdk._internal.acknowledgements import acknowledge_checkov
 
 _CONFIG: Final = ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321")
-# Rules that not all of these four packs have, or other packs too.
+# Rules that not all of these four packs have, or other packs too. An exception must match a finding.
 _NAMES: Final = {
     "LambdaConcurrency": tuple(f"{pack}-LambdaConcurrency" for pack in _CONFIG[:3]),
     "LambdaDLQ": (*(f"{pack}-LambdaDLQ" for pack in _CONFIG[:3]), "Serverless-LambdaDLQ"),

@@ -14,7 +14,7 @@ from mme_cdk._internal.validation import PropsError, known, outside, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import AlarmFactory
-from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
+from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES, rule_body
 from mme_cdk.monitoring.dashboard import alarm_row, graph_rows, heading_row, query_rows
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.log_retention import define_log_group, retention_fault
@@ -203,13 +203,13 @@ class EndpointMonitoring(Construct):
             )
 
     def _rank_models(self, prefix: str) -> None:
-        for rule in CONTRIBUTOR_RULES:
+        for name in CONTRIBUTOR_RULES:
             aws_cloudwatch.CfnInsightRule(
                 self,
-                "".join(part.capitalize() for part in rule.name.split("-")),
-                rule_name=f"{prefix}-{rule.name}",
+                "".join(part.capitalize() for part in name.split("-")),
+                rule_name=f"{prefix}-{name}",
                 rule_state="ENABLED",
-                rule_body=rule.body(self._log_group),
+                rule_body=rule_body(name, self._log_group),
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES
+from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES, rule_body
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 
 NEW = (Path(__file__).parents[2] / "operate" / "triton_logs" / "quiet.log").read_text("utf-8").splitlines()
@@ -57,13 +57,13 @@ def test_the_error_query_finds_error_lines_only() -> None:
 )
 def test_contributor_rules_count_each_request_once(lines: list[str], split: str) -> None:
     found: Counter[str] = Counter()
-    for rule in CONTRIBUTOR_RULES:
-        body: dict[str, Any] = json.loads(rule.body("/aws/sagemaker/Endpoints/mme"))
+    for name in CONTRIBUTOR_RULES:
+        body: dict[str, Any] = json.loads(rule_body(name, "/aws/sagemaker/Endpoints/mme"))
         for line in lines:
             parts = [a or b for a, b in re.findall(split, line)]
             named = {
-                name: parts[int(number) - 1]
-                for number, name in body["Fields"].items()
+                field: parts[int(number) - 1]
+                for number, field in body["Fields"].items()
                 if int(number) <= len(parts)
             }
             if all(passes(one, named) for one in body["Contribution"]["Filters"]):
