@@ -106,7 +106,7 @@ class AsyncInvocations(Construct):
             removal_policy: Removal policy of bucket, key and log. Default: retained.
 
         Raises:
-            PropsError: values of a wrong type or out of range, an endpoint of another account or region, or
+            PropsError: Values of a wrong type or out of range, an endpoint of another account or region, or
                 prefixes that overlap each other or the models' prefix.
         """
         places = prefixes or ExchangePrefixes()
@@ -222,7 +222,7 @@ class AsyncInvocations(Construct):
             grantee: Role, user or other principal.
 
         Raises:
-            PropsError: the grantee is not grantable.
+            PropsError: The grantee is not grantable.
         """
         return (
             self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
@@ -238,7 +238,7 @@ class AsyncInvocations(Construct):
             grantee: Role, user or other principal.
 
         Raises:
-            PropsError: the grantee is not grantable.
+            PropsError: The grantee is not grantable.
         """
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
         return (
@@ -255,7 +255,7 @@ class AsyncInvocations(Construct):
             grantee: Role, user or other principal.
 
         Raises:
-            PropsError: the grantee is not grantable.
+            PropsError: The grantee is not grantable.
         """
         return (
             self.dead_letter_queue.grant_consume_messages(grantee)

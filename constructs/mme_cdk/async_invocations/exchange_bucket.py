@@ -37,7 +37,7 @@ class ExchangeBucket(aws_s3.Bucket):
             removal_policy: Removal policy of the bucket. Default: retained.
 
         Raises:
-            PropsError: values of a wrong type, or objects that expire too early or within a day.
+            PropsError: Values of a wrong type, or objects that expire too early or within a day.
         """
         require(expiration_fault("expire_after", expire_after), at=(scope, id))
         super().__init__(

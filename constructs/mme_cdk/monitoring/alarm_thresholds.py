@@ -40,6 +40,9 @@ class AlarmThresholds:
         disk_percent: DiskUtilization of the fullest instance, 1 to 100.
         gpu_percent: GPUUtilization, 1 to 100; GPU instances only.
         gpu_memory_percent: GPUMemoryUtilization, 1 to 100; GPU instances only.
+
+    Raises:
+        PropsError: Values of a wrong type.
     """
 
     server_error_percent: Mapping[str, float] | None = _threshold(

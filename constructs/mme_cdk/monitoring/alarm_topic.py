@@ -31,7 +31,7 @@ class AlarmTopic(Construct):
             removal_policy: Removal policy of the key. Default: retained.
 
         Raises:
-            PropsError: a removal_policy of a wrong type.
+            PropsError: A removal_policy of a wrong type.
         """
         super().__init__(scope, id)
         self.key = aws_kms.Key(

@@ -42,7 +42,7 @@ class MonitoringProps(TypedDict, total=False):
         minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
             Default: 10.
         contributor_insights: Whether to create two Contributor Insights rules that rank models by
-            requests. **Not verified against a live endpoint** (see `ContributorRule`); CloudWatch charges
+            requests. **Not verified against a live endpoint** (see docs/runbook.md); CloudWatch charges
             for each rule and each matching line. Default: False.
         log_retention: How long log lines are kept. The stack then creates the log group
             `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
@@ -98,7 +98,7 @@ class EndpointMonitoring(Construct):
             props: See `MonitoringProps`.
 
         Raises:
-            PropsError: values of a wrong type, a threshold out of range, a severity named twice, actions for
+            PropsError: Values of a wrong type, a threshold out of range, a severity named twice, actions for
                 a severity that no alarm has, GPU thresholds for an instance type without GPU, retention for
                 an endpoint that this app does not define, an unknown variant, an endpoint of another region.
         """

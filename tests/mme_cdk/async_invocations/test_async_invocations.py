@@ -113,7 +113,7 @@ def test_grants(
     assert not any(template.allowing(action) for action in denied)
     text = str(template.statements())
     assert {name for name in ("input", "output", "failure", "outcome") if f"async/{name}" in text} == prefixes
-    with pytest.raises(PropsError, match=r'^Test/Async: grantee is "me"; .*must be a role, a user or'):
+    with pytest.raises(PropsError, match=r'^Test/Async: grantee is "me"; must be a role, a user or'):
         getattr(queue, grant)("me")
 
 
@@ -153,24 +153,23 @@ def test_the_models_bucket_may_hold_the_requests(
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"max_concurrency": 1}, "max_concurrency is 1; .*must be from 2 to 1000"),
-        ({"batch_size": 11}, "batch_size is 11; .*must be from 1 to 10"),
-        ({"max_attempts": 0}, "max_attempts is 0; .*must be from 1 to 100"),
-        ({"timeout": Duration.seconds(60)}, "timeout is 60 s; .*must be from 75 to 900 s"),
-        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64 MiB; .*whole MiB, from 128 to 10240"),
+        ({"max_concurrency": 1}, "max_concurrency is 1; must be from 2 to 1000"),
+        ({"batch_size": 11}, "batch_size is 11; must be from 1 to 10"),
+        ({"max_attempts": 0}, "max_attempts is 0; must be from 1 to 100"),
+        ({"timeout": Duration.seconds(60)}, "timeout is 60 s; must be from 75 to 900 s"),
+        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64 MiB; must be whole MiB, from 128 to 10240"),
         (
             {"objects_expire_after": Duration.hours(500)},
-            r"objects_expire_after is 20\.8333 days; .*whole days",
+            r"objects_expire_after is 20\.8333 days; must be whole days",
         ),
         (
             {"objects_expire_after": Duration.days(14)},
-            "objects_expire_after is 14 days; .*at least 15, as the",
+            "objects_expire_after is 14 days; must be whole days, at least 15, as the",
         ),
         ({"reserved_concurrency": 2}, "reserved_concurrency is 2, below max_concurrency 5"),
         ({"endpoint": "ep"}, r'endpoint is "ep"; .*from_endpoint_name\(self, "Id", "ep"\)'),
-        ({"prefixes": "async/"}, r'prefixes is "async/"; .*must be an ExchangePrefixes'),
-        ({"memory_size": 1024}, r"memory_size is 1024; .*must be a Size: use Size\.mebibytes\(1024\)"),
-        ({"log_retention": 7}, r"log_retention is 7; .* use RetentionDays\.ONE_WEEK"),
+        ({"prefixes": "async/"}, r'prefixes is "async/"; must be an ExchangePrefixes'),
+        ({"log_retention": 7}, "log_retention is 7; must be a RetentionDays: use"),
     ],
 )
 def test_invalid_props(stack: Stack, endpoint: EndpointBase, props: dict[str, Any], fault: str) -> None:

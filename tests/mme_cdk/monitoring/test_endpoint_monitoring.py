@@ -212,7 +212,7 @@ def test_an_unknown_instance_type_has_cpu_as_published(placed: Stack, synth) -> 
         ),
         (
             {"thresholds": AlarmThresholds(latency_p99_seconds={"high": 61})},
-            "is 61 s; .*must be from 0.001 to 60",
+            "is 61 s; must be from 0.001 to 60",
         ),
         (
             {"thresholds": AlarmThresholds(disk_percent={"a": 1, "A": 2})},
@@ -224,8 +224,8 @@ def test_an_unknown_instance_type_has_cpu_as_published(placed: Stack, synth) -> 
             "gpu_percent is given and ml.m5.xlarge has no",
         ),
         ({"actions": {"panic": []}}, "actions name severity panic, which no alarm has: use one of critical"),
-        ({"period": Duration.seconds(90)}, "period is 90 s; .*must be one or more whole minutes"),
-        ({"minimum_requests": 0}, "minimum_requests is 0; .*must be at least 1"),
+        ({"period": Duration.seconds(90)}, "period is 90 s; must be one or more whole minutes"),
+        ({"minimum_requests": 0}, "minimum_requests is 0; must be at least 1"),
         ({"variant_name": "AllTrafic"}, "AllTrafic"),
     ],
 )

@@ -99,7 +99,7 @@ class Request:
             value = self.members.get(name)
             whole = isinstance(value, int) and not isinstance(value, bool)
             if value is not None and not (whole and low <= value <= high):
-                faults.append(f"{name} is {value!r}; it must be from {low} to {high}")
+                faults.append(f"{name} is {value!r}; must be from {low} to {high}")
         return faults
 
     def _location_faults(self, inputs: Location) -> list[str]:
