@@ -23,9 +23,9 @@ _Model = Annotated[
 
 
 def _kinds(incomplete: str) -> list[str]:
-    from mme_local.faults.fault import FaultKind
+    from mme_local.faults.fault import FaultType
 
-    return [kind.value for kind in FaultKind if kind.startswith(incomplete)]
+    return [kind.value for kind in FaultType if kind.startswith(incomplete)]
 
 
 @app.command("set")
@@ -69,9 +69,11 @@ def set_fault(
 
     Example: mme local fault set load-507 --model add_sub_v0.tar.gz --times 2
     """
-    from mme_local.faults.fault import Fault
+    from mme_local.faults.fault import InjectedFault
 
-    Fault.checked({"kind": fault, "model": model, "seconds": seconds, "times": times})  # before the port
+    InjectedFault.checked(
+        {"kind": fault, "model": model, "seconds": seconds, "times": times}
+    )  # before the runtime is looked up
     done = _faults(port).set(fault, model, seconds=seconds, times=times)
     if as_json:
         print_json(done.as_json())

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mme_local.faults.fault import Fault, FaultKind
+from mme_local.faults.fault import FaultType, InjectedFault
 
 
 @dataclass(slots=True)
 class _Entry:
-    fault: Fault
+    fault: InjectedFault
     met: int = 0
     until: float | None = None
     """Its end, by the board's clock; known once a request has met it."""
@@ -28,18 +28,18 @@ class FaultBoard:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: dict[tuple[FaultKind, str | None], _Entry] = {}
+        self._entries: dict[tuple[FaultType, str | None], _Entry] = {}
 
     def __bool__(self) -> bool:
         """Return whether any may be set: requests check this first, as there are rarely faults."""
         return bool(self._entries)
 
-    def set(self, fault: Fault) -> None:
+    def set(self, fault: InjectedFault) -> None:
         """Set a fault, replacing one of the same kind and model."""
         with self._lock:
             self._entries[fault.kind, fault.model] = _Entry(fault)
 
-    def clear(self, kind: FaultKind | None = None, model: str | None = None) -> list[Fault]:
+    def clear(self, kind: FaultType | None = None, model: str | None = None) -> list[InjectedFault]:
         """Clear faults and return them.
 
         Args:
@@ -57,7 +57,7 @@ class FaultBoard:
             self._expire()
             return [entry.fault.as_json() | {"met": entry.met} for entry in self._entries.values()]
 
-    def take(self, kind: FaultKind, concerns: str | Callable[[Fault], bool]) -> Fault | None:
+    def take(self, kind: FaultType, concerns: str | Callable[[InjectedFault], bool]) -> InjectedFault | None:
         """Return the fault that a request meets and count it; one for a model goes before one for all.
 
         Args:
@@ -74,7 +74,7 @@ class FaultBoard:
                 return None
             entry = min(found, key=lambda one: one.fault.model is None)
             entry.met += 1
-            if kind is FaultKind.NOT_READY and entry.until is None and entry.fault.seconds is not None:
+            if kind is FaultType.NOT_READY and entry.until is None and entry.fault.seconds is not None:
                 entry.until = self._clock() + entry.fault.seconds
             return entry.fault
 

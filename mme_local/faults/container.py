@@ -11,7 +11,7 @@ from pathlib import Path
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ServingContainer
 from mme_local.endpoint.load import NotReadyError
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.fault import FaultKind
+from mme_local.faults.fault import FaultType
 
 
 class FaultyContainer:
@@ -38,7 +38,7 @@ class FaultyContainer:
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """See `ServingContainer.load`; 507 if that fault is set."""
-        if self._board.take(FaultKind.LOAD_507, target_model):
+        if self._board.take(FaultType.LOAD_507, target_model):
             return _short_of_memory(target_model)
         return await self._container.load(handle, target_model, path, seconds)
 
@@ -51,11 +51,11 @@ class FaultyContainer:
             NotReadyError: The fault ``not-ready`` is set.
             ContainerDiedError: The fault ``triton-dies`` killed the server.
         """
-        if self._board.take(FaultKind.NOT_READY, target_model):
+        if self._board.take(FaultType.NOT_READY, target_model):
             raise NotReadyError(target_model)
-        if self._board.take(FaultKind.STUB_UNHEALTHY, target_model):
+        if self._board.take(FaultType.STUB_UNHEALTHY, target_model):
             return _stub_unhealthy(target_model)
-        if self._board.take(FaultKind.TRITON_DIES, target_model):
+        if self._board.take(FaultType.TRITON_DIES, target_model):
             await self._kill()
             raise ContainerDiedError("killed by the fault triton-dies", read=True)
         return await self._container.invoke(handle, target_model, body, headers, seconds)

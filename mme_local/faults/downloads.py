@@ -8,7 +8,7 @@ import os
 from mme_local.endpoint import errors
 from mme_local.endpoint.archive_cache import AbandonedError, Download, Fetch, UnpackedArchive
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.fault import FaultKind
+from mme_local.faults.fault import FaultType
 
 
 def faulty_fetch(board: FaultBoard, model_data_url: str, fetch: Fetch) -> Fetch:
@@ -22,12 +22,12 @@ def faulty_fetch(board: FaultBoard, model_data_url: str, fetch: Fetch) -> Fetch:
     bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
 
     def fetch_or_fail(download: Download) -> UnpackedArchive:
-        slow = board.take(FaultKind.S3_SLOW, download.model)
+        slow = board.take(FaultType.S3_SLOW, download.model)
         if slow and download.abandoned.wait(slow.seconds):
             raise AbandonedError
-        if board.take(FaultKind.S3_FAILING, download.model):
+        if board.take(FaultType.S3_FAILING, download.model):
             raise errors.artifact_unavailable(bucket, prefix + download.model)
-        if board.take(FaultKind.DISK_FULL, download.model):
+        if board.take(FaultType.DISK_FULL, download.model):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return fetch(download)
 

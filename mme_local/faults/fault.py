@@ -15,7 +15,7 @@ MAX_SECONDS: Final = 3600.0
 """Longer is a typing error, or a runtime whose faults are never cleared."""
 
 
-class FaultKind(StrEnum):
+class FaultType(StrEnum):
     """What can be made to fail."""
 
     S3_SLOW = "s3-slow"
@@ -27,7 +27,7 @@ class FaultKind(StrEnum):
     NOT_READY = "not-ready"
 
     @classmethod
-    def parse(cls, name: object) -> FaultKind:
+    def parse(cls, name: object) -> FaultType:
         """Return the kind of this name.
 
         Raises:
@@ -41,10 +41,15 @@ class FaultKind(StrEnum):
     @property
     def at_load(self) -> bool:
         """Whether only downloads and loads meet it, so that a loaded model is not affected."""
-        return self in (FaultKind.S3_SLOW, FaultKind.S3_FAILING, FaultKind.LOAD_507, FaultKind.DISK_FULL)
+        return self in (
+            FaultType.S3_SLOW,
+            FaultType.S3_FAILING,
+            FaultType.LOAD_507,
+            FaultType.DISK_FULL,
+        )
 
 
-class Fault(BaseModel):
+class InjectedFault(BaseModel):
     """One fault; create it with `checked`.
 
     Attributes:
@@ -57,23 +62,26 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Annotated[FaultKind, BeforeValidator(FaultKind.parse)]
+    kind: Annotated[FaultType, BeforeValidator(FaultType.parse)]
     model: Annotated[str, Field(min_length=1)] | None = None
     seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] | None = None
     times: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _check_seconds(self) -> Self:
-        if self.kind is FaultKind.S3_SLOW and self.seconds is None:
+        if self.kind is FaultType.S3_SLOW and self.seconds is None:
             raise ValueError("s3-slow needs seconds")
-        if self.kind is FaultKind.NOT_READY and self.seconds is None and self.times is None:
+        if self.kind is FaultType.NOT_READY and self.seconds is None and self.times is None:
             raise ValueError("not-ready needs seconds or times")
-        if self.seconds is not None and self.kind not in (FaultKind.S3_SLOW, FaultKind.NOT_READY):
+        if self.seconds is not None and self.kind not in (
+            FaultType.S3_SLOW,
+            FaultType.NOT_READY,
+        ):
             raise ValueError(f"{self.kind} takes no seconds; s3-slow and not-ready do")
         return self
 
     @classmethod
-    def checked(cls, values: Any) -> Fault:
+    def checked(cls, values: Any) -> InjectedFault:
         """Return the fault of a mapping with some of this class's attributes.
 
         Raises:
@@ -87,7 +95,7 @@ class Fault(BaseModel):
             if first["loc"]:
                 message = f"{first['loc'][0]} {first['input']!r} is not valid: {message.lower()}"
             raise MmeError(message, hint="see `mme local fault set --help`") from None
-        if fault.kind is FaultKind.TRITON_DIES and fault.times is None:
+        if fault.kind is FaultType.TRITON_DIES and fault.times is None:
             return fault.model_copy(update={"times": 1})
         return fault
 

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 
 from mme.errors import MmeError
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.fault import FAULTS_PATH, Fault, FaultKind
+from mme_local.faults.fault import FAULTS_PATH, FaultType, InjectedFault
 from mme_local.server.access.signature import is_for_s3
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,7 +48,7 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
         if request.content_type != "application/json":
             raise MmeError(f"the body must be JSON, not {request.content_type}")
         try:
-            fault = Fault.checked(await request.json())
+            fault = InjectedFault.checked(await request.json())
         except ValueError as error:
             raise MmeError(f"the body is not JSON: {error}") from None
         if fault.model is not None:
@@ -64,7 +64,7 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
 
     async def clear_faults(request: web.Request) -> web.StreamResponse:
         kind, model = request.query.get("kind"), request.query.get("model")
-        cleared = board.clear(None if kind is None else FaultKind.parse(kind), model)
+        cleared = board.clear(None if kind is None else FaultType.parse(kind), model)
         return web.json_response({"cleared": [fault.as_json() for fault in cleared]})
 
     handlers: dict[str, _Handler] = {"GET": list_faults, "POST": set_fault, "DELETE": clear_faults}
@@ -91,13 +91,13 @@ def _is_for_s3(request: web.Request) -> bool:
 async def _fail_s3(board: FaultBoard, request: web.Request, handler: _Handler) -> web.StreamResponse:
     path = unquote(request.path)
 
-    def concerns(fault: Fault) -> bool:
+    def concerns(fault: InjectedFault) -> bool:
         return fault.model is None or path.endswith(f"/{fault.model}")
 
-    slow = board.take(FaultKind.S3_SLOW, concerns)
+    slow = board.take(FaultType.S3_SLOW, concerns)
     if slow and slow.seconds:
         await asyncio.sleep(slow.seconds)
-    if not board.take(FaultKind.S3_FAILING, concerns):
+    if not board.take(FaultType.S3_FAILING, concerns):
         return await handler(request)
     async for _ in request.content.iter_any():
         pass  # a client that is still sending would see a broken connection

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
 from mme.errors import MmeError
-from mme_local.faults.fault import FAULTS_PATH, Fault, FaultKind
+from mme_local.faults.fault import FAULTS_PATH, FaultType, InjectedFault
 
 _SECONDS = 60.0
 """Setting a fault may evict a loaded model first, which takes Triton about 2 s."""
@@ -30,21 +30,21 @@ class RuntimeFaults:
 
     def set(
         self, kind: str, model: str | None = None, *, seconds: float | None = None, times: int | None = None
-    ) -> Fault:
+    ) -> InjectedFault:
         """Set a fault, replacing one of the same kind and model.
 
         Args:
-            kind: such as ``load-507``; see `FaultKind`.
+            kind: such as ``load-507``; see `FaultType`.
             model: the target model; None for all. If only loads meet the fault, an idle model is evicted
                 from memory and disk first, so that the next call meets it.
-            seconds: see `Fault`.
+            seconds: see `InjectedFault`.
             times: how often it is met before it is cleared; None for no limit.
 
         Raises:
             MmeError: A value is not valid, there is no such model, or the runtime does not answer.
         """
         values = {"kind": kind, "model": self._target_model(model), "seconds": seconds, "times": times}
-        fault = Fault.checked(values)
+        fault = InjectedFault.checked(values)
         self._request("POST", body=fault.as_json())
         return fault
 
@@ -68,7 +68,7 @@ class RuntimeFaults:
             MmeError: There is no such kind, or the runtime does not answer.
         """
         chosen = {
-            "kind": None if kind is None else FaultKind.parse(kind).value,
+            "kind": None if kind is None else FaultType.parse(kind).value,
             "model": self._target_model(model),
         }
         query = urlencode({name: value for name, value in chosen.items() if value is not None})

@@ -9,30 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mme.errors import MmeError
-from mme_local.faults.fault import MAX_SECONDS, Fault, FaultKind
+from mme_local.faults.fault import MAX_SECONDS, FaultType, InjectedFault
 
 JSON = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
 )
-KINDS = st.sampled_from([kind.value for kind in FaultKind]) | JSON
+KINDS = st.sampled_from([kind.value for kind in FaultType]) | JSON
 
 
 def test_values_become_a_fault() -> None:
-    fault = Fault.checked({"kind": "s3-slow", "model": "a_v0.tar.gz", "seconds": 2, "times": 3})
-    assert fault == Fault(kind=FaultKind.S3_SLOW, model="a_v0.tar.gz", seconds=2.0, times=3)
+    fault = InjectedFault.checked({"kind": "s3-slow", "model": "a_v0.tar.gz", "seconds": 2, "times": 3})
+    assert fault == InjectedFault(kind=FaultType.S3_SLOW, model="a_v0.tar.gz", seconds=2.0, times=3)
     assert fault.concerns("a_v0.tar.gz")
     assert not fault.concerns("b_v0.tar.gz")
-    assert Fault.checked({"kind": "disk-full"}).concerns("b_v0.tar.gz")
+    assert InjectedFault.checked({"kind": "disk-full"}).concerns("b_v0.tar.gz")
 
 
 def test_triton_dies_once_by_default() -> None:
-    assert Fault.checked({"kind": "triton-dies"}).times == 1
-    assert Fault.checked({"kind": "triton-dies", "times": 3}).times == 3
+    assert InjectedFault.checked({"kind": "triton-dies"}).times == 1
+    assert InjectedFault.checked({"kind": "triton-dies", "times": 3}).times == 3
 
 
 def test_not_ready_takes_seconds_or_times() -> None:
-    assert Fault.checked({"kind": "not-ready", "seconds": 0.5}).times is None
-    assert Fault.checked({"kind": "not-ready", "times": 2}).seconds is None
+    assert InjectedFault.checked({"kind": "not-ready", "seconds": 0.5}).times is None
+    assert InjectedFault.checked({"kind": "not-ready", "times": 2}).seconds is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_not_ready_takes_seconds_or_times() -> None:
 )
 def test_invalid_values_are_refused(values: object, message: str) -> None:
     with pytest.raises(MmeError, match=rf"(?s){message}"):
-        Fault.checked(values)
+        InjectedFault.checked(values)
 
 
 @given(KINDS, JSON, JSON, JSON)
@@ -69,9 +69,9 @@ def test_any_values_are_a_fault_or_an_error(
     kind: object, model: object, seconds: object, times: object
 ) -> None:
     try:
-        fault = Fault.checked({"kind": kind, "model": model, "seconds": seconds, "times": times})
+        fault = InjectedFault.checked({"kind": kind, "model": model, "seconds": seconds, "times": times})
     except MmeError:
         return
     assert fault.seconds is None or 0 < fault.seconds <= MAX_SECONDS
     assert fault.times is None or fault.times >= 1
-    assert Fault.checked(fault.as_json()) == fault
+    assert InjectedFault.checked(fault.as_json()) == fault

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from mme.errors import MmeError
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.fault import FAULTS_PATH, Fault
+from mme_local.faults.fault import FAULTS_PATH, InjectedFault
 from mme_local.faults.middleware import fault_middleware
 from mme_local.faults.remote import RuntimeFaults
 
@@ -74,7 +74,7 @@ def test_a_fault_is_set_listed_and_cleared_from_another_process() -> None:
         faults = gateway.faults
         assert await asyncio.to_thread(faults.all) == []
         fault = await asyncio.to_thread(faults.set, "not-ready", "t/b_v0.tar.gz", seconds=1.5, times=2)
-        assert fault == Fault.checked(
+        assert fault == InjectedFault.checked(
             {"kind": "not-ready", "model": "t/b_v0.tar.gz", "seconds": 1.5, "times": 2}
         )
         assert await asyncio.to_thread(faults.all) == [fault.as_json() | {"met": 0}]
