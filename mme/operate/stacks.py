@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from mme.aws.template_resolver import reference
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
@@ -135,20 +137,6 @@ def stack_template(
         except ValueError:
             return None
     return dict(body) if isinstance(body, Mapping) else None
-
-
-def reference(value: object) -> str | None:
-    """Return the logical id in `{"Ref": id}` or `{"Fn::GetAtt": [id, ...]}`; None for other values."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    if isinstance(named := value.get("Ref"), str):
-        return named
-    match value.get("Fn::GetAtt"):
-        case [str() as id, *_]:
-            return id
-        case str() as text:
-            return text.partition(".")[0]
-    return None
 
 
 def endpoint_config_name(

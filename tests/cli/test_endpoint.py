@@ -37,7 +37,7 @@ def _url() -> Iterator[str]:
 
 @pytest.fixture
 def clients(_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClients]:
-    """The dev environment is deployed, and `mme` is told nothing but where AWS is, and MME_ENV."""
+    """The dev environment is deployed, and `mme` knows only the AWS endpoint URL and MME_ENV."""
     cloud.reset()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
@@ -101,7 +101,7 @@ def test_status(mme: Callable, clients: AwsClients) -> None:
 
 
 class Terminal:
-    """Somebody who types a line."""
+    """A user who types a line."""
 
     def __init__(self, typed: str) -> None:
         self.typed = typed
@@ -123,11 +123,11 @@ def drift(clients: AwsClients) -> str:
     return before
 
 
-def test_what_is_known_is_told_before_what_is_not() -> None:
+def test_known_counts_come_before_unknown_ones() -> None:
     from mme.cli.endpoint_status import _counts
 
-    told = _counts(("calls", 1), ("client errors", None), ("server errors", 1200), ("unloads", None))
-    assert told.plain == "1 call, 1,200 server errors; no data on client errors, unloads"
+    text = _counts(("calls", 1), ("client errors", None), ("server errors", 1200), ("unloads", None))
+    assert text.plain == "1 call, 1,200 server errors; no data on client errors, unloads"
 
 
 def test_status_fits_a_terminal_and_names_a_silent_rollback(
@@ -233,9 +233,9 @@ def test_doctor(mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPa
     findings = mme("endpoint", "doctor", "--json").json
     assert {one["check"] for one in findings} >= {"credentials", "archives"}
     drift(clients)
-    ill = mme("endpoint", "doctor", "--archives", "0")
-    assert (ill.status, ill.rows[-1]) == (2, "1 error, 3 warnings")
-    assert "→ see why it was rolled back: mme endpoint logs --errors" in ill.out
+    broken = mme("endpoint", "doctor", "--archives", "0")
+    assert (broken.status, broken.rows[-1]) == (2, "1 error, 3 warnings")
+    assert "→ see why it was rolled back: mme endpoint logs --errors" in broken.out
 
 
 def test_clean(mme: Callable, clients: AwsClients) -> None:

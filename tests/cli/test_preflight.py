@@ -48,7 +48,7 @@ def assembly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
 
 @pytest.fixture
 def endpoint_exists(aws: Any) -> None:
-    """Somebody made an endpoint of that name by hand."""
+    """An endpoint of that name was created by hand."""
     sagemaker = boto3.client(
         "sagemaker",
         endpoint_url=aws.meta.endpoint_url,

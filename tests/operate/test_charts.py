@@ -57,7 +57,7 @@ def test_the_axis_begins_at_nothing_and_tells_the_time() -> None:
     assert any(re.match(r"50┤", line) for line in lines)
 
 
-def test_two_variants_are_told_apart() -> None:
+def test_two_variants_have_a_legend() -> None:
     both = [series("ModelLatency", [1000, 2000], "blue"), series("ModelLatency", [3000, 1000], "green")]
     text = "\n".join(plain(draw(both, since=START, until=START + timedelta(hours=1), width=80, height=9)))
     assert "blue" in text
@@ -114,7 +114,7 @@ def test_statistics_as_cloudwatch_spells_them(given: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["p200", "p", "99", "mean", "TM(10:", "PR(1%:2%)", ""])
-def test_what_is_no_statistic(text: str) -> None:
+def test_invalid_statistics(text: str) -> None:
     with pytest.raises(MmeError, match=re.escape(f"{text!r} is not a statistic of CloudWatch")):
         check_statistic(text)
 

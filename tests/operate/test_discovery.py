@@ -1,4 +1,4 @@
-"""A deployment is found by its stack's outputs, or the reason is told."""
+"""Deployments are found by the outputs of their stacks; AWS's errors are explained."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ LOGS = Path(__file__).parent / "triton_logs"
 
 
 def events(name: str) -> list[ModelEvent]:
-    told = (model_event(parse_line(line)) for line in (LOGS / name).read_text().split("\n"))
-    return [event for event in told if event is not None]
+    parsed = (model_event(parse_line(line)) for line in (LOGS / name).read_text().split("\n"))
+    return [event for event in parsed if event is not None]
 
 
 @pytest.mark.parametrize("name", ["quiet.log", "verbose.log"])
@@ -75,7 +75,7 @@ def test_quoted_and_unquoted(text: str) -> None:
     assert event == ModelEvent(Verb.LOADING, "a/b_v0.tar.gz", 14 * 3600 + 32 * 60 + 31.646224)
 
 
-def test_the_line_end_that_triton_writes_when_unloading_is_no_part_of_the_name() -> None:
+def test_the_line_end_after_the_name_in_an_unload_is_removed() -> None:
     quoted = (
         'I1121 14:32:31.868756 19725 sagemaker_server.cc:708] "Unloading SageMaker TargetModel: m.tar.gz\\n"'
     )
@@ -92,7 +92,7 @@ def test_the_line_end_that_triton_writes_when_unloading_is_no_part_of_the_name()
         '{"message": "Invoking SageMaker TargetModel: x"}',
     ],
 )
-def test_other_lines_tell_nothing(text: str) -> None:
+def test_other_lines_have_no_event(text: str) -> None:
     assert model_event(parse_line(text)) is None
 
 
@@ -149,6 +149,6 @@ def test_triton_still_logs_as_when_it_was_captured(verbose: str, name: str) -> N
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
     from tools.capture_triton_log import capture
 
-    told = (model_event(parse_line(line)) for line in capture(verbose).split("\n"))
-    now = [(event.verb, event.model) for event in told if event is not None]
+    parsed = (model_event(parse_line(line)) for line in capture(verbose).split("\n"))
+    now = [(event.verb, event.model) for event in parsed if event is not None]
     assert now == [(event.verb, event.model) for event in events(name)]

@@ -109,7 +109,7 @@ def test_a_config_that_never_was(clients: AwsClients) -> None:
         plan_rollback(clients, DEPLOYMENT, "nothing")
 
 
-def test_the_running_config_is_no_way_back(clients: AwsClients) -> None:
+def test_the_running_config_is_refused(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
     with pytest.raises(MmeError, match=r"runs config .* already"):
         plan_rollback(clients, DEPLOYMENT, running(clients))

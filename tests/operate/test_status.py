@@ -76,7 +76,7 @@ def test_a_silent_rollback_is_named(clients: AwsClients) -> None:
     )
 
 
-def test_an_update_by_the_stack_is_no_drift(clients: AwsClients) -> None:
+def test_an_update_by_the_stack_is_not_drift(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
     before = read_status(clients, DEPLOYMENT).endpoint.config
     deploy(clients, serving_template(scaling=False, instance_type="ml.c5.xlarge"))

@@ -104,7 +104,7 @@ def test_following_gives_each_line_once_also_the_late_ones(clients: AwsClients) 
     rounds = iter(
         [
             lambda: put_log(clients, "AllTraffic/i-1", [(now - timedelta(seconds=5), "second")]),
-            # Written before the second, and seen after it.
+            # Written before the second, and visible after it.
             lambda: put_log(clients, "AllTraffic/i-2", [(now - timedelta(seconds=8), "late")]),
         ]
     )
@@ -115,11 +115,11 @@ def test_following_gives_each_line_once_also_the_late_ones(clients: AwsClients) 
             raise EnoughError
         act()
 
-    seen: list[str] = []
+    yielded: list[str] = []
     following = follow_events(clients.logs, ENDPOINT, now - timedelta(minutes=1), pause)
     with pytest.raises(EnoughError):
-        seen.extend(event.message for event in following)
-    assert seen == ["first", "second", "late"]
+        yielded.extend(event.message for event in following)
+    assert yielded == ["first", "second", "late"]
 
 
 def test_one_models_lines_out_of_all() -> None:
@@ -153,6 +153,6 @@ def test_a_moment_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "h", "1", "-1h", "1y", "soon", "99999999999999d", "2027-01-01", "0s"])
-def test_what_is_no_period(text: str) -> None:
+def test_invalid_periods(text: str) -> None:
     with pytest.raises(MmeError, match=r"not a period|not in the past"):
         parse_since(text, START)

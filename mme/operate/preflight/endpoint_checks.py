@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mme.aws.template_resolver import is_known
 from mme.operate.preflight.account import LiveEndpoint, LiveVariant
 from mme.operate.preflight.change_type import Commands, change_type_hint
 from mme.operate.preflight.findings import Effect, PreflightFinding, finding
-from mme.operate.preflight.resolution import is_known
 from mme.operate.preflight.template import EndpointPlan, StackTemplate, VariantPlan
 
 _IN_PARTS = ("CANARY", "LINEAR", "ROLLING")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mme.aws.settings import Settings
+from mme.aws.template_resolver import is_known
 from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error
 from mme.operate.preflight.account import Account, DeployedStack
@@ -14,7 +15,6 @@ from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_st
 from mme.operate.preflight.change_type import Commands
 from mme.operate.preflight.endpoint_checks import EndpointChange, check_change
 from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport, finding, ordered
-from mme.operate.preflight.resolution import is_known
 from mme.operate.preflight.stack_checks import (
     NOTHING_DEPLOYED,
     check_data,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
+from mme.aws.template_resolver import is_known
 from mme.operate.preflight.account import DeployedStack
 from mme.operate.preflight.findings import Effect, PreflightFinding, finding
-from mme.operate.preflight.resolution import is_known
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, Resource, StackTemplate
 from mme.operate.stacks import ENDPOINT_CONFIG, MODEL
 

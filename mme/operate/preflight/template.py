@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mme.operate.preflight.resolution import Resolver
+from mme.aws.template_resolver import PlaceholderValues, TemplateResolver, reference
 from mme.operate.scaling_state import scaling_resource_id
-from mme.operate.stacks import ENDPOINT, ENDPOINT_CONFIG, reference
+from mme.operate.stacks import ENDPOINT, ENDPOINT_CONFIG
 
 SCALABLE_TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 NESTED_STACK: Final = "AWS::CloudFormation::Stack"
@@ -87,7 +87,7 @@ class StackTemplate:
     def __init__(
         self, document: Mapping[str, Any], parameters: Mapping[str, str], pseudo: Mapping[str, str]
     ) -> None:
-        resolver = Resolver(document, parameters, pseudo)
+        resolver = TemplateResolver(document, PlaceholderValues(document, parameters, pseudo))
         self.resources: dict[str, Resource] = {}
         for id, one in document.get("Resources", {}).items():
             if "Condition" in one and resolver.holds(one["Condition"]) is False:

@@ -29,8 +29,8 @@ IMPORTED = {"Fn::ImportValue": f"{BUCKET}-name"}
 ALL = Choice(models=True, outputs=True, logs=True, store=True)
 
 
-class Heard:
-    """Remembers what it was told."""
+class Recorder:
+    """Records the progress."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -59,7 +59,7 @@ def deployed(clients: AwsClients) -> AwsClients:
 
 @pytest.fixture
 def neighbours(clients: AwsClients) -> None:
-    """All that stands beside it in the account."""
+    """Other resources of the account."""
     clients.s3.create_bucket(Bucket="others")
     clients.s3.put_object(Bucket="others", Key="models/x_v0.tar.gz", Body=b"x")
     deploy(clients, serving_template(endpoint="mme-dev-2", bucket="others"), "mme-dev-2-serving")
@@ -87,10 +87,10 @@ def endpoints(clients: AwsClients) -> set[str]:
     return {one["EndpointName"] for one in clients.sagemaker.list_endpoints()["Endpoints"]}
 
 
-def run(clients: AwsClients, plan: CleanPlan) -> Heard:
-    heard = Heard()
-    clean(clients, plan, heard, lambda: pytest.fail("the embedded AWS deletes at once"))
-    return heard
+def run(clients: AwsClients, plan: CleanPlan) -> Recorder:
+    recorder = Recorder()
+    clean(clients, plan, recorder, lambda: pytest.fail("the embedded AWS deletes at once"))
+    return recorder
 
 
 @pytest.mark.usefixtures("neighbours")
@@ -113,9 +113,9 @@ def test_the_serving_stack_alone(deployed: AwsClients) -> None:
 def test_all_of_it_and_nothing_of_the_neighbours(deployed: AwsClients) -> None:
     plan = plan_clean(deployed, DEPLOYMENT, ALL)
     assert plan.stays == ()
-    heard = run(deployed, plan)
-    assert heard.deleted == 4
-    assert heard.steps == [
+    recorder = run(deployed, plan)
+    assert recorder.deleted == 4
+    assert recorder.steps == [
         f"stack {STACK}",
         "models in s3://models/models/",
         "aliases in s3://models/.mme/models/@",
@@ -157,7 +157,7 @@ def test_models_that_another_stack_uses_stay(deployed: AwsClients) -> None:
     assert len(keys(deployed)) == 4
 
 
-def test_models_in_a_bucket_of_nobodys_stay(clients: AwsClients) -> None:
+def test_models_in_a_bucket_of_no_stack_stay(clients: AwsClients) -> None:
     clients.s3.create_bucket(Bucket=BUCKET)
     put(clients, "models/a_v0.tar.gz")
     deploy(clients, serving_template())
@@ -178,8 +178,8 @@ def test_termination_protection_stops_it_before_anything_is_gone(deployed: AwsCl
 
 
 def test_an_endpoint_that_the_stack_only_names(deployed: AwsClients) -> None:
-    named = Deployment(STACK, "somebody-elses", BUCKET, "models/")
-    with pytest.raises(MmeError, match="names endpoint somebody-elses but does not own it"):
+    named = Deployment(STACK, "foreign", BUCKET, "models/")
+    with pytest.raises(MmeError, match="names endpoint foreign but does not own it"):
         plan_clean(deployed, named, Choice())
 
 
@@ -193,7 +193,7 @@ def test_an_interrupted_cleaning_goes_on_from_the_store(deployed: AwsClients) ->
     assert plan_leftovers(deployed, STORE, ALL) is None
 
 
-def test_a_stack_that_is_no_store_has_no_leftovers(deployed: AwsClients) -> None:
+def test_a_stack_that_is_not_a_store_has_no_leftovers(deployed: AwsClients) -> None:
     with pytest.raises(MmeError, match="is not a model store"):
         plan_leftovers(deployed, STACK, ALL)
 
@@ -255,7 +255,7 @@ def test_outputs_by_choice(clients: AwsClients) -> None:
     assert [bucket["Name"] for bucket in clients.s3.list_buckets()["Buckets"]] == [BUCKET]
 
 
-def test_captured_data_in_a_bucket_of_somebody_elses_stays(clients: AwsClients) -> None:
+def test_captured_data_in_a_bucket_of_others_stays(clients: AwsClients) -> None:
     clients.s3.create_bucket(Bucket="lake")
     deploy(clients, store_template(), STORE)
     deploy(clients, serving_template(bucket=IMPORTED, capture="s3://lake/captured"))

@@ -1,4 +1,4 @@
-"""Every version under a prefix goes, page by page, and nothing beside it."""
+"""Every version under a prefix is deleted, page by page, and nothing else."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_unfinished_uploads_end_too(s3: Any) -> None:
     assert [upload["Key"] for upload in left] == ["other/half"]
 
 
-def test_what_s3_refuses_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_s3_refuses_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.put_object(Bucket="own", Key="models/locked", Body=b"")
 
     def refuse(**_: Any) -> dict[str, Any]:

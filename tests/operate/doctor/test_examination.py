@@ -1,4 +1,4 @@
-"""The doctor on embedded AWS: a sound deployment, and each illness with its finding and its cure."""
+"""The doctor on embedded AWS: a good deployment, and each fault with its finding and hint."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_check_that_is_denied_is_skipped_and_says_so(context: DoctorContext) -
     assert (role.severity, role.message) == (Severity.SKIPPED, "GetRole is denied: no")
 
 
-def test_drift_comes_with_the_way_to_its_cause(context: DoctorContext) -> None:
+def test_drift_has_a_hint_to_its_cause(context: DoctorContext) -> None:
     clients = context.clients
     config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=context.endpoint.config)
     clients.sagemaker.create_endpoint_config(

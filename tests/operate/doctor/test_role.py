@@ -14,7 +14,7 @@ from tests.operate.deployment import BUCKET, DEPLOYMENT, deny
 
 
 def simulated(context: DoctorContext, *decisions: str) -> list[Finding]:
-    """The role's findings where IAM answers its simulation so."""
+    """The role's findings, with these decisions of IAM's simulation."""
     iam = context.clients.iam
     role = iam.get_role(RoleName=context.role_arn.rpartition("/")[2])
     with Stubber(iam) as stubber:
@@ -82,7 +82,7 @@ def test_a_role_that_may_not_decrypt_with_the_buckets_key(context: DoctorContext
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "NoSuchBucket", "ServerSideEncryptionConfigurationNotFoundError"]
 )
-def test_a_key_that_cannot_be_told_is_not_asked_for(context: DoctorContext, code: str) -> None:
+def test_an_unknown_key_is_not_checked(context: DoctorContext, code: str) -> None:
     encrypt(context, "arn:aws:kms:us-east-1:123456789012:key/ours")
     deny(context.clients.s3, "GetBucketEncryption", code=code)
     assert [one.severity for one in check_role(context)] == [Severity.OK]

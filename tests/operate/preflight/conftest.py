@@ -12,6 +12,7 @@ import pytest
 from mme.aws.settings import Settings
 from mme.operate.preflight import PreflightReport, inspect
 from mme.operate.preflight.account import DeployedStack, LiveEndpoint, LiveVariant
+from tests.operate.deployment import serving_template
 
 ACCOUNT = "123456789012"
 Document = dict[str, Any]
@@ -32,43 +33,19 @@ def _document(
     image: str = "image:1",
     **resources: Any,
 ) -> Document:
-    found: Document = {
-        "Model": {
-            "Type": "AWS::SageMaker::Model",
-            "Properties": {
-                "PrimaryContainer": {
-                    "Image": image,
-                    "Mode": "MultiModel",
-                    "ModelDataUrl": {"Fn::Join": ["", ["s3://", bucket, f"/{prefix}"]]},
-                }
-            },
-        },
-        "Config": {
-            "Type": "AWS::SageMaker::EndpointConfig",
-            "Properties": {
-                "ProductionVariants": [
-                    {
-                        "VariantName": variant,
-                        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
-                        "InstanceType": type,
-                        "InitialInstanceCount": count,
-                    }
-                ]
-            },
-        },
-        endpoint: {
-            "Type": "AWS::SageMaker::Endpoint",
-            "Properties": {
-                "EndpointName": name,
-                "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
-                "RetainAllVariantProperties": keeps_counts,
-                **({"DeploymentConfig": strategy} if strategy else {}),
-            },
-        },
-        **resources,
-    }
+    template = serving_template(
+        bucket=bucket, instance_type=type, image=image, prefix=prefix, scaling=False, **resources
+    )
+    found: Document = json.loads(template)["Resources"]
+    (plan,) = found["Config"]["Properties"]["ProductionVariants"]
+    plan |= {"VariantName": variant, "InitialInstanceCount": count}
+    found[endpoint] = found.pop("Endpoint")
+    properties = found[endpoint]["Properties"]
+    properties |= {"EndpointName": name, "RetainAllVariantProperties": keeps_counts}
+    if strategy:
+        properties["DeploymentConfig"] = strategy
     if name is None:
-        del found[endpoint]["Properties"]["EndpointName"]
+        del properties["EndpointName"]
     if scaled:
         found["Target"] = {
             "Type": "AWS::ApplicationAutoScaling::ScalableTarget",

@@ -81,7 +81,7 @@ def test_the_same_name_in_two_regions(tmp_path: Path) -> None:
     assert find(tmp_path, "serving", region="us-east-1").template == {"Description": "there"}
 
 
-def test_a_stack_is_named_by_its_id_where_it_has_no_name(tmp_path: Path) -> None:
+def test_a_stack_without_a_name_is_named_by_its_id(tmp_path: Path) -> None:
     artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "t.json"}}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"Serving": artifact}}))
     (tmp_path / "t.json").write_text("{}")

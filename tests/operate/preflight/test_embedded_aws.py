@@ -20,7 +20,7 @@ from mme_local import aws as cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
-# The wheel's node stands beside this Python.
+# The wheel's node is next to this Python.
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 # The application's own stacks; the environment's settings come by context, as a user would edit them.
@@ -202,19 +202,3 @@ def test_changing_the_instance_type(project: Project) -> None:
     assert project.scaling_policies() == 1
     # The line may go: nothing would be deployed.
     assert project.preflight(at_once) == (0, {})
-
-
-def test_the_report_for_people(project: Project) -> None:
-    project.cdk("bootstrap", "aws://123456789012/us-east-1")
-    project.deploy()
-    project.cdk("synth", "--quiet", settings={"instance_type": "ml.c5.xlarge", "models_prefix": "new/"})
-
-    done = project._run([sys.executable, "-m", "mme.cli.main", "endpoint", "preflight"])
-
-    assert done.returncode == 3
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("fails instance-type mme-local: the instance type of AllTraffic changes")
-    assert any('next_instance_type="ml.c5.xlarge",' in line for line in lines)
-    assert any(line.startswith("loses models-moved mme-local:") for line in lines)
-    assert "stop 2 findings: do not deploy mme-local-serving" in lines
-    assert lines[-1] == "to accept the loss: --accept models-moved"
