@@ -125,7 +125,7 @@ def edited(change: Callable[[bytearray], None], files: Files = FLAT) -> bytes:
 
 
 def nameless(name: str, kind: bytes) -> bytes:
-    """A flat model, and a member with such a name written as it is: tarfile would mend it."""
+    """A flat model, and a member with such a name written as it is: tarfile would correct it."""
     block = bytearray(member("x" * max(1, len(name)), b"", kind).tobuf())
     block[: max(1, len(name))] = name.encode() or b"\0"
     block[148:156] = b" " * 8

@@ -195,8 +195,8 @@ def test_any_tree_comes_back_as_it_was(tree: dict[tuple[str, ...], bytes]) -> No
                 for member in opened
                 if member.isfile()
             }
-        kept = {member.path for member in directory.members if not member.is_directory}
-        assert inside == {path: content for path, content in written.items() if path in kept}
+        packed_paths = {member.path for member in directory.members if not member.is_directory}
+        assert inside == {path: content for path, content in written.items() if path in packed_paths}
         assert packed.unpacked_bytes == sum(map(len, inside.values()))
 
 

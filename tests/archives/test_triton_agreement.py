@@ -50,7 +50,7 @@ LAYOUTS: Mapping[str, Files] = {
     "flat under another name": flat(CONFIG + 'name: "other"'),
     "sub-directory": {f"m/{path}": content for path, content in FLAT.items()},
     "sub-directory under another name": {"m/config.pbtxt": CONFIG + 'name: "other"', "m/1/model.py": CODE},
-    "sub-directory beside a file": {"README.md": "x", "m/config.pbtxt": CONFIG, "m/1/model.py": CODE},
+    "sub-directory next to a file": {"README.md": "x", "m/config.pbtxt": CONFIG, "m/1/model.py": CODE},
     "sub-directory, no config": {"m/1/model.py": COMPLETING_CODE},
     "sub-directory, no config, nothing completes it": {"m/1/model.py": CODE},
     "two directories deep": {f"a/b/{path}": content for path, content in FLAT.items()},

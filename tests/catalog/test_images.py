@@ -152,4 +152,4 @@ def test_traits_of_a_repository() -> None:
 
 def test_only_triton_takes_gpus() -> None:
     assert [name for name, framework in frameworks().items() if framework.gpu] == ["triton"]
-    assert framework_of_repository("nobody") is None
+    assert framework_of_repository("unknown") is None

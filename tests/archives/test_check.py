@@ -1,4 +1,4 @@
-"""Each broken directory gets its own fault, and models that Triton can load get none."""
+"""Each broken directory gets its own error, and models that Triton can load get none."""
 
 from __future__ import annotations
 
@@ -13,22 +13,7 @@ import pytest
 from mme.archives.errors import ArchiveError
 from mme.archives.triton.check import check_model
 from mme.errors import MmeError
-
-TENSORS = """
-input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
-output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
-"""
-CONFIG = 'backend: "python"' + TENSORS
-ENSEMBLE = (
-    """
-platform: "ensemble"
-ensemble_scheduling { step [ {
-  model_name: "first" model_version: -1
-  input_map { key: "X" value: "X" } output_map { key: "Y" value: "Y" }
-} ] }
-"""
-    + TENSORS
-)
+from tests.archives.archive_builder import CONFIG, PIPELINE, TENSORS
 
 CODE = "class TritonPythonModel:\n    def execute(self, requests): ..."
 
@@ -36,43 +21,26 @@ BROKEN = {
     "empty": ({}, "empty-directory", "the directory is empty"),
     "only junk": ({"__pycache__/x.pyc": "", ".DS_Store": ""}, "empty-directory", "is empty"),
     "no config": ({"1/model.py": "x"}, "config-missing", "config.pbtxt is missing"),
-    "misnamed config": (
-        {"config.pbtxt.txt": "", "1/model.py": ""},
-        "config-misnamed",
-        "config.pbtxt.txt must",
-    ),
     "upper case config": ({"Config.pbtxt": "", "1/model.py": ""}, "config-misnamed", "Config.pbtxt must be"),
     "wrapper": (
         {"inner/config.pbtxt": CONFIG, "inner/1/model.py": ""},
         "wrapper-directory",
         "one level too deep, in the wrapper directory inner/",
     ),
+    "two wrappers": ({"a/b/config.pbtxt": CONFIG}, "config-missing", "config.pbtxt is missing"),
+    "wrapper without config": ({"inner/1/model.onnx": "x"}, "config-missing", "config.pbtxt is missing"),
     "registry": (
         {"a/config.pbtxt": CONFIG, "b/config.pbtxt": CONFIG},
         "several-models",
         "holds 2 models: a, b",
     ),
     "syntax": ({"config.pbtxt": "input [", "1/model.py": ""}, "config-syntax", "line 1, column"),
-    "unknown field": ({"config.pbtxt": "bakend: 'x'", "1/m": ""}, "config-syntax", '"bakend"'),
-    "unknown type": (
-        {"config.pbtxt": "input { name: 'X' data_type: FP32 }", "1/m": ""},
-        "config-syntax",
-        "FP32",
-    ),
-    "binary": ({"config.pbtxt": b"\xff\xfe\x00", "1/m": ""}, "config-encoding", "not UTF-8"),
-    "nameless input": ({"config.pbtxt": "input { dims: [1] }", "1/m": ""}, "config-tensor-name", "no name"),
-    "negative batch": ({"config.pbtxt": "max_batch_size: -1", "1/m": ""}, "config-batch-size", "-1"),
-    "no version": ({"config.pbtxt": "backend: 'mine'", "x": ""}, "version-missing", "no version directory"),
-    "flat file": ({"config.pbtxt": CONFIG, "model.py": ""}, "version-missing", "next to config.pbtxt"),
-    "v1": ({"config.pbtxt": CONFIG, "v1/model.py": ""}, "version-name", "v1/ is not a version"),
-    "version 01": ({"config.pbtxt": CONFIG, "01/model.py": ""}, "version-name", "01/ is not a version"),
     "ensemble alone": (
         {"config.pbtxt": "platform: 'ensemble' ensemble_scheduling {}" + TENSORS, "1": None},
         "ensemble-config",
         "without steps",
     ),
     "not built": ({"config.pbtxt": CONFIG}, "model-file-missing", "1/model.py is missing"),
-    "other file": ({"config.pbtxt": CONFIG, "1/main.py": ""}, "model-file-missing", "1/model.py is missing"),
     "newest incomplete": (
         {"config.pbtxt": CONFIG, "1/model.py": "", "10/x": "", "9/model.py": CODE},
         "model-file-missing",
@@ -83,25 +51,13 @@ BROKEN = {
         "model-file-missing",
         "1/model.onnx is missing, which onnxruntime_onnx loads",
     ),
-    "empty version": ({"config.pbtxt": "backend: 'mine'", "1": None}, "version-empty", "1/ is empty"),
-    "policy": (
-        {"config.pbtxt": CONFIG + "version_policy { specific { versions: [3] } }", "1/model.py": ""},
-        "version-missing",
-        "asks for version 3, but there are only: 1",
-    ),
 }
 
 GOOD = {
     "default file name": {"config.pbtxt": CONFIG, "1/model.py": CODE},
     "own file name": {"config.pbtxt": CONFIG + "default_model_filename: 'net.py'", "1/net.py": CODE},
     "highest version counts": {"config.pbtxt": CONFIG, "1/old": "", "2/model.py": CODE},
-    "version 0": {"config.pbtxt": CONFIG, "0/model.py": CODE},
-    "ensemble beside its steps": {
-        "both/config.pbtxt": ENSEMBLE,
-        "both/1": None,
-        "first/config.pbtxt": CONFIG,
-        "first/1/model.py": CODE,
-    },
+    "ensemble next to its steps": PIPELINE,
     "saved model is a directory": {
         "config.pbtxt": "platform: 'tensorflow_savedmodel'",
         "1/model.savedmodel/saved_model.pb": "",
@@ -117,7 +73,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("files", "code", "words"), BROKEN.values(), ids=BROKEN)
-def test_broken_directory_gets_its_own_fault(make_model, files, code, words) -> None:
+def test_broken_directory_gets_its_own_error(make_model, files, code, words) -> None:
     path = make_model(files)
     with pytest.raises(ArchiveError) as caught:
         check_model(path)
@@ -210,7 +166,7 @@ def test_unreadable_file_and_directory(as_ordinary_user: Path) -> None:
     assert "1/model.py can't be read: permission denied" in str(caught.value)
 
 
-def test_several_faults_are_told_at_once(make_model) -> None:
+def test_several_errors_are_reported_at_once(make_model) -> None:
     path = make_model({"config.pbtxt": "nonsense!", "v1/model.py": ""})
     with pytest.raises(ArchiveError) as caught:
         check_model(path)
