@@ -48,7 +48,12 @@ print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[
 
 
 class Measured:
-    """Publishes the same models in both ways, to a new prefix each time."""
+    """Publishes the same models in both ways, to a new prefix each time.
+
+    Args:
+        here: A directory for temporary archives.
+        url: The server's URL.
+    """
 
     def __init__(self, here: Path, url: str) -> None:
         self._here = here
@@ -76,7 +81,12 @@ class Measured:
         return _seconds(run)
 
     def ours(self, path: Path, prefix: str) -> float:
-        """Return the seconds of ours, from the path to the last result, with a new client."""
+        """Return the seconds of ours, from the path to the last result, with a new client.
+
+        Args:
+            path: A model or a registry.
+            prefix: Where to publish.
+        """
 
         def run() -> None:
             store = ModelStore(client(self._url), BUCKET, prefix)
@@ -93,7 +103,15 @@ class Measured:
     def rows(
         self, what: str, path: Path, models: list[Path], goal: float, unchanged_goal: float
     ) -> list[Row]:
-        """Measure publishing for the first time, and again with nothing changed."""
+        """Measure publishing for the first time, and again with nothing changed.
+
+        Args:
+            what: The name of the first row.
+            path: A model or a registry.
+            models: The models in it.
+            goal: The wanted ratio for the first time.
+            unchanged_goal: The wanted ratio with nothing changed.
+        """
         theirs, first, again = [], [], []
         # In turns, so that other work on the machine affects all of them.
         for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""How the benchmarks of calling and of starting print what they measured."""
+"""How benchmarks print their results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Row:
     """One comparison.
 
     Attributes:
-        what: was measured.
-        baseline: its measure the usual way.
-        ours: its measure with this toolkit.
-        unit: of both.
-        goal: how many times better it shall be.
+        what: What was measured.
+        baseline: The result of the baseline.
+        ours: The result of this toolkit.
+        unit: Unit of both.
+        goal: The wanted ratio.
     """
 
     what: str
@@ -29,12 +29,18 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times better it is."""
+        """The baseline divided by ours."""
         return self.baseline / self.ours
 
 
 def report(title: str, baseline: str, rows: Sequence[Row]) -> None:
-    """Prints a table, or JSON where `--json` is given. Medians; ratios within one run."""
+    """Print a table, or JSON if `--json` is given. Medians; ratios within one run.
+
+    Args:
+        title: What the table is about.
+        baseline: What the baseline is.
+        rows: The comparisons.
+    """
     if "--json" in sys.argv[1:]:
         facts = [
             {

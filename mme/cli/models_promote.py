@@ -167,7 +167,6 @@ def promote_to(
 
 
 def _warm(target: Target, model: str) -> None:
-
     with standard_error().status(f"loading {model}"):
         warmed = next(iter(target.client().warm([model])))
     if warmed.error is not None:
@@ -176,7 +175,6 @@ def _warm(target: Target, model: str) -> None:
 
 
 def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
-
     if as_json:
         print_json(_alias_json(alias))
         return

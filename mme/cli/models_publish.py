@@ -135,7 +135,6 @@ def add(
 
 
 def _print_published(published: list[Published]) -> None:
-
     table = plain_table("MODEL", "OUTCOME", "UNPACKED", "DIGEST", right=("UNPACKED",))
     for one in published:
         if one.created:

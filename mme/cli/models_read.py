@@ -250,7 +250,6 @@ def _verified_json(one: Verified) -> dict[str, Any]:
 
 
 def _print_verified(found: Sequence[Verified]) -> None:
-
     table = plain_table("MODEL", "STATE", "REASON")
     for one in found:
         for state, lines in (("[red]wrong[/]", one.problems), ("note", one.notes)):

@@ -78,7 +78,13 @@ class PublishListener(Protocol):
     """Receives progress, from the publishing threads."""
 
     def advanced(self, model: str, done: int, total: int) -> None:
-        """`done` of `total` bytes of work on one model."""
+        """Some work on one model is done.
+
+        Args:
+            model: Its directory's name.
+            done: Bytes done.
+            total: Bytes to do.
+        """
 
     def finished(self, published: Published) -> None:
         """One model is published or was found unchanged."""
