@@ -220,9 +220,6 @@ class AsyncInvocations(Construct):
 
         Args:
             grantee: Role, user or other principal.
-
-        Raises:
-            PropsError: The grantee is not grantable.
         """
         return (
             self._grant_objects(grantee, ["s3:GetObject", "s3:PutObject"], self.prefixes.inputs)
@@ -236,9 +233,6 @@ class AsyncInvocations(Construct):
 
         Args:
             grantee: Role, user or other principal.
-
-        Raises:
-            PropsError: The grantee is not grantable.
         """
         places = (self.prefixes.outputs, self.prefixes.failures, self.prefixes.outcomes)
         return (
@@ -253,9 +247,6 @@ class AsyncInvocations(Construct):
 
         Args:
             grantee: Role, user or other principal.
-
-        Raises:
-            PropsError: The grantee is not grantable.
         """
         return (
             self.dead_letter_queue.grant_consume_messages(grantee)
