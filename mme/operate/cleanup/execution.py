@@ -10,7 +10,7 @@ from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.cleanup.objects import delete_objects
 from mme.operate.cleanup.ownership import OwnedStack
-from mme.operate.cleanup.plan import CleanPlan, ObjectsToDelete, When
+from mme.operate.cleanup.plan import CleanPlan, ObjectsToDelete
 
 _ATTEMPTS: Final = 3
 """Access logs arrive in their bucket for a while after the last access, so it is emptied again."""
@@ -44,7 +44,7 @@ def clean(clients: AwsClients, plan: CleanPlan, listener: CleanListener, pause: 
     Raises:
         MmeError: CloudFormation or S3 refuses a step. Earlier steps stay done; call again to resume.
     """
-    before = [one for one in plan.objects if one.when is When.BEFORE]
+    before = [one for one in plan.objects if one.before]
     for one in before:
         _empty(clients, one, listener)
     if plan.serving is not None:
@@ -54,7 +54,7 @@ def clean(clients: AwsClients, plan: CleanPlan, listener: CleanListener, pause: 
             if one.bucket not in plan.serving.buckets:
                 delete_objects(clients.s3, one.bucket, one.prefix, lambda _: None)
     for one in plan.objects:
-        if one.when is When.AFTER:
+        if not one.before:
             _empty(clients, one, listener)
     if plan.log_group is not None:
         listener.began(f"log group {plan.log_group}", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from mme.aws.clients import AwsClients
 from mme.errors import MmeError
@@ -33,13 +32,6 @@ class Choice:
     store: bool = False
 
 
-class When(StrEnum):
-    """When objects are deleted: before or after the serving stack."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
 @dataclass(frozen=True, slots=True)
 class ObjectsToDelete:
     """A prefix to empty.
@@ -49,14 +41,14 @@ class ObjectsToDelete:
         bucket: Name of the bucket.
         prefix: Key prefix; empty for the whole bucket.
         count: Its content.
-        when: When to delete it.
+        before: Whether it is emptied before the serving stack is deleted, or after.
     """
 
     what: str
     bucket: str
     prefix: str
     count: ObjectCount
-    when: When
+    before: bool
 
     @property
     def url(self) -> str:
@@ -180,8 +172,8 @@ class _Planner:
                 url = f"s3://{bucket}/{prefix}"
                 self.stays.append(f"captured data at {url}: no stack of this deployment owns the bucket")
             elif bucket == self.bucket:
-                found.append(self._counted("captured data", bucket, prefix, When.BEFORE))
-        found += [self._counted("outputs", one, "", When.BEFORE) for one in own if one != self.bucket]
+                found.append(self._counted("captured data", bucket, prefix, before=True))
+        found += [self._counted("outputs", one, "", before=True) for one in own if one != self.bucket]
         if self.choice.outputs:
             return found
         filled = (one for one in found if one.count.entries)
@@ -192,9 +184,8 @@ class _Planner:
         """Return models and aliases, and with the store its access logs."""
         store, choice = self.store, self.choice
         shared_stack = store is not None and store is self.serving
-        when = When.BEFORE if shared_stack else When.AFTER
-        models = self._counted("models", self.bucket, self.prefix, when)
-        aliases = self._counted("aliases", self.bucket, f"{STATE}{self.prefix}@", when)
+        models = self._counted("models", self.bucket, self.prefix, before=shared_stack)
+        aliases = self._counted("aliases", self.bucket, f"{STATE}{self.prefix}@", before=shared_stack)
         if not (choice.models or choice.store):
             if models.count.entries:
                 count = f"{models.count.current:,} models"
@@ -226,7 +217,7 @@ class _Planner:
             f"the bucket {one}: its stack retains it" for one in store.buckets if store.retains(one)
         ]
         logs = [one for one in store.buckets if one != self.bucket and not store.retains(one)]
-        return [models, aliases, *(self._counted("access logs", one, "", When.AFTER) for one in logs)]
+        return [models, aliases, *(self._counted("access logs", one, "", before=False) for one in logs)]
 
     def log_group(self, endpoint: str) -> str | None:
         """Return the endpoint's log group if it is to be deleted."""
@@ -243,7 +234,7 @@ class _Planner:
         if self.serving is None:
             return
         for bucket in self.serving.buckets:
-            before = (one for one in objects if one.bucket == bucket and one.when is When.BEFORE)
+            before = (one for one in objects if one.bucket == bucket and one.before)
             prefixes = tuple(one.prefix for one in before)
             if self.serving.retains(bucket):
                 continue
@@ -270,8 +261,8 @@ class _Planner:
         bucket, _, prefix = state.captures_data_to.removeprefix("s3://").partition("/")
         return bucket, f"{prefix.rstrip('/')}/{endpoint}/".lstrip("/")
 
-    def _counted(self, what: str, bucket: str, prefix: str, when: When) -> ObjectsToDelete:
-        return ObjectsToDelete(what, bucket, prefix, count_objects(self.clients.s3, bucket, prefix), when)
+    def _counted(self, what: str, bucket: str, prefix: str, *, before: bool) -> ObjectsToDelete:
+        return ObjectsToDelete(what, bucket, prefix, count_objects(self.clients.s3, bucket, prefix), before)
 
 
 def _store_of(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mme.client import FaultKind, read_fault
+from mme.client import ContainerFault, FaultKind, read_fault
 from mme.findings import Finding, Severity
 from mme.operate.doctor.context import DoctorContext
 from mme.operate.log_events import has_log_group, log_group_name, read_events
@@ -23,33 +23,6 @@ _LOAD: Final = "load failed for model '{}': version 1 is at UNAVAILABLE state: {
 """Triton's response to a caller whose model does not load; the log has the reason only."""
 
 
-@dataclass(slots=True)
-class RecentError:
-    """One cause of errors of one model.
-
-    Attributes:
-        model: The TargetModel.
-        cause: In one line.
-        hint: What to do; may be empty.
-        at_load: Whether the model did not load.
-        kind: Kind of fault.
-        count: How often it occurred.
-    """
-
-    model: str
-    cause: str
-    hint: str
-    at_load: bool
-    kind: FaultKind
-    count: int = 0
-
-    @property
-    def severity(self) -> Severity:
-        """A load that ran out of memory is retried after an eviction; other failed loads are not."""
-        permanent = self.at_load and self.kind is not FaultKind.MEMORY
-        return Severity.ERROR if permanent else Severity.WARNING
-
-
 def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> list[Finding]:
     """Report the last hour's errors by model and cause, the most frequent first.
 
@@ -61,32 +34,32 @@ def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> 
     if not has_log_group(logs, log_group_name(name)):
         return [Finding(Severity.SKIPPED, "log", f"{name} has not written a log yet")]
     start = (now or datetime.now(UTC)) - _PERIOD
-    errors = recent_errors(model_lines(read_events(logs, name, start, pattern=_PATTERN)))
-    findings = [
-        Finding(
-            error.severity,
-            "log",
-            f"{error.model} {'did not load' if error.at_load else 'failed'} "
-            f"({_times(error.count)}): {error.cause}",
-            error.hint or f"mme endpoint logs --model {error.model} --errors",
-        )
-        for error in errors[:_SHOWN]
-    ]
-    if len(errors) > _SHOWN:
-        message = f"{len(errors) - _SHOWN} more kinds of errors"
-        findings.append(Finding(Severity.WARNING, "log", message, "mme endpoint logs --errors"))
+    faults: dict[tuple[str, str], ContainerFault] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for model, text in _error_texts(model_lines(read_events(logs, name, start, pattern=_PATTERN))):
+        fault = read_fault(text)
+        faults.setdefault((model, fault.cause), fault)
+        counts[model, fault.cause] += 1
+    frequent = sorted(counts, key=lambda key: (not faults[key].at_load, -counts[key], key[0]))
+    findings = [_finding(model, faults[model, cause], counts[model, cause]) for model, cause in frequent]
+    if len(findings) > _SHOWN:
+        message = f"{len(findings) - _SHOWN} more kinds of errors"
+        findings[_SHOWN:] = [Finding(Severity.WARNING, "log", message, "mme endpoint logs --errors")]
     return findings or [Finding(Severity.OK, "log", "no errors in the last hour")]
 
 
-def recent_errors(lines: Iterable[ModelLogLine]) -> list[RecentError]:
-    """Count the errors of models by cause."""
-    found: dict[tuple[str, str], RecentError] = {}
-    for model, text in _error_texts(lines):
-        fault = read_fault(text)
-        hint = "" if fault.kind is FaultKind.MEMORY else fault.hint or ""
-        error = RecentError(model, fault.cause, hint, fault.at_load, fault.kind)
-        found.setdefault((model, fault.cause), error).count += 1
-    return sorted(found.values(), key=lambda error: (not error.at_load, -error.count, error.model))
+def _finding(model: str, fault: ContainerFault, count: int) -> Finding:
+    # A load that ran out of memory is retried after an eviction; other failed loads are not.
+    permanent = fault.at_load and fault.kind is not FaultKind.MEMORY
+    times = {1: "once", 2: "twice"}.get(count, f"{count} times")
+    message = f"{model} {'did not load' if fault.at_load else 'failed'} ({times}): {fault.cause}"
+    hint = None if fault.kind is FaultKind.MEMORY else fault.hint
+    return Finding(
+        Severity.ERROR if permanent else Severity.WARNING,
+        "log",
+        message,
+        hint or f"mme endpoint logs --model {model} --errors",
+    )
 
 
 def _error_texts(lines: Iterable[ModelLogLine]) -> Iterator[tuple[str, str]]:
@@ -100,7 +73,3 @@ def _error_texts(lines: Iterable[ModelLogLine]) -> Iterator[tuple[str, str]]:
             and any(text in found.line.text for text in _OF_REQUESTS)
         ):
             yield found.model, found.line.text
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -13,12 +13,27 @@ from dataclasses import dataclass
 
 from mme.aws.template_resolver import is_known
 from mme.operate.preflight.account import LiveEndpoint, LiveVariant
-from mme.operate.preflight.change_type import Commands, change_type_hint
 from mme.operate.preflight.findings import Effect, PreflightFinding, finding
 from mme.operate.preflight.template import EndpointPlan, StackTemplate, VariantPlan
+from mme.operate.scaling_state import DIMENSION, scaling_resource_id
 
 _IN_PARTS = ("CANARY", "LINEAR", "ROLLING")
 _NEEDED_INSTANCES = 2
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands of this deployment, for hints.
+
+    Attributes:
+        place: File or construct to edit.
+        deploy: Command that deploys.
+        check: Command that runs preflight again.
+    """
+
+    place: str
+    deploy: str
+    check: str
 
 
 @dataclass(frozen=True)
@@ -145,8 +160,36 @@ def _type_change(
         f"{what} while it is registered as a scalable target",
         "SageMaker refuses that update, and the stack rolls back. Removing the scaling in the same "
         "deployment does not help: CloudFormation deletes only after it has updated the endpoint",
-        change_type_hint(commands, change.name, variant, plan.instance_type or "", in_stack=in_stack),
+        _change_type_hint(commands, change.name, variant, plan.instance_type or "", in_stack=in_stack),
     )
+
+
+def _change_type_hint(
+    commands: Commands, endpoint: str, variant: LiveVariant, instance_type: str, *, in_stack: bool
+) -> str:
+    """Return how to change the type by two deployments, each after a change of one line."""
+    if not in_stack:
+        lines = [
+            "no stack of this app registered it; deregister it, deploy, and register it again:",
+            "  $ aws application-autoscaling deregister-scalable-target --service-namespace sagemaker "
+            f"--scalable-dimension {DIMENSION} --resource-id {scaling_resource_id(endpoint, variant.name)}",
+            f"  $ {commands.deploy}",
+        ]
+        return "\n".join(lines)
+    instances = "instance" if variant.instance_count == 1 else "instances"
+    now, then = f'instance_type="{variant.instance_type}",', f'instance_type="{instance_type}",'
+    add = f"next_{then}"
+    width = max(len(now), len(add))
+    lines = [
+        f"two deployments change it, each after one line in {commands.place}:",
+        f"  1  {now:<{width}}  # stays",
+        f"     {add:<{width}}  # add: removes the scaling, does not touch the endpoint",
+        f"     $ {commands.deploy}",
+        f"  2  {then:<{width}}  # change: changes the type, adds the scaling again",
+        f"     $ {commands.check} && {commands.deploy}",
+        f"between them {variant.name} has its {variant.instance_count} {instances} at any load",
+    ]
+    return "\n".join(lines)
 
 
 def _removed(change: EndpointChange, variant: LiveVariant) -> PreflightFinding:

@@ -12,8 +12,7 @@ from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error
 from mme.operate.preflight.account import Account, DeployedStack
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
-from mme.operate.preflight.change_type import Commands
-from mme.operate.preflight.endpoint_checks import EndpointChange, check_change
+from mme.operate.preflight.endpoint_checks import Commands, EndpointChange, check_change
 from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport, finding, ordered
 from mme.operate.preflight.stack_checks import (
     NOTHING_DEPLOYED,
