@@ -5,7 +5,6 @@ Embedded AWS runs no functions. `mme_local.functions` runs those of `AsyncInvoca
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -71,17 +70,15 @@ class EventSource:
 
 
 class Functions:
-    """The records of this process; safe to share between threads."""
+    """The records of this process. Each method is one dictionary operation, so threads may share it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._functions: dict[tuple[str, str, str], Function] = {}
         self._sources: dict[str, EventSource] = {}
 
     def put(self, function: Function) -> None:
         """Store a function, in place of one of its name."""
-        with self._lock:
-            self._functions[function.account, function.region, function.name] = function
+        self._functions[function.account, function.region, function.name] = function
 
     def get(self, account: str, region: str, name: str) -> Function | None:
         """Return a function, or None.
@@ -91,13 +88,11 @@ class Functions:
             region: For example `us-east-1`.
             name: The function's name.
         """
-        with self._lock:
-            return self._functions.get((account, region, name))
+        return self._functions.get((account, region, name))
 
     def all(self) -> tuple[Function, ...]:
         """Return every function."""
-        with self._lock:
-            return tuple(self._functions.values())
+        return tuple(self._functions.values())
 
     def remove(self, account: str, region: str, name: str) -> None:
         """Delete a function; one that does not exist is no error.
@@ -107,29 +102,24 @@ class Functions:
             region: For example `us-east-1`.
             name: The function's name.
         """
-        with self._lock:
-            self._functions.pop((account, region, name), None)
+        self._functions.pop((account, region, name), None)
 
     def put_source(self, source: EventSource) -> None:
         """Store an event source, in place of one of its id."""
-        with self._lock:
-            self._sources[source.id] = source
+        self._sources[source.id] = source
 
     def remove_source(self, id: str) -> None:
         """Delete an event source; one that does not exist is no error."""
-        with self._lock:
-            self._sources.pop(id, None)
+        self._sources.pop(id, None)
 
     def sources(self) -> tuple[EventSource, ...]:
         """Return every event source."""
-        with self._lock:
-            return tuple(self._sources.values())
+        return tuple(self._sources.values())
 
     def clear(self) -> None:
         """Delete everything."""
-        with self._lock:
-            self._functions.clear()
-            self._sources.clear()
+        self._functions.clear()
+        self._sources.clear()
 
 
 deployed: Final = Functions()

@@ -71,7 +71,6 @@ class DeployedResource:
 
     @property
     def last_updated_timestamp(self) -> datetime:
-        """When its status changed."""
         return self.timestamp
 
 
@@ -107,7 +106,6 @@ class _Targeted:
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        """The parameters."""
         return [self.target.parameter(name) for name in self.target.values] if self.target else []
 
     @property
@@ -117,7 +115,6 @@ class _Targeted:
 
     @property
     def tags(self) -> list[dict[str, str]]:
-        """The tags."""
         return (
             [{"Key": key, "Value": value} for key, value in self.target.tags.items()] if self.target else []
         )
@@ -153,7 +150,6 @@ class Stack(_Targeted):
 
     @property
     def description(self) -> str | None:
-        """The template's description."""
         return self.target.template.description if self.target else None
 
     @property
@@ -215,7 +211,6 @@ class PlannedChange:
 
     @property
     def member(self) -> dict[str, Any]:
-        """The member of `Changes`."""
         recreation = "Always" if self.replacement else "Never"
         details = [
             {
@@ -261,15 +256,12 @@ class ChangeSet(_Targeted):
 
     @property
     def stack_id(self) -> str:
-        """The stack's id."""
         return self.stack.id
 
     @property
     def stack_name(self) -> str:
-        """The stack's name."""
         return self.stack.name
 
     @property
     def notification_arns(self) -> list[str]:
-        """The stack's."""
         return self.stack.notification_arns

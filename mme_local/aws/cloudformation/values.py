@@ -53,7 +53,6 @@ class StackValues:
             ) from None
 
     def import_value(self, name: str) -> str:
-        """Return another stack's export."""
         value = self._exported(name)
         self.imports.add(name)
         return value
@@ -63,11 +62,9 @@ class StackValues:
         return [f"{region}{zone}" for zone in _ZONES]
 
     def is_known(self, value: Any) -> bool:  # noqa: ARG002
-        """Return True."""
         return True
 
     def unknown(self, function: str, argument: Any, resolved: Any, reason: str) -> Any:  # noqa: ARG002
-        """Raise TemplateError."""
         raise TemplateError(reason)
 
     def _resource(self, logical_id: str) -> DeployedResource:

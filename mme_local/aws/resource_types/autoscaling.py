@@ -24,7 +24,6 @@ class ScalableTargetType(ResourceType):
     create_only = frozenset(_TARGET_KEY)
 
     def create(self, request: ResourceRequest) -> Physical:
-        """RegisterScalableTarget, then its scheduled actions."""
         key = request.select(*_TARGET_KEY)
         registered = request.without("ScheduledActions") | {"Tags": tags(request.properties)}
         registered.setdefault("RoleARN", _service_linked_role(request))
@@ -42,7 +41,6 @@ class ScalableTargetType(ResourceType):
         return self.create(request)
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeregisterScalableTarget, after its scheduled actions."""
         key = dict(zip(_TARGET_KEY, request.physical.id.split("|"), strict=True))
         for name in _actions(request.properties):
             request.call(_SERVICE, "delete_scheduled_action", **key, ScheduledActionName=name)
@@ -60,7 +58,6 @@ class ScalingPolicyType(ResourceType):
         return Physical(arn, {"Arn": arn})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """PutScalingPolicy of the same name, which replaces its content."""
         return self.create(request)
 
     def delete(self, request: ResourceRequest) -> None:

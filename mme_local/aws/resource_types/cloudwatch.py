@@ -16,11 +16,9 @@ class AlarmType(ResourceType):
     _KIND = "MetricAlarm"
 
     def create(self, request: ResourceRequest) -> Physical:
-        """PutMetricAlarm or PutCompositeAlarm."""
         return self._put(request, request.name("AlarmName", _LONGEST_NAME))
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Put the alarm of the same name, which replaces its content."""
         return self._put(request, request.physical.id)
 
     def delete(self, request: ResourceRequest) -> None:
@@ -59,7 +57,6 @@ class InsightRuleType(ResourceType):
         return Physical(name, {"Arn": arn, "RuleName": name})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """PutInsightRule of the same name, which replaces its content."""
         return self.create(request)
 
     def delete(self, request: ResourceRequest) -> None:

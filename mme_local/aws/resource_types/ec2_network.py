@@ -28,7 +28,6 @@ class VpcType(ResourceType):
     delete_call = ("ec2", "delete_vpc", "VpcId")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateVpc, then its DNS settings."""
         given = request.select("CidrBlock", "InstanceTenancy")
         vpc = request.call("ec2", "create_vpc", **given, **tag_specifications("vpc", request))["Vpc"]
         id = vpc["VpcId"]
@@ -39,7 +38,6 @@ class VpcType(ResourceType):
         return Physical(id, attributes)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """DNS settings and tags."""
         self._set_dns(request, request.physical.id)
         update_tags(request)
         return request.physical
@@ -57,7 +55,6 @@ class SubnetType(ResourceType):
     delete_call = ("ec2", "delete_subnet", "SubnetId")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateSubnet, then whether its interfaces get public addresses."""
         given = request.select(*self.create_only)
         subnet = request.call("ec2", "create_subnet", **given, **tag_specifications("subnet", request))
         described = subnet["Subnet"]
@@ -66,7 +63,6 @@ class SubnetType(ResourceType):
         return Physical(described["SubnetId"], attributes)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Public addresses and tags."""
         self._set_addresses(request, request.physical.id)
         update_tags(request)
         return request.physical
@@ -116,7 +112,6 @@ class VpcEndpointType(ResourceType):
         return Physical(id, {"Id": id})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """ModifyVpcEndpoint with the additions and removals, then tags."""
         changes: dict[str, Any] = {}
         for name in self._LISTS:
             old, new = request.previous.get(name) or [], request.properties.get(name) or []

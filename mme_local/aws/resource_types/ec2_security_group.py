@@ -37,7 +37,6 @@ class SecurityGroupType(ResourceType):
     delete_call = ("ec2", "delete_security_group", "GroupId")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateSecurityGroup, then its rules."""
         group = request.call(
             "ec2",
             "create_security_group",
@@ -50,7 +49,6 @@ class SecurityGroupType(ResourceType):
         return Physical(group, {"GroupId": group, "Id": group, "VpcId": request.properties.get("VpcId", "")})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """The rules and tags that differ."""
         _change_rules(request, request.physical.id)
         update_tags(request)
         return request.physical
@@ -64,13 +62,11 @@ class SecurityGroupIngressType(ResourceType):
     _DIRECTION = "ingress"
 
     def create(self, request: ResourceRequest) -> Physical:
-        """AuthorizeSecurityGroupIngress or -Egress."""
         self._call("authorize", request)
         id = request.name("", _LONGEST_NAME)
         return Physical(id, {"Id": id})
 
     def delete(self, request: ResourceRequest) -> None:
-        """RevokeSecurityGroupIngress or -Egress."""
         self._call("revoke", request)
 
     def _call(self, verb: str, request: ResourceRequest) -> None:

@@ -11,7 +11,6 @@ class TaggedType(ResourceType):
     """A type of which only the tags change in place."""
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Update the tags."""
         update_tags(request)
         return request.physical
 

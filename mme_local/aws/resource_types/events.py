@@ -20,16 +20,13 @@ class EventRuleType(ResourceType):
     create_only = frozenset({"Name", "EventBusName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """PutRule, then its targets."""
         return self._put(request, request.name("Name", _LONGEST_NAME))
 
     def update(self, request: ResourceRequest) -> Physical:
-        """PutRule of the same name, which replaces its content; targets that are gone are removed."""
         self._remove(request, _targets(request.previous) - _targets(request.properties))
         return self._put(request, request.physical.attributes["Name"])
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteRule, after its targets."""
         self._remove(request, _targets(request.properties))
         name = request.physical.attributes["Name"]
         request.call("events", "delete_rule", Name=name, **request.select("EventBusName"))

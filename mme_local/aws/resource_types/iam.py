@@ -22,7 +22,6 @@ class RoleType(ResourceType):
     create_only = frozenset({"RoleName", "Path"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateRole, then its policies."""
         name = request.name("RoleName", _LONGEST_NAME)
         role = request.call(
             "iam",
@@ -36,7 +35,6 @@ class RoleType(ResourceType):
         return Physical(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Everything but name and path, in place."""
         name, after = request.physical.id, request.properties
         trust = json_text(after["AssumeRolePolicyDocument"])
         request.call("iam", "update_assume_role_policy", RoleName=name, PolicyDocument=trust)
@@ -79,7 +77,6 @@ class InlinePolicyType(ResourceType):
     create_only = frozenset({"PolicyName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Put*Policy for every principal."""
         name, document = request.properties["PolicyName"], json_text(request.properties["PolicyDocument"])
         for noun, member, principal in _principals(request.properties):
             policy = {member: principal, "PolicyName": name, "PolicyDocument": document}
@@ -87,13 +84,11 @@ class InlinePolicyType(ResourceType):
         return Physical(name, {"Id": name})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Put it again, and remove it from the principals that are gone."""
         physical = self.create(request)
         self._remove(request, _principals(request.previous) - _principals(request.properties))
         return physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """Delete*Policy for every principal."""
         self._remove(request, _principals(request.properties))
 
     def _remove(self, request: ResourceRequest, principals: set[tuple[str, str, str]]) -> None:
@@ -109,7 +104,6 @@ class ManagedPolicyType(ResourceType):
     create_only = frozenset({"ManagedPolicyName", "Path", "Description"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreatePolicy, then attach it."""
         arn = request.call(
             "iam",
             "create_policy",
@@ -136,7 +130,6 @@ class ManagedPolicyType(ResourceType):
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """Detach it from the template's principals, then DeletePolicy."""
         self._detach(request, _principals(request.properties))
         request.call_unless(_MISSING, "iam", "delete_policy", PolicyArn=request.physical.id)
 

@@ -30,7 +30,6 @@ class KeyType(ResourceType):
     }
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateKey, then rotation and state."""
         given = request.select(*self.create_only) | {"Tags": _tags(request)}
         given["Description"] = request.properties.get("Description", "")
         if "KeyPolicy" in request.properties:
@@ -40,7 +39,6 @@ class KeyType(ResourceType):
         return Physical(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Policy, description, rotation, state and tags."""
         key, after = request.physical.id, request.properties
         if "KeyPolicy" in changed(request.previous, after) and "KeyPolicy" in after:
             policy = json_text(after["KeyPolicy"])
@@ -77,7 +75,6 @@ class AliasType(ResourceType):
         return Physical(request.properties["AliasName"])
 
     def update(self, request: ResourceRequest) -> Physical:
-        """UpdateAlias: another key."""
         request.call("kms", "update_alias", **request.properties)
         return request.physical
 

@@ -28,15 +28,12 @@ class LambdaFunctionType(ResourceType):
     create_only = frozenset({"FunctionName", "PackageType"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Read its package from S3 and store it."""
         return self._put(request, request.name("FunctionName", _LONGEST_NAME))
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Its code and settings."""
         return self._put(request, request.physical.id)
 
     def delete(self, request: ResourceRequest) -> None:
-        """Delete the record."""
         deployed.remove(request.account, request.region, request.physical.id)
 
     def _put(self, request: ResourceRequest, name: str) -> Physical:
@@ -70,15 +67,12 @@ class EventSourceMappingType(ResourceType):
     create_only = frozenset({"EventSourceArn"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Store it: the local endpoint takes messages from the queue from now on."""
         return self._put(request, str(uuid.uuid4()))
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Its settings."""
         return self._put(request, request.physical.id)
 
     def delete(self, request: ResourceRequest) -> None:
-        """Delete the record."""
         deployed.remove_source(request.physical.id)
 
     def _put(self, request: ResourceRequest, id: str) -> Physical:

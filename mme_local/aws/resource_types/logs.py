@@ -16,7 +16,6 @@ class LogGroupType(ResourceType):
     delete_call = ("logs", "delete_log_group", "logGroupName")
 
     def create(self, request: ResourceRequest) -> Physical:
-        """CreateLogGroup, then its retention."""
         name = request.name("LogGroupName", _LONGEST_NAME)
         given = {"logGroupName": name, "tags": tags(request.properties)}
         if key := request.properties.get("KmsKeyId"):
@@ -27,7 +26,6 @@ class LogGroupType(ResourceType):
         return Physical(name, {"Arn": arn})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Retention and tags."""
         name = request.physical.id
         self._set_retention(request, name)
         if "Tags" in changed(request.previous, request.properties):

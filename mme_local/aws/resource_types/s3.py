@@ -44,7 +44,6 @@ class BucketType(ResourceType):
         return Physical(name, attributes)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Each setting that changed."""
         apply_settings(request, request.physical.id)
         return request.physical
 

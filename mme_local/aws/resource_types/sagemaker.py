@@ -22,7 +22,6 @@ class ModelType(ResourceType):
         return before != after
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Create the record; the properties are the API's."""
         member = self.name_property
         name = request.name(member, _LONGEST_NAME, with_stack=False)
         given = {**self._members(request), member: name}
@@ -30,7 +29,6 @@ class ModelType(ResourceType):
         return Physical(created[member.replace("Name", "Arn")], {member: name})
 
     def delete(self, request: ResourceRequest) -> None:
-        """Delete the record."""
         name = {self.name_property: request.physical.attributes[self.name_property]}
         request.call_unless(_MISSING, "sagemaker", f"delete_{self._NOUN}", **name)
 

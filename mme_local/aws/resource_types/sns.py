@@ -20,7 +20,6 @@ class TopicPolicyType(ResourceType):
     """The policy of one or more topics."""
 
     def create(self, request: ResourceRequest) -> Physical:
-        """SetTopicAttributes of each topic."""
         for topic in request.properties["Topics"]:
             self._set(request, topic, request.properties["PolicyDocument"])
         return Physical(request.name("", 128))
@@ -62,7 +61,6 @@ class SubscriptionType(ResourceType):
         return Physical(arn, {"Arn": arn})
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Its settings."""
         self._set(request, request.physical.id, request.previous)
         return request.physical
 

@@ -11,7 +11,6 @@ class QueuePolicyType(ResourceType):
     """The policy of one or more queues, which is described but not evaluated."""
 
     def create(self, request: ResourceRequest) -> Physical:
-        """SetQueueAttributes of each queue."""
         for queue in request.properties["Queues"]:
             self._set(request, queue, json.dumps(request.properties["PolicyDocument"]))
         return Physical(request.name("", 128))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.utils import arn_formatter
 
 from mme.catalog.instances import instance_type
-from mme_local.aws.sagemaker.errors import already_exists, no_volume_options, not_found, still_scalable
 from mme_local.aws.sagemaker.records import (
     LIVE_MEMBERS,
     EmbeddedEndpoint,
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
     from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 
 SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
 RETAINABLE = frozenset({"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"})
+
+_Record = TypeVar("_Record")
 
 
 class EmbeddedSageMaker(SageMakerModelBackend):
@@ -50,8 +52,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def store_model(self, request: Request) -> EmbeddedModel:
         """CreateModel, from the whole request."""
         name = request["ModelName"]
-        if name in self._models:
-            raise already_exists("model", self.arn("model", name))
+        self._check_free("model", self._models, name)
         if request.get("PrimaryContainer") and request.get("Containers"):
             raise AWSValidationException(
                 "Both PrimaryContainer and Containers can not be specified in one request."
@@ -62,9 +63,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     def describe_model(self, model_name: str) -> EmbeddedModel:
         """Return the model of that name, or raise AWS's error."""
-        if model_name not in self._models:
-            raise not_found("model", self.arn("model", model_name))
-        return self._models[model_name]
+        return self._find("model", self._models, model_name)
 
     def delete_model(self, model_name: str) -> None:
         """DeleteModel; as on AWS, a configuration may still name it."""
@@ -74,8 +73,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def store_endpoint_config(self, request: Request) -> EmbeddedEndpointConfig:
         """CreateEndpointConfig, from the whole request."""
         name = request["EndpointConfigName"]
-        if name in self.endpoint_configs:
-            raise already_exists("endpoint-config", self.arn("endpoint-config", name))
+        self._check_free("endpoint-config", self.endpoint_configs, name)
         config = EmbeddedEndpointConfig(self.account_id, self.region_name, request)
         _refuse_volume_options(config)
         for variant in config.production_variants:
@@ -86,9 +84,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     def endpoint_config(self, name: str) -> EmbeddedEndpointConfig:
         """Return the configuration of that name, or raise AWS's error."""
-        if name not in self.endpoint_configs:
-            raise not_found("endpoint-config", self.arn("endpoint-config", name))
-        return self.endpoint_configs[name]
+        return self._find("endpoint-config", self.endpoint_configs, name)
 
     def describe_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any]:
         """DescribeEndpointConfig's answer."""
@@ -105,8 +101,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         self, endpoint_name: str, endpoint_config_name: str, tags: list[dict[str, str]]
     ) -> EmbeddedEndpoint:
         """CreateEndpoint: in service immediately."""
-        if endpoint_name in self.endpoints:
-            raise already_exists("endpoint", self.arn("endpoint", endpoint_name))
+        self._check_free("endpoint", self.endpoints, endpoint_name)
         config = self.endpoint_config(endpoint_config_name)
         endpoint = EmbeddedEndpoint(
             self.account_id, self.region_name, endpoint_name, config, self._models_of(config), tags
@@ -116,9 +111,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     def endpoint(self, name: str) -> EmbeddedEndpoint:
         """Return the endpoint of that name, or raise AWS's error."""
-        if name not in self.endpoints:
-            raise not_found("endpoint", self.arn("endpoint", name))
-        return self.endpoints[name]
+        return self._find("endpoint", self.endpoints, name)
 
     def describe_endpoint(self, endpoint_name: str) -> dict[str, Any]:
         """DescribeEndpoint's answer."""
@@ -182,6 +175,16 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
     # --- rules of the operations
 
+    def _find(self, kind: str, records: dict[str, _Record], name: str) -> _Record:
+        if name not in records:
+            raise AWSValidationException(f'Could not find {NOUNS[kind]} "{self.arn(kind, name)}".')
+        return records[name]
+
+    def _check_free(self, kind: str, records: dict[str, _Record], name: str) -> None:
+        if name in records:
+            arn = self.arn(kind, name)
+            raise AWSValidationException(f'Cannot create already existing {NOUNS[kind]} "{arn}".')
+
     def _models_of(self, config: EmbeddedEndpointConfig) -> dict[str, EmbeddedModel]:
         names = [variant["ModelName"] for variant in config.production_variants if "ModelName" in variant]
         return {name: self.describe_model(name) for name in names}
@@ -196,7 +199,11 @@ class EmbeddedSageMaker(SageMakerModelBackend):
             and after.get(name) != instance_type
         ]
         if touched:
-            raise still_scalable(touched)
+            named = ",".join(f'"{variant}"' for variant in touched)
+            raise AWSValidationException(
+                f'The variant(s) "[{named}]" must be deregistered as scalable target(s) with AWS '
+                "Application Auto Scaling before they can be removed or have their instance type updated."
+            )
 
     def _scaling(self) -> ApplicationAutoscalingBackend | None:
         """Return Application Auto Scaling; None if it is not loaded yet, which takes a second."""
@@ -209,15 +216,19 @@ class EmbeddedSageMaker(SageMakerModelBackend):
 
 
 def _refuse_volume_options(config: EmbeddedEndpointConfig) -> None:
-    """Refuse a volume key or size for types with local storage (API reference, KmsKeyId)."""
+    """Refuse a volume key or size for types with local storage (API reference, KmsKeyId).
+
+    AWS publishes no message for this.
+    """
     for variant in config.production_variants:
         kind = instance_type(variant.get("InstanceType", ""))
-        if kind is None or not kind.has_local_storage:
-            continue
-        if config.kms_key_id:
-            raise no_volume_options(variant["VariantName"], kind.name, "KmsKeyId")
-        if "VolumeSizeInGB" in variant:
-            raise no_volume_options(variant["VariantName"], kind.name, "VolumeSizeInGB")
+        options = {"KmsKeyId": config.kms_key_id, "VolumeSizeInGB": variant.get("VolumeSizeInGB")}
+        given = [name for name, value in options.items() if value]
+        if kind and kind.has_local_storage and given:
+            raise AWSValidationException(
+                f'{given[0]} cannot be specified for variant "{variant["VariantName"]}": '
+                f"instance type {kind.name} hosts from its local storage."
+            )
 
 
 def scaling_resource_id(endpoint_name: str, variant_name: str) -> str:

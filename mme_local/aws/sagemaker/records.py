@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moto.core.utils import utcnow
+from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
 
 from mme.catalog.hosting_types import hosting_types
-from mme_local.aws.sagemaker.errors import not_in_enum
 
 Request = dict[str, Any]
 
@@ -79,7 +79,11 @@ class EmbeddedEndpointConfig(_Ready, FakeEndpointConfig):
     def validate_instance_type(self, instance_type: str) -> None:
         """Accept what botocore lists today; moto's own list ends before g5."""
         if instance_type not in hosting_types():
-            raise not_in_enum(instance_type, "productionVariants.1.member.instanceType", hosting_types())
+            raise AWSValidationException(
+                f"1 validation error detected: Value '{instance_type}' at "
+                "'productionVariants.1.member.instanceType' failed to satisfy constraint: "
+                f"Member must satisfy enum value set: [{', '.join(sorted(hosting_types()))}]"
+            )
 
     @property
     def response_object(self) -> dict[str, Any]:
