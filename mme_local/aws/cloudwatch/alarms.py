@@ -39,15 +39,14 @@ def all_backends() -> list[EmbeddedCloudWatch]:
 def evaluate_all(now: float) -> None:
     """Evaluate every metric alarm at `now`, in seconds since the epoch."""
     for backend in all_backends():
-        alarms: list[Alarm] = [alarm for alarm in backend.alarms.values() if alarm.rule is None]
+        alarms: list[Alarm] = list(backend.alarms.values())  # a copy: requests add and delete alarms
         for alarm in alarms:
-            verdict = _verdict(backend, alarm, now)
-            if verdict is not None and verdict.state != alarm.state_value:
-                data = json.dumps(verdict.data)
-                backend.set_alarm_state(alarm.name, verdict.reason, data, verdict.state.value)
+            found = _evaluate(backend, alarm, now) if alarm.rule is None else None
+            if found is not None and found.state != alarm.state_value:
+                backend.change_state(alarm, found.state, found.reason, json.dumps(found.data))
 
 
-def _verdict(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEvaluation | None:
+def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEvaluation | None:
     """Evaluate an alarm of a metric or of metric math; None if that is not supported here."""
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None or alarm.threshold_metric_id:

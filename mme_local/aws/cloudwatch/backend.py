@@ -59,6 +59,19 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         if alarm and alarm.state_value != before:
             act(alarm, self.account_id, before)
 
+    def change_state(self, alarm: Alarm, state: StateValue, reason: str, data: str) -> None:
+        """Change an alarm's state and run its actions.
+
+        Args:
+            alarm: The alarm, which may have been deleted in the meantime.
+            state: Its new state.
+            reason: For people.
+            data: For programs.
+        """
+        before = alarm.state_value
+        alarm.update_state(reason, data, state.value)
+        act(alarm, self.account_id, before)
+
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         """PutMetricData; nothing is stored if one of the metrics is not valid."""
         for number, metric in enumerate(metric_data, 1):
