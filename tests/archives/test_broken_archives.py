@@ -1,4 +1,4 @@
-"""Each broken archive gets its own code and its own words."""
+"""Each broken archive gets its own code and its own message."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_every_code_has_its_broken_archive() -> None:
         "too-deep",
         "not-writable",
     }
-    told = {code for _, code, _ in CASES.values()} | {code for _, _, code, _ in WITH_AN_ENDPOINT.values()}
-    assert told | elsewhere | of_directories_and_unpacking == set(codes_in_the_source())
+    tested = {code for _, code, _ in CASES.values()} | {code for _, _, code, _ in WITH_AN_ENDPOINT.values()}
+    assert tested | elsewhere | of_directories_and_unpacking == set(codes_in_the_source())
 
 
 def gnu_sparse(unpacked: int = 10**6) -> bytes:

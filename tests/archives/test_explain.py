@@ -1,4 +1,4 @@
-"""What an explanation says of sound archives, and that nothing makes it raise."""
+"""Explanations of sound archives, and that no archive makes explain raise."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_what_can_not_be_asked(tmp_path: Path) -> None:
         explain(io.BytesIO(b""), instance_type="ml.g5.large")
 
 
-def test_a_link_in_a_directory_is_told_and_the_rest_explained(tmp_path: Path) -> None:
+def test_a_link_in_a_directory_is_reported_and_the_rest_explained(tmp_path: Path) -> None:
     root = write(FLAT, tmp_path / "m")
     (root / "1" / "weights").symlink_to("/etc/hosts")
     found = explain(root)

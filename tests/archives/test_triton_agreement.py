@@ -134,7 +134,7 @@ FATAL: Mapping[str, Files] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What Triton did: the status of the load and of one request, and its words."""
+    """What Triton did: the status of the load and of one request, and its message."""
 
     load: int
     invoke: int
@@ -213,7 +213,9 @@ def test_what_triton_does_not_survive_is_an_error(
     assert not asyncio.run(story()).served
 
 
-def test_several_directories_are_an_accident(installation: TritonInstallation, tmp_path: Path) -> None:
+def test_which_of_several_directories_loads_is_undefined(
+    installation: TritonInstallation, tmp_path: Path
+) -> None:
     """Triton loads one of two models, whichever the file system lists last: nothing to rely on."""
     two = {f"{name}/{path}": content for name in ("a", "b") for path, content in FLAT.items()}
     found = explain(io.BytesIO(pack(two)))

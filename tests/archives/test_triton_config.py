@@ -93,7 +93,7 @@ def test_metadata_round_trip(signature: TensorSignature) -> None:
 
 
 @given(st.text() | st.from_regex(r'\{"in":.*\}'))
-def test_foreign_metadata_is_no_signature(text: str) -> None:
+def test_foreign_metadata_is_not_a_signature(text: str) -> None:
     assert TensorSignature.from_metadata(text) is None or text.startswith("{")
 
 

@@ -93,7 +93,7 @@ def test_another_repository_is_refused(wheel: Path, contents: dict[str, Any]) ->
         catalog(wheel, TODAY)
 
 
-def test_a_region_of_no_known_partition_is_refused(wheel: Path, contents: dict[str, Any]) -> None:
+def test_a_region_of_an_unknown_partition_is_refused(wheel: Path, contents: dict[str, Any]) -> None:
     contents["knn"]["inference"]["versions"]["3.0-1"]["registries"]["mars-north-1"] = "111122223333"
     write(wheel, contents)
     with pytest.raises(ValueError, match=r"no partition of mars-north-1"):

@@ -43,7 +43,7 @@ def run(*arguments: str, target: Target | None = None) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
-def test_a_sound_archive_ends_with_0(archive: Callable[[bytes], str]) -> None:
+def test_a_sound_archive_exits_with_0(archive: Callable[[bytes], str]) -> None:
     status, text = run(archive(pack(PIPELINE)))
     assert status == 0
     assert "It would be served" in text
@@ -52,7 +52,7 @@ def test_a_sound_archive_ends_with_0(archive: Callable[[bytes], str]) -> None:
     assert all(len(line) <= 80 for line in text.splitlines() if "m_v0.tar.gz" not in line)
 
 
-def test_a_broken_one_ends_with_2_and_says_how_to_mend_it(archive: Callable[[bytes], str]) -> None:
+def test_a_broken_archive_exits_with_2_and_prints_the_hint(archive: Callable[[bytes], str]) -> None:
     status, text = run(archive(DECOUPLED))
     assert status == 2
     assert "It would not be served: 1 error" in text
@@ -128,7 +128,7 @@ def test_a_missing_object(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("source", ["/absent_v0.tar.gz", "./absent_v0.tar.gz", "../absent_v0.tar.gz"])
-def test_a_path_that_is_not_there_is_no_published_model(s3: Any, source: str) -> None:
+def test_a_missing_path_is_not_taken_for_a_published_model(s3: Any, source: str) -> None:
     done = CliRunner().invoke(app, ["explain", source], obj=_Target(s3))
     assert isinstance(done.exception, MmeError)
     assert done.exception.message == f"{source!r} can't be read: no such file or directory"
@@ -146,17 +146,17 @@ def test_a_url_of_another_kind(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["s3://models", "s3://models/", "s3://models/live/", "s3:///x"])
-def test_a_url_of_no_object(text: str) -> None:
+def test_a_url_without_an_object(text: str) -> None:
     with pytest.raises(MmeError, match="names no object in S3"):
         S3Url.parse(text)
 
 
-def test_a_path_is_no_url() -> None:
+def test_a_path_is_not_a_url() -> None:
     assert S3Url.parse("s3/models/x.tar.gz") is None
     assert str(S3Url.parse("s3://b/k/with space#1?.tar.gz")) == "s3://b/k/with space#1?.tar.gz"
 
 
-def test_no_aws_for_a_file_and_no_colours_when_piped(archive: Callable[[bytes], str]) -> None:
+def test_a_file_needs_no_aws_and_a_pipe_gets_no_colours(archive: Callable[[bytes], str]) -> None:
     script = (
         "import sys; from mme.cli.main import main\n"
         "try: main()\n"
