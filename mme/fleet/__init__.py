@@ -1,6 +1,6 @@
 """A multi-model endpoint as a pure model: budgets, eviction and routing, with no I/O and no clock.
 
-The local runtime drives it with real Triton processes; planning drives it with simulated time.
+The local endpoint drives it with real containers; planning drives it with simulated time.
 """
 
 from mme.fleet.disk import DiskFullError, ModelDisk

@@ -1,8 +1,7 @@
-"""Which models one instance holds in memory, and which leave when another needs the room.
+"""The models in one instance's memory, and their eviction.
 
-AWS says that unused models are unloaded when memory runs short (developer guide,
-"multi-model-endpoints"); it never says in which order. Least recently used first is our assumption,
-and there are others to choose.
+AWS: unused models are unloaded when memory runs short (developer guide, "multi-model-endpoints"). The order
+is not documented: least recently used first is an assumption, and can be changed.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import Enum
 
 
 class ModelState(Enum):
-    """Where a model stands on an instance."""
+    """The state of a model on an instance."""
 
     WAITING = "waiting"
     LOADING = "loading"
@@ -21,22 +20,22 @@ class ModelState(Enum):
 
 
 class EvictionOrder(Enum):
-    """Which idle model leaves first."""
+    """Which idle model is evicted first."""
 
     LEAST_RECENTLY_USED = "lru"
     LEAST_FREQUENTLY_USED = "lfu"
-    """Fewest requests since its load; of those, the least recently used."""
+    """The one with the fewest requests since its load; of several, the least recently used."""
     FIRST_IN_FIRST_OUT = "fifo"
-    """The one whose load was asked for first."""
+    """The one whose load was requested first."""
 
 
 class TooLargeError(Exception):
-    """The model weighs more than the whole budget: no eviction can make room for it.
+    """The model weighs more than the whole budget.
 
     Args:
-        model: the target model's name.
-        weight: what it weighs, in bytes.
-        budget: what the instance has, in bytes.
+        model: Name of the target model.
+        weight: Its bytes.
+        budget: Bytes of the instance.
     """
 
     def __init__(self, model: str, weight: int, budget: int) -> None:
@@ -47,11 +46,11 @@ class TooLargeError(Exception):
 
 
 class NoRoomError(Exception):
-    """Everything that would have to leave is in use or on its way; try again after a change."""
+    """Models in use, being loaded or being unloaded leave too little memory; try again after a change."""
 
 
 @dataclass(slots=True)
-class _Held:
+class _Model:
     weight: int
     state: ModelState
     users: int = 0
@@ -62,11 +61,11 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What must happen before a model may be loaded.
+    """What must happen before a model can be loaded.
 
     Attributes:
-        model: the model that asked for room. It is booked as WAITING from now on.
-        evicted: models now UNLOADING, in the order of their eviction; unload them, then begin to load.
+        model: The admitted model, now WAITING.
+        evicted: Models to unload first, now UNLOADING.
     """
 
     model: str
@@ -77,22 +76,21 @@ class Admission:
 class ModelMemory:
     """The memory ledger of one instance. Every method is one transaction: it happens or raises.
 
-    A model's way: :meth:`admit` (WAITING: room is promised), :meth:`begin_load` (LOADING, once
-    those who leave have left), :meth:`loaded` (READY), and out by :meth:`evict`, :meth:`evict_one` or
-    another's admission (UNLOADING) to :meth:`unloaded`. What lies in the memory is never more than
-    the budget, and neither is what will lie there once all promises are kept. A model with users is
-    never chosen to leave.
+    The states of a model: :meth:`admit` (WAITING, memory is reserved), :meth:`begin_load` (LOADING, once the
+    evicted models are unloaded), :meth:`loaded` (READY), :meth:`evict`, :meth:`evict_one` or the admission of
+    another model (UNLOADING), :meth:`unloaded`. Neither the used nor the reserved memory ever exceeds the
+    budget. A model in use is never evicted.
 
     Args:
-        budget: bytes that all models together may weigh; at least 1.
-        keep_loaded: False for ``ModelCacheSetting=Disabled``: a model leaves right after its last use.
-        order: which idle model leaves first.
+        budget: Bytes for all models together; at least 1.
+        keep_loaded: False for ``ModelCacheSetting=Disabled``: a model is evicted right after its last use.
+        order: Which idle model is evicted first.
     """
 
     budget: int
     keep_loaded: bool = True
     order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
-    _held: dict[str, _Held] = field(default_factory=dict)
+    _models: dict[str, _Model] = field(default_factory=dict)
     _ticks: int = 0
 
     def __post_init__(self) -> None:
@@ -101,156 +99,156 @@ class ModelMemory:
 
     @property
     def used(self) -> int:
-        """Bytes that lie in the memory now, models on their way in or out included."""
-        return sum(held.weight for held in self._held.values() if held.state is not ModelState.WAITING)
+        """Bytes in memory now, models being loaded or unloaded included."""
+        return sum(one.weight for one in self._models.values() if one.state is not ModelState.WAITING)
 
     @property
-    def booked(self) -> int:
-        """Bytes in the memory once everybody who leaves has left and everybody who waits is in."""
-        return sum(held.weight for held in self._held.values() if held.state is not ModelState.UNLOADING)
+    def reserved(self) -> int:
+        """Bytes in memory once all waiting models are loaded and all evicted ones unloaded."""
+        return sum(one.weight for one in self._models.values() if one.state is not ModelState.UNLOADING)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of all booked models, least recently used first."""
-        return tuple(sorted(self._held, key=lambda name: self._held[name].last_use))
+        """Names of all models in any state, least recently used first."""
+        return tuple(sorted(self._models, key=lambda name: self._models[name].last_use))
 
     def state(self, model: str) -> ModelState | None:
-        """The model's state here, or None where the instance does not hold it."""
-        held = self._held.get(model)
-        return held.state if held else None
+        """Return the model's state; None if it is unknown."""
+        found = self._models.get(model)
+        return found.state if found else None
 
     def weight(self, model: str) -> int:
-        """Bytes booked for the model. KeyError where the instance does not hold it."""
-        return self._held[model].weight
+        """Return the model's bytes. KeyError if it is unknown."""
+        return self._models[model].weight
 
     def hits(self, model: str) -> int:
-        """How many requests found the model ready. KeyError where it is not held."""
-        return self._held[model].hits
+        """Return how many requests acquired the model. KeyError if it is unknown."""
+        return self._models[model].hits
 
     def users(self, model: str) -> int:
-        """Requests that use the model now. KeyError where the instance does not hold it."""
-        return self._held[model].users
+        """Return how many requests use the model now. KeyError if it is unknown."""
+        return self._models[model].users
 
     def admit(self, model: str, weight: int) -> Admission:
-        """Promise room to a model that is to be loaded, naming the idle models that must leave.
+        """Reserve memory for a model, evicting idle models if needed.
 
-        The named models turn to UNLOADING at once: nobody can start to use them any more.
+        The evicted models are UNLOADING at once: no request can acquire them any more.
 
         Args:
-            model: the target model's name; must not be held already.
-            weight: bytes it will take.
+            model: Name of a target model that is in no state yet.
+            weight: Bytes that it takes.
 
         Raises:
-            TooLargeError: it is heavier than the whole budget.
-            NoRoomError: the models in use or on their way leave too little room.
-            ValueError: it is held already, or the weight is negative.
+            TooLargeError: It weighs more than the whole budget.
+            NoRoomError: Models that can't be evicted leave too little memory.
+            ValueError: It has a state already, or the weight is negative.
         """
-        if model in self._held:
-            raise ValueError(f"{model} is held already ({self._held[model].state.value})")
+        if model in self._models:
+            raise ValueError(f"{model} is {self._models[model].state.value} already")
         if weight < 0:
             raise ValueError(f"a model cannot weigh {weight} bytes")
         if weight > self.budget:
             raise TooLargeError(model, weight, self.budget)
-        staying = self.booked
+        staying = self.reserved
         chosen: list[str] = []
         for name in self._idle():
             if staying + weight <= self.budget:
                 break
             chosen.append(name)
-            staying -= self._held[name].weight
+            staying -= self._models[name].weight
         if staying + weight > self.budget:
-            raise NoRoomError(f"no room for {model}: {staying} of {self.budget} bytes are in use")
+            raise NoRoomError(f"no memory for {model}: {staying} of {self.budget} bytes are in use")
         for name in chosen:
-            self._held[name].state = ModelState.UNLOADING
+            self._models[name].state = ModelState.UNLOADING
         now = self._tick()
-        self._held[model] = _Held(weight, ModelState.WAITING, last_use=now, admitted=now)
+        self._models[model] = _Model(weight, ModelState.WAITING, last_use=now, admitted=now)
         return Admission(model, tuple(chosen))
 
     def begin_load(self, model: str) -> bool:
-        """Take the promised room. False where those who leave are not all gone; then nothing has changed.
+        """Use the reserved memory. False, and no change, if evicted models are not unloaded yet.
 
-        KeyError or ValueError where no room was promised.
+        KeyError or ValueError if no memory is reserved.
         """
-        held = self._expect(model, ModelState.WAITING)
-        if self.used + held.weight > self.budget:
+        found = self._expect(model, ModelState.WAITING)
+        if self.used + found.weight > self.budget:
             return False
-        held.state = ModelState.LOADING
+        found.state = ModelState.LOADING
         return True
 
     def evict_one(self, *, sparing: str | None = None) -> str | None:
-        """Choose one idle model to leave, for a container that answered 507.
+        """Evict one idle model for a container that answered 507.
 
-        Returns its name, now UNLOADING, or None where nothing can leave.
+        Returns its name, now UNLOADING; None if no model is idle.
         """
         for name in self._idle():
             if name != sparing:
-                self._held[name].state = ModelState.UNLOADING
+                self._models[name].state = ModelState.UNLOADING
                 return name
         return None
 
     def evict(self, model: str) -> bool:
-        """Choose this model to leave. False where it is in use, on its way or not held."""
-        held = self._held.get(model)
-        if held is None or held.state is not ModelState.READY or held.users:
+        """Evict this model. False if it is in use or not READY."""
+        found = self._models.get(model)
+        if found is None or found.state is not ModelState.READY or found.users:
             return False
-        held.state = ModelState.UNLOADING
+        found.state = ModelState.UNLOADING
         return True
 
     def loaded(self, model: str) -> None:
-        """The container has the model. KeyError or ValueError where no load was booked."""
+        """Mark a LOADING model as READY. KeyError or ValueError if it is not LOADING."""
         self._expect(model, ModelState.LOADING).state = ModelState.READY
 
     def load_failed(self, model: str) -> None:
-        """The load came to nothing, before or after it began: its room is free again."""
+        """Release the memory of a model whose load failed, before or after it began."""
         self._expect(model, ModelState.WAITING, ModelState.LOADING)
-        del self._held[model]
+        del self._models[model]
 
     def unloaded(self, model: str) -> None:
-        """The container let go of the model: its room is free again."""
+        """Release the memory of an UNLOADING model."""
         self._expect(model, ModelState.UNLOADING)
-        del self._held[model]
+        del self._models[model]
 
     def acquire(self, model: str) -> bool:
-        """Start to use a model. False where it is not READY; then nothing has changed."""
-        held = self._held.get(model)
-        if held is None or held.state is not ModelState.READY:
+        """Start to use a model. False, and no change, if it is not READY."""
+        found = self._models.get(model)
+        if found is None or found.state is not ModelState.READY:
             return False
-        held.users += 1
-        held.hits += 1
-        held.last_use = self._tick()
+        found.users += 1
+        found.hits += 1
+        found.last_use = self._tick()
         return True
 
     def release(self, model: str) -> bool:
-        """Stop using a model that :meth:`acquire` gave. ValueError where nobody uses it.
+        """Stop using a model. ValueError if it is not in use.
 
-        True where it must leave at once; it is UNLOADING then.
+        Returns True if it must be unloaded now; it is UNLOADING then.
         """
-        held = self._held[model]
-        if not held.users:
+        found = self._models[model]
+        if not found.users:
             raise ValueError(f"{model} is not in use")
-        held.users -= 1
-        held.last_use = self._tick()
+        found.users -= 1
+        found.last_use = self._tick()
         return not self.keep_loaded and self.evict(model)
 
     def _idle(self) -> list[str]:
-        """Models that may leave, the first to leave first."""
+        """Return idle models in the order of their eviction."""
         idle = [
             name
             for name in self.models
-            if self._held[name].state is ModelState.READY and not self._held[name].users
+            if self._models[name].state is ModelState.READY and not self._models[name].users
         ]
         if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
-            idle.sort(key=lambda name: self._held[name].hits)
+            idle.sort(key=lambda name: self._models[name].hits)
         elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
-            idle.sort(key=lambda name: self._held[name].admitted)
+            idle.sort(key=lambda name: self._models[name].admitted)
         return idle
 
-    def _expect(self, model: str, *states: ModelState) -> _Held:
-        held = self._held[model]
-        if held.state not in states:
+    def _expect(self, model: str, *states: ModelState) -> _Model:
+        found = self._models[model]
+        if found.state not in states:
             wanted = " or ".join(state.value for state in states)
-            raise ValueError(f"{model} is {held.state.value}, not {wanted}")
-        return held
+            raise ValueError(f"{model} is {found.state.value}, not {wanted}")
+        return found
 
     def _tick(self) -> int:
         self._ticks += 1

@@ -1,8 +1,8 @@
-"""A whole variant in simulated time: the same requests always give the same loads, waits and evictions.
+"""Replay a trace of requests on one variant in simulated time.
 
-The decisions are those of `mme.fleet.memory`, `mme.fleet.disk` and `mme.fleet.routing`, which the
-local runtime takes with real containers; here every download, load, answer and unload takes the time
-that it is said to take.
+The decisions are those of `mme.fleet.memory`, `mme.fleet.disk` and `mme.fleet.routing`, as for the local
+endpoint's real containers. Every download, load, answer and unload takes a given time, so the result is
+reproducible.
 """
 
 from __future__ import annotations
@@ -15,14 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mme.fleet.disk import DiskFullError, ModelDisk
-from mme.fleet.memory import (
-    Admission,
-    EvictionOrder,
-    ModelMemory,
-    ModelState,
-    NoRoomError,
-    TooLargeError,
-)
+from mme.fleet.memory import EvictionOrder, ModelMemory, ModelState, NoRoomError, TooLargeError
 from mme.fleet.routing import InstanceView, Placement, choose_instance
 
 
@@ -31,10 +24,10 @@ class ModelFacts:
     """What a model takes.
 
     Attributes:
-        weight: bytes of memory.
-        size: bytes of disk.
-        download: seconds to bring it to the disk.
-        load: seconds to load it from there.
+        weight: Bytes of memory.
+        size: Bytes of disk.
+        download: Seconds of its download.
+        load: Seconds of its load from disk.
     """
 
     weight: int
@@ -45,18 +38,18 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class FleetShape:
-    """What a variant has.
+    """A variant.
 
     Attributes:
-        instances: how many.
-        memory: bytes for models, each.
-        disk: bytes for archives, each.
-        spill_at: see `choose_instance`.
+        instances: How many.
+        memory: Bytes for models, per instance.
+        disk: Bytes for archives, per instance.
+        spill_at: See `choose_instance`.
         keep_loaded: False for ``ModelCacheSetting=Disabled``.
-        unload: seconds that an unload takes.
-        order: which idle model leaves the memory first.
-        disk_order: which unused archive leaves the disk first.
-        placement: see `choose_instance`.
+        unload: Seconds of an unload.
+        order: Which idle model is evicted from memory first.
+        disk_order: Which unused archive is evicted from disk first.
+        placement: See `choose_instance`.
     """
 
     instances: int
@@ -75,9 +68,9 @@ class Arrival:
     """One request of a trace.
 
     Attributes:
-        at: when it comes, in seconds.
-        model: its target model.
-        answer: seconds that the model takes to answer.
+        at: Its time, in seconds.
+        model: The target model.
+        answer: Seconds that the model takes to answer.
     """
 
     at: float
@@ -86,14 +79,14 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """How one request went.
+class ReplayedRequest:
+    """The result of one request.
 
     Attributes:
-        instance: which one answered, from 0.
-        hit: the model was in its memory when the request came.
-        waited: seconds until the model was there.
-        refused: why there is no answer; None where there is one.
+        instance: Index of the instance that answered.
+        hit: Whether the model was in memory.
+        waited: Seconds until the model was ready.
+        refused: Why there is no answer; None if there is one.
     """
 
     instance: int
@@ -102,8 +95,8 @@ class Answered:
     refused: str | None = None
 
 
-class Deed(Enum):
-    """What an instance does to a model."""
+class ModelAction(Enum):
+    """What an instance does with a model."""
 
     DOWNLOAD = "download"
     LOAD = "load"
@@ -112,26 +105,35 @@ class Deed(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One deed, at the moment when it begins."""
+class ModelEvent:
+    """One action, at the time when it begins."""
 
     at: float
     instance: int
-    deed: Deed
+    action: ModelAction
     model: str
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a trace.
+class ReplayResult:
+    """The result of a trace.
 
     Attributes:
-        answers: one for each arrival, in their order.
-        events: every deed, in the order of time.
+        requests: One for each arrival, in their order.
+        events: Every action, in the order of time.
     """
 
-    answers: tuple[Answered, ...]
-    events: tuple[Event, ...]
+    requests: tuple[ReplayedRequest, ...]
+    events: tuple[ModelEvent, ...]
+
+    @property
+    def hit_ratio(self) -> float:
+        """Share of requests whose model was in memory, from 0 to 1; 0 for an empty trace."""
+        return sum(request.hit for request in self.requests) / max(1, len(self.requests))
+
+    def count(self, action: ModelAction) -> int:
+        """Return how often instances did this."""
+        return sum(event.action is action for event in self.events)
 
 
 @dataclass(slots=True)
@@ -140,10 +142,20 @@ class _Instance:
     memory: ModelMemory
     disk: ModelDisk
     waiting: dict[str, list[int]] = field(default_factory=dict)
-    """Requests by the model that they wait for; a model has an entry from the wish to the load's end."""
-    stalled: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What to try again after a change, by model, in the order of the wishes."""
+    """Requests by the model that they wait for; present until the model is loaded or refused."""
+    blocked: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """The step to try again after a change, by model, in the order of the requests."""
     in_flight: dict[str, int] = field(default_factory=dict)
+
+    def view(self, model: str) -> InstanceView:
+        loaded = self.memory.state(model) not in (None, ModelState.UNLOADING)
+        return InstanceView(
+            index=self.index,
+            holds=model in self.waiting or loaded,
+            model_in_flight=self.in_flight.get(model, 0),
+            in_flight=sum(self.in_flight.values()),
+            free=self.memory.budget - self.memory.reserved,
+        )
 
 
 def replay(
@@ -152,17 +164,17 @@ def replay(
     shape: FleetShape,
     *,
     watch: Callable[[ModelMemory, ModelDisk], None] = lambda *_: None,
-) -> Outcome:
-    """Serve a trace from the start with nothing loaded to the last answer.
+) -> ReplayResult:
+    """Serve a trace, starting with empty instances, until the last answer.
 
     Args:
-        arrivals: in any order; those of the same moment are served in the order given.
-        models: facts of every model that is asked for.
-        shape: the variant.
-        watch: sees the ledgers of an instance after everything that happens there.
+        arrivals: In any order; simultaneous ones are served in the order given.
+        models: Facts of every model in the trace.
+        shape: The variant.
+        watch: Called with an instance's ledgers after every change.
 
     Raises:
-        KeyError: a request asks for a model that ``models`` does not know.
+        KeyError: A model is missing in ``models``.
     """
     return _Replay(list(arrivals), models, shape, watch).run()
 
@@ -182,8 +194,8 @@ class _Replay:
         self._now = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
-        self._answers: list[Answered | None] = [None] * len(arrivals)
-        self._events: list[Event] = []
+        self._results: dict[int, ReplayedRequest] = {}
+        self._events: list[ModelEvent] = []
         self._instances = [
             _Instance(
                 index,
@@ -193,32 +205,30 @@ class _Replay:
             for index in range(shape.instances)
         ]
 
-    def run(self) -> Outcome:
+    def run(self) -> ReplayResult:
         for number, arrival in enumerate(self._arrivals):
             self._at(arrival.at, functools.partial(self._arrive, number))
         while self._agenda:
-            self._now, _, happen = heapq.heappop(self._agenda)
-            happen()
-        answers = tuple(answer for answer in self._answers if answer is not None)
-        if len(answers) != len(self._arrivals):
-            raise AssertionError("a request was lost")
-        return Outcome(answers, tuple(self._events))
+            self._now, _, step = heapq.heappop(self._agenda)
+            step()
+        return ReplayResult(
+            tuple(self._results[number] for number in range(len(self._arrivals))), tuple(self._events)
+        )
 
-    def _at(self, moment: float, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (moment, next(self._numbers), happen))
+    def _at(self, time: float, step: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (time, next(self._numbers), step))
 
-    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
-        self._at(self._now + seconds, happen)
+    def _after(self, seconds: float, step: Callable[[], None]) -> None:
+        self._at(self._now + seconds, step)
 
-    def _did(self, instance: _Instance, deed: Deed, model: str) -> None:
-        self._events.append(Event(self._now, instance.index, deed, model))
+    def _record(self, instance: _Instance, action: ModelAction, model: str) -> None:
+        self._events.append(ModelEvent(self._now, instance.index, action, model))
 
     def _arrive(self, number: int) -> None:
         model = self._arrivals[number].model
-        views = [_view(instance, model) for instance in self._instances]
+        views = [instance.view(model) for instance in self._instances]
         shape = self._shape
-        chosen = choose_instance(views, spill_at=shape.spill_at, placement=shape.placement)
-        instance = self._instances[chosen]
+        instance = self._instances[choose_instance(views, spill_at=shape.spill_at, placement=shape.placement)]
         instance.in_flight[model] = instance.in_flight.get(model, 0) + 1
         if instance.memory.acquire(model):
             self._answer(instance, number, hit=True)
@@ -226,25 +236,25 @@ class _Replay:
             instance.waiting[model].append(number)
         else:
             instance.waiting[model] = [number]
-            self._try(instance, model, lambda: self._want(instance, model))
+            self._try(instance, model, lambda: self._fetch(instance, model))
 
     def _try(self, instance: _Instance, model: str, step: Callable[[], None]) -> None:
-        """Take a step of a model's way in; one that can't be taken yet stays for the next change."""
-        instance.stalled[model] = step
+        """Take a step towards a load; if it is not possible yet, it is tried again after the next change."""
+        instance.blocked[model] = step
         self._changed(instance)
 
     def _changed(self, instance: _Instance) -> None:
-        for model, step in list(instance.stalled.items()):
-            if instance.stalled.get(model) is step:
+        for model, step in list(instance.blocked.items()):
+            if instance.blocked.get(model) is step:
                 step()
         self._watch(instance.memory, instance.disk)
 
-    def _want(self, instance: _Instance, model: str) -> None:
+    def _fetch(self, instance: _Instance, model: str) -> None:
         if instance.memory.state(model) is ModelState.UNLOADING:
             return
         if instance.disk.pin(model):
-            instance.stalled[model] = lambda: self._book(instance, model)
-            self._book(instance, model)
+            instance.blocked[model] = lambda: self._reserve(instance, model)
+            self._reserve(instance, model)
             return
         facts = self._models[model]
         instance.disk.begin(model)
@@ -252,29 +262,28 @@ class _Replay:
             deleted = instance.disk.grow(model, facts.size)
         except DiskFullError:
             instance.disk.drop(model)
-            self._make_disk_room(instance, model)
+            self._free_disk(instance, model)
             return
-        del instance.stalled[model]
+        del instance.blocked[model]
         for name in deleted:
-            self._did(instance, Deed.DELETE, name)
-        self._did(instance, Deed.DOWNLOAD, model)
+            self._record(instance, ModelAction.DELETE, name)
+        self._record(instance, ModelAction.DOWNLOAD, model)
         self._after(facts.download, lambda: self._downloaded(instance, model))
 
-    def _make_disk_room(self, instance: _Instance, model: str) -> None:
-        """What is in memory stays on the disk: let an idle model go from both."""
+    def _free_disk(self, instance: _Instance, model: str) -> None:
+        """Unload an idle model, as the archives of loaded models are pinned."""
         victim = instance.memory.evict_one()
         if victim is not None:
             self._unload(instance, victim)
         elif not any(instance.memory.state(name) is ModelState.UNLOADING for name in instance.memory.models):
-            self._refuse(instance, model, "no room on the disk")
+            self._refuse(instance, model, "the disk is full")
 
     def _downloaded(self, instance: _Instance, model: str) -> None:
         instance.disk.complete(model)
         instance.disk.pin(model)
-        self._try(instance, model, lambda: self._book(instance, model))
+        self._try(instance, model, lambda: self._reserve(instance, model))
 
-    def _book(self, instance: _Instance, model: str) -> None:
-        admission: Admission
+    def _reserve(self, instance: _Instance, model: str) -> None:
         try:
             admission = instance.memory.admit(model, self._models[model].weight)
         except NoRoomError:
@@ -285,13 +294,13 @@ class _Replay:
             return
         for name in admission.evicted:
             self._unload(instance, name)
-        instance.stalled[model] = lambda: self._load(instance, model)
+        instance.blocked[model] = lambda: self._load(instance, model)
         self._load(instance, model)
 
     def _load(self, instance: _Instance, model: str) -> None:
         if instance.memory.begin_load(model):
-            del instance.stalled[model]
-            self._did(instance, Deed.LOAD, model)
+            del instance.blocked[model]
+            self._record(instance, ModelAction.LOAD, model)
             self._after(self._models[model].load, lambda: self._loaded(instance, model))
 
     def _loaded(self, instance: _Instance, model: str) -> None:
@@ -303,30 +312,24 @@ class _Replay:
 
     def _answer(self, instance: _Instance, number: int, *, hit: bool) -> None:
         arrival = self._arrivals[number]
-        self._answers[number] = Answered(instance.index, hit, self._now - arrival.at)
+        self._results[number] = ReplayedRequest(instance.index, hit, self._now - arrival.at)
         self._after(arrival.answer, lambda: self._answered(instance, arrival.model))
 
     def _answered(self, instance: _Instance, model: str) -> None:
-        self._leave(instance, model)
+        instance.in_flight[model] -= 1
         if instance.memory.release(model):
             self._unload(instance, model)
         self._changed(instance)
 
     def _refuse(self, instance: _Instance, model: str, why: str) -> None:
-        del instance.stalled[model]
+        del instance.blocked[model]
         for number in instance.waiting.pop(model):
-            self._leave(instance, model)
-            self._answers[number] = Answered(
-                instance.index, hit=False, waited=self._now - self._arrivals[number].at, refused=why
-            )
-
-    def _leave(self, instance: _Instance, model: str) -> None:
-        instance.in_flight[model] -= 1
-        if not instance.in_flight[model]:
-            del instance.in_flight[model]
+            instance.in_flight[model] -= 1
+            waited = self._now - self._arrivals[number].at
+            self._results[number] = ReplayedRequest(instance.index, hit=False, waited=waited, refused=why)
 
     def _unload(self, instance: _Instance, model: str) -> None:
-        self._did(instance, Deed.UNLOAD, model)
+        self._record(instance, ModelAction.UNLOAD, model)
         self._after(self._shape.unload, lambda: self._unloaded(instance, model))
 
     def _unloaded(self, instance: _Instance, model: str) -> None:
@@ -334,15 +337,5 @@ class _Replay:
         instance.disk.unpin(model)
         if not self._shape.keep_loaded:
             instance.disk.drop(model)
-            self._did(instance, Deed.DELETE, model)
+            self._record(instance, ModelAction.DELETE, model)
         self._changed(instance)
-
-
-def _view(instance: _Instance, model: str) -> InstanceView:
-    return InstanceView(
-        index=instance.index,
-        holds=model in instance.waiting or instance.memory.state(model) not in (None, ModelState.UNLOADING),
-        model_in_flight=instance.in_flight.get(model, 0),
-        in_flight=sum(instance.in_flight.values()),
-        free=instance.memory.budget - instance.memory.booked,
-    )

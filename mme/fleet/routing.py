@@ -1,8 +1,7 @@
-"""Which variant of an endpoint, and which of its instances, answers a request.
+"""The variant and the instance that answer a request.
 
-AWS: a request goes to an instance that already holds the model, and a busy model spills to a
-second one (developer guide, "multi-model-endpoints"). How busy is busy, nobody publishes:
-``spill_at`` is our assumption.
+AWS: a request goes to an instance that holds the model already, and a busy model spills to a second one
+(developer guide, "multi-model-endpoints"). How busy is not documented: ``spill_at`` is an assumption.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from enum import Enum
 
 
 class Placement(Enum):
-    """Where a model goes that no instance has, or that is too busy where it is. Nobody publishes it."""
+    """The instance for a model that no instance holds, or that is too busy. AWS does not document it."""
 
     MOST_FREE = "most-free"
     """The instance with the most free memory."""
     LEAST_BUSY = "least-busy"
-    """The one that answers the fewest requests now; of those, the one with the most free memory."""
+    """The one with the fewest requests in flight; of several, the one with the most free memory."""
     FIRST = "first"
-    """The first by its number: one after the other fills up."""
+    """The first by its index, so that instances fill up one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,12 @@ class InstanceView:
     """What routing may know of one instance.
 
     Attributes:
-        index: its place in the variant, from 0.
-        holds: it has the model loaded or on its way in.
-        model_in_flight: requests for this model that it is answering now.
-        in_flight: requests for any model that it is answering now.
-        free: bytes of its budget that no model has or was promised.
-        available: its container is up. One that is not gets requests only where no other is.
+        index: Its position in the variant, from 0.
+        holds: Whether the model is loaded or being loaded.
+        model_in_flight: Requests in flight for this model.
+        in_flight: Requests in flight for any model.
+        free: Bytes of its budget that are not reserved.
+        available: Whether its container is up. Others are chosen only if none is.
     """
 
     index: int
@@ -47,14 +46,18 @@ class InstanceView:
 def choose_instance(
     instances: Sequence[InstanceView], *, spill_at: int = 8, placement: Placement = Placement.MOST_FREE
 ) -> int:
-    """Pick the instance for one request; returns its ``index``.
+    """Choose the instance for one request and return its ``index``.
 
-    A holder wins while it answers fewer than ``spill_at`` requests for the model; then the model
-    spills to an instance that does not hold it, chosen by ``placement``, or, where all hold it, to the
-    least busy.
+    An instance that holds the model wins while it has fewer than ``spill_at`` requests in flight for it; then
+    the model spills to one that does not hold it, chosen by ``placement``, or to the least busy if all do.
+
+    Args:
+        instances: All of the variant.
+        spill_at: Requests in flight for the model at which it spills.
+        placement: Which instance loads a model.
 
     Raises:
-        ValueError: there is no instance, or ``spill_at`` is below 1.
+        ValueError: There is no instance, or ``spill_at`` is below 1.
     """
     if not instances:
         raise ValueError("a variant has at least one instance")
@@ -79,9 +82,9 @@ class VariantView:
     """What routing may know of one variant.
 
     Attributes:
-        name: the variant's name.
-        weight: its share of the traffic, relative to the other variants'.
-        requests: how many it was given since the weights were set.
+        name: Its name.
+        weight: Its share of the traffic, relative to the other variants.
+        requests: Requests it got since the weights were set.
     """
 
     name: str
@@ -90,14 +93,13 @@ class VariantView:
 
 
 def choose_variant(variants: Sequence[VariantView]) -> str:
-    """Pick the variant for one request; returns its name.
+    """Choose the variant for one request and return its name.
 
-    AWS draws by chance; we take turns by the highest averages (d'Hondt), so that the same requests
-    always go the same ways, and no variant ever falls a whole request behind its share. Where all
-    weights are 0, the first variant gets everything.
+    AWS chooses at random; we use the d'Hondt method, so that results are reproducible and no variant is ever
+    a whole request behind its share. If all weights are 0, the first variant gets all requests.
 
     Raises:
-        ValueError: there is no variant.
+        ValueError: There is no variant.
     """
     if not variants:
         raise ValueError("an endpoint has at least one variant")

@@ -1,1 +1,5 @@
-"""Serving containers: the protocol, the contract client, and one folder per kind."""
+"""Serving containers.
+
+`container` defines the protocol, `factory` chooses the kind, `contract` and `http_pool` speak SageMaker's
+multi-model contract over HTTP. Each folder holds one kind.
+"""

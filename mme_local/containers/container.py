@@ -1,4 +1,4 @@
-"""What a serving container is to the local runtime: SageMaker's multi-model contract.
+"""The protocol of a serving container: SageMaker's multi-model contract.
 
 Source: AWS developer guide, "mms-container-apis".
 """
@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-RETURNED_HEADERS = ("X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
-"""What a caller of ``InvokeEndpoint`` gets of the container's headers, besides Content-Type."""
+RETURNED_HEADERS: Final = ("X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
+"""The container's headers that a caller of ``InvokeEndpoint`` gets, in addition to Content-Type."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerReply:
-    """One answer of a container.
+    """One response of a container.
 
     Attributes:
         status: HTTP status.
-        body: the bytes it answered with.
-        content_type: its Content-Type.
-        headers: those of `RETURNED_HEADERS` that it sent.
+        body: The whole body.
+        content_type: Its Content-Type.
+        headers: Those of `RETURNED_HEADERS` that it sent.
     """
 
     status: int
@@ -37,16 +37,16 @@ class ContainerReply:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever it is."""
+        """The body as text."""
         return self.body.decode(errors="replace")
 
 
 class ContainerDiedError(Exception):
-    """The container went away while it was asked.
+    """The container ended before it responded.
 
     Args:
-        message: how that was noticed.
-        read: it is known to have read the request, which must not be sent again then.
+        message: How that was noticed.
+        read: Whether it is known to have read the request, which must not be sent again then.
     """
 
     def __init__(self, message: str, *, read: bool = False) -> None:
@@ -55,35 +55,54 @@ class ContainerDiedError(Exception):
 
 
 class ContainerTimeoutError(Exception):
-    """The container did not answer in time."""
+    """The container did not respond in time."""
 
 
 class ServingContainer(Protocol):
-    """One instance's container. All methods are coroutines of one event loop."""
+    """One instance's container. All methods are coroutines of one event loop.
+
+    Every request raises ContainerDiedError if the container ends before it responds, and
+    ContainerTimeoutError if it takes longer than ``seconds``.
+    """
 
     async def start(self) -> None:
-        """Start it and wait until it answers ``/ping``. MmeError where it does not come up."""
+        """Start it and wait until it answers ``/ping``. Raises MmeError if it does not start."""
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
-        """``POST /models``: load the unpacked archive at ``path`` under an opaque handle."""
+        """``POST /models``: load an unpacked archive.
+
+        Args:
+            handle: The container's opaque name for the model.
+            target_model: The caller's name for it.
+            path: The unpacked archive.
+            seconds: Time limit.
+        """
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
-        """``DELETE /models/{handle}``."""
+        """``DELETE /models/{handle}``; see :meth:`load` for the arguments."""
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
-        """``POST /models/{handle}/invoke``."""
+        """``POST /models/{handle}/invoke``.
+
+        Args:
+            handle: See :meth:`load`.
+            target_model: See :meth:`load`.
+            body: The payload.
+            headers: The caller's headers for the container.
+            seconds: Time limit.
+        """
 
     async def wait_dead(self) -> int:
-        """Return the exit status once the container has ended by itself or by a signal."""
+        """Return the exit status once the container has ended, for whatever reason."""
 
     async def stop(self) -> None:
-        """End it and leave nothing behind. Safe to call twice."""
+        """End it and remove everything it made. Safe to call twice."""
 
     @property
     def pid(self) -> int | None:
-        """The server's process id while it runs."""
+        """The server's process id while it runs; None if it is not a process of this machine."""
 
     def log_tail(self) -> str:
-        """The end of its log, to explain a failure."""
+        """Return the end of its log, to explain a failure."""

@@ -1,4 +1,4 @@
-"""What serves an instance: the wheel's Triton, or the deployed image under Docker."""
+"""Choose what serves an instance: the wheel's Triton, or the deployed image under Docker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 from aiodocker import Docker
 
 from mme.errors import MmeError
-from mme_local import run_files as state
+from mme_local import run_files
 from mme_local.aws.control_plane import DeployedContainer
 from mme_local.containers.container import ServingContainer
 from mme_local.containers.docker.container import OWNER_LABEL, DockerContainer
@@ -22,7 +22,7 @@ from mme_local.containers.triton.process import TritonProcess
 from mme_local.settings import LocalSettings
 
 
-class Containers(Protocol):
+class ContainerFactory(Protocol):
     """Makes the containers of one runtime."""
 
     @property
@@ -31,46 +31,46 @@ class Containers(Protocol):
 
     @property
     def backends(self) -> tuple[str, ...]:
-        """Triton's backends that models may name; empty where they are the image's own affair."""
+        """Triton's backends that models may name; empty if the image decides."""
 
     def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """A container that is not started yet.
+        """Return a container that is not started yet.
 
         Args:
-            deployed: what the endpoint's model says.
-            folder: the instance's own; ``models`` in it holds the unpacked models.
-            log: the file for its output.
+            deployed: Image and environment of the endpoint's model.
+            folder: The instance's folder; ``models`` in it holds the unpacked models.
+            log: File for its output.
         """
 
     async def close(self) -> None:
-        """Let go of what they shared, once all have stopped."""
+        """Release shared resources, once all containers have stopped."""
 
 
-async def open_containers(settings: LocalSettings, folder: Path) -> Containers:
-    """What the settings ask for: `LocalSettings.containers`.
+async def open_containers(settings: LocalSettings, folder: Path) -> ContainerFactory:
+    """Open the kind that `LocalSettings.containers` asks for.
 
     Args:
-        settings: of the runtime.
-        folder: for a private Triton; must not exist.
+        settings: Of the runtime.
+        folder: For a private Triton; must not exist.
 
     Raises:
-        MmeError: Docker is asked for and does not answer, or Triton can't run here.
+        MmeError: Docker is required and does not answer, or Triton can't run here.
     """
     if settings.containers != "wheel":
         try:
-            return await DockerContainers.open(settings)
+            return await DockerFactory.open(settings)
         except MmeError:
             if settings.containers == "docker":
                 raise
-    return WheelContainers(TritonInstallation.create(folder), settings)
+    return WheelFactory(TritonInstallation.create(folder), settings)
 
 
-class WheelContainers:
-    """Every image is served by the Triton of NVIDIA's wheel.
+class WheelFactory:
+    """Serves every image by the Triton of NVIDIA's wheel.
 
     Args:
-        installation: the private Triton.
-        settings: of the runtime.
+        installation: The private Triton.
+        settings: Of the runtime.
     """
 
     kind = "wheel"
@@ -81,11 +81,11 @@ class WheelContainers:
 
     @property
     def backends(self) -> tuple[str, ...]:
-        """Those of the wheel, and our own."""
+        """Those of the wheel, and ours."""
         return self._installation.backend_names
 
     def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """A Triton with the model's environment; its image is not looked at."""
+        """Implement `ContainerFactory.make`; the image is ignored."""
         return TritonProcess(
             self._installation,
             folder,
@@ -95,16 +95,16 @@ class WheelContainers:
         )
 
     async def close(self) -> None:
-        """Nothing is shared."""
+        """Do nothing: no resource is shared."""
 
 
-class DockerContainers:
-    """Every instance is a container of the deployed image.
+class DockerFactory:
+    """Serves every instance by a container of the deployed image.
 
     Args:
-        docker: the daemon.
-        settings: of the runtime.
-        gpus: whether containers get the machine's GPUs.
+        docker: The daemon.
+        settings: Of the runtime.
+        gpus: Whether containers get the machine's GPUs.
     """
 
     kind = "docker"
@@ -117,18 +117,18 @@ class DockerContainers:
         self._owner = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
 
     @classmethod
-    async def open(cls, settings: LocalSettings) -> DockerContainers:
-        """With the daemon of this machine; containers that killed runtimes left are removed.
+    async def open(cls, settings: LocalSettings) -> DockerFactory:
+        """Connect to this machine's daemon and remove the containers of killed runtimes.
 
         Raises:
-            MmeError: there is no daemon.
+            MmeError: No daemon answers.
         """
         docker = await connect()
         try:
             with docker_errors():
                 filters = json.dumps({"label": [OWNER_LABEL]})
                 for container in await docker.containers.list(all=True, filters=filters):
-                    if _left_behind(container["Labels"][OWNER_LABEL]):
+                    if _orphaned(container["Labels"][OWNER_LABEL]):
                         await container.delete(force=True, v=True)
             return cls(docker, settings, gpus=await has_gpus(docker))
         except BaseException:
@@ -136,7 +136,7 @@ class DockerContainers:
             raise
 
     def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """A container of the model's image and environment."""
+        """Implement `ContainerFactory.make`."""
         return DockerContainer(
             self._docker,
             deployed.image,
@@ -153,10 +153,10 @@ class DockerContainers:
         await self._docker.close()
 
 
-def _left_behind(owner: str) -> bool:
-    """Whether a runtime of this machine made a container and is gone."""
+def _orphaned(owner: str) -> bool:
+    """Whether a container's owner label names a runtime of this machine that does not run any more."""
     try:
         host, pid, started = owner.split(" ")
-        return host == socket.gethostname() and not state.is_running(int(pid), float(started))
+        return host == socket.gethostname() and not run_files.is_running(int(pid), float(started))
     except ValueError:
         return False

@@ -127,7 +127,7 @@ class Instance:
             holds=memory.state(target_model) not in (None, ModelState.UNLOADING),
             model_in_flight=self._in_flight.count_of(target_model),
             in_flight=self._in_flight.count,
-            free=memory.budget - memory.booked,
+            free=memory.budget - memory.reserved,
             available=self._models.up,
         )
 

@@ -1,4 +1,4 @@
-"""A WSGI application behind an aiohttp server: each request runs in a thread of a small pool."""
+"""Run a WSGI application behind aiohttp, each request in a thread of a pool."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
 @dataclass(slots=True)
-class _Answer:
+class _WsgiResponse:
     status: int = 500
     reason: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -35,7 +35,12 @@ async def serve_wsgi(
 ) -> web.StreamResponse:
     """Answer an aiohttp request by a WSGI application.
 
-    The request's body is spooled (to disk above 8 MiB); the answer's is held in memory.
+    The request's body is spooled, to disk above 8 MiB; the response's is held in memory.
+
+    Args:
+        application: Embedded AWS.
+        executor: Runs the application.
+        request: Its body is not read yet.
     """
     # gzip, by which moto decompresses bodies, would write to a file whose mode starts with "w".
     with SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="r+b") as body:
@@ -60,7 +65,13 @@ async def serve_wsgi(
 
 
 def environ(request: web.Request, body: IO[bytes], length: int) -> dict[str, Any]:
-    """The request as PEP 3333 wants it."""
+    """Return the request's variables (PEP 3333).
+
+    Args:
+        request: The request.
+        body: Its spooled body.
+        length: Bytes of the body.
+    """
     raw_path, _, query = request.raw_path.partition("?")
     host, _, port = request.host.partition(":")
     variables: dict[str, Any] = {
@@ -94,8 +105,8 @@ def environ(request: web.Request, body: IO[bytes], length: int) -> dict[str, Any
     return variables
 
 
-def _run(application: WsgiApplication, variables: dict[str, Any]) -> _Answer:
-    answer = _Answer()
+def _run(application: WsgiApplication, variables: dict[str, Any]) -> _WsgiResponse:
+    answer = _WsgiResponse()
 
     def start_response(
         status: str, headers: list[tuple[str, str]], _exc_info: _ExcInfo | None = None

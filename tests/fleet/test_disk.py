@@ -49,7 +49,7 @@ def test_what_is_pinned_or_coming_in_is_never_deleted() -> None:
     disk.begin("b")
     disk.grow("b", 40)
     disk.begin("c")
-    with pytest.raises(DiskFullError, match="no room on the disk for c"):
+    with pytest.raises(DiskFullError, match="the disk is full for c"):
         disk.grow("c", 30)
     assert (disk.used, disk.holds("a"), disk.holds("b")) == (80, True, False)
     disk.unpin("a")

@@ -105,7 +105,7 @@ def test_a_name_that_a_shell_takes_apart_is_refused_and_disturbs_no_other_model(
     endpoint: Endpoint, name: str
 ) -> None:
     endpoint.publish(f"{name}.tar.gz", a_model())
-    with pytest.raises(endpoint.calls.exceptions.ModelError, match="hands to a shell unquoted") as caught:
+    with pytest.raises(endpoint.calls.exceptions.ModelError, match="passes it to a shell unquoted") as caught:
         endpoint.invoke(f"{name}.tar.gz", body(21))
     assert error_of(caught)["OriginalStatusCode"] == 400
     endpoint.publish("double_v0.tar.gz", a_model())

@@ -1,1 +1,1 @@
-"""NVIDIA's Triton server, from its wheel, as one serving container of a local endpoint."""
+"""NVIDIA's Triton server from its wheel."""

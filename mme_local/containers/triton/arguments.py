@@ -1,4 +1,4 @@
-"""How a container's environment becomes Triton's arguments, as its ``serve`` script does it.
+"""Translate a container's environment to Triton's arguments, as its ``serve`` script does.
 
 Source: triton-inference-server/server, ``docker/sagemaker/serve``.
 """
@@ -23,15 +23,14 @@ _PYTHON_BACKEND = {
     "SAGEMAKER_TRITON_SHM_GROWTH_BYTE_SIZE": ("shm-growth-byte-size", str(1024 * 1024)),
 }
 RESERVED = ("--sagemaker-port", "--backend-directory", "--model-repository", "--model-control-mode")
-"""What the runtime decides itself; the address flags are reserved too."""
+"""Set by the runtime itself, as are all address flags."""
 
 
 def serve_arguments(environment: Mapping[str, str]) -> list[str]:
-    """Triton's arguments for the ``SAGEMAKER_TRITON_*`` variables of a deployed model.
+    """Return Triton's arguments for the ``SAGEMAKER_TRITON_*`` variables of a deployed model.
 
     Raises:
-        MmeError: ``SAGEMAKER_TRITON_ADDITIONAL_ARGS`` can't be split, or holds an argument that
-            the local runtime decides itself.
+        MmeError: ``SAGEMAKER_TRITON_ADDITIONAL_ARGS`` can't be split, or holds a reserved argument.
     """
     namespacing = environment.get("SAGEMAKER_TRITON_DISABLE_MODEL_NAMESPACING", "true")
     arguments = [f"--model-namespacing={namespacing}"]
@@ -53,7 +52,7 @@ def _additional(text: str) -> list[str]:
         name = word.split("=", 1)[0]
         if name in RESERVED or name.endswith("-address"):
             raise MmeError(
-                f"SAGEMAKER_TRITON_ADDITIONAL_ARGS holds {name}, which the local runtime decides itself",
-                hint="take it out of the model's environment, or try it on a deployed endpoint",
+                f"SAGEMAKER_TRITON_ADDITIONAL_ARGS holds {name}; the local endpoint sets it itself",
+                hint="remove it from the model's environment, or try it on a deployed endpoint",
             )
     return words

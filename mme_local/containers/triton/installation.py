@@ -1,4 +1,4 @@
-"""A private Triton beside the runtime's other files: changed server, python stub, backends."""
+"""A private Triton in the runtime's folder: patched server, python stub, backends."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 
 from mme.errors import MmeError
 from mme_local.containers.triton import patches
-from mme_local.containers.triton.shell import taken_apart
+from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.containers.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"
 _STUB_CHECK_SECONDS = 20
 _LOADER_FAILED = 127
-"""Exit status of a program whose shared libraries are missing; a healthy stub without arguments exits 1."""
+"""Exit status if shared libraries are missing; a healthy stub without arguments exits 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class TritonInstallation:
-    """What is needed to start servers.
+    """The files and variables that start servers.
 
     Attributes:
-        server: the program.
-        backends: the folder for ``--backend-directory``.
-        environment: variables that the server and its python processes need.
-        backend_names: which backends models may name.
+        server: The program.
+        backends: Folder for ``--backend-directory``.
+        environment: Variables that the server and its python processes need.
+        backend_names: Backends that models may name.
     """
 
     server: Path
@@ -39,16 +39,20 @@ class TritonInstallation:
 
     @classmethod
     def create(cls, folder: Path, wheel: TritonWheel | None = None) -> TritonInstallation:
-        """Make an installation in ``folder``, which must not exist; takes about 0.1 s and 25 MB.
+        """Make an installation; takes about 0.1 s and 25 MB.
+
+        Args:
+            folder: Must not exist.
+            wheel: The installed wheel by default.
 
         Raises:
-            MmeError: the wheel is missing or unknown, its python process can't start here, or a shell would
-                take the folder's name apart.
+            MmeError: The wheel is missing or unknown, its python process can't start here, or the folder's
+                name holds a shell metacharacter.
         """
-        if letter := taken_apart(str(folder)):
+        if letter := first_shell_metacharacter(str(folder)):
             raise MmeError(
-                f"the folder {str(folder.parent)!r} holds {letter!r}, which Triton's python backend hands to "
-                "a shell unquoted",
+                f"the folder {str(folder.parent)!r} holds {letter!r}; Triton's python backend passes it to a "
+                "shell unquoted",
                 hint="set TMPDIR to another folder",
             )
         wheel = wheel or TritonWheel.find()
@@ -65,7 +69,7 @@ class TritonInstallation:
         stub_bytes = wheel.stub.read_bytes()
         stub = python / "triton_python_backend_stub"
         _write_program(stub, patches.read_numpy2_arrays(stub_bytes) if numpy2 else stub_bytes)
-        # Copies, never links: Triton refuses a library whose real path lies outside its backend's folder.
+        # Copies, never links: Triton refuses a library whose real path is outside its backend's folder.
         library = "libtriton_python.so"
         (python / library).write_bytes(
             patches.keep_scratch_here((wheel.python_backend / library).read_bytes())
@@ -84,7 +88,7 @@ class TritonInstallation:
         return installation
 
     def _check_stub(self, stub: Path) -> None:
-        """A stub that can't start makes Triton's load hang for ever: find out now instead."""
+        """Raise MmeError if the stub can't start, which would make every load hang."""
         tried = subprocess.run(
             [str(stub)],
             env=self.environment,
@@ -99,7 +103,7 @@ class TritonInstallation:
                 f"Triton's python process can't start: {tried.stderr.strip().splitlines()[-1]}",
                 hint=f"this Python {major}.{minor} has no shared library: install it "
                 f"(Debian, Ubuntu: apt install libpython{major}.{minor}) or use a Python built with "
-                "--enable-shared, for example Python 3.13, whose library Triton's wheel brings along",
+                "--enable-shared, for example Python 3.13, whose library is in Triton's wheel",
             )
 
 
@@ -109,10 +113,10 @@ def _write_program(path: Path, content: bytes) -> None:
 
 
 def _environment(folder: Path, wheel: TritonWheel) -> dict[str, str]:
-    """The server's variables: the caller's own, less what would lead its Python astray.
+    """Return the server's variables: ours, without those that would mislead its Python.
 
-    The stub embeds an isolated Python, which finds its packages by the first ``python3`` on PATH
-    (and the ``pyvenv.cfg`` beside it), not by PYTHONPATH.
+    The stub embeds an isolated Python, which finds its packages by the first ``python3`` on PATH and the
+    ``pyvenv.cfg`` next to it, not by PYTHONPATH.
     """
     libraries = folder / "lib"
     libraries.mkdir()

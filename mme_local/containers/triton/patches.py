@@ -1,16 +1,16 @@
-"""The few bytes of NVIDIA's binaries that a private copy must have otherwise.
+"""Patches of a private copy of NVIDIA's binaries.
 
-Four facts of Triton 2.51 make an unchanged binary unfit for a laptop (each was tried):
+Triton 2.51 needs them on a laptop (each was tried):
 
-* its SageMaker port listens on every network interface, has no address flag, and ignores
-  ``--http-restricted-api``, so anybody on the network could load code into it;
-* it takes models under ``/opt/ml/models`` only, which needs root and one runtime a machine;
-* its python backend leaves ``/tmp/python_env_*`` behind when it is killed;
-* its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
+* Its SageMaker port listens on every network interface, has no address flag, and ignores
+  ``--http-restricted-api``, so every host of the network could load code into it.
+* It takes models under ``/opt/ml/models`` only, which needs root and allows one runtime per machine.
+* Its python backend leaves ``/tmp/python_env_*`` behind when it is killed.
+* Its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
   while numpy 1 has no wheel for Python 3.13.
 
-We change a copy in the runtime's own folder, never the installed wheel. Each change keeps the
-file's length, and each is refused unless the original bytes stand where they are expected.
+The installed wheel is never changed. Each patch keeps the file's length, and is refused unless the original
+bytes are where they are expected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import struct
 from mme.errors import MmeError
 
 LOOPBACK = b"127.0.1"
-"""inet_addr(3) reads it as 127.0.0.1, and it is as long as ``0.0.0.0``."""
+"""inet_addr(3) reads it as 127.0.0.1; it is as long as ``0.0.0.0``."""
 
 _ADDRESS_HEAD = re.compile(rb"\xc7\x83(....)0\.0\.", re.DOTALL)  # movl $"0.0.", disp(%rbx)
 _ADDRESS_REACH = 96
@@ -37,14 +37,14 @@ _ITEMSIZE_READS = (
     (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28", 4),  # movslq 0x20(%rax), %rax: an array's bytes
     (b"\x48\x8b\x06\x8b\x40\x20", b"\x48\x8b\x06\x8b\x40\x28", 1),  # mov 0x20(%rax), %eax: its strides
 )
-"""Where the stub reads ``PyArray_Descr.elsize``: at 0x20 in numpy 1, at 0x28 in numpy 2; and how often."""
+"""The stub's reads of ``PyArray_Descr.elsize``, at 0x20 in numpy 1 and 0x28 in numpy 2, and their number."""
 
 
 def listen_on_loopback(server: bytes) -> bytes:
-    """The server with 127.0.0.1 as every default listening address.
+    """Make 127.0.0.1 every default listening address of the server.
 
     Raises:
-        MmeError: the binary is not the one these changes were made for.
+        MmeError: The binary is not the one this patch was made for.
     """
     changed = bytearray(server)
     sites = list(_ADDRESS_HEAD.finditer(server))
@@ -63,10 +63,10 @@ def listen_on_loopback(server: bytes) -> bytes:
 
 
 def accept_any_model_root(server: bytes) -> bytes:
-    """The server taking ``ANY/models/HASH/model`` where it asks for ``/opt/ml/models/HASH/model``.
+    """Make the server accept ``ANY/models/HASH/model`` instead of ``/opt/ml/models/HASH/model`` only.
 
     Raises:
-        MmeError: the binary is not the one this change was made for.
+        MmeError: The binary is not the one this patch was made for.
     """
     if server.count(_MODEL_ROOT) != 1:
         raise _unexpected("no single rule for the models' folder")
@@ -74,10 +74,10 @@ def accept_any_model_root(server: bytes) -> bytes:
 
 
 def keep_scratch_here(python_backend: bytes) -> bytes:
-    """The python backend's library with its scratch folders in the server's working directory.
+    """Put the python backend's scratch folders in the server's working directory.
 
     Raises:
-        MmeError: the library is not the one this change was made for.
+        MmeError: The library is not the one this patch was made for.
     """
     if python_backend.count(_SCRATCH) != 1:
         raise _unexpected("an unknown python backend")
@@ -85,10 +85,10 @@ def keep_scratch_here(python_backend: bytes) -> bytes:
 
 
 def read_numpy2_arrays(stub: bytes) -> bytes:
-    """The python stub reading the item size of an array where numpy 2 keeps it.
+    """Make the python stub read an array's item size at numpy 2's offset.
 
     Raises:
-        MmeError: the binary is not the one this change was made for.
+        MmeError: The binary is not the one this patch was made for.
     """
     for old, new, sites in _ITEMSIZE_READS:
         if stub.count(old) != sites:
@@ -99,6 +99,6 @@ def read_numpy2_arrays(stub: bytes) -> bytes:
 
 def _unexpected(what: str) -> MmeError:
     return MmeError(
-        f"this nvidia-pytriton is not the one the local runtime was made for: it has {what}",
+        f"this version of nvidia-pytriton is not supported: it has {what}",
         hint='install the pinned version: pip install "sagemaker-mme[local]"',
     )

@@ -18,26 +18,26 @@ from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
-from mme_local.containers.triton.shell import taken_apart
+from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.logs import TAIL_BYTES, tail
 
 _BAD_REQUEST = 400
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)  # loaded here: a forked child should do as little as it can
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the python backend puts its regions
+_LIBC = ctypes.CDLL(None)  # loaded here, not in the forked child
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of the python backend's regions
 
 
 class TritonProcess(ContractContainer):
-    """A Triton of its own port, log and shared memory names.
+    """A Triton with its own port, log and shared memory.
 
     Args:
-        installation: the private Triton to run.
-        folder: where its log and its (empty) repository go; made if missing.
-        environment: variables of the deployed model, ``SAGEMAKER_TRITON_*`` among them.
-        start_seconds: most time until it answers ``/ping``.
-        log: its log file; by default ``triton.log`` in the folder.
+        installation: The private Triton to run.
+        folder: For its log and its (empty) repository; made if missing.
+        environment: Variables of the deployed model, such as ``SAGEMAKER_TRITON_*``.
+        start_seconds: Time limit for ``/ping`` to answer.
+        log: Its log file; by default ``triton.log`` in the folder.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TritonProcess(ContractContainer):
         """Start the server and wait for ``/ping``.
 
         Raises:
-            MmeError: it ended or did not answer in time; the message ends with its log.
+            MmeError: It ended or did not answer in time; the message ends with its log.
         """
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
@@ -105,21 +105,15 @@ class TritonProcess(ContractContainer):
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
         except TimeoutError:
-            words = self.log_tail()
+            log_tail = self.log_tail()
             await self.stop()
-            raise MmeError(f"Triton was not up within {self._start_seconds:g} s\n{words}") from None
+            raise MmeError(f"Triton was not up within {self._start_seconds:g} s\n{log_tail}") from None
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
-        """Load the unpacked archive at ``path``, a folder named ``model``.
-
-        400 where a name would be taken apart by the shell that Triton starts the model's python process with.
-
-        Raises:
-            ContainerDiedError, ContainerTimeoutError: it ended, or the load did.
-        """
+        """Implement `ServingContainer.load`; 400 if a name holds a shell metacharacter."""
         for name in (target_model, *(each.name for each in path.iterdir() if each.is_dir())):
-            if letter := taken_apart(name):
-                return _unspeakable(target_model, name, letter)
+            if letter := first_shell_metacharacter(name):
+                return _refusal(target_model, name, letter)
         return await super().load(handle, target_model, path, seconds)
 
     async def wait_dead(self) -> int:
@@ -129,7 +123,7 @@ class TritonProcess(ContractContainer):
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """End the server and its python processes; their shared memory goes too."""
+        """End the server and its python processes, and remove their shared memory."""
         self._disconnect()
         reserved, self._reserved = self._reserved, None
         try:
@@ -153,11 +147,11 @@ class TritonProcess(ContractContainer):
             region.unlink(missing_ok=True)
 
     def log_tail(self) -> str:
-        """The end of the server's log."""
+        """Return the end of the server's log."""
         return tail(self._log_path)
 
-    def _first_words(self) -> str:
-        """Why a start failed: of a refused flag Triton prints the reason first, then all its help."""
+    def _start_error(self) -> str:
+        """Return why a start failed: Triton prints the reason, then all its help."""
         try:
             text = self._log_path.read_text(errors="replace")
         except OSError:
@@ -167,30 +161,29 @@ class TritonProcess(ContractContainer):
     async def _until_up(self) -> None:
         while True:
             if self._process is None or self._process.returncode is not None:
-                words = self._first_words()
+                reason = self._start_error()
                 await self.stop()
-                raise MmeError(f"Triton ended at its start\n{words}")
+                raise MmeError(f"Triton ended at its start\n{reason}")
             if await self.ping(2):
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _unspeakable(target_model: str, name: str, letter: str) -> ContainerReply:
-    """The refusal of a load, in the words that Triton begins its own with."""
+def _refusal(target_model: str, name: str, letter: str) -> ContainerReply:
+    """Return the refusal of a load, which starts as Triton's own does."""
     error = (
-        f"load failed for model '{target_model}': the name {name!r} holds {letter!r}, which Triton's python "
-        "backend hands to a shell unquoted; name it without"
+        f"load failed for model '{target_model}': the name {name!r} holds {letter!r}; Triton's python "
+        "backend passes it to a shell unquoted"
     )
     return ContainerReply(_BAD_REQUEST, json.dumps({"error": error}).encode(), "application/json")
 
 
 def _reserved_port() -> tuple[socket.socket, int]:
-    """A port for Triton, and the socket that keeps everybody else off it while it is open.
+    """Return a port for Triton, and the socket that reserves it while it is open.
 
-    A Triton that finds its port taken ends a moment later, but until then the other's server would
-    answer our ``/ping`` and our requests. The kernel gives a port that is bound, if only by us and
-    without listening, to nobody who asks for any port; Triton may take it by name, since it binds
-    with SO_REUSEADDR, as we do.
+    Without it another server could take the port first and answer our requests until Triton ends. The kernel
+    gives a bound port to no process that asks for any port; Triton can bind it by number, since both use
+    SO_REUSEADDR.
     """
     holder = socket.socket()
     try:
@@ -203,7 +196,7 @@ def _reserved_port() -> tuple[socket.socket, int]:
 
 
 def _die_with_parent() -> None:
-    """Runs in the child: a killed runtime must not leave its Tritons behind."""
+    """Run in the child: end with the runtime, even if that is killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

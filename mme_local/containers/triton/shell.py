@@ -1,7 +1,6 @@
-"""What Triton's python backend writes into a shell's command line, unquoted: a model's path and its name.
+"""Shell metacharacters in the names that Triton's python backend writes into a command line, unquoted.
 
-A name that the shell takes apart would be a load that never ends, with every later load behind it, or a
-command that runs on this machine.
+Such a name would make a load hang, with every later load behind it, or run a command on this machine.
 
 Source: triton-inference-server/python_backend, ``src/stub_launcher.cc``.
 """
@@ -11,14 +10,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_TAKEN_APART: Final = re.compile(r"""[\s"'`$&|;<>(){}\[\]*?\\]""")
+_METACHARACTER: Final = re.compile(r"""[\s"'`$&|;<>(){}\[\]*?\\]""")
 
 
-def taken_apart(text: str) -> str | None:
-    """The first character that means something to a shell in the middle of a word; None where there is none.
-
-    Args:
-        text: printable ASCII, or a path of this machine.
-    """
-    found = _TAKEN_APART.search(text)
+def first_shell_metacharacter(text: str) -> str | None:
+    """Return the first shell metacharacter of a model's name or path; None if there is none."""
+    found = _METACHARACTER.search(text)
     return found.group() if found else None

@@ -1,4 +1,4 @@
-"""Where the ``tritonserver`` of the ``nvidia-pytriton`` wheel is, and whether it can run here."""
+"""Find the ``tritonserver`` of the ``nvidia-pytriton`` wheel."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 @dataclass(frozen=True, slots=True)
 class TritonWheel:
-    """The files of the wheel that a private installation is made from.
+    """The files of the wheel that a private installation needs.
 
     Attributes:
-        server: the ``tritonserver`` program.
-        python_backend: folder of the python backend.
-        stub: the python backend's process for the running Python.
-        libraries: shared libraries that the three need.
+        server: The ``tritonserver`` program.
+        python_backend: Folder of the python backend.
+        stub: The python backend's process for the running Python.
+        libraries: Folder of shared libraries.
     """
 
     server: Path
@@ -36,22 +36,22 @@ class TritonWheel:
         """Locate the wheel without importing it.
 
         Raises:
-            MmeError: this platform has no such wheel, or it is not installed.
+            MmeError: This platform has no such wheel, or it is not installed.
         """
         unsupported = why_not_here()
         if unsupported:
             raise MmeError(
                 unsupported,
-                hint="run the local runtime on Linux x86-64, or in a Linux container there: "
+                hint="run the local endpoint on Linux x86-64, or in a container: "
                 "docker run --platform linux/amd64 -it -v $PWD:/src -w /src python:3.12 make demo; "
-                "publishing, listing, calling and `cdk deploy` work here as they are",
+                "publishing, listing, calling and `cdk deploy` work here",
             )
         try:
             files = importlib.metadata.distribution("nvidia-pytriton")
         except importlib.metadata.PackageNotFoundError:
             raise MmeError(
                 "NVIDIA's Triton server is not installed: the package nvidia-pytriton is missing",
-                hint='install the local runtime: pip install "sagemaker-mme[local]"',
+                hint='install the local endpoint: pip install "sagemaker-mme[local]"',
             ) from None
         root = Path(str(files.locate_file("pytriton"))) / "tritonserver"
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -64,7 +64,7 @@ class TritonWheel:
 
 
 def why_not_here() -> str | None:
-    """Why the wheel can't run on this machine, or None where it can."""
+    """Return why the wheel can't run on this machine; None if it can."""
     system, machine = platform.system(), platform.machine()
     if system != "Linux" or machine not in {"x86_64", "AMD64"}:
         return f"NVIDIA publishes Triton's wheel for Linux x86-64 only; this is {system} {machine}"
@@ -76,7 +76,7 @@ def why_not_here() -> str | None:
 
 
 def libpython() -> Path | None:
-    """The running Python's shared library, where it was built with one."""
+    """Return the running Python's shared library, if it was built with one."""
     name = sysconfig.get_config_var("INSTSONAME")
     folder = sysconfig.get_config_var("LIBDIR")
     if not name or not folder or ".so" not in name:

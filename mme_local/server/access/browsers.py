@@ -1,7 +1,7 @@
-"""Pages of other sites that a browser on this machine shows: they may not reach the runtime.
+"""Detect requests that a browser sends for another site's page.
 
-Whoever may deploy and publish here may run code on this machine, and a browser lets every page send requests
-to localhost, and every site have its own name lead there ("DNS rebinding"). Programs are not concerned.
+Deploying and publishing here runs code on this machine. A browser lets every page send requests to localhost,
+and every site can point its own name there (DNS rebinding). Requests of programs are not affected.
 
 Sources: Fetch standard, "`Origin` header"; W3C, "Fetch Metadata Request Headers".
 """
@@ -17,34 +17,34 @@ from urllib.parse import urlsplit
 from mme.aws.settings import THIS_MACHINE
 
 _NO_SITES: Final = ("localhost", "internal", "local", "test", "amazonaws.com")
-"""Under these nobody has a site whose name leads where they like (RFC 6761, RFC 6762; Docker, AWS)."""
+"""Domains under which no site controls a name (RFC 6761, RFC 6762; Docker, AWS)."""
 
 
 def from_elsewhere(headers: Mapping[str, str]) -> str | None:
-    """The site of the page that sent a request, where it is not one of this machine; None for all others.
+    """Return the site of the page that sent a request; None for programs and pages of this machine.
 
     Args:
-        headers: of the request; names in any case.
+        headers: Of the request; names in any case.
     """
     origin = headers.get("Origin")
     if origin is not None:
         return None if _is_here(origin) else origin
-    # Pictures, links and their like come without an origin.
+    # Images and links are requested without an origin.
     return "another site" if headers.get("Sec-Fetch-Site") == "cross-site" else None
 
 
 def foreign_name(headers: Mapping[str, str]) -> str | None:
-    """The name by which a request came here, where it may be a site's; None for all others.
+    """Return the host name of a request if a site may control it; None otherwise.
 
-    Browsers send no `Sec-Fetch-Site` to such a name, and for a page's own site no `Origin`.
+    Browsers send no `Sec-Fetch-Site` to such a name, and no `Origin` to a page's own site.
 
     Args:
-        headers: of the request; names in any case.
+        headers: Of the request; names in any case.
     """
     return _foreign(headers.get("Host", ""))
 
 
-@lru_cache(maxsize=64)  # every request asks, by the same few names
+@lru_cache(maxsize=64)  # called for every request
 def _foreign(host: str) -> str | None:
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")

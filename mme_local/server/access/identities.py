@@ -1,4 +1,4 @@
-"""Users and roles of the embedded IAM, by the key that a request is signed with."""
+"""Find the user or role session of embedded IAM that owns an access key."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Documents = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose key it is.
+    """The owner of an access key.
 
     Attributes:
-        arn: of the user, or of the assumed role's session.
-        secret: the secret access key.
-        session_token: of temporary credentials; empty for a user's own key.
-        documents: every identity-based policy, inline and attached, groups' included.
-        limits: a permissions boundary and a session policy, each of which must allow too.
-        context: condition keys that come with the identity.
-        active: whether the key may be used; a user's can be set to Inactive.
-        expires: when a session ends, in seconds since the epoch; None for a user's own key.
+        arn: Of the user, or of the assumed role's session.
+        secret: The secret access key.
+        session_token: Of temporary credentials; empty for a user's key.
+        documents: Every identity-based policy, inline, attached and of groups.
+        limits: A permissions boundary and a session policy, each of which must allow too.
+        context: Condition keys of the identity.
+        active: Whether the key is active.
+        expires: End of a session, in seconds since the epoch; None for a user's key.
     """
 
     arn: str
@@ -43,7 +43,12 @@ class Identity:
 
 
 def find_identity(access_key: str, *, account: str = DEFAULT_ACCOUNT) -> Identity | None:
-    """The identity in embedded IAM with this key; None where there is none."""
+    """Return the owner of an access key; None if embedded IAM does not know it.
+
+    Args:
+        access_key: The key's id.
+        account: Twelve digits.
+    """
     return _user(access_key, account) or _role_session(access_key, account)
 
 
@@ -106,7 +111,7 @@ def _context(kind: str, arn: str, account: str, tags: Mapping[str, str]) -> dict
 
 
 def _own(holder: Any) -> Iterator[Mapping[str, Any]]:
-    """The policies of a user, group or role itself."""
+    """Yield the policies of a user, group or role."""
     for text in dict(holder.policies).values():
         yield _document(text)
     for policy in dict(holder.managed_policies).values():
@@ -114,7 +119,7 @@ def _own(holder: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _text_of(policy: Any) -> Any:
-    """The document of a managed policy's default version."""
+    """Return the document of a managed policy's default version."""
     return next(version.document for version in policy.versions if version.is_default)
 
 
@@ -126,7 +131,7 @@ def _document(text: Any) -> Mapping[str, Any]:
 
 
 def _tags(role: Any) -> dict[str, str]:
-    """moto keeps a role's tags by name, each as it was given."""
+    """Return a role's tags, which moto stores by name."""
     tags: Any = getattr(role, "tags", None) or {}
-    given = tags.values() if isinstance(tags, Mapping) else tags
-    return {str(tag["Key"]): str(tag["Value"]) for tag in given}
+    listed = tags.values() if isinstance(tags, Mapping) else tags
+    return {str(tag["Key"]): str(tag["Value"]) for tag in listed}

@@ -1,4 +1,4 @@
-"""Signature Version 4 of a request: whose key, for which region and service, and whether it is right.
+"""Parse and verify the Signature Version 4 of a request.
 
 Source: AWS IAM user guide, "Create a signed AWS API request".
 """
@@ -18,8 +18,8 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What a request is signed for, as far as it can be read."""
+class CredentialScope:
+    """The region and service that a request is signed for."""
 
     region: str
     service: str
@@ -27,16 +27,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One whole ``Authorization`` header.
+    """One complete ``Authorization`` header.
 
     Attributes:
-        access_key: the id of the key.
+        access_key: The key's id.
         day: ``YYYYMMDD`` of the scope.
-        region: of the scope.
-        service: of the scope.
-        signed_headers: lower-case names of the headers that were signed.
+        region: Of the scope.
+        service: Of the scope.
+        signed_headers: Lower-case names of the signed headers.
         signature: 64 hexadecimal digits.
-        session_token: of temporary credentials; empty where there is none.
+        session_token: Of temporary credentials; empty if there is none.
     """
 
     access_key: str
@@ -48,14 +48,14 @@ class Signature:
     session_token: str = ""
 
     def signed_by(self, secret: str, method: str, url: str, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether this is what the secret key makes of the request.
+        """Return whether the secret key yields this signature for the request.
 
         Args:
-            secret: the secret access key.
-            method: in capitals.
-            url: with host and query, escaped as it was sent.
-            headers: of the request; names in any case.
-            body: the payload.
+            secret: The secret access key.
+            method: Upper case.
+            url: With host and query, escaped as it was sent.
+            headers: Of the request; names in any case.
+            body: The payload.
         """
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -71,20 +71,20 @@ class Signature:
         return hmac.compare_digest(signer.signature(text, request), self.signature)
 
 
-def scope_of(headers: Mapping[str, str]) -> Scope | None:
-    """What a request says it is signed for; None where it does not say."""
+def scope_of(headers: Mapping[str, str]) -> CredentialScope | None:
+    """Return the scope of a request's signature, not verified; None if it has none."""
     found = _SCOPE.search(headers.get("Authorization", ""))
-    return Scope(found.group(1), found.group(2)) if found else None
+    return CredentialScope(found.group(1), found.group(2)) if found else None
 
 
 def is_for_s3(headers: Mapping[str, str]) -> bool:
-    """Whether it is signed for S3, whatever its path looks like: a bucket may be called ``endpoints``."""
+    """Return whether a request is signed for S3."""
     scope = scope_of(headers)
     return scope is not None and scope.service == "s3"
 
 
 def signature_of(headers: Mapping[str, str]) -> Signature | None:
-    """The request's signature; None where it has none that is whole."""
+    """Return the request's signature; None if it has no complete one."""
     found = _AUTHORIZATION.fullmatch(headers.get("Authorization", ""))
     if found is None:
         return None

@@ -13,7 +13,7 @@ import pytest
 
 from mme.errors import MmeError
 from mme_local.containers.docker.container import OWNER_LABEL
-from mme_local.containers.factory import Containers, DockerContainers, WheelContainers, open_containers
+from mme_local.containers.factory import ContainerFactory, DockerFactory, WheelFactory, open_containers
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.settings import LocalSettings
 from tests.mme_local.containers.docker.fake_daemon import FakeContainer, FakeDaemon, FakeImage
@@ -23,8 +23,8 @@ def settings(kind: str) -> LocalSettings:
     return LocalSettings.model_validate({"containers": kind})
 
 
-def opened(kind: str, folder: Path) -> Containers:
-    async def story() -> Containers:
+def opened(kind: str, folder: Path) -> ContainerFactory:
+    async def story() -> ContainerFactory:
         containers = await open_containers(settings(kind), folder / "triton")
         await containers.close()
         return containers
@@ -49,9 +49,9 @@ def wheel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("wheel", "daemon")
 def test_docker_is_taken_only_when_it_is_asked_for(tmp_path: Path) -> None:
-    assert isinstance(opened("wheel", tmp_path), WheelContainers)
-    assert isinstance(opened("auto", tmp_path), DockerContainers)
-    assert isinstance(opened("docker", tmp_path), DockerContainers)
+    assert isinstance(opened("wheel", tmp_path), WheelFactory)
+    assert isinstance(opened("auto", tmp_path), DockerFactory)
+    assert isinstance(opened("docker", tmp_path), DockerFactory)
 
 
 @pytest.mark.usefixtures("wheel", "no_daemon")

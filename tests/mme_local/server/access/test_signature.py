@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme_local.server.access.signature import Scope, scope_of, signature_of
+from mme_local.server.access.signature import CredentialScope, scope_of, signature_of
 
 SIGNED = (
     "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/sagemaker/aws4_request, "
@@ -24,7 +24,7 @@ def test_a_signature_is_read() -> None:
     assert (signature.region, signature.service) == ("eu-west-1", "sagemaker")
     assert signature.signed_headers == ("host", "x-amz-date")
     assert signature.session_token == "token"
-    assert scope_of({"Authorization": SIGNED}) == Scope("eu-west-1", "sagemaker")
+    assert scope_of({"Authorization": SIGNED}) == CredentialScope("eu-west-1", "sagemaker")
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", SIGNED[:-1], SIGNED.replace("HMAC-SHA256", "HMAC-SHA1")])
