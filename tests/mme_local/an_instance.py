@@ -26,7 +26,7 @@ async def an_instance(
     fetch: Fetch | None = None,
     **settings: float,
 ) -> AsyncIterator[Instance]:
-    def bring(download: Download) -> UnpackedArchive:
+    def fetch_one(download: Download) -> UnpackedArchive:
         download.reserve(weights(download.model))
         path = download.folder / "model"
         path.mkdir(parents=True)
@@ -35,7 +35,7 @@ async def an_instance(
     chosen = LocalSettings.model_validate({"weight_factor": 1, "memory_mib": 3} | settings)
     folder = tmp_path / "instance"
     folder.mkdir()
-    instance = Instance("test/0", container, fetch or bring, folder, chosen, keep_loaded=keep_loaded)
+    instance = Instance("test/0", container, fetch or fetch_one, folder, chosen, keep_loaded=keep_loaded)
     await instance.start()
     try:
         yield instance

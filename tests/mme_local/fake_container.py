@@ -1,4 +1,4 @@
-"""A serving container without a server: it keeps the contract and can be told to misbehave."""
+"""A serving container without a server, whose failures and timing tests control."""
 
 from __future__ import annotations
 

@@ -79,8 +79,7 @@ def scope_of(headers: Mapping[str, str]) -> CredentialScope | None:
 
 def is_for_s3(headers: Mapping[str, str]) -> bool:
     """Return whether a request is signed for S3."""
-    scope = scope_of(headers)
-    return scope is not None and scope.service == "s3"
+    return "/s3/aws4_request" in headers.get("Authorization", "")
 
 
 def signature_of(headers: Mapping[str, str]) -> Signature | None:

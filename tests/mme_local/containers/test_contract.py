@@ -1,4 +1,4 @@
-"""The contract's client against a server that, as Triton, gives each connection to one of a few threads."""
+"""The contract against a server that, as Triton, assigns each connection to one of a few threads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SLOW = ("POST /models ", "DELETE ")
 
 
 class Threads:
-    """A server of which a thread that waits answers nothing else, and takes no new connection.
+    """A server whose waiting threads answer nothing else and accept no connection.
 
-    An idle thread takes all of them: the first one, so that everything meets on it that can.
+    The first idle thread accepts every connection, so that as many as possible share it.
     """
 
     def __init__(self, count: int) -> None:
@@ -80,7 +80,7 @@ async def ask(client: ContractContainer, seconds: float = 30) -> bytes:
     return bytes(reply.body)
 
 
-async def test_unloads_go_on_at_the_same_time() -> None:
+async def test_unloads_run_concurrently() -> None:
     server = Threads(8)
     async with served(server) as client:
         for _ in range(2):
@@ -89,13 +89,13 @@ async def test_unloads_go_on_at_the_same_time() -> None:
             await server.all_wait(4)
             server.may.set()
             assert all(reply.ok for reply in await asyncio.gather(*unloads))
-        assert server.connections == 4, "the second time needs no further ones"
+        assert server.connections == 4, "the second time needs no further connections"
 
 
 async def test_an_inference_does_not_wait_for_a_load() -> None:
     server = Threads(3)
     async with served(server) as client:
-        # On the only thread that was needed until now; the load meets it there.
+        # The load shares the thread of this connection.
         assert await ask(client) == b"POST /models/ab/invoke HTTP/1.1"
         load = asyncio.create_task(client.load("cd", "other", Path("/a/path"), 30))
         await server.all_wait(1)
@@ -106,7 +106,7 @@ async def test_an_inference_does_not_wait_for_a_load() -> None:
         assert (await load).ok
 
 
-async def test_where_every_thread_waits_an_inference_waits_its_turn() -> None:
+async def test_an_inference_waits_if_all_threads_are_blocked() -> None:
     server = Threads(2)
     async with served(server) as client:
         unloads = [asyncio.create_task(client.unload(f"{number}", "model")) for number in range(2)]

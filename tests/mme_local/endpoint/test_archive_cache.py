@@ -11,7 +11,7 @@ import pytest
 from mme_local.endpoint.archive_cache import AbandonedError, ArchiveCache, Download, UnpackedArchive
 
 
-def bringing(size: int, seen: list[str] | None = None) -> Callable[[Download], UnpackedArchive]:
+def fetching(size: int, seen: list[str] | None = None) -> Callable[[Download], UnpackedArchive]:
     def fetch(download: Download) -> UnpackedArchive:
         if seen is not None:
             seen.append(download.model)
@@ -26,10 +26,10 @@ def models(folder: Path) -> list[str]:
     return sorted(path.name.partition(".")[0] for path in folder.iterdir()) if folder.exists() else []
 
 
-async def test_models_stay_until_others_need_the_room_and_those_in_use_are_spared(tmp_path: Path) -> None:
+async def test_unused_archives_are_evicted_when_others_need_the_space(tmp_path: Path) -> None:
     fetched: list[str] = []
 
-    cache = ArchiveCache(tmp_path / "cache", bringing(40, fetched), 100)
+    cache = ArchiveCache(tmp_path / "cache", fetching(40, fetched), 100)
     for model in ("a", "b", "a"):
         await cache.get(model, model)
     assert fetched == ["a", "b"]
@@ -41,13 +41,13 @@ async def test_models_stay_until_others_need_the_room_and_those_in_use_are_spare
     assert not list(tmp_path.iterdir())
 
 
-async def test_room_is_made_before_the_bytes_are_written(tmp_path: Path) -> None:
+async def test_space_is_freed_before_bytes_are_written(tmp_path: Path) -> None:
     seen: list[list[str]] = []
 
     def fetch(download: Download) -> UnpackedArchive:
         download.reserve(60)
         seen.append(models(tmp_path / "cache"))
-        return bringing(0)(download)
+        return fetching(0)(download)
 
     cache = ArchiveCache(tmp_path / "cache", fetch, 100)
     await cache.get("a", "a")
@@ -56,22 +56,22 @@ async def test_room_is_made_before_the_bytes_are_written(tmp_path: Path) -> None
     assert seen == [[], []]
 
 
-async def test_who_asks_together_shares_one_download(tmp_path: Path) -> None:
+async def test_concurrent_requests_share_one_download(tmp_path: Path) -> None:
     fetched: list[str] = []
 
-    cache = ArchiveCache(tmp_path / "cache", bringing(40, fetched), 100)
+    cache = ArchiveCache(tmp_path / "cache", fetching(40, fetched), 100)
     first, second = await asyncio.gather(cache.get("a", "a"), cache.get("a", "a"))
     assert first is second
     assert fetched == ["a"]
 
 
-async def test_a_download_outlives_who_asked_and_serves_who_asks_next(tmp_path: Path) -> None:
+async def test_a_download_outlives_a_cancelled_request(tmp_path: Path) -> None:
     gate = threading.Event()
     fetched: list[str] = []
 
     def fetch(download: Download) -> UnpackedArchive:
         assert gate.wait(30)
-        return bringing(40, fetched)(download)
+        return fetching(40, fetched)(download)
 
     cache = ArchiveCache(tmp_path / "cache", fetch, 100)
     asked = asyncio.create_task(cache.get("a", "a"))
@@ -83,8 +83,7 @@ async def test_a_download_outlives_who_asked_and_serves_who_asks_next(tmp_path: 
     assert fetched == ["a"]
 
 
-async def test_a_forgotten_download_disturbs_no_later_one(tmp_path: Path) -> None:
-    """Also where it does not hear that nobody wants it, and comes to its end."""
+async def test_an_abandoned_download_does_not_affect_a_later_one(tmp_path: Path) -> None:
     gate = threading.Event()
     began = threading.Event()
 
@@ -92,7 +91,7 @@ async def test_a_forgotten_download_disturbs_no_later_one(tmp_path: Path) -> Non
         if not began.is_set():
             began.set()
             assert gate.wait(30)
-        return bringing(70)(download)
+        return fetching(70)(download)
 
     cache = ArchiveCache(tmp_path / "cache", fetch, 100)
     first = asyncio.create_task(cache.get("a", "a"))
@@ -106,14 +105,14 @@ async def test_a_forgotten_download_disturbs_no_later_one(tmp_path: Path) -> Non
     assert cache.used == 70
 
 
-async def test_a_failed_download_leaves_nothing_and_can_be_asked_again(tmp_path: Path) -> None:
+async def test_a_failed_download_leaves_nothing_and_can_be_retried(tmp_path: Path) -> None:
     fails = [ValueError("once")]
 
     def fetch(download: Download) -> UnpackedArchive:
         download.reserve(100)
         if fails:
             raise fails.pop()
-        return bringing(0)(download)
+        return fetching(0)(download)
 
     cache = ArchiveCache(tmp_path / "cache", fetch, 100)
     with pytest.raises(ValueError, match="once"):
@@ -122,7 +121,7 @@ async def test_a_failed_download_leaves_nothing_and_can_be_asked_again(tmp_path:
     await cache.get("a", "a")
 
 
-async def test_clear_ends_what_is_on_its_way(tmp_path: Path) -> None:
+async def test_clear_abandons_downloads(tmp_path: Path) -> None:
     began = threading.Event()
 
     def fetch(download: Download) -> UnpackedArchive:

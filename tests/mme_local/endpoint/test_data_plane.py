@@ -1,11 +1,12 @@
-"""Endpoints that come, change and go, with containers that need no Triton."""
+"""Endpoints that are deployed, updated and deleted, with containers that need no Triton."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ class World:
         return sum(container.running for container in self.containers)
 
 
+NewWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture
+def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewWorld:
+    """Makes a world from settings."""
+    return partial(a_world, tmp_path, monkeypatch)
+
+
 @asynccontextmanager
 async def a_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: float | str
@@ -73,12 +83,12 @@ async def a_world(
         return container
 
     def fetch(url: str, most_bytes: int) -> Fetch:
-        def bring(download: Download) -> UnpackedArchive:
+        def fetch_one(download: Download) -> UnpackedArchive:
             path = download.folder / "model"
             path.mkdir(parents=True)
             return UnpackedArchive(path, MIB)
 
-        return bring
+        return fetch_one
 
     world = World(DataPlane(new_container, tmp_path, LocalSettings.model_validate(settings)))
     monkeypatch.setattr(data_plane, "resolve_endpoint", lambda name, **_: world.deployed.get(name))
@@ -99,19 +109,15 @@ async def a_world(
         assert not list(tmp_path.iterdir())
 
 
-async def test_the_first_request_starts_the_endpoint_once_for_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_concurrent_first_requests_start_the_endpoint_once(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint())
         assert await asyncio.gather(*(world.call() for _ in range(5))) == ["a:x"] * 5
         assert len(world.containers) == 1
 
 
-async def test_reconcile_starts_what_is_deployed_and_stops_what_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_reconcile_starts_and_stops_endpoints(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint("e", counts={"AllTraffic": 2}))
         world.deploy(an_endpoint("f"))
         world.plane.reconcile()
@@ -125,10 +131,8 @@ async def test_reconcile_starts_what_is_deployed_and_stops_what_is_gone(
             await world.call()
 
 
-async def test_requests_in_flight_finish_on_the_old_config_and_later_ones_get_the_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_an_update_drains_the_old_containers(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint(environment={"A": "1"}))
         await world.call()
         (old,) = world.containers
@@ -145,17 +149,15 @@ async def test_requests_in_flight_finish_on_the_old_config_and_later_ones_get_th
         assert world.environments == [{"A": "1"}, {"A": "2"}]
 
 
-async def test_more_instances_come_without_anybody_waiting_and_fewer_finish_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_scaling_makes_no_request_wait_or_fail(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint())
         await world.call()
         world.deploy(an_endpoint(counts={"AllTraffic": 2}))
         assert await world.call() == "a:x"
         world.plane.reconcile()
         await until(lambda: len(instances(world)) == 2)
-        assert await world.call(model="b") == "b:x"  # the emptier one
+        assert await world.call(model="b") == "b:x"  # has more free memory
         first, second = world.containers
         assert list(second.loaded.values()) == ["b"]
         second.invoke_gate.clear()
@@ -171,10 +173,8 @@ async def test_more_instances_come_without_anybody_waiting_and_fewer_finish_firs
         assert first.running
 
 
-async def test_an_endpoint_that_does_not_start_says_so_at_once_until_it_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_a_failed_start_is_reported_until_the_next_try(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.fail_start = MmeError("no such flag")
         world.deploy(an_endpoint())
         asked = await asyncio.gather(*(world.call() for _ in range(9)), return_exceptions=True)
@@ -184,12 +184,12 @@ async def test_an_endpoint_that_does_not_start_says_so_at_once_until_it_is_tried
         world.plane.reconcile()
         assert len(world.containers) == 1
         world.fail_start = None
-        world.deploy(an_endpoint(revision="2"))  # mended
+        world.deploy(an_endpoint(revision="2"))  # fixed
         assert await world.call() == "a:x"
 
 
-async def test_one_of_several_instances_that_does_not_start_stops_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_start_stops_the_other_instances(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Second(FakeContainer):
         async def start(self) -> None:
@@ -200,7 +200,7 @@ async def test_one_of_several_instances_that_does_not_start_stops_the_others(
 
     started: list[FakeContainer] = []
 
-    async with a_world(tmp_path, monkeypatch) as world:
+    async with new_world() as world:
         monkeypatch.setattr(world.plane, "_new_container", lambda *_: Second())
         world.deploy(an_endpoint(counts={"AllTraffic": 2}))
         with pytest.raises(InvokeError, match="one is enough"):
@@ -208,8 +208,8 @@ async def test_one_of_several_instances_that_does_not_start_stops_the_others(
         assert not started[0].running
 
 
-async def test_a_runtime_that_stops_starts_nothing_any_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_stopped_data_plane_starts_nothing(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(FakeContainer):
         async def start(self) -> None:
@@ -219,7 +219,7 @@ async def test_a_runtime_that_stops_starts_nothing_any_more(
 
     began = asyncio.Event()
 
-    async with a_world(tmp_path, monkeypatch) as world:
+    async with new_world() as world:
         container = Slow()
         monkeypatch.setattr(world.plane, "_new_container", lambda *_: container)
         world.deploy(an_endpoint())
@@ -232,10 +232,8 @@ async def test_a_runtime_that_stops_starts_nothing_any_more(
         assert not container.running
 
 
-async def test_variants_share_the_requests_by_weight_unless_one_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_variants_share_requests_by_weight(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint(counts={"Blue": 1, "Green": 1}))
         answered = [(await world.plane.invoke(InvokeCall("e", "a", b""))).variant for _ in range(4)]
         assert answered == ["Blue", "Green", "Blue", "Green"]
@@ -259,10 +257,10 @@ async def test_variants_share_the_requests_by_weight_unless_one_is_named(
         ),
     ],
 )
-async def test_requests_that_cannot_be_answered_are_validation_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: InvokeCall, message: str
+async def test_invalid_requests_are_validation_errors(
+    new_world: NewWorld, call: InvokeCall, message: str
 ) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+    async with new_world() as world:
         world.deploy(an_endpoint())
         world.deploy(an_endpoint("single", mode="SingleModel"))
         with pytest.raises(InvokeError, match=message) as caught:
@@ -271,27 +269,25 @@ async def test_requests_that_cannot_be_answered_are_validation_errors(
 
 
 @pytest.mark.parametrize(("placement", "instances"), [("most-free", [1, 1]), ("first", [0, 2])])
-async def test_where_new_models_go_is_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placement: str, instances: list[int]
-) -> None:
-    async with a_world(tmp_path, monkeypatch, placement=placement) as world:
+async def test_placement_is_a_setting(new_world: NewWorld, placement: str, instances: list[int]) -> None:
+    async with new_world(placement=placement) as world:
         world.deploy(an_endpoint(counts={"AllTraffic": 2}))
         for model in "ab":
             await world.call(model=model)
         assert sorted(len(container.loaded) for container in world.containers) == instances
 
 
-async def test_an_unknown_region_has_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_an_unknown_region_has_no_endpoint(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with new_world() as world:
         monkeypatch.undo()  # the real control plane
         with pytest.raises(InvokeError, match="Endpoint e of account 123456789012 not found"):
             await world.call(region="mars-north-1")
 
 
-async def test_cache_disabled_of_the_deployed_model_is_heeded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with a_world(tmp_path, monkeypatch) as world:
+async def test_cache_disabled_unloads_after_each_request(new_world: NewWorld) -> None:
+    async with new_world() as world:
         world.deploy(an_endpoint(cache_setting="Disabled"))
         await world.call()
         await until(lambda: not world.containers[0].loaded)

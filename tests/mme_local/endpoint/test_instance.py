@@ -17,7 +17,7 @@ from tests.mme_local.an_instance import MIB, an_instance, states, until
 from tests.mme_local.fake_container import FakeContainer
 
 
-async def test_the_first_request_loads_and_the_second_finds_it(tmp_path: Path) -> None:
+async def test_the_first_request_loads_the_model(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container) as instance:
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
@@ -42,7 +42,7 @@ async def test_one_time_limit_is_for_load_and_answer_together(tmp_path: Path) ->
             await instance.invoke("a", b"", {})
 
 
-async def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
+async def test_a_dead_container_fails_only_requests_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = FakeContainer()
@@ -61,17 +61,17 @@ async def test_a_dead_container_fails_what_it_was_answering_and_nothing_later(
         assert (container.starts, instance.restarts) == (2, 1)
 
 
-async def test_a_request_that_a_dying_container_never_read_is_sent_once_more(tmp_path: Path) -> None:
+async def test_a_request_that_was_never_read_is_retried(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container) as instance:
         await instance.invoke("a", b"", {})
-        container.die()  # nobody has noticed yet
+        container.die()  # not noticed yet
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
         assert container.starts == 2
 
 
 class Forgetful(FakeContainer):
-    """Does not know a model that it holds, some times."""
+    """Denies for some requests that it holds the model."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Forgetful(FakeContainer):
 
 
 @pytest.mark.parametrize(("times", "status", "tries"), [(2, 200, 3), (99, 400, 4)])
-async def test_a_model_forgotten_for_a_moment_is_asked_again(
+async def test_a_request_is_retried_if_triton_forgets_a_loaded_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int, tries: int
 ) -> None:
     monkeypatch.setattr(instances, "_UNKNOWN_MODEL_SECONDS", (0.0, 0.0, 0.0))
@@ -98,10 +98,10 @@ async def test_a_model_forgotten_for_a_moment_is_asked_again(
         assert container.calls["load a"] == 1
 
 
-async def test_a_load_into_a_dying_container_is_made_again_in_the_next(tmp_path: Path) -> None:
+async def test_a_load_is_repeated_in_the_next_container(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container) as instance:
-        container.die()  # nobody has noticed yet
+        container.die()  # not noticed yet
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
         container.load_gate.clear()
         pending = asyncio.create_task(instance.invoke("b", b"", {}))
@@ -126,7 +126,7 @@ async def test_a_model_that_ends_every_container_ends_with_an_error(tmp_path: Pa
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-async def test_a_container_that_does_not_start_again_is_tried_until_it_does(
+async def test_restarts_are_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(instances, "_RESTART_SECONDS", (0, 0))
@@ -166,7 +166,7 @@ async def test_a_download_goes_on_while_the_container_is_started_again(tmp_path:
     assert began == ["a"]
 
 
-async def test_requests_that_give_up_leave_no_use_behind(tmp_path: Path) -> None:
+async def test_cancelled_requests_release_their_models(tmp_path: Path) -> None:
     container = FakeContainer()
     container.load_gate.clear()
     async with an_instance(tmp_path, container, weights=lambda _: 3 * MIB) as instance:
@@ -180,7 +180,7 @@ async def test_requests_that_give_up_leave_no_use_behind(tmp_path: Path) -> None
         gone[4].cancel()
         await asyncio.gather(*gone, return_exceptions=True)
         container.invoke_gate.set()
-        assert (await instance.invoke("b", b"1", {})).body == b"b:1"  # needs all the room that a had
+        assert (await instance.invoke("b", b"1", {})).body == b"b:1"  # needs all the memory
         assert instance.view("a").in_flight == 0
 
 
@@ -191,7 +191,7 @@ async def test_stop_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-async def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waiting(tmp_path: Path) -> None:
+async def test_stop_during_a_download_leaves_no_file(tmp_path: Path) -> None:
     began = threading.Event()
 
     def fetch(download: Download) -> UnpackedArchive:
@@ -212,8 +212,8 @@ async def test_stop_in_the_middle_of_a_download_leaves_no_file_and_nobody_waitin
     assert not list(tmp_path.iterdir())
 
 
-async def test_traffic_at_random_loses_no_request_and_no_room(tmp_path: Path) -> None:
-    """Many models in little memory and disk, requests that give up, and a container that keeps dying."""
+async def test_random_traffic_loses_no_request_and_no_memory(tmp_path: Path) -> None:
+    """Many models in little memory and disk, cancelled requests, and a container that dies."""
     chance = random.Random(7)  # noqa: S311 - the same traffic each time
 
     container = FakeContainer(capacity=4)
@@ -248,7 +248,7 @@ async def test_traffic_at_random_loses_no_request_and_no_room(tmp_path: Path) ->
         assert len(answers) == 400
         assert sum(answer.endswith(":x") for answer in answers) > 200
         await until(lambda: "unloading" not in states(instance).values())
-        for model in sizes:  # every use was given back: each of them can still leave for another
+        for model in sizes:  # all were released, so each can be evicted
             assert (await instance.invoke(model, b"x", {})).ok
 
 

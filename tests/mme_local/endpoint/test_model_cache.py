@@ -25,7 +25,7 @@ async def test_concurrent_requests_share_one_load(tmp_path: Path) -> None:
     assert container.calls["load a"] == 1
 
 
-async def test_least_recently_used_models_leave_for_new_ones(tmp_path: Path) -> None:
+async def test_the_least_recently_used_model_is_evicted(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container) as instance:
         for model in ("a", "b", "c", "a", "d"):
@@ -49,7 +49,7 @@ async def test_507_of_the_container_unloads_others_and_tries_again(tmp_path: Pat
         assert list(container.loaded.values()) == ["b"]
 
 
-async def test_507_with_nobody_left_to_unload_is_the_answer(tmp_path: Path) -> None:
+async def test_507_without_an_idle_model_is_the_answer(tmp_path: Path) -> None:
     async with an_instance(tmp_path, FakeContainer(capacity=0)) as instance:
         with pytest.raises(LoadFailedError, match="out of memory") as caught:
             await instance.invoke("a", b"", {})
@@ -74,7 +74,7 @@ async def test_a_slow_load_is_not_ready_and_goes_on(tmp_path: Path) -> None:
         assert container.calls["load a"] == 1
 
 
-async def test_a_load_that_never_ends_is_ended_and_the_container_started_again(tmp_path: Path) -> None:
+async def test_a_load_that_hangs_restarts_the_container(tmp_path: Path) -> None:
     container = FakeContainer()
     container.load_gate.clear()
     async with an_instance(tmp_path, container, load_seconds=1) as instance:
@@ -85,7 +85,7 @@ async def test_a_load_that_never_ends_is_ended_and_the_container_started_again(t
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-async def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_anew(tmp_path: Path) -> None:
+async def test_a_download_that_hangs_is_abandoned(tmp_path: Path) -> None:
     hung = threading.Event()
 
     def fetch(download: Download) -> UnpackedArchive:
@@ -103,10 +103,10 @@ async def test_a_download_that_never_ends_is_given_up_and_the_next_one_starts_an
         with pytest.raises(LoadFailedError, match="did not load within 1 s"):
             await instance.invoke("a", b"", {})
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-        assert container.starts == 1, "a container that was never asked is not killed"
+        assert container.starts == 1, "a container that got no request is not killed"
 
 
-async def test_507_of_an_answer_waits_for_no_unload_longer_than_the_limit(tmp_path: Path) -> None:
+async def test_507_of_an_answer_waits_for_an_unload_within_the_limit(tmp_path: Path) -> None:
     class Hungry(FakeContainer):
         async def invoke(self, handle: str, target_model: str, *rest: Any) -> ContainerReply:
             if target_model == "hungry":
@@ -121,7 +121,7 @@ async def test_507_of_an_answer_waits_for_no_unload_longer_than_the_limit(tmp_pa
         container.unload_gate.set()
 
 
-async def test_a_model_that_the_container_still_has_is_unloaded_and_loaded_again(tmp_path: Path) -> None:
+async def test_a_conflict_is_resolved_by_an_unload(tmp_path: Path) -> None:
     container = FakeContainer()
     container.loaded[handle("a")] = "a"
     async with an_instance(tmp_path, container) as instance:
@@ -130,7 +130,7 @@ async def test_a_model_that_the_container_still_has_is_unloaded_and_loaded_again
         assert container.calls["load a"] == 2
 
 
-async def test_a_load_waits_until_those_who_leave_for_others_have_left_too(tmp_path: Path) -> None:
+async def test_a_load_waits_for_all_evictions(tmp_path: Path) -> None:
     container = FakeContainer()
     weights = {"giant": 3 * MIB}
     async with an_instance(tmp_path, container, weights=lambda m: weights.get(m, MIB)) as instance:
@@ -150,7 +150,7 @@ async def test_an_unload_stalls_no_other_model(tmp_path: Path) -> None:
         for model in ("a", "b", "c"):
             await instance.invoke(model, b"", {})
         container.unload_gate.clear()
-        pending = asyncio.create_task(instance.invoke("d", b"", {}))  # a has to leave
+        pending = asyncio.create_task(instance.invoke("d", b"", {}))  # evicts a
         await until(lambda: container.calls["unload a"] == 1)
         assert (await instance.invoke("b", b"1", {})).ok
         assert not pending.done()
@@ -158,7 +158,7 @@ async def test_an_unload_stalls_no_other_model(tmp_path: Path) -> None:
         assert (await pending).ok
 
 
-async def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -> None:
+async def test_a_full_disk_evicts_idle_models_from_memory_too(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container, disk_mib=2) as instance:
         for model in ("a", "b", "c"):
@@ -167,23 +167,23 @@ async def test_a_full_disk_lets_idle_models_go_from_memory_too(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("order", "gone"), [("lru", "b"), ("fifo", "a")])
-async def test_which_archive_leaves_a_full_disk_is_set(tmp_path: Path, order: str, gone: str) -> None:
+async def test_the_disk_eviction_order_is_a_setting(tmp_path: Path, order: str, gone: str) -> None:
     fetched: list[str] = []
 
-    def bring(wanted: Download) -> UnpackedArchive:
+    def fetch(wanted: Download) -> UnpackedArchive:
         fetched.append(wanted.model)
         wanted.reserve(MIB)
         (wanted.folder / "model").mkdir(parents=True)
         return UnpackedArchive(wanted.folder / "model", MIB)
 
     settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
-    async with an_instance(tmp_path, FakeContainer(), fetch=bring, **settings) as instance:
+    async with an_instance(tmp_path, FakeContainer(), fetch=fetch, **settings) as instance:
         for model in ("a", "b", "a", "c", "d", gone):
             assert (await instance.invoke(model, b"", {})).ok
     assert fetched == ["a", "b", "c", "d", gone]
 
 
-async def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: Path) -> None:
+async def test_a_disk_full_of_models_in_use_is_507(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container, disk_mib=1) as instance:
         await instance.invoke("a", b"", {})
@@ -197,7 +197,7 @@ async def test_a_disk_full_of_models_in_use_is_507_naming_the_setting(tmp_path: 
         assert (await pending).ok
 
 
-async def test_the_disk_of_this_machine_may_be_full(tmp_path: Path) -> None:
+async def test_a_full_disk_of_this_machine_is_507(tmp_path: Path) -> None:
     def fetch(download: Download) -> UnpackedArchive:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -206,7 +206,7 @@ async def test_the_disk_of_this_machine_may_be_full(tmp_path: Path) -> None:
             await instance.invoke("a", b"", {})
 
 
-async def test_a_failed_load_says_what_the_container_said_and_can_be_tried_again(tmp_path: Path) -> None:
+async def test_a_failed_load_has_the_containers_message_and_can_be_retried(tmp_path: Path) -> None:
     container = FakeContainer()
     container.fail_load = ContainerReply(400, b'{"error":"no such backend"}', "application/json")
     async with an_instance(tmp_path, container) as instance:

@@ -1,7 +1,7 @@
-"""A Docker daemon on a Unix socket whose containers are small servers that keep the multi-model contract.
+"""A Docker daemon on a Unix socket, whose containers are small servers with the multi-model contract.
 
-It speaks the part of the Engine API that the local runtime uses. It runs in a thread of its own, as the
-runtime under test may be in this process or in another.
+It implements what aiodocker needs of the Engine API. It runs in its own thread, as the runtime under test may
+be in this process or in another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class FakeImage:
 
     ends_at_once: int | None = None
     answers_ping: bool = True
-    words: tuple[bytes, ...] = (b"hello from", b" the image\n")
+    output: tuple[bytes, ...] = (b"hello from", b" the image\n")
 
 
 @dataclass
@@ -91,7 +91,7 @@ class FakeContainer:
 
 
 class FakeDaemon:
-    """The daemon; its attributes are what a test sets and looks at."""
+    """The daemon; tests set and read its attributes."""
 
     def __init__(self) -> None:
         self.images: dict[str, FakeImage] = {IMAGE: FakeImage()}
@@ -110,14 +110,14 @@ class FakeDaemon:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     def close(self) -> None:
-        """Be gone, as a daemon that is stopped: its socket and all connections."""
+        """Stop: close the socket and all connections."""
         if self._runner is not None:
             runner, self._runner = self._runner, None
             self.wait_for(runner.cleanup())
 
     @contextmanager
     def serving(self, socket: Path) -> Iterator[FakeDaemon]:
-        """Answers at the socket."""
+        """Serve on the socket while the block runs."""
         thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         thread.start()
         try:
@@ -195,9 +195,9 @@ class FakeDaemon:
         found = self.containers[request.match_info["id"]]
         stream = web.StreamResponse()
         await stream.prepare(request)
-        for number, words in enumerate(found.image.words):
-            frame = bytes([1 + number % 2, 0, 0, 0]) + len(words).to_bytes(4, "big") + words
-            # As a network may: in pieces that are no frames.
+        for number, output in enumerate(found.image.output):
+            frame = bytes([1 + number % 2, 0, 0, 0]) + len(output).to_bytes(4, "big") + output
+            # In pieces that are not frames, as from a network.
             await stream.write(frame[:3])
             await stream.write(frame[3:])
         await found.ended.wait()

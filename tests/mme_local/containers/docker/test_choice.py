@@ -1,4 +1,4 @@
-"""Which containers a runtime takes."""
+"""Which kind of container a runtime chooses."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def wheel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("wheel", "daemon")
-def test_docker_is_taken_only_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_kind_is_a_setting(tmp_path: Path) -> None:
     assert isinstance(opened("wheel", tmp_path), WheelFactory)
     assert isinstance(opened("auto", tmp_path), DockerFactory)
     assert isinstance(opened("docker", tmp_path), DockerFactory)
@@ -61,14 +61,14 @@ def test_without_a_daemon(tmp_path: Path) -> None:
         opened("docker", tmp_path)
 
 
-def test_what_a_killed_runtime_left_is_removed_and_nothing_else(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_only_containers_of_killed_runtimes_are_removed(daemon: FakeDaemon, tmp_path: Path) -> None:
     here = socket.gethostname()
     mine = f"{here} {os.getpid()} {psutil.Process().create_time()}"
     owners = {
         "left": f"{here} {os.getpid()} 1.0",
         "running": mine,
         "elsewhere": "another-machine 1 1.0",
-        "strange": "somebody",
+        "strange": "unknown",
     }
     for id, owner in owners.items():
         daemon.containers[id] = FakeContainer(id, {"Labels": {OWNER_LABEL: owner}}, FakeImage())

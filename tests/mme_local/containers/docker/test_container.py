@@ -1,4 +1,4 @@
-"""A container's life under a daemon that keeps to the Engine API."""
+"""Containers under a daemon that implements the Engine API."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_it_is_started_as_sagemaker_starts_it(daemon: FakeDaemon, tmp_path: Path
     play(tmp_path, story)
 
 
-def test_it_gets_the_gpus(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_gpus_are_requested(daemon: FakeDaemon, tmp_path: Path) -> None:
     async def story(container: DockerContainer) -> None:
         await container.start()
         (made,) = daemon.containers.values()
@@ -101,7 +101,7 @@ def test_it_gets_the_gpus(daemon: FakeDaemon, tmp_path: Path) -> None:
     play(tmp_path, story, gpus=True)
 
 
-def test_one_that_dies_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_dead_container_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) -> None:
     async def story(container: DockerContainer) -> None:
         await container.start()
         (id,) = daemon.containers
@@ -117,7 +117,7 @@ def test_one_that_dies_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) 
     play(tmp_path, story)
 
 
-def test_one_that_is_stopped_counts_as_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_stopped_container_is_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
     async def story(container: DockerContainer) -> None:
         await container.start()
         dead = asyncio.create_task(container.wait_dead())
@@ -128,7 +128,7 @@ def test_one_that_is_stopped_counts_as_dead(daemon: FakeDaemon, tmp_path: Path) 
     play(tmp_path, story)
 
 
-def test_a_daemon_that_goes_away_counts_as_a_death(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_lost_daemon_is_a_dead_container(daemon: FakeDaemon, tmp_path: Path) -> None:
     async def story(container: DockerContainer) -> None:
         await container.start()
         await asyncio.to_thread(daemon.close)
@@ -137,7 +137,7 @@ def test_a_daemon_that_goes_away_counts_as_a_death(daemon: FakeDaemon, tmp_path:
     play(tmp_path, story)
 
 
-def test_an_image_that_is_not_here(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_missing_image(daemon: FakeDaemon, tmp_path: Path) -> None:
     async def story(container: DockerContainer) -> None:
         with pytest.raises(MmeError, match="the image other:2 is not on this machine") as caught:
             await container.start()
@@ -146,8 +146,8 @@ def test_an_image_that_is_not_here(daemon: FakeDaemon, tmp_path: Path) -> None:
     play(tmp_path, story, image="other:2")
 
 
-def test_one_that_ends_at_its_start_says_why(daemon: FakeDaemon, tmp_path: Path) -> None:
-    daemon.images["bad:1"] = FakeImage(ends_at_once=2, words=(b"no such option\n",))
+def test_a_failed_start_has_the_containers_output(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.images["bad:1"] = FakeImage(ends_at_once=2, output=(b"no such option\n",))
 
     async def story(container: DockerContainer) -> None:
         with pytest.raises(MmeError, match="ended at its start with status 2\nno such option"):
@@ -157,7 +157,7 @@ def test_one_that_ends_at_its_start_says_why(daemon: FakeDaemon, tmp_path: Path)
     play(tmp_path, story, image="bad:1")
 
 
-def test_one_that_never_answers(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_container_that_never_answers(daemon: FakeDaemon, tmp_path: Path) -> None:
     daemon.images["slow:1"] = FakeImage(answers_ping=False)
 
     async def story(container: DockerContainer) -> None:

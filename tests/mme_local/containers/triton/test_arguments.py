@@ -34,7 +34,7 @@ def test_variables_become_arguments() -> None:
 @pytest.mark.parametrize(
     "argument", ["--sagemaker-port=1", "--http-address=0.0.0.0", "--backend-directory /x"]
 )
-def test_what_the_runtime_decides_can_not_be_set(argument: str) -> None:
+def test_reserved_arguments_are_refused(argument: str) -> None:
     with pytest.raises(MmeError, match="the local endpoint sets it itself"):
         serve_arguments({"SAGEMAKER_TRITON_ADDITIONAL_ARGS": argument})
 

@@ -15,7 +15,7 @@ from mme_local.containers.triton.process import TritonProcess
 from mme_local.containers.triton.wheel import why_not_here
 
 MIB = 512
-"""What the model takes of the GPU, beside its context."""
+"""Memory that the model takes, in addition to its context."""
 SLACK_MIB = 64
 
 
@@ -26,7 +26,7 @@ def used_mib() -> int:
 
 
 def why_no_gpu() -> str | None:
-    """Why there is nothing to run a KIND_GPU model on; None where there is."""
+    """Why no KIND_GPU model can run here; None if one can."""
     if shutil.which("nvidia-smi") is None:
         return "there is no NVIDIA GPU: nvidia-smi is not installed"
     try:
@@ -51,8 +51,8 @@ instance_group [{ kind: KIND_GPU count: 1 gpus: [0] }]
 input [{ name: "X" data_type: TYPE_UINT32 dims: [1] }]
 output [{ name: "Y" data_type: TYPE_UINT32 dims: [4] }, { name: "KIND" data_type: TYPE_STRING dims: [1] }]
 """
-# By the driver's own API, so that no CUDA package need be installed: the GPU fills its memory with the number
-# that was sent, and the answer is read back from there.
+# Uses the driver's API, so that no CUDA package is needed: the GPU fills its memory with the number that was
+# sent, and the answer is read from there.
 MODEL = f"""
 import ctypes
 import numpy as np
@@ -98,30 +98,27 @@ async def until_used(least: int, most: int) -> None:
             await asyncio.sleep(0.1)
 
 
-def test_a_model_takes_the_gpu_and_gives_it_back(tmp_path: Path) -> None:
+async def test_a_model_uses_and_frees_the_gpu(tmp_path: Path) -> None:
     model = tmp_path / "models" / "abc" / "model"
     (model / "1").mkdir(parents=True)
     (model / "config.pbtxt").write_text(CONFIG)
     (model / "1" / "model.py").write_text(MODEL)
     request = {"inputs": [{"name": "X", "datatype": "UINT32", "shape": [1], "data": [4711]}]}
 
-    async def story() -> None:
-        installation = TritonInstallation.create(tmp_path / "triton")
-        quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
-        triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=60)
-        await triton.start()
-        try:
-            before = used_mib()
-            loaded = await triton.load("abc", "x_v0.tar.gz", model, 120)
-            assert loaded.ok, loaded.text
-            await until_used(before + MIB - SLACK_MIB, 1 << 40)
-            reply = await triton.invoke("abc", "x_v0.tar.gz", json.dumps(request).encode(), {}, 60)
-            assert reply.ok, reply.text
-            answers = {one["name"]: one["data"] for one in json.loads(reply.body)["outputs"]}
-            assert answers == {"Y": [4711] * 4, "KIND": ["GPU"]}
-            assert (await triton.unload("abc", "x_v0.tar.gz")).ok
-            await until_used(0, before + SLACK_MIB)
-        finally:
-            await triton.stop()
-
-    asyncio.run(story())
+    installation = TritonInstallation.create(tmp_path / "triton")
+    quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
+    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=60)
+    await triton.start()
+    try:
+        before = used_mib()
+        loaded = await triton.load("abc", "x_v0.tar.gz", model, 120)
+        assert loaded.ok, loaded.text
+        await until_used(before + MIB - SLACK_MIB, 1 << 40)
+        reply = await triton.invoke("abc", "x_v0.tar.gz", json.dumps(request).encode(), {}, 60)
+        assert reply.ok, reply.text
+        answers = {one["name"]: one["data"] for one in json.loads(reply.body)["outputs"]}
+        assert answers == {"Y": [4711] * 4, "KIND": ["GPU"]}
+        assert (await triton.unload("abc", "x_v0.tar.gz")).ok
+        await until_used(0, before + SLACK_MIB)
+    finally:
+        await triton.stop()

@@ -1,4 +1,4 @@
-"""The real server: the container contract, and that nobody else can reach it."""
+"""The real server: the container contract, on loopback only."""
 
 from __future__ import annotations
 
@@ -104,9 +104,7 @@ async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Pa
     assert not shared_memory()
 
 
-async def test_the_port_is_reachable_from_this_machine_alone(
-    installation: TritonInstallation, tmp_path: Path
-) -> None:
+async def test_the_port_is_on_loopback_only(installation: TritonInstallation, tmp_path: Path) -> None:
     triton = a_process(installation, tmp_path)
     await triton.start()
     try:
@@ -153,7 +151,7 @@ def other_addresses() -> list[str]:
     ]
 
 
-async def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
+async def test_a_killed_server_leaves_no_process(
     installation: TritonInstallation, tmp_path: Path, model: Path
 ) -> None:
     triton = a_process(installation, tmp_path)
@@ -173,14 +171,14 @@ async def test_a_killed_server_is_a_clean_error_and_leaves_no_process(
     assert not shared_memory()
 
 
-def test_a_server_that_does_not_start_says_why(installation: TritonInstallation, tmp_path: Path) -> None:
+def test_a_failed_start_has_tritons_reason(installation: TritonInstallation, tmp_path: Path) -> None:
     environment = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--no-such-flag"}
     with pytest.raises(MmeError, match="Triton ended at its start") as caught:
         asyncio.run(a_process(installation, tmp_path, environment).start())
     assert "no-such-flag" in str(caught.value)
 
 
-async def test_a_model_that_raises_while_loading_gives_its_text(
+async def test_a_failed_load_has_the_models_error(
     installation: TritonInstallation, tmp_path: Path, model: Path
 ) -> None:
     (model / "1" / "model.py").write_text("raise ValueError('the weights are missing')")

@@ -17,7 +17,7 @@ PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 
 @given(st.text(PRINTABLE, max_size=30).filter(lambda text: not first_shell_metacharacter(text)))
 @settings(max_examples=50)
-def test_what_passes_reaches_a_program_as_it_is(text: str) -> None:
+def test_a_shell_passes_other_names_unchanged(text: str) -> None:
     said = subprocess.run(
         ["bash", "-c", f"printf %s /models::{text}"], capture_output=True, text=True, check=True
     )
@@ -25,11 +25,11 @@ def test_what_passes_reaches_a_program_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("letter", [*" \t\n\"'`$&|;<>(){}[]*?\\"])
-def test_what_does_not_is_named(letter: str) -> None:
+def test_the_first_metacharacter_is_returned(letter: str) -> None:
     assert first_shell_metacharacter(f"a{letter}b.tar.gz") == letter
 
 
-def test_a_folder_that_a_shell_takes_apart_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_folder_with_a_metacharacter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MmeError, match="my folder' holds ' '") as caught:
         TritonInstallation.create(tmp_path / "my folder" / "triton")
     assert "TMPDIR" in str(caught.value.hint)

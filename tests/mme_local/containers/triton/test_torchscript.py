@@ -1,8 +1,7 @@
-"""TorchScript models on the wheel's Triton, where torch is installed."""
+"""TorchScript models on the wheel's Triton, if torch is installed."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def save_model(path: Path) -> None:
     torch.jit.trace(add_sub, (torch.zeros(2), torch.zeros(2))).save(str(path))
 
 
-def test_it_answers_in_the_order_of_the_names(tmp_path: Path) -> None:
+async def test_tensors_are_ordered_by_the_number_in_their_name(tmp_path: Path) -> None:
     model = tmp_path / "models" / "abc" / "model"
     (model / "1").mkdir(parents=True)
     (model / "config.pbtxt").write_text(CONFIG)
@@ -55,20 +54,17 @@ def test_it_answers_in_the_order_of_the_names(tmp_path: Path) -> None:
         ]
     }
 
-    async def story() -> None:
-        installation = TritonInstallation.create(tmp_path / "triton")
-        assert "pytorch" in installation.backend_names
-        quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
-        triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=30)
-        await triton.start()
-        try:
-            loaded = await triton.load("abc", "x_v0.tar.gz", model, 120)
-            assert loaded.ok, loaded.text
-            reply = await triton.invoke("abc", "x_v0.tar.gz", json.dumps(request).encode(), {}, 60)
-            assert reply.ok, reply.text
-            answers = {one["name"]: one["data"] for one in json.loads(reply.body)["outputs"]}
-            assert answers == {"OUTPUT__0": [6, 8], "OUTPUT__1": [4, 6]}
-        finally:
-            await triton.stop()
-
-    asyncio.run(story())
+    installation = TritonInstallation.create(tmp_path / "triton")
+    assert "pytorch" in installation.backend_names
+    quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
+    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=30)
+    await triton.start()
+    try:
+        loaded = await triton.load("abc", "x_v0.tar.gz", model, 120)
+        assert loaded.ok, loaded.text
+        reply = await triton.invoke("abc", "x_v0.tar.gz", json.dumps(request).encode(), {}, 60)
+        assert reply.ok, reply.text
+        answers = {one["name"]: one["data"] for one in json.loads(reply.body)["outputs"]}
+        assert answers == {"OUTPUT__0": [6, 8], "OUTPUT__1": [4, 6]}
+    finally:
+        await triton.stop()

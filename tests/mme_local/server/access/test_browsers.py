@@ -44,7 +44,7 @@ def test_programs_and_pages_of_this_machine_pass(headers: dict[str, str]) -> Non
         "bucket.s3.amazonaws.com",
     ],
 )
-def test_names_that_no_site_can_have_pass(host: str) -> None:
+def test_names_that_no_site_controls_pass(host: str) -> None:
     assert foreign_name({"Host": host}) is None
 
 
@@ -59,7 +59,7 @@ def test_names_that_no_site_can_have_pass(host: str) -> None:
         "evilamazonaws.com",
     ],
 )
-def test_names_that_a_site_may_have_do_not(host: str) -> None:
+def test_names_that_a_site_may_control_do_not_pass(host: str) -> None:
     assert foreign_name({"Host": host}) == host
 
 
@@ -76,7 +76,7 @@ def test_names_that_a_site_may_have_do_not(host: str) -> None:
         {"Sec-Fetch-Site": "cross-site", "Host": "localhost:4747"},
     ],
 )
-def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
+def test_pages_of_other_sites_do_not_pass(headers: dict[str, str]) -> None:
     assert from_elsewhere(headers) is not None
 
 
@@ -89,7 +89,7 @@ def test_pages_of_other_sites_do_not(headers: dict[str, str]) -> None:
         ("POST", "/endpoints/e/invocations"),
     ],
 )
-async def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, path: str) -> None:
+async def test_dns_rebinding_is_refused(method: str, path: str) -> None:
     async with address() as port, ClientSession(f"http://127.0.0.1:{port}") as client:
         answer = await client.request(method, path, headers={"Host": "evil.example:4747"})
         assert answer.status == 403
@@ -105,10 +105,10 @@ async def test_a_name_that_was_made_to_lead_here_reaches_nothing(method: str, pa
         ("POST", "/endpoints/e/invocations", 403),
         ("GET", "/?Action=CreateStack", 403),
         ("POST", "/_mme/status", 403),
-        ("GET", "/_mme/status", 200),  # a link to it; what it says, the browser keeps to itself
+        ("GET", "/_mme/status", 200),  # a link; the page can't read the response
     ],
 )
-async def test_they_reach_nothing_but_the_runtimes_own_pages(method: str, path: str, status: int) -> None:
+async def test_other_sites_may_only_link_to_the_runtimes_pages(method: str, path: str, status: int) -> None:
     asked: list[Any] = []
 
     def embedded_aws(environ: Any, start_response: Any) -> list[bytes]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -26,7 +28,7 @@ class EveryModel:
     """A data plane that has every model."""
 
     async def invoke(self, call: InvokeCall) -> Invocation:
-        return Invocation(ContainerReply(200, bytes(call.body), "text/plain"), "AllTraffic")
+        return Invocation(ContainerReply(200, call.body, "text/plain"), "AllTraffic")
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +38,32 @@ def embedded_aws() -> Iterator[None]:
     cloud.reset()
 
 
-def told(story: Callable[[str], None], *, enforce: bool = True) -> None:
-    """Run a blocking story against a gateway on localhost."""
+@pytest.fixture(params=[True], ids=["enforced"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a gateway that runs in a thread; the parameter is whether it enforces IAM."""
+    ports: Queue[int] = Queue()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:
-        async with address(EveryModel(), cloud.application(), Gatekeeper(enforce=enforce)) as port:
-            await asyncio.to_thread(story, f"http://localhost:{port}")
+        stop = asyncio.Event()
+        loops.append((asyncio.get_running_loop(), stop))
+        async with address(EveryModel(), cloud.application(), Gatekeeper(enforce=request.param)) as port:
+            ports.put(port)
+            await stop.wait()
 
-    run(serve())
+    thread = Thread(target=run, args=[serve()])
+    thread.start()
+    yield f"http://localhost:{ports.get(timeout=30)}"
+    loop, stop = loops[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
 
 
 def client(
     url: str,
     service: str,
     key: str = "local",
-    secret: str = "local",  # noqa: S107 - of nobody
+    secret: str = "local",  # noqa: S107 - a dummy
     token: str | None = None,
 ) -> Any:
     return boto3.client(
@@ -95,152 +108,124 @@ def denied(runtime: Any, model: str = "tenant-a/x_v0.tar.gz") -> str:
     return f"{response['Error']['Code']}: {response['Error']['Message']}"
 
 
-def test_a_tenant_may_call_its_own_models_alone() -> None:
-    def story(url: str) -> None:
-        iam, ann = a_user(url)
-        assert denied(ann) == (
-            "AccessDeniedException: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: "
-            "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/Shop "
-            "because no identity-based policy allows the sagemaker:InvokeEndpoint action"
-        )
-        iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
-        assert invoke(ann) == b"\x00\xff"
-        assert "no identity-based policy" in denied(ann, "tenant-b/x_v0.tar.gz")
-        iam.put_user_policy(UserName="ann", PolicyName="not", PolicyDocument=policy("*/secret*", "Deny"))
-        assert invoke(ann) == b"\x00\xff"
-        assert "explicit deny" in denied(ann, "tenant-a/secret_v0.tar.gz")
-
-    told(story)
+def test_a_tenant_may_call_only_its_own_models(url: str) -> None:
+    iam, ann = a_user(url)
+    assert denied(ann) == (
+        "AccessDeniedException: User: arn:aws:iam::123456789012:user/ann is not authorized to perform: "
+        "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/Shop "
+        "because no identity-based policy allows the sagemaker:InvokeEndpoint action"
+    )
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
+    assert invoke(ann) == b"\x00\xff"
+    assert "no identity-based policy" in denied(ann, "tenant-b/x_v0.tar.gz")
+    iam.put_user_policy(UserName="ann", PolicyName="not", PolicyDocument=policy("*/secret*", "Deny"))
+    assert invoke(ann) == b"\x00\xff"
+    assert "explicit deny" in denied(ann, "tenant-a/secret_v0.tar.gz")
 
 
-def test_policies_of_groups_and_managed_ones_count() -> None:
-    def story(url: str) -> None:
-        iam, ann = a_user(url)
-        iam.create_group(GroupName="tenants")
-        iam.add_user_to_group(GroupName="tenants", UserName="ann")
-        iam.put_group_policy(GroupName="tenants", PolicyName="own", PolicyDocument=policy())
-        assert invoke(ann)
-        arn = iam.create_policy(PolicyName="b", PolicyDocument=policy("tenant-b/*"))["Policy"]["Arn"]
-        iam.attach_user_policy(UserName="ann", PolicyArn=arn)
-        assert invoke(ann, "tenant-b/x_v0.tar.gz")
-        iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy("tenant-c/*"), SetAsDefault=True)
-        assert invoke(ann, "tenant-c/x_v0.tar.gz")
-        assert "AccessDenied" in denied(ann, "tenant-b/x_v0.tar.gz")
-
-    told(story)
+def test_group_and_managed_policies_apply(url: str) -> None:
+    iam, ann = a_user(url)
+    iam.create_group(GroupName="tenants")
+    iam.add_user_to_group(GroupName="tenants", UserName="ann")
+    iam.put_group_policy(GroupName="tenants", PolicyName="own", PolicyDocument=policy())
+    assert invoke(ann)
+    arn = iam.create_policy(PolicyName="b", PolicyDocument=policy("tenant-b/*"))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="ann", PolicyArn=arn)
+    assert invoke(ann, "tenant-b/x_v0.tar.gz")
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy("tenant-c/*"), SetAsDefault=True)
+    assert invoke(ann, "tenant-c/x_v0.tar.gz")
+    assert "AccessDenied" in denied(ann, "tenant-b/x_v0.tar.gz")
 
 
-def test_an_assumed_role_has_the_policies_of_its_role_within_its_session_policy() -> None:
-    def story(url: str) -> None:
-        iam = client(url, "iam")
-        trust = {"Version": "2012-10-17", "Statement": []}
-        role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        iam.put_role_policy(RoleName="caller", PolicyName="all", PolicyDocument=policy("tenant-*"))
+def test_an_assumed_role_is_limited_by_its_session_policy(url: str) -> None:
+    iam = client(url, "iam")
+    trust = {"Version": "2012-10-17", "Statement": []}
+    role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName="caller", PolicyName="all", PolicyDocument=policy("tenant-*"))
 
-        def assumed(**more: str) -> Any:
-            sts = client(url, "sts")
-            return sts.assume_role(RoleArn=role["Arn"], RoleSessionName="me", **more)["Credentials"]
-
-        keys = assumed()
-        runtime = client(
-            url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        assert invoke(runtime, "tenant-b/x_v0.tar.gz")
-        assert "assumed-role/caller/me is not authorized" in denied(runtime, "other/x_v0.tar.gz")
-        stale = client(
-            url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], "another token"
-        )
-        assert "UnrecognizedClientException" in denied(stale)
-        keys = assumed(Policy=policy())
-        narrow = client(
-            url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        assert invoke(narrow)
-        assert "AccessDenied" in denied(narrow, "tenant-b/x_v0.tar.gz")
-
-    told(story)
-
-
-def test_a_wrong_secret_and_no_signature_are_refused() -> None:
-    def story(url: str) -> None:
-        iam, _ = a_user(url)
-        iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
-        key = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"][0]["AccessKeyId"]
-        assert "InvalidSignatureException" in denied(client(url, "sagemaker-runtime", key, "wrong"))
-        unsigned = boto3.client(
-            "sagemaker-runtime",
-            endpoint_url=url,
-            region_name="us-east-1",
-            config=Config(signature_version=UNSIGNED),
-        )
-        assert "MissingAuthenticationTokenException" in denied(unsigned)
-
-    told(story)
-
-
-def test_a_key_that_was_deactivated_is_refused_until_it_is_active_again() -> None:
-    def story(url: str) -> None:
-        iam, ann = a_user(url)
-        iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
-        key = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"][0]["AccessKeyId"]
-        iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Inactive")
-        assert "UnrecognizedClientException" in denied(ann)
-        iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Active")
-        assert invoke(ann)
-
-    told(story)
-
-
-def test_a_session_ends() -> None:
-    def story(url: str) -> None:
-        iam = client(url, "iam")
-        trust = {"Version": "2012-10-17", "Statement": []}
-        role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        iam.put_role_policy(RoleName="caller", PolicyName="all", PolicyDocument=policy())
+    def assumed(**more: str) -> Any:
         sts = client(url, "sts")
-        keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="me", DurationSeconds=900)["Credentials"]
-        runtime = client(
-            url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        assert invoke(runtime)
-        (session,) = sts_backends["123456789012"]["aws"].assumed_roles
-        session.expiration -= timedelta(seconds=899)
-        assert invoke(runtime)
-        session.expiration -= timedelta(seconds=1)
-        assert "ExpiredTokenException" in denied(runtime)
+        return sts.assume_role(RoleArn=role["Arn"], RoleSessionName="me", **more)["Credentials"]
 
-    told(story)
-
-
-def test_keys_that_embedded_iam_does_not_know_are_the_operators() -> None:
-    def story(url: str) -> None:
-        assert invoke(client(url, "sagemaker-runtime"))
-
-    told(story)
+    keys = assumed()
+    runtime = client(
+        url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+    )
+    assert invoke(runtime, "tenant-b/x_v0.tar.gz")
+    assert "assumed-role/caller/me is not authorized" in denied(runtime, "other/x_v0.tar.gz")
+    stale = client(url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], "another token")
+    assert "UnrecognizedClientException" in denied(stale)
+    keys = assumed(Policy=policy())
+    narrow = client(
+        url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+    )
+    assert invoke(narrow)
+    assert "AccessDenied" in denied(narrow, "tenant-b/x_v0.tar.gz")
 
 
-def test_nobody_is_checked_unless_it_is_asked_for() -> None:
-    def story(url: str) -> None:
-        _, ann = a_user(url)
-        assert invoke(ann)
+def test_a_wrong_secret_and_no_signature_are_refused(url: str) -> None:
+    iam, _ = a_user(url)
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
+    key = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"][0]["AccessKeyId"]
+    assert "InvalidSignatureException" in denied(client(url, "sagemaker-runtime", key, "wrong"))
+    unsigned = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=url,
+        region_name="us-east-1",
+        config=Config(signature_version=UNSIGNED),
+    )
+    assert "MissingAuthenticationTokenException" in denied(unsigned)
 
-    told(story, enforce=False)
+
+def test_an_inactive_key_is_refused(url: str) -> None:
+    iam, ann = a_user(url)
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
+    key = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"][0]["AccessKeyId"]
+    iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Inactive")
+    assert "UnrecognizedClientException" in denied(ann)
+    iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Active")
+    assert invoke(ann)
 
 
-def test_a_bucket_may_be_called_endpoints() -> None:
-    def story(url: str) -> None:
-        s3 = client(url, "s3")
-        s3.create_bucket(Bucket="endpoints")
-        upload = s3.create_multipart_upload(Bucket="endpoints", Key="x/invocations")["UploadId"]
-        part = s3.upload_part(
-            Bucket="endpoints", Key="x/invocations", UploadId=upload, PartNumber=1, Body=b"content"
-        )
-        s3.complete_multipart_upload(
-            Bucket="endpoints",
-            Key="x/invocations",
-            UploadId=upload,
-            MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
-        )
-        assert s3.get_object(Bucket="endpoints", Key="x/invocations")["Body"].read() == b"content"
+def test_an_expired_session_is_refused(url: str) -> None:
+    iam = client(url, "iam")
+    trust = {"Version": "2012-10-17", "Statement": []}
+    role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName="caller", PolicyName="all", PolicyDocument=policy())
+    sts = client(url, "sts")
+    keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="me", DurationSeconds=900)["Credentials"]
+    runtime = client(
+        url, "sagemaker-runtime", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+    )
+    assert invoke(runtime)
+    (session,) = sts_backends["123456789012"]["aws"].assumed_roles
+    session.expiration -= timedelta(seconds=899)
+    assert invoke(runtime)
+    session.expiration -= timedelta(seconds=1)
+    assert "ExpiredTokenException" in denied(runtime)
 
-    told(story)
+
+def test_unknown_keys_belong_to_the_operator(url: str) -> None:
+    assert invoke(client(url, "sagemaker-runtime"))
+
+
+@pytest.mark.parametrize("url", [False], indirect=True)
+def test_callers_are_not_checked_by_default(url: str) -> None:
+    _, ann = a_user(url)
+    assert invoke(ann)
+
+
+def test_a_bucket_may_be_called_endpoints(url: str) -> None:
+    s3 = client(url, "s3")
+    s3.create_bucket(Bucket="endpoints")
+    upload = s3.create_multipart_upload(Bucket="endpoints", Key="x/invocations")["UploadId"]
+    part = s3.upload_part(
+        Bucket="endpoints", Key="x/invocations", UploadId=upload, PartNumber=1, Body=b"content"
+    )
+    s3.complete_multipart_upload(
+        Bucket="endpoints",
+        Key="x/invocations",
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
+    )
+    assert s3.get_object(Bucket="endpoints", Key="x/invocations")["Body"].read() == b"content"
