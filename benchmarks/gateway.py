@@ -1,9 +1,9 @@
-"""What the local gateway costs: against Triton's own SageMaker port, on the same machine.
+"""Compare the local gateway with Triton's SageMaker port on the same machine.
 
-Warm requests of a tiny tensor and of 600 KB at 1, 4 and 16 connections; a cold request against Triton's own
-load; and a request that needs the room of several models against their unloads one after the other. Direct
-and gateway take turns; medians of several rounds, ratios within one run. The client is benchmarks.http_load,
-which costs little: a heavier one would make the gateway look better.
+Warm requests of a tiny tensor and of 600 KB at 1, 4 and 16 connections; a cold request against Triton's load;
+and a request that evicts several models against their unloads one by one. Direct and gateway take turns; the
+results are medians of several rounds. Compare ratios within one run, on a machine without other load. The
+client, benchmarks.http_load, takes little CPU time: a slower one would make the gateway look better.
 
 Run it: python -m benchmarks.gateway [--rounds N] [--requests N] [--json]
 """
@@ -36,7 +36,7 @@ from mme_local.run_files import RunFile
 SHAPES: Final = {"tiny": (1, 1), "600 KB": (1, 3, 224, 224)}
 CONNECTIONS: Final = (1, 4, 16)
 ROOM: Final = 4
-"""Models that one larger model pushes out together."""
+"""Models that one larger model evicts together."""
 _MODEL_BYTES: Final = 10_000
 _QUICK: Final = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
 _SIGNED: Final = (
@@ -54,7 +54,7 @@ class TritonPythonModel:
             for request in requests
         ]
 """
-# What the goals say: at most so many times the direct time, at least so much of the direct rate.
+# At most so many times the direct time, at least so much of the direct rate.
 _P50_GOALS: Final = {"tiny": 3, "600 KB": 2}
 _RATE_GOALS: Final = {"tiny": 0.4, "600 KB": 0.6}
 
@@ -68,7 +68,7 @@ class Comparison:
         direct: by Triton alone.
         gateway: through the gateway.
         unit: of both.
-        goal: for gateway divided by direct; None where there is none.
+        goal: For gateway divided by direct; None if there is none.
         at_most: whether the goal is an upper bound.
     """
 
@@ -86,7 +86,7 @@ class Comparison:
 
     @property
     def met(self) -> bool:
-        """Whether the goal is met; True where there is none."""
+        """Whether the goal is met; True without a goal."""
         return self.goal is None or (self.ratio <= self.goal if self.at_most else self.ratio >= self.goal)
 
 
@@ -136,7 +136,7 @@ async def _warm(rounds: int, requests: int) -> list[Comparison]:
 
 
 async def _cold(rounds: int) -> list[Comparison]:
-    """A first request, which downloads, unpacks, loads and asks, against Triton's load and answer."""
+    """Compare a first request (download, unpack, load, answer) with Triton's load and answer."""
     files = _model((1,))
     asked = encode_request({"X": np.zeros((1,), np.float32)})
     names = [f"cold-{number}_v0.tar.gz" for number in range(rounds + 1)]
@@ -166,7 +166,7 @@ async def _cold(rounds: int) -> list[Comparison]:
 
 
 async def _evictions() -> list[Comparison]:
-    """One model as heavy as several: their unloads one by one, and the request that needs them all."""
+    """Compare one request that evicts several models with their unloads one by one."""
     asked = encode_request({"X": np.zeros((1,), np.float32)})
     small = {f"small-{number}_v0.tar.gz": _model((1,)) for number in range(ROOM)}
     large = {"large_v0.tar.gz": _model((1,), ROOM * _MODEL_BYTES)}

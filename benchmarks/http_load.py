@@ -1,4 +1,4 @@
-"""A client that costs little, so that what is measured is the server: HTTP/1.1 over kept connections."""
+"""An HTTP/1.1 client with persistent connections that takes little CPU time itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One request, to be sent again and again.
+    """One request, sent repeatedly.
 
     Attributes:
-        url: where to.
-        body: what.
-        headers: beside Host and Content-Length.
+        url: Its URL.
+        body: Its payload.
+        headers: In addition to Host and Content-Length.
     """
 
     url: str
@@ -27,7 +27,7 @@ class Target:
     headers: Mapping[str, str]
 
     def written(self) -> bytes:
-        """The request as bytes."""
+        """Return the request as bytes."""
         parts = urlsplit(self.url)
         lines = [
             f"POST {parts.path} HTTP/1.1",
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a target did.
+    """The result for a target.
 
     Attributes:
         p50: median seconds of a request.
@@ -71,7 +71,7 @@ class Connection:
         self._writer.close()
 
     async def ask(self) -> bytes:
-        """The body of the answer. RuntimeError where the status is not 200."""
+        """Send the request and return the response's body. RuntimeError if the status is not 200."""
         self._writer.write(self._request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         lines = head.split(b"\r\n")
@@ -83,7 +83,13 @@ class Connection:
 
 
 async def measure(target: Target, connections: int, requests: int) -> Measured:
-    """Send requests on several connections at once, as many on each."""
+    """Send requests on several connections at once.
+
+    Args:
+        target: The request.
+        connections: How many.
+        requests: In all, spread evenly over the connections.
+    """
     each = max(1, requests // connections)
     seconds: list[float] = []
 

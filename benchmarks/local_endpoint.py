@@ -1,4 +1,4 @@
-"""A multi-model endpoint on a local runtime of its own, with one model that answers what it was asked."""
+"""A multi-model endpoint on a new local runtime, with one model that echoes its input."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TritonPythonModel:
 
 @contextmanager
 def local_endpoint() -> Iterator[str]:
-    """Starts a runtime, deploys the endpoint by plain API calls, yields its URL; all is gone at the end."""
+    """Start a runtime, deploy the endpoint by boto3, yield its URL; stop the runtime at the end."""
     with local_runtime({MODEL: {"config.pbtxt": _CONFIG, "1/model.py": _CODE}}) as state:
         yield state.url
 
@@ -55,13 +55,13 @@ def local_runtime(
     instances: int = 1,
     **settings: Any,
 ) -> Iterator[RunFile]:
-    """Starts a runtime with the endpoint and these models; all is gone at the end.
+    """Start a runtime with the endpoint and these models; stop it at the end.
 
     Args:
-        models: files and their text, by TargetModel.
-        environment: further variables of the containers.
-        instances: how many there are.
-        settings: of the runtime.
+        models: Files and their text, by TargetModel.
+        environment: Further variables of the containers.
+        instances: How many.
+        settings: Of the runtime.
     """
     state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}))
     try:
@@ -74,7 +74,12 @@ def local_runtime(
 
 
 def publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
-    """Puts archives of these files into the endpoint's bucket."""
+    """Put archives of these files into the endpoint's bucket.
+
+    Args:
+        url: Of the runtime.
+        models: Files and their text, by TargetModel.
+    """
     s3 = _client(url, "s3")
     for target, files in models.items():
         buffer = io.BytesIO()

@@ -1,8 +1,8 @@
-"""Many models in little room, with Triton killed again and again: is every request answered, and right?
+"""Soak test: many models in little memory while Triton is killed repeatedly; every answer must be right.
 
-20,000 requests, distributed over 200 models as Zipf's law has it, go through a local runtime whose budget
-holds 40 of them. Triton is killed five times on the way. A request that gets an error that callers are to
-retry is sent again; one that never gets a right answer is lost.
+20,000 requests, distributed over 200 models by Zipf's law, go through a local endpoint whose memory holds 40
+of them. Triton is killed five times. Requests with a retryable error are retried; one that never gets a right
+answer is lost.
 
 Run it: python -m benchmarks.soak [--requests N] [--models N] [--room N] [--kills N] [--json]
 """
@@ -72,7 +72,7 @@ class Outcome:
         retried: errors that were retried, by name.
         fatal: errors that no client retries, by name and text.
         kills: how often Triton was killed.
-        loaded_at_most: models in memory at once, as the runtime told.
+        loaded_at_most: most models in memory at once.
         seconds: it took.
         p50_ms: median time of a request, retries included.
         p99_ms: of 99 of 100.
@@ -163,14 +163,14 @@ class _Soak:
 
     async def run(self) -> Outcome:
         began = time.monotonic()
-        beside = [asyncio.create_task(self._kill()), asyncio.create_task(self._watch())]
+        background = [asyncio.create_task(self._kill()), asyncio.create_task(self._watch())]
         try:
             await asyncio.gather(*(self._caller() for _ in range(self._plan.connections)))
-            await beside[0]
+            await background[0]
         finally:
-            for task in beside:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
             self._http.close()
         outcome = self._outcome
         outcome.seconds = round(time.monotonic() - began, 1)
@@ -236,7 +236,7 @@ class _Soak:
             self._outcome.kills += 1
 
     async def _watch(self) -> None:
-        """Look at the gateway's memory at even distances of requests."""
+        """Sample the gateway's memory at regular numbers of requests."""
         gateway = psutil.Process(self._state.pid)
         sample = 0
         while True:
@@ -259,13 +259,13 @@ class _Soak:
 
 
 def _retriable(answer: HttpResponse) -> str:
-    """The error's name where a caller is to try again; empty where that would be in vain."""
-    told = json.loads(answer.body)
+    """Return the error's name if a caller should retry; an empty string otherwise."""
+    content = json.loads(answer.body)
     name = answer.headers.get("x-amzn-errortype", "")
     if name in ("ModelNotReadyException", "ServiceUnavailable"):
         return name
     # What the container was answering when it ended: no status of its own.
-    if name == "ModelError" and told.get("OriginalStatusCode") == 0:
+    if name == "ModelError" and content.get("OriginalStatusCode") == 0:
         return "ModelError, the container ended"
     return ""
 
@@ -281,7 +281,7 @@ def _model(number: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Soaks and prints the counts; ends with status 1 where a request was not answered rightly."""
+    """Run the soak test and print the counts; exit with status 1 if an answer was missing or wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     whole = Plan()
     for name in ("requests", "models", "room", "kills", "connections", "seed"):

@@ -1,4 +1,4 @@
-"""What a case of the suite says of itself: its title, where it can run, and which Triton has it."""
+"""A case of the suite: its title, the targets it runs on, and the Triton versions that have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tools.conformance_table import ANY_TRITON, EVERYWHERE, LOCAL, Row
 
 DIRECT = "asks the container itself"
-"""Why a case is local only: SageMaker lets nobody reach a container."""
+"""Why a case is local only: SageMaker gives no access to a container."""
 VARIABLES = "needs a container with its own flags"
 """Why a case is local only: it would need another deployment of the endpoint."""
 
@@ -26,7 +26,7 @@ class Triton:
     Attributes:
         since: the first; empty for every version.
         release: the container release of ``since``, such as ``26.03``.
-        broken: the first version without it again, and the first with it once more; None where there is none.
+        broken: the first version without it again, and the first with it once more; None if there is none.
         why: what happens in between.
     """
 
@@ -42,7 +42,7 @@ class Triton:
         return text
 
     def lacking(self, version: str | None) -> str | None:
-        """Why a version can't be asked for it, or None where it can."""
+        """Why a version can't run it; None if it can."""
         if not self.since and not self.broken:
             return None
         if version is None:
@@ -76,9 +76,9 @@ def case(title: str, *, triton: Triton = ANY, local_only: str = "") -> Callable[
     """Make a test function a case of the suite.
 
     Args:
-        title: one sentence that holds where it passes.
+        title: a sentence that is true if it passes.
         triton: the versions that have it; the case skips by name on others.
-        local_only: why it can't run on a live endpoint, where it can't.
+        local_only: why it can't run on a live endpoint, if it can't.
     """
 
     def mark(function: Function) -> Function:

@@ -22,7 +22,7 @@ _ABOUT = "conformance_about"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the suite, where it is named on the command line: ``pytest tests/conformance ...``."""
+    """Options of the suite, if it is named on the command line: ``pytest tests/conformance ...``."""
     group = parser.getgroup("conformance", "the conformance suite of multi-model endpoints")
     group.addoption("--endpoint-name", help="ask this deployed endpoint instead of the local runtime")
     group.addoption("--model-bucket", help="of the endpoint's models (default: as its model says)")
@@ -39,7 +39,7 @@ def _option(config: pytest.Config, name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the session's cases ask: a target, its Triton, and the runtime where it is local."""
+    """The session's target, its Triton, and the runtime if it is local."""
 
     target: Target
     triton: str | None
@@ -76,7 +76,7 @@ def asked(pytestconfig: pytest.Config) -> Iterator[Asked]:
 
 
 def _version_by_a_model(target: Target) -> str | None:
-    """As NVIDIA's images tell it to every process; None where they don't."""
+    """From the environment variable of NVIDIA's images; None without it."""
     (version,) = target.call(target.publish("version", VERSION)).tensor("Y")
     return str(version) or None
 
@@ -142,7 +142,7 @@ def flagged(local: LocalRuntime) -> Iterator[Callable[..., Target]]:
 
 @pytest.fixture(scope="session")
 def container(asked: Asked) -> Iterator[Container]:
-    """The container of an endpoint that nobody else asks."""
+    """The container of an endpoint that no other case uses."""
     assert asked.local, "a case that asks the container itself says so by local_only"
     endpoint, target = asked.local.fresh()
     yield asked.local.container(target)
@@ -163,7 +163,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table, where any case was asked for."""
+    """The table, if any case was selected."""
     run = _run_of(terminalreporter)
     if run is None:
         return

@@ -1,4 +1,4 @@
-"""The local runtime as the suite's target, and a way to its containers that AWS gives nobody."""
+"""The local endpoint as the suite's target, with access to its containers."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def send_chunks(port: int, path: str, headers: Mapping[str, str], body: bytes, s
 
 
 def _eventually(look: Callable[[], Found | None], what: str) -> Found:
-    """What a look finds at last. AssertionError where it finds nothing within 30 s."""
+    """Poll until something is found. AssertionError after 30 s."""
     pause = threading.Event()
     for _ in range(int(_SECONDS / 0.05)):
         found = look()

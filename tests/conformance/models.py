@@ -186,13 +186,13 @@ def hog(flag: str) -> Files:
 
 
 def short_at_load(flag: str) -> Files:
-    """Does not load beside the hog."""
+    """Does not load while the hog is loaded."""
     held = f'os.path.exists(os.path.join(tempfile.gettempdir(), "{flag}"))'
     return times(3, initialize=f'assert not {held}, "{OUT_OF_MEMORY}"')
 
 
 def short_at_call(flag: str) -> Files:
-    """Loads beside the hog, but does not answer."""
+    """Loads while the hog is loaded, but does not answer."""
     code = f"""{_HEAD}
 class TritonPythonModel:
     def initialize(self, args):

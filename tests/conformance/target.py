@@ -54,10 +54,10 @@ class Target:
     Attributes:
         endpoint: its name.
         bucket: with its models.
-        prefix: where they lie, ending in ``/``.
-        instances: how many it has; None where that is not known.
+        prefix: their prefix, ending in ``/``.
+        instances: how many it has; None if unknown.
         clients: of services, by name.
-        folder: what the models of this run lie under, beside the endpoint's own.
+        folder: prefix of this run's models, in addition to the endpoint's.
     """
 
     endpoint: str
@@ -101,8 +101,8 @@ class Target:
         return self.put(name, archive(files))
 
     def put(self, name: str, content: bytes, target_model: str | None = None) -> str:
-        """Put these bytes where a model's archive lies; returns the TargetModel."""
-        # A dash, a dot and a folder: what the container is told instead is an opaque name.
+        """Store these bytes as a model's archive; return the TargetModel."""
+        # A dash, a dot and a folder: the container gets an opaque name instead.
         target_model = target_model or f"{self.folder}/{name}.{next(_numbers)}_v0.tar.gz"
         key = self.prefix + target_model
         self.clients["s3"].put_object(Bucket=self.bucket, Key=key, Body=content)

@@ -131,7 +131,7 @@ def test_unload(container: Container, unpack: Callable[[models.Files], Unpacked]
     assert container.invoke(model.name, ASK).json["outputs"][0]["data"] == [20]
 
 
-@case("what is not loaded can't be found, called or unloaded: 404", local_only=DIRECT)
+@case("a model that is not loaded can't be found, called or unloaded: 404", local_only=DIRECT)
 def test_not_loaded(container: Container) -> None:
     assert container.ask("GET", "/models/abc").status == 404
     assert container.invoke("abc", ASK).status == 404
@@ -146,7 +146,7 @@ def test_ensemble(container: Container, unpack: Callable[[models.Files], Unpacke
     assert container.ask("DELETE", f"/models/{model.name}").status == 200
 
 
-@case("a call in thousands of chunks is answered", local_only=DIRECT)
+@case("a request in thousands of chunks is answered", local_only=DIRECT)
 def test_chunks(container: Container, loaded: Unpacked) -> None:
     headers = {"Content-Type": "application/json", TARGET_MODEL: "tenant-a/loaded_v0.tar.gz"}
     reply = send_chunks(container.port, f"/models/{loaded.name}/invoke", headers, ASK + b" " * 4000)

@@ -60,7 +60,7 @@ def test_long_target_model(target: Target) -> None:
     check_validation_error(refused(target, TargetModel="x" * 1025))
 
 
-@case("a tensor of the wrong type is a ModelError with Triton's words")
+@case("a tensor of the wrong type is a ModelError with Triton's message")
 def test_wrong_tensor(target: Target, double: str) -> None:
     answer = model_error(target, double, request(X=("INT64", [1])))
     assert "X" in answer["OriginalMessage"]
@@ -68,13 +68,13 @@ def test_wrong_tensor(target: Target, double: str) -> None:
     assert answer["LogStreamArn"].startswith("arn:")
 
 
-@case("a body that is no JSON is a ModelError with Triton's words")
+@case("a body that is not JSON is a ModelError with Triton's message")
 def test_no_json(target: Target, double: str) -> None:
     answer = model_error(target, double, b"hello")
     assert "JSON" in answer["OriginalMessage"]
 
 
-@case("what a model raises is a ModelError with its text, and the next request is answered")
+@case("a model's exception is a ModelError with its message, and the next request is answered")
 def test_model_raises(target: Target, double: str) -> None:
     answer = model_error(target, target.publish("raises", models.RAISES), request(X=("FP32", [1])))
     assert "list index out of range" in answer["OriginalMessage"]
@@ -95,7 +95,7 @@ def test_no_config(target: Target) -> None:
     assert model_error(target, model, request(X=("FP32", [1])))["OriginalMessage"]
 
 
-@case("what is no archive is refused, and said to be none", local_only="AWS publishes no answer to it")
+@case("a file that is not an archive is refused with that reason", local_only="AWS publishes no answer to it")
 def test_no_archive(target: Target) -> None:
     answer = refused(target, TargetModel=target.put("text", b"hello"))
     assert "not a gzipped tar archive" in check_validation_error(answer)

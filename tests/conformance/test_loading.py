@@ -22,7 +22,7 @@ def test_repeat(target: Target, double: str) -> None:
     assert first.tensor("LOAD") == second.tensor("LOAD")
 
 
-@case("a second model is loaded beside the first, which stays")
+@case("a second model is loaded in addition to the first")
 def test_second_model(target: Target, double: str) -> None:
     loaded = target.call(double).tensor("LOAD")
     assert target.call(target.publish("second", models.times(3))).tensor("Y") == [3]
@@ -53,7 +53,7 @@ def test_wrapped_in_a_directory(target: Target) -> None:
     assert target.call(model).tensor("Y") == [7]
 
 
-@case("an archive that is overwritten goes on as it was loaded; under a new key it is the new one")
+@case("a loaded model does not change when its archive is overwritten; a new key loads the new one")
 def test_overwritten(target: Target) -> None:
     model = target.publish("overwritten", models.times(2))
     loaded = target.call(model).tensor("LOAD")
@@ -64,7 +64,7 @@ def test_overwritten(target: Target) -> None:
     assert target.call(target.put("overwritten", new)).tensor("Y") == [3]
 
 
-@case("a loaded model goes on after its archive is deleted")
+@case("a loaded model answers after its archive is deleted")
 def test_deleted(target: Target) -> None:
     model = target.publish("deleted", models.times(2))
     target.call(model)

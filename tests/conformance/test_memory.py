@@ -50,7 +50,7 @@ def test_short_for_good(fresh: Target) -> None:
 
 
 @case(
-    "where memory is full, the model that was not used for longest leaves, and comes back when called",
+    "with full memory, the least recently used model is evicted, and loaded again when called",
     local_only="needs an instance with a known amount of memory",
 )
 def test_least_recently_used_leaves(fresh: Target) -> None:

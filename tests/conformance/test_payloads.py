@@ -1,4 +1,4 @@
-"""What goes in and comes out: JSON, Triton's binary form, and bodies that are no such thing."""
+"""Payloads: JSON, Triton's binary form, and malformed ones."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_binary_out(target: Target, add_sub: str) -> None:
     check_binary(split_binary(target.invoke(add_sub, in_json(BOTH))))
 
 
-@case("texts go in and come out, as JSON and as bytes")
+@case("strings go in and come out, as JSON and as bytes")
 def test_texts(target: Target) -> None:
     model = target.publish("text", models.TEXT)
     assert target.invoke(model, request(X=("BYTES", ["ä", ""]))).tensor("Y") == ["ä!", "!"]
@@ -97,7 +97,7 @@ def test_malformed_beginning(target: Target, add_sub: str) -> None:
     check_malformed(target, add_sub, f"additional-string/{BINARY}SIZE")
 
 
-@case("a JSON header's size that is no number is refused")
+@case("a JSON header's size that is not a number is refused")
 def test_malformed_no_number(target: Target, add_sub: str) -> None:
     check_malformed(target, add_sub, f"{BINARY}additional-stringSIZE")
 
@@ -112,11 +112,11 @@ def test_malformed_too_large(target: Target, add_sub: str) -> None:
     check_malformed(target, add_sub, f"{BINARY}12345")
 
 
-# 2.70 began to parse it by std::stoi, whose out_of_range nobody caught before server pull request 8925.
+# 2.70 began to parse it by std::stoi, whose out_of_range was not caught before server pull request 8925.
 OUT_OF_RANGE = Triton(broken=("2.70.0", "2.73.0"), why="it ends the server there")
 
 
-@case("a JSON header's size that no integer holds is refused", triton=OUT_OF_RANGE)
+@case("a JSON header's size above the largest integer is refused", triton=OUT_OF_RANGE)
 def test_malformed_out_of_range(target: Target, add_sub: str) -> None:
     check_malformed(target, add_sub, f"{BINARY}99999999999999999999")
 

@@ -56,7 +56,7 @@ def test_what_is_pinned_or_coming_in_is_never_deleted() -> None:
     assert disk.grow("c", 30) == ("a",)
 
 
-def test_a_full_disk_deletes_nobody_in_vain() -> None:
+def test_a_failed_reservation_evicts_none() -> None:
     disk = ModelDisk(100)
     keep(disk, "a", 40)
     disk.begin("b")
@@ -87,7 +87,7 @@ def test_a_budget_is_at_least_one_byte(budget: int) -> None:
 
 
 class DiskMachine(RuleBasedStateMachine):
-    """Random traffic; a plain dict of real bytes beside the ledger says what must hold."""
+    """Random traffic; a plain dict has the expected bytes."""
 
     names = st.sampled_from([f"m{i}" for i in range(6)])
 

@@ -17,7 +17,7 @@ def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
     return admission.evicted
 
 
-def test_a_model_that_fits_evicts_nobody() -> None:
+def test_a_model_that_fits_evicts_none() -> None:
     memory = ModelMemory(100)
     assert load(memory, "a", 40) == ()
     assert load(memory, "b", 60) == ()
@@ -80,7 +80,7 @@ def test_a_model_on_its_way_out_cannot_be_used() -> None:
     assert not memory.acquire("b")
 
 
-def test_a_model_larger_than_the_budget_is_refused_and_evicts_nobody() -> None:
+def test_a_model_larger_than_the_budget_is_refused() -> None:
     memory = ModelMemory(100)
     load(memory, "a", 60)
     with pytest.raises(TooLargeError, match="b weighs 101 bytes") as caught:
@@ -143,7 +143,7 @@ def test_a_budget_is_at_least_one_byte(budget: int) -> None:
 
 
 class InstanceMachine(RuleBasedStateMachine):
-    """Random traffic against one ledger; a plain dict beside it says what must hold."""
+    """Random traffic against one ledger; a plain dict has the expected state."""
 
     names = st.sampled_from([f"m{i}" for i in range(8)])
 
@@ -169,7 +169,7 @@ class InstanceMachine(RuleBasedStateMachine):
     def begin_load(self, model: str) -> None:
         if self.memory.state(model) is ModelState.WAITING:
             leaving = any(self.memory.state(m) is ModelState.UNLOADING for m in self.memory.models)
-            assert self.memory.begin_load(model) or leaving, "held up with nobody left to wait for"
+            assert self.memory.begin_load(model) or leaving, "blocked without an unload to wait for"
 
     @rule(model=names)
     def give_up_waiting(self, model: str) -> None:

@@ -11,7 +11,7 @@ from tests.mme_local.containers.docker.fake_daemon import FakeDaemon
 
 @pytest.fixture
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDaemon]:
-    """A daemon that answers where DOCKER_HOST says."""
+    """A daemon at the address in DOCKER_HOST."""
     # Not under tmp_path, which may be too long for a Unix socket.
     with tempfile.TemporaryDirectory(prefix="mme") as folder:
         socket = Path(folder) / "docker.sock"

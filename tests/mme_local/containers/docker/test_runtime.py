@@ -57,7 +57,7 @@ def test_the_deployed_image_answers(daemon: FakeDaemon) -> None:
         assert launcher.ask_status(runtime.state)["containers"] == "docker"
         (id,) = [id for id, one in daemon.containers.items() if one.specification["Image"] == IMAGE]
         daemon.kill(id)
-        # A new container serves it again, and nobody is told but who was in flight.
+        # A new container serves it; only requests in flight failed.
         assert endpoint.invoke("t/x_v0.tar.gz", b"[2]") == b"t/x_v0.tar.gz with 1: [2]"
     assert not daemon.containers
 
@@ -69,7 +69,7 @@ def test_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _why_no_real_one() -> str | None:
-    """Why no real image can be tried here; None where one can."""
+    """Why no real image can run here; None if one can."""
 
     async def ask() -> str | None:
         docker = await connect()
