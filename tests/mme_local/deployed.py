@@ -1,4 +1,4 @@
-"""What the slow tests deploy on a running local runtime, by plain API calls without the CDK."""
+"""Endpoints for the slow tests, created by API calls without the CDK."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUIET = {
 
 @dataclass
 class Runtime:
-    """A runtime and plain boto3 clients that know nothing of it but its URL."""
+    """A runtime and boto3 clients that know its URL only."""
 
     state: RunFile
 
@@ -40,7 +40,7 @@ class Runtime:
         )
 
     def endpoint(self, name: str) -> dict[str, Any]:
-        """What the runtime says of an endpoint."""
+        """Describe an endpoint."""
         status = launcher.ask_status(self.state)
         return next(endpoint for endpoint in status["endpoints"] if endpoint["name"] == name)
 
@@ -49,7 +49,7 @@ _numbers = count()
 
 
 class Endpoint:
-    """A multi-model endpoint made by API calls, its bucket included."""
+    """A multi-model endpoint with its bucket."""
 
     def __init__(
         self, runtime: Runtime, *, instances: int = 1, environment: dict[str, str] | None = None

@@ -1,4 +1,4 @@
-"""Runtimes that start, stop, are killed, and live side by side."""
+"""Runtimes that start, stop, are killed, and run in parallel."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals
     assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
 
 
-def test_a_runtime_stopped_in_the_middle_of_loads_leaves_nothing_either(tmp_path: Path) -> None:
+def test_a_runtime_stopped_during_loads_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     state = launcher.start_detached(LocalSettings(port=0))
     endpoint = Endpoint(Runtime(state), instances=2)
     for n in range(3):
@@ -74,7 +74,7 @@ def test_a_runtime_stopped_in_the_middle_of_loads_leaves_nothing_either(tmp_path
     assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
 
 
-def test_a_killed_runtime_takes_its_triton_along_and_stops_no_later_start() -> None:
+def test_a_killed_runtime_ends_its_triton_and_blocks_no_start() -> None:
     state = launcher.start_detached(LocalSettings(port=0))
     endpoint = Endpoint(Runtime(state))
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
@@ -108,7 +108,7 @@ def test_a_tied_runtime_ends_with_a_killed_session() -> None:
         session.communicate()
 
 
-def test_two_runtimes_side_by_side_know_nothing_of_each_other(runtime: Runtime, endpoint: Endpoint) -> None:
+def test_two_runtimes_are_independent(runtime: Runtime, endpoint: Endpoint) -> None:
     other = launcher.start_detached(LocalSettings(port=0))
     try:
         assert other.port != runtime.state.port

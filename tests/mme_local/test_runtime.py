@@ -29,7 +29,7 @@ def test_a_model_is_loaded_by_its_first_call_and_answers(endpoint: Endpoint) -> 
     assert [model["name"] for model in instance["models"]] == ["tenant-a/double_v0.tar.gz"]
 
 
-def test_models_leave_least_recently_used_first_and_come_back(endpoint: Endpoint) -> None:
+def test_least_recently_used_models_are_evicted_first(endpoint: Endpoint) -> None:
     for n in range(4):  # the budget of about 10 KB holds two of them
         endpoint.publish(f"times{n}_v0.tar.gz", a_model(f"x * {n}"))
     for n in (0, 1, 0, 2):
@@ -40,7 +40,7 @@ def test_models_leave_least_recently_used_first_and_come_back(endpoint: Endpoint
     assert number(endpoint.invoke("times1_v0.tar.gz", body(10))) == 10
 
 
-def test_models_that_make_room_together_leave_at_the_same_time(endpoint: Endpoint) -> None:
+def test_models_are_evicted_concurrently(endpoint: Endpoint) -> None:
     small = [f"small{n}_v0.tar.gz" for n in range(3)]
     for name in small:
         endpoint.publish(name, a_model(padding=1_000))
@@ -51,10 +51,10 @@ def test_models_that_make_room_together_leave_at_the_same_time(endpoint: Endpoin
     assert [model["name"] for model in instance["models"]] == ["large_v0.tar.gz"]
     log = (Path(endpoint.runtime.state.workdir) / "logs" / f"{endpoint.name}-AllTraffic-0.log").read_text()
     begun = [log.index(f"Unloading SageMaker TargetModel: {name}") for name in small]
-    assert max(begun) < log.index("successfully unloaded"), "one waited until another one was gone"
+    assert max(begun) < log.index("successfully unloaded"), "one waited for another one"
 
 
-def test_what_the_model_raises_is_a_model_error_with_its_text(endpoint: Endpoint) -> None:
+def test_an_exception_of_the_model_is_a_model_error(endpoint: Endpoint) -> None:
     endpoint.publish("broken_v0.tar.gz", a_model("x / [][0]"))
     with pytest.raises(endpoint.calls.exceptions.ModelError) as caught:
         endpoint.invoke("broken_v0.tar.gz", body(1))
@@ -94,16 +94,14 @@ def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> No
         endpoint.invoke("x" * 1025, body(1))
 
 
-def test_what_is_no_archive_is_refused_with_the_reason(endpoint: Endpoint) -> None:
+def test_an_object_that_is_not_an_archive_is_refused(endpoint: Endpoint) -> None:
     endpoint.s3.put_object(Bucket=endpoint.bucket, Key="models/text_v0.tar.gz", Body=b"hello")
     with pytest.raises(ClientError, match="not a gzipped tar archive"):
         endpoint.invoke("text_v0.tar.gz", body(1))
 
 
 @pytest.mark.parametrize("name", ["$(touch here)", "two words", "a'b", "a(b)", "a&b", "a;b", 'a"b', "a{b,c}"])
-def test_a_name_that_a_shell_takes_apart_is_refused_and_disturbs_no_other_model(
-    endpoint: Endpoint, name: str
-) -> None:
+def test_a_name_with_shell_metacharacters_is_refused(endpoint: Endpoint, name: str) -> None:
     endpoint.publish(f"{name}.tar.gz", a_model())
     with pytest.raises(endpoint.calls.exceptions.ModelError, match="passes it to a shell unquoted") as caught:
         endpoint.invoke(f"{name}.tar.gz", body(21))
@@ -112,7 +110,7 @@ def test_a_name_that_a_shell_takes_apart_is_refused_and_disturbs_no_other_model(
     assert number(endpoint.invoke("double_v0.tar.gz", body(21))) == 42
 
 
-def test_all_other_names_are_fine(endpoint: Endpoint) -> None:
+def test_other_names_are_served(endpoint: Endpoint) -> None:
     for name in ("-a", "a~b+c=d,e@f:g", "a#b", "a%20b", "a!b^c", "..a"):
         endpoint.publish(f"{name}.tar.gz", a_model())
         assert number(endpoint.invoke(f"{name}.tar.gz", body(21))) == 42
@@ -125,7 +123,7 @@ def test_a_folder_inside_an_archive_is_a_name_too(endpoint: Endpoint) -> None:
         endpoint.invoke("two_v0.tar.gz", body(21))
 
 
-def test_what_is_compressed_is_handed_on_as_it_was_sent(endpoint: Endpoint) -> None:
+def test_compressed_bodies_are_passed_through(endpoint: Endpoint) -> None:
     packed = gzip.compress(b"text" * 1000)
     endpoint.s3.put_object(Bucket=endpoint.bucket, Key="a", Body=packed, ContentEncoding="gzip")
     assert endpoint.s3.get_object(Bucket=endpoint.bucket, Key="a")["Body"].read() == packed
@@ -143,7 +141,7 @@ def test_what_is_compressed_is_handed_on_as_it_was_sent(endpoint: Endpoint) -> N
     assert [point["SampleCount"] for point in answer["Datapoints"]] == [500]
 
 
-def test_a_loaded_model_goes_on_after_its_archive_was_deleted(endpoint: Endpoint) -> None:
+def test_a_loaded_model_is_served_after_its_archive_was_deleted(endpoint: Endpoint) -> None:
     endpoint.publish("a_v0.tar.gz", a_model())
     endpoint.invoke("a_v0.tar.gz", body(1))
     endpoint.s3.delete_object(Bucket=endpoint.bucket, Key="models/a_v0.tar.gz")
@@ -168,7 +166,7 @@ def test_killing_triton_loses_no_later_request(endpoint: Endpoint, tmp_path: Pat
     caller = threading.Thread(target=call_slow)
     caller.start()
     wait_for(read.exists)
-    # Long enough that nobody can take it for a request that a dying Triton never read.
+    # Long enough that it is not mistaken for a request that Triton never read.
     so_far = longest_in_flight(endpoint)
     wait_for(lambda: longest_in_flight(endpoint) > so_far + 1)
     os.kill(instance["pid"], signal.SIGKILL)
@@ -190,7 +188,7 @@ def longest_in_flight(endpoint: Endpoint) -> float:
     return float(instance["longest_in_flight_seconds"])
 
 
-def test_requests_for_many_models_at_once_are_all_right(endpoint: Endpoint) -> None:
+def test_concurrent_requests_for_many_models(endpoint: Endpoint) -> None:
     for n in range(3):
         endpoint.publish(f"plus{n}_v0.tar.gz", a_model(f"x + {n}"))
     with ThreadPoolExecutor(6) as callers:
@@ -233,7 +231,7 @@ def test_requests_in_flight_finish_on_the_old_config(runtime: Runtime) -> None:
     endpoint.delete()
 
 
-def test_endpoints_side_by_side_keep_their_own_models_and_environments(runtime: Runtime) -> None:
+def test_endpoints_have_separate_models_and_environments(runtime: Runtime) -> None:
     endpoints = [Endpoint(runtime, environment={"FACTOR": str(factor)}) for factor in (2, 3)]
     for endpoint in endpoints:
         endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
@@ -242,7 +240,7 @@ def test_endpoints_side_by_side_keep_their_own_models_and_environments(runtime: 
         endpoint.delete()
 
 
-def test_a_replaced_archive_is_not_seen_where_the_old_one_is_at_hand(endpoint: Endpoint) -> None:
+def test_a_replaced_archive_is_not_loaded_while_the_old_one_is_cached(endpoint: Endpoint) -> None:
     """As on SageMaker, which is why a changed model is published under a new name."""
     endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
     assert number(endpoint.invoke("a_v0.tar.gz", body(10))) == 20
@@ -267,7 +265,7 @@ def test_operations_that_take_no_target_model_are_refused(endpoint: Endpoint) ->
         endpoint.calls.invoke_endpoint_async(EndpointName=endpoint.name, InputLocation="s3://a/b")
 
 
-def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -> None:
+def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
     state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1))
@@ -285,7 +283,7 @@ def test_a_load_longer_than_a_request_is_not_ready_until_it_is(tmp_path: Path) -
         launcher.stop(state.port)
 
 
-def test_a_load_over_its_limit_is_given_up_and_disturbs_no_other_model(tmp_path: Path) -> None:
+def test_a_load_over_its_time_limit_fails(tmp_path: Path) -> None:
     at_load = "time.sleep(600)"
     state = launcher.start_detached(LocalSettings(port=0, load_seconds=3))
     try:
@@ -304,7 +302,7 @@ def states(endpoint: Endpoint) -> list[str]:
     return [model["state"] for model in instance["models"]]
 
 
-def test_an_answer_has_every_field_of_awss(endpoint: Endpoint) -> None:
+def test_an_answer_has_every_field(endpoint: Endpoint) -> None:
     endpoint.publish("a_v0.tar.gz", a_model())
     answer = endpoint.calls.invoke_endpoint(
         EndpointName=endpoint.name, TargetModel="a_v0.tar.gz", Body=body(1), ContentType="application/json"

@@ -89,7 +89,7 @@ def test_scripts_get_json(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         (["set", "s3-broken"], "unknown fault 's3-broken'"),
         (["set", "s3-slow"], "s3-slow needs seconds"),
@@ -102,20 +102,20 @@ def test_scripts_get_json(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) 
         (["clear", "s3-broken"], "unknown fault 's3-broken'"),
     ],
 )
-def test_invalid_input_is_one_clear_error(mme: Any, port: int, words: list[str], says: str) -> None:
-    ran = mme("local", "fault", *words, "--port", str(port))
+def test_invalid_input_is_one_clear_error(mme: Any, port: int, arguments: list[str], message: str) -> None:
+    ran = mme("local", "fault", *arguments, "--port", str(port))
     assert ran.status == 2
-    assert ran.err.startswith(f"error: {says}")
+    assert ran.err.startswith(f"error: {message}")
     assert len(ran.err.splitlines()) == 2, "the error and its hint"
     assert mme("local", "fault", "list", "--port", str(port)).out == "no fault is set\n"
 
 
-@pytest.mark.parametrize("words", [["set", "disk-full"], ["list"], ["clear"]])
+@pytest.mark.parametrize("arguments", [["set", "disk-full"], ["list"], ["clear"]])
 def test_without_a_runtime_it_says_how_to_start_one(
-    mme: Any, words: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    mme: Any, arguments: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-    ran = mme("local", "fault", *words, "--port", "1")
+    ran = mme("local", "fault", *arguments, "--port", "1")
     assert ran.status == 2
     assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
 

@@ -33,7 +33,7 @@ def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables", "says"),
+    ("arguments", "variables", "message"),
     [
         (["up", "--port", "99999"], {}, "port 99999 is not valid"),
         (["up", "--weight-factor", "-1"], {}, "MME_LOCAL_WEIGHT_FACTOR"),
@@ -43,12 +43,12 @@ def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
     ],
 )
 def test_bad_input_is_one_clear_line_and_status_2(
-    tmp_path: Path, arguments: list[str], variables: dict[str, str], says: str
+    tmp_path: Path, arguments: list[str], variables: dict[str, str], message: str
 ) -> None:
     done = mme(tmp_path, "local", *arguments, **variables)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -124,12 +124,12 @@ def test_status_shows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: py
 
 def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = [state.RunFile(port, os.getpid(), 0.0, str(tmp_path), ready=True) for port in (4747, 4748, 4749)]
-    told = {4747: {"pid": 1}, 4749: {"url": "u", "pid": 1, "backends": [], "endpoints": []}}
+    statuses = {4747: {"pid": 1}, 4749: {"url": "u", "pid": 1, "backends": [], "endpoints": []}}
 
     def ask(one: state.RunFile) -> dict[str, object]:
-        if one.port not in told:
+        if one.port not in statuses:
             raise MmeError(f"the runtime on port {one.port} does not answer")
-        return told[one.port]
+        return statuses[one.port]
 
     monkeypatch.setattr(state, "running", lambda: here)
     monkeypatch.setattr(launcher, "ask_status", ask)
@@ -137,7 +137,7 @@ def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch
     assert ran.output.startswith("u process 1")
     assert isinstance(ran.exception, MmeError)
     assert "4748 does not answer" in ran.exception.message
-    told[4748] = told[4749]
+    statuses[4748] = statuses[4749]
     ran = CliRunner().invoke(local.app, ["status"])
     assert isinstance(ran.exception, MmeError)
     assert "the status of the runtime on port 4747 can't be read" in ran.exception.message

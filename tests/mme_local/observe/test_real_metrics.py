@@ -37,7 +37,7 @@ output [{ name: "OUT" data_type: TYPE_FP32 dims: [1] }]
 """
 TENSOR = json.dumps({"inputs": [{"name": "IN", "datatype": "FP32", "shape": [1], "data": [1.0]}]}).encode()
 PADDING = "#" * 4000
-"""Makes an archive weigh so much that the runtime's memory has room for two."""
+"""Makes archives so large that two fit into the runtime's memory."""
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,10 @@ def endpoint(observed: Runtime) -> Iterator[Endpoint]:
 
 
 def until(read: Callable[[], Any]) -> Any:
-    """What is read, once it is there: metrics and logs come a moment later, means in the next minute."""
+    """Return what is read once it is available: metrics and logs arrive later."""
     deadline = time.monotonic() + 90
     while not (found := read()):
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, "not within the time limit"
         time.sleep(0.1)
     return found
 
@@ -78,7 +78,7 @@ def traffic(endpoint: Endpoint) -> Traffic:
     return read_traffic(client, endpoint.name, ["AllTraffic"], datetime.now(UTC) + timedelta(minutes=1))
 
 
-def test_the_hour_of_sample_endpoint(endpoint: Endpoint) -> None:
+def test_metrics_of_an_endpoint(endpoint: Endpoint) -> None:
     for model in "aabbccba":
         endpoint.invoke(f"{model}.tar.gz", TENSOR)
     with pytest.raises(endpoint.calls.exceptions.ModelError):
@@ -86,7 +86,7 @@ def test_the_hour_of_sample_endpoint(endpoint: Endpoint) -> None:
     found = until(
         lambda: (known := traffic(endpoint)).invocations == 9 and known.loaded_models == 2 and known
     )
-    # a, b and c came in, c made a go, and a's return another one
+    # loading c evicted a, and loading a again evicted another one
     assert found.unloads == 2
     assert found.cache_hit_ratio == pytest.approx(5 / 9)
     assert (found.client_errors, found.server_errors) == (1, 0)
@@ -119,7 +119,7 @@ def test_the_log_names_models(endpoint: Endpoint) -> None:
     assert stream["logStreamName"] == f"AllTraffic/{instance['id']}"
 
 
-def test_the_commands_of_an_operator_work_here(
+def test_the_toolkit_reads_metrics_and_logs(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"EndpointName": endpoint.name, "ModelBucketName": endpoint.bucket, "ModelPrefix": "models/"}
@@ -137,19 +137,19 @@ def test_the_commands_of_an_operator_work_here(
     }.items():
         monkeypatch.setenv(name, value)
 
-    def said(*words: str) -> str:
+    def run(*words: str) -> str:
         monkeypatch.setattr("sys.argv", ["mme", "--stack", stack, "endpoint", *words, "--json"])
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
-        assert not ended.value.code, told.err
-        return told.out
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err
+        return printed.out
 
     endpoint.invoke("a.tar.gz", TENSOR)
     until(lambda: traffic(endpoint).invocations == 1)
-    until(lambda: "Invoking SageMaker TargetModel" in said("logs"))
-    (top,) = json.loads(said("top"))
+    until(lambda: "Invoking SageMaker TargetModel" in run("logs"))
+    (top,) = json.loads(run("top"))
     assert (top["model"], top["invocations"], top["loads"]) == ("a.tar.gz", 1, 1)
-    hits = json.loads(said("metrics", "--metric", "ModelCacheHit"))
+    hits = json.loads(run("metrics", "--metric", "ModelCacheHit"))
     assert "ModelCacheHit" in json.dumps(hits)
-    assert json.loads(said("status"))["traffic"]["invocations"] == 1
+    assert json.loads(run("status"))["traffic"]["invocations"] == 1

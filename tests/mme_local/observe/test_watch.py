@@ -1,4 +1,4 @@
-"""The watch beside the data plane: what it sees is published, and alarms are evaluated by it."""
+"""The watch publishes what it observes and evaluates alarms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIMENSIONS = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "V
 
 
 class Clock:
-    """The time, which a test may let pass."""
+    """A clock that a test can advance."""
 
     def __init__(self) -> None:
         self.passed = 0.0
@@ -36,11 +36,11 @@ class Clock:
 async def until(read: Callable[[], Any]) -> None:
     deadline = time.monotonic() + 60
     while not await asyncio.to_thread(read):
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, "not within the time limit"
         await asyncio.sleep(0.05)
 
 
-def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
+def test_alarms_are_evaluated(tmp_path: Path) -> None:
     clock = Clock()
     cloudwatch = clients_of(DEFAULT_ACCOUNT, "us-east-1").client("cloudwatch")
     cloudwatch.put_metric_alarm(
@@ -60,7 +60,7 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
         (alarm,) = cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"]
         return str(alarm["StateValue"])
 
-    async def story() -> None:
+    async def scenario() -> None:
         watch = Watch(tmp_path, metrics_seconds=0.05, now=clock)
         running = asyncio.create_task(watch.run(list))
         await until(lambda: state() == "OK")
@@ -73,10 +73,10 @@ def test_an_alarm_goes_off_by_itself(tmp_path: Path) -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_history_is_there_at_once_and_keeps_no_payload(tmp_path: Path) -> None:
+def test_history_is_available_at_once_without_payloads(tmp_path: Path) -> None:
     watch = Watch(tmp_path)
     error = errors.model_error(errors.EndpointId("e", "us-east-1", "1"), 500, "x" * 1000)
     watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, None)

@@ -1,4 +1,4 @@
-"""A project of another team: its own folder, its own pytest, with the plugin."""
+"""A project of another team that uses the plugin."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class Ran:
 
 
 def run_pytest(folder: Path, tests: str, *, ini: str = "", conftest: str = "") -> Ran:
-    """Run these tests in a project of their own."""
+    """Run these tests in their own project."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
     (folder / "test_it.py").write_text(tests)
     if conftest:
         (folder / "conftest.py").write_text(conftest)
-    kept = {
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_", "MME_"))
     }
     plugins = ["-p", "mme_local.testing.plugin", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rs", *plugins, str(folder)],
         cwd=folder,
-        env=kept
+        env=inherited
         | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "constructs")])}
-        # The plugins of this repository's own tests are none of that project's.
+        # That project does not have the plugins of this repository's tests.
         | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "NO_COLOR": "1"}
-        # Where the runtime writes down that it runs.
+        # For the run file.
         | {"XDG_STATE_HOME": str(folder / "state")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

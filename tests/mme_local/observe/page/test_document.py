@@ -1,4 +1,4 @@
-"""What the page says, as HTML."""
+"""The content of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a browser shows it: live, dark, on a phone, by keyboard."""
+"""The page in a browser: live, dark, on a phone, by keyboard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.sample_runtime import (
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="there is no Chromium here"),
+    pytest.mark.skipif(chromium() is None, reason="Chromium is not installed"),
 ]
 
 

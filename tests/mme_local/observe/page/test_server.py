@@ -138,7 +138,7 @@ def test_close_disconnects_viewers() -> None:
             async with TestClient(TestServer(gateway)) as client, client.get("/_mme/events") as answer:
                 await next_event(answer)
                 await page.close()
-                with contextlib.suppress(ClientError):  # whether it ends or breaks off is no matter
+                with contextlib.suppress(ClientError):  # it may end or break off
                     while await answer.content.readline():
                         pass
                 assert answer.content.at_eof() or answer.content.exception()
