@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Synthesize; a mistake in the settings is one line, not a stack trace."""
-    # The node of this environment goes first: jsii takes the first on PATH, however old.
+    """Synthesize; print errors in the settings as one line, without a stack trace."""
+    # jsii takes the first node on PATH: use that of this environment.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
     from aws_cdk import App

@@ -14,17 +14,21 @@ from stacks.environments import ENVIRONMENTS, Environment, selected
 from stacks.stage import MmeStage
 
 _TREE_FAULTS = "Validation failed with the following errors:"
-"""How CDK begins what constructs find at synth; a line for each follows."""
+"""First line of CDK's message about faults that constructs find at synth."""
 
 
 def build(app: App, environments: tuple[Environment, ...] = ENVIRONMENTS) -> App:
-    """Fill the app with the environment that the context key `env` names, or with all of them.
+    """Define the environment that the context key `env` names, or all of them.
 
-    Every synthesis runs the AwsSolutions pack and fails on a finding that no construct acknowledges.
+    Every synthesis runs the AwsSolutions pack and fails on findings that are not acknowledged.
+
+    Args:
+        app: The app.
+        environments: Default: those of `stacks/environments.py`.
 
     Raises:
-        MmeError: no environment has that name.
-        PropsError: an environment's settings cannot work.
+        MmeError: No environment has that name.
+        PropsError: Settings of an environment that cannot work.
     """
     for environment in selected(app.node.try_get_context("env"), environments):
         MmeStage(app, environment=environment)
@@ -36,16 +40,15 @@ def synthesize(app: App) -> Path:
     """Write the cloud assembly and return its folder.
 
     Raises:
-        MmeError: a construct or a validation plugin found something. The CDK CLI tells CDK not to fail and
-            reports a plugin's findings itself, but for selected stacks only: with every stack in a stage, a
-            plain `cdk synth` selects none and would end well. Without the CLI, CDK raises the findings with
-            a stack trace.
+        MmeError: Faults of constructs, or findings of validation plugins. The CDK CLI reports findings for
+            selected stacks only: with every stack in a stage, a plain `cdk synth` selects none and would
+            succeed. Without the CLI, CDK raises the findings with a stack trace.
     """
     report = Path(app.outdir) / "validation-report.json"
     try:
         app.synth()
     except RuntimeError as error:
-        # What constructs find last stops CDK before it writes a report: one that is there is older.
+        # Faults of constructs stop CDK before it writes a report: an existing report is older.
         faults = str(error).partition(_TREE_FAULTS)[2].rstrip()
         if faults:
             raise MmeError(f"synthesis found faults:{faults}") from None
@@ -55,12 +58,12 @@ def synthesize(app: App) -> Path:
     else:
         findings = _findings(report)
     if findings:
-        raise MmeError("\n  ".join([f"synthesis found faults, all of them in {report}:", *findings]))
+        raise MmeError("\n  ".join([f"synthesis found faults; the whole report is {report}:", *findings]))
     return Path(app.outdir)
 
 
 def _findings(report: Path) -> list[str]:
-    """A line for each error of each check that failed; none where there is no report."""
+    """Return a line for each error of each failed check."""
     if not report.exists():
         return []
     checks: list[dict[str, Any]] = json.loads(report.read_text("utf-8"))["pluginReports"]

@@ -1,7 +1,6 @@
-"""The environments: this is the file a team edits.
+"""The environments: the file that a team edits.
 
-Each one is deployed by `cdk deploy '<name>/*'`. Account and region are left out where the credentials that
-deploy decide them.
+Deploy one with `cdk deploy '<name>/*'`.
 """
 
 from __future__ import annotations
@@ -19,39 +18,38 @@ from mme_cdk.monitoring import RUNBOOK, AlarmThresholds
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """One environment's decisions.
+    """Settings of one environment.
 
     Attributes:
-        name: stage id, and part of every stack's and endpoint's name.
-        image: the serving image.
-        instance_type: a CPU type, or a single-GPU type with the Triton image.
-        instance_count: instances that the endpoint starts with.
-        min_instances: fewest instances, at least 1.
-        max_instances: most instances.
-        peak_requests_per_second: what one instance bears; the endpoint scales at half of it.
+        name: Stage id, and part of the names of stacks and endpoint.
+        image: Serving image.
+        instance_type: A CPU type, or a single-GPU type with the Triton image.
+        instance_count: Instances that the endpoint starts with.
+        min_instances: Fewest instances, at least 1.
+        max_instances: Most instances.
+        peak_requests_per_second: What one instance can serve; the endpoint scales at half of it.
         account: 12-digit AWS account. Default: that of the deploying credentials.
         region: AWS region. Default: that of the deploying credentials.
-        models_prefix: key prefix of the models, ends in `/`.
-        removal_policy: what becomes of the models when the stack is deleted.
-        access_logs: whether the bucket's access is logged.
-        customer_managed_key: whether a KMS key of the account's own encrypts the models, instead of S3's; it
-            is rotated each year, and encrypts what is published from then on. Once on, leave it on: it
-            also decrypts them.
-        network_isolation: whether the containers are without any network and credentials: models that are
-            code can call nothing. SageMaker still downloads the models.
-        termination_protection: whether CloudFormation refuses to delete the stacks.
-        container_environment: variables of the serving container.
-        alarm_thresholds: from which figures on alarms go off. Default: `docs/runbook.md` has them.
-        alarm_emails: who is told when an alarm goes off or is over; each address confirms once, by mail.
-        runbook_url: where the team reads the runbook, for the links in the alarms' descriptions.
-        asynchronous: whether the endpoint has a queue for asynchronous requests (docs/asynchronous.md).
-        tags: put on every resource.
-        next_instance_type: the instance type to come. AWS changes the type of no scaled endpoint: add this
-            and deploy, which takes the scaling away; then set `instance_type` to it and deploy, which changes
-            the type and scales again. `mme endpoint preflight` says when.
+        models_prefix: Key prefix of the models; ends in `/`.
+        removal_policy: What happens to the models when the stack is deleted.
+        access_logs: Whether the bucket writes access logs.
+        customer_managed_key: Whether a KMS key of this account encrypts newly published models, instead of
+            S3's. It is rotated each year. Do not turn it off again: it also decrypts them.
+        network_isolation: Whether containers have neither network nor credentials, so that models that are
+            code can't call other services. SageMaker still downloads the models.
+        termination_protection: Whether CloudFormation refuses to delete the stacks.
+        container_environment: Variables of the serving container.
+        alarm_thresholds: Thresholds of the alarms. Default: those in `docs/runbook.md`.
+        alarm_emails: Addresses for alarms; each confirms once by mail.
+        runbook_url: Runbook that alarm descriptions link to.
+        asynchronous: Whether the endpoint has a queue for asynchronous requests (docs/asynchronous.md).
+        tags: Tags of every resource.
+        next_instance_type: The type to change to. AWS does not change the type of a scaled endpoint: add this
+            and deploy, which removes the scaling; then set `instance_type` to it and deploy, which changes
+            the type and scales again (docs/changing-instance-type.md).
 
     Raises:
-        MmeError: a name or an account that AWS would not take. The rest is checked by the constructs.
+        MmeError: A name, an account or an address that is not valid. The constructs check the rest.
     """
 
     name: str
@@ -81,20 +79,22 @@ class Environment:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
             raise MmeError(
                 f"environment name {self.name!r} is not valid: use at most 31 lower-case letters, digits and "
-                "hyphens, a letter first"
+                "hyphens, starting with a letter"
             )
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
             raise MmeError(
-                f"account {self.account!r} of environment {self.name} is not valid: "
+                f"account {self.account!r} of environment {self.name} is not valid; "
                 "an AWS account has 12 digits"
             )
         for address in self.alarm_emails:
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
-                raise MmeError(f"{address!r} in alarm_emails of environment {self.name} is no e-mail address")
+                raise MmeError(
+                    f"{address!r} in alarm_emails of environment {self.name} is not an e-mail address"
+                )
 
 
 ENVIRONMENTS: tuple[Environment, ...] = (
-    # Runs on a laptop: embedded AWS, which knows one account, and real Triton on the CPU.
+    # On a laptop: embedded AWS, which has one account, and real Triton on the CPU.
     Environment(
         name="local",
         account="123456789012",
@@ -106,7 +106,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         max_instances=2,
         peak_requests_per_second=20,
         removal_policy=RemovalPolicy.DESTROY,
-        # A log bucket fills by itself, and a bucket with objects in it cannot be deleted again.
+        # A log bucket fills by itself, and CloudFormation does not delete buckets with objects.
         access_logs=False,
         tags={"environment": "local"},
     ),
@@ -152,10 +152,14 @@ ENVIRONMENTS: tuple[Environment, ...] = (
 def selected(
     name: str | None, environments: tuple[Environment, ...] = ENVIRONMENTS
 ) -> tuple[Environment, ...]:
-    """The environment of this name alone, or every one where no name is given.
+    """Return the environment of a name, or all of them.
+
+    Args:
+        name: Default: all.
+        environments: Default: those of this file.
 
     Raises:
-        MmeError: no environment has that name.
+        MmeError: No environment has that name.
     """
     if name is None:
         return environments

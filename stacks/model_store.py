@@ -1,4 +1,4 @@
-"""The stateful stack: the bucket that holds the models."""
+"""The stateful stack: the bucket of the models."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from stacks.environments import Environment
 
 
 class ModelStoreStack(Stack):
-    """Holds what must outlive any endpoint.
+    """The models, which outlive any endpoint.
 
     Attributes:
-        models: the bucket and the models' prefix in it.
+        models: The bucket and the prefix in it.
     """
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
-        """Define the stack as `environment` says."""
+        """Define the stack.
+
+        Args:
+            scope: Parent.
+            id: Construct id.
+            environment: Its settings.
+        """
         super().__init__(
             scope,
             id,
@@ -36,11 +42,11 @@ class ModelStoreStack(Stack):
         acknowledge_config_rule(
             bucket,
             "S3BucketReplicationEnabled",
-            "models are built elsewhere and can be published again; what is overwritten or deleted can be "
-            "had back for 30 days; an endpoint in a second region has its own store, published to by itself",
+            "models are built elsewhere and can be published again; overwritten and deleted ones can be "
+            "restored for 30 days; an endpoint in a second region has its own store",
         )
         self.models = ModelStore.from_bucket(bucket, prefix=environment.models_prefix)
-        # Exported for good: an export that vanishes while the serving stack still imports it blocks both.
+        # Always exported: removing an export that the serving stack imports would block both.
         self.export_value(bucket.bucket_arn)
         self.export_value(bucket.bucket_name)
         if key is not None:

@@ -1,4 +1,4 @@
-"""The stateless stack: the endpoint, which can be deleted and made again from its models."""
+"""The stateless stack: the endpoint, which can be deleted and created again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ class ServingStack(Stack):
     """Serves the models of a store.
 
     Attributes:
-        endpoint: the multi-model endpoint.
-        asynchronous: the queue for asynchronous requests; None where the environment has none.
+        endpoint: The multi-model endpoint.
+        asynchronous: Queue for asynchronous requests; None without one.
     """
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, models: ModelStore) -> None:
-        """Define the stack as `environment` says.
+        """Define the stack.
+
+        Args:
+            scope: Parent.
+            id: Construct id.
+            environment: Its settings.
+            models: What the endpoint serves.
 
         Raises:
-            PropsError: settings that no endpoint can have.
+            PropsError: Settings that cannot work.
         """
         super().__init__(
             scope,
@@ -63,9 +69,9 @@ class ServingStack(Stack):
             acknowledge_checkov(
                 self.endpoint.model,
                 "CKV_AWS_370",
-                "network isolation is off in this environment on purpose: its models may call other services",
+                "network isolation is off in this environment: its models may call other services",
             )
-        # The toolkit finds an endpoint and its models by these outputs: their keys are a contract.
+        # The toolkit finds endpoint and models by the keys of these outputs.
         CfnOutput(self, "EndpointName", value=self.endpoint.endpoint_name, description="Endpoint to invoke")
         CfnOutput(
             self, "ModelBucketName", value=models.bucket.bucket_name, description="Bucket of the models"
@@ -76,8 +82,8 @@ class ServingStack(Stack):
             self.asynchronous = self._asynchronous(environment)
 
     def _asynchronous(self, environment: Environment) -> AsyncInvocations:
-        """A queue in front of the endpoint, found by the toolkit through its outputs."""
-        from mme_cdk import AsyncInvocations  # late: most environments have none
+        """Add a queue in front of the endpoint, and the outputs that the toolkit finds it by."""
+        from mme_cdk import AsyncInvocations  # late: few environments have one
 
         found = AsyncInvocations(
             self, "Async", endpoint=self.endpoint, removal_policy=environment.removal_policy
@@ -87,14 +93,14 @@ class ServingStack(Stack):
         return found
 
     def _accept_passed_on_import(self) -> None:
-        """An output can hold no metadata of its own, so the template's says it to cfn-lint."""
-        reason = "the bucket's name is passed on as an output, so that the toolkit reads one stack only"
+        """Acknowledge a finding of cfn-lint on an output in the template's metadata: outputs have none."""
+        reason = "the bucket's name is also an output, so that the toolkit reads one stack only"
         self.template_options.metadata = {
             "cfn-lint": {"config": {"ignore_checks": ["W6001"]}, "reasons": {"W6001": reason}}
         }
 
     def _alarm_actions(self, environment: Environment) -> dict[str, list[aws_cloudwatch.IAlarmAction]]:
-        """Every alarm writes to one topic: a mail's subject holds the severity."""
+        """Return the action of all alarms: one topic. A mail's subject contains the severity."""
         topic = AlarmTopic(self, "Alarms", removal_policy=RemovalPolicy.DESTROY)
         for address in environment.alarm_emails:
             topic.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(address))

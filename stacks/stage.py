@@ -1,4 +1,4 @@
-"""One environment: its store of models and its endpoint."""
+"""One environment: its models and its endpoint."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from stacks.serving import ServingStack
 
 
 class MmeStage(Stage):
-    """The two stacks of an environment, deployed by `cdk deploy '<name>/*'`.
+    """The two stacks of an environment; deploy them with `cdk deploy '<name>/*'`.
 
     Attributes:
-        model_store: the stateful stack.
-        serving: the stateless stack.
+        model_store: The stateful stack.
+        serving: The stateless stack.
     """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
-        """Define both stacks; the stage's id is the environment's name."""
+        """Define both stacks.
+
+        Args:
+            scope: The app.
+            environment: Its settings; the stage's id is its name.
+        """
         super().__init__(
             scope,
             environment.name,

@@ -1,7 +1,7 @@
-"""Runs checkov on every environment, and on prod with a queue: as it is, and as if nothing were accepted.
+"""Run checkov on every environment and on prod with a queue, with and without acknowledgements.
 
-`python -m tools.security_checkov PATH-OF-CHECKOV` ends with status 1 on a finding that no resource accepts,
-on one accepted without a reason, and on an acceptance that nothing needs any more.
+`python -m tools.security_checkov PATH-OF-CHECKOV` ends with status 1 on a finding that is not acknowledged,
+on an acknowledgement without a reason, and on one without a finding.
 """
 
 from __future__ import annotations
@@ -37,29 +37,37 @@ class Result:
 
 
 def faults(report: Mapping[str, Any], reasons: Mapping[Result, str]) -> list[str]:
-    """What is wrong in checkov's report on both kinds of templates; nothing where all is well.
+    """Return what is wrong in checkov's report on both kinds of templates.
 
     Args:
         report: checkov's JSON.
-        reasons: what the templates accept, and why.
+        reasons: Acknowledgements in the templates, with their reasons.
     """
     failed = set(_results(report, "failed_checks", _AS_IS))
     needed = set(_results(report, "failed_checks", _BARE))
     skipped = set(_results(report, "skipped_checks", _AS_IS))
-    found = [f"{one}: mend it, or accept it with a reason" for one in failed]
-    found += [f"{one} is accepted without a reason" for one in skipped if not reasons.get(one, "").strip()]
-    found += [f"{one} is accepted, and nothing there fails: take it away" for one in {*reasons} - needed]
+    found = [f"{one}: fix it, or acknowledge it with a reason" for one in failed]
+    found += [
+        f"{one} is acknowledged without a reason" for one in skipped if not reasons.get(one, "").strip()
+    ]
+    found += [
+        f"{one} is acknowledged, but not found: remove the acknowledgement" for one in {*reasons} - needed
+    ]
     found += [f"{file}: checkov could not read it" for file in report["results"].get("parsing_errors", ())]
     return sorted(found)
 
 
 def scanned(checkov: Path, folder: Path) -> dict[str, Any]:
-    """Checkov's report on the templates beneath the folder.
+    """Return checkov's report on the templates in a folder.
+
+    Args:
+        checkov: Its executable.
+        folder: Searched recursively.
 
     Raises:
-        subprocess.CalledProcessError: checkov failed, and not because of a finding.
+        subprocess.CalledProcessError: checkov failed, not because of a finding.
     """
-    # Nothing leaves the machine, and no guideline is asked of the makers' servers.
+    # Without requests to the vendor's servers.
     options = [
         "--framework",
         "cloudformation",
@@ -87,7 +95,7 @@ def _logical(resource: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Synthesize, scan, report; the exit status."""
+    """Synthesize, scan and report; return the exit status."""
     parser = argparse.ArgumentParser(description="checkov on the templates of every environment.")
     parser.add_argument("checkov", type=Path, help="its executable")
     checkov: Path = parser.parse_args(arguments).checkov
@@ -110,7 +118,7 @@ def main(arguments: list[str]) -> int:
     passed = len(list(_results(report, "passed_checks", _AS_IS)))
     sys.stdout.write(
         f"checkov {report['summary']['checkov_version']}: {len(files)} templates, {passed} checks passed, "
-        f"{len(reasons)} accepted with a reason, {len(found)} faults\n"
+        f"{len(reasons)} acknowledged with a reason, {len(found)} faults\n"
     )
     for fault in found:
         sys.stderr.write(f"error: {fault}\n")

@@ -1,8 +1,7 @@
-"""Writes the tables of docs/security.md and docs/compliance.md, and fails where prod is not clean.
+"""Write the tables of docs/security.md and docs/compliance.md; fail if prod has findings.
 
-`python -m tools.security_report` writes them; with `--check` it only says whether they are in step. Either
-way it ends with status 1 on a finding that nothing accepts, on an acceptance without a reason, and on one
-that nothing needs any more.
+`python -m tools.security_report` writes them; `--check` only compares them. It ends with status 1 on a
+finding that is not acknowledged, on an acknowledgement without a reason, and on one without a finding.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from tools.security.synthesis import (
 
 SECURITY: Final = ROOT / "docs" / "security.md"
 COMPLIANCE: Final = ROOT / "docs" / "compliance.md"
-_QUEUE: Final = "Async"  # what the construct of the queue is called in the serving stack
+_QUEUE: Final = "Async"  # id of the queue's construct in the serving stack
 _KINDS: Final = {
     "AWS::IAM::Role": "role",
     "AWS::S3::BucketPolicy": "bucket policy",
@@ -47,17 +46,17 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the pages are made of; each part is worked out when first asked for.
+    """The content of the pages; each part is computed on first use.
 
     Attributes:
-        folder: where templates are synthesized to.
+        folder: Folder for synthesized templates.
     """
 
     folder: Path
 
     @cached_property
     def review(self) -> Review:
-        """The packs' look at prod."""
+        """Findings of the packs in prod."""
         return review(production, context())
 
     @cached_property
@@ -66,12 +65,12 @@ class Report:
 
     @cached_property
     def permissions(self) -> list[Permission]:
-        """What prod's templates give."""
+        """Permissions in prod's templates."""
         return _permissions(self._production)
 
     @cached_property
     def queue_review(self) -> Review:
-        """The packs' look at prod with the queue for asynchronous requests."""
+        """Findings of the packs in prod with the queue for asynchronous requests."""
         return review(production_with_queue, context())
 
     @cached_property
@@ -80,45 +79,45 @@ class Report:
 
     @cached_property
     def queue(self) -> list[Permission]:
-        """What the queue adds to prod's permissions."""
+        """Permissions that the queue adds."""
         found = _permissions(self._queue_files)
         return [one for one in found if one.holder.startswith(_QUEUE)]
 
     @cached_property
     def queue_exemptions(self) -> list[Exemption]:
-        """What the queue's templates accept of cfn-lint and checkov."""
+        """Acknowledged findings of cfn-lint and checkov on the queue."""
         return [one for one in exemptions(self._queue_files) if one.resource.startswith(_QUEUE)]
 
     @cached_property
     def pipeline(self) -> list[Permission]:
-        """What the example of a pipeline gives it in prod's account."""
+        """Permissions of the example pipeline in prod's account."""
         files = example("github_actions", self.folder / "github")
         return _permissions([file for file in files if file.name.startswith("github-access-prod.")])
 
     @cached_property
     def tenants(self) -> list[Permission]:
-        """What the example of several tenants gives to all of them."""
+        """Permissions of the example tenants."""
         return _permissions(example("multi_tenant", self.folder / "tenants"))
 
     @cached_property
     def exemptions(self) -> list[Exemption]:
-        """What prod's templates accept of cfn-lint and checkov."""
+        """Acknowledged findings of cfn-lint and checkov in prod."""
         return exemptions(self._production)
 
     def faults(self) -> list[str]:
-        """Why prod is not clean; nothing where it is."""
+        """Return why prod is not clean."""
         bare = [
-            f"{one.tool} {one.check} at {one.resource or one.template} is passed over without a reason"
+            f"{one.tool} {one.check} at {one.resource or one.template} is acknowledged without a reason"
             for one in [*self.exemptions, *self.queue_exemptions]
             if not one.reason.strip()
         ]
         return [*self.review.faults(), *self.queue_review.faults(), *bare]
 
     def pages(self) -> dict[Path, str]:
-        """Each page as it should be.
+        """Return the pages' new texts.
 
         Raises:
-            MmeError: a permission without a purpose, or a page without a place for a table.
+            MmeError: A permission without a purpose, or a page without a place for a table.
         """
         names = {
             file.name.removesuffix(".template.json"): "store" if "ModelStore" in file.name else "serving"
@@ -145,10 +144,14 @@ class Report:
 
 
 def filled(page: str, blocks: dict[str, str]) -> str:
-    """The page with each block between its two comments.
+    """Return a page with each block between its two comments.
+
+    Args:
+        page: Markdown.
+        blocks: New text by name.
 
     Raises:
-        MmeError: the page has no such place, or more than one.
+        MmeError: The page has no such place, or more than one.
     """
     for name, block in blocks.items():
         between = rf"(?<=<!-- begin {name} )([^\n]*-->\n).*?(?=<!-- end {name} -->)"
@@ -171,11 +174,11 @@ def _title(permission: Permission) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check the pages; the exit status."""
-    parser = argparse.ArgumentParser(description="The security pages' tables, made from the prod templates.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail where a page is out of step"
+    """Write or compare the pages; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description="Generate the security pages' tables from the prod templates."
     )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
     check = bool(parser.parse_args(arguments).check)
     with tempfile.TemporaryDirectory() as folder:
         report = Report(Path(folder))
@@ -188,7 +191,7 @@ def main(arguments: list[str]) -> int:
         if page.read_text("utf-8") == text:
             continue
         if check:
-            faults.append(f"{page.relative_to(ROOT)} is out of step: run `make security-docs`")
+            faults.append(f"{page.relative_to(ROOT)} is out of date: run `make security-docs`")
         else:
             page.write_text(text, "utf-8")
     for fault in faults:

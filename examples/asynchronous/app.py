@@ -1,4 +1,4 @@
-"""A queue in front of a multi-model endpoint, for callers that do not wait for their answers."""
+"""A queue in front of a multi-model endpoint, for callers that don't wait."""
 
 from aws_cdk import App, CfnOutput, Stack, Validations, aws_cloudwatch, aws_iam
 from cdk_nag import AwsSolutionsChecks
@@ -9,7 +9,7 @@ from mme_cdk.async_invocations import AsyncInvocations
 
 
 class Asynchronous(Stack):
-    """Triton on two CPUs, at most 20 queued requests at once, a role that may send and read."""
+    """Triton on two CPU instances, at most 20 concurrent requests, a role that may send and read."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -28,7 +28,7 @@ class Asynchronous(Stack):
         queue.grant_submit(caller)
         queue.grant_read_results(caller)
 
-        # A dead letter waits for a person, 14 days at most.
+        # Dead letters need an operator within 14 days.
         queue.dead_letter_queue.metric_approximate_number_of_messages_visible().create_alarm(
             self,
             "DeadLetters",
@@ -41,7 +41,7 @@ class Asynchronous(Stack):
         CfnOutput(self, "EndpointName", value=endpoint.endpoint_name)
         CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
         CfnOutput(self, "ModelPrefix", value=models.prefix)
-        # By these, `mme async` and AsyncQueue.of_stack find the queue.
+        # `mme async` and AsyncQueue.of_stack find the queue by these outputs.
         for name, value in queue.outputs.items():
             CfnOutput(self, name, value=value)
 

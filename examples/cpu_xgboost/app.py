@@ -1,4 +1,4 @@
-"""Many XGBoost models on CPU instances that follow the load, with deployments that roll back."""
+"""Many XGBoost models on CPU instances that scale, with deployments that roll back."""
 
 from aws_cdk import App, CfnOutput, Duration, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch

@@ -10,29 +10,29 @@ from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
 
-# Edit these three. The numbers are the owner's and the repository's ids, which no one gets who takes over a
-# name that you gave up. Repositories from before 15 July 2026 have subjects without them, unless opted in.
+# Edit these three. The numbers are the ids of owner and repository: they exclude a new owner of a released
+# name. Repositories from before 15 July 2026 have subjects without ids, unless they opted in.
 REPOSITORY = "your-org@1234567/your-repo@7654321"
-# An account for each environment: in a shared one, whoever deploys dev may deploy all else in it, too.
+# One account per environment: in a shared one, the role that deploys dev can deploy the others, too.
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
 REGION = "eu-central-1"
 
-QUALIFIER = "hnb659fds"  # of `cdk bootstrap`, unless you gave it another
+QUALIFIER = "hnb659fds"  # the default of `cdk bootstrap`
 ISSUER = "token.actions.githubusercontent.com"
 
 
 class GitHubAccess(Stack):
-    """GitHub's identity provider, a role that looks, and a role that deploys one environment."""
+    """GitHub's identity provider, a role that reads, and a role that deploys one environment."""
 
     def __init__(self, scope: Construct, id: str, *, environment: str, account: str) -> None:
         super().__init__(scope, id, env=Environment(account=account, region=REGION))
         self._provider = iam.OidcProviderNative(
             self, "GitHub", url=f"https://{ISSUER}", client_ids=["sts.amazonaws.com"]
         )
-        # Any branch's pull request may take this role, so it can only read.
+        # Pull requests of any branch can assume this role, so it can only read.
         self._role("Diff", subjects=["pull_request", "ref:refs/heads/main"], may_be=["lookup"])
-        # A job has this subject only while it runs in the environment: after the approval that GitHub
-        # asks for there, and from the branches that the environment admits.
+        # Jobs have this subject only in the environment: after its approval, and from the branches that it
+        # allows.
         self._role(
             "Deploy",
             subjects=[f"environment:{environment}"],
@@ -40,7 +40,7 @@ class GitHubAccess(Stack):
         )
 
     def _role(self, id: str, *, subjects: Sequence[str], may_be: Sequence[str]) -> None:
-        """A role for jobs of these subjects, which can do nothing but become these roles of the bootstrap."""
+        """Define a role for jobs of these subjects that can only assume these roles of the bootstrap."""
         conditions = {
             "StringEquals": {
                 f"{ISSUER}:aud": "sts.amazonaws.com",

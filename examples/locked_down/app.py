@@ -1,4 +1,4 @@
-"""An endpoint without any way out: own VPC without internet, own KMS key, network isolation."""
+"""An endpoint in an isolated VPC, with a KMS key and network isolation."""
 
 from aws_cdk import App, CfnOutput, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
@@ -12,7 +12,7 @@ from mme_cdk import ModelBucket, ModelStore, MultiModelEndpoint, Processor, Serv
 
 
 class PrivateNetwork(Construct):
-    """Two isolated subnets in two zones: no internet gateway, no NAT, every flow in a log."""
+    """Two isolated subnets in two zones: no internet gateway, no NAT, flow logs."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -29,7 +29,7 @@ class PrivateNetwork(Construct):
         self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows))
 
     def let_models_in(self, models: ModelStore) -> None:
-        """A gateway to S3 that lets these models be read, and nothing else."""
+        """Add a gateway endpoint to S3 that allows reading these models only."""
         gateway = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         gateway.add_to_policy(
             iam.PolicyStatement(
@@ -40,7 +40,7 @@ class PrivateNetwork(Construct):
         )
 
     def let_callers_call(self, endpoint: MultiModelEndpoint) -> None:
-        """An interface for InvokeEndpoint of this endpoint; who calls from inside the VPC joins `callers`."""
+        """Add an interface endpoint that allows invoking this endpoint only; callers join `callers`."""
         runtime = self.vpc.add_interface_endpoint(
             "Runtime",
             service=ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
@@ -62,7 +62,7 @@ class PrivateNetwork(Construct):
 
 
 class LockedDown(Stack):
-    """Models come in from one bucket through one gateway; the containers have no network at all."""
+    """Models come from one bucket through one gateway endpoint; containers have no network."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -75,7 +75,7 @@ class LockedDown(Stack):
             "Endpoint",
             image=ServingImage.triton("26.05", processor=Processor.CPU),
             models=models,
-            # A type without local NVMe storage: on those the hardware encrypts, and no key may be given.
+            # A type without local NVMe storage, which would take no key.
             instance_type="ml.m5.xlarge",
             initial_instance_count=2,
             vpc=network.vpc,
@@ -83,7 +83,7 @@ class LockedDown(Stack):
             network_isolation=True,
             encryption_key=key,
         )
-        # No route leads out of the VPC but the gateway's, so this opens S3 only.
+        # The only route out of the VPC is the gateway endpoint's, so this allows S3 only.
         endpoint.connections.allow_to_any_ipv4(ec2.Port.HTTPS, "models from S3, through the gateway")
         network.let_callers_call(endpoint)
 

@@ -1,4 +1,4 @@
-"""The least that makes a secure multi-model endpoint: a bucket, an image, an instance type."""
+"""The smallest secure multi-model endpoint: a bucket, an image, an instance type."""
 
 from aws_cdk import App, CfnOutput, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -20,7 +20,7 @@ class Minimal(Stack):
             models=models,
             instance_type="ml.g5.xlarge",
         )
-        # With these three, `mme --stack Minimal ...` finds its way.
+        # `mme --stack Minimal ...` finds endpoint and models by these outputs.
         CfnOutput(self, "EndpointName", value=endpoint.endpoint_name)
         CfnOutput(self, "ModelBucketName", value=models.bucket.bucket_name)
         CfnOutput(self, "ModelPrefix", value=models.prefix)

@@ -1,4 +1,4 @@
-"""One endpoint for several tenants: each calls its own models, and no other's."""
+"""One endpoint for several tenants: each invokes only its own models."""
 
 from aws_cdk import App, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
@@ -23,12 +23,12 @@ class Tenant(Construct):
         endpoint.grant_invoke_model(caller, f"{id}/*")
 
         # A publisher can't overwrite other tenants' models. But a python-backend model is code: it runs with
-        # the endpoint's role, beside all tenants' models. So this role is for pipelines of your own, which
-        # review what they publish. Tenants whose code you don't trust need endpoints of their own.
+        # the endpoint's role, next to the models of all tenants. Give this role to your own pipelines, which
+        # review what they publish. Tenants whose code you don't trust need their own endpoints.
         publisher = iam.Role(self, "Publisher", assumed_by=iam.AccountRootPrincipal())
         endpoint.grant_publish_models(publisher, prefix=f"{id}/")
 
-        # So `mme --stack MultiTenant models add ...` finds the bucket.
+        # `mme --stack MultiTenant models add ...` finds the bucket by the stack's outputs.
         publisher.add_to_policy(
             iam.PolicyStatement(
                 actions=["cloudformation:DescribeStacks"], resources=[Stack.of(self).stack_id]
@@ -40,7 +40,7 @@ class Tenant(Construct):
 
 
 class MultiTenant(Stack):
-    """One fleet that all tenants share, and that grows with their load."""
+    """One fleet that all tenants share, and that scales with their load."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -53,7 +53,7 @@ class MultiTenant(Stack):
             instance_type="ml.g5.xlarge",
             initial_instance_count=2,
         )
-        # What one instance bears before it slows down; the endpoint grows at half of it.
+        # What one instance can serve; the endpoint scales at half of it.
         scaling = endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=8)
         scaling.scale_on_invocations("Load", max_requests_per_second=20)
         for tenant in TENANTS:

@@ -25,14 +25,14 @@ class Serving(Stack):
 
     def __init__(self, scope: Construct, id: str, *, bucket: ModelBucket) -> None:
         super().__init__(scope, id)
-        # Outside the models' prefix: it is a part of the pipeline, and no model to call. A new version
-        # gets a new key, so that the endpoint is deployed anew.
+        # Outside the models' prefix: it is part of the pipeline and can't be invoked. A new version gets a
+        # new key, so that the endpoint is deployed again.
         scaler = PipelineContainer(
             image=ServingImage.scikit_learn("1.9-0"),
             bucket=bucket,
             key="scaler/v1.tar.gz",
             hostname="scaler",
-            # The archive holds code/inference.py beside the fitted scaler; XGBoost reads what it answers.
+            # The archive contains code/inference.py and the fitted scaler; XGBoost reads its output.
             environment={
                 "SAGEMAKER_PROGRAM": "inference.py",
                 "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",

@@ -45,7 +45,7 @@ def test_it_is_small_and_complete(name: str) -> None:
     assert len((folder / "app.py").read_text("utf-8").splitlines()) <= 120
     assert json.loads((folder / "cdk.json").read_text("utf-8"))["app"] == "python app.py"
     readme = (folder / "README.md").read_text("utf-8")
-    for part in ("**Shows**", "**Run**", "**Mind.**"):
+    for part in ("**Shows**", "**Run**", "**Note.**"):
         assert part in readme
     assert f"]({name}/README.md)" in (EXAMPLES / "README.md").read_text("utf-8")
 

@@ -46,10 +46,10 @@ def test_an_environment_that_does_not_exist() -> None:
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"account": "123"}, r"account '123' of environment dev is not valid: an AWS account has 12 digits"),
+        ({"account": "123"}, r"account '123' of environment dev is not valid; an AWS account has 12 digits"),
         ({"name": "My_Env"}, r"environment name 'My_Env' is not valid: use at most 31 lower-case"),
         ({"name": "x" * 32}, r"is not valid"),
-        ({"alarm_emails": ("me",)}, r"'me' in alarm_emails of environment dev is no e-mail address"),
+        ({"alarm_emails": ("me",)}, r"'me' in alarm_emails of environment dev is not an e-mail address"),
     ],
 )
 def test_settings_that_aws_would_not_take(settings: dict[str, str], fault: str) -> None:

@@ -36,18 +36,18 @@ def test_an_accepted_finding_is_no_fault() -> None:
 
 def test_a_finding_that_nothing_accepts() -> None:
     found = report(failed_checks=[entry(LOGS, kind) for kind in ("as-is", "bare")])
-    assert faults(found, {}) == ["CKV_AWS_18 at Logs of devStore: mend it, or accept it with a reason"]
+    assert faults(found, {}) == ["CKV_AWS_18 at Logs of devStore: fix it, or acknowledge it with a reason"]
 
 
 @pytest.mark.parametrize("reasons", [{}, {LOGS: "  "}])
 def test_an_acceptance_without_a_reason(reasons: dict[Result, str]) -> None:
     found = report(failed_checks=[entry(LOGS, "bare")], skipped_checks=[entry(LOGS, "as-is")])
-    assert faults(found, reasons) == ["CKV_AWS_18 at Logs of devStore is accepted without a reason"]
+    assert faults(found, reasons) == ["CKV_AWS_18 at Logs of devStore is acknowledged without a reason"]
 
 
 def test_an_acceptance_that_nothing_needs() -> None:
     assert faults(report(), {LOGS: "why"}) == [
-        "CKV_AWS_18 at Logs of devStore is accepted, and nothing there fails: take it away"
+        "CKV_AWS_18 at Logs of devStore is acknowledged, but not found: remove the acknowledgement"
     ]
 
 
@@ -96,7 +96,7 @@ def prod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_clean_run_counts(checkov: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(checkov)]) == 0
     out, err = capsys.readouterr()
-    assert out == "checkov stand-in: 2 templates, 1 checks passed, 1 accepted with a reason, 0 faults\n"
+    assert out == "checkov stand-in: 2 templates, 1 checks passed, 1 acknowledged with a reason, 0 faults\n"
     assert err == ""
 
 

@@ -125,7 +125,7 @@ def test_a_page_out_of_step_is_named_and_left_alone(
 ) -> None:
     monkeypatch.setattr(security_report, "Report", _Ready({page: "new"}, []))
     assert security_report.main(["--check"]) == 1
-    assert capsys.readouterr().err == "error: security.md is out of step: run `make security-docs`\n"
+    assert capsys.readouterr().err == "error: security.md is out of date: run `make security-docs`\n"
     assert page.read_text() == "old"
 
 
@@ -139,10 +139,10 @@ def test_a_page_is_renewed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_open_finding_fails_in_either_way(
     page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(security_report, "Report", _Ready({}, ["HIPAA.Security-X at prod/Y: mend it"]))
+    monkeypatch.setattr(security_report, "Report", _Ready({}, ["HIPAA.Security-X at prod/Y: fix it"]))
     for arguments in ([], ["--check"]):
         assert security_report.main(arguments) == 1
-        assert capsys.readouterr().err == "error: HIPAA.Security-X at prod/Y: mend it\n"
+        assert capsys.readouterr().err == "error: HIPAA.Security-X at prod/Y: fix it\n"
 
 
 def test_an_unexplained_right_is_said_with_the_way_out(
@@ -164,4 +164,4 @@ def test_a_reason_that_nobody_gave_is_a_fault(report: Report) -> None:
     unsaid.__dict__["queue_exemptions"] = []
     unsaid.__dict__["exemptions"] = [replace(report.exemptions[0], reason="")]
     (fault,) = unsaid.faults()
-    assert fault.endswith("is passed over without a reason")
+    assert fault.endswith("is acknowledged without a reason")

@@ -1,4 +1,4 @@
-"""What templates accept of cfn-lint and checkov: it stands in their metadata, with its reason."""
+"""Acknowledged findings of cfn-lint and checkov in the metadata of templates."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True, order=True)
 class Exemption:
-    """One check that is not held against one resource.
+    """An acknowledged check on one resource.
 
     Attributes:
         tool: `cfn-lint` or `checkov`.
-        check: its id, such as `CKV_AWS_18`.
-        template: name of the template's file without its endings.
-        resource: logical id; empty for the whole template.
-        reason: empty where nobody gave one.
+        check: Id, such as `CKV_AWS_18`.
+        template: File name of the template without suffixes.
+        resource: Logical id; empty for the whole template.
+        reason: Empty if missing.
     """
 
     tool: str
@@ -29,7 +29,7 @@ class Exemption:
 
 
 def exemptions(files: list[Path]) -> list[Exemption]:
-    """Every one in these templates, in order."""
+    """Return all of them in these templates, sorted."""
     found = []
     for file in files:
         template = json.loads(file.read_text("utf-8"))
@@ -41,7 +41,7 @@ def exemptions(files: list[Path]) -> list[Exemption]:
 
 
 def without_exemptions(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template as it would be if nothing were accepted."""
+    """Return the template without its metadata."""
     bare = {key: value for key, value in template.items() if key != "Metadata"}
     bare["Resources"] = {
         name: {key: value for key, value in body.items() if key != "Metadata"}

@@ -1,4 +1,4 @@
-"""What cdk-nag's packs find in an app, what of it the constructs accept, and why."""
+"""Findings of cdk-nag's packs in an app, and which of them are acknowledged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import aws_cdk
 import cdk_nag
 from aws_cdk import App, Validations
 
-# Each pack's class, by the name that its findings begin with, and its file in cdk-nag.
+# Class and file of each pack, by the prefix of its findings.
 PACKS: Final[Mapping[str, tuple[type[cdk_nag.NagPack], str]]] = {
     "AwsSolutions": (cdk_nag.AwsSolutionsChecks, "aws-solutions"),
     "HIPAA.Security": (cdk_nag.HIPAASecurityChecks, "hipaa-security"),
@@ -29,39 +29,39 @@ PACKS: Final[Mapping[str, tuple[type[cdk_nag.NagPack], str]]] = {
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A rule, with its detail in brackets where it has one, and the construct that breaks it."""
+    """A rule, with its detail in brackets if it has one, and the construct that violates it."""
 
     rule: str
     path: str
 
     @property
     def pack(self) -> str:
-        """The pack whose rule it is."""
+        """The pack of the rule."""
         return next(pack for pack in PACKS if self.rule.startswith(f"{pack}-"))
 
 
 @dataclass(frozen=True, order=True)
 class Acceptance:
-    """An acknowledgement: it covers the rule's findings on the construct and on all below it."""
+    """An acknowledgement of a rule on a construct and everything below it."""
 
     rule: str
     path: str
     reason: str
 
     def covers(self, finding: Finding) -> bool:
-        """Whether the finding is accepted by this."""
+        """Return whether it acknowledges the finding."""
         below = finding.path == self.path or finding.path.startswith(f"{self.path}/")
         return finding.rule == self.rule and below
 
 
 @dataclass(frozen=True)
 class Review:
-    """What the packs say of one app.
+    """Findings of the packs in one app.
 
     Attributes:
-        findings: what they find where nothing is accepted.
-        left: what they find as the app is; nothing, in an app that is clean.
-        acceptances: every acknowledgement of a rule of theirs, findings or not.
+        findings: All findings, without acknowledgements.
+        left: Findings that are not acknowledged.
+        acceptances: All acknowledgements of the packs' rules.
     """
 
     findings: tuple[Finding, ...]
@@ -69,11 +69,11 @@ class Review:
     acceptances: tuple[Acceptance, ...]
 
     def reasons(self, finding: Finding) -> tuple[str, ...]:
-        """Why the finding is accepted; nothing where it is not."""
+        """Return the reasons of a finding's acknowledgements."""
         return tuple(dict.fromkeys(one.reason for one in self.acceptances if one.covers(finding)))
 
     def below(self, path: str) -> Review:
-        """The part of it that speaks of the construct at this path and of all below it."""
+        """Return the part for the construct at a path and everything below it."""
 
         def inside(one: Finding | Acceptance) -> bool:
             return one.path == path or one.path.startswith(f"{path}/")
@@ -85,16 +85,16 @@ class Review:
         )
 
     def faults(self) -> list[str]:
-        """Findings that nothing accepts, acceptances without a reason, and those that nothing needs."""
+        """Return findings without acknowledgement, and acknowledgements without a reason or a finding."""
         return [
-            *(f"{one.rule} at {one.path}: mend it, or acknowledge it with a reason" for one in self.left),
+            *(f"{one.rule} at {one.path}: fix it, or acknowledge it with a reason" for one in self.left),
             *(
                 f"{one.rule} at {one.path} is acknowledged without a reason"
                 for one in self.acceptances
                 if not one.reason.strip()
             ),
             *(
-                f"{one.rule} at {one.path} is acknowledged, and nothing there breaks the rule: take it away"
+                f"{one.rule} at {one.path} is acknowledged, but not found: remove the acknowledgement"
                 for one in self.acceptances
                 if not any(map(one.covers, self.findings))
             ),
@@ -102,18 +102,18 @@ class Review:
 
 
 def review(build: Callable[[App], object], context: Mapping[str, Any]) -> Review:
-    """Let the packs look at an app twice: as it is, and as if nothing were acknowledged.
+    """Run the packs on an app twice: with and without its acknowledgements.
 
     Args:
-        build: fills an app; called for each look.
-        context: the app's context, its feature flags among it.
+        build: Defines the app's stacks; called for each run.
+        context: The app's context with its feature flags.
 
     Raises:
-        RuntimeError: the app cannot be synthesized.
+        RuntimeError: The app cannot be synthesized.
     """
     app, left = _look(build, context)
     acceptances = sorted(set(_acceptances(app)))
-    # Python's constructs all come through this method; it works on the construct tree and nowhere else.
+    # All acknowledgements of Python constructs call this method.
     with mock.patch.object(Validations, "acknowledge", return_value=None):
         _, findings = _look(build, context)
     return Review(tuple(findings), tuple(left), tuple(acceptances))
@@ -121,20 +121,20 @@ def review(build: Callable[[App], object], context: Mapping[str, Any]) -> Review
 
 @cache
 def rule_count(pack: str) -> int:
-    """How many rules the installed cdk-nag applies in a pack."""
+    """Return how many rules the installed cdk-nag has in a pack."""
     _, name = PACKS[pack]
     (archive,) = (Path(cdk_nag.__file__).parent / "_jsii").glob("cdk-nag@*.jsii.tgz")
     with tarfile.open(archive) as package:
         member = package.extractfile(f"package/lib/packs/{name}.js")
         script = b"" if member is None else member.read()
-    # Each rule is applied by one call; the source map at the end holds the same, but encoded.
+    # One call per rule; the source map at the end is encoded.
     return len(re.findall(rb"\bthis\.applyRule\(", script))
 
 
 def _look(build: Callable[[App], object], context: Mapping[str, Any]) -> tuple[App, list[Finding]]:
     with tempfile.TemporaryDirectory() as folder:
         app = aws_cdk.App(
-            # The findings stand in a file; those of the second look are no errors and not to be printed.
+            # Findings are read from the report; those of the second run are not errors.
             context={**context, "@aws-cdk/core:failSynthOnValidationErrors": False},
             outdir=folder,
             analytics_reporting=False,
@@ -161,7 +161,7 @@ def _acceptances(app: App) -> Iterator[Acceptance]:
             if entry.type != Validations.ACKNOWLEDGED_RULES_METADATA_KEY:
                 continue
             for rule, reason in entry.data.items():
-                # CDK puts the kind of check before the rule: `Annotation::` is its own word for any.
+                # CDK prefixes rules with `Annotation::`.
                 name = re.sub(r"^annotation::", "", rule, flags=re.IGNORECASE)
                 if any(name.startswith(f"{pack}-") for pack in PACKS):
                     yield Acceptance(name, construct.node.path, reason)

@@ -1,4 +1,4 @@
-"""Who may do what, read from templates: roles' trust and rights, and the policies of resources."""
+"""Permissions in templates: trust and rights of roles, and policies of resources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 Template = Mapping[str, Any]
 
-# Where each type keeps the policy that says who may use it, and what `*` means there.
+# The property with each type's resource policy, and what `*` means in it.
 _RESOURCE_POLICIES: Final[Mapping[str, tuple[str, str | None]]] = {
     "AWS::S3::BucketPolicy": ("PolicyDocument", None),
     "AWS::KMS::Key": ("KeyPolicy", "this key"),
@@ -38,7 +38,7 @@ class Permission:
         kind: CloudFormation type of the holder.
         effect: `Allow` or `Deny`.
         principal: who gets it; for a role's own rights the role itself, empty here.
-        action: as it stands in the policy.
+        action: As in the policy.
         resources: ARNs, references in angle brackets; empty in a trust policy.
         conditions: each in words, all of which must hold.
     """
@@ -53,10 +53,10 @@ class Permission:
 
 
 class Policies:
-    """The policies of stacks that belong together: what one exports the other's references show by name."""
+    """The policies of related stacks: references to exports are shown by name."""
 
     def __init__(self, templates: list[Template]) -> None:
-        """Take the templates; an import that none of them exports stays as its name."""
+        """Read the templates; imports that none of them exports keep their names."""
         self._templates = templates
         self._exports = {
             str(output["Export"]["Name"]): output["Value"]
@@ -67,16 +67,16 @@ class Policies:
 
     @classmethod
     def of_files(cls, files: list[Path]) -> Policies:
-        """The policies in these template files."""
+        """Return the policies in these template files."""
         return cls([json.loads(file.read_text("utf-8")) for file in sorted(files)])
 
     def permissions(self) -> list[Permission]:
-        """Every one, roles first."""
+        """Return all permissions, roles first."""
         found = [*self._of_roles(), *self._of_resources()]
         return sorted(found, key=lambda one: one.kind != "AWS::IAM::Role")
 
     def attached(self) -> dict[str, list[str]]:
-        """Managed policies that are attached to roles and lie outside the templates, by role."""
+        """Return managed policies outside of the templates that are attached to roles, by role."""
         return {
             short(name): [self._flat(arn) for arn in role["ManagedPolicyArns"]]
             for name, role in self._of_type("AWS::IAM::Role")
@@ -138,7 +138,7 @@ class Policies:
                 yield f"{operator} {key}: {', '.join(self._flat(value) for value in _listed(values))}"
 
     def _flat(self, node: Any) -> str:
-        """A value in one line: references by the short name of what they refer to, in angle brackets."""
+        """Return a value in one line, with references as short names in angle brackets."""
         match node:
             case {"Ref": name}:
                 return f"<{_PSEUDO.get(name) or short(name)}>"
@@ -155,7 +155,7 @@ class Policies:
 
 
 def short(logical_id: str) -> str:
-    """A logical id without the hash that CDK appends."""
+    """Return a logical id without CDK's hash."""
     return re.sub(r"(?<=.)[0-9A-F]{8}$", "", logical_id)
 
 

@@ -1,4 +1,4 @@
-"""Why each permission is there: the part of the security table that no template holds."""
+"""The purpose of each permission, which the security tables show."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tools.security.policies import Permission
 
 @dataclass(frozen=True)
 class Purpose:
-    """Why permissions of this shape are given.
+    """The purpose of permissions that match.
 
     Attributes:
-        holder: pattern of the whole name of the role or resource.
-        actions: the actions that have this purpose.
-        why: for a security reviewer.
-        principal: pattern of the whole principal. Default: any.
-        resource: text in the first resource. Default: any.
+        holder: Regular expression for the name of the role or resource.
+        actions: Actions with this purpose.
+        why: The purpose, for security reviewers.
+        principal: Regular expression for the principal. Default: any.
+        resource: Part of the first resource. Default: any.
     """
 
     holder: str
@@ -29,7 +29,7 @@ class Purpose:
     resource: str = ""
 
     def explains(self, permission: Permission) -> bool:
-        """Whether the permission is of this shape."""
+        """Return whether the permission matches."""
         return (
             re.fullmatch(self.holder, permission.holder) is not None
             and permission.action in self.actions
@@ -38,18 +38,18 @@ class Purpose:
         )
 
 
-_LOGS: Final = "the containers' output goes to the one log group of this endpoint"
-_PULL: Final = "SageMaker pulls the serving image, this one repository, from the account where AWS keeps it"
+_LOGS: Final = "the containers' output goes to the log group of this endpoint"
+_PULL: Final = "SageMaker pulls the serving image, this one repository, from AWS's account"
 _OWNER: Final = (
-    "KMS asks for it: without it nobody could administer the key. It leaves the decision to IAM policies, "
-    "of which this app has none but those in these tables"
+    "KMS requires it: without it the key could not be administered. It delegates to IAM policies, of which "
+    "this app has only those in these tables"
 )
 
 _CONSUMER: Final = (
     Purpose(
         "AsyncConsumerRole",
         ("sts:AssumeRole",),
-        "the one function that takes requests out of the queue runs with the role",
+        "only the function that consumes the queue runs with the role",
     ),
     Purpose(
         "AsyncConsumerRole", ("logs:CreateLogStream", "logs:PutLogEvents"), "the function's own log group"
@@ -62,13 +62,13 @@ _CONSUMER: Final = (
     Purpose(
         "AsyncConsumerRole",
         ("sagemaker:InvokeEndpoint",),
-        "calls the endpoint for whoever may send to the queue, so for every model: `grant_submit` is as much "
-        "as a call of each",
+        "invokes any model for principals that may send to the queue: `grant_submit` allows as much as "
+        "`grant_invoke`",
     ),
     Purpose(
         "AsyncConsumerRole",
         ("s3:GetObject",),
-        "the requests' bodies, and whether a request is settled already",
+        "bodies of requests, and whether a request is already settled",
     ),
     Purpose(
         "AsyncConsumerRole", ("s3:PutObject",), "answers, failures, and that a request is settled; no input"
@@ -76,12 +76,12 @@ _CONSUMER: Final = (
     Purpose(
         "AsyncConsumerRole",
         ("s3:ListBucket",),
-        "without it S3 answers 403 and not 404 for an object that is not there",
+        "without it S3 answers 403 instead of 404 for a missing object",
     ),
     Purpose(
         "AsyncConsumerRole",
         ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"),
-        "a request that nobody can read goes to the dead letters, with its reason",
+        "sends invalid messages to the dead-letter queue, with the reason",
         resource="<AsyncDeadLetters>",
     ),
     Purpose(
@@ -93,7 +93,7 @@ _CONSUMER: Final = (
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
         ),
-        "takes requests, puts off those whose model is loading, deletes those that are settled",
+        "receives requests, delays those whose model is loading, deletes settled ones",
         resource="<AsyncQueue>",
     ),
     Purpose(
@@ -102,17 +102,17 @@ _CONSUMER: Final = (
         "requests, answers, notifications and the function's variables are encrypted with this key, which "
         "encrypts nothing else",
     ),
-    Purpose("AsyncConsumerRole", ("sns:Publish",), "tells of each answer and each failure"),
+    Purpose("AsyncConsumerRole", ("sns:Publish",), "notifies of each answer and failure"),
     Purpose(
         "AsyncKey",
         ("kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
-        "CloudWatch Logs encrypts the function's log; the context binds it to log groups of this account",
+        "CloudWatch Logs encrypts the function's log; the context limits it to log groups of this account",
         principal=r"logs\..*",
     ),
     Purpose(
         "Async(Queue|DeadLetters)Policy",
         ("sqs:*",),
-        "nobody sends or receives without TLS",
+        "sending and receiving need TLS",
         principal=r"\*",
     ),
 )
@@ -121,24 +121,28 @@ PURPOSES: Final = (
     Purpose(
         "EndpointRole",
         ("sts:AssumeRole",),
-        "SageMaker runs the containers with the role; the conditions keep it from being led to do so for "
-        "another account's resources",
+        "SageMaker runs the containers with the role; the conditions prevent its use for resources of other "
+        "accounts (confused deputy)",
     ),
     Purpose("EndpointRole", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), _LOGS),
-    Purpose("EndpointRole", ("logs:DescribeLogStreams",), "SageMaker looks for its stream before it writes"),
+    Purpose(
+        "EndpointRole", ("logs:DescribeLogStreams",), "SageMaker looks up its log stream before it writes"
+    ),
     Purpose(
         "EndpointRole",
         ("cloudwatch:PutMetricData",),
-        "the metrics of endpoint and instances; the action takes no resource, so the namespaces bind it",
+        "the metrics of endpoint and instances; the action takes no resource, so the condition limits it",
     ),
     Purpose(
         "EndpointRole",
         ("s3:GetObject",),
-        "models are loaded when they are first called; they are published without a deployment, so no list "
-        "of keys can stand here",
+        "models are loaded when they are first invoked; they are published without a deployment, so keys "
+        "can't be listed",
     ),
-    Purpose("EndpointRole", ("s3:ListBucket",), "SageMaker looks at the models' prefix, and only there"),
-    Purpose("EndpointRole", ("kms:Decrypt",), "the models are encrypted with this key; it never encrypts"),
+    Purpose("EndpointRole", ("s3:ListBucket",), "SageMaker lists the models' prefix only"),
+    Purpose(
+        "EndpointRole", ("kms:Decrypt",), "the models are encrypted with this key; the role never encrypts"
+    ),
     Purpose(
         "EndpointRole",
         ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
@@ -149,7 +153,7 @@ PURPOSES: Final = (
         ("ecr:GetAuthorizationToken",),
         "signs in to ECR; it takes no resource and reads nothing by itself",
     ),
-    Purpose("(Model|Async).*Policy", ("s3:*",), "nobody reads or writes without TLS", principal=r"\*"),
+    Purpose("(Model|Async).*Policy", ("s3:*",), "reading and writing need TLS", principal=r"\*"),
     Purpose(
         "ModelBucketAccessLogsPolicy",
         ("s3:PutObject",),
@@ -160,14 +164,14 @@ PURPOSES: Final = (
     Purpose(
         "AlarmsKey",
         ("kms:Decrypt", "kms:GenerateDataKey*"),
-        "alarms of this account write to the encrypted topic; SNS's own key would keep them out",
+        "alarms of this account publish to the encrypted topic; SNS's managed key would not allow them",
         principal=r"cloudwatch\.amazonaws\.com",
     ),
-    Purpose("(Alarms|Async.*)Policy", ("sns:Publish",), "nobody publishes without TLS", principal=r"\*"),
+    Purpose("(Alarms|Async.*)Policy", ("sns:Publish",), "publishing to the topic needs TLS", principal=r"\*"),
     Purpose(
         "AlarmsPolicy",
         ("sns:Publish",),
-        "alarms of this account tell who is subscribed",
+        "alarms of this account notify the subscribers",
         principal=r"cloudwatch\.amazonaws\.com",
     ),
     *_CONSUMER,
@@ -182,36 +186,36 @@ PURPOSES: Final = (
     Purpose(
         "Deploy",
         ("sts:AssumeRoleWithWebIdentity",),
-        "a job that runs in this GitHub environment, after its approval, and none else",
+        "a job that runs in this GitHub environment, after its approval",
     ),
     Purpose(
         "Deploy",
         ("sts:AssumeRole",),
-        "`cdk deploy` is these roles of the bootstrap, in this account and region; it has no rights itself",
+        "`cdk deploy` uses these roles of the bootstrap, in this account and region; it has no other rights",
     ),
     Purpose(
         ".*Caller|.*Publisher",
         ("sts:AssumeRole",),
-        "the example lets this account's IAM say who may take the role: name your own principals instead",
+        "in the example, this account's IAM decides who may assume the role: name your own principals",
     ),
     Purpose(
         ".*Caller",
         ("sagemaker:InvokeEndpoint",),
-        "the tenant calls its own models; without a target model, or with another's, it is refused",
+        "the tenant invokes its own models; requests without a target model, or for another's, are refused",
     ),
     Purpose(
         ".*Publisher",
         ("s3:GetObject",),
-        "the toolkit compares what is published with what is there, and reads models back",
+        "the toolkit compares new models with published ones, and downloads models",
         resource=">/models/",
     ),
     Purpose(".*Publisher", ("s3:PutObject",), "publishes the tenant's models", resource=">/models/"),
     Purpose(
         ".*Publisher",
         ("s3:DeleteObject",),
-        "retires the tenant's models; the bucket keeps the version 30 days",
+        "deletes the tenant's models; the bucket retains the version for 30 days",
     ),
-    Purpose(".*Publisher", ("s3:AbortMultipartUpload",), "a large upload that fails leaves nothing behind"),
+    Purpose(".*Publisher", ("s3:AbortMultipartUpload",), "aborts failed multipart uploads"),
     Purpose(
         ".*Publisher",
         ("s3:GetObject", "s3:PutObject"),
@@ -228,15 +232,15 @@ PURPOSES: Final = (
 
 
 def why(permission: Permission) -> str:
-    """Why it is given.
+    """Return the purpose of a permission.
 
     Raises:
-        MmeError: nobody has said why.
+        MmeError: No purpose matches.
     """
     found = [purpose for purpose in PURPOSES if purpose.explains(permission)]
     if not found:
         raise MmeError(
-            f"{permission.holder} may {permission.action} and no purpose says why",
-            hint="take the permission away, or add its purpose to tools/security/purposes.py",
+            f"{permission.holder} may {permission.action} and no purpose explains it",
+            hint="remove the permission, or add its purpose to tools/security/purposes.py",
         )
     return found[0].why

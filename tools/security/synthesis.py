@@ -1,4 +1,4 @@
-"""The templates that the security pages speak of: this app's, and those of two examples."""
+"""Templates of the security pages: this app's, and those of two examples."""
 
 from __future__ import annotations
 
@@ -20,33 +20,38 @@ _LIMIT_SECONDS: Final = 300
 
 
 def context(folder: Path = ROOT) -> dict[str, Any]:
-    """The context of the folder's cdk.json: its feature flags."""
+    """Return the context of a folder's cdk.json: its feature flags."""
     content: dict[str, Any] = json.loads((folder / "cdk.json").read_text("utf-8"))
     return dict(content["context"])
 
 
 def production(app: App) -> None:
-    """Fill the app with the prod environment."""
+    """Define the prod environment."""
     MmeStage(app, environment=environment("prod"))
 
 
 def queued() -> Environment:
-    """Prod with what it may have besides: the queue for asynchronous requests."""
+    """Return prod with the queue for asynchronous requests."""
     return replace(environment("prod"), name="prod-queue", asynchronous=True)
 
 
 def production_with_queue(app: App) -> None:
-    """Fill the app with the prod environment and a queue."""
+    """Define the prod environment with a queue."""
     MmeStage(app, environment=queued())
 
 
 def environment(name: str) -> Environment:
-    """The environment of this name."""
+    """Return an environment by its name."""
     return next(one for one in ENVIRONMENTS if one.name == name)
 
 
 def templates(folder: Path, environments: tuple[Environment, ...] = ENVIRONMENTS) -> list[Path]:
-    """Synthesize environments into the folder; the files of their templates."""
+    """Synthesize environments; return the files of their templates.
+
+    Args:
+        folder: Where to.
+        environments: Which.
+    """
     app = App(
         context=context(),
         outdir=str(folder),

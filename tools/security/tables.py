@@ -13,7 +13,12 @@ from tools.security.purposes import why
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; `|` in a cell does not end it."""
+    """Return a Markdown table; `|` in cells is escaped.
+
+    Args:
+        head: Column titles.
+        rows: Cells of each row.
+    """
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |"
@@ -22,15 +27,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def permissions(found: Sequence[Permission], title: Callable[[Permission], str], *, only: str = ".*") -> str:
-    """A table for each role and each resource with a policy: each action, and why.
+    """Return a table of actions and their purposes for each role and each resource with a policy.
 
     Args:
-        found: sorted so that a holder's permissions are together.
-        title: heads a holder's table.
-        only: pattern of the holders that are shown.
+        found: Sorted by holder.
+        title: Returns the title of a holder's table.
+        only: Regular expression of the holders to show.
 
     Raises:
-        MmeError: a permission without a purpose.
+        MmeError: A permission without a purpose.
     """
     parts = []
     shown = [one for one in found if re.fullmatch(only, one.holder)]
@@ -52,21 +57,20 @@ def permissions(found: Sequence[Permission], title: Callable[[Permission], str],
 
 
 def packs(review: Review) -> str:
-    """A line for each pack: rules, what they find, what is accepted, what is left."""
+    """Return a row for each pack: rules, findings, acknowledged findings."""
     rows = []
     for pack in PACKS:
         found = [one for one in review.findings if one.pack == pack]
         left = [one for one in review.left if one.pack == pack]
         rows.append([pack, str(rule_count(pack)), str(len(left)), str(len(found) - len(left))])
-    return table(["pack", "rules", "findings", "accepted with a reason"], rows)
+    return table(["pack", "rules", "findings", "acknowledged with a reason"], rows)
 
 
 def accepted(review: Review) -> str:
-    """Each accepted finding with its reason; the same one of several packs is in one line."""
+    """Return a row for each acknowledged finding with its reason; packs with the same finding share a row."""
     lines: dict[tuple[str, str, str], list[str]] = {}
     for finding in review.findings:
         rule, _, detail = finding.rule.removeprefix(f"{finding.pack}-").partition("[")
-        # References to other stacks hold the hash of their export.
         where = finding.path.removesuffix("/Resource")
         named = f"`{rule}`" + (f" `{_readable(detail.removesuffix(']'))}`" if detail else "")
         lines.setdefault((where, named, "; ".join(review.reasons(finding))), []).append(finding.pack)
@@ -77,7 +81,12 @@ def accepted(review: Review) -> str:
 
 
 def linters(found: Sequence[Exemption], names: dict[str, str]) -> str:
-    """What cfn-lint and checkov are told to pass over; `names` are the readable names of templates."""
+    """Return a row for each acknowledged finding of cfn-lint and checkov.
+
+    Args:
+        found: The findings.
+        names: Readable names of templates.
+    """
     rows = [
         [
             one.tool,
@@ -103,7 +112,7 @@ def _each(values: Iterable[str]) -> str:
 
 
 def _readable(detail: str) -> str:
-    """An export's name as the construct that it names, which is all that its hash stands for."""
+    """Return a detail with readable names instead of export names and their hashes."""
     return re.sub(
         r"[\w-]+:ExportsOutput(?:FnGetAtt|Ref)(\w+?)[0-9A-F]{8}(?:Arn)?[0-9A-F]{8}", r"<\1>", detail
     )

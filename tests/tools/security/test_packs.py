@@ -36,7 +36,7 @@ def test_what_nothing_accepts_is_left_and_said() -> None:
     assert found.left == found.findings
     both = {"S/One/Resource", "S/OneMore/Resource"}
     assert of_rule(found.left) == {(pack, path) for pack in CONFIG_PACKS for path in both}
-    assert f"HIPAA.Security-{RULE} at S/One/Resource: mend it, or acknowledge it with a reason" in (
+    assert f"HIPAA.Security-{RULE} at S/One/Resource: fix it, or acknowledge it with a reason" in (
         found.faults()
     )
 
@@ -57,7 +57,7 @@ def test_an_acceptance_that_nothing_needs_is_a_fault() -> None:
         )
     )
     assert (
-        "AwsSolutions-SQS3 at S/One is acknowledged, and nothing there breaks the rule: take it away"
+        "AwsSolutions-SQS3 at S/One is acknowledged, but not found: remove the acknowledgement"
         in found.faults()
     )
 

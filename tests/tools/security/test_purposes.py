@@ -22,15 +22,15 @@ READ = Permission(
 
 
 def test_a_known_permission_says_why() -> None:
-    assert "models are loaded when they are first called" in why(READ)
+    assert "models are loaded when they are first invoked" in why(READ)
 
 
 @pytest.mark.parametrize(
     "permission",
     [
         replace(READ, action="s3:DeleteObject"),
-        replace(READ, holder="EndpointRoleOfSomebodyElse"),
-        replace(READ, holder="Somebody", action="iam:PassRole"),
+        replace(READ, holder="OtherRole"),
+        replace(READ, holder="Role", action="iam:PassRole"),
     ],
 )
 def test_an_unexplained_permission_is_named(permission: Permission) -> None:
@@ -42,7 +42,7 @@ def test_an_unexplained_permission_is_named(permission: Permission) -> None:
 def test_where_tells_two_purposes_of_an_action_apart() -> None:
     models = replace(READ, holder="tenantaPublisher", resources=("<Models>/models/tenant-a/*",))
     state = replace(models, resources=("<Models>/.mme/models/@aliases/tenant-a/*",))
-    assert "reads models back" in why(models)
+    assert "downloads models" in why(models)
     assert "aliases" in why(state)
 
 
@@ -50,7 +50,7 @@ def test_who_tells_two_purposes_of_an_action_apart() -> None:
     refused = replace(READ, holder="AlarmsPolicy", action="sns:Publish", principal="*")
     allowed = replace(refused, principal="cloudwatch.amazonaws.com")
     assert "TLS" in why(refused)
-    assert "subscribed" in why(allowed)
+    assert "notify the subscribers" in why(allowed)
     with pytest.raises(MmeError):
         why(replace(refused, principal="events.amazonaws.com"))
 

@@ -42,7 +42,7 @@ def test_a_refusal_does_not_look_like_a_right() -> None:
         "`sns:Publish`",
         "`<Alarms>`<br>`<Others>`",
         "`Bool aws:SecureTransport: false`",
-        "nobody publishes without TLS",
+        "publishing to the topic needs TLS",
     ]
 
 
