@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Size, Stack, Token
+from aws_cdk import Duration, Size, Stack
 
 from mme_cdk import (
     DeploymentStrategy,
@@ -17,7 +17,6 @@ from mme_cdk import (
     PropsError,
     ServingImage,
 )
-from mme_cdk._internal.validation import not_whole_days, not_whole_seconds, size_outside
 from mme_cdk.async_invocations import AsyncInvocations
 
 BROKEN = Duration.millis(60_500)
@@ -92,14 +91,6 @@ def queue(stack: Stack, **props: Any) -> AsyncInvocations:
 def test_what_aws_does_not_count(stack: Stack, make: Callable[[Stack], object], fault: str) -> None:
     with pytest.raises(PropsError, match=fault):
         make(stack)
-
-
-def test_what_only_deployment_knows_is_taken() -> None:
-    later = Token.as_number({"Ref": "Later"})
-    assert not_whole_seconds("span", Duration.seconds(later)) is None
-    assert not_whole_days("span", Duration.days(later)) is None
-    assert not_whole_days("span", None) is None
-    assert size_outside("size", Size.gibibytes(later), 1, 2, gibibytes=True) is None
 
 
 def test_whole_ones_of_other_units_are_taken(stack: Stack, synth) -> None:

@@ -273,10 +273,3 @@ def test_rolling_is_not_for_several_variants(app: App, define: Callable) -> None
     # The variant came after the endpoint: CDK asks again before it writes templates.
     with pytest.raises(RuntimeError, match=r"the endpoint has 2 variants; rolling deployments take one"):
         app.synth()
-
-
-def test_an_endpoint_with_guardrails_passes_awssolutions(
-    stack: Stack, define: Callable, findings: Callable
-) -> None:
-    define(DeploymentStrategy.canary()).add_rollback_alarm(alarm_on(stack))
-    assert findings() == []

@@ -30,12 +30,6 @@ def test_the_name_is_fixed_at_synth(stack: Stack, config: EndpointConfig, synth)
     assert "RetainAllVariantProperties" not in properties
 
 
-def test_names_differ_by_path(stack: Stack, config: EndpointConfig) -> None:
-    one = Endpoint(stack, "One", config=config)
-    two = Endpoint(stack, "Two", config=config)
-    assert one.endpoint_name != two.endpoint_name
-
-
 def test_a_long_path_still_makes_a_valid_name(stack: Stack, config: EndpointConfig) -> None:
     endpoint = Endpoint(stack, "E" * 200, config=config)
     assert len(endpoint.endpoint_name) <= 63
@@ -52,11 +46,6 @@ def test_two_endpoints_of_one_name(stack: Stack, config: EndpointConfig, second:
     Endpoint(stack, "One", config=config, endpoint_name="Fraud")
     with pytest.raises(PropsError, match=rf"^Test/Two: endpoint_name {second} is already .* of Test/One"):
         Endpoint(stack, "Two", config=config, endpoint_name=second)
-
-
-def test_two_stacks_may_use_one_name(stack: Stack, placed: Stack, config: EndpointConfig) -> None:
-    Endpoint(stack, "One", config=config, endpoint_name="fraud")
-    Endpoint(placed, "One", config=config, endpoint_name="fraud")
 
 
 def test_a_name_known_only_at_deployment(stack: Stack, config: EndpointConfig, synth) -> None:

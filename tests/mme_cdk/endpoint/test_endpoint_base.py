@@ -115,17 +115,6 @@ def test_grant_resolve_aliases(stack: Stack, endpoint: MultiModelEndpoint, synth
     assert findings() == []
 
 
-def test_the_trust_boundary_is_spoken_of() -> None:
-    words = " ".join((EndpointBase.grant_publish_models.__doc__ or "").split())
-    assert "It runs with the endpoint's execution role" in words
-    assert "tenants whose code you don't trust need their own endpoints" in words
-
-
-def test_endpoint_offers_its_models(stack: Stack, endpoint: MultiModelEndpoint, models: ModelStore) -> None:
-    assert endpoint.models is models
-    assert endpoint.endpoint.models is models
-
-
 # --- imports
 
 
@@ -195,11 +184,6 @@ def test_models_of_an_import_that_was_not_told(stack: Stack, method: str) -> Non
 def test_faults_of_an_import(stack: Stack, attributes: dict[str, str], fault: str) -> None:
     with pytest.raises(PropsError, match=fault):
         EndpointBase.from_endpoint_attributes(stack, "Imported", **attributes)
-
-
-def test_an_arn_of_china(stack: Stack) -> None:
-    arn = "arn:aws-cn:sagemaker:cn-north-1:111122223333:endpoint/mine"
-    assert EndpointBase.from_endpoint_arn(stack, "Imported", arn).endpoint_name == "mine"
 
 
 def test_metrics_of_an_import_from_afar(app: App, synth) -> None:

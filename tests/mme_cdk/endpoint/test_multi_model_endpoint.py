@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack, aws_iam, aws_kms, aws_s3, aws_sagemaker
+from aws_cdk import App, Stack, aws_iam, aws_sagemaker
 
 from mme_cdk import ModelBucket, ModelStore, MultiModelEndpoint, PropsError, ServingImage
 
@@ -75,19 +75,6 @@ def test_an_app_without_any_feature_flag(tmp_path: Path, findings_of: Callable) 
     assert findings_of(app) == []
 
 
-def test_an_imported_bucket(placed: Stack, findings: Callable) -> None:
-    bucket = aws_s3.Bucket.from_bucket_name(placed, "Bucket", "the-bucket")
-    endpoint_in(placed, "Endpoint", ModelStore.from_bucket(bucket))
-    assert findings() == []
-
-
-def test_encrypted_models(stack: Stack, findings: Callable) -> None:
-    key = aws_kms.Key(stack, "Key", enable_key_rotation=True)
-    bucket = ModelBucket(stack, "Models", encryption_key=key)
-    endpoint_in(stack, "Endpoint", ModelStore.from_bucket(bucket))
-    assert findings() == []
-
-
 def test_grants_are_acknowledged_on_the_role_that_got_them(
     stack: Stack, models: ModelStore, synth, findings: Callable
 ) -> None:
@@ -122,14 +109,6 @@ def test_all_children_are_its_own(stack: Stack, models: ModelStore) -> None:
     endpoint_in(stack, "Endpoint", models).auto_scale_instance_count(max_capacity=2)
     # One mapping for all endpoints of a stack is meant.
     assert {child.node.id for child in stack.node.children} - before == {"Endpoint", "Triton2605Accounts"}
-
-
-def test_a_known_place(app: App, synth) -> None:
-    stack = Stack(app, "Frankfurt", env=Environment(account="111122223333", region="eu-central-1"))
-    bucket = aws_s3.Bucket.from_bucket_name(stack, "Bucket", "the-bucket")
-    endpoint = endpoint_in(stack, "Endpoint", ModelStore.from_bucket(bucket), endpoint_name="mine")
-    arn = stack.resolve(endpoint.endpoint_arn)
-    assert ":sagemaker:eu-central-1:111122223333:endpoint/mine" in str(arn)
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from aws_cdk import Stack, aws_iam, aws_s3
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mme_cdk import ExecutionRole, ModelStore, MultiModelEndpoint, PipelineContainer, ServingImage
 from mme_cdk.model.policy_size import least_chars
-
-documents = st.recursive(
-    st.text(st.characters(min_codepoint=35, max_codepoint=91)),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        # Capitals only: no name of a function of CloudFormation.
-        | st.dictionaries(st.text(st.characters(min_codepoint=65, max_codepoint=90)), inner, max_size=4)
-    ),
-    max_leaves=20,
-)
-
-
-@given(documents)
-def test_plain_json_is_counted_to_the_character(document: object) -> None:
-    assert least_chars(document) == len(json.dumps(document, separators=(",", ":")))
 
 
 def test_references_count_at_their_shortest() -> None:

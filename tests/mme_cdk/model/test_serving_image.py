@@ -34,11 +34,6 @@ def test_triton_in_a_known_region(placed: Stack, synth) -> None:
     assert authorization["Resource"] == "*"
 
 
-def test_triton_for_cpus(placed: Stack) -> None:
-    uri = placed.resolve(bound(ServingImage.triton("25.09", processor=Processor.CPU), placed))
-    assert uri.endswith("/sagemaker-tritonserver:25.09-py3-cpu")
-
-
 def test_triton_in_china(app: App) -> None:
     stack = Stack(app, "China", env=Environment(account="111122223333", region="cn-north-1"))
     uri = stack.resolve(bound(ServingImage.triton("25.04"), stack))
@@ -162,11 +157,6 @@ def test_a_mapping_of_a_framework_with_signs_in_its_name(stack: Stack, synth) ->
 def test_an_account_that_is_none() -> None:
     with pytest.raises(PropsError, match=r"^account 12345 is not valid; an AWS account has 12 digits$"):
         ServingImage.xgboost("3.2-0", account="12345")
-
-
-def test_versions_of_other_frameworks_are_checked() -> None:
-    with pytest.raises(PropsError, match=r"^PyTorch 9\.9 is not a SageMaker image .* 2\.6\.0, or give"):
-        ServingImage.pytorch("9.9")
 
 
 @pytest.fixture

@@ -110,14 +110,6 @@ def test_scale_on_invocations(stack: Stack, endpoint: Endpoint, synth) -> None:
     }
 
 
-def test_two_policies_have_two_names(stack: Stack, endpoint: Endpoint, synth) -> None:
-    scaling = endpoint.auto_scale_instance_count(max_capacity=2)
-    scaling.scale_on_invocations("One", max_requests_per_second=20, safety_factor=0.8)
-    scaling.scale_on_invocations("Two", max_requests_per_second=30, safety_factor=1)
-    policies = synth(stack).all(POLICY)
-    assert len({policy["Properties"]["PolicyName"] for policy in policies}) == 2
-
-
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
@@ -366,12 +358,6 @@ def test_each_variant_scales_by_itself(stack: Stack, cpu_endpoint: Endpoint, syn
     assert tracking["CustomizedMetricSpecification"]["Dimensions"][1]["Value"] == "second"
     variants = template.one("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
     assert [variant["InitialInstanceCount"] for variant in variants] == [1, 2]
-
-
-def test_a_refused_call_leaves_nothing_behind(endpoint: Endpoint) -> None:
-    with pytest.raises(PropsError):
-        endpoint.auto_scale_instance_count(min_capacity=0, max_capacity=2)
-    endpoint.auto_scale_instance_count(max_capacity=2)
 
 
 def test_metrics_of_another_stack(app: App, stack: Stack, endpoint: Endpoint, synth) -> None:

@@ -92,9 +92,3 @@ def test_works_without_any_feature_flag(synth) -> None:
     stack = Stack(App(), "Bare")
     ModelBucket(stack, "Models")
     assert len(synth(stack).all(BUCKET)) == 2
-
-
-def test_primary_child(stack: Stack) -> None:
-    bucket = ModelBucket(stack, "Models")
-    assert isinstance(bucket.node.default_child, aws_s3.CfnBucket)
-    assert bucket.node.default_child.node.id == "Resource"
