@@ -1,4 +1,4 @@
-"""A model's answer, for people and for scripts."""
+"""Print a model's answer, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MANY_CLASSES: Final = 100
 def print_answer(
     model: str, outputs: dict[str, Array], milliseconds: float | None, *, of_picture: bool = False
 ) -> None:
-    """Prints a table of the outputs; class probabilities as the five likeliest.
+    """Print a table of the outputs, with the top five of class probabilities.
 
     Args:
-        model: the TargetModel.
-        outputs: arrays by name.
-        milliseconds: how long the call took; None for an answer that was there already.
-        of_picture: true for the answer to a picture: scores of very many classes are then classes too.
+        model: Target model.
+        outputs: Output name to array.
+        milliseconds: Duration of the call; None if there was no call.
+        of_picture: The answer to a picture: long score vectors are then classes too.
     """
     from rich.text import Text
 
@@ -45,20 +45,34 @@ def print_answer(
 def answer_json(
     asked: str, model: str, endpoint: str, outputs: dict[str, Array], milliseconds: float
 ) -> dict[str, Any]:
-    """The whole answer. BYTES are decoded as UTF-8, with what is none replaced."""
+    """Return the whole answer. BYTES are decoded as UTF-8; invalid bytes are replaced.
+
+    Args:
+        asked: Target model or alias of the command line.
+        model: Target model.
+        endpoint: Name of the endpoint.
+        outputs: Output name to array.
+        milliseconds: Duration of the call.
+    """
     from mme.client.files import outputs_json
 
     return _facts(asked, model, endpoint, milliseconds) | {"outputs": outputs_json(outputs)}
 
 
 def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
-    """Prints a container's bytes: text to a terminal, anything to a pipe or a file."""
+    """Print a container's bytes: text to a terminal, anything to a pipe or a file.
+
+    Args:
+        model: Target model.
+        reply: The container's answer.
+        milliseconds: Duration of the call; None if there was no call.
+    """
     text = _text(reply)
     if text is not None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     elif sys.stdout.isatty():
         size = size_text(len(reply.body))
-        print_note("answer", f"{size} of {reply.content_type or 'no type'}; save it: --output FILE")
+        print_note("answer", f"{size} of {reply.content_type or 'unknown type'}; save it: --output FILE")
     else:
         sys.stdout.buffer.write(reply.body)
         sys.stdout.buffer.flush()
@@ -66,13 +80,21 @@ def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
 
 
 def _print_time(model: str, milliseconds: float | None) -> None:
-    """On standard error: not among what is piped on."""
+    """Print to standard error, which is not piped."""
     if milliseconds is not None:
         standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
 
 
 def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:
-    """A container's bytes: JSON as what it says, other text as text, anything else in base64."""
+    """Return a container's answer: JSON parsed, other text as a string, anything else in base64.
+
+    Args:
+        asked: Target model or alias of the command line.
+        model: Target model.
+        endpoint: Name of the endpoint.
+        reply: The container's answer.
+        milliseconds: Duration of the call.
+    """
     facts = _facts(asked, model, endpoint, milliseconds)
     facts |= {"variant": reply.variant, "content_type": reply.content_type}
     text = _text(reply)
@@ -90,7 +112,7 @@ def _facts(asked: str, model: str, endpoint: str, milliseconds: float) -> dict[s
 
 
 def _text(reply: Reply) -> str | None:
-    """The answer as text where it says that it is some, or says nothing and is."""
+    """Return the answer as text if its type is text, or if it has no type and is UTF-8."""
     kind = reply.content_type.partition(";")[0].strip().lower()
     if kind and not (
         kind.startswith("text/") or any(word in kind for word in ("json", "csv", "xml", "yaml"))
@@ -102,9 +124,11 @@ def _text(reply: Reply) -> str | None:
 
 
 def looks_like_classes(array: Array, *, of_picture: bool = False) -> bool:
-    """True for rows of floats that are probabilities (each sums to 1), or a picture's scores of many classes.
+    """Return whether rows are class probabilities (each sums to 1), or a picture's scores of many classes.
 
-    A long vector alone tells nothing: an embedding is one too.
+    Args:
+        array: An output.
+        of_picture: The answer to a picture: long vectors are scores, not embeddings.
     """
     if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0 or array.shape[-1] < _TOP:
         return False

@@ -1,4 +1,4 @@
-"""`mme async`: what becomes of requests that were sent to the queue."""
+"""`mme async`: follow requests that were sent to the queue."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_SHOWN_LETTERS: Final = 100
+_SHOWN_MESSAGES: Final = 100
 
 
 @app.command()
 def status(
     context: typer.Context,
     inference_id: Annotated[
-        str | None, typer.Argument(help="Of one request. [the queue and its dead letters]", metavar="[ID]")
+        str | None, typer.Argument(help="Inference id. [the queue and its dead letters]", metavar="[ID]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Show how far a request is, or how many wait and which are dead letters, and why.
+    """Show the state of a request, or the queue's depth and its dead letters with their reason.
 
     Example: mme async status 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
@@ -48,12 +48,12 @@ def status(
             print_table(table)
         return
     depths = target.queue().depths()
-    letters = target.dead_letters().peek(_SHOWN_LETTERS)
+    letters = target.dead_letters().peek(_SHOWN_MESSAGES)
     if as_json:
         print_json({**depths, "dead_letters": [_letter_json(letter) for letter in letters]})
         return
     counted = ", ".join(f"{count} {name}" for name, count in depths.items())
-    print_note("queue", f"{counted} (roughly: SQS counts so)")
+    print_note("queue", f"{counted} (approximate, as SQS counts)")
     if letters:
         _print_letters(letters)
 
@@ -61,17 +61,17 @@ def status(
 @app.command(no_args_is_help=True)
 def result(
     context: typer.Context,
-    inference_id: Annotated[str, typer.Argument(help="Of the request.", metavar="ID")],
+    inference_id: Annotated[str, typer.Argument(help="Inference id.", metavar="ID")],
     wait: Annotated[
-        float, typer.Option("--wait", help="Seconds to wait for it.", min=0, metavar="SECONDS")
+        float, typer.Option("--wait", help="Seconds to wait for the answer.", min=0, metavar="SECONDS")
     ] = 0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Save the answer as it is.", metavar="FILE"),
+        typer.Option("--output", "-o", help="Save the answer unchanged.", metavar="FILE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Show the answer to a request. A request that failed ends the command with its reason.
+    """Print the answer to a request. If the request failed, the command fails with its reason.
 
     Example: mme async result 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10 --wait 600
     """
@@ -82,9 +82,8 @@ def result(
     if output:
         check_directory(output)
     queue = target_of(context).queue()
-    # In a pipe rich shows nothing of this.
     name = _plain(inference_id)
-    doing = f"waiting for {name}, {wait:g} s at most" if wait else f"looking for {name}"
+    doing = f"waiting for {name}, at most {wait:g} s" if wait else f"looking for {name}"
     with standard_error().status(doing):
         found = queue.result(inference_id, wait_seconds=wait)
     if output:
@@ -92,7 +91,7 @@ def result(
             output.write_bytes(found.body)
         except OSError as error:
             raise MmeError(f"{output} can't be written: {(error.strerror or '').lower()}") from error
-        print_note("saved", f"{output}: {len(found.body)} bytes of {found.content_type or 'no type'}")
+        print_note("saved", f"{output}: {len(found.body)} bytes of {found.content_type or 'unknown type'}")
     if as_json:
         print_json(_result_json(found))
     elif not output:
@@ -104,13 +103,13 @@ def redrive(
     context: typer.Context,
     ids: Annotated[
         list[str] | None,
-        typer.Option("--id", help="Only the request of this inference id; may be given again.", metavar="ID"),
+        typer.Option("--id", help="Only this inference id; repeatable.", metavar="ID"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Send dead letters anew, each with all its attempts, once the cause is mended.
+    """Send dead letters to the queue again, with all their attempts, after you fixed the cause.
 
-    Letters that are no requests come back with their reason: delete those in the queue itself.
+    Messages that are not valid requests return to the dead-letter queue with a reason: delete them there.
 
     Example: mme async redrive --id 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
@@ -122,7 +121,7 @@ def redrive(
     for letter in target_of(context).dead_letters().redrive(wanted):
         sent.append(letter)
         if not as_json:
-            print_note("sent anew", letter.inference_id or "a message without inference id")
+            print_note("sent again", letter.inference_id or "a message without inference id")
     absent = sorted(wanted - {letter.inference_id for letter in sent})
     if as_json:
         print_json([_letter_json(letter) for letter in sent])
@@ -131,17 +130,17 @@ def redrive(
     if absent:
         raise MmeError(
             f"no dead letter has inference id {', '.join(absent)}",
-            hint="see which there are: mme async status",
+            hint="list them: mme async status",
         )
 
 
 def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
-    """Print what was sent: to scripts as `InvokeEndpointAsync` answers, to people with the next command.
+    """Print a submission: as `InvokeEndpointAsync` answers for scripts, with the next command for people.
 
     Args:
-        sent: the request.
-        command: how the next command begins: `mme` and its flags.
-        as_json: for scripts.
+        sent: The submission.
+        command: `mme` with the flags of this command, for the next command.
+        as_json: Print JSON.
     """
     from mme.console import print_json, print_note, standard_output
 
@@ -156,7 +155,7 @@ def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
         )
         return
     standard_output().print(sent.inference_id, markup=False)
-    print_note("queued", f"see the answer: {command} async result {sent.inference_id} --wait 600")
+    print_note("queued", f"print the answer: {command} async result {sent.inference_id} --wait 600")
 
 
 def _print_result(found: AsyncResult) -> None:
@@ -225,5 +224,5 @@ def _status_json(found: AsyncStatus) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    # A bracket would be markup to rich.
+    # Rich reads brackets as markup.
     return text.replace("[", r"\[")

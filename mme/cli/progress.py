@@ -1,4 +1,4 @@
-"""Bars for work on many models: one for each under way, one for all, gone when done."""
+"""Progress bars for work on many models: one for each in progress and one for all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
     from mme.registry import Published, PublishListener
 
-_TOLD_RETRIES: Final = 3
+_SHOWN_RETRIES: Final = 3
 
 
 @contextmanager
 def publishing(count: int, total_bytes: int) -> Iterator[PublishListener]:
-    """Shows how the publishing of `count` models goes; nothing where nobody looks."""
+    """Show the progress of publishing, on a terminal only.
+
+    Args:
+        count: Number of models.
+        total_bytes: Their size.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mme.console import standard_error
@@ -32,7 +37,12 @@ def publishing(count: int, total_bytes: int) -> Iterator[PublishListener]:
 
 @contextmanager
 def reading(description: str, total_bytes: int) -> Iterator[Progress]:
-    """One bar for bytes that are read; its task is the first. Nothing where nobody looks."""
+    """Show the progress of reading, on a terminal only; its task is the first.
+
+    Args:
+        description: What is read.
+        total_bytes: Its size.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mme.console import standard_error
@@ -45,7 +55,7 @@ def reading(description: str, total_bytes: int) -> Iterator[Progress]:
 
 
 class _Bars:
-    """Turns a publishing's news into bars. They come from many threads."""
+    """Shows the events of publishing as bars. Called by many threads."""
 
     def __init__(self, progress: Progress, count: int, total_bytes: int) -> None:
         self._progress = progress
@@ -72,7 +82,7 @@ class _Bars:
         with self._lock:
             self._done += 1
             self._progress.update(self._all, description=self._title())
-            # Known by its directory, which is its name unless --name gave it another; then it is alone.
+            # The bar's name is the directory's, which --name may differ from; then there is one model only.
             bar = self._bars.pop(outcome.name, None)
             if bar is not None:
                 self._progress.remove_task(bar[0])
@@ -82,17 +92,17 @@ class _Bars:
 
         with self._lock:
             self._retries += 1
-            told = self._retries
-        if told <= _TOLD_RETRIES:
-            more = "; more of it is counted, not told" if told == _TOLD_RETRIES else ""
-            print_note("retrying", f"S3 said {reason}: trying again in a moment{more}")
+            shown = self._retries
+        if shown <= _SHOWN_RETRIES:
+            more = "; further retries are only counted" if shown == _SHOWN_RETRIES else ""
+            print_note("retrying", f"S3 answered {reason}{more}")
 
     def end(self) -> None:
-        """Tells how often S3 had to be asked again, where that was not told already."""
+        """Print the number of retries, if not all were printed."""
         from mme.console import print_note
 
-        if self._retries > _TOLD_RETRIES:
-            print_note("retried", f"{self._retries} requests in all, with success")
+        if self._retries > _SHOWN_RETRIES:
+            print_note("retried", f"{self._retries} requests in total, successfully")
 
     def _title(self) -> str:
         return f"{self._done} of {self._count} models"

@@ -1,8 +1,7 @@
 """Triton's binary tensor form, as SageMaker carries it.
 
-A request or reply is a JSON header (KServe v2) followed by the tensors' bytes, one after the other. How long
-the header is stands in the content type. Source: Triton's "Binary Tensor Data" extension and
-`src/sagemaker_server.cc`.
+A request or reply is a JSON header (KServe v2) followed by the tensors' bytes. The content type has the
+length of the header. Source: Triton's "Binary Tensor Data" extension and `src/sagemaker_server.cc`.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ BINARY_CONTENT_TYPE: Final = "application/vnd.sagemaker-triton.binary+json;json-
 JSON_CONTENT_TYPE: Final = "application/json"
 
 Parameter = str | int | float | bool
-"""A value of a request's parameters. Source: KServe v2 protocol, "Parameters"."""
+"""A value of a request parameter. Source: KServe v2 protocol, "Parameters"."""
 
 _RESERVED: Final = frozenset({"binary_data_output", "binary_data_size", "classification"})
-"""What this form itself says by parameters. Source: Triton's "Binary Tensor Data" extension."""
+"""Parameters that the binary form reserves. Source: Triton's "Binary Tensor Data" extension."""
 
 _HEADER_SIZE = re.compile(
     r"\s*application/vnd\.sagemaker-triton\.binary\+json\s*;\s*json-header-size\s*=\s*(\d+)"
@@ -35,11 +34,11 @@ _HEADER_SIZE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
-    """What goes over the wire.
+    """A request in the binary form.
 
     Attributes:
-        body: header and tensors.
-        content_type: tells the header's size.
+        body: Header and tensors.
+        content_type: Includes the size of the header.
     """
 
     body: bytes
@@ -53,24 +52,24 @@ def encode_request(
     datatypes: Mapping[str, str] | None = None,
     parameters: Mapping[str, Parameter] | None = None,
 ) -> EncodedRequest:
-    """Encodes tensors for InvokeEndpoint.
+    """Encode tensors for InvokeEndpoint.
 
     Args:
-        inputs: by name. A scalar is sent as a tensor of shape [1]; anything numpy takes as an array will do.
-        outputs: names of the wanted outputs; all by default.
-        datatypes: Triton's type by input name, where it shall not be the array's own.
-        parameters: of the request, for the model itself.
+        inputs: Input name to array, or anything that numpy converts to one. A scalar gets shape [1].
+        outputs: Names to request. All outputs by default.
+        datatypes: Triton data type by input name, if it differs from the array's dtype.
+        parameters: Request parameters, for the model.
 
     Raises:
-        TensorError: an array has no Triton type, there is no input, a type is given without values, no
-            output is wanted, or a parameter can't be sent.
+        TensorError: An array has no Triton type, there is no input or output, a data type has no values, or a
+            parameter can't be sent.
     """
     if not inputs:
         raise TensorError("a request needs at least one input")
     wanted_types = datatypes or {}
     stray = next((name for name in wanted_types if name not in inputs), None)
     if stray is not None:
-        raise TensorError(f"a type is given for input {stray}, but no values")
+        raise TensorError(f"input {stray} has a data type but no values")
     tensors: list[dict[str, Any]] = []
     parts: list[bytes | memoryview] = []
     for name, value in inputs.items():
@@ -117,16 +116,23 @@ def _names(outputs: Iterable[str]) -> list[str]:
         raise TensorError(f"outputs is a list of names, not one: [{outputs!r}]")
     names = list(outputs)
     if not names:
-        raise TensorError("no output is wanted", hint="leave outputs out for all of them")
+        raise TensorError("the list of outputs is empty", hint="omit outputs to request all")
     return names
 
 
 def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
-    """Decodes the outputs of a reply, in the binary form or as JSON alone.
+    """Decode the outputs of a reply, in the binary form or in JSON.
+
+    Args:
+        body: The reply.
+        content_type: Its type, with the length of the header in the binary form.
+
+    Returns:
+        Output name to array.
 
     Raises:
-        ReplyError: it is neither, or it is cut short.
-        TensorError: a tensor's bytes don't fit its type and shape.
+        ReplyError: It is neither, or it is truncated.
+        TensorError: A tensor's bytes don't fit its data type and shape.
     """
     match = _HEADER_SIZE.match(content_type)
     size = int(match[1]) if match else len(body)
@@ -138,7 +144,7 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
     except (ValueError, KeyError, TypeError) as error:
         start = body[:80].decode("utf-8", "replace")
         raise ReplyError(
-            f"the reply ({content_type or 'no content type'}) is not of Triton's form: {start!r}",
+            f"the reply ({content_type or 'no content type'}) is not a Triton reply: {start!r}",
             hint="use invoke() for containers other than Triton",
         ) from error
     tail = memoryview(body)[size:]
@@ -159,13 +165,13 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
 
 
 def parse_request(request: Any) -> tuple[dict[str, Array], dict[str, str]]:
-    """Reads the inputs of a KServe v2 request in JSON, as a user may have it in a file.
+    """Read the inputs of a KServe v2 request in JSON, as in a file.
 
     Returns:
-        the arrays, and their Triton types, by name.
+        The arrays and their Triton data types, by name.
 
     Raises:
-        TensorError: it is no such request, or values don't fit their type and shape.
+        TensorError: It is not such a request, or values don't fit their data type and shape.
     """
     arrays: dict[str, Array] = {}
     datatypes: dict[str, str] = {}
@@ -176,7 +182,7 @@ def parse_request(request: Any) -> tuple[dict[str, Array], dict[str, str]]:
             datatypes[name] = datatype
     except (KeyError, TypeError) as error:
         raise TensorError(
-            "this is no KServe v2 request: each of its inputs needs name, shape, datatype and data"
+            "this is not a KServe v2 request: each input needs name, shape, datatype and data"
         ) from error
     return arrays, datatypes
 
@@ -185,7 +191,7 @@ def _described(tensor: Mapping[str, Any]) -> tuple[str, str, tuple[int, ...]]:
     try:
         shape = tuple(int(dim) for dim in tensor["shape"])
         if min(shape, default=0) < 0 or math.prod(shape) > 2**62:
-            raise TensorError(f"{list(shape)} is no shape of a tensor")
+            raise TensorError(f"{list(shape)} is not the shape of a tensor")
         return str(tensor["name"]), str(tensor["datatype"]), shape
     except (KeyError, TypeError, ValueError) as error:
         raise TensorError("a tensor lacks its name, datatype or shape") from error

@@ -1,12 +1,10 @@
 """Triton's data types and numpy's.
 
-Two of Triton's types have no numpy type of their own:
+Two of Triton's types have no numpy equivalent:
 
-- `BYTES` (strings) is an array of objects. Text is sent as UTF-8; what comes back is `bytes`, as Triton knows
-  no encoding.
-- `BF16` comes back widened to float32, which holds every BF16 value exactly. It is sent from an array of
-  `ml_dtypes.bfloat16`, or from a float array where the caller says `datatypes={"X": "BF16"}`; values are then
-  rounded to the nearest, ties to even.
+- `BYTES` (strings) is an array of objects. Strings are sent as UTF-8 and returned as `bytes`.
+- `BF16` is returned as float32, which holds every BF16 value exactly. It is sent from an array of
+  `ml_dtypes.bfloat16`, or from a float array with `datatypes={"X": "BF16"}`, rounded to nearest even.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ NUMPY_TYPES: Final = {
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
 }
-"""Little-endian, as they go over the wire. Source: KServe v2 protocol, "Tensor Data Types"."""
+"""Little-endian, as in the binary form. Source: KServe v2 protocol, "Tensor Data Types"."""
 
 DATATYPES: Final = frozenset({*NUMPY_TYPES, "BF16", "BYTES"})
 
@@ -43,7 +41,7 @@ _BY_KIND: Final = {(dtype.kind, dtype.itemsize): name for name, dtype in NUMPY_T
 
 
 def datatype_of(array: Array) -> str:
-    """Triton's name for an array's type.
+    """Return Triton's name for an array's dtype.
 
     Raises:
         TensorError: Triton has no such type (complex numbers, dates).
@@ -61,14 +59,14 @@ def datatype_of(array: Array) -> str:
 
 
 def to_wire(array: Array, datatype: str) -> bytes | memoryview:
-    """An array's elements in row-major order, as Triton's binary form wants them.
+    """Return an array's elements in row-major order, in Triton's binary form.
 
     Args:
-        array: any shape, any memory layout.
-        datatype: Triton's name of the type to send; the array is converted if it is of another.
+        array: Any shape and memory layout.
+        datatype: Triton data type to send; the array is converted if necessary.
 
     Raises:
-        TensorError: the type is unknown, or the array can't be converted without loss of kind.
+        TensorError: The data type is unknown, or the conversion would change values.
     """
     if datatype == "BYTES":
         return _strings_to_wire(array)
@@ -77,7 +75,7 @@ def to_wire(array: Array, datatype: str) -> bytes | memoryview:
     target = NUMPY_TYPES.get(datatype)
     if target is None:
         raise TensorError(
-            f"{datatype!r} is no data type of Triton", hint=f"use one of: {', '.join(sorted(DATATYPES))}"
+            f"{datatype!r} is not a Triton data type", hint=f"use one of: {', '.join(sorted(DATATYPES))}"
         )
     array = _converted(array, datatype)
     flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
@@ -85,10 +83,15 @@ def to_wire(array: Array, datatype: str) -> bytes | memoryview:
 
 
 def from_wire(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Array:
-    """The array behind a tensor's bytes: a writable copy of its own.
+    """Return the array of a tensor's bytes, as a writable copy.
+
+    Args:
+        data: The bytes, in row-major order.
+        datatype: Triton data type.
+        shape: Shape of the tensor.
 
     Raises:
-        TensorError: the bytes don't fit type and shape.
+        TensorError: The bytes don't fit the data type and shape.
     """
     count = int(np.prod(shape, dtype=np.int64))
     if datatype == "BYTES":
@@ -98,7 +101,7 @@ def from_wire(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Array:
         raise TensorError(f"the reply has a tensor of an unknown data type, {datatype!r}")
     if len(data) != count * stored.itemsize:
         raise TensorError(
-            f"the reply has {len(data)} bytes where {datatype} {list(shape)} takes {count * stored.itemsize}"
+            f"the reply has {len(data)} bytes; {datatype} {list(shape)} needs {count * stored.itemsize}"
         )
     flat: Array = np.frombuffer(data, stored)
     if datatype == "BF16":
@@ -109,27 +112,32 @@ def from_wire(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Array:
 
 
 def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
-    """The array behind a tensor's JSON list, nested or flat.
+    """Return the array of a tensor's JSON list, nested or flat.
+
+    Args:
+        values: The list.
+        datatype: Triton data type.
+        shape: Shape of the tensor.
 
     Raises:
-        TensorError: the values don't fit type and shape.
+        TensorError: The values don't fit the data type and shape.
     """
     try:
         if datatype == "BYTES":
             flat = np.array(_flattened(values), dtype=object)
-            # JSON has text only: to BYTES it is what its UTF-8 is.
+            # JSON has strings only: BYTES are their UTF-8.
             flat[:] = [str(item).encode() for item in flat]
         elif datatype in DATATYPES:
             flat = _converted(np.asarray(values), "FP32" if datatype == "BF16" else datatype)
         else:
-            raise TensorError(f"{datatype!r} is no data type of Triton")
+            raise TensorError(f"{datatype!r} is not a Triton data type")
         return flat.reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise TensorError(f"the values don't fit {datatype} {list(shape)}: {error}") from error
 
 
 def _converted(array: Array, datatype: str) -> Array:
-    """The array in a numeric type, if that changes no value but by rounding a float."""
+    """Return the array in a numeric type, if only floats are rounded."""
     target = NUMPY_TYPES[datatype]
     if array.dtype == target:
         return array
@@ -155,7 +163,7 @@ def _flattened(values: Any) -> list[Any]:
 
 
 def _strings_to_wire(array: Array) -> bytes:
-    """Each element with its length in front, as four bytes, little-endian."""
+    """Return each element after its length in four bytes, little-endian."""
     parts = []
     for item in array.reshape(-1).tolist():
         if not isinstance(item, bytes | bytearray | memoryview | str):

@@ -1,4 +1,4 @@
-"""Requests and answers as files, for the command line and for scripts."""
+"""Read requests from files and save answers to files."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _OUTPUT_FORMS: Final = (".npz", ".npy", ".json")
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content, or that of standard input for `-`.
+    """Return the content of a file, or of standard input for `-`.
 
     Raises:
-        TensorError: it can't be read.
+        TensorError: It can't be read.
     """
     try:
         return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
@@ -43,59 +43,64 @@ def read_bytes(path: Path) -> bytes:
 
 
 def content_type_of(path: Path) -> str:
-    """What a file's ending says it is.
+    """Return the content type for a file's extension.
 
     Raises:
-        MmeError: it says nothing.
+        MmeError: The extension has no known content type.
     """
     found = _CONTENT_TYPES.get(path.suffix.lower())
     if found is None:
-        what = "standard input" if path == STANDARD_INPUT else f"{path}'s ending"
+        what = "standard input" if path == STANDARD_INPUT else f"the extension of {path}"
         raise MmeError(
-            f"{what} does not tell what the body is", hint="say it: --content-type text/csv, for instance"
+            f"{what} does not tell the content type", hint="set it, for example --content-type text/csv"
         )
     return found
 
 
 def check_outputs_path(path: Path) -> Path:
-    """Returns the path if outputs can be saved there, before anything is called.
+    """Return the path if outputs can be saved there.
 
     Raises:
-        MmeError: its ending is none that outputs can have, or its directory is missing.
+        MmeError: The extension is not supported, or the directory does not exist.
     """
     if path.suffix.lower() not in _OUTPUT_FORMS:
         raise MmeError(
-            f"{path} does not say how to save tensors", hint=f"end it in {', '.join(_OUTPUT_FORMS)}"
+            f"the extension of {path} does not tell how to save tensors",
+            hint=f"use {', '.join(_OUTPUT_FORMS)}",
         )
     return check_directory(path)
 
 
 def check_directory(path: Path) -> Path:
-    """Returns the path if there is a directory for it.
+    """Return the path if its directory exists.
 
     Raises:
-        MmeError: there is none.
+        MmeError: It does not.
     """
     if not path.parent.is_dir() or path.is_dir():
-        what = "is a directory" if path.is_dir() else "can't be written: there is no such directory"
-        raise MmeError(f"{path} {what}", hint="choose a file in a directory that exists")
+        what = "is a directory" if path.is_dir() else "can't be written: its directory does not exist"
+        raise MmeError(f"{path} {what}", hint="choose a file in an existing directory")
     return path
 
 
 def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
-    """Saves a model's outputs: all as .npz or .json, the only one as .npy.
+    """Save outputs: all of them as .npz or .json, a single one as .npy.
 
-    Strings are numpy's byte strings there, and text in JSON.
+    Strings are numpy byte strings in .npz and .npy, and text in JSON.
+
+    Args:
+        path: File to write.
+        outputs: Output name to array.
 
     Raises:
-        MmeError: the file can't be written, or can't hold these outputs.
+        MmeError: The file can't be written, or can't hold these outputs.
     """
     check_outputs_path(path)
     form = path.suffix.lower()
     if form == ".npy" and len(outputs) != 1:
         raise MmeError(
-            f"a .npy file holds one array, and the model has {len(outputs)} outputs: {', '.join(outputs)}",
-            hint="end it in .npz, or choose one: --only NAME",
+            f"a .npy file holds one array; the model has {len(outputs)} outputs: {', '.join(outputs)}",
+            hint="use .npz, or select one output: --only NAME",
         )
     try:
         if form == ".json":
@@ -114,7 +119,7 @@ def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
 
 
 def outputs_json(outputs: dict[str, Array]) -> dict[str, Any]:
-    """Outputs with their types and shapes, as JSON has them: BYTES as UTF-8, with what is none replaced."""
+    """Return outputs with data types and shapes for JSON; invalid UTF-8 in BYTES is replaced."""
     return {
         name: {"datatype": datatype_of(array), "shape": list(array.shape), "data": _data(array)}
         for name, array in outputs.items()
@@ -132,12 +137,12 @@ def _data(array: Array) -> Any:
 
 
 def _without_objects(name: str, array: Array) -> Array:
-    """Strings as numpy's own: objects in a file would have to be unpickled, which runs what it says."""
+    """Return strings as numpy byte strings: reading objects from a file means unpickling, which runs code."""
     if array.dtype.kind != "O":
         return array
     if any(bytes(item).endswith(b"\0") for item in array.reshape(-1)):
         raise TensorError(
-            f"output {name} has strings that end in a zero byte, which numpy's files lose",
+            f"output {name} has strings that end in a zero byte, which .npz and .npy drop",
             hint="save it as .json",
         )
     return array.astype("S")

@@ -1,7 +1,4 @@
-"""What framework containers take and give: CSV, JSON lines, numpy's own files.
-
-For `MultiModelClient.invoke`; Triton's tensors go through `infer`.
-"""
+"""Encode and decode CSV, JSON lines and .npy for framework containers, with `MultiModelClient.invoke`."""
 
 from __future__ import annotations
 
@@ -25,17 +22,17 @@ NPY: Final = "application/x-npy"
 
 
 def encode_csv(rows: ArrayLike) -> bytes:
-    """Rows as lines of values with commas between, without a heading. One row may be given alone.
+    """Encode rows as CSV without a header. One row may be passed on its own.
 
-    Numbers are written as short as they can be read back exactly, truth values as 1 and 0.
+    Numbers have the fewest digits that parse to the same value; booleans are 1 and 0.
 
     Raises:
-        TensorError: it has more than two dimensions, or rows of different lengths.
+        TensorError: There are more than two dimensions, or rows of different lengths.
     """
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError as error:
-        raise TensorError("the rows are not of one length") from error
+        raise TensorError("the rows have different lengths") from error
     if array.ndim > 2 or (
         array.dtype.kind == "O" and any(isinstance(item, list | tuple) for item in array.flat)
     ):
@@ -59,14 +56,17 @@ def encode_csv(rows: ArrayLike) -> bytes:
 
 
 def decode_csv(body: bytes, dtype: DTypeLike = float) -> Array:
-    """The rows of a CSV answer, always with two dimensions.
+    """Decode the rows of a CSV answer.
 
     Args:
-        body: UTF-8, without a heading.
-        dtype: of the values; `str` leaves them as they are.
+        body: UTF-8, without a header.
+        dtype: Type of the values; `str` does not convert them.
+
+    Returns:
+        An array of shape (rows, columns).
 
     Raises:
-        ReplyError: a value is not of that type, or rows differ in length.
+        ReplyError: A value does not have that type, or rows differ in length.
     """
     try:
         rows = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
@@ -84,10 +84,10 @@ def decode_csv(body: bytes, dtype: DTypeLike = float) -> Array:
 
 
 def encode_json_lines(items: Iterable[Any]) -> bytes:
-    """Each item as one line of JSON; arrays become lists.
+    """Encode each item as one line of JSON; arrays become lists.
 
     Raises:
-        TensorError: an item has no JSON form, or holds a number that JSON lacks (NaN).
+        TensorError: An item has no JSON form, or contains NaN or an infinity.
     """
     try:
         return b"".join(
@@ -99,10 +99,10 @@ def encode_json_lines(items: Iterable[Any]) -> bytes:
 
 
 def decode_json_lines(body: bytes) -> list[Any]:
-    """The items of an answer in JSON lines; empty lines are left out.
+    """Decode the items of an answer in JSON lines; empty lines are skipped.
 
     Raises:
-        ReplyError: a line is not JSON.
+        ReplyError: A line is not JSON.
     """
     items = []
     for number, line in enumerate(body.splitlines(), start=1):
@@ -133,12 +133,12 @@ def decode_npy(body: bytes) -> Array:
     """The array in an answer that is a .npy file. Nothing is ever unpickled.
 
     Raises:
-        ReplyError: it is none.
+        ReplyError: It is not a .npy file of plain numbers.
     """
     try:
         array: Array = np.load(io.BytesIO(body), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise ReplyError(f"the answer is no .npy file of plain numbers: {body[:40]!r}") from error
+        raise ReplyError(f"the answer is not a .npy file of plain numbers: {body[:40]!r}") from error
     if not isinstance(array, np.ndarray):
         raise ReplyError("the answer is a .npz of several arrays, not a .npy")
     return array

@@ -1,4 +1,4 @@
-"""Tensors as people write them: `NAME=1,2,3`, `NAME:INT64=1,2`, `NAME=@file.npy`, JSON files."""
+"""Parse tensors from the command line: `NAME=1,2,3`, `NAME:INT64=1,2`, `NAME=@file.npy`, JSON files."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class NamedTensor:
     """One input of a request.
 
     Attributes:
-        name: the model's name for it.
-        array: its values, in the shape to send.
-        datatype: Triton's type to send it as; None for the array's own.
+        name: Name of the input.
+        array: Its values, in the shape to send.
+        datatype: Triton data type to send; None for that of the array's dtype.
     """
 
     name: str
@@ -35,14 +35,17 @@ class NamedTensor:
 
 
 def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTensor:
-    """Reads `NAME=VALUES` as the model's signature has it.
+    """Parse `NAME=VALUES`.
 
-    VALUES are separated by commas, or are a JSON list, or `@` and the path of a .npy file. `NAME:TYPE=` says
-    the type where the signature is not known or another is meant. A flat list takes the declared shape, with
-    one batch dimension in front where the model has one.
+    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. `NAME:TYPE=` sets the
+    data type. A flat list is reshaped to the declared shape, with a batch dimension if the model batches.
+
+    Args:
+        text: The argument of `--input`.
+        signature: The model's inputs, if known.
 
     Raises:
-        TensorError: it is not of that form, the model has no such input, or the values don't fit it.
+        TensorError: The text is malformed, the model has no such input, or the values don't fit it.
     """
     left, equals, value = text.partition("=")
     name, explicit = _name_and_type(left, signature)
@@ -61,10 +64,10 @@ def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTen
 
 
 def parse_parameter(text: str) -> tuple[str, Parameter]:
-    """Reads `NAME=VALUE` as a request's parameter: a number, true or false, or else text.
+    """Parse `NAME=VALUE` as a request parameter: a number, a boolean, or else a string.
 
     Raises:
-        TensorError: it is not of that form.
+        TensorError: The text is malformed.
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
@@ -77,10 +80,14 @@ def parse_parameter(text: str) -> tuple[str, Parameter]:
 
 
 def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> list[NamedTensor]:
-    """Reads a file, or standard input for `-`, with `{"NAME": [values], ...}` or with a KServe v2 request.
+    """Read `{"NAME": [values], ...}` or a KServe v2 request from a file, or from standard input for `-`.
+
+    Args:
+        path: The file.
+        signature: The model's inputs, if known.
 
     Raises:
-        TensorError: the file can't be read or holds neither.
+        TensorError: The file can't be read, or has neither form.
     """
     try:
         content = json.loads(read_bytes(path))
@@ -91,7 +98,7 @@ def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> li
         return [NamedTensor(name, array, datatypes[name]) for name, array in arrays.items()]
     if not isinstance(content, dict) or not content:
         raise TensorError(
-            f"{path} holds no inputs", hint='write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'
+            f"{path} has no inputs", hint='write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'
         )
     tensors = []
     for name, values in content.items():
@@ -103,10 +110,14 @@ def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> li
 
 
 def load_array(path: Path, name: str) -> Array:
-    """Reads a .npy file.
+    """Read a .npy file.
+
+    Args:
+        path: The file.
+        name: Name of the input, for messages.
 
     Raises:
-        TensorError: it can't be read, or is none.
+        TensorError: It can't be read, or is not a .npy file of plain numbers.
     """
     try:
         # Never unpickle: that would run what the file says.
@@ -116,18 +127,24 @@ def load_array(path: Path, name: str) -> Array:
         raise TensorError(f"input {name}: {path} can't be read: {reason}") from error
     except (ValueError, EOFError) as error:
         raise TensorError(
-            f"input {name}: {path} is no .npy file of plain numbers", hint="write it with numpy.save"
+            f"input {name}: {path} is not a .npy file of plain numbers", hint="write it with numpy.save"
         ) from error
     if not isinstance(array, np.ndarray):
-        raise TensorError(f"input {name}: {path} is a .npz of several arrays", hint="save the one as .npy")
+        raise TensorError(
+            f"input {name}: {path} is a .npz of several arrays", hint="save one of them as .npy"
+        )
     return array
 
 
 def known_input(signature: TensorSignature | None, name: str) -> TensorSpec | None:
-    """The declared input of that name; None where nothing is declared.
+    """Return the declared input of that name, or None if no inputs are declared.
+
+    Args:
+        signature: The model's inputs, if known.
+        name: Name of the input.
 
     Raises:
-        TensorError: inputs are declared, but none of that name.
+        TensorError: Inputs are declared, but not this one.
     """
     if signature is None or not signature.inputs:
         return None
@@ -140,12 +157,12 @@ def known_input(signature: TensorSignature | None, name: str) -> TensorSpec | No
 
 
 def describe(specs: Iterable[TensorSpec]) -> str:
-    """`INPUT0 FP32 [4], INPUT1 FP32 [4]`."""
+    """Return `INPUT0 FP32 [4], INPUT1 FP32 [4]`."""
     return ", ".join(f"{spec.name} {spec.datatype} {list(spec.dims)}" for spec in specs)
 
 
 def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, str | None]:
-    """`NAME:TYPE` in its two parts. A colon may be part of the name: TensorFlow's end in `:0`."""
+    """Split `NAME:TYPE`. A name may contain a colon: TensorFlow's end in `:0`."""
     name, colon, suffix = left.rpartition(":")
     if not colon or (signature is not None and signature.input(left) is not None):
         return left, None
@@ -153,7 +170,7 @@ def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, s
         return name, suffix.upper()
     if suffix.isidentifier():
         known = ", ".join(sorted(DATATYPES))
-        raise TensorError(f"{suffix!r} is no data type of Triton", hint=f"one of: {known}")
+        raise TensorError(f"{suffix!r} is not a Triton data type", hint=f"one of: {known}")
     return left, None
 
 
@@ -179,7 +196,7 @@ def _number(part: str, datatype: str, name: str) -> float | int | bool:
         return float(part)
     except (ValueError, KeyError):
         raise TensorError(
-            f"input {name}: {part!r} is no {datatype} value", hint="separate values by commas: 1,2,3"
+            f"input {name}: {part!r} is not a {datatype} value", hint="separate values with commas: 1,2,3"
         ) from None
 
 
@@ -189,11 +206,11 @@ def _listed(values: list[Any], datatype: str, name: str) -> Array:
     except TensorError as error:
         raise TensorError(f"input {name}: {error.message}", hint=error.hint) from error
     except ValueError as error:
-        raise TensorError(f"input {name}: the lists in it are not of one length") from error
+        raise TensorError(f"input {name}: its lists have different lengths") from error
 
 
 def _fitted(array: Array, spec: TensorSpec | None, signature: TensorSignature | None, name: str) -> Array:
-    """Gives an array the declared shape; a flat one takes it whole, one item gets a batch dimension."""
+    """Return an array in the declared shape; a single item gets a batch dimension."""
     if spec is None or signature is None:
         return array
     wanted = signature.request_shape(spec)
@@ -202,7 +219,7 @@ def _fitted(array: Array, spec: TensorSpec | None, signature: TensorSignature | 
     if signature.max_batch_size > 0 and _matches(array.shape, spec.dims):
         return array[np.newaxis]
     if array.ndim == 1:
-        # numpy can work out one unknown length, so a batch is one item where there is another.
+        # numpy infers one unknown length; if there is another one, the batch is 1.
         shape = (1, *spec.dims) if wanted.count(-1) > 1 else wanted
         try:
             return array.reshape(shape)

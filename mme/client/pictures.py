@@ -1,4 +1,4 @@
-"""A picture file as the tensor that an image model wants. Needs Pillow."""
+"""Turn a picture file into the input tensor of an image model. Needs Pillow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIGIT_INK: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How an input holds a picture: lengths as declared (-1: any), and where the colours are."""
+    """The layout of a picture input: declared lengths (-1: any) and the colour axis."""
 
     height: int
     width: int
@@ -37,19 +37,19 @@ class _Layout:
 
 
 def load_picture(path: Path, signature: TensorSignature | None) -> NamedTensor:
-    """Reads a picture and makes it the input of a model.
+    """Read a picture as the input of a model.
 
     - Three channels, [3, H, W] or [H, W, 3]: cropped to the shape's ratio and resized; for floats scaled to
       0-1 and normalised with ImageNet's means, for UINT8 left at 0-255.
-    - Grey 8x8: ink on paper as the `digits` model reads it, 0 to 16. What its edge shows is the paper.
+    - Grey 8x8: ink on paper as the `digits` model reads it, 0 to 16. The edge is taken as paper.
     - Other grey, [H, W] or [1, H, W]: 0-1 for floats, 0-255 for UINT8.
 
     Args:
-        path: any picture that Pillow reads.
-        signature: the model's tensors.
+        path: A picture that Pillow reads.
+        signature: The model's tensors.
 
     Raises:
-        TensorError: the file is no picture, or the model has no input for one.
+        TensorError: The file is not a picture, or the model has no picture input.
     """
     spec, layout = _picture_input(signature)
     picture = _opened(path)
@@ -70,7 +70,7 @@ def load_picture(path: Path, signature: TensorSignature | None) -> NamedTensor:
 def _picture_input(signature: TensorSignature | None) -> tuple[TensorSpec, _Layout]:
     if signature is None or not signature.inputs:
         raise TensorError(
-            "what this model takes is not known, so a picture can't be made to fit it",
+            "the inputs of this model are unknown, so a picture can't be resized for it",
             hint="check its name: mme models list; what mme models add did not publish needs its tensor: "
             "--input NAME=@file.npy",
         )
@@ -89,7 +89,7 @@ def _layout(spec: TensorSpec) -> _Layout | None:
         return _Layout(dims[1], dims[2], dims[0] == 3, channels_first=True, channel_axis=True)
     if len(dims) == 3 and dims[2] in (1, 3):
         return _Layout(dims[0], dims[1], dims[2] == 3, channels_first=False, channel_axis=True)
-    # Two dimensions are a picture only where both are of a picture's size: [1, 4] is a row of numbers.
+    # Two dimensions are a picture only if both have a picture's size: [1, 4] is a row of numbers.
     if len(dims) == 2 and min(dims) >= DIGIT_SIZE[0]:
         return _Layout(dims[0], dims[1], colour=False, channels_first=False, channel_axis=False)
     return None
@@ -100,10 +100,10 @@ def _opened(path: Path) -> Image:
 
     try:
         with Image.open(path) as opened:
-            # Phones store a turned picture and say so beside it.
+            # Phones store a rotated picture, with its orientation as metadata.
             return ImageOps.exif_transpose(opened).copy()
     except UnidentifiedImageError as error:
-        raise TensorError(f"{path} is no picture that can be read", hint="use PNG or JPEG") from error
+        raise TensorError(f"{path} is not a readable picture", hint="use PNG or JPEG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TensorError(f"{path} can't be read: {reason.lower()}") from error

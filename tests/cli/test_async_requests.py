@@ -92,7 +92,7 @@ def test_tensors_go_and_come_back(queued: Queued, mme) -> None:
     sent = mme("invoke", "add_sub_v0.tar.gz", *TENSORS, "--async")
     assert sent.status == 0
     id = sent.out.strip()
-    assert f"see the answer: mme async result {id} --wait 600" in sent.err
+    assert f"print the answer: mme async result {id} --wait 600" in sent.err
     assert mme("async", "status", id, "--json").json["state"] == "waiting"
     assert queued.work() == [True]
     shown = mme("async", "result", id)
@@ -108,7 +108,7 @@ def test_tensors_go_and_come_back(queued: Queued, mme) -> None:
 def test_the_next_command_has_the_flags_of_this_one(queued: Queued, mme) -> None:
     assert mme("models", "add", REGISTRY / "add_sub").status == 0
     sent = mme("--stack", "queued", "invoke", "add_sub_v0.tar.gz", *TENSORS, "--async")
-    assert f"see the answer: mme --stack queued async result {sent.out.strip()} --wait 600" in sent.err
+    assert f"print the answer: mme --stack queued async result {sent.out.strip()} --wait 600" in sent.err
 
 
 def test_bytes_go_and_come_back_as_they_are(queued: Queued, mme, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_same_again_is_run_once_and_another_is_refused(queued: Queued, mme, 
     rows.write_text("2\n")
     refused = mme(*call)
     assert refused.status == 2
-    assert "inference id i is that of another request" in refused.err
+    assert "inference id i belongs to another request" in refused.err
     assert queued.work() == []
     assert mme("async", "result", "i").out == "1\n"
 
@@ -170,7 +170,7 @@ def test_no_answer_yet_says_how_to_wait(queued: Queued, mme) -> None:
     assert pending.status == 2
     assert "the request i has no outcome yet" in pending.err
     assert "mme async result i --wait 600" in pending.err
-    assert "nothing is known of a request j" in mme("async", "result", "j").err
+    assert "the request j is unknown" in mme("async", "result", "j").err
 
 
 def test_dead_letters_are_listed_and_sent_anew(queued: Queued, mme) -> None:
@@ -204,7 +204,7 @@ def test_dead_letters_are_listed_and_sent_anew(queued: Queued, mme) -> None:
     [
         (("--async", "--output", "x.json"), "--output can't be given with --async"),
         (("--inference-id", "i"), "--inference-id is for queued requests"),
-        (("--async", "--inference-id", "ü"), "can't be an inference id"),
+        (("--async", "--inference-id", "ü"), "is not a valid inference id"),
     ],
 )
 def test_options_that_do_not_go_together(queued: Queued, mme, arguments: tuple[str, ...], words: str) -> None:

@@ -119,19 +119,22 @@ def test_long_answers_are_cut(aws, mme) -> None:
         (["add_sub_v0.tar.gz", "--image", "x.png"], "takes no picture"),
         (["digits_v0.tar.gz", "--image", "absent.png"], "absent.png can't be read"),
         (["absent_v0.tar.gz", "-i", "X=1"], "is not available to endpoint mme-local"),
-        (["absent_v0.tar.gz", "--image", "x.png"], "what this model takes is not known"),
+        (["absent_v0.tar.gz", "--image", "x.png"], "the inputs of this model are unknown"),
         (["broken_v0.tar.gz", "-i", "X=1"], "broken_v0.tar.gz failed with status 400: boom"),
         (["a" * 1025, "-i", "X=1"], "has 1025 characters"),
         (["add_sub@prod", "-i", "X=1"], "there is no alias add_sub@prod"),
-        (["echo.tar.gz", "-i", "X:FLOAT=1"], "'FLOAT' is no data type of Triton"),
-        (["echo.tar.gz", "-i", "X=1", "-o", "out.txt"], "out.txt does not say how to save tensors"),
+        (["echo.tar.gz", "-i", "X:FLOAT=1"], "'FLOAT' is not a Triton data type"),
+        (["echo.tar.gz", "-i", "X=1", "-o", "out.txt"], "out.txt does not tell how to save tensors"),
         (["echo.tar.gz", "-i", "X=1", "-o", "absent/out.npz"], "absent/out.npz can't be written"),
         (["echo.tar.gz", "-i", "X=1", "-i", "Y=1", "-o", "out.npy"], "a .npy file holds one array"),
         (["echo.tar.gz", "-i", "X=1", "--parameter", "top"], "not of the form NAME=VALUE"),
         (["echo.tar.gz", "-i", "X=1", "--accept", "text/csv"], "--accept is for bytes"),
         (["echo.tar.gz", "-i", "X=1", "--body", "x.csv"], "--input can't be given with it"),
         (["echo.tar.gz", "--body", "absent.csv"], "absent.csv can't be read"),
-        (["echo.tar.gz", "--body", "absent.bin"], "absent.bin's ending does not tell what the body is"),
+        (
+            ["echo.tar.gz", "--body", "absent.bin"],
+            "the extension of absent.bin does not tell",
+        ),
         (["echo.tar.gz", "--body", "x.csv", "-o", "."], ". is a directory"),
     ],
 )
@@ -198,7 +201,7 @@ def test_standard_input(aws, mme, monkeypatch: pytest.MonkeyPatch) -> None:
     assert mme("invoke", "m_v0.tar.gz", "--body", "-", "--content-type", "text/csv").out == "5,6\n"
     standard_input(b"5,6\n")
     ran = mme("invoke", "m_v0.tar.gz", "--body", "-")
-    assert "standard input does not tell what the body is" in ran.err
+    assert "standard input does not tell the content type" in ran.err
     standard_input(b'{"A": [1, 2]}')
     ran = mme("invoke", "echo.tar.gz", "--json-input", "-", "--json")
     assert ran.json["outputs"]["A"]["data"] == [1, 2]

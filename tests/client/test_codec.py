@@ -145,7 +145,7 @@ def test_asked_for_type_is_sent() -> None:
         (np.array([1.5]), {"A": "INT32"}, "can't be sent as INT32"),
         (np.array([300]), {"A": "UINT8"}, "can't be sent as UINT8"),
         (np.array([-1]), {"A": "UINT64"}, "can't be sent as UINT64"),
-        (np.array([1.5]), {"A": "FLOAT"}, "'FLOAT' is no data type"),
+        (np.array([1.5]), {"A": "FLOAT"}, "'FLOAT' is not a Triton data type"),
         (np.array([object()]), {}, "holds strings or bytes, not object"),
         (np.array(["x"]), {"A": "BF16"}, "BF16"),
     ],
@@ -192,16 +192,16 @@ FP32 = {"name": "Y", "datatype": "FP32", "shape": [2]}
 @pytest.mark.parametrize(
     ("body", "content_type", "words"),
     [
-        (b"<html>", "text/html", "not of Triton's form"),
-        (b"{}", "application/json", "not of Triton's form"),
-        (b"[1]", "application/json", "not of Triton's form"),
+        (b"<html>", "text/html", "is not a Triton reply"),
+        (b"{}", "application/json", "is not a Triton reply"),
+        (b"[1]", "application/json", "is not a Triton reply"),
         (b"{}", "application/vnd.sagemaker-triton.binary+json;json-header-size=99", "header alone"),
         (*reply([{**FP32, "parameters": {"binary_data_size": 8}}], bytes(7)), "ends within output Y"),
-        (*reply([{**FP32, "parameters": {"binary_data_size": 4}}], bytes(4)), "takes 8"),
+        (*reply([{**FP32, "parameters": {"binary_data_size": 4}}], bytes(4)), "needs 8"),
         (*reply([{**FP32, "datatype": "FP8", "data": [1, 2]}]), "FP8"),
         (*reply([{**FP32, "data": [1, 2, 3]}]), "don't fit FP32 [2]"),
         (*reply([{"name": "Y"}]), "lacks its name"),
-        (*reply([{**FP32, "shape": [-1], "data": []}]), "no shape"),
+        (*reply([{**FP32, "shape": [-1], "data": []}]), "not the shape"),
     ],
 )
 def test_broken_replies(body: bytes, content_type: str, words: str) -> None:
@@ -255,8 +255,8 @@ def test_parameters_of_the_request() -> None:
         ({"parameters": {"binary_data_output": False}}, "is the request's own"),
         ({"parameters": {"x": [1]}}, "the parameter x is a list"),
         ({"outputs": "OUTPUT0"}, "a list of names, not one"),
-        ({"outputs": []}, "no output is wanted"),
-        ({"datatypes": {"B": "FP16"}}, "a type is given for input B, but no values"),
+        ({"outputs": []}, "the list of outputs is empty"),
+        ({"datatypes": {"B": "FP16"}}, "input B has a data type but no values"),
     ],
 )
 def test_requests_that_say_what_can_not_be(arguments: dict[str, object], words: str) -> None:

@@ -67,12 +67,12 @@ def test_without_a_signature() -> None:
         ("=1", None, "not of the form"),
         ("INPUT9=1", ADD_SUB, "the model has no input INPUT9"),
         ("INPUT0=1,2,3", ADD_SUB, "shape [3] does not fit FP32 [4]"),
-        ("INPUT0=1,x,3,4", ADD_SUB, "'x' is no FP32 value"),
-        ("INPUT0=", ADD_SUB, "'' is no FP32 value"),
-        ("ids=1.5,2", MIXED, "'1.5' is no INT64 value"),
-        ("flag=2", MIXED, "'2' is no BOOL value"),
+        ("INPUT0=1,x,3,4", ADD_SUB, "'x' is not a FP32 value"),
+        ("INPUT0=", ADD_SUB, "'' is not a FP32 value"),
+        ("ids=1.5,2", MIXED, "'1.5' is not a INT64 value"),
+        ("flag=2", MIXED, "'2' is not a BOOL value"),
         ("INPUT0=[1,2", ADD_SUB, "is not a JSON list"),
-        ("INPUT0=[[1],[1,2]]", ADD_SUB, "not of one length"),
+        ("INPUT0=[[1],[1,2]]", ADD_SUB, "have different lengths"),
         ("image=1,2,3", DIGITS, "128 of them at most"),
         ("INPUT0=@absent.npy", ADD_SUB, "absent.npy can't be read: no such file"),
     ],
@@ -97,10 +97,10 @@ def test_npy_files(tmp_path: Path) -> None:
     assert tensor.datatype == "FP32"
     assert parse_input(f"X=@{path}").datatype is None
     path.write_bytes(b"not numpy")
-    with pytest.raises(TensorError, match=r"no \.npy file of plain numbers"):
+    with pytest.raises(TensorError, match=r"not a \.npy file of plain numbers"):
         parse_input(f"X=@{path}")
     np.save(path, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(TensorError, match=r"no \.npy file of plain numbers"):
+    with pytest.raises(TensorError, match=r"not a \.npy file of plain numbers"):
         parse_input(f"X=@{path}")
     np.savez(tmp_path / "many.npz", a=np.ones(1))
     with pytest.raises(TensorError, match="several arrays"):
@@ -124,8 +124,8 @@ def test_json_files(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("{", "is not JSON"),
-        ("[]", "holds no inputs"),
-        ("{}", "holds no inputs"),
+        ("[]", "has no inputs"),
+        ("{}", "has no inputs"),
         ('{"ids": ["x", "y"]}', "input ids"),
         ('{"inputs": [{"name": "X"}]}', "lacks its name"),
     ],
@@ -154,7 +154,7 @@ def test_any_text_gives_a_tensor_or_a_clear_error(text: str) -> None:
 def test_types_in_any_case_and_unknown_ones() -> None:
     assert parse_input("X:int64=1").datatype == "INT64"
     for wrong in ("FLOAT", "fp8", "TYPE_FP32", "float32"):
-        with pytest.raises(TensorError, match=f"'{wrong}' is no data type of Triton") as caught:
+        with pytest.raises(TensorError, match=f"'{wrong}' is not a Triton data type") as caught:
             parse_input(f"X:{wrong}=1", ADD_SUB)
         assert "BF16, BOOL, BYTES, FP16, FP32" in (caught.value.hint or "")
 

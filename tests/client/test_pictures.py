@@ -95,7 +95,7 @@ def test_registry_models_take_pictures(tmp_path: Path) -> None:
 def test_what_is_no_picture(tmp_path: Path) -> None:
     text = tmp_path / "x.png"
     text.write_text("hello")
-    with pytest.raises(TensorError, match="is no picture"):
+    with pytest.raises(TensorError, match="is not a readable picture"):
         load_picture(text, DIGITS)
     with pytest.raises(TensorError, match="no such file"):
         load_picture(tmp_path / "absent.png", DIGITS)
@@ -106,5 +106,5 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
 
 
 def test_unknown_model(tmp_path: Path) -> None:
-    with pytest.raises(TensorError, match="what this model takes is not known"):
+    with pytest.raises(TensorError, match="the inputs of this model are unknown"):
         load_picture(tmp_path / "p.png", None)

@@ -145,7 +145,7 @@ def test_commands(there: Deployed, told: Callable[[], list[dict[str, Any]]]) -> 
     again = machine.run(
         "mme", "invoke", "add_sub_v0.tar.gz", *other, "--async", "--inference-id", "a/1", status=2
     )
-    assert "is that of another request" in again
+    assert "belongs to another request" in again
     machine.run("mme", "invoke", "nope_v0.tar.gz", *tensors, "--async", "--inference-id", "gone")
     failed = machine.run("mme", "async", "result", "gone", "--wait", "120", status=2)
     assert "ended as a failure: ClientError: ValidationError: Failed to download model data" in failed

@@ -1,8 +1,8 @@
 """Asynchronous requests to a multi-model endpoint, through the queue that `AsyncInvocations` deploys.
 
-SageMaker's own `InvokeEndpointAsync` takes no `TargetModel`. The queue stands in for it: the same members,
-the same places for answers and failures. **Its limits are those of real-time inference**: 25 MB in, and 60 s
-for an answer.
+SageMaker's `InvokeEndpointAsync` does not accept a `TargetModel`; the queue replaces it, with the same
+members and the same locations of answers and failures. **Its limits are those of real-time inference**: 25 MB
+per request, and 60 s per answer.
 """
 
 from mme.client.asynchronous.dead_letters import DeadLetter, DeadLetters

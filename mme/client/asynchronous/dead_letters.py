@@ -1,4 +1,4 @@
-"""Requests that could not be handled: why, and how they are sent anew."""
+"""The dead-letter queue: messages that could not be handled, with their reason."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mme.client.asynchronous.locations import AsyncLocations
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_LOOKED_AT_SECONDS: Final = 30
-_WITHOUT_REASON: Final = "the consumer ended each time it worked on this message"
+_VISIBILITY_SECONDS: Final = 30
+_WITHOUT_REASON: Final = "the consumer crashed each time it processed this message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class DeadLetter:
     """A message in the dead-letter queue.
 
     Attributes:
-        inference_id: of the request, or empty where the message has none.
-        target_model: of the request, or empty.
-        reason: why it is here.
-        sent: when it was sent to the queue it is in.
-        body: the message as it was sent.
+        inference_id: Identity of the request, or empty if the message has none.
+        target_model: Target model of the request, or empty.
+        reason: Why it is in the dead-letter queue.
+        sent: When it was sent there.
+        body: The message as it was sent.
     """
 
     inference_id: str
@@ -40,8 +40,8 @@ class DeadLetters:
     """The dead-letter queue of one deployment.
 
     Args:
-        locations: where it is.
-        sqs: a boto3 client.
+        locations: The deployment's queues and buckets.
+        sqs: A boto3 SQS client.
     """
 
     def __init__(self, locations: AsyncLocations, sqs: SQSClient) -> None:
@@ -49,36 +49,39 @@ class DeadLetters:
         self._sqs = sqs
 
     def peek(self, limit: int = 100) -> list[DeadLetter]:
-        """Look at the letters and leave them there.
+        """Return messages without removing them.
 
-        SQS hides what is looked at for a moment: two people who look at once see each a part.
+        SQS hides a message while it is read, so two concurrent readers each get a part.
 
         Args:
-            limit: most letters to look at.
+            limit: Most messages to return.
         """
         seen: list[DeadLetter] = []
         handles: list[str] = []
         try:
             for message in self._received(limit):
                 handles.append(message["ReceiptHandle"])
-                seen.append(_letter(message))
+                seen.append(_dead_letter(message))
         finally:
             self._release(handles)
         return seen
 
     def redrive(self, inference_ids: Collection[str] = (), *, limit: int = 10_000) -> Iterator[DeadLetter]:
-        """Send letters anew, each with all its attempts; those of other ids stay.
+        """Send messages to the queue again, with all their attempts.
 
-        A letter is deleted after it was sent, so none is lost; one that is sent twice has still one outcome.
+        A message is deleted after it was sent, so none is lost; a message that is sent twice has one outcome.
 
         Args:
-            inference_ids: which; all where none is named.
-            limit: most letters to look at.
+            inference_ids: Requests to send again; all by default.
+            limit: Most messages to read.
+
+        Yields:
+            Each message that was sent.
         """
         stay: list[str] = []
         try:
             for message in self._received(limit):
-                letter = _letter(message)
+                letter = _dead_letter(message)
                 if inference_ids and letter.inference_id not in inference_ids:
                     stay.append(message["ReceiptHandle"])
                     continue
@@ -96,8 +99,8 @@ class DeadLetters:
             asked: dict[str, Any] = {
                 "QueueUrl": self._locations.dead_letter_queue_url,
                 "MaxNumberOfMessages": min(10, limit - len(seen)),
-                "VisibilityTimeout": _LOOKED_AT_SECONDS,
-                # Asks all of SQS's servers, where a short poll asks some. Source: SQS guide, long polling.
+                "VisibilityTimeout": _VISIBILITY_SECONDS,
+                # A long poll asks all SQS servers, a short poll only some. Source: SQS guide, long polling.
                 "WaitTimeSeconds": 1,
                 "AttributeNames": ["All"],
                 "MessageAttributeNames": ["All"],
@@ -117,7 +120,7 @@ class DeadLetters:
             )
 
 
-def _letter(message: dict[str, Any]) -> DeadLetter:
+def _dead_letter(message: dict[str, Any]) -> DeadLetter:
     attributes = {
         name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()
     }

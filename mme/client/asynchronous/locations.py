@@ -1,4 +1,4 @@
-"""Where a deployment's queue and its objects are: read from its stack's outputs."""
+"""The queue and buckets of a deployment, from its stack's outputs."""
 
 from __future__ import annotations
 
@@ -31,30 +31,35 @@ _ALL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A bucket and a key prefix in it, which is empty or ends in `/`."""
+    """A bucket and a key prefix, which is empty or ends in `/`."""
 
     bucket: str
     prefix: str
 
     @classmethod
     def parse(cls, url: str) -> Location:
-        """From `s3://bucket/prefix/`.
+        """Parse `s3://bucket/prefix/`.
 
         Raises:
-            MmeError: it is no such url.
+            MmeError: It is not an S3 URL.
         """
         scheme, _, rest = url.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:
-            raise MmeError(f"{url!r} is no S3 location", hint="write it as s3://bucket/prefix/")
+            raise MmeError(f"{url!r} is not an S3 location", hint="write it as s3://bucket/prefix/")
         return cls(bucket, prefix)
 
     def key(self, inference_id: str, ending: str = "") -> str:
-        """The key of a request's object; whatever an inference id holds, it makes no folders."""
+        """Return the key of a request's object. The id is quoted, so that it adds no folders.
+
+        Args:
+            inference_id: Identity of the request.
+            ending: Appended to the id.
+        """
         return f"{self.prefix}{quote(inference_id, safe='')}{ending}"
 
     def url(self, key: str) -> str:
-        """`s3://bucket/key`."""
+        """Return `s3://bucket/key`."""
         return f"s3://{self.bucket}/{key}"
 
 
@@ -63,12 +68,12 @@ class AsyncLocations:
     """What `AsyncInvocations` deployed.
 
     Attributes:
-        queue_url: where requests are sent.
-        dead_letter_queue_url: those that could not be handled.
-        inputs: of requests' bodies.
-        outputs: of answers.
-        failures: of what is put in place of an answer.
-        outcomes: of the objects that settle how each request ended.
+        queue_url: Queue of requests.
+        dead_letter_queue_url: Queue of messages that could not be handled.
+        inputs: Location of requests' bodies.
+        outputs: Location of answers.
+        failures: Location of failures.
+        outcomes: Location of the objects that record how each request ended.
     """
 
     queue_url: str
@@ -80,10 +85,14 @@ class AsyncLocations:
 
     @classmethod
     def of_stack(cls, stack: str, cloudformation: CloudFormationClient) -> AsyncLocations:
-        """Of a serving stack, whose outputs are read.
+        """Read the outputs of a serving stack.
+
+        Args:
+            stack: Name of the stack.
+            cloudformation: A boto3 CloudFormation client.
 
         Raises:
-            MmeError: the stack does not exist, or has no queue.
+            MmeError: The stack does not exist, or has no queue.
         """
         from botocore.exceptions import ClientError
 
@@ -101,21 +110,21 @@ class AsyncLocations:
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], stack: str) -> AsyncLocations:
-        """Of a serving stack.
+        """Take the locations from the outputs of a serving stack.
 
         Args:
-            outputs: the stack's, by their keys.
-            stack: its name, for the message.
+            outputs: Output key to value.
+            stack: Name of the stack, for messages.
 
         Raises:
-            MmeError: the stack has no queue.
+            MmeError: The stack has no queue.
         """
         missing = [name for name in _ALL if name not in outputs]
         if missing:
             raise MmeError(
                 f"the stack {stack} has no queue for asynchronous requests: no output {', '.join(missing)}",
                 hint="set asynchronous=True in its environment (stacks/environments.py) and deploy; "
-                "in a stack of your own, put out AsyncInvocations.outputs",
+                "in your own stack, add AsyncInvocations.outputs",
             )
         return cls(
             outputs[QUEUE_OUTPUT],

@@ -1,4 +1,4 @@
-"""Sending requests into the queue and getting their answers."""
+"""Send requests to the queue and read their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mme.client.asynchronous.members import (
     checked_body,
     checked_id,
     checked_seconds,
-    checked_target,
 )
 from mme.client.asynchronous.results import (
     AsyncFailedError,
@@ -27,6 +26,7 @@ from mme.client.asynchronous.results import (
     State,
     Submission,
 )
+from mme.client.targets import check_target
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
 class AsyncQueue:
-    """The queue in front of one multi-model endpoint. Threads may share it.
+    """The queue of one multi-model endpoint. Threads may share it.
 
     **The limits are those of real-time inference**: a body of at most 25 MB, an answer within 60 s.
 
     Args:
-        locations: where it is.
-        s3: a boto3 client.
-        sqs: a boto3 client.
-        clock: seconds that only go up.
-        sleep: waits that many seconds.
+        locations: The deployment's queues and buckets.
+        s3: A boto3 S3 client.
+        sqs: A boto3 SQS client.
+        clock: A monotonic clock, in seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -72,21 +72,21 @@ class AsyncQueue:
 
     @classmethod
     def of_stack(cls, stack: str, session: boto3.Session | None = None) -> AsyncQueue:
-        """The queue that a serving stack made: found by the stack's outputs.
+        """Find the queue by the outputs of a serving stack.
 
         Args:
-            stack: its name, such as `mme-prod-serving`.
-            session: a boto3 session. Default: one from the usual places.
+            stack: Name of the stack, such as `mme-prod-serving`.
+            session: A boto3 session. Default: a new one.
 
         Raises:
-            MmeError: the stack does not exist, or has no queue.
+            MmeError: The stack does not exist, or has no queue.
         """
         import boto3
         from botocore.config import Config
 
         found = session or boto3.Session()
         locations = AsyncLocations.of_stack(stack, found.client("cloudformation"))
-        # `bucket.localhost`, which a local endpoint would have, is no address.
+        # `bucket.localhost`, which a local endpoint would have, does not resolve.
         config = Config(s3={"addressing_style": "path"}) if _OWN_URLS & os.environ.keys() else None
         return cls(locations, found.client("s3", config=config), found.client("sqs"))
 
@@ -102,30 +102,32 @@ class AsyncQueue:
         ttl_seconds: int | None = None,
         timeout_seconds: int | None = None,
     ) -> Submission:
-        """Put a body into S3 and send the request for it.
+        """Put a body into S3 and send the request.
 
-        Sending the same again under the same inference id does nothing more: after a failure on the way, just
-        try again.
+        Idempotent for one inference id: retry after any failure.
 
         Args:
-            target_model: the model, relative to the endpoint's prefix.
-            body: at most 25 MB, as in real-time inference.
-            content_type: what the body is.
-            accept: the wanted form of the answer.
-            custom_attributes: for the container.
-            inference_id: the request's identity, 1 to 64 printable ASCII characters. Default: a new one.
-            ttl_seconds: how old it may get in the queue, 60 to 21600. Default: 21600, six hours.
-            timeout_seconds: how long the model may take, 1 to 60. Default: SageMaker's own limit, 60.
+            target_model: Target model, relative to the endpoint's prefix.
+            body: At most 25 MB.
+            content_type: Type of the body.
+            accept: Type of the answer to ask for.
+            custom_attributes: Header for the container.
+            inference_id: Identity of the request, 1 to 64 printable ASCII characters. Default: a new one.
+            ttl_seconds: Longest time in the queue, 60 to 21600 s. Default: 21600 s, six hours.
+            timeout_seconds: Longest time for the model, 1 to 60 s. Default: 60 s, SageMaker's limit.
+
+        Returns:
+            The submission, with its inference id.
 
         Raises:
-            MmeError: something can't be sent, or the inference id is another request's.
+            MmeError: The request can't be sent, or another request has this inference id.
         """
         id = checked_id(inference_id)
         content = checked_body(body)
         inputs = self.locations.inputs
         given: dict[str, Any] = {
             "InferenceId": id,
-            "TargetModel": checked_target(target_model),
+            "TargetModel": check_target(target_model),
             "InputLocation": inputs.url(inputs.key(id)),
             "ContentType": content_type,
             "Accept": accept,
@@ -140,19 +142,19 @@ class AsyncQueue:
         return self._send(fields)
 
     def invoke_endpoint_async(self, **members: Any) -> dict[str, str]:
-        """boto3's `invoke_endpoint_async`, and `TargetModel`: programs need another client, nothing else.
+        """Send a request with the members of boto3's `invoke_endpoint_async`, and `TargetModel`.
 
         Args:
-            members: `TargetModel`; `InputLocation` (under the deployment's input location) or `Body`; where
-                wanted `InferenceId`, `EndpointName`, `ContentType`, `Accept`, `CustomAttributes`,
+            members: `TargetModel`; `InputLocation` (under the deployment's input location) or `Body`;
+                optionally `InferenceId`, `EndpointName`, `ContentType`, `Accept`, `CustomAttributes`,
                 `RequestTTLSeconds`, `InvocationTimeoutSeconds` (at most 60).
 
         Returns:
             `InferenceId`, `OutputLocation`, `FailureLocation`.
 
         Raises:
-            MmeError: a member is missing, can't be or is not supported, or the inference id is another
-                request's.
+            MmeError: A member is missing, invalid or not supported, or another request has this inference
+                id.
         """
         inputs = self.locations.inputs
         check_members(members, inputs)
@@ -171,32 +173,32 @@ class AsyncQueue:
         }
 
     def status(self, inference_id: str) -> AsyncStatus:
-        """How far a request is; `UNKNOWN` for one of which nothing is to be seen."""
+        """Return the state of a request; `UNKNOWN` if there is no trace of it."""
         found = self._head(inference_id)
         if found is None:
             inputs = self.locations.inputs
             waits = self._exists(inputs.bucket, inputs.key(inference_id))
             return AsyncStatus(inference_id, State.WAITING if waits else State.UNKNOWN)
-        told = found["Metadata"]
-        state = _STATES[told["mme-status"]]
+        metadata = found["Metadata"]
+        state = _STATES[metadata["mme-status"]]
         return AsyncStatus(
             inference_id,
             state,
-            reason=str(json.loads(told["mme-reason"])),
+            reason=str(json.loads(metadata["mme-reason"])),
             location=self._location(inference_id, state),
             settled=found["LastModified"],
         )
 
     def result(self, inference_id: str, *, wait_seconds: float = 0) -> AsyncResult:
-        """The model's answer.
+        """Return the model's answer.
 
         Args:
-            inference_id: to which request.
-            wait_seconds: how long to wait for it.
+            inference_id: Identity of the request.
+            wait_seconds: Seconds to wait for the answer.
 
         Raises:
-            AsyncFailedError: the request failed, or is a dead letter.
-            AsyncPendingError: there is no outcome yet.
+            AsyncFailedError: The request failed, or is in the dead-letter queue.
+            AsyncPendingError: There is no outcome yet.
         """
         deadline = self._clock() + wait_seconds
         pause = _FIRST_PAUSE_SECONDS
@@ -217,13 +219,13 @@ class AsyncQueue:
             f"the request {inference_id} ended as a {_NOUNS[status.state]}: {status.reason}",
             status=status,
             original=body.decode("utf-8", "replace"),
-            hint=f"when the cause is mended: mme async redrive --id {inference_id}"
+            hint=f"fix the cause, then mme async redrive --id {inference_id}"
             if status.state is State.DEAD_LETTER
             else None,
         )
 
     def depths(self) -> dict[str, int]:
-        """Roughly how many requests are `waiting`, `running` and `dead`, as SQS counts them."""
+        """Return how many requests are `waiting`, `running` and `dead`, as SQS approximates them."""
         names = {
             "waiting": (self.locations.queue_url, "ApproximateNumberOfMessages"),
             "running": (self.locations.queue_url, "ApproximateNumberOfMessagesNotVisible"),
@@ -275,8 +277,8 @@ class AsyncQueue:
             there = self._s3.head_object(Bucket=place.bucket, Key=place.key(id))
             if there["Metadata"].get("mme-request") != digest:
                 raise MmeError(
-                    f"inference id {id} is that of another request",
-                    hint="leave it out to get a new one, or choose one that was never used",
+                    f"inference id {id} belongs to another request",
+                    hint="omit it to get a new one, or choose an unused one",
                 ) from None
 
     def _head(self, id: str) -> Any:
@@ -296,7 +298,7 @@ class AsyncQueue:
         try:
             self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            # Who may read results need not be allowed to read requests.
+            # A caller who may read results need not be allowed to read requests.
             if error.response["Error"]["Code"] in {*_MISSING, "403"}:
                 return False
             raise
@@ -313,12 +315,12 @@ def _pending(status: AsyncStatus) -> AsyncPendingError:
             f"the request {id} has no outcome yet", hint=f"wait for it: mme async result {id} --wait 600"
         )
     return AsyncPendingError(
-        f"nothing is known of a request {id}: it was never sent, has no outcome yet, or its objects expired",
+        f"the request {id} is unknown: it was never sent, has no outcome yet, or its objects expired",
         hint="check the id, or wait for it with --wait",
     )
 
 
 def _digest(fields: dict[str, Any], body: bytes) -> str:
-    told = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
-    told.update(body)
-    return told.hexdigest()
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
+    digest.update(body)
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What becomes of an asynchronous request."""
+"""The state and the result of an asynchronous request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mme.errors import MmeError
 
 
 class State(StrEnum):
-    """How far a request is."""
+    """The state of a request."""
 
     WAITING = "waiting"
     COMPLETED = "completed"
@@ -21,13 +21,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request that was sent: what `InvokeEndpointAsync` answers.
+    """A request that was sent, with the fields of `InvokeEndpointAsync`'s answer.
 
     Attributes:
-        inference_id: its identity.
-        input_location: where its body is.
-        output_location: where the answer will be.
-        failure_location: where the failure will be, in place of an answer.
+        inference_id: Identity of the request.
+        input_location: S3 URL of its body.
+        output_location: S3 URL of the answer to come.
+        failure_location: S3 URL of the failure, if it fails.
     """
 
     inference_id: str
@@ -38,14 +38,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class AsyncStatus:
-    """How far a request is.
+    """The state of a request.
 
     Attributes:
-        inference_id: whose.
-        state: how far.
-        reason: why it failed, or is a dead letter; empty otherwise.
-        location: url of the answer or failure; empty where there is none.
-        settled: since when; None where it is not settled.
+        inference_id: Identity of the request.
+        state: Its state.
+        reason: Why it failed or is in the dead-letter queue; empty otherwise.
+        location: S3 URL of the answer or failure, or empty.
+        settled: When it ended, or None.
     """
 
     inference_id: str
@@ -60,11 +60,11 @@ class AsyncResult:
     """A model's answer.
 
     Attributes:
-        inference_id: to which request.
-        body: its bytes.
-        content_type: what they are.
-        custom_attributes: what the container said beside its answer, or empty.
-        location: url of the answer.
+        inference_id: Identity of the request.
+        body: Its bytes.
+        content_type: Their type.
+        custom_attributes: The container's custom attributes header, or empty.
+        location: S3 URL of the answer.
     """
 
     inference_id: str
@@ -78,8 +78,8 @@ class AsyncFailedError(MmeError):
     """The request ended without an answer.
 
     Attributes:
-        status: how.
-        original: what the failure object holds: the container's own words where it spoke.
+        status: Its state and reason.
+        original: Content of the failure object: the container's message, if it answered.
     """
 
     def __init__(

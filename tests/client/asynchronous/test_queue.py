@@ -135,7 +135,7 @@ def test_the_same_again_is_the_same_request(world: World) -> None:
 @pytest.mark.parametrize(("target", "body"), [("a", b"y"), ("other", b"x")])
 def test_another_request_of_the_same_id_is_refused(world: World, target: str, body: bytes) -> None:
     world.queue.submit("a", b"x", inference_id="i")
-    with pytest.raises(MmeError, match="inference id i is that of another request"):
+    with pytest.raises(MmeError, match="inference id i belongs to another request"):
         world.queue.submit(target, body, inference_id="i")
     assert len(world.sent()) == 1
 
@@ -143,13 +143,13 @@ def test_another_request_of_the_same_id_is_refused(world: World, target: str, bo
 @pytest.mark.parametrize(
     ("props", "fault"),
     [
-        ({"inference_id": ""}, "can't be an inference id"),
-        ({"inference_id": "x" * 65}, "can't be an inference id"),
-        ({"inference_id": "ü"}, "can't be an inference id"),
-        ({"target_model": ""}, "can't be a TargetModel"),
+        ({"inference_id": ""}, "is not a valid inference id"),
+        ({"inference_id": "x" * 65}, "is not a valid inference id"),
+        ({"inference_id": "ü"}, "is not a valid inference id"),
+        ({"target_model": ""}, "the model's name is empty"),
         ({"timeout_seconds": 61}, "timeout_seconds is 61; it must be from 1 to 60"),
         ({"ttl_seconds": 59}, "ttl_seconds is 59; it must be from 60 to 21600"),
-        ({"body": bytes(25_000_001)}, "a multi-model endpoint takes 25 MB, asynchronously too"),
+        ({"body": bytes(25_000_001)}, "a multi-model endpoint accepts 25 MB, also asynchronously"),
     ],
 )
 def test_what_cannot_be_sent(world: World, props: dict[str, Any], fault: str) -> None:
@@ -174,11 +174,11 @@ def test_a_program_that_calls_invoke_endpoint_async_needs_only_this_client(world
     [
         ({"InputLocation": "s3://box/models/x"}, "is not under s3://box/async/input/"),
         ({"InputLocation": "s3://box/async/input/"}, "is not under s3://box/async/input/"),
-        ({"InputLocation": None}, "has either Body or InputLocation"),
-        ({"Body": b"1,2"}, "has either Body or InputLocation"),
-        ({"InputLocation": None, "Body": bytes(25_000_001)}, "takes 25 MB, asynchronously too"),
+        ({"InputLocation": None}, "needs either Body or InputLocation"),
+        ({"Body": b"1,2"}, "needs either Body or InputLocation"),
+        ({"InputLocation": None, "Body": bytes(25_000_001)}, "accepts 25 MB, also asynchronously"),
         ({"Filename": "x.out"}, "Filename is not supported for multi-model endpoints"),
-        ({"TargetModel": None}, "can't be a TargetModel"),
+        ({"TargetModel": None}, "the model's name is empty"),
         ({"InvocationTimeoutSeconds": 900}, "InvocationTimeoutSeconds is 900; it must be from 1 to 60"),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_body_in_the_call_is_put_where_inputs_lie(world: World) -> None:
     messages = world.sent()
     assert [message["InputLocation"] for message in messages] == ["s3://box/async/input/i%2F1"] * 2
     assert "Body" not in messages[0]
-    with pytest.raises(MmeError, match="inference id i/1 is that of another request"):
+    with pytest.raises(MmeError, match="inference id i/1 belongs to another request"):
         world.queue.invoke_endpoint_async(**given | {"Body": b"3,4"})
 
 
@@ -227,7 +227,7 @@ def test_a_result_is_waited_for(world: World) -> None:
 
 
 def test_no_result_yet(world: World) -> None:
-    with pytest.raises(AsyncPendingError, match="nothing is known of a request i"):
+    with pytest.raises(AsyncPendingError, match="the request i is unknown"):
         world.queue.result("i")
     world.queue.submit("a", b"", inference_id="i")
     with pytest.raises(AsyncPendingError, match="the request i has no outcome yet"):
@@ -261,7 +261,7 @@ def test_letters_are_looked_at_and_stay(world: World) -> None:
         letters = {letter.inference_id: letter for letter in world.letters.peek()}
         assert set(letters) == {"one", "", "two"}
         assert (letters["one"].target_model, letters["one"].reason) == ("a", "the endpoint was away")
-        assert letters["two"].reason == "the consumer ended each time it worked on this message"
+        assert letters["two"].reason == "the consumer crashed each time it processed this message"
     assert world.queue.depths()["dead"] == 3
 
 
@@ -306,7 +306,7 @@ def test_the_queue_of_a_stack_that_is_not_there(world: World) -> None:
 
 @pytest.mark.parametrize("url", ["", "b/x", "https://b/x", "s3://"])
 def test_no_location(url: str) -> None:
-    with pytest.raises(MmeError, match="is no S3 location"):
+    with pytest.raises(MmeError, match="is not an S3 location"):
         Location.parse(url)
 
 
