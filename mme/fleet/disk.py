@@ -72,10 +72,6 @@ class ModelDisk:
         """Whether the archive is complete."""
         return model in self._archives and self._archives[model].complete
 
-    def size(self, model: str) -> int:
-        """Return the bytes that it takes. KeyError if it is not on the disk."""
-        return self._archives[model].size
-
     def begin(self, model: str) -> None:
         """Start a download. ValueError if the model is on the disk already."""
         if model in self._archives:

@@ -59,9 +59,8 @@ class InvokeEndpoint:
                 region=scope.region if scope else DEFAULT_REGION,
                 target_variant=headers.get(_TARGET_VARIANT),
             )
-            if self._gatekeeper.enforces:
-                url = f"http://{headers.get('Host', '')}{request.raw_path}"
-                self._gatekeeper.check(call, request.method, url, headers)
+            url = f"http://{headers.get('Host', '')}{request.raw_path}"
+            self._gatekeeper.check(call, request.method, url, headers)
             answered = await self._data_plane.invoke(call)
         except errors.InvokeError as error:
             return error_response(error, request_id)

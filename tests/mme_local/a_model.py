@@ -60,4 +60,4 @@ def wait_for(condition: Any, seconds: float = 20) -> None:
         if condition():
             return
         pause.wait(0.05)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition did not become true")

@@ -29,7 +29,7 @@ class Gatekeeper:
     """
 
     def __init__(self, *, enforce: bool) -> None:
-        self.enforces = enforce
+        self._enforce = enforce
 
     def check(self, call: InvokeCall, method: str, url: str, headers: Mapping[str, str]) -> None:
         """Return if the caller may make the call.
@@ -43,7 +43,7 @@ class Gatekeeper:
         Raises:
             InvokeError: 403: not signed, wrongly signed, expired, or not allowed.
         """
-        if not self.enforces:
+        if not self._enforce:
             return
         signature = signature_of(headers)
         if signature is None:

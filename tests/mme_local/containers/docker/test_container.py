@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +16,23 @@ from mme_local.containers.docker.container import DockerContainer
 from mme_local.containers.docker.daemon import connect
 from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon, FakeImage
 
-Story = Callable[[DockerContainer], Awaitable[None]]
 
-
-def play(folder: Path, story: Story, *, image: str = IMAGE, **more: Any) -> None:
-    """Run a story with a container that is not started yet."""
-
-    async def played() -> None:
-        docker = await connect()
-        container = DockerContainer(
-            docker,
-            image,
-            folder / "models",
-            {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
-            **{"owner": "me", "start_seconds": 30, "log": folder / "logs" / "it.log", **more},
-        )
-        try:
-            await story(container)
-        finally:
-            await container.stop()
-            await docker.close()
-
-    asyncio.run(played())
+@asynccontextmanager
+async def container_of(folder: Path, *, image: str = IMAGE, **more: Any) -> AsyncIterator[DockerContainer]:
+    """A container that is not started yet."""
+    docker = await connect()
+    container = DockerContainer(
+        docker,
+        image,
+        folder / "models",
+        {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"},
+        **{"owner": "me", "start_seconds": 30, "log": folder / "logs" / "it.log", **more},
+    )
+    try:
+        yield container
+    finally:
+        await container.stop()
+        await docker.close()
 
 
 def a_model(folder: Path) -> Path:
@@ -52,8 +48,8 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path) as container:
         await container.start()
         model = a_model(tmp_path)
         assert (await container.load("abc", "t/x_v0.tar.gz", model, 30)).ok
@@ -67,11 +63,9 @@ def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
         with pytest.raises(ContainerDiedError):
             await container.invoke("abc", "t/x_v0.tar.gz", b"", {}, 30)
 
-    play(tmp_path, story)
 
-
-def test_it_is_started_as_sagemaker_starts_it(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_it_is_started_as_sagemaker_starts_it(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path) as container:
         await container.start()
         (made,) = daemon.containers.values()
         asked = made.specification
@@ -88,21 +82,17 @@ def test_it_is_started_as_sagemaker_starts_it(daemon: FakeDaemon, tmp_path: Path
         assert "DeviceRequests" not in host
         assert container.pid is None
 
-    play(tmp_path, story)
 
-
-def test_gpus_are_requested(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_gpus_are_requested(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path, gpus=True) as container:
         await container.start()
         (made,) = daemon.containers.values()
         (devices,) = made.specification["HostConfig"]["DeviceRequests"]
         assert devices["Driver"] == "nvidia"
 
-    play(tmp_path, story, gpus=True)
 
-
-def test_a_dead_container_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_a_dead_container_can_be_started_again(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path) as container:
         await container.start()
         (id,) = daemon.containers
         await asyncio.to_thread(daemon.kill, id, 139)
@@ -114,55 +104,43 @@ def test_a_dead_container_can_be_started_again(daemon: FakeDaemon, tmp_path: Pat
         assert len(daemon.containers) == 1
         assert (await container.load("abc", "x", a_model(tmp_path), 30)).ok
 
-    play(tmp_path, story)
 
-
-def test_a_stopped_container_is_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_a_stopped_container_is_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path) as container:
         await container.start()
         dead = asyncio.create_task(container.wait_dead())
         await container.stop()
         assert await dead == 137
         await container.stop()
 
-    play(tmp_path, story)
 
-
-def test_a_lost_daemon_is_a_dead_container(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_a_lost_daemon_is_a_dead_container(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path) as container:
         await container.start()
         await asyncio.to_thread(daemon.close)
         assert await container.wait_dead() == -1
 
-    play(tmp_path, story)
 
-
-def test_a_missing_image(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async def story(container: DockerContainer) -> None:
+async def test_a_missing_image(daemon: FakeDaemon, tmp_path: Path) -> None:
+    async with container_of(tmp_path, image="other:2") as container:
         with pytest.raises(MmeError, match="the image other:2 is not on this machine") as caught:
             await container.start()
         assert "docker pull other:2" in str(caught.value.hint)
 
-    play(tmp_path, story, image="other:2")
 
-
-def test_a_failed_start_has_the_containers_output(daemon: FakeDaemon, tmp_path: Path) -> None:
+async def test_a_failed_start_has_the_containers_output(daemon: FakeDaemon, tmp_path: Path) -> None:
     daemon.images["bad:1"] = FakeImage(ends_at_once=2, output=(b"no such option\n",))
 
-    async def story(container: DockerContainer) -> None:
+    async with container_of(tmp_path, image="bad:1") as container:
         with pytest.raises(MmeError, match="ended at its start with status 2\nno such option"):
             await container.start()
         assert not daemon.containers
 
-    play(tmp_path, story, image="bad:1")
 
-
-def test_a_container_that_never_answers(daemon: FakeDaemon, tmp_path: Path) -> None:
+async def test_a_container_that_never_answers(daemon: FakeDaemon, tmp_path: Path) -> None:
     daemon.images["slow:1"] = FakeImage(answers_ping=False)
 
-    async def story(container: DockerContainer) -> None:
+    async with container_of(tmp_path, image="slow:1", start_seconds=0.3) as container:
         with pytest.raises(MmeError, match=r"slow:1 was not up within 0\.3 s"):
             await container.start()
         assert not daemon.containers
-
-    play(tmp_path, story, image="slow:1", start_seconds=0.3)

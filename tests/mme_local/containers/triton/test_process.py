@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -81,14 +82,22 @@ def a_process(
     return TritonProcess(installation, folder / "instance", environment, start_seconds=30)
 
 
+@asynccontextmanager
+async def started(installation: TritonInstallation, folder: Path) -> AsyncIterator[TritonProcess]:
+    triton = a_process(installation, folder)
+    await triton.start()
+    try:
+        yield triton
+    finally:
+        await triton.stop()
+
+
 def shared_memory() -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"mme_{os.getpid()}_*")}
 
 
 async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Path, model: Path) -> None:
-    triton = a_process(installation, tmp_path)
-    await triton.start()
-    try:
+    async with started(installation, tmp_path) as triton:
         assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 200
         reply = await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)
         assert reply.status == 200, reply.text
@@ -98,16 +107,12 @@ async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Pa
         assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
         assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
         assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.log_tail()
-    finally:
-        await triton.stop()
     assert triton.pid is None
     assert not shared_memory()
 
 
 async def test_the_port_is_on_loopback_only(installation: TritonInstallation, tmp_path: Path) -> None:
-    triton = a_process(installation, tmp_path)
-    await triton.start()
-    try:
+    async with started(installation, tmp_path) as triton:
         assert triton.pid is not None
         listening = [
             connection.laddr
@@ -119,14 +124,10 @@ async def test_the_port_is_on_loopback_only(installation: TritonInstallation, tm
             with socket.socket() as probe:
                 probe.settimeout(2)
                 assert probe.connect_ex((address, listening[0].port)) != 0, f"reachable at {address}"
-    finally:
-        await triton.stop()
 
 
 async def test_the_port_is_reserved(installation: TritonInstallation, tmp_path: Path) -> None:
-    triton = a_process(installation, tmp_path)
-    await triton.start()
-    try:
+    async with started(installation, tmp_path) as triton:
         assert triton.pid is not None
         (port,) = {
             connection.laddr.port
@@ -135,8 +136,6 @@ async def test_the_port_is_reserved(installation: TritonInstallation, tmp_path: 
         }
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
-    finally:
-        await triton.stop()
     with socket.socket() as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         free.bind(("127.0.0.1", port))
@@ -183,11 +182,7 @@ async def test_a_failed_load_has_the_models_error(
 ) -> None:
     (model / "1" / "model.py").write_text("raise ValueError('the weights are missing')")
 
-    triton = a_process(installation, tmp_path)
-    await triton.start()
-    try:
+    async with started(installation, tmp_path) as triton:
         reply = await triton.load("abc123", "x_v0.tar.gz", model, 60)
         assert reply.status == 400
         assert "the weights are missing" in reply.text
-    finally:
-        await triton.stop()
