@@ -7,11 +7,11 @@ from typing import Any
 
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.trace import Trace
 from mme_local.observe.alarms import ObservedAlarm
 from mme_local.observe.history import History
 from mme_local.observe.observed import ObservedRequest
 from mme_local.observe.page.server import StatusPage
-from mme_local.trace import Trace
 
 MIB = 1024 * 1024
 NOW = 1_790_000_000.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mme.archives.unpacking import unpack
 from mme.fleet import EvictionOrder, ModelDisk
-from mme_local.trace import Step, StepTimed, unseen
+from mme_local.endpoint.trace import Step, StepTimed, unseen
 
 _ABANDONED_SECONDS = 5.0
 

@@ -25,6 +25,7 @@ from mme_local.endpoint import errors
 from mme_local.endpoint.call import Invocation, InvokeCall
 from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
+from mme_local.endpoint.trace import NoObserver, Observer, Trace
 from mme_local.endpoint.variant import (
     AroundFetch,
     EndpointInstances,
@@ -34,7 +35,6 @@ from mme_local.endpoint.variant import (
     stop_all,
 )
 from mme_local.settings import LocalSettings
-from mme_local.trace import NoObserver, Observer, Trace
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from mme_local.endpoint.archive_cache import ArchiveCache, Fetch
 from mme_local.endpoint.in_flight import InFlight
 from mme_local.endpoint.load import Lease, NotReadyError
 from mme_local.endpoint.model_cache import INSUFFICIENT_STORAGE, ModelCache, handle
+from mme_local.endpoint.trace import StepTimed, Trace, unseen
 from mme_local.settings import LocalSettings
-from mme_local.trace import StepTimed, Trace, unseen
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from mme_local.containers.container import (
 from mme_local.endpoint.archive_cache import ArchiveCache, UnpackedArchive
 from mme_local.endpoint.condition import Condition
 from mme_local.endpoint.load import Lease, Load, LoadFailedError, NotReadyError
+from mme_local.endpoint.trace import Step, StepTimed, unseen
 from mme_local.settings import LocalSettings
-from mme_local.trace import Step, StepTimed, unseen
 
 log = logging.getLogger(__name__)
 

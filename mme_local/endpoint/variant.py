@@ -23,8 +23,8 @@ from mme_local.containers.container import ServingContainer
 from mme_local.endpoint import errors
 from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
 from mme_local.endpoint.instance import Instance
+from mme_local.endpoint.trace import Step
 from mme_local.settings import LocalSettings
-from mme_local.trace import Step
 
 NewContainer = Callable[[str, DeployedContainer, Path], ServingContainer]
 """Makes an instance's container from the instance's name (``endpoint/variant/index``), the deployed model's

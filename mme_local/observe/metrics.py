@@ -15,9 +15,9 @@ from mme.catalog.metrics import endpoint_metrics
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.aws.cloudwatch.distribution import Distribution
 from mme_local.aws.cloudwatch.store import MetricKey, MetricStore
+from mme_local.endpoint.trace import Step
 from mme_local.observe.instance_use import GpuUse, InstanceUse
 from mme_local.observe.observed import ObservedRequest
-from mme_local.trace import Step
 
 if TYPE_CHECKING:
     from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch

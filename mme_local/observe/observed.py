@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.errors import InvokeError
-from mme_local.trace import Trace
+from mme_local.endpoint.trace import Trace
 
 _MESSAGE_CHARACTERS: Final = 400
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.errors import InvokeError
+from mme_local.endpoint.trace import Step, Trace
 from mme_local.observe.history import History
 from mme_local.observe.instance_use import InstanceUse, ProcessTrees, measure_gpus
 from mme_local.observe.log_shipper import LogShipper, LogSource
 from mme_local.observe.metrics import MINUTE, Measurements, publish, publish_use
 from mme_local.observe.observed import ObservedRequest
-from mme_local.trace import Step, Trace
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,11 @@ class Watch:
         self._shipper = LogShipper(now)
 
     def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
-        """See `mme_local.trace.Observer`. Requests are counted later: a caller waits for its answer."""
+        """See `Observer`. Requests are counted later: a caller waits for its answer."""
         self._requests.append(ObservedRequest.of(self._now(), call, trace, seconds, error))
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
-        """See `mme_local.trace.Observer`."""
+        """See `mme_local.endpoint.trace.Observer`."""
         self._measurements.stepped(region, endpoint, variant, step, seconds)
 
     @property

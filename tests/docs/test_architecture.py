@@ -9,43 +9,50 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+Arrows = set[tuple[str, str]]
 
 
-def drawn() -> set[tuple[str, str]]:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    (block,) = re.findall(r"```mermaid\n(.*?)```", page, re.DOTALL)
-    arrows: set[tuple[str, str]] = set()
-    for line in block.splitlines():
-        if "-->" in line:
-            above, below = ([name.strip() for name in side.split("&")] for side in line.split("-->"))
-            arrows |= set(product(above, below))
-    return arrows
+def drawings() -> list[Arrows]:
+    """The arrows of each Mermaid drawing of the page."""
+    found = []
+    for block in re.findall(r"```mermaid\n(.*?)```", PAGE, re.DOTALL):
+        arrows: Arrows = set()
+        for line in block.splitlines():
+            if "-->" in line:
+                above, below = ([name.strip() for name in side.split("&")] for side in line.split("-->"))
+                arrows |= set(product(above, below))
+        found.append(arrows)
+    return found
 
 
-def layers(contract: dict[str, list[str]]) -> list[list[str]]:
-    """The layers of a contract, from the top, with the full names of their modules."""
-    (container,) = contract.get("containers", [""])
-    return [
-        [f"{container}.{name}".lstrip(".") for name in re.split(r"\s*[:|]\s*", layer)]
-        for layer in contract["layers"]
-    ]
+def layers(contract: dict[str, list[str]], container: str = "") -> list[list[str]]:
+    """The layers of a contract, from the top, with the names of their modules."""
+    return [[f"{container}{name}" for name in re.split(r"\s*[:|]\s*", layer)] for layer in contract["layers"]]
+
+
+def between(found: list[list[str]]) -> Arrows:
+    return {arrow for pair in pairwise(found) for arrow in product(*pair)}
 
 
 def test_the_drawn_arrows_are_the_enforced_ones() -> None:
-    deployment, toolkit = (layers(one) for one in CONTRACTS if one["type"] == "layers")
-    (local,) = (
+    deployment, toolkit, local = (one for one in CONTRACTS if one["type"] == "layers")
+    (allowed,) = (
         one for one in CONTRACTS if one["type"] == "forbidden" and one["source_modules"] == ["mme_local"]
     )
-    enforced = {
-        arrow for each in (deployment[:-1], toolkit) for pair in pairwise(each) for arrow in product(*pair)
-    }
-    allowed = [[name for name in layer if name not in local["forbidden_modules"]] for layer in toolkit]
-    enforced |= {("mme_local", name) for name in next(layer for layer in allowed if layer)}
-    assert drawn() == enforced
+    tools = layers(toolkit, "mme.")
+    usable = [[name for name in layer if name not in allowed["forbidden_modules"]] for layer in tools]
+    parts, inside = drawings()
+    assert parts == (
+        between(layers(deployment)[:-1])
+        | between(tools)
+        | {("mme_local", name) for name in next(layer for layer in usable if layer)}
+    )
+    assert inside == {arrow for arrow in between(layers(local)) if arrow[0] != "__main__"}
 
 
 def test_every_package_is_in_the_table() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     parts = [f"`mme/{path.name}/`" for path in (ROOT / "mme").iterdir() if (path / "__init__.py").exists()]
     parts += [f"`mme/{path.name}`" for path in (ROOT / "mme").glob("[a-z]*.py")]
-    assert [part for part in parts if part not in page] == []
+    assert [part for part in parts if part not in PAGE] == []

@@ -28,10 +28,10 @@ from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.aws.cloudwatch.alarms import evaluate_all
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.trace import Trace
 from mme_local.observe.alarms import deployed_alarms
 from mme_local.observe.metrics import Measurements, publish
 from mme_local.observe.observed import ObservedRequest
-from mme_local.trace import Trace
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.trace import Step, Trace
 from mme_local.observe.instance_use import GpuUse, InstanceUse
 from mme_local.observe.metrics import Measurements, VariantKey, publish, publish_use
 from mme_local.observe.observed import ObservedRequest
-from mme_local.trace import Step, Trace
 
 pytestmark = pytest.mark.usefixtures("_empty_aws")
 

@@ -14,8 +14,8 @@ from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
+from mme_local.endpoint.trace import Trace
 from mme_local.observe.watch import Watch
-from mme_local.trace import Trace
 
 pytestmark = pytest.mark.usefixtures("_empty_aws")
 
