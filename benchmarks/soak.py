@@ -264,7 +264,7 @@ def _retriable(answer: HttpResponse) -> str:
     name = answer.headers.get("x-amzn-errortype", "")
     if name in ("ModelNotReadyException", "ServiceUnavailable"):
         return name
-    # What the container was answering when it ended: no status of its own.
+    # The container ended during its answer: there is no status.
     if name == "ModelError" and content.get("OriginalStatusCode") == 0:
         return "ModelError, the container ended"
     return ""

@@ -1,6 +1,6 @@
 """How long synthesis takes, against an app with one empty stack: `python -m benchmarks.synth`.
 
-Every run is a process of its own, with this Python, the Node on PATH, the feature flags of cdk.json, bytecode
+Every run is a separate process, with this Python, the Node on PATH, the feature flags of cdk.json, bytecode
 cached and CDK's built-in validation off. The cases take turns, so that a busy machine slows all of them; the
 processor's time (user and system, Node's too) suffers less from that than the clock's.
 """

@@ -1,4 +1,4 @@
-"""The apps that `benchmarks.synth` times, each in a process of its own."""
+"""The apps that `benchmarks.synth` times, each in a separate process."""
 
 from __future__ import annotations
 

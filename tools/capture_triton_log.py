@@ -1,4 +1,4 @@
-"""Writes down what real Triton logs when models are loaded, called, evicted, and fail to load.
+"""Record what real Triton logs when models are loaded, called, evicted, and fail to load.
 
 `python -m tools.capture_triton_log 0 > tests/operate/triton_logs/quiet.log`, and with `true` for verbose.log:
 the tests of the log's patterns read these files.
@@ -36,7 +36,7 @@ class TritonPythonModel:
         return answers
 # {}
 """.format("x" * 6000)
-"""So large that the runtime's memory, as set below, holds one of them."""
+"""So large that the memory that is set below has room for one of them."""
 _TOO_LARGE: Final = """class TritonPythonModel:
     def initialize(self, args):
         raise MemoryError('CUDA out of memory. Tried to allocate 20.00 GiB')
@@ -63,7 +63,7 @@ CALLS: Final[tuple[tuple[str, list[float]], ...]] = (
 
 
 def capture(verbose: str) -> str:
-    """Runs the models above on a runtime of its own; returns what its one Triton logged.
+    """Run the models above on a separate runtime; return the log of its Triton.
 
     Args:
         verbose: the value of SAGEMAKER_TRITON_LOG_VERBOSE.

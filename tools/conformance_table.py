@@ -1,4 +1,4 @@
-"""The conformance suite's table: what a run found, as text, markdown and JSON, and in the documentation.
+"""The conformance suite's table: the results of a run as markdown and JSON, and in docs/conformance.md.
 
 `pytest tests/conformance --conformance-json run.json && python -m tools.conformance_table run.json` renews
 the table in docs/conformance.md.
@@ -28,15 +28,15 @@ _HEADS: Final = ("Area", "Case", "Runs", "Triton", "Result")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case and what came of it.
+    """One case and its result.
 
     Attributes:
-        case: its name, as pytest's ``-k`` takes it.
-        area: what it is about.
-        title: what holds where it passes.
-        runs: `EVERYWHERE`, or `LOCAL` and why.
-        triton: the versions of Triton that have it; `ANY_TRITON` for all.
-        result: ``passed``, ``failed``, or ``skipped: `` and why.
+        case: Its name, as pytest's ``-k`` takes it.
+        area: Its group of cases.
+        title: What a pass proves.
+        runs: `EVERYWHERE`, or `LOCAL` and the reason.
+        triton: The versions of Triton that it applies to; `ANY_TRITON` for all.
+        result: ``passed``, ``failed``, or ``skipped: `` and the reason.
     """
 
     case: str
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def documented(self) -> tuple[str, ...]:
-        """The cells that the suite decides, whatever a run finds."""
+        """Cells that do not depend on a run."""
         return (self.area, self.title, self.runs, self.triton)
 
 
@@ -57,9 +57,9 @@ class Run:
     """One run of the suite.
 
     Attributes:
-        target: what was asked: the local runtime, or an endpoint by name.
-        triton: its version, or ``unknown``.
-        rows: of every case, in the suite's order.
+        target: The local runtime, or the name of an endpoint.
+        triton: Its version, or ``unknown``.
+        rows: One for each case, in the suite's order.
     """
 
     target: str
@@ -67,25 +67,30 @@ class Run:
     rows: tuple[Row, ...]
 
     def dump(self) -> str:
-        """As JSON."""
+        """Return the run as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def load(cls, text: str) -> Run:
-        """From JSON. ValueError or KeyError where it is none of ours."""
+        """Parse JSON that `dump` wrote.
+
+        Raises:
+            ValueError: The text is not JSON.
+            KeyError: A member is missing.
+        """
         found: Mapping[str, Any] = json.loads(text)
         return cls(found["target"], found["triton"], tuple(Row(**row) for row in found["rows"]))
 
     @property
     def summary(self) -> str:
-        """One line: the target, and how many cases ended how."""
+        """One line: the target, and the number of cases by result."""
         counts = Counter(row.result.split(":")[0] for row in self.rows)
-        words = ", ".join(f"{count} {word}" for word, count in counts.items())
-        return f"{self.target}, Triton {self.triton}: {words}"
+        results = ", ".join(f"{count} {result}" for result, count in counts.items())
+        return f"{self.target}, Triton {self.triton}: {results}"
 
 
 def markdown(run: Run) -> str:
-    """The table and its summary, as GitHub shows them."""
+    """Return the summary and the table as GitHub Markdown."""
     lines = [f"{run.summary}.", "", _line(_HEADS), _line(["---"] * len(_HEADS))]
     area = ""
     for row in run.rows:
@@ -96,10 +101,14 @@ def markdown(run: Run) -> str:
 
 
 def documented(page: str) -> list[tuple[str, ...]]:
-    """Of every row in a page's table: area, title, runs, triton. ValueError where the page has no table."""
+    """Return area, title, runs and triton of each row of a page's table.
+
+    Raises:
+        ValueError: The page has no table.
+    """
     rows, area = [], ""
     for line in _between(page).splitlines():
-        # A cell's own bars are written with a backslash.
+        # Bars within a cell are escaped.
         cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if len(cells) != len(_HEADS) or tuple(cells) == _HEADS or set(cells) == {"---"}:
             continue
@@ -109,7 +118,15 @@ def documented(page: str) -> list[tuple[str, ...]]:
 
 
 def renewed(page: str, run: Run) -> str:
-    """The page with this run's table. ValueError where the page has no place for it."""
+    """Return the page with this run's table.
+
+    Args:
+        page: Markdown with the two marker comments.
+        run: Results to insert.
+
+    Raises:
+        ValueError: The page lacks the markers.
+    """
     _between(page)
     before, rest = page.split(BEGIN, 1)
     return f"{before}{BEGIN}\n\n{markdown(run)}\n{END}{rest.split(END, 1)[1]}"
@@ -126,10 +143,10 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Renew the page from a run; 2 where the run or the page can't be used."""
+    """Update the page from a run; return 2 if either is invalid."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run", type=Path, help="what pytest wrote by --conformance-json")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page to renew (%(default)s)")
+    parser.add_argument("run", type=Path, help="file that pytest wrote by --conformance-json")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page to update (%(default)s)")
     given = parser.parse_args(arguments)
     try:
         run = Run.load(given.run.read_text("utf-8"))

@@ -1,7 +1,7 @@
-"""`make demo`: the main job, told as it happens, on embedded AWS with real Triton.
+"""`make demo`: deploy, publish, call and destroy on embedded AWS with real Triton.
 
-Every step runs the command a user would run, or the library behind it, and checks the result. A wrong
-answer, a failed command or anything left behind ends with a non-zero status.
+Each step runs the command that a user would run, or the library behind it, and checks the result. The exit
+status is 1 if an answer is wrong, a command fails, or a process or file is left over.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ console = Console(highlight=False)
 
 
 class DemoError(Exception):
-    """A step did not do what it should."""
+    """A step failed or gave a wrong result."""
 
 
 class Steps:
-    """Prints numbered headings with the time each step took."""
+    """Numbered headings, each with the duration of its step."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -53,7 +53,7 @@ class Steps:
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One step of the story."""
+        """Print the heading of a step, then its duration."""
         self._number += 1
         console.print(f"\n[bold cyan]{self._number}. {title}[/]")
         began = time.monotonic()
@@ -62,15 +62,20 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
 
 def run(command: Sequence[str], environment: dict[str, str], *, show: bool = True) -> str:
-    """Run a command a user could type; show it and, where asked, what it prints.
+    """Run a command and print it.
+
+    Args:
+        command: Program and arguments.
+        environment: Its variables.
+        show: Print its output too.
 
     Raises:
-        DemoError: it failed; its output is in the message.
+        DemoError: The command failed; the message has its output.
     """
     console.print(f"   [green]$[/] {' '.join(_quoted(word) for word in command)}", soft_wrap=True)
     with console.status("   running"):
@@ -98,14 +103,19 @@ def _quoted(word: str) -> str:
 
 
 def cdk(verb: str, *arguments: str) -> list[str]:
-    """A CDK command on the local environment alone, without questions."""
+    """Return a CDK command for the local environment.
+
+    Args:
+        verb: For example ``deploy``.
+        arguments: Appended to the command.
+    """
     return ["cdk", verb, "-c", "env=local", *arguments]
 
 
 def environment_for(here: RunFile) -> dict[str, str]:
-    """Variables that point every AWS client at the runtime and keep real credentials out."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {
+    """Return variables that direct all AWS clients to the runtime and hide real credentials."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return others | {
         "AWS_ENDPOINT_URL": here.url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
@@ -119,8 +129,8 @@ def environment_for(here: RunFile) -> dict[str, str]:
     }
 
 
-def tell() -> None:
-    """The whole story."""
+def demonstrate() -> None:
+    """Run all steps."""
     steps = Steps()
     here: RunFile | None = None
     seen: list[Any] = []
@@ -162,7 +172,7 @@ def deploy(steps: Steps, environment: dict[str, str]) -> None:
 
 
 def outputs() -> dict[str, str]:
-    """The serving stack's outputs, as the toolkit reads them."""
+    """Return the outputs of the serving stack."""
     import boto3
 
     stack = boto3.client("cloudformation").describe_stacks(StackName="mme-local-serving")["Stacks"][0]
@@ -170,10 +180,10 @@ def outputs() -> dict[str, str]:
 
 
 def publish(steps: Steps, environment: dict[str, str]) -> None:
-    """Pack and publish the registry, twice: the second time nothing is to be written."""
+    """Pack and publish the registry, twice; the second time skips every model."""
     with steps.step("Publish model_registry/ to S3"):
         run(["mme", "models", "add", "model_registry"], environment)
-        console.print("   and again: the same content makes no new version")
+        console.print("   and again: unchanged models are skipped")
         run(["mme", "models", "add", "model_registry"], environment)
         run(["mme", "models", "list"], environment)
 
@@ -224,7 +234,7 @@ def call(steps: Steps, environment: dict[str, str]) -> None:
 
 
 def classify(client: MultiModelClient) -> float:
-    """All held-out digits in batches; returns the seconds of the first call."""
+    """Classify all held-out digits in batches; return the seconds of the first call."""
     import numpy as np
 
     sys.path.insert(0, str(ROOT / "model_registry"))
@@ -243,7 +253,7 @@ def classify(client: MultiModelClient) -> float:
     )
     accuracy = float((predicted == labels).mean())
     console.print(
-        f"   {len(labels)} digits, [bold]{accuracy:.1%}[/] right (at least {LEAST_ACCURACY:.0%} is asked for)"
+        f"   {len(labels)} digits, [bold]{accuracy:.1%}[/] right (at least {LEAST_ACCURACY:.0%} is required)"
     )
     if accuracy < LEAST_ACCURACY:
         raise DemoError(f"the accuracy is {accuracy:.3f}")
@@ -254,7 +264,7 @@ def classify(client: MultiModelClient) -> float:
 
 
 def warm(client: MultiModelClient, model: str) -> float:
-    """Median seconds of a call to a model in memory."""
+    """Return the median seconds of a call to a model in memory."""
     import numpy as np
 
     inputs = (
@@ -271,7 +281,7 @@ def warm(client: MultiModelClient, model: str) -> float:
 
 
 def destroy(steps: Steps, environment: dict[str, str]) -> None:
-    """Empty the buckets, which would otherwise rightly refuse to go, and destroy the stacks."""
+    """Empty the buckets, which CloudFormation deletes only if they are empty, and destroy the stacks."""
     import boto3
 
     with steps.step("Destroy the stacks"):
@@ -279,7 +289,7 @@ def destroy(steps: Steps, environment: dict[str, str]) -> None:
         for bucket in s3.buckets.all():
             if not bucket.name.startswith("cdk-"):
                 bucket.object_versions.delete()
-        console.print("   the bucket is emptied first: CloudFormation keeps one that holds anything")
+        console.print("   the bucket is emptied first: CloudFormation does not delete a bucket with objects")
         run(cdk("destroy", ENDPOINT_STACK, "--force", "--ci"), environment, show=False)
         stacks = boto3.client("cloudformation").list_stacks(
             StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"]
@@ -293,7 +303,7 @@ def destroy(steps: Steps, environment: dict[str, str]) -> None:
 
 
 def main() -> int:
-    """Tell the story; 0 where all went well."""
+    """Run the demo; return the exit status."""
     unsupported = why_not_here()
     if unsupported:
         from mme_local.containers.triton.wheel import TritonWheel
@@ -304,7 +314,7 @@ def main() -> int:
             console.print(f"[red]error:[/] {error}")
             return error.exit_status
     try:
-        tell()
+        demonstrate()
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]")
         return 130

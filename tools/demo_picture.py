@@ -13,7 +13,7 @@ SHADES = " ░▒▓█"
 
 
 def half_blocks(image: Any) -> Text:
-    """The picture as text, each character an upper half block over its lower pixel.
+    """Return the picture as text, each character an upper half block over its lower pixel.
 
     Args:
         image: numbers from 0 (paper) to 16 (ink), shape [even height, width].
@@ -29,7 +29,7 @@ def half_blocks(image: Any) -> Text:
 
 
 def shades(image: Any) -> Text:
-    """The picture for a terminal without colours: a character's density is its ink.
+    """Return the picture for a terminal without colours: denser characters are darker.
 
     Args:
         image: numbers from 0 (paper) to 16 (ink), shape [height, width].

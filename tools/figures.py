@@ -1,4 +1,4 @@
-"""Prints the figures of docs/architecture.md: lines of code, the longest file, and import circles.
+"""Print figures of the tree: lines of code, the longest file, and circular imports.
 
 Run it: python -m tools.figures
 """

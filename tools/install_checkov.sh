@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs requirements-checkov.txt, hashes checked, into an environment of its own.
+# Installs requirements-checkov.txt, hashes checked, into a separate environment.
 set -euo pipefail
 python=$1
 target=$2

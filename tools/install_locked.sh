@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs requirements-dev.txt, hashes checked, and this project into the given Python.
-# uv does it in a third of the time; where it can't reach its index as pip can, pip does it.
+# uv takes a third of pip's time; if uv can't reach the index, pip is used.
 set -euo pipefail
 python=$1
 lock=requirements-dev.txt

@@ -1,4 +1,4 @@
-"""What a stopped runtime must not leave: processes and files."""
+"""Processes and files that a stopped runtime left over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GONE_SECONDS = 5
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """A process and all it started, as of now."""
+    """Return a process and its current descendants."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -20,6 +20,6 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def still_alive(processes: Sequence[psutil.Process], *paths: Path) -> list[str]:
-    """Names of what is still there after a moment's grace."""
+    """Return the names of processes and files that remain after a short grace period."""
     _, alive = psutil.wait_procs(processes, timeout=_GONE_SECONDS)
     return [f"process {process.pid}" for process in alive] + [str(path) for path in paths if path.exists()]

@@ -1,4 +1,4 @@
-"""Draw the status page's picture in docs/images with headless Chromium.
+"""Render the status page's picture in docs/images with headless Chromium.
 
 `python -m tools.status_page_picture` serves the page with half an hour of made-up traffic on two instances.
 """
