@@ -40,7 +40,7 @@ def test_signature_names_kserve_types() -> None:
     assert config.signature.request_shape(config.signature.inputs[1]) == (-1, 2, 3)
 
 
-def test_backend_stands_in_for_a_missing_platform() -> None:
+def test_backend_replaces_a_missing_platform() -> None:
     assert parsed('backend: "python"').signature.platform == "python"
 
 

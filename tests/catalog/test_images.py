@@ -22,7 +22,7 @@ def test_versions_are_the_published_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["triton", "pytorch", "tensorflow", "mxnet"])
-def test_accounts_agree_with_cdks_region_facts_where_it_has_them(name: str) -> None:
+def test_accounts_agree_with_cdks_region_facts(name: str) -> None:
     compared = 0
     for region, account in catalog_image(name).accounts.items():
         fact = RegionInfo.get(region).dlc_repository_account
@@ -32,7 +32,7 @@ def test_accounts_agree_with_cdks_region_facts_where_it_has_them(name: str) -> N
     assert compared >= 25
 
 
-def test_domain_suffixes_agree_with_cdks_region_facts_where_it_has_them() -> None:
+def test_domain_suffixes_agree_with_cdks_region_facts() -> None:
     regions = {region for name in frameworks() for region in catalog_image(name).accounts}
     facts = {region: RegionInfo.get(region).domain_suffix for region in regions}
     assert sum(fact is not None for fact in facts.values()) >= 40
@@ -72,7 +72,7 @@ def test_which_versions_do_not_confine_paths(version: str, first: str | None) ->
     assert traits.paths_confined_from == first
 
 
-def test_nothing_is_said_of_the_paths_of_others() -> None:
+def test_repositories_of_other_accounts_are_unknown() -> None:
     assert traits_of("sagemaker-xgboost", "1.2-1", name="x").paths_confined_from is None
     assert traits_of("team/server", "1.0", name="o").paths_confined_from is None
 

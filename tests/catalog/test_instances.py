@@ -76,7 +76,7 @@ def test_largest_single_gpu_type(family: str, largest: str | None) -> None:
     assert (found.name if found else None) == largest
 
 
-def test_every_gpu_type_says_what_its_gpu_can_do() -> None:
+def test_every_gpu_type_has_its_gpus_capabilities() -> None:
     for kind in instance_types().values():
         assert bool(kind.gpus) == bool(kind.gpu) == bool(kind.compute_capability), kind.name
 

@@ -64,7 +64,7 @@ def test_what_fits(name: str, image: ImageTraits) -> None:
         ("", CPU, r"is not a SageMaker hosting instance type"),
     ],
 )
-def test_what_does_not_fit_says_why_and_what_instead(name: str, image: ImageTraits, error: str) -> None:
+def test_an_unsuitable_type_has_a_reason_and_a_hint(name: str, image: ImageTraits, error: str) -> None:
     verdict = check_instance(name, image)
     assert not verdict.valid
     assert re.search(error, " | ".join(verdict.errors)), verdict.errors

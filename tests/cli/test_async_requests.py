@@ -173,7 +173,7 @@ def test_no_answer_yet_says_how_to_wait(queued: Queued, mme) -> None:
     assert "the request j is unknown" in mme("async", "result", "j").err
 
 
-def test_dead_letters_are_listed_and_sent_anew(queued: Queued, mme) -> None:
+def test_dead_letters_are_listed_and_redriven(queued: Queued, mme) -> None:
     assert "0 waiting, 0 running, 0 dead" in mme("async", "status").err
     assert "there are no dead letters" in mme("async", "redrive").err
     mme("invoke", "add_sub_v0.tar.gz", *TENSORS, "--async", "--inference-id", "i")

@@ -46,9 +46,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
         (["invoke", "x@prod", *INPUTS], "models aliases"),
     ],
 )
-def test_a_way_out_has_the_flags_that_were_given(
-    own_stack: list[str], mme, words: list[str], way_out: str
-) -> None:
+def test_a_hint_repeats_the_given_flags(own_stack: list[str], mme, words: list[str], way_out: str) -> None:
     ran = mme(*own_stack, *words)
     assert f"mme {' '.join(own_stack)} {way_out}" in " ".join(ran.err.split())
 

@@ -241,7 +241,7 @@ def test_one_output_and_parameters_are_sent(aws, mme) -> None:
     assert outputs["PARAMETERS"]["data"] == ['{"top": 3}']
 
 
-def test_unknown_types_are_told_the_known_ones(mme, aws) -> None:
+def test_an_unknown_type_lists_the_known_ones(mme, aws) -> None:
     ran = mme("invoke", "echo.tar.gz", "-i", "X:FLOAT=1")
     assert "BF16, BOOL, BYTES, FP16, FP32" in ran.err
     assert (

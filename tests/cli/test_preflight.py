@@ -73,7 +73,7 @@ def test_nothing_speaks_against_it(aws, mme, assembly) -> None:
 
 
 @pytest.mark.usefixtures("endpoint_exists")
-def test_what_would_fail_stops_with_a_status_of_its_own(aws, mme, assembly) -> None:
+def test_a_failing_deployment_has_its_own_status(aws, mme, assembly) -> None:
     assembly()
     ran = mme("endpoint", "preflight")
     assert ran.status == 3
@@ -149,7 +149,7 @@ def test_without_an_assembly(mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "synthesize it: cdk synth --quiet -c env=dev" in ran.err
 
 
-def test_aws_is_not_there(mme, assembly) -> None:
+def test_aws_is_unreachable(mme, assembly) -> None:
     assembly()
     ran = mme("endpoint", "preflight")
     assert ran.status == 2

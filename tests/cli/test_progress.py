@@ -25,7 +25,7 @@ SAID = "retrying S3 said SlowDown: trying again in a moment"
         ),
     ],
 )
-def test_throttling_is_told_but_not_endlessly(
+def test_throttling_is_reported_a_limited_number_of_times(
     capsys: pytest.CaptureFixture[str], count: int, told: list[str]
 ) -> None:
     with publishing(1, 100) as listener:

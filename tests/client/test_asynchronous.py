@@ -73,7 +73,7 @@ def test_an_answer_comes_back_as_arrays(client: MultiModelClient, queue: Queue) 
     assert queue.waits == [5]
 
 
-def test_a_client_without_a_queue_says_so(service) -> None:
+def test_submitting_without_a_queue_is_an_error(service) -> None:
     from mme.client import runtime_client
 
     client = MultiModelClient("ep", runtime_client(endpoint_url=service.url, region_name="us-east-1"))

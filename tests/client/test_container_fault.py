@@ -217,7 +217,7 @@ def test_triton(words: str, kind: FaultKind, cause: str, hint: str | None) -> No
     assert fault.at_load is (kind is FaultKind.LOAD or words.startswith(LOAD))
 
 
-def test_the_place_is_kept_apart() -> None:
+def test_the_location_is_a_separate_field() -> None:
     fault = read_fault(TRITON["exception in execute"][0], 400)
     assert (fault.file, fault.line) == ("1/model.py", 5)
 
@@ -312,7 +312,7 @@ def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str)
 
 
 @pytest.mark.parametrize("text", ["{not json", "{}", '{"error": 3}', "[1]", "<html></html>"])
-def test_what_has_no_words_is_given_as_it_is(text: str) -> None:
+def test_an_unknown_message_is_unchanged(text: str) -> None:
     assert container_message(f" {text}\n") == text
 
 

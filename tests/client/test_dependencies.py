@@ -55,7 +55,7 @@ def test_unknown_names_are_no_members() -> None:
         _ = mme.client.nothing  # type: ignore[attr-defined]
 
 
-def test_all_members_can_be_had() -> None:
+def test_all_members_can_be_imported() -> None:
     import mme.client
 
     assert sorted(mme.client.__all__) == list(mme.client.__all__)

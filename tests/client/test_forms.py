@@ -51,7 +51,7 @@ def test_csv_of_text(rows: list[list[str]]) -> None:
     ]
 
 
-def test_what_is_no_csv() -> None:
+def test_invalid_csv() -> None:
     with pytest.raises(TensorError, match="not an array of shape"):
         encode_csv(np.zeros((1, 2, 2)))
     with pytest.raises(TensorError, match="have different lengths"):

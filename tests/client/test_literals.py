@@ -187,6 +187,6 @@ def test_parameters(text: str, parameter: tuple[str, object]) -> None:
 
 
 @pytest.mark.parametrize("text", ["top", "=3", ""])
-def test_what_is_no_parameter(text: str) -> None:
+def test_invalid_parameters(text: str) -> None:
     with pytest.raises(TensorError, match="not of the form NAME=VALUE"):
         parse_parameter(text)

@@ -171,7 +171,7 @@ def test_errors_are_typed(service, make_client, answer, kind, words) -> None:
     assert isinstance(caught.value, MmeError)
 
 
-def test_model_error_keeps_the_container_s_words(service, make_client) -> None:
+def test_model_error_has_the_containers_message(service, make_client) -> None:
     service.answers = [ERRORS["model"][0]]
     with pytest.raises(ModelFailedError) as caught:
         make_client().invoke("m.tar.gz", b"")
@@ -181,7 +181,7 @@ def test_model_error_keeps_the_container_s_words(service, make_client) -> None:
     assert caught.value.hint == "look at its log: mme endpoint logs --model m.tar.gz"
 
 
-def test_nobody_listens(service, make_client) -> None:
+def test_a_refused_connection(service, make_client) -> None:
     # A port that was just given back.
     client = make_client()
     client._client.meta.events.register("before-send", _refuse)

@@ -92,7 +92,7 @@ def test_registry_models_take_pictures(tmp_path: Path) -> None:
     assert "INPUT0 FP32 [4]" in str(caught.value.hint)
 
 
-def test_what_is_no_picture(tmp_path: Path) -> None:
+def test_an_invalid_picture(tmp_path: Path) -> None:
     text = tmp_path / "x.png"
     text.write_text("hello")
     with pytest.raises(TensorError, match="is not a readable picture"):

@@ -54,7 +54,7 @@ def test_unknown_aliases_are_never_sent(service, make_client) -> None:
 @pytest.mark.parametrize(
     "name", ["", " ", "no pe", "a" * 64, "-a", "a/b", "arn:aws:sagemaker:::endpoint/x", None]
 )
-def test_what_is_no_endpoints_name(name: str) -> None:
+def test_invalid_endpoint_names(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="is not a valid endpoint name") as caught:
         check_endpoint(name)
     assert repr(name) in caught.value.message
@@ -69,7 +69,7 @@ def test_what_is_no_endpoints_name(name: str) -> None:
         ("", "is empty"),
     ],
 )
-def test_what_is_no_model(service, make_client, target: str, words: str) -> None:
+def test_invalid_models(service, make_client, target: str, words: str) -> None:
     with pytest.raises(InvalidTargetError, match=words):
         make_client().invoke(target, b"x")
     assert service.requests == []

@@ -45,7 +45,7 @@ def test_the_documented_run_is_green() -> None:
     assert table.count("| passed |") > 50
 
 
-def test_every_case_has_a_title_of_its_own() -> None:
+def test_titles_are_unique() -> None:
     titles = [row.title for row in cases()]
     assert len(titles) == len(set(titles))
 
@@ -75,7 +75,7 @@ def test_versions(needed: Triton, version: str | None, lacking: str | None) -> N
         assert re.search(lacking, found or "")
 
 
-def test_what_is_no_case_is_none() -> None:
+def test_other_tests_are_no_cases() -> None:
     assert case_of(test_versions) is None
     assert case_of(None) is None
     assert Case("x", ANY, "").row(test_versions).area == "suite"

@@ -35,5 +35,5 @@ def test_every_difference_that_can_be_set_names_its_setting() -> None:
 
 
 @pytest.mark.parametrize("word", ["lru", "lfu", "fifo"])
-def test_the_words_of_a_setting_are_told(word: str) -> None:
+def test_the_page_names_the_values_of_a_setting(word: str) -> None:
     assert f"`{word}`" in (DOCS / "local-runtime.md").read_text("utf-8")

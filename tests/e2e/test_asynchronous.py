@@ -235,7 +235,7 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     np.testing.assert_array_equal(sample["OUTPUT1"], INPUTS["INPUT0"] - INPUTS["INPUT1"])
 
 
-def test_a_dead_letter_is_sent_anew(there: Deployed) -> None:
+def test_a_dead_letter_is_redriven(there: Deployed) -> None:
     location = there.locations.inputs
     there.s3.put_object(Bucket=location.bucket, Key=location.key("again"), Body=b"{}")
     letter = json.dumps(

@@ -96,7 +96,7 @@ def test_tenants_publish_list_and_call_nested_names(bootstrapped: Machine) -> No
     assert "[2.0, 3.0, 4.0, 5.0]" in json.dumps(json.loads(said))
 
 
-def test_queued_requests_are_answered_as_the_readme_says(bootstrapped: Machine) -> None:
+def test_queued_requests_of_the_readme_are_answered(bootstrapped: Machine) -> None:
     deploy(bootstrapped, "asynchronous", "Asynchronous")
     here = ("mme", "--stack", "Asynchronous")
     bootstrapped.run(*here, "models", "add", "model_registry/add_sub")

@@ -70,7 +70,7 @@ def test_a_job_deploys_an_environment_only_while_it_runs_in_it(environment: str,
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
-def test_who_looks_is_a_pull_request_or_main(environment: str, access: Example) -> None:
+def test_the_diff_role_is_for_pull_requests_and_main(environment: str, access: Example) -> None:
     (trust,) = role(access, environment, "Diff")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"] == [
         f"{REPOSITORY}:pull_request",

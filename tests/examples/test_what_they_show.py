@@ -72,7 +72,7 @@ def test_tenants_share_a_fleet_that_scales(example: ExampleOf) -> None:
     assert endpoint["RetainAllVariantProperties"] is True
 
 
-def test_xgboost_scales_on_cpu_and_goes_back_on_an_alarm_of_its_own(example: ExampleOf) -> None:
+def test_xgboost_scales_on_cpu_and_rolls_back_on_an_alarm(example: ExampleOf) -> None:
     xgboost = example("cpu_xgboost")
     endpoint = xgboost.one("CpuXgboost", "AWS::SageMaker::Endpoint")
     rolling = endpoint["DeploymentConfig"]["RollingUpdatePolicy"]
@@ -117,7 +117,7 @@ def test_a_pipeline_of_one_scaler_and_many_models(example: ExampleOf) -> None:
     assert not pipeline.resources("Serving", "AWS::S3::Bucket")
 
 
-def test_requests_wait_in_a_queue_that_a_caller_sends_to_and_nobody_else(example: ExampleOf) -> None:
+def test_only_the_caller_sends_to_the_queue(example: ExampleOf) -> None:
     queued = example("asynchronous")
     mapping = queued.one("Asynchronous", "AWS::Lambda::EventSourceMapping")
     assert mapping["BatchSize"] * mapping["ScalingConfig"]["MaximumConcurrency"] == 20
@@ -166,7 +166,7 @@ def test_nothing_leads_out_of_the_locked_down_network(example: ExampleOf) -> Non
     assert locked.one("LockedDown", "AWS::EC2::FlowLog")["TrafficType"] == "ALL"
 
 
-def test_what_the_locked_down_network_lets_through(example: ExampleOf) -> None:
+def test_traffic_that_the_locked_down_network_allows(example: ExampleOf) -> None:
     locked = example("locked_down")
     endpoints = locked.resources("LockedDown", "AWS::EC2::VPCEndpoint").values()
     doors = {found["VpcEndpointType"]: found for found in endpoints}

@@ -32,7 +32,7 @@ def test_archives_stay_until_others_need_the_room_least_recently_used_first() ->
         (EvictionOrder.FIRST_IN_FIRST_OUT, "a"),
     ],
 )
-def test_who_leaves_first_can_be_set(order: EvictionOrder, leaves: str) -> None:
+def test_the_eviction_order_can_be_set(order: EvictionOrder, leaves: str) -> None:
     disk = ModelDisk(90, order)
     for model in "abc":
         keep(disk, model, 30)

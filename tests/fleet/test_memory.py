@@ -24,7 +24,7 @@ def test_a_model_that_fits_evicts_none() -> None:
     assert memory.used == 100
 
 
-def test_the_least_recently_used_leaves_first() -> None:
+def test_the_least_recently_used_is_evicted_first() -> None:
     memory = ModelMemory(100)
     load(memory, "a", 50)
     load(memory, "b", 50)
@@ -60,7 +60,7 @@ def test_as_many_leave_as_needed_and_no_more() -> None:
     assert memory.state("c") is ModelState.READY
 
 
-def test_a_model_in_use_never_leaves() -> None:
+def test_a_model_in_use_is_never_evicted() -> None:
     memory = ModelMemory(100)
     load(memory, "a", 60)
     memory.acquire("a")
@@ -72,7 +72,7 @@ def test_a_model_in_use_never_leaves() -> None:
     assert load(memory, "b", 60) == ("a",)
 
 
-def test_a_model_on_its_way_out_cannot_be_used() -> None:
+def test_an_unloading_model_cannot_be_used() -> None:
     memory = ModelMemory(100)
     load(memory, "a", 60)
     memory.admit("b", 60)
@@ -97,7 +97,7 @@ def test_a_failed_load_gives_its_room_back() -> None:
     assert load(memory, "a", 100) == ()
 
 
-def test_a_load_begins_only_when_all_that_lies_in_the_memory_leaves_room_for_it() -> None:
+def test_a_load_begins_only_with_enough_free_memory() -> None:
     memory = ModelMemory(100)
     load(memory, "giant", 100)
     assert memory.admit("a", 10).evicted == ("giant",)
@@ -119,7 +119,7 @@ def test_507_evicts_one_idle_model_sparing_the_one_that_asked() -> None:
     assert memory.state("b") is ModelState.UNLOADING
 
 
-def test_cache_disabled_lets_a_model_go_after_its_last_use() -> None:
+def test_without_the_cache_a_model_is_unloaded_after_its_last_use() -> None:
     memory = ModelMemory(100, keep_loaded=False)
     load(memory, "a", 10)
     assert memory.acquire("a")

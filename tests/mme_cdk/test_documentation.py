@@ -68,7 +68,7 @@ METRIC_PROPS = "Unpack[MetricProps]"
 ELSEWHERE = "; `MultiModelEndpoint` documents each."
 
 
-def test_everything_exported_is_looked_at() -> None:
+def test_all_exports_are_covered() -> None:
     from_elsewhere = {"Processor"}  # of mme.catalog, whose tests look at it
     assert set(EXPORTED) - from_elsewhere <= set(PUBLIC)
     assert len(PUBLIC) > 100
@@ -84,7 +84,7 @@ def test_a_public_name_is_documented(name: str) -> None:
     assert not missing, f"{name} does not say what {', '.join(missing)} is"
 
 
-def test_a_default_is_said() -> None:
+def test_defaults_are_documented() -> None:
     """Of each parameter that has one; where it is said may be the line after."""
     silent = []
     for name, node in PUBLIC.items():

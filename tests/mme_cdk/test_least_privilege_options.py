@@ -86,7 +86,7 @@ def test_it_may_not(action: str, resource: str, role: RolePolicies) -> None:
     assert not role.allow(action, resource)
 
 
-def test_the_buckets_own_policy_allows_nobody_anything(template: dict[str, Any]) -> None:
+def test_the_bucket_policy_allows_nothing(template: dict[str, Any]) -> None:
     statements = [
         statement
         for found in template["Resources"].values()

@@ -48,7 +48,7 @@ def test_every_chart_fits(values: list[float], width: int, height: int) -> None:
     assert max(len(line) for line in lines) <= width
 
 
-def test_the_axis_begins_at_nothing_and_tells_the_time() -> None:
+def test_the_axis_begins_at_zero_and_shows_the_time() -> None:
     until = START + timedelta(hours=1)
     lines = plain(draw([series("Invocations", [5, 50, 20])], since=START, until=until, width=80, height=9))
     assert "12:00" in lines[-1]

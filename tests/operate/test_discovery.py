@@ -132,7 +132,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (refusal("NoSuchBucket"), "the bucket of DescribeStacks does not exist"),
     ],
 )
-def test_errors_of_boto3_in_plain_words(error: Exception, words: str) -> None:
+def test_errors_of_boto3_are_explained(error: Exception, words: str) -> None:
     explained = explain_aws_error(error)
     assert explained is not None
     assert words in explained.message
@@ -146,5 +146,5 @@ def test_a_bucket_that_is_not_there_is_named() -> None:
     assert explained.message == "there is no bucket gone"
 
 
-def test_other_errors_are_left_alone() -> None:
+def test_other_errors_are_unchanged() -> None:
     assert explain_aws_error(ValueError()) is None

@@ -24,7 +24,7 @@ def events(name: str) -> list[ModelEvent]:
 
 
 @pytest.mark.parametrize("name", ["quiet.log", "verbose.log"])
-def test_a_real_log_tells_the_story_of_each_model(name: str) -> None:
+def test_a_real_log_has_the_events_of_each_model(name: str) -> None:
     story = [(event.verb.value, event.model) for event in events(name)]
     alpha, beta = "alpha_v0.tar.gz", "tenant-a/beta_v1.tar.gz"
     assert story == [

@@ -51,7 +51,7 @@ def test_back_to_the_stacks_config_after_a_change_by_hand(clients: AwsClients) -
     assert not read_status(clients, DEPLOYMENT).drifted
 
 
-def test_the_live_instance_count_is_kept_where_it_scales(clients: AwsClients) -> None:
+def test_a_scaled_endpoint_retains_its_live_instance_count(clients: AwsClients) -> None:
     deploy(clients, serving_template())
     copy_of(clients, running(clients), "by-hand")
     clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
@@ -71,7 +71,7 @@ def test_cloudformation_deleted_what_it_replaced(clients: AwsClients) -> None:
         plan_rollback(clients, DEPLOYMENT)
 
 
-def test_a_config_that_the_stack_kept_is_found(clients: AwsClients) -> None:
+def test_a_config_that_the_stack_retained_is_found(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
     first = running(clients)
     stem = first.rpartition("-")[0]
@@ -94,7 +94,7 @@ def test_another_environments_config_of_a_like_name_is_none(clients: AwsClients)
         plan_rollback(clients, DEPLOYMENT, f"{stem}-FOREIGN")
 
 
-def test_a_config_whose_model_is_gone_is_none(clients: AwsClients) -> None:
+def test_a_config_without_its_model_is_skipped(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
     first = running(clients)
     copy_of(clients, first, "by-hand")

@@ -51,7 +51,7 @@ def test_every_version() -> None:
     ]
 
 
-def test_what_is_not_there() -> None:
+def test_unknown_targets() -> None:
     with pytest.raises(MmeError, match="no published model is nothing"):
         chosen("nothing")
     with pytest.raises(MmeError, match=r"no published model matches tenant-b/\*"):

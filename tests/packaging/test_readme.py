@@ -42,7 +42,7 @@ def test_the_cdk_example_synthesizes(tmp_path: Path) -> None:
     assert types.count("AWS::SageMaker::Endpoint") == 1
 
 
-def test_every_file_that_the_docs_link_to_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     pages += [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("**/*.md")]
     for page in pages:

@@ -39,7 +39,7 @@ def test_first_version_with_its_metadata(store, s3, make_directory) -> None:
     assert stored["ContentType"] == "application/gzip"
 
 
-def test_same_content_is_no_new_version(store, s3, make_directory) -> None:
+def test_unchanged_content_is_skipped(store, s3, make_directory) -> None:
     first = publish(store, check_model(make_directory()))
     again = publish(store, check_model(str(make_directory()) + "/"))
     assert not again.created

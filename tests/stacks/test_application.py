@@ -101,7 +101,7 @@ def test_settings_that_cannot_work(settings: dict[str, Any], fault: str, app: Ap
         build(app, (replace(DEV, **settings),))
 
 
-def test_a_known_place_is_clean_too(app: App) -> None:
+def test_a_stack_with_account_and_region_is_clean(app: App) -> None:
     placed = replace(
         DEV,
         account="111122223333",
@@ -115,7 +115,7 @@ def test_a_known_place_is_clean_too(app: App) -> None:
 
 
 @pytest.mark.slow
-def test_a_finding_stops_a_synthesis_of_which_the_cli_would_report_nothing(tmp_path: Path) -> None:
+def test_a_finding_stops_a_quiet_synthesis(tmp_path: Path) -> None:
     script = (
         "import sys, mme_cdk._internal.acknowledgements as a; a._acknowledge_findings = lambda *_: None; "
         "import app; sys.exit(app.main())"
@@ -182,7 +182,7 @@ def test_cfn_lint(assembly, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_cfn_lint_is_told_to_pass_over_nothing_but_what_it_would_find(assembly, tmp_path: Path) -> None:
+def test_every_cfn_lint_exception_is_needed(assembly, tmp_path: Path) -> None:
     files = [*assembly.files, *templates(tmp_path / "queue", (queued(),))]
     told: set[tuple[str, str, str]] = set()
     for one in exemptions(files):

@@ -77,7 +77,7 @@ def test_the_toolkit_finds_the_queue(template: dict[str, Any]) -> None:
     assert AsyncLocations.from_outputs(outputs, "s").queue_url == "s3://b/AsyncQueueUrl/"
 
 
-def test_the_queue_outlives_nothing_but_what_is_kept(template: dict[str, Any], assembly: Any) -> None:
+def test_only_retained_resources_outlive_the_stack(template: dict[str, Any], assembly: Any) -> None:
     without = assembly.template("prod", "Serving")["Resources"]
     kept = {
         found["Type"]
@@ -110,7 +110,7 @@ def test_cfn_lint(folder: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_package_holds_the_handler_and_nothing_else(folder: Path) -> None:
+def test_the_package_contains_only_the_handler(folder: Path) -> None:
     packages = [path for path in folder.glob("**/asset.*") if path.is_dir() and (path / "handler").is_dir()]
     assert len(packages) == 1
     names = {str(path.relative_to(packages[0])) for path in packages[0].rglob("*") if path.is_file()}

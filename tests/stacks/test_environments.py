@@ -27,7 +27,7 @@ def test_hardware(name: str, gpus: int, instances: int) -> None:
     assert environment.image.traits.processor is (Processor.GPU if gpus else Processor.CPU)
 
 
-def test_only_local_has_a_place_of_its_own() -> None:
+def test_only_local_has_a_fixed_account_and_region() -> None:
     places = {name: (environment.account, environment.region) for name, environment in BY_NAME.items()}
     assert places.pop("local") == ("123456789012", "us-east-1")
     assert set(places.values()) == {(None, None)}

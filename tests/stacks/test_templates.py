@@ -63,7 +63,7 @@ def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None
 
 
 @pytest.mark.parametrize(("name", "kept"), [("local", "Delete"), ("dev", "Delete"), ("prod", "Retain")])
-def test_models_are_kept_where_they_matter(name: str, kept: str, assembly) -> None:
+def test_models_are_retained_outside_development(name: str, kept: str, assembly) -> None:
     buckets = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
     assert {bucket["DeletionPolicy"] for bucket in buckets} == {kept}
 
@@ -101,7 +101,7 @@ def test_tags(name: str, assembly) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_serves_people_has_its_own_key_and_no_network(name: str, assembly) -> None:
+def test_staging_and_prod_have_a_key_and_no_network(name: str, assembly) -> None:
     (bucket,) = (
         bucket["Properties"]
         for bucket in of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")

@@ -46,14 +46,14 @@ def renamed(template: dict[str, Any], kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::S3::BucketPolicy"])
-def test_a_moved_resource_is_seen(kind: str) -> None:
+def test_a_moved_resource_is_found(kind: str) -> None:
     before = previous("prod-ModelStore")
     after = copy.deepcopy(before)
     name = renamed(after, kind)
     assert losses(before, after) == [f"{name} ({kind}) is deleted"]
 
 
-def test_what_replaces_a_resource_is_seen() -> None:
+def test_a_replacement_is_found() -> None:
     before = previous("prod-Serving")
     after = copy.deepcopy(before)
     (endpoint,) = (one for one in after["Resources"].values() if one["Type"] == "AWS::SageMaker::Endpoint")
@@ -67,7 +67,7 @@ def test_what_replaces_a_resource_is_seen() -> None:
     ]
 
 
-def test_a_bucket_no_longer_kept_and_a_lost_export_are_seen() -> None:
+def test_a_bucket_no_longer_retained_and_a_lost_export_are_found() -> None:
     before = previous("prod-ModelStore")
     after = copy.deepcopy(before)
     for resource in after["Resources"].values():

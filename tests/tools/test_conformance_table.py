@@ -58,7 +58,7 @@ def test_a_run_is_written_and_read() -> None:
     assert Run.load(RUN.dump()) == RUN
 
 
-def test_a_page_without_a_place_is_told() -> None:
+def test_a_page_without_markers_is_an_error() -> None:
     with pytest.raises(ValueError, match="the page has no lines"):
         renewed("# Title\n", RUN)
 
@@ -72,7 +72,7 @@ def test_the_command_renews_a_page(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"target": "x", "triton": "y", "rows": [{}]}'])
-def test_a_run_that_is_none_is_told_and_changes_nothing(
+def test_an_invalid_run_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     (tmp_path / "run.json").write_text(text)

@@ -29,7 +29,7 @@ def report(**results: list[dict[str, str]]) -> dict[str, Any]:
     return {"results": {"passed_checks": [], FAILED: [], SKIPPED: [], "parsing_errors": [], **results}}
 
 
-def test_an_accepted_finding_is_no_fault() -> None:
+def test_an_accepted_finding_passes() -> None:
     found = report(failed_checks=[entry(LOGS, "bare")], skipped_checks=[entry(LOGS, "as-is")])
     assert faults(found, {LOGS: "logs of logs"}) == []
 
@@ -101,7 +101,7 @@ def test_a_clean_run_counts(checkov: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.usefixtures("prod_alone")
-def test_a_fault_is_said_and_the_status(
+def test_a_fault_is_printed_and_sets_the_status(
     checkov: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if a bucket's logs had been switched off without a word.
@@ -121,7 +121,7 @@ def test_a_fault_is_said_and_the_status(
     assert err.startswith("error: CKV_AWS_18 at ModelBucket")
 
 
-def test_a_checkov_that_fails_is_no_clean_report(tmp_path: Path) -> None:
+def test_a_failing_checkov_is_an_error(tmp_path: Path) -> None:
     broken = tmp_path / "checkov"
     broken.write_text("#!/bin/sh\nexit 2\n")
     broken.chmod(0o755)

@@ -47,7 +47,7 @@ def test_a_queue_changes_no_right_of_the_endpoints_role(report: Report, tmp_path
     assert with_queue == report.permissions
 
 
-def test_what_is_accepted_stands_at_the_construct_that_causes_it(report: Report) -> None:
+def test_exceptions_are_at_the_construct_that_causes_them(report: Report) -> None:
     """On a whole stack or app it would cover what comes later."""
     for one in report.review.acceptances:
         (covered,) = {found.path for found in report.review.findings if one.covers(found)}
@@ -72,7 +72,7 @@ def test_every_role_and_right_of_prod_is_on_the_page(report: Report) -> None:
         assert f"`{one.action}`" in text
 
 
-def test_a_purpose_that_explains_nothing_any_more_is_not_kept(report: Report) -> None:
+def test_every_purpose_is_used(report: Report) -> None:
     explained = [*report.permissions, *report.queue, *report.pipeline, *report.tenants]
     for purpose in PURPOSES:
         assert any(purpose.explains(one) for one in explained), purpose
@@ -145,7 +145,7 @@ def test_an_open_finding_fails_in_either_way(
         assert capsys.readouterr().err == "error: HIPAA.Security-X at prod/Y: fix it\n"
 
 
-def test_an_unexplained_right_is_said_with_the_way_out(
+def test_an_unexplained_permission_is_reported_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Unexplained(_Ready):
@@ -157,7 +157,7 @@ def test_an_unexplained_right_is_said_with_the_way_out(
     assert capsys.readouterr().err == "error: Role may x:Y and no purpose says why\ntake it away\n"
 
 
-def test_a_reason_that_nobody_gave_is_a_fault(report: Report) -> None:
+def test_a_missing_reason_is_a_fault(report: Report) -> None:
     unsaid = Report(report.folder)
     unsaid.__dict__["review"] = report.review
     unsaid.__dict__["queue_review"] = report.queue_review

@@ -122,7 +122,7 @@ def test_a_request_has_the_members_of_invoke_endpoint_async(world: World) -> Non
     assert world.s3.get_object(Bucket="box", Key="async/input/i%2F1")["Body"].read() == b"1,2"
 
 
-def test_ids_are_made_where_none_is_given(world: World) -> None:
+def test_missing_ids_are_generated(world: World) -> None:
     one, other = world.queue.submit("a", b""), world.queue.submit("a", b"")
     assert one.inference_id != other.inference_id
 
@@ -190,7 +190,7 @@ def test_members_that_cannot_be(world: World, members: dict[str, Any], fault: st
     assert not world.sent()
 
 
-def test_a_body_in_the_call_is_put_where_inputs_lie(world: World) -> None:
+def test_a_body_is_stored_under_the_input_prefix(world: World) -> None:
     given = {"TargetModel": "a", "Body": b"1,2", "ContentType": "text/csv", "InferenceId": "i/1"}
     for _ in range(2):
         world.queue.invoke_endpoint_async(**given)
@@ -253,7 +253,7 @@ def test_depths(world: World) -> None:
     assert world.queue.depths() == {"waiting": 1, "running": 0, "dead": 1}
 
 
-def test_letters_are_looked_at_and_stay(world: World) -> None:
+def test_peeking_does_not_remove_dead_letters(world: World) -> None:
     world.die(json.dumps({"InferenceId": "one", "TargetModel": "a"}), id="one")
     world.die("poison", "the message is no JSON")
     world.die(json.dumps({"InferenceId": "two"}), None)
@@ -265,7 +265,7 @@ def test_letters_are_looked_at_and_stay(world: World) -> None:
     assert world.queue.depths()["dead"] == 3
 
 
-def test_letters_are_sent_anew(world: World) -> None:
+def test_dead_letters_are_redriven(world: World) -> None:
     for id in ("one", "two", "three"):
         world.die(json.dumps({"InferenceId": id}), id=id)
     assert [letter.inference_id for letter in world.letters.redrive({"two"})] == ["two"]
@@ -299,7 +299,7 @@ def test_the_queue_of_a_stack(world: World) -> None:
     assert world.queue.status("i").state is State.WAITING
 
 
-def test_the_queue_of_a_stack_that_is_not_there(world: World) -> None:
+def test_the_queue_of_a_missing_stack(world: World) -> None:
     with pytest.raises(MmeError, match="the stack nope does not exist in eu-west-1"):
         AsyncQueue.of_stack("nope", boto3.Session(region_name="eu-west-1"))
 

@@ -164,7 +164,7 @@ def test_by_attributes(stack: Stack, models: ModelStore, synth, findings: Callab
 
 
 @pytest.mark.parametrize("method", ["grant_publish_models", "grant_read_models", "grant_resolve_aliases"])
-def test_models_of_an_import_that_was_not_told(stack: Stack, method: str) -> None:
+def test_an_import_without_models(stack: Stack, method: str) -> None:
     imported = EndpointBase.from_endpoint_name(stack, "Imported", "mine")
     with pytest.raises(
         PropsError, match=r"^Test/Imported: .* was imported without models: use from_endpoint_attr"

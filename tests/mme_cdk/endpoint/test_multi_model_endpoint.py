@@ -87,9 +87,7 @@ def test_grants_are_acknowledged_on_the_role_that_got_them(
     assert findings() == []
 
 
-def test_a_wildcard_that_nobody_acknowledged_is_found(
-    stack: Stack, models: ModelStore, findings: Callable
-) -> None:
+def test_an_unacknowledged_wildcard_is_found(stack: Stack, models: ModelStore, findings: Callable) -> None:
     endpoint = endpoint_in(stack, "Endpoint", models)
     aws_iam.Grant.add_to_principal(
         grantee=endpoint.role, actions=["s3:GetObject"], resource_arns=["arn:aws:s3:::other/*"]

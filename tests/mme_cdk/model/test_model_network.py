@@ -39,7 +39,7 @@ def route_warnings(stack: Stack) -> int:
     return len(Annotations.from_stack(stack).find_warning("/Test/Model", text))
 
 
-def test_private_subnets_and_a_group_of_its_own(stack: Stack, models: ModelStore, synth) -> None:
+def test_private_subnets_and_a_new_security_group(stack: Stack, models: ModelStore, synth) -> None:
     model_in(stack, models, vpc=aws_ec2.Vpc(stack, "Vpc", max_azs=2))
     template = synth(stack)
     config = template.one(MODEL)["VpcConfig"]

@@ -164,7 +164,7 @@ def endpoint_with(scope: Stack, models: ModelStore, instance_type: str, image: S
     )
 
 
-def test_a_cpu_container_stands_beside_one_on_the_gpu(stack: Stack, models: ModelStore, synth) -> None:
+def test_a_cpu_container_next_to_a_gpu_container(stack: Stack, models: ModelStore, synth) -> None:
     endpoint_with(stack, models, "ml.g5.xlarge", SCIKIT_LEARN)
     assert len(synth(stack).one(MODEL)["Containers"]) == 2
 

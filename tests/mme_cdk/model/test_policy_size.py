@@ -31,7 +31,7 @@ def test_too_many_grants(placed: Stack, synth) -> None:
         synth(placed)
 
 
-def test_a_policy_of_its_own_is_the_way_out(placed: Stack, synth) -> None:
+def test_a_managed_policy_is_the_hint(placed: Stack, synth) -> None:
     role = ExecutionRole(placed, "Role", endpoint_name="mine")
     more = aws_iam.ManagedPolicy(placed, "More")
     more.add_statements(

@@ -64,7 +64,7 @@ def test_an_account_of_ones_own(stack: Stack, synth) -> None:
     assert "Mappings" not in synth(stack).template
 
 
-def test_triton_where_it_is_not(app: App) -> None:
+def test_triton_in_a_region_without_it(app: App) -> None:
     stack = Stack(app, "Gov", env=Environment(account="111122223333", region="us-gov-west-1"))
     with pytest.raises(PropsError, match=r"^Gov: AWS has no Triton .* image in us-gov-west-1: copy one"):
         bound(ServingImage.triton("26.05"), stack)
@@ -187,7 +187,7 @@ def test_from_docker_asset_for_arm(context_directory: Path) -> None:
     assert image.traits.arch == "arm64"
 
 
-def test_from_docker_asset_of_what_is_not_there(context_directory: Path) -> None:
+def test_from_docker_asset_of_a_missing_directory(context_directory: Path) -> None:
     with pytest.raises(PropsError, match=r"directory .*/nowhere does not exist: give the folder"):
         ServingImage.from_docker_asset(context_directory / "nowhere")
     with pytest.raises(PropsError, match=r"has no Containerfile: name the Dockerfile with file="):

@@ -77,7 +77,7 @@ def test_each_setting_is_a_variable(
     assert environment_of(synth(stack)) == variables
 
 
-def test_free_variables_stand_beside_the_settings(stack: Stack, models: ModelStore, synth) -> None:
+def test_free_variables_in_addition_to_the_settings(stack: Stack, models: ModelStore, synth) -> None:
     MultiModelEndpoint(
         stack,
         "Endpoint",

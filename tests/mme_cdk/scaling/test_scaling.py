@@ -216,7 +216,7 @@ def test_every_policy_names_its_target_as_cloudformation_does(
     assert named == [{"Ref": template.id_of(TARGET)}] * 6
 
 
-def test_a_share_is_no_percentage(cpu_endpoint: Endpoint) -> None:
+def test_a_percentage_is_not_a_share(cpu_endpoint: Endpoint) -> None:
     scaling = cpu_endpoint.auto_scale_instance_count(max_capacity=4)
     with pytest.raises(PropsError, match=r"is 0\.7; must be from 1 to 100: for a share of 0\.7 use 70"):
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=0.7)

@@ -113,7 +113,7 @@ def changing(stack: Stack, models: ModelStore) -> MultiModelEndpoint:
     )
 
 
-def test_the_first_phase_is_told_at_synth(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
+def test_the_first_phase_warns_at_synth(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
     scaling = changing.auto_scale_instance_count(min_capacity=2, max_capacity=8)
     assert not scaling.registered
     assert synth(stack).all(TARGET) == []
@@ -126,7 +126,7 @@ def test_the_first_phase_is_told_at_synth(stack: Stack, changing: MultiModelEndp
     )
 
 
-def test_the_live_count_is_kept_in_both_phases(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
+def test_both_phases_retain_the_live_count(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
     changing.auto_scale_instance_count(min_capacity=2, max_capacity=8)
     assert synth(stack).one("AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
 
@@ -137,7 +137,7 @@ def test_scaling_twice_is_refused_there_too(changing: MultiModelEndpoint) -> Non
         changing.auto_scale_instance_count(min_capacity=2, max_capacity=8)
 
 
-def test_without_scaling_nothing_is_said(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
+def test_without_scaling_there_is_no_warning(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
     synth(stack)
     assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 

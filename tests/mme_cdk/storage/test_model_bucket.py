@@ -73,7 +73,7 @@ def test_logs_into_a_bucket_of_the_users(stack: Stack, synth) -> None:
     }
 
 
-def test_logs_are_kept_their_time_and_no_longer(stack: Stack, synth) -> None:
+def test_logs_expire(stack: Stack, synth) -> None:
     ModelBucket(stack, "Models")
     (logs,) = (
         bucket["Properties"]

@@ -249,7 +249,7 @@ async def test_one_connection_takes_every_kind_of_request() -> None:
                 assert await reply.text() == "S3 /endpoints/shop/invocations"
 
 
-async def test_an_incomplete_body_is_no_invocation(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_incomplete_body_invokes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     plane = Echo()
     async with address(plane) as port:
         _, writer = await connect(port)

@@ -167,7 +167,7 @@ def test_models_in_a_bucket_of_no_stack_stay(clients: AwsClients) -> None:
     assert keys(clients) == ["models/a_v0.tar.gz"]
 
 
-def test_termination_protection_stops_it_before_anything_is_gone(deployed: AwsClients) -> None:
+def test_termination_protection_stops_it_before_any_deletion(deployed: AwsClients) -> None:
     deployed.cloudformation.update_termination_protection(EnableTerminationProtection=True, StackName=STORE)
     with pytest.raises(MmeError, match=f"{STORE} has termination protection"):
         plan_clean(deployed, DEPLOYMENT, ALL)

@@ -90,6 +90,6 @@ def test_what_else_is_in_the_bucket(s3: Any) -> None:
     assert other_keys(s3, "own", ("",)) == []
 
 
-def test_a_bucket_that_is_gone_holds_nothing(s3: Any) -> None:
+def test_a_missing_bucket_has_no_objects(s3: Any) -> None:
     assert count_objects(s3, "never", "").entries == 0
     assert delete_objects(s3, "never", "", lambda _: None) == 0

@@ -80,7 +80,7 @@ def test_an_examination_of_all(context: DoctorContext) -> None:
     assert by_check["archives"].message == "1 older archives were not read"
 
 
-def test_a_check_that_is_denied_is_skipped_and_says_so(context: DoctorContext) -> None:
+def test_a_denied_check_is_reported_as_skipped(context: DoctorContext) -> None:
     deny(context.clients.iam, "GetRole")
     found = examine(context.clients, lambda: DEPLOYMENT, Listener(), most_archives=0)
     (role,) = [one for one in found if one.code == "role"]
@@ -143,7 +143,7 @@ def test_a_bucket_without_a_rule_that_aborts_incomplete_uploads(
     assert messages(check_bucket(context), Severity.WARNING) == []
 
 
-def test_a_bucket_that_is_gone(context: DoctorContext) -> None:
+def test_a_missing_bucket(context: DoctorContext) -> None:
     gone = replace(context, deployment=Deployment(STACK, ENDPOINT, "gone", "models/"))
     assert messages(check_bucket(gone), Severity.ERROR) == ["the bucket gone does not exist"]
 
@@ -228,7 +228,7 @@ def test_the_local_runtime_has_neither_quotas_nor_images(context: DoctorContext)
     assert {one.severity for one in [*check_quotas(local), *check_image(local)]} == {Severity.SKIPPED}
 
 
-def test_the_last_hours_errors_in_the_clients_words(context: DoctorContext) -> None:
+def test_the_last_hours_errors_are_explained(context: DoctorContext) -> None:
     now = datetime.now(UTC)
     put_log(
         context.clients,

@@ -36,7 +36,7 @@ def test_the_role_by_iams_simulation(context: DoctorContext) -> None:
     assert "lists models: not allowed" in bad[1].message
 
 
-def test_the_role_by_its_policies_where_the_simulation_is_denied(context: DoctorContext) -> None:
+def test_the_role_by_its_policies_if_the_simulation_is_denied(context: DoctorContext) -> None:
     (good,) = check_role(context)
     assert good.severity is Severity.OK
     assert "by its own policies; IAM's simulation is not available" in good.message
@@ -94,7 +94,7 @@ def test_an_alias_of_a_key_is_not_taken_for_a_key(context: DoctorContext, named:
     assert [one.severity for one in check_role(context)] == [Severity.OK]
 
 
-def test_a_role_that_is_gone_or_trusts_others(context: DoctorContext) -> None:
+def test_a_role_that_is_missing_or_trusts_others(context: DoctorContext) -> None:
     gone = DoctorContext(
         context.clients, DEPLOYMENT, context.endpoint, "arn:aws:iam::123456789012:role/gone", False
     )

@@ -52,7 +52,7 @@ def test_a_template_that_is_missing(assembly: Assembly) -> None:
         find(folder)
 
 
-def test_a_stack_that_is_not_there(assembly: Assembly) -> None:
+def test_a_missing_stack(assembly: Assembly) -> None:
     with pytest.raises(MmeError, match="which has mme-dev-store, mme-dev-serving") as caught:
         find(assembly({}), "mme-prod-serving")
     assert "or name another with --env, --stack or --app" in str(caught.value.hint)

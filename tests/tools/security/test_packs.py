@@ -31,7 +31,7 @@ def of_rule(findings: tuple[Finding, ...]) -> set[tuple[str, str]]:
     return {(one.pack, one.path) for one in findings if one.rule.endswith(f"-{RULE}")}
 
 
-def test_what_nothing_accepts_is_left_and_said() -> None:
+def test_an_unaccepted_finding_is_open() -> None:
     found = reviewed(lambda _: None)
     assert found.left == found.findings
     both = {"S/One/Resource", "S/OneMore/Resource"}
@@ -41,7 +41,7 @@ def test_what_nothing_accepts_is_left_and_said() -> None:
     )
 
 
-def test_what_is_accepted_is_found_but_not_left_and_the_neighbour_still_is() -> None:
+def test_an_acceptance_closes_only_its_own_finding() -> None:
     found = reviewed(lambda bucket: acknowledge_config_rule(bucket, RULE, REASON))
     assert of_rule(found.left) == {(pack, "S/OneMore/Resource") for pack in CONFIG_PACKS}
     accepted = {one for one in found.findings if one not in found.left}
@@ -92,7 +92,7 @@ def test_the_part_below_a_construct_leaves_the_neighbours_out() -> None:
     assert whole.below("S/OneMore") == Review(whole.findings[1:], whole.left, ())
 
 
-def test_every_pack_looks() -> None:
+def test_every_pack_runs() -> None:
     """A queue without anything breaks a rule of each pack that knows queues; a bucket does of the others."""
 
     def build(app: App) -> None:
@@ -103,7 +103,7 @@ def test_every_pack_looks() -> None:
     assert {one.pack for one in review(build, {}).left} == set(PACKS)
 
 
-def test_an_app_that_cannot_be_synthesized_is_no_review() -> None:
+def test_an_app_that_cannot_be_synthesized_is_an_error() -> None:
     def build(app: App) -> None:
         one, other = Stack(app, "One"), Stack(app, "Other")
         one.add_dependency(other)

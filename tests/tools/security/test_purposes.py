@@ -21,7 +21,7 @@ READ = Permission(
 )
 
 
-def test_a_known_permission_says_why() -> None:
+def test_a_known_permission_has_a_purpose() -> None:
     assert "models are loaded when they are first invoked" in why(READ)
 
 
@@ -55,5 +55,5 @@ def test_who_tells_two_purposes_of_an_action_apart() -> None:
         why(replace(refused, principal="events.amazonaws.com"))
 
 
-def test_every_purpose_says_something() -> None:
+def test_no_purpose_is_empty() -> None:
     assert all(len(purpose.why) > 20 for purpose in PURPOSES)

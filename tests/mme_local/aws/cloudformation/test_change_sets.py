@@ -72,7 +72,7 @@ def test_a_failing_change_set_ends_in_rollback(
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_a_deleted_change_set_is_gone(cloudformation: Any, deploy: Any, endpoint_template: Any) -> None:
+def test_a_deleted_change_set_is_not_found(cloudformation: Any, deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template(image="image:1"))
     create(cloudformation, endpoint_template(image="image:2"), "UPDATE")
     cloudformation.delete_change_set(StackName="app", ChangeSetName="changes")

@@ -70,7 +70,7 @@ def test_a_retained_bucket_outlives_its_stack(
     assert [one["Name"] for one in aws("s3").list_buckets()["Buckets"]] == [name]
 
 
-def test_a_retained_bucket_is_kept_after_its_removal_from_the_template(
+def test_a_retained_bucket_survives_its_removal_from_the_template(
     deploy: Any, resource_id: Any, aws: Any
 ) -> None:
     deploy({"Resources": {"Bucket": bucket(DeletionPolicy="Retain"), "Other": bucket()}})

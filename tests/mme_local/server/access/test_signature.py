@@ -28,7 +28,7 @@ def test_a_signature_is_read() -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", SIGNED[:-1], SIGNED.replace("HMAC-SHA256", "HMAC-SHA1")])
-def test_what_is_no_signature_is_none(header: str) -> None:
+def test_an_invalid_signature_is_none(header: str) -> None:
     assert signature_of({"Authorization": header}) is None
 
 
