@@ -1,4 +1,4 @@
-"""What holds in every test."""
+"""Settings of all tests."""
 
 from __future__ import annotations
 

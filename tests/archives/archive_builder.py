@@ -1,4 +1,4 @@
-"""Small archives, whole ones and ones that are broken in one way."""
+"""Small archives, valid ones and ones with a single fault."""
 
 from __future__ import annotations
 

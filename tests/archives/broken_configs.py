@@ -1,4 +1,4 @@
-"""Archives with a config.pbtxt that can't be read or can't be met."""
+"""Archives whose config.pbtxt is invalid or can't be satisfied."""
 
 from __future__ import annotations
 

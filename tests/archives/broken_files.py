@@ -1,4 +1,4 @@
-"""Archives that are no gzip, no tar, or no whole one, and members that may not be."""
+"""Files that are not a complete gzipped tar, and forbidden members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives whose files lie wrong: folders, versions, model files, ensembles."""
+"""Archives with a wrong layout: folders, versions, model files, ensembles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model directories for the tests, small and broken in one way at a time."""
+"""Small model directories, each with a single fault."""
 
 from __future__ import annotations
 

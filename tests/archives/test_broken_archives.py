@@ -1,4 +1,4 @@
-"""Each broken archive gets its own code and its own message."""
+"""Each broken archive has its code and message."""
 
 from __future__ import annotations
 

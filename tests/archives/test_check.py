@@ -1,4 +1,4 @@
-"""Each broken directory gets its own error, and models that Triton can load get none."""
+"""Each broken directory has its error; models that Triton can load have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives are the same bytes each time, right inside, and never made from files that move."""
+"""Packing is deterministic, and fails if a file changes meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from a model's code without running it."""
+"""A model's code is parsed, never run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""config.pbtxt through Triton's schema, and the signature that travels with the archive."""
+"""config.pbtxt through Triton's schema, and the signature in the metadata of the archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpacking for the local endpoint: what arrives is what was packed, and nothing harmful passes."""
+"""Unpacking for the local endpoint: a round trip, and dangerous archives are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings by flags and variables, and the sessions and clients that they lead to."""
+"""Settings by flags and variables, and their sessions and clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits agree with botocore's service models wherever those state them."""
+"""The limits agree with botocore's service models that state them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ended by a signal: what is under way is put away, and the handlers are as they were."""
+"""A signal ends a command: uploads are aborted, and the handlers are restored."""
 
 from __future__ import annotations
 

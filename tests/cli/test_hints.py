@@ -1,4 +1,4 @@
-"""The next command that is named goes where this one went."""
+"""A hint repeats the environment of its command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user hears while models are published."""
+"""Messages while models are published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands load: help nothing heavy, and each command only what it works with."""
+"""Each command imports only the packages that it needs."""
 
 from __future__ import annotations
 

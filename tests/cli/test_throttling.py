@@ -1,4 +1,4 @@
-"""An S3 that takes no more requests for now: one line, status 2."""
+"""S3 throttles: one line, status 2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sagemaker-runtime of a few lines on localhost, for the real boto3 to talk to."""
+"""A sagemaker-runtime of a few lines on localhost, for the real boto3."""
 
 from __future__ import annotations
 

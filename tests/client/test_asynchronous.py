@@ -1,4 +1,4 @@
-"""Submitting and collecting: what reaches the queue, and how its answers come back."""
+"""Submitting and collecting: the messages in the queue, and their answers."""
 
 from __future__ import annotations
 

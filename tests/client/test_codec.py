@@ -1,4 +1,4 @@
-"""The bytes on the wire, written out by hand where they matter, and every type there and back."""
+"""The bytes of requests and responses, and a round trip of every type."""
 
 from __future__ import annotations
 

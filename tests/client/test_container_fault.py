@@ -1,4 +1,4 @@
-"""Containers' words, captured from real ones, as cause and next step."""
+"""Recorded errors of real containers, with cause and hint."""
 
 from __future__ import annotations
 

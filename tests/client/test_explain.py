@@ -1,4 +1,4 @@
-"""botocore's errors as the client's own: what only AWS itself can say, by its recorded words."""
+"""botocore's errors as the client's own, from recorded messages of AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python in docs/client.md runs as it stands there."""
+"""The Python in docs/client.md runs unchanged."""
 
 from __future__ import annotations
 

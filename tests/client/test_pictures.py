@@ -1,4 +1,4 @@
-"""Pictures become what a model's input wants."""
+"""Pictures are converted to a model's input."""
 
 from __future__ import annotations
 

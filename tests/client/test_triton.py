@@ -1,4 +1,4 @@
-"""The client against real Triton on the local runtime: tensors there and back, and what goes wrong."""
+"""The client against real Triton on the local runtime: round trips and errors."""
 
 from __future__ import annotations
 

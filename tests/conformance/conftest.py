@@ -1,4 +1,4 @@
-"""The suite's options, its target, and the table it ends in."""
+"""The suite's options, its target, and the table of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that the suite publishes: a few lines of Python each, whole in their config.pbtxt."""
+"""The models that the suite publishes: a few lines of Python each, with a complete config.pbtxt."""
 
 from __future__ import annotations
 

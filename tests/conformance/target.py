@@ -1,4 +1,4 @@
-"""The endpoint that is asked, by plain boto3: on the local runtime, or any that is deployed."""
+"""The endpoint under test by plain boto3: on the local runtime, or a deployed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract between SageMaker and its container, asked of Triton itself.
+"""The contract between SageMaker and its container, tested on Triton itself.
 
 What Triton's own tests of its SageMaker port check: triton-inference-server/server, ``qa/L0_sagemaker``.
 """

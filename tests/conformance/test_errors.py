@@ -1,4 +1,4 @@
-"""Requests that can't be answered end in the errors of botocore's model, with words that help."""
+"""Failed requests raise the errors of botocore's model, with helpful messages."""
 
 from __future__ import annotations
 

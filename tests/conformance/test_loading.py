@@ -1,4 +1,4 @@
-"""Models come in when they are called, and stay as they came."""
+"""Models are loaded by their first call, and loaded copies do not change."""
 
 from __future__ import annotations
 

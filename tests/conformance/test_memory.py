@@ -1,4 +1,4 @@
-"""Memory runs short: 507, and models that leave and come back.
+"""Memory runs short: 507, eviction and reload.
 
 A model is short of memory here while another, the hog, is loaded on the same machine.
 """

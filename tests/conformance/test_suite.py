@@ -1,4 +1,4 @@
-"""The suite itself: what it documents, how it tells versions, and that it also asks a deployed endpoint."""
+"""The suite itself: its page, its version checks, and a run against a deployed endpoint."""
 
 from __future__ import annotations
 

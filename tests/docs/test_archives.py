@@ -1,4 +1,4 @@
-"""The guide to archives names every finding that the code can report, with its severity."""
+"""docs/archives.md lists every finding with its severity."""
 
 from __future__ import annotations
 

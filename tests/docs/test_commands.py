@@ -1,4 +1,4 @@
-"""Every `mme` command that these pages and examples show exists, with the options that they give it."""
+"""Every `mme` command in docs and examples exists, with its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page of the docs can be reached from the README, and every link leads somewhere."""
+"""The README leads to every page, and no link is broken."""
 
 from __future__ import annotations
 

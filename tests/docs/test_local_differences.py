@@ -1,4 +1,4 @@
-"""The page of differences from AWS names each setting that changes one, and none that there is not."""
+"""The page of differences from AWS names each setting that changes one, and no unknown setting."""
 
 from __future__ import annotations
 

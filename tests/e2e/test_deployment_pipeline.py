@@ -1,4 +1,4 @@
-"""The commands of the GitHub Actions workflows, as they stand there, deploy the local environment."""
+"""The commands of the GitHub Actions workflows, unchanged, deploy the local environment."""
 
 from __future__ import annotations
 

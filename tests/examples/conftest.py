@@ -1,4 +1,4 @@
-"""The example apps, each run once in this process, under AwsSolutions, as its own app.py says."""
+"""The example apps, each synthesized once in this process with AwsSolutions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every example: small, clean, documented, and it runs as a user runs it."""
+"""Every example is small, documented, without findings, and runs as a user runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline: who may become what, and workflows that ask for no more than they need."""
+"""The pipeline: trust policies of its roles, and workflows with minimal permissions."""
 
 from __future__ import annotations
 

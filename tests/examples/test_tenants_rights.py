@@ -1,4 +1,4 @@
-"""A tenant's publisher needs no more for `mme models add` than the multi-tenant example gives it."""
+"""The multi-tenant example grants a publisher all that `mme models add` needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each example's template does what its README says."""
+"""Each example's template implements its README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a role of a synthesized template may do."""
+"""The permissions of a role in a synthesized template."""
 
 from __future__ import annotations
 

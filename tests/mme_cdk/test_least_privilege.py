@@ -1,4 +1,4 @@
-"""What the synthesized policies allow, and what they don't: each as a request put to the evaluator."""
+"""Requests that the synthesized policies allow or deny, by the policy evaluator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network and data capture add to the execution role, and what the bucket's own policy does not."""
+"""Permissions that a network and data capture add to the execution role; the bucket policy adds none."""
 
 from __future__ import annotations
 

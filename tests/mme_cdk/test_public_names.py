@@ -1,4 +1,4 @@
-"""What `mme_cdk` offers at its top level: the public names, and no module or helper of its own."""
+"""The top level of `mme_cdk` has the public names, and no modules or helpers."""
 
 from __future__ import annotations
 

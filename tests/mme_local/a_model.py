@@ -1,4 +1,4 @@
-"""A model that computes, and what goes in and comes out of it."""
+"""A model that computes, with its input and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One instance with a fake container, for the tests of what happens in it."""
+"""One instance with a fake container, for tests of instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The committed digits model answers as its config and README say, on digits it never saw."""
+"""The committed digits model matches its config and README, on held-out digits."""
 
 from __future__ import annotations
 

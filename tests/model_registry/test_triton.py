@@ -1,4 +1,4 @@
-"""The example models in the real server, which may guess nothing of what their config.pbtxt leaves out."""
+"""The example models in the real server, without auto-complete of their config.pbtxt."""
 
 from __future__ import annotations
 

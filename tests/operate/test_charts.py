@@ -1,4 +1,4 @@
-"""Charts fit their width, keep their values, and need no colours."""
+"""Charts fit their width, show their values, and work without colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs on the templates that `stacks` synthesizes, not on ones written for these tests."""
+"""The verbs on the templates that `stacks` synthesizes."""
 
 from __future__ import annotations
 

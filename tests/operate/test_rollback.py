@@ -1,4 +1,4 @@
-"""Going back to an endpoint config: found, checked, shown, done; or the reason why not."""
+"""Rollback to an endpoint config: found, checked, shown, applied; or refused with a reason."""
 
 from __future__ import annotations
 

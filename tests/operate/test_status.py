@@ -1,4 +1,4 @@
-"""What status says of an endpoint on embedded AWS: well, drifted, busy, alarmed, and half readable."""
+"""The status of an endpoint on embedded AWS: healthy, drifted, busy, alarmed, and half readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The busiest models, counted from real Triton's log as CloudWatch would hold it."""
+"""The busiest models, counted from real Triton's log as in CloudWatch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `warm` means by a name, a pattern and an alias."""
+"""The models that a name, a pattern or an alias warms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel and the sdist hold the whole product, whichever way they are built."""
+"""Wheel and sdist are complete, whichever way they are built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the locks install is whole."""
+"""The locks install complete packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a lock is taken apart, and what uv is told to install when."""
+"""Installation of a lock: its parts for pip and for uv."""
 
 from __future__ import annotations
 

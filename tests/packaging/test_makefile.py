@@ -1,4 +1,4 @@
-"""`make` in a checkout whose path holds spaces and other letters."""
+"""`make` in a checkout whose path contains spaces and other letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One model, a registry of many, and what is skipped or refused."""
+"""One model, a registry of many, and directories that are skipped or refused."""
 
 from __future__ import annotations
 

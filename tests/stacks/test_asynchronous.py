@@ -1,4 +1,4 @@
-"""Prod with its queue for asynchronous requests: what that adds, and that every security pack is content."""
+"""Prod with its queue for asynchronous requests: its resources, without findings of the security packs."""
 
 from __future__ import annotations
 

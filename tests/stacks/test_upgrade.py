@@ -1,4 +1,4 @@
-"""From the previous release to this version: nothing with state is replaced, deleted or left unprotected.
+"""From the previous release to this version: no resource with state is replaced, deleted or left unprotected.
 
 `previous_release/` holds the snapshots of the release before; `make release-snapshots` renews them.
 """

@@ -1,4 +1,4 @@
-"""What an update from one template to another would lose: resources deleted, replaced or left unprotected."""
+"""Losses of an update from one template to another: resources deleted, replaced or left unprotected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of checkov's report; a script plays checkov here, `make security` runs it."""
+"""Results of checkov's report; a script replaces checkov here, `make security` runs it."""
 
 from __future__ import annotations
 

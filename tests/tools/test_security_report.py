@@ -1,4 +1,4 @@
-"""Prod is clean under five packs, and the security pages are what its templates say."""
+"""Prod has no findings under five packs, and the security pages match its templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending requests, following them, and sending dead letters anew: against S3 and SQS in memory."""
+"""Sending requests, following them, and redriving dead letters: against S3 and SQS in memory."""
 
 from __future__ import annotations
 

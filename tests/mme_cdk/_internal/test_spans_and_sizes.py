@@ -1,4 +1,4 @@
-"""Durations and sizes that AWS does not count are named with their prop; CDK's own complaint names none."""
+"""Durations and sizes in units that AWS does not accept are reported with their prop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of the wrong type: the error names the prop, the value, the type and what to write instead."""
+"""Values of the wrong type: the error names the prop, the value, the type and a hint."""
 
 # mypy: disable-error-code="arg-type, list-item, typeddict-item, typeddict-unknown-key, call-arg"
 

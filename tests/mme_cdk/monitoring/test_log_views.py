@@ -1,4 +1,4 @@
-"""What queries and rules read from the log of a real Triton; Logs Insights itself runs in AWS only."""
+"""Queries and rules on the log of a real Triton; Logs Insights itself runs in AWS only."""
 
 from __future__ import annotations
 

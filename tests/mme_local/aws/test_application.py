@@ -1,4 +1,4 @@
-"""The application as a whole: its start, its patches of moto, and what remains after it."""
+"""The application as a whole: its start, its patches of moto, and its cleanup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cleaning takes this deployment and leaves its neighbours: endpoints, prefixes, stacks, logs."""
+"""Cleanup deletes this deployment and nothing of others: endpoints, prefixes, stacks, logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the doctor sees."""
+"""Deployments for the doctor to examine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment for the doctor to look at, and what he says."""
+"""A deployment for the doctor to examine, and its findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor reads archives as the endpoint would."""
+"""The doctor checks archives by the container's rules."""
 
 from __future__ import annotations
 

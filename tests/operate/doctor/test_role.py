@@ -1,4 +1,4 @@
-"""What the doctor finds of the endpoint's role: in IAM's simulation, its policies, and the bucket's key."""
+"""Findings on the endpoint's role: by IAM's simulation, its policies, and the bucket's key."""
 
 from __future__ import annotations
 

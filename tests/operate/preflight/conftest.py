@@ -1,4 +1,4 @@
-"""Templates, cloud assemblies and an account that holds what it is given."""
+"""Templates, cloud assemblies and an account with given resources."""
 
 from __future__ import annotations
 

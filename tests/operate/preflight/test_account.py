@@ -1,4 +1,4 @@
-"""What preflight reads of an account."""
+"""Facts that preflight reads from an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deployment would do to live endpoints and to stacks."""
+"""Effects of a deployment on live endpoints and stacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What templates accept of cfn-lint and checkov."""
+"""Findings of cfn-lint and checkov that templates accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packs' review of small apps: what is open, what is accepted, what is accepted for nothing."""
+"""The packs' review of small apps: open, accepted and needlessly accepted findings."""
 
 from __future__ import annotations
 

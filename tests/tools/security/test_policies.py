@@ -1,4 +1,4 @@
-"""Who may do what, read from templates."""
+"""Permissions, read from templates."""
 
 from __future__ import annotations
 

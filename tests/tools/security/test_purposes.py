@@ -1,4 +1,4 @@
-"""Each permission has a purpose; one that nobody explained is an error."""
+"""Each permission has a purpose; a permission without one is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What remains after a stack or a resource is deleted."""
+"""Resources that remain after a stack or a resource is deleted."""
 
 from __future__ import annotations
 

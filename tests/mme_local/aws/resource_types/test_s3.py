@@ -1,4 +1,4 @@
-"""Buckets and their policies: S3 answers what the template says."""
+"""Buckets and their policies: S3 has the settings of the template."""
 
 from __future__ import annotations
 
