@@ -60,7 +60,12 @@ def read_trace(text: str) -> PythonTrace | None:
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """Return the text in one line of at most `most` characters."""
+    """Return the text in one line.
+
+    Args:
+        text: Any text.
+        most: Most characters; longer text is truncated.
+    """
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 4].rstrip()} ..."
 

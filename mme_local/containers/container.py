@@ -79,7 +79,12 @@ class ServingContainer(Protocol):
         """
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
-        """``DELETE /models/{handle}``; see :meth:`load` for the arguments."""
+        """``DELETE /models/{handle}``.
+
+        Args:
+            handle: The opaque model name of the load.
+            target_model: Triton's name of the model.
+        """
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float

@@ -52,17 +52,32 @@ class EndpointId:
 
 
 def validation_error(message: str, code: str = "") -> InvokeError:
-    """400: the request is wrong; a retry won't help."""
+    """Return a 400: the request is wrong; a retry won't help.
+
+    Args:
+        message: SageMaker's message.
+        code: Error code, if it is not the usual one.
+    """
     return InvokeError("ValidationError", 400, message, code)
 
 
 def forbidden(name: str, message: str) -> InvokeError:
-    """403: the caller is not authenticated or not allowed."""
+    """Return a 403: the caller is not authenticated or not allowed.
+
+    Args:
+        name: Name of the exception.
+        message: Its message.
+    """
     return InvokeError(name, 403, message)
 
 
 def unknown_endpoint(name: str, account: str) -> InvokeError:
-    """400 for an endpoint that does not exist."""
+    """Return a 400 for an endpoint that does not exist.
+
+    Args:
+        name: Name of the endpoint.
+        account: Account id of the caller.
+    """
     return validation_error(f"Endpoint {name} of account {account} not found.")
 
 
@@ -88,7 +103,12 @@ def too_large(most: int) -> InvokeError:
 
 
 def artifact_unavailable(bucket: str, key: str) -> InvokeError:
-    """400 for a TargetModel that is not in S3."""
+    """Return a 400 for a target model that is not in S3.
+
+    Args:
+        bucket: Name of the bucket.
+        key: Key of the missing object.
+    """
     return validation_error(
         f"Failed to download model data(bucket: {bucket}, key: {key}). Please ensure that there is an object "
         "located at the URL and that the role passed to CreateModel has permissions to download the model."
@@ -96,7 +116,13 @@ def artifact_unavailable(bucket: str, key: str) -> InvokeError:
 
 
 def model_error(endpoint: EndpointId, status: int, original: str) -> InvokeError:
-    """424: the container answered with an error, or not at all (``status`` 0)."""
+    """Return a 424: the container answered with an error, or not at all.
+
+    Args:
+        endpoint: The endpoint.
+        status: Status of the container's answer; 0 if there was none.
+        original: The container's message.
+    """
     group = f"arn:aws:logs:{endpoint.region}:{endpoint.account}:log-group:{endpoint.log_group}"
     by_server = status == 0 or status >= 500
     console = f"https://{endpoint.region}.console.aws.amazon.com/cloudwatch/home?region={endpoint.region}"

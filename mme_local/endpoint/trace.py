@@ -24,7 +24,7 @@ StepTimed = Callable[[Step, float], None]
 
 
 def unseen(step: Step, seconds: float) -> None:
-    """A :data:`StepTimed` that does nothing."""
+    """See `StepTimed`; this one does nothing."""
 
 
 @dataclass(slots=True)
@@ -52,10 +52,25 @@ class Observer(Protocol):
     """Notified of everything that metrics are made of; its methods are fast and raise nothing."""
 
     def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
-        """Record an answered request with its total time."""
+        """Record an answered request.
+
+        Args:
+            call: The request.
+            trace: Its steps.
+            seconds: Total time.
+            error: Why it failed, or None.
+        """
 
     def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
-        """Record a step of an instance."""
+        """Record a step of an instance.
+
+        Args:
+            region: Region of the endpoint.
+            endpoint: Name of the endpoint.
+            variant: Name of the variant.
+            step: Which step.
+            seconds: Its duration.
+        """
 
 
 class NoObserver:

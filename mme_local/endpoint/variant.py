@@ -37,7 +37,7 @@ _folders = itertools.count()
 
 
 def plain_fetch(_: str, fetch: Fetch) -> Fetch:
-    """Return the function unchanged."""
+    """See `AroundFetch`; this one returns the function unchanged."""
     return fetch
 
 

@@ -89,7 +89,12 @@ class History:
         self._endpoints: dict[tuple[str, str], EndpointHistory] = {}
 
     def of(self, region: str, endpoint: str) -> EndpointHistory:
-        """Return the history of one endpoint, empty if it was never called."""
+        """Return the history of one endpoint, empty if it was never called.
+
+        Args:
+            region: Region of the endpoint.
+            endpoint: Name of the endpoint.
+        """
         return self._endpoints.get((region, endpoint)) or EndpointHistory()
 
     def count(self, requests: Iterable[ObservedRequest]) -> None:

@@ -73,6 +73,10 @@ async def guard(
     """Refuse requests of other sites' pages, and answer an unexpected failure as AWS would.
 
     Another site may only link to the runtime's own pages.
+
+    Args:
+        request: The request.
+        handler: The next handler, as aiohttp's middleware passes it.
     """
     site = foreign_name(request.headers)
     if site is None and not (request.method == "GET" and request.path.startswith(_PAGES)):

@@ -104,7 +104,13 @@ def acknowledge_wildcards(
 
 
 def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
-    """Acknowledge the wildcards of a grant on the grantee, if it is a construct with a policy here."""
+    """Acknowledge the wildcards of a grant on the grantee, if it is a construct with a policy here.
+
+    Args:
+        grantee: Who received the grant.
+        reason: Why the wildcards are acceptable.
+        resources: The granted ARNs with wildcards.
+    """
     principal = grantee.grant_principal
     if Construct.is_construct(principal):
         acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)

@@ -40,6 +40,10 @@ class StackValues:
     def attribute(self, logical_id: str, attribute: str) -> Any:
         """Return a resource's attribute.
 
+        Args:
+            logical_id: Logical id of the resource.
+            attribute: Name of the attribute, as in `Fn::GetAtt`.
+
         Raises:
             TemplateError: The type has no such attribute, or the resource's condition is false.
         """
@@ -65,6 +69,11 @@ class StackValues:
         return True
 
     def unknown(self, function: str, argument: Any, resolved: Any, reason: str) -> Any:  # noqa: ARG002
+        """See `TemplateValues.unknown`: a deployed template has no unknown values.
+
+        Raises:
+            TemplateError: Always.
+        """
         raise TemplateError(reason)
 
     def _resource(self, logical_id: str) -> DeployedResource:
