@@ -87,13 +87,13 @@ def measure_calls(array: Array) -> Row:
 
 
 def json_request(array: Array) -> bytes:
-    """A request as it is written by hand."""
+    """Encode the baseline's request: JSON of `tolist()`."""
     tensor = {"name": "X", "datatype": "FP32", "shape": list(array.shape), "data": array.tolist()}
     return json.dumps({"inputs": [tensor]}).encode()
 
 
 def json_answer(body: bytes) -> Array:
-    """A reply as it is read by hand."""
+    """Decode the baseline's reply."""
     (output,) = json.loads(body)["outputs"]
     return np.array(output["data"], np.float32).reshape(output["shape"])
 
@@ -101,7 +101,16 @@ def json_answer(body: bytes) -> Array:
 def medians(
     baseline: Callable[[], object], ours: Callable[[], object], *, repeats: int
 ) -> tuple[float, float]:
-    """Median seconds of both, taken in turns; ours is the mean of so many calls each time."""
+    """Measure both in turns.
+
+    Args:
+        baseline: Called once per round.
+        ours: Called `repeats` times per round.
+        repeats: Calls per round, whose mean counts.
+
+    Returns:
+        The median seconds of a call of each.
+    """
     theirs, own = [], []
     for _ in range(ROUNDS):
         theirs.append(seconds(baseline))
@@ -110,7 +119,7 @@ def medians(
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """How long so many calls take."""
+    """Return the seconds of `repeats` calls."""
     began = time.perf_counter()
     for _ in range(repeats):
         work()

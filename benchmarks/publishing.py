@@ -81,7 +81,7 @@ class Measured:
         return _seconds(run)
 
     def ours(self, path: Path, prefix: str) -> float:
-        """Return the seconds of ours, from the path to the last result, with a new client.
+        """Return the seconds of `publish_all`, from the path to the last result, with a new client.
 
         Args:
             path: A model or a registry.
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def _copying(here: Path, url: str, direct: Measured, registry: Path, models: list[Path]) -> list[Row]:
-    """Compare `aws s3 cp --recursive` of packed archives with ours, which packs them first."""
+    """Compare `aws s3 cp --recursive` of packed archives with `publish_all`, which also packs them."""
     aws = os.environ.get("BENCHMARK_AWS") or shutil.which("aws")
     if aws is None:
         return []

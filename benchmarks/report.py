@@ -29,7 +29,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """The baseline divided by ours."""
+        """The baseline divided by our value."""
         return self.baseline / self.ours
 
 

@@ -251,7 +251,7 @@ class _Soak:
     async def _instance(self) -> dict[str, Any]:
         while True:
             status = await asyncio.to_thread(launcher.ask_status, self._state)
-            # None yet before the first request, or before the runtime has seen what is deployed.
+            # None before the first request, or before the runtime has read the deployment.
             if status["endpoints"]:
                 instance: dict[str, Any] = status["endpoints"][0]["instances"][0]
                 return instance

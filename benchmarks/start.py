@@ -72,7 +72,7 @@ def seconds(command: list[str], environment: Mapping[str, str]) -> tuple[float, 
 
 @contextmanager
 def canned_aws() -> Iterator[str]:
-    """CloudFormation with one stack and S3 with some models, as `mme models list` asks them."""
+    """CloudFormation with one stack and S3 with some models, as `mme models list` requests them."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

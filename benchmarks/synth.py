@@ -64,13 +64,13 @@ def _synthesize(case: str, scratch: Path) -> Run:
 
 
 def _processor() -> float:
-    """Seconds that ended child processes, and theirs, have had of the processors."""
+    """Return the CPU seconds of ended child processes and their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def summary(seconds: dict[str, list[float]]) -> dict[str, float]:
-    """Medians in seconds, and what is held against them."""
+    """Return medians in seconds, and their ratios to the empty stack."""
     medians = {case: median(found) for case, found in seconds.items()}
     return {
         **medians,

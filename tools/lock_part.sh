@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what a lock says of one package, its hashes too: LOCK NAME. Or of all others: LOCK --without NAME.
+# Prints the lines of a lock for one package, hashes included: LOCK NAME. Or of all others: LOCK --without NAME.
 set -euo pipefail
 lock=$1
 shift

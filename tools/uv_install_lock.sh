@@ -14,6 +14,6 @@ trap 'rm -rf "$folder"' EXIT
 "$tools/lock_part.sh" "$lock" aws-cdk-lib >"$folder/last.txt"
 
 for part in first last; do
-    # --no-deps: the lock is complete, and holds overrides that a resolver would not accept.
+    # --no-deps: the lock is complete, with overrides that a resolver would refuse.
     "$uv" "$@" --quiet --compile-bytecode --require-hashes --no-deps -r "$folder/$part.txt"
 done
