@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mme.console import plain_table, print_note, print_table, size_text, standard_error
 
 if TYPE_CHECKING:
-    from mme.client import Reply
     from mme.client.datatypes import Array
+    from mme.client.multi_model_client import Reply
 
 _SHOWN_VALUES: Final = 12
 _SHOWN_ROWS: Final = 10

@@ -160,7 +160,8 @@ def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
 
 def _print_result(found: AsyncResult) -> None:
     from mme.cli.answers import print_answer, print_reply
-    from mme.client import Reply, decode_reply
+    from mme.client.codec import decode_reply
+    from mme.client.multi_model_client import Reply
 
     if "sagemaker-triton" in found.content_type:
         print_answer(found.inference_id, decode_reply(found.body, found.content_type), None)
@@ -173,7 +174,7 @@ def _print_result(found: AsyncResult) -> None:
 def _result_json(found: AsyncResult) -> dict[str, Any]:
     import base64
 
-    from mme.client import decode_reply
+    from mme.client.codec import decode_reply
     from mme.client.files import outputs_json
 
     facts: dict[str, Any] = {

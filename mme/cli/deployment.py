@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from mme.aws.clients import AwsClients
     from mme.aws.settings import Settings
-    from mme.client import MultiModelClient
     from mme.client.asynchronous import AsyncQueue, DeadLetters
+    from mme.client.multi_model_client import MultiModelClient
     from mme.operate.discovery import Deployment
-    from mme.registry import ModelStore
     from mme.registry.aliases import AliasStore
+    from mme.registry.model_store import ModelStore
 
 # Neither `mme --env ...`, which has flags already, nor `mme local`, which takes none.
 _COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
@@ -66,8 +66,7 @@ class Target:
     @cached_property
     def clients(self) -> AwsClients:
         """boto3 clients for the deployment's account and region."""
-        from mme.aws.clients import AwsClients
-        from mme.aws.session import assume_role, open_session
+        from mme.aws.clients import AwsClients, assume_role, open_session
 
         session = open_session(self.settings)
         if self._role_arn is not None:
@@ -117,10 +116,9 @@ class Target:
         return DeadLetters(locations, self.clients.sqs)
 
     def client(self) -> MultiModelClient:
-        """Return a client of its endpoint that reports long loads on standard error."""
-        from mme.client import MultiModelClient
+        """Return a client of its endpoint for target models; it reports long loads on standard error."""
+        from mme.client.multi_model_client import MultiModelClient
         from mme.console import print_note
-        from mme.registry.aliases import CachedAliases
 
         return MultiModelClient(
             self.deployment.endpoint_name,
@@ -128,7 +126,6 @@ class Target:
             on_wait=lambda model, seconds: print_note(
                 "waiting", f"{model} is still loading ({seconds:.0f} s)"
             ),
-            aliases=CachedAliases(self.aliases()),
         )
 
 

@@ -10,7 +10,7 @@ from mme.cli.options import Json
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
-    from mme.client import Warmed
+    from mme.client.warming import Warmed
 
 _FAILED: Final = 1
 _LOADED_NOW_SECONDS: Final = 0.5
@@ -40,7 +40,7 @@ def warm(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mme.cli.deployment import target_of
-    from mme.client import MultiModelClient
+    from mme.client.multi_model_client import MultiModelClient
     from mme.console import print_json, standard_error
     from mme.operate.warm_targets import choose_targets, example_request
 

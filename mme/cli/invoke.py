@@ -17,7 +17,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mme.archives.signature import TensorSignature
     from mme.cli.deployment import Target
-    from mme.client import EncodedRequest
+    from mme.client.codec import EncodedRequest
     from mme.client.literals import NamedTensor
 
 app = typer.Typer(name="invoke", help="Call a model and print its answer.")
@@ -212,12 +212,12 @@ class _TensorOptions:
 
     def encode(self, signature: TensorSignature | None) -> EncodedRequest:
         """Return the request as bytes with their content type."""
-        from mme.client import encode_request
+        from mme.client.codec import encode_request
 
         return encode_request(**self.arguments(signature))
 
     def _read(self, signature: TensorSignature | None) -> list[NamedTensor]:
-        from mme.client import TensorError
+        from mme.client.errors import TensorError
         from mme.client.literals import describe, load_json_inputs, parse_input
 
         tensors = [parse_input(text, signature) for text in self.inputs]
@@ -254,7 +254,7 @@ class _Call:
         """Resolve an alias. A wrong target is refused before AWS is asked for anything else."""
         from mme.cli.deployment import target_of
         from mme.client.targets import resolved
-        from mme.registry.aliases import is_alias
+        from mme.registry.names import is_alias
 
         deployment = target_of(context)
         model = resolved(asked, deployment.aliases() if is_alias(asked) else None)
@@ -273,7 +273,7 @@ class _Call:
     @contextmanager
     def better_hints(self, signature: TensorSignature | None = None) -> Iterator[None]:
         """Add what the store knows to an error: similar names, or the tensors that the model takes."""
-        from mme.client import BadInputError, UnknownModelError
+        from mme.client.errors import BadInputError, UnknownModelError
         from mme.client.literals import describe
         from mme.registry.targets import unknown_target
 

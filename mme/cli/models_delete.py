@@ -13,7 +13,7 @@ from mme.console import count_text, print_json, print_line, print_note, size_tex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mme.registry import ModelRecord
+    from mme.registry.model_store import ModelRecord
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mme.cli.deployment import target_of
-from mme.cli.ending import cleaned_up_when_ended
-from mme.cli.progress import reading
+from mme.cli.progress import cleaned_up_when_ended, reading
 from mme.console import age_text, plain_table, print_json, print_line, print_note, print_table, standard_error
 
 if TYPE_CHECKING:

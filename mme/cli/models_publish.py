@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mme.cli.deployment import target_of
-from mme.cli.ending import cleaned_up_when_ended
-from mme.cli.progress import publishing, reading
+from mme.cli.progress import cleaned_up_when_ended, publishing, reading
 from mme.console import plain_table, print_json, print_line, print_note, print_table, size_text
 
 if TYPE_CHECKING:
-    from mme.registry import Published, Skipped
+    from mme.registry.candidates import Skipped
+    from mme.registry.publishing import Published
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mme.cli.deployment import Target
-    from mme.registry import ModelRecord
     from mme.registry.comparison import VersionComparison
+    from mme.registry.model_store import ModelRecord
     from mme.registry.verification import Verified
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -167,7 +167,7 @@ def verify(
 
 
 def _resolved(target: Target, model: str) -> str:
-    from mme.registry.aliases import is_alias
+    from mme.registry.names import is_alias
 
     return target.aliases().resolve(model) if is_alias(model) else model
 

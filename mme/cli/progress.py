@@ -1,61 +1,84 @@
-"""Progress bars for work on many models: one for each in progress and one for all."""
+"""Long work: progress bars, reports of retries, and a clean end on a signal."""
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import FrameType
+from typing import TYPE_CHECKING, Final, Never
+
+from mme.console import print_note, standard_error
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from mme.registry import Published, PublishListener
+    from mme.registry.publishing import Published, PublishListener
 
 _SHOWN_RETRIES: Final = 3
+_SIGNALS: Final = ("SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def cleaned_up_when_ended() -> Iterator[None]:
+    """End on SIGTERM (`kill`, a cancelled pipeline) and SIGHUP (a closed terminal) as on Ctrl-C.
+
+    By default they end Python at once, and the parts of an upload would stay in S3. In other threads than
+    the main one, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _end)
+        for name in _SIGNALS
+        if (number := getattr(signal, name, None)) is not None
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def publishing(count: int, total_bytes: int) -> Iterator[PublishListener]:
-    """Show the progress of publishing, on a terminal only.
+    """Show the progress of publishing: one bar per model in progress and one for all. Terminals only.
 
     Args:
         count: Number of models.
-        total_bytes: Their size.
+        total_bytes: Size of all models, in bytes.
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from mme.console import standard_error
-
-    columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
-    console = standard_error()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        listener = _Bars(progress, count, total_bytes)
+    with _bars() as progress:
+        listener = _PublishBars(progress, count, total_bytes)
         yield listener
         listener.end()
 
 
 @contextmanager
 def reading(description: str, total_bytes: int) -> Iterator[Progress]:
-    """Show the progress of reading, on a terminal only; its task is the first.
+    """Show one bar for bytes that are read; its task is the first. Terminals only.
 
     Args:
-        description: What is read.
-        total_bytes: Its size.
+        description: Text before the bar.
+        total_bytes: Bytes to read.
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from mme.console import standard_error
-
-    columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
-    console = standard_error()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with _bars() as progress:
         progress.add_task(description, total=total_bytes)
         yield progress
 
 
-class _Bars:
-    """Shows the events of publishing as bars. Called by many threads."""
+def _bars() -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
+    console = standard_error()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+class _PublishBars:
+    """Receives the progress of publishing, from many threads."""
 
     def __init__(self, progress: Progress, count: int, total_bytes: int) -> None:
         self._progress = progress
@@ -78,31 +101,34 @@ class _Bars:
             self._progress.update(bar, completed=done)
             self._progress.advance(self._all, done - before)
 
-    def finished(self, outcome: Published) -> None:
+    def finished(self, published: Published) -> None:
         with self._lock:
             self._done += 1
             self._progress.update(self._all, description=self._title())
-            # The bar's name is the directory's, which --name may differ from; then there is one model only.
-            bar = self._bars.pop(outcome.name, None)
+            # A bar has the name of its directory. With --name they differ, but then there is only one model.
+            bar = self._bars.pop(published.name, None)
             if bar is not None:
                 self._progress.remove_task(bar[0])
 
     def retried(self, reason: str) -> None:
-        from mme.console import print_note
-
         with self._lock:
             self._retries += 1
-            shown = self._retries
-        if shown <= _SHOWN_RETRIES:
-            more = "; further retries are only counted" if shown == _SHOWN_RETRIES else ""
+            number = self._retries
+        if number <= _SHOWN_RETRIES:
+            more = "; further retries are counted, not shown" if number == _SHOWN_RETRIES else ""
             print_note("retrying", f"S3 answered {reason}{more}")
 
     def end(self) -> None:
-        """Print the number of retries, if not all were printed."""
-        from mme.console import print_note
-
+        """Print the number of retries if not all were shown."""
         if self._retries > _SHOWN_RETRIES:
-            print_note("retried", f"{self._retries} requests in total, successfully")
+            print_note("retried", f"{self._retries} requests in all, successfully")
 
     def _title(self) -> str:
         return f"{self._done} of {self._count} models"
+
+
+def _end(number: int, _: FrameType | None) -> Never:
+    # A second signal during the clean-up ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    # The exit status that shells report: 128 and the signal's number.
+    raise SystemExit(128 + number)

@@ -13,7 +13,6 @@ from mme.client.calls import Call, Outcome
 from mme.client.codec import JSON_CONTENT_TYPE, Parameter, decode_reply, encode_request
 from mme.client.datatypes import Array
 from mme.client.errors import InvalidRequestError, ModelNotReadyError
-from mme.client.explain import explain
 from mme.client.load_retry import LoadRetry
 from mme.client.targets import SupportsResolve, check_endpoint, check_models, check_payload, resolved
 from mme.client.warming import PROBE, Warmed, shows_loaded
@@ -307,7 +306,7 @@ class MultiModelClient:
             "Body": check_payload(body),
             **more,
         }
-        waits = self._load_retry.waits(stop)
+        waits: Iterator[float] | None = None
         while True:
             try:
                 answer = self._client.invoke_endpoint(**arguments)
@@ -318,11 +317,14 @@ class MultiModelClient:
                     custom_attributes=answer.get("CustomAttributes", ""),
                 )
             except Exception as error:
+                from mme.client.explain import explain
+
                 explained = explain(error, endpoint=self.endpoint_name, model=target)
                 if explained is None:
                     raise
                 if not isinstance(explained, ModelNotReadyError):
                     raise explained from error
+                waits = waits or self._load_retry.waits(stop)
                 waited = next(waits, None)
                 if waited is None:
                     raise self._still_loading(target, explained.original) from error

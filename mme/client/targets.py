@@ -15,7 +15,7 @@ from mme.catalog.limits import (
     TARGET_MODEL_MAX_CHARS,
 )
 from mme.client.errors import InvalidRequestError, InvalidTargetError, PayloadTooLargeError
-from mme.registry.aliases import is_alias
+from mme.registry.names import is_alias
 
 _EXAMPLE: Final = "pass a target model like add_sub_v0.tar.gz"
 

@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mme.errors import MmeError
-from mme.registry.aliases import is_alias
+from mme.registry.names import is_alias
 
 if TYPE_CHECKING:
-    from mme.registry import ModelRecord, ModelStore
+    from mme.registry.model_store import ModelRecord, ModelStore
 
 _WILD = frozenset("*?[")
 

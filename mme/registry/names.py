@@ -1,4 +1,4 @@
-"""The names of published models, `NAME_vN.tar.gz` with N from 0, and their keys in S3."""
+"""Names of published models, `NAME_vN.tar.gz` with N from 0, and of aliases, `NAME@LABEL`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_PART}(/{_PART})*")
 # Without leading zeros: `x_v01` and `x_v1` would be two objects of one version.
 _TARGET = re.compile(rf"(?P<name>{_PART}(/{_PART})*)_v(?P<version>0|[1-9][0-9]*)\.tar\.gz")
+_ALIAS = re.compile(rf"(?P<name>{_PART}(/{_PART})*)@(?P<label>{_PART})")
+_ALIAS_MAX_CHARS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,27 @@ def check_name(name: str) -> str:
         f"{name!r} can't be a model's name: use letters, digits, dots, dashes and underscores, "
         "starting with a letter or digit; / makes folders, as in tenant-a/add_sub",
         hint="rename the directory, or give another name with --name",
+    )
+
+
+def is_alias(target: str) -> bool:
+    """Return whether a target must be resolved before it is invoked: it has an `@` and is not an archive."""
+    return "@" in target and not target.endswith(SUFFIX)
+
+
+def check_alias(alias: str) -> tuple[str, str]:
+    """Return the two halves of `NAME@LABEL`.
+
+    Raises:
+        MmeError: It does not have this form.
+    """
+    match = _ALIAS.fullmatch(alias)
+    if match and len(alias) <= _ALIAS_MAX_CHARS:
+        return match["name"], match["label"]
+    raise MmeError(
+        f"{alias!r} can't be an alias: use a model's name, @ and a label of letters, digits, dots, dashes "
+        "and underscores",
+        hint="such as add_sub@prod or tenant-a/add_sub@prod",
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mme.errors import MmeError
-from mme.registry.aliases import Alias, AliasStore, check_alias
+from mme.registry.aliases import Alias, AliasStore
 from mme.registry.model_store import ModelStore
-from mme.registry.names import ModelName
+from mme.registry.names import ModelName, check_alias
 from mme.registry.targets import find_target
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mme.aws.clients import AwsClients
-from mme.aws.session import open_session
+from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
 from mme.errors import MmeError
 

@@ -97,7 +97,7 @@ def test_bash_completes_nouns_verbs_and_options() -> None:
 def test_zsh_completes_with_the_help_of_each_verb() -> None:
     environment = {**os.environ, "_MME_COMPLETE": "complete_zsh"}
     answer = run({**environment, "_TYPER_COMPLETE_ARGS": "mme endpoint s"})
-    assert '"status":"Show how the endpoint is' in answer
+    assert '"status":"Show config, instances' in answer
 
 
 @pytest.mark.parametrize(

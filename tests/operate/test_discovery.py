@@ -20,8 +20,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
-from mme.aws.clients import AwsClients
-from mme.aws.session import open_session
+from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error

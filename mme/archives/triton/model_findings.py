@@ -9,9 +9,8 @@ from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.framework_archive import lfs_pointer
 from mme.archives.python_source import PythonSource, python_version
 from mme.archives.triton.config import CONFIG_FILE
-from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings
+from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings, tensor_findings
 from mme.archives.triton.model import ModelReading
-from mme.archives.triton.tensor_rules import tensor_findings
 from mme.findings import Finding
 
 _MODEL_DIRECTORY: Final = "$$TRITON_MODEL_DIRECTORY"

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mme.aws.clients import AwsClients
-from mme.aws.session import open_session
+from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
 from mme.operate.endpoint_state import config_variants, find_endpoint
 from mme.operate.log_events import has_log_group

@@ -1,6 +1,6 @@
 """Aliases: `add_sub@prod` points at one published version, and can be moved to another."""
 
-from mme.registry.aliases.alias import Alias, AliasChange, check_alias, is_alias
+from mme.registry.aliases.alias import Alias, AliasChange
 from mme.registry.aliases.cached import CachedAliases
 from mme.registry.aliases.store import AliasMovedError, AliasStore, UnknownAliasError
 
@@ -11,6 +11,4 @@ __all__ = [
     "AliasStore",
     "CachedAliases",
     "UnknownAliasError",
-    "check_alias",
-    "is_alias",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,32 +15,6 @@ HISTORY_LENGTH: Final = 50
 
 PREVIOUS_LENGTH: Final = 20
 """Earlier targets that are stored, for rollbacks."""
-
-_ARCHIVE_SUFFIX = ".tar.gz"
-_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_ALIAS = re.compile(rf"(?P<name>{_PART}(/{_PART})*)@(?P<label>{_PART})")
-_ALIAS_MAX_CHARS = 512
-
-
-def is_alias(target: str) -> bool:
-    """Return whether a target must be resolved before it is invoked: it has an `@` and is not an archive."""
-    return "@" in target and not target.endswith(_ARCHIVE_SUFFIX)
-
-
-def check_alias(alias: str) -> tuple[str, str]:
-    """Return the two halves of `NAME@LABEL`.
-
-    Raises:
-        MmeError: It does not have this form.
-    """
-    match = _ALIAS.fullmatch(alias)
-    if match and len(alias) <= _ALIAS_MAX_CHARS:
-        return match["name"], match["label"]
-    raise MmeError(
-        f"{alias!r} can't be an alias: use a model's name, @ and a label of letters, digits, dots, dashes "
-        "and underscores",
-        hint="such as add_sub@prod or tenant-a/add_sub@prod",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mme.aws.s3_errors import explain_s3_errors, is_write_conflict
 from mme.errors import MmeError
-from mme.registry.aliases.alias import Alias, check_alias
-from mme.registry.names import state_prefix
+from mme.registry.aliases.alias import Alias
+from mme.registry.names import check_alias, state_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

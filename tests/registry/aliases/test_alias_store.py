@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mme.errors import MmeError
-from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError, is_alias
+from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError
 from mme.registry.aliases.alias import HISTORY_LENGTH, PREVIOUS_LENGTH
-from mme.registry.names import state_prefix
+from mme.registry.names import is_alias, state_prefix
 
 
 @pytest.fixture
