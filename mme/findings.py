@@ -43,15 +43,33 @@ class Finding:
 
     @classmethod
     def error(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that something does not work; see the attributes."""
+        """Return a finding that something does not work.
+
+        Args:
+            code: Short and stable.
+            message: What is wrong, with the values that matter, and why.
+            hint: The command or change that helps.
+        """
         return cls(Severity.ERROR, code, message, hint)
 
     @classmethod
     def warning(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that something may fail; see the attributes."""
+        """Return a finding that something may fail.
+
+        Args:
+            code: Short and stable.
+            message: What is wrong, with the values that matter, and why.
+            hint: The command or change that helps.
+        """
         return cls(Severity.WARNING, code, message, hint)
 
     @classmethod
     def note(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that is worth knowing; see the attributes."""
+        """Return a finding that is worth knowing.
+
+        Args:
+            code: Short and stable.
+            message: What is wrong, with the values that matter, and why.
+            hint: The command or change that helps.
+        """
         return cls(Severity.NOTE, code, message, hint)

@@ -133,7 +133,7 @@ def demonstrate() -> None:
     """Run all steps."""
     steps = Steps()
     here: RunFile | None = None
-    seen: list[Any] = []
+    processes: list[Any] = []
     left: list[str] = []
     try:
         with steps.step("Start embedded AWS and Triton on one localhost port"):
@@ -144,14 +144,14 @@ def demonstrate() -> None:
         deploy(steps, environment)
         publish(steps, environment)
         call(steps, environment)
-        seen = descendants(here.pid)
+        processes = descendants(here.pid)
         destroy(steps, environment)
     finally:
         if here:
             with steps.step("Stop everything"):
-                seen = seen or descendants(here.pid)
+                processes = processes or descendants(here.pid)
                 launcher.stop(here.port)
-                left = still_alive(seen, Path(here.workdir), here.folder)
+                left = still_alive(processes, Path(here.workdir), here.folder)
                 console.print(
                     "   no process and no file is left" if not left else f"   [red]left behind: {left}[/]"
                 )

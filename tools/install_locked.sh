@@ -14,7 +14,7 @@ tools/lock_part.sh "$lock" uv >"$part"
 if ! tools/uv_install_lock.sh "$(dirname "$python")/uv" "$lock" pip install --python "$python"; then
     echo "uv could not install the lock; trying pip" >&2
     "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps -r "$lock"
-    tools/lock_part.sh "$lock" aws-cdk-lib >"$part"  # last, as tools/uv_install_lock.sh says
+    tools/lock_part.sh "$lock" aws-cdk-lib >"$part"  # last, see tools/uv_install_lock.sh
     "$python" -m pip install "${quiet[@]}" --require-hashes --no-deps --force-reinstall -r "$part"
 fi
 "$python" -m pip install "${quiet[@]}" --no-deps --no-build-isolation --no-index --editable .

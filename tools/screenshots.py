@@ -1,8 +1,7 @@
-"""Draws the pictures of docs/images: real commands on a real local runtime, in 80 columns.
+"""Draw the pictures of docs/images: real commands on a real local runtime, in 80 columns.
 
-`python -m tools.screenshots` writes the SVG files; with `--text` it prints what each command shows, for the
-docs' text. The runtime serves with real Triton. Only CloudWatch's numbers are put there by this script: an
-hour of somebody else's calls.
+`python -m tools.screenshots` writes the SVG files; with `--text` it also prints the output of each command,
+for the docs. The runtime serves with real Triton. Only the metrics of the last hour are made up.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ from mme.aws.clients import AwsClients
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
-from tests.operate.deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
+from tools.sample_deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
-"""rich's pictures load a font from elsewhere; the reader's own monospaced one does."""
+"""rich's pictures load a font from the web; a monospaced font of the reader will do."""
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 COLUMNS: Final = 80
@@ -61,13 +60,15 @@ ALARM: Final[dict[str, Any]] = {
 
 
 class Screens:
-    """Runs commands in a terminal of 80 columns and keeps what they show."""
+    """Runs commands in a terminal of 80 columns and draws their output."""
 
     def __init__(self, state: RunFile, folder: Path, *, text: bool) -> None:
         self._folder = folder
         self._text = text
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
-        self._environment = kept | {
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))
+        }
+        self._environment = inherited | {
             "MME_ENDPOINT_URL": state.url,
             "MME_ENV": "dev",
             "AWS_ACCESS_KEY_ID": "local",
@@ -79,7 +80,12 @@ class Screens:
         }
 
     def show(self, command: str, picture: str | None = None) -> None:
-        """Runs `mme ...`; draws it where a picture is named."""
+        """Run a command and draw its output.
+
+        Args:
+            command: `mme ...`.
+            picture: name of the SVG file; None draws nothing.
+        """
         shown = self.run(command)
         if self._text:
             sys.stdout.write(f"$ {command}\n{Text.from_ansi(shown).plain}\n\n")
@@ -93,7 +99,7 @@ class Screens:
             (IMAGES / f"{picture}.svg").write_text(_FONT.sub("", drawn))
 
     def run(self, command: str) -> str:
-        """What the command writes to its terminal; notes and progress are left out."""
+        """Return what a command writes to standard output, with its colours."""
         ours, theirs = pty.openpty()
         arguments = [sys.executable, "-m", "mme.cli.main", *shlex.split(command)[1:]]
         with subprocess.Popen(
@@ -115,12 +121,12 @@ class Screens:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux's way to say that the other end is closed.
+    except OSError:  # on Linux: the other end is closed
         return b""
 
 
 def main(*arguments: str) -> None:
-    """Makes every picture on a runtime of its own."""
+    """Make every picture on a new runtime."""
     with _runtime() as state, tempfile.TemporaryDirectory() as folder:
         clients = clients_at(state.url)
         _write_models(Path(folder))
@@ -161,14 +167,14 @@ def main(*arguments: str) -> None:
 
 
 def _wait_for_log(clients: AwsClients, text: str) -> None:
-    """Waits until the runtime has sent a line with this text to CloudWatch Logs, about a second."""
+    """Wait until the runtime has sent a line with this text to CloudWatch Logs, about a second."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with suppress(clients.logs.exceptions.ResourceNotFoundException):
             if clients.logs.filter_log_events(logGroupName=GROUP, filterPattern=f'"{text}"')["events"]:
                 return
         time.sleep(0.2)
-    raise TimeoutError(f"no line of the log holds {text!r}")
+    raise TimeoutError(f"no line of the log has {text!r}")
 
 
 @contextmanager

@@ -259,7 +259,7 @@ _TESTS: Final[dict[str, Callable[[TemplateResolver, Any], bool | None]]] = {
 }
 
 
-class PlaceholderValues:
+class PlaceholderValues(TemplateValues):
     """The values of a template that is not deployed.
 
     What only the deployment knows stays in the text as `${Bucket}`, `${Role.Arn}` or `${import NAME}`: equal

@@ -12,15 +12,14 @@ import pytest
 
 from mme.aws.clients import AwsClients
 from mme_local import aws as cloud
-from tests.operate.deployment import (
+from tests.operate.deployment import put_log, serve_embedded_aws
+from tools.sample_deployment import (
     BUCKET,
     ENDPOINT,
     STACK,
     clients_at,
     deploy,
-    put_log,
     put_metric,
-    serve_embedded_aws,
     serving_template,
     store_template,
 )

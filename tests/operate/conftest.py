@@ -8,7 +8,8 @@ import pytest
 
 from mme.aws.clients import AwsClients
 from mme_local import aws as cloud
-from tests.operate.deployment import clients_at, serve_embedded_aws
+from tests.operate.deployment import serve_embedded_aws
+from tools.sample_deployment import clients_at
 
 
 @pytest.fixture(scope="session")

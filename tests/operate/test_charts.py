@@ -20,7 +20,7 @@ from mme.operate.metric_series import (
     fitting_period,
     read_series,
 )
-from tests.operate.deployment import ENDPOINT, put_metric
+from tools.sample_deployment import ENDPOINT, put_metric
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

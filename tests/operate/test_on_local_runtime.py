@@ -19,7 +19,7 @@ from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
-from tests.operate.deployment import (
+from tools.sample_deployment import (
     BUCKET,
     ENDPOINT,
     STACK,

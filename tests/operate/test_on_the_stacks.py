@@ -13,7 +13,7 @@ from mme.operate.cleanup import Choice, clean, plan_clean
 from mme.operate.discovery import discover
 from mme.operate.doctor import examine
 from mme.operate.status import read_status
-from tests.operate.deployment import deploy
+from tools.sample_deployment import deploy
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 STACKS = {"ModelStore": "mme-local-model-store", "Serving": "mme-local-serving"}

@@ -9,7 +9,8 @@ from mme.errors import MmeError
 from mme.operate.endpoint_state import EndpointState
 from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
 from mme.operate.status import read_status
-from tests.operate.deployment import DEPLOYMENT, ENDPOINT, IMAGE, deploy, serving_template
+from tests.operate.deployment import DEPLOYMENT
+from tools.sample_deployment import ENDPOINT, IMAGE, deploy, serving_template
 
 FORMER = IMAGE.replace("26.05", "25.09")
 

@@ -10,7 +10,8 @@ from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.discovery import Deployment
 from mme.operate.status import EndpointStatus, read_status
-from tests.operate.deployment import DEPLOYMENT, ENDPOINT, deny, deploy, put_metric, serving_template
+from tests.operate.deployment import DEPLOYMENT, deny
+from tools.sample_deployment import ENDPOINT, deploy, put_metric, serving_template
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 COUNTS, INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"

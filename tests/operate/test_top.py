@@ -14,7 +14,8 @@ from mme.operate.log_events import LogEvent, follow_events, read_events
 from mme.operate.model_log import model_lines
 from mme.operate.periods import parse_since
 from mme.operate.top import TOP_PATTERN, tally
-from tests.operate.deployment import ENDPOINT, put_log
+from tests.operate.deployment import put_log
+from tools.sample_deployment import ENDPOINT
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 QUIET = (Path(__file__).parent / "triton_logs" / "quiet.log").read_text().splitlines()

@@ -20,7 +20,12 @@ class CleanListener(Protocol):
     """Receives the progress of a clean-up."""
 
     def began(self, what: str, total: int | None) -> None:
-        """A step began; `total` is its number of objects, if it has any."""
+        """A step began.
+
+        Args:
+            what: The step.
+            total: Its number of objects; None for a stack or log group.
+        """
 
     def advanced(self, count: int) -> None:
         """So many more objects of the step are deleted."""

@@ -33,10 +33,20 @@ class ExaminationListener(Protocol):
     """Receives the progress of an examination."""
 
     def finished(self, check: str, findings: list[Finding]) -> None:
-        """A check is done; called in the thread of `examine`."""
+        """A check is done; called in the thread of `examine`.
+
+        Args:
+            check: One of `CHECKS`.
+            findings: Of this check.
+        """
 
     def advanced(self, done: int, total: int) -> None:
-        """So many archives of `total` are read; called in any thread."""
+        """Archives were read; called in any thread.
+
+        Args:
+            done: Number of archives read so far.
+            total: Number of archives to read.
+        """
 
 
 def examine(

@@ -64,11 +64,24 @@ class EndpointChange:
     def finding(
         self, effect: Effect, code: str, message: str, reason: str = "", hint: str = ""
     ) -> PreflightFinding:
-        """Return a finding about the endpoint; arguments as in `PreflightFinding`."""
+        """Return a finding about the endpoint.
+
+        Args:
+            effect: The effect on the deployment.
+            code: Short and stable.
+            message: What is wrong, with the values that matter.
+            reason: Why it matters.
+            hint: The command or change that helps.
+        """
         return finding(effect, code, self.name, message, reason, hint)
 
     def undecided(self, what: str, reason: str) -> PreflightFinding:
-        """Return a finding about what only the deployment knows; arguments as in `PreflightFinding`."""
+        """Return a finding about what only the deployment knows.
+
+        Args:
+            what: The question, as a clause that starts with `whether` or the like.
+            reason: Why it matters.
+        """
         return self.finding(Effect.WARNING, "undecided", f"preflight can't determine {what}", reason)
 
 
@@ -260,8 +273,8 @@ def _scaling(change: EndpointChange, live: LiveEndpoint) -> Iterator[PreflightFi
         after = change.new.scalable_target(change.after, change.name, variant.name)
         if variant.registered and before and not after:
             message = (
-                f"{variant.name} is no longer scaled: it keeps its {variant.instance_count} instances until "
-                "it is registered again"
+                f"{variant.name} is not scaled any more: it keeps its {variant.instance_count} instances "
+                "until it is registered again"
             )
             yield change.finding(Effect.NOTE, "scaling-removed", message)
         if not variant.registered and after and not before:

@@ -51,7 +51,16 @@ class PreflightFinding(Finding):
 def finding(
     effect: Effect, code: str, subject: str, message: str, reason: str = "", hint: str = ""
 ) -> PreflightFinding:
-    """Return a finding with the severity of its effect; arguments as in `PreflightFinding`."""
+    """Return a finding with the severity of its effect.
+
+    Args:
+        effect: The effect on the deployment.
+        code: Short and stable.
+        subject: Name of the stack or endpoint, or logical id of the resource.
+        message: What is wrong, with the values that matter.
+        reason: Why it matters.
+        hint: The command or change that helps.
+    """
     severity = _SEVERITIES[effect]
     return PreflightFinding(severity, code, message, hint, effect=effect, subject=subject, reason=reason)
 

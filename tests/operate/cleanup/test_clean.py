@@ -12,17 +12,8 @@ from mme.aws.clients import AwsClients
 from mme.errors import MmeError
 from mme.operate.cleanup import Choice, CleanPlan, clean, plan_clean, plan_leftovers
 from mme.operate.discovery import Deployment
-from tests.operate.deployment import (
-    BUCKET,
-    DEPLOYMENT,
-    ENDPOINT,
-    GROUP,
-    STACK,
-    deploy,
-    put_log,
-    serving_template,
-    store_template,
-)
+from tests.operate.deployment import DEPLOYMENT, put_log
+from tools.sample_deployment import BUCKET, ENDPOINT, GROUP, STACK, deploy, serving_template, store_template
 
 STORE = "mme-dev-model-store"
 IMPORTED = {"Fn::ImportValue": f"{BUCKET}-name"}

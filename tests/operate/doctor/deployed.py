@@ -8,7 +8,8 @@ from mme.aws.clients import AwsClients
 from mme.findings import Finding, Severity
 from mme.operate.doctor.context import DoctorContext
 from mme.operate.endpoint_state import read_endpoint
-from tests.operate.deployment import BUCKET, DEPLOYMENT, ENDPOINT, deny, deploy, serving_template
+from tests.operate.deployment import DEPLOYMENT, deny
+from tools.sample_deployment import BUCKET, ENDPOINT, deploy, serving_template
 
 
 def deployed(clients: AwsClients, **changes: Any) -> DoctorContext:

@@ -14,8 +14,8 @@ from mme.errors import MmeError
 from mme.findings import Severity
 from mme.operate.doctor.archives import check_archives
 from mme.operate.doctor.context import DoctorContext
-from tests.operate.deployment import BUCKET
 from tests.operate.doctor.deployed import messages
+from tools.sample_deployment import BUCKET
 
 
 def test_each_archive_is_read_as_the_endpoint_would(context: DoctorContext) -> None:

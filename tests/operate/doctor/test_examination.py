@@ -21,16 +21,9 @@ from mme.operate.doctor.deployment import check_endpoint
 from mme.operate.doctor.examination import CHECKS
 from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
-from tests.operate.deployment import (
-    BUCKET,
-    DEPLOYMENT,
-    ENDPOINT,
-    IMAGE,
-    STACK,
-    deny,
-    put_log,
-)
+from tests.operate.deployment import DEPLOYMENT, deny, put_log
 from tests.operate.doctor.deployed import deployed, messages
+from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK
 
 LOG = (Path(__file__).parents[1] / "triton_logs" / "quiet.log").read_text().splitlines()
 

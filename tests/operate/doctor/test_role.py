@@ -10,7 +10,8 @@ from botocore.stub import Stubber
 from mme.findings import Finding, Severity
 from mme.operate.doctor.context import DoctorContext
 from mme.operate.doctor.role import check_role
-from tests.operate.deployment import BUCKET, DEPLOYMENT, deny
+from tests.operate.deployment import DEPLOYMENT, deny
+from tools.sample_deployment import BUCKET
 
 
 def simulated(context: DoctorContext, *decisions: str) -> list[Finding]:

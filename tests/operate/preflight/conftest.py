@@ -12,7 +12,7 @@ import pytest
 from mme.aws.settings import Settings
 from mme.operate.preflight import PreflightReport, inspect
 from mme.operate.preflight.account import DeployedStack, LiveEndpoint, LiveVariant
-from tests.operate.deployment import serving_template
+from tools.sample_deployment import serving_template
 
 ACCOUNT = "123456789012"
 Document = dict[str, Any]
@@ -61,7 +61,7 @@ def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Cloud:
-    """Stands for an account, by the names of its methods."""
+    """A fake of `Account`."""
 
     region = "eu-west-1"
 

@@ -12,7 +12,8 @@ from mme.aws.clients import AwsClients
 from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme.operate.preflight import Account, connect, inspect
-from tests.operate.deployment import ENDPOINT, STACK, deny, deploy, serving_template
+from tests.operate.deployment import deny
+from tools.sample_deployment import ENDPOINT, STACK, deploy, serving_template
 
 
 def test_a_stack(clients: AwsClients) -> None:

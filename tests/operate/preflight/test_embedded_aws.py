@@ -7,63 +7,49 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from werkzeug.serving import make_server
+from aws_cdk import App
 
 from mme_local import aws as cloud
+from stacks.application import build, synthesize
+from stacks.environments import selected
+from tests.operate.deployment import serve_embedded_aws
 
 ROOT = Path(__file__).resolve().parents[3]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 # The wheel's node is next to this Python.
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
-# The application's own stacks; the environment's settings come by context, as a user would edit them.
-APP = """
-import json
-from dataclasses import replace
-from aws_cdk import App
-from stacks.application import build, synthesize
-from stacks.environments import selected
-
-app = App()
-(environment,) = selected("local")
-build(app, (replace(environment, **json.loads(app.node.try_get_context("settings") or "{}")),))
-synthesize(app)
-"""
-
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(not CDK.exists(), reason="the CDK CLI is not installed: run make install"),
     pytest.mark.skipif(shutil.which("node", path=PATH) is None, reason="there is no node: run make install"),
 ]
 
 
 class Project:
-    """A checkout with an app, and an AWS to deploy it to."""
+    """The application's own stacks, and an AWS to deploy them to."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
-        (folder / "app.py").write_text(APP)
-        shipped = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
-        (folder / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py", "context": shipped}))
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))},
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "CDK_VALIDATION": "false",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "CI": "true",
             "HOME": str(folder),
             "PATH": PATH,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "constructs")]),
+            "PYTHONPATH": str(ROOT),
         }
         self._client = lambda service: boto3.client(
             service,
@@ -73,22 +59,29 @@ class Project:
             aws_secret_access_key="test",
         )
 
-    def cdk(self, *arguments: str, settings: dict[str, Any] | None = None, fails: bool = False) -> str:
-        """Run the CDK CLI; answers all that it printed."""
-        given = ["-c", f"settings={json.dumps(settings)}"] if settings else []
-        command = [str(CDK), "--no-notices", "--no-version-reporting", *arguments, *given]
-        done = self._run(command)
+    def synth(self, name: str, **settings: Any) -> Path:
+        """Synthesize the stacks with these settings, as a user would edit them; returns the assembly."""
+        context = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+        app = App(context=context, outdir=str(self.folder / name))
+        (environment,) = selected("local")
+        return synthesize(build(app, (replace(environment, **settings),)))
+
+    def cdk(self, *arguments: str, fails: bool = False) -> str:
+        """Run the CDK CLI; returns all that it printed."""
+        done = self._run([str(CDK), "--no-notices", *arguments])
         printed = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, printed
         return printed
 
-    def deploy(self, settings: dict[str, Any] | None = None, *, fails: bool = False) -> str:
-        return self.cdk("deploy", "local/*", "--require-approval", "never", settings=settings, fails=fails)
+    def deploy(self, assembly: Path, *, fails: bool = False) -> str:
+        return self.cdk(
+            "deploy", "local/*", "--app", str(assembly), "--require-approval", "never", fails=fails
+        )
 
-    def preflight(self, settings: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """Synthesize and check; the status and the findings by code."""
-        self.cdk("synth", "--quiet", settings=settings)
-        done = self._run([sys.executable, "-m", "mme.cli.main", "endpoint", "preflight", "--json"])
+    def preflight(self, assembly: Path) -> tuple[int, dict[str, Any]]:
+        """Check an assembly; returns the status and the findings by code."""
+        command = [sys.executable, "-m", "mme.cli.main", "endpoint", "preflight", "--json"]
+        done = self._run([*command, "--app", str(assembly)])
         assert done.stdout, done.stderr
         report = json.loads(done.stdout)
         assert report["may_deploy"] == (done.returncode == 0)
@@ -140,28 +133,25 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    server = make_server("localhost", 0, cloud.application(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield Project(tmp_path, f"http://localhost:{server.server_port}")
-    server.shutdown()
-    thread.join(timeout=10)
+    with serve_embedded_aws() as url:
+        yield Project(tmp_path, url)
     cloud.reset()
 
 
 def test_changing_the_instance_type(project: Project) -> None:
     variant = "endpoint/mme-local/variant/AllTraffic"
-    status, found = project.preflight()
+    present = project.synth("present")
+    status, found = project.preflight(present)
     assert (status, found.keys()) == (0, {"first-deployment"})
     project.cdk("bootstrap", "aws://123456789012/us-east-1")
-    project.deploy()
+    project.deploy(present)
     before = project.endpoint()
     assert project.scalable_targets() == [variant]
-    assert project.preflight() == (0, {})
+    assert project.preflight(present) == (0, {})
     project.scale_to(2)
 
     # At once: preflight stops it, and AWS would refuse it and roll the stack back.
-    at_once = {"instance_type": "ml.m5.2xlarge"}
+    at_once = project.synth("at-once", instance_type="ml.m5.2xlarge")
     status, found = project.preflight(at_once)
     assert status == 3
     stopped = found["instance-type"]
@@ -169,28 +159,28 @@ def test_changing_the_instance_type(project: Project) -> None:
         "from ml.m5.xlarge to ml.m5.2xlarge while it is registered as a scalable target" in stopped["message"]
     )
     assert "cdk deploy -c env=local 'local/*'" in stopped["hint"]
-    said = project.deploy(at_once, fails=True)
+    printed = project.deploy(at_once, fails=True)
     assert (
         'The variant(s) "["AllTraffic"]" must be deregistered as scalable target(s) with AWS Application '
         "Auto Scaling before they can be removed or have their instance type updated."
-    ) in said
+    ) in printed
     assert project.stack_status() == "UPDATE_ROLLBACK_COMPLETE"
     assert project.endpoint()["EndpointStatus"] == "InService"
     assert project.instance_type() == "ml.m5.xlarge"
     assert project.scalable_targets() == [variant]
 
-    # First phase: one line more. The endpoint is not touched, and no longer scaled.
-    first = {"next_instance_type": "ml.m5.2xlarge"}
+    # First phase: one more line. The endpoint is not touched, and no longer scaled.
+    first = project.synth("first", next_instance_type="ml.m5.2xlarge")
     status, found = project.preflight(first)
     assert (status, found.keys()) == (0, {"scaling-removed"})
-    said = project.deploy(first)
-    assert "AllTraffic is not scaled while next_instance_type is ml.m5.2xlarge" in said
+    printed = project.deploy(first)
+    assert "AllTraffic is not scaled while next_instance_type is ml.m5.2xlarge" in printed
     assert project.scalable_targets() == []
     assert project.scaling_policies() == 0
     assert project.endpoint()["EndpointConfigName"] == before["EndpointConfigName"]
 
-    # Second phase: one line changed. The same endpoint on the new type, with the count it had, scaled again.
-    second = {"next_instance_type": "ml.m5.2xlarge", "instance_type": "ml.m5.2xlarge"}
+    # Second phase: one line changed. The same endpoint on the new type, with its count, scaled again.
+    second = project.synth("second", next_instance_type="ml.m5.2xlarge", instance_type="ml.m5.2xlarge")
     status, found = project.preflight(second)
     assert (status, found.keys()) == (0, {"instance-type-changed", "scaling-added", "endpoint-updated"})
     project.deploy(second)
@@ -200,5 +190,5 @@ def test_changing_the_instance_type(project: Project) -> None:
     assert after["ProductionVariants"][0]["DesiredInstanceCount"] == 2
     assert project.scalable_targets() == [variant]
     assert project.scaling_policies() == 1
-    # The line may go: nothing would be deployed.
+    # Without the extra line, there is nothing to deploy.
     assert project.preflight(at_once) == (0, {})
