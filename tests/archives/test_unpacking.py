@@ -119,7 +119,7 @@ WHOLE = pack({"a": "x" * 600, "b": ""})
         ),
     ],
 )
-def test_what_is_not_a_whole_archive_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_an_incomplete_archive_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableArchiveError, match=reason):
         unpack([data], tmp_path / "h", max_bytes=1000)
     assert not (tmp_path / "h").exists()
@@ -164,7 +164,7 @@ def test_large_headers_and_sparse_maps_are_refused_before_they_are_read(
         tracemalloc.stop()
 
 
-def test_what_the_chunks_raise_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failing_source_stops_unpacking_and_leaves_nothing(tmp_path: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield WHOLE[:20]
         raise ConnectionError("lost")

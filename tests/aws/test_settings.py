@@ -38,7 +38,7 @@ def test_local_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
             assert Settings.load().aws_url
 
 
-def test_own_credentials_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_credentials_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert open_session(Settings.load()).get_credentials().access_key == "mine"

@@ -164,7 +164,7 @@ def test_a_missing_model_is_a_failure_with_its_reason(queued: Queued, mme) -> No
     assert (found["state"], found["location"]) == ("failed", "s3://models/async/failure/gone-error.out")
 
 
-def test_no_answer_yet_says_how_to_wait(queued: Queued, mme) -> None:
+def test_no_answer_yet_hints_at_waiting(queued: Queued, mme) -> None:
     mme("invoke", "add_sub_v0.tar.gz", *TENSORS, "--async", "--inference-id", "i")
     pending = mme("async", "result", "i")
     assert pending.status == 2
@@ -214,7 +214,7 @@ def test_options_that_do_not_go_together(queued: Queued, mme, arguments: tuple[s
     assert queued.work() == []
 
 
-def test_a_deployment_without_a_queue_says_how_to_get_one(aws, mme) -> None:
+def test_a_deployment_without_a_queue_has_a_hint(aws, mme) -> None:
     for command in (("async", "status"), ("async", "redrive"), ("async", "result", "i")):
         ran = mme(*command)
         assert ran.status == 2

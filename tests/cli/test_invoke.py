@@ -161,7 +161,7 @@ def test_large_payload_is_a_note_not_a_traceback(aws, mme, tmp_path: Path) -> No
     assert ran.err.startswith("warning: a request of 7.0 MB")
 
 
-def test_caller_who_may_not_look_into_the_bucket(aws, mme) -> None:
+def test_a_caller_without_access_to_the_bucket(aws, mme) -> None:
     aws.delete_bucket(Bucket="models")
     assert mme("invoke", "echo.tar.gz", "-i", "X=1").status == 0
 

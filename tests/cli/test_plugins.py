@@ -101,7 +101,7 @@ def test_a_broken_plugin_is_one_error_and_hides_no_other_command(
 
 
 @pytest.mark.parametrize("verb", [("up",), ("status",), ("down",)])
-def test_local_without_its_extra_says_what_to_install(run: Run, verb: tuple[str, ...]) -> None:
+def test_local_without_its_extra_names_the_extra(run: Run, verb: tuple[str, ...]) -> None:
     ran = run("local", *verb, without=("psutil", "aiohttp", "moto", "werkzeug", "multidict"))
     assert ran.returncode == 2
     error, hint = ran.stderr.splitlines()
@@ -110,7 +110,7 @@ def test_local_without_its_extra_says_what_to_install(run: Run, verb: tuple[str,
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich", "pydantic"])
-def test_the_toolkit_without_its_extra_says_what_to_install(run: Run, missing: str) -> None:
+def test_the_toolkit_without_its_extra_names_the_extra(run: Run, missing: str) -> None:
     ran = run("models", "list", without=(missing,))
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1] == 'pip install "sagemaker-mme[cli]"'

@@ -28,7 +28,7 @@ class _Body:
     ],
 )
 @pytest.mark.parametrize("command", [("models", "list"), ("archives", "explain", "s3://models/x_v0.tar.gz")])
-def test_one_line_tells_it(mme, aws, monkeypatch, command, status: int, body: bytes, said: str) -> None:
+def test_throttling_is_one_line(mme, aws, monkeypatch, command, status: int, body: bytes, said: str) -> None:
     opened = access._create
 
     def throttled(*arguments):

@@ -246,5 +246,5 @@ def test_warm_waits_for_loads(service: Service, make_client) -> None:
     assert isinstance(one.error, ModelNotReadyError)
 
 
-def test_no_example_of_what_is_not_declared() -> None:
+def test_undeclared_inputs_have_no_example() -> None:
     assert example_inputs(TensorSignature()) is None

@@ -34,7 +34,7 @@ def test_aws_solutions_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_examples_acknowledge_nothing_themselves(name: str) -> None:
+def test_examples_acknowledge_no_findings(name: str) -> None:
     """Every exception is a construct's, with its reason there: an example that needs one is no example."""
     assert "cknowledge" not in (EXAMPLES / name / "app.py").read_text("utf-8")
 

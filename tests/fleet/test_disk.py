@@ -65,7 +65,7 @@ def test_a_failed_reservation_evicts_none() -> None:
     assert disk.holds("a")
 
 
-def test_what_is_not_here_cannot_be_pinned() -> None:
+def test_a_missing_archive_cannot_be_pinned() -> None:
     disk = ModelDisk(100)
     assert not disk.pin("a")
     disk.begin("a")

@@ -57,7 +57,7 @@ def test_an_evicted_model_is_loaded_again_from_the_disk() -> None:
     assert [request.waited for request in result.requests] == [3, 3, 5, 4]
 
 
-def test_a_small_disk_deletes_what_is_not_in_memory() -> None:
+def test_a_small_disk_deletes_models_that_are_not_in_memory() -> None:
     models = dict.fromkeys("abc", FACTS)
     result = replay(trace((0, "a"), (10, "b"), (20, "c"), (30, "a")), models, shape(disk=70))
     assert times_of(result, ModelAction.DELETE) == [(22, "a"), (32, "b")]

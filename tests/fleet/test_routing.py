@@ -84,7 +84,7 @@ VIEWS = st.lists(
 
 
 @given(VIEWS, st.integers(1, 10))
-def test_a_model_stays_where_it_is_unless_all_who_hold_it_are_busy(
+def test_a_model_gets_another_instance_only_if_all_of_its_own_are_busy(
     views: list[InstanceView], spill_at: int
 ) -> None:
     chosen = views[choose_instance(views, spill_at=spill_at)]

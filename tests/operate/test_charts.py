@@ -98,7 +98,7 @@ def test_periods_that_cloudwatch_still_has(length: timedelta, period: int) -> No
     assert fitting_period(START - length, START, 180) == period
 
 
-def test_nothing_is_left_of_longer_ago() -> None:
+def test_metrics_older_than_455_days_are_refused() -> None:
     assert fitting_period(START - timedelta(days=455), START, 20_000) == 3600
     with pytest.raises(MmeError, match="too long ago; CloudWatch stores metrics for 455 days"):
         fitting_period(START - timedelta(days=456), START, 180)

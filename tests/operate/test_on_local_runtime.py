@@ -160,7 +160,7 @@ def test_status_and_rollback_of_an_endpoint_that_serves(laptop: Laptop) -> None:
     sagemaker.delete_endpoint_config(EndpointConfigName="by-hand")
 
 
-def test_clean_leaves_what_is_not_this_deployments(laptop: Laptop) -> None:
+def test_clean_deletes_only_this_deployment(laptop: Laptop) -> None:
     clients = laptop.clients
     clients.s3.create_bucket(Bucket="neighbours")
     clients.s3.put_object(Bucket="neighbours", Key="models/n_v0.tar.gz", Body=b"x")

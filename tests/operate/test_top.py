@@ -83,7 +83,7 @@ def test_more_than_a_page(clients: AwsClients) -> None:
     assert sum(1 for _ in read_events(clients.logs, ENDPOINT, now - timedelta(minutes=1))) == 12_000
 
 
-def test_the_pattern_asks_for_what_is_counted() -> None:
+def test_the_pattern_matches_the_counted_lines() -> None:
     terms = [term for term in TOP_PATTERN.split('"') if term.strip(" ?")]
     counted = [text for text in QUIET if any(term in text for term in terms)]
     assert len(counted) < len(QUIET) / 2

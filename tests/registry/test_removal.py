@@ -97,7 +97,7 @@ def test_removed_while_a_batch_ran(store, s3, aliases, make_directory, monkeypat
     assert len(targets(store)) == 6
 
 
-def test_mark_is_there_before_the_archive_is_gone(store, s3, aliases, versions, monkeypatch) -> None:
+def test_the_mark_is_written_before_the_archive_is_deleted(store, s3, aliases, versions, monkeypatch) -> None:
     order: list[str] = []
     s3.meta.events.register("before-call.s3", lambda model, **_: order.append(model.name))
     records = find_removable(store, aliases, ["doubler_v4.tar.gz"])

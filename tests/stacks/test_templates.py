@@ -76,7 +76,7 @@ def test_the_serving_stack_may_stop_using_the_bucket_at_any_time(name: str, asse
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_only_where_it_may_not_change(name: str, assembly) -> None:
+def test_only_resources_updated_in_place_have_names(name: str, assembly) -> None:
     for stack in ("ModelStore", "Serving"):
         for found in assembly.template(name, stack)["Resources"].values():
             named = {key for key in found.get("Properties", {}) if key.endswith("Name")} - {"MetricName"}

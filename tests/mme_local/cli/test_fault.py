@@ -111,7 +111,7 @@ def test_invalid_input_is_one_clear_error(mme: Any, port: int, arguments: list[s
 
 
 @pytest.mark.parametrize("arguments", [["set", "disk-full"], ["list"], ["clear"]])
-def test_without_a_runtime_it_says_how_to_start_one(
+def test_without_a_runtime_there_is_a_hint(
     mme: Any, arguments: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))

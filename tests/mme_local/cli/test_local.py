@@ -52,7 +52,7 @@ def test_bad_input_is_one_clear_line_and_status_2(
     assert "Traceback" not in done.stderr
 
 
-def test_status_without_a_runtime_says_how_to_start_one(tmp_path: Path) -> None:
+def test_status_without_a_runtime_has_a_hint(tmp_path: Path) -> None:
     done = mme(tmp_path, "local", "status")
     assert (done.returncode, done.stdout) == (0, "no local runtime runs; start one: mme local up --detach\n")
     assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}

@@ -101,7 +101,7 @@ def test_the_serving_stack_alone(deployed: AwsClients) -> None:
 
 
 @pytest.mark.usefixtures("neighbours")
-def test_all_of_it_and_nothing_of_the_neighbours(deployed: AwsClients) -> None:
+def test_all_of_the_deployment_and_nothing_else(deployed: AwsClients) -> None:
     plan = plan_clean(deployed, DEPLOYMENT, ALL)
     assert plan.stays == ()
     recorder = run(deployed, plan)
@@ -131,7 +131,7 @@ def test_models_go_and_other_prefixes_of_the_same_bucket_stay(deployed: AwsClien
     assert stacks(deployed) == {STORE}
 
 
-def test_a_store_that_holds_more_is_not_deleted(deployed: AwsClients) -> None:
+def test_a_store_with_other_content_is_not_deleted(deployed: AwsClients) -> None:
     put(deployed, "shared/a")
     with pytest.raises(MmeError, match=r"models has objects of others: shared/a"):
         plan_clean(deployed, DEPLOYMENT, ALL)

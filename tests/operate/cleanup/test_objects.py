@@ -42,7 +42,7 @@ def test_versions_and_markers_are_counted_and_deleted(s3: Any) -> None:
     assert entries(s3) == ["models", "models-2/a", "other/a"]
 
 
-def test_more_than_a_batch_and_what_an_interruption_left(s3: Any) -> None:
+def test_several_batches_and_the_rest_after_an_interruption(s3: Any) -> None:
     for number in range(1100):
         s3.put_object(Bucket="own", Key=f"models/{number:04}", Body=b"")
         if number < 1050:

@@ -40,7 +40,7 @@ class Listener:
         self.archives.append((done, total))
 
 
-def test_no_credentials_and_nothing_else_is_asked(clients: AwsClients) -> None:
+def test_without_credentials_there_are_no_other_checks(clients: AwsClients) -> None:
     deny(clients.sts, "GetCallerIdentity", code="ExpiredToken")
     listener = Listener()
     found = examine(clients, lambda: pytest.fail("the stack is not looked up"), listener)

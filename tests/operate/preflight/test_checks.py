@@ -328,7 +328,7 @@ def test_a_bucket_of_another_stack(account: Any, document: Document, assembly: A
     assert ("stays in the account" in finding.reason) == retained
 
 
-def test_a_condition_that_no_longer_holds_deletes(check: Check, document: Document) -> None:
+def test_a_condition_that_is_now_false_deletes(check: Check, document: Document) -> None:
     with_bucket = document(Models=bucket(Condition="Keep"))
     holds, does_not = ({"Conditions": {"Keep": {"Fn::Equals": ["yes", one]}}} for one in ("yes", "no"))
     assert codes(check(with_bucket | holds, with_bucket | does_not)) == {"data": LOSES}

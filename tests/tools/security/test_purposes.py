@@ -39,14 +39,14 @@ def test_an_unexplained_permission_is_named(permission: Permission) -> None:
     assert "tools/security/purposes.py" in str(error.value.hint)
 
 
-def test_where_tells_two_purposes_of_an_action_apart() -> None:
+def test_the_resource_distinguishes_two_purposes_of_an_action() -> None:
     models = replace(READ, holder="tenantaPublisher", resources=("<Models>/models/tenant-a/*",))
     state = replace(models, resources=("<Models>/.mme/models/@aliases/tenant-a/*",))
     assert "downloads models" in why(models)
     assert "aliases" in why(state)
 
 
-def test_who_tells_two_purposes_of_an_action_apart() -> None:
+def test_the_principal_distinguishes_two_purposes_of_an_action() -> None:
     refused = replace(READ, holder="AlarmsPolicy", action="sns:Publish", principal="*")
     allowed = replace(refused, principal="cloudwatch.amazonaws.com")
     assert "TLS" in why(refused)

@@ -65,7 +65,7 @@ def review() -> Review:
     return Review(found, tuple(one for one in found if one.rule.endswith("Open")), accepted)
 
 
-def test_a_line_for_each_pack_even_where_it_finds_nothing() -> None:
+def test_every_pack_has_a_line_even_without_findings() -> None:
     found = {row[0]: row[2:] for row in rows(tables.packs(review()))}
     assert list(found) == list(PACKS)
     assert found["HIPAA.Security"] == found["PCI.DSS.321"] == ["1", "1"]

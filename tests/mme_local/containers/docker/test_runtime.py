@@ -62,7 +62,7 @@ def test_the_deployed_image_answers(daemon: FakeDaemon) -> None:
     assert not daemon.containers
 
 
-def test_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docker_is_requested_but_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     with pytest.raises(MmeError, match="no Docker daemon answers"), a_runtime():
         pass

@@ -33,7 +33,7 @@ def test_seconds(value: float | None, shown: str) -> None:
         (1, 9999, "0.1 %"),
     ],
 )
-def test_a_share_that_is_not_all_never_says_100(part: float, whole: float, shown: str) -> None:
+def test_a_share_below_one_is_never_100_percent(part: float, whole: float, shown: str) -> None:
     assert formats.share(part, whole) == shown
 
 
