@@ -70,7 +70,7 @@ test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 	@pytest -q -n 2 --dist loadfile -m "slow and not nightly"
 
 test-nightly: test-lowest $(BENCHMARKS)/.installed  ## Run what is too slow for every change
-	@PATH="$(CURDIR)/$(BENCHMARKS)/bin:$$PATH" pytest -q -n 2 --dist loadfile -m nightly
+	@pytest -q -n 2 --dist loadfile -m nightly
 
 $(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
 	@rm -rf $(BENCHMARKS)

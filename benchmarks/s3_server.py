@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+ROOT: Final = Path(__file__).parents[1]
 ACCESS_KEY: Final = "local"
 SECRET_KEY: Final = "local-secret"  # noqa: S105
 REGION: Final = "us-east-1"
@@ -60,6 +61,8 @@ def s3_server(folder: Path) -> Iterator[str]:
         f"-dir={folder}",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-volume.max=20",
         "-master.volumeSizeLimitMB=1024",
         *(f"-{flag}={port}" for flag, port in zip(_PORT_FLAGS, ports, strict=True)),
@@ -113,11 +116,15 @@ def client(url: str) -> Any:
 
 
 def program(name: str) -> str:
-    """Return the path of a program from an installed wheel."""
-    script = Path(sysconfig.get_path("scripts")) / name
-    found = str(script) if script.is_file() else shutil.which(name)
+    """Return the path of a program from the wheels of requirements-benchmarks.txt.
+
+    Raises:
+        RuntimeError: It is not installed.
+    """
+    folders = (sysconfig.get_path("scripts"), str(ROOT / ".venv" / "benchmarks" / "bin"))
+    found = next((path for folder in folders if (path := shutil.which(name, path=folder))), None)
     if found is None:
-        raise RuntimeError(f"{name} is not installed: it comes with this project's development packages")
+        raise RuntimeError(f"{name} is not installed: run make .venv/benchmarks/.installed")
     return found
 
 

@@ -33,7 +33,7 @@ from tests.archives.archive_builder import (
 )
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.triton,
     pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}"),
 ]

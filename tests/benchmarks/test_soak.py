@@ -11,7 +11,7 @@ from benchmarks.soak import Outcome, Plan, soak
 from mme_local.containers.triton.wheel import why_not_here
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.triton
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")

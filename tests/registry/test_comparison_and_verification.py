@@ -87,7 +87,7 @@ def test_archives_of_several_gzip_members(pieces: int) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b"hello", gzip.compress(b"no tar" * 400), gzip.compress(b"x" * 4000)[:-30]],
-    ids=["empty", "text", "no tar", "cut off"],
+    ids=["empty", "text", "gzipped text", "truncated gzip"],
 )
 def test_damaged_archives(store, s3, body: bytes) -> None:
     s3.put_object(Bucket="models", Key="models/bad_v0.tar.gz", Body=body)

@@ -29,7 +29,7 @@ from mme.registry.aliases import AliasStore
 from mme.registry.transfer import transfer
 from mme.registry.verification import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(scope="module")
