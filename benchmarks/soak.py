@@ -61,7 +61,7 @@ class TritonPythonModel:
 
 @dataclass
 class Outcome:
-    """What came of all requests.
+    """The results of all requests.
 
     Attributes:
         requests: how many were to be answered.
@@ -103,17 +103,17 @@ class Outcome:
 
     @property
     def clean(self) -> bool:
-        """Whether every request was answered, and right."""
+        """Whether every request got a correct answer."""
         return self.right == self.requests and not (self.wrong or self.lost or self.fatal)
 
     def facts(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """Return the results as a JSON object."""
         return vars(self) | {"clean": self.clean, "memory_growth_mib": round(self.memory_growth_mib, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A soak. The defaults are the whole one.
+    """The size of a soak. The defaults are the whole one.
 
     Attributes:
         requests: how many.

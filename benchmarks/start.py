@@ -29,7 +29,7 @@ _OUTPUTS = {"EndpointName": "mme", "ModelBucketName": "models", "ModelPrefix": "
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     entry = "from mme.cli.main import main; main()"
     with canned_aws() as url:
         environment = os.environ | {"MME_ENV": "local", "MME_ENDPOINT_URL": url}
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def seconds(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """How long a command takes, by the clock and by its processor's time."""
+    """Return wall time and CPU time of a command, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=60)

@@ -29,14 +29,14 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Run:
-    """What one synthesis took, in seconds."""
+    """The duration of one synthesis, in seconds."""
 
     clock: float
     processor: float
 
 
 def measure(rounds: int) -> dict[str, list[Run]]:
-    """Each case in each round, after one round that only fills the bytecode cache."""
+    """Run each case in each round, after one round that fills the bytecode cache."""
     runs: dict[str, list[Run]] = {case: [] for case in CASES}
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(-1, rounds):

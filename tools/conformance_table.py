@@ -1,6 +1,6 @@
 """The conformance suite's table: the results of a run as markdown and JSON, and in docs/conformance.md.
 
-`pytest tests/conformance --conformance-json run.json && python -m tools.conformance_table run.json` renews
+`pytest tests/conformance --conformance-json run.json && python -m tools.conformance_table run.json` updates
 the table in docs/conformance.md.
 """
 
@@ -117,7 +117,7 @@ def documented(page: str) -> list[tuple[str, ...]]:
     return rows
 
 
-def renewed(page: str, run: Run) -> str:
+def updated(page: str, run: Run) -> str:
     """Return the page with this run's table.
 
     Args:
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         run = Run.load(given.run.read_text("utf-8"))
-        page = renewed(given.page.read_text("utf-8"), run)
+        page = updated(given.page.read_text("utf-8"), run)
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2

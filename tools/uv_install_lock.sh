@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs a hashed lock by uv: UV LOCK, then arguments of `uv pip install`.
 # aws-cdk-lib comes last: one of its modules, aws_cdk/cloud_assembly_schema, is in the wheel of
-# aws-cdk.cloud-assembly-schema too, uv unpacks wheels side by side, and only aws-cdk-lib's has all it needs.
+# aws-cdk.cloud-assembly-schema too, uv unpacks wheels in parallel, and only aws-cdk-lib's copy is complete.
 set -euo pipefail
 uv=$1
 lock=$2

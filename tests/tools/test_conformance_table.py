@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.conformance_table import BEGIN, END, Row, Run, documented, main, markdown, renewed
+from tools.conformance_table import BEGIN, END, Row, Run, documented, main, markdown, updated
 
 ROWS = (
     Row("test_load", "loading", "a model is loaded", "local, live", "any", "passed"),
@@ -32,15 +32,15 @@ def test_an_area_is_named_once() -> None:
 
 
 def test_only_the_table_of_a_page_changes() -> None:
-    page = renewed(PAGE, RUN)
+    page = updated(PAGE, RUN)
     assert page.startswith(f"# Title\n\n{BEGIN}\n\nthe local runtime")
     assert page.endswith(f"\n{END}\n\nafter\n")
     assert "old" not in page
-    assert renewed(page, RUN) == page
+    assert updated(page, RUN) == page
 
 
 def test_what_is_documented_can_be_read_back() -> None:
-    assert documented(renewed(PAGE, RUN)) == [row.documented for row in ROWS]
+    assert documented(updated(PAGE, RUN)) == [row.documented for row in ROWS]
     assert documented(PAGE) == []
 
 
@@ -51,7 +51,7 @@ TEXT = st.text(ASCII).map(lambda text: " ".join(text.split()) or "x")
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT, TEXT), max_size=5))
 def test_any_text_can_be_read_back(cells: list[tuple[str, str, str, str]]) -> None:
     rows = tuple(Row("test_x", *four, "passed") for four in cells if "<!--" not in "".join(four))
-    assert documented(renewed(PAGE, Run("it", "2.51.0", rows))) == [row.documented for row in rows]
+    assert documented(updated(PAGE, Run("it", "2.51.0", rows))) == [row.documented for row in rows]
 
 
 def test_a_run_is_written_and_read() -> None:
@@ -60,7 +60,7 @@ def test_a_run_is_written_and_read() -> None:
 
 def test_a_page_without_markers_is_an_error() -> None:
     with pytest.raises(ValueError, match="the page has no lines"):
-        renewed("# Title\n", RUN)
+        updated("# Title\n", RUN)
 
 
 def test_the_command_renews_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
