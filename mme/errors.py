@@ -1,14 +1,14 @@
-"""The one family of errors that the toolkit raises on purpose."""
+"""The errors that the toolkit raises on purpose."""
 
 from __future__ import annotations
 
 
 class MmeError(Exception):
-    """Something the user can mend: the CLI prints it as one clear line and exits with status 2.
+    """An error that the user can fix: the CLI prints it without a stack trace and exits with status 2.
 
     Args:
-        message: names the value, the reason and the way out; one sentence, no full stop needed.
-        hint: the next command or change, shown on its own line where there is one.
+        message: What is wrong, with the value, and why; lower case, no full stop.
+        hint: How to fix it: the next command or change.
     """
 
     exit_status = 2

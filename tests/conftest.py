@@ -12,15 +12,15 @@ from hypothesis import settings
 os.environ["CDK_VALIDATION"] = "false"
 
 # A time limit for each example would fail on a busy machine; pytest's own limit is there for real hangs.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("default-profile", deadline=None)
+settings.load_profile("default-profile")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the AWS of the shell, unless the conformance suite is to ask an endpoint there.
+    """Remove AWS settings of the shell, unless the conformance suite runs against a deployed endpoint.
 
-    Who follows README.md has the local runtime's address in the environment, and maybe settings of `mme`: the
-    tests start AWS of their own and must find that one, and no test may ever find somebody's account.
+    A developer who follows the README has the local endpoint's URL in the environment. Tests start their own
+    embedded AWS, and no test may reach a real account.
     """
     if config.getoption("endpoint_name", None):
         return

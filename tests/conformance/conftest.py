@@ -116,7 +116,7 @@ def local(asked: Asked) -> LocalRuntime:
 
 @pytest.fixture
 def fresh(asked: Asked) -> Iterator[Target]:
-    """An endpoint without loaded models, as far as one can be had: a live one is as it is."""
+    """An endpoint without loaded models; a live endpoint is used as it is."""
     if asked.local is None:
         yield asked.target
         return

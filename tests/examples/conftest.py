@@ -22,7 +22,7 @@ class Example:
 
     Attributes:
         folder: the cloud assembly.
-        findings: what AwsSolutions, or another check, found and nobody acknowledged.
+        findings: Unacknowledged findings of AwsSolutions and other checks.
     """
 
     folder: Path

@@ -92,7 +92,7 @@ def synth() -> Callable[[Stack], Synthesized]:
 
 
 def unacknowledged(app: App) -> list[str]:
-    """Synthesize the app under AwsSolutions; the ids of what nobody acknowledged."""
+    """Synthesize the app under AwsSolutions; the ids of unacknowledged findings."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:
         app.synth()

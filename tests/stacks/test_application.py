@@ -175,7 +175,7 @@ def test_the_cdk_cli_lists_one_environment_alone(tmp_path: Path) -> None:
 def test_cfn_lint(assembly, tmp_path: Path) -> None:
     cfn_lint = shutil.which("cfn-lint", path=str(Path(sys.executable).parent))
     assert cfn_lint is not None
-    # What it is told to pass over stands in the templates, with its reason.
+    # Its exceptions are in the templates, with their reasons.
     done = run([cfn_lint, "--", *map(str, [*assembly.files, *templates(tmp_path, (queued(),))])])
     assert done.returncode == 0, done.stdout
     assert len(assembly.files) == 2 * len(ENVIRONMENTS)

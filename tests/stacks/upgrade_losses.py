@@ -10,7 +10,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 Template = Mapping[str, Any]
 
-# These hold no state and are made anew by design: the first two are never named, so that they can be.
+# These hold no state and are replaced by design: the first two are never named, so that they can be.
 REPLACEABLE = frozenset({"AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::IAM::Policy"})
 
 _KEEPING = {"Retain", "RetainExceptOnCreate", "Snapshot"}
@@ -62,7 +62,7 @@ def _fixed_at_creation(kind: str) -> tuple[str, ...]:
 
 
 def _at(resource: Mapping[str, Any], pointer: str) -> Any:
-    """The value at the pointer; where a function or a list stands in the way, that whole."""
+    """Return the value at the pointer, or the function or list that hides it."""
     found: Any = resource.get("Properties", {})
     for step in pointer.removeprefix("/properties/").split("/"):
         if not isinstance(found, dict) or any(key == "Ref" or key.startswith("Fn::") for key in found):

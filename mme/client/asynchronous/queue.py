@@ -202,7 +202,7 @@ class AsyncQueue:
         """
         deadline = self._clock() + wait_seconds
         pause = _FIRST_PAUSE_SECONDS
-        # A dead letter may be sent anew, but nobody knows when: it is told at once.
+        # A dead letter may be sent again, but not at a known time: report it at once.
         while (status := self.status(inference_id)).state in (State.WAITING, State.UNKNOWN):
             left = deadline - self._clock()
             if left <= 0:
