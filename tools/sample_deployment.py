@@ -208,6 +208,84 @@ def deploy(clients: AwsClients, template: str, stack: str = STACK) -> None:
         raise RuntimeError(f"{stack} is {found['StackStatus']}")
 
 
+def alarm_resource(
+    name: str, metric: str = "Invocation5XXErrors", endpoint: str = ENDPOINT
+) -> dict[str, Any]:
+    """Return an alarm on an endpoint's metric, for a template.
+
+    Args:
+        name: of the alarm.
+        metric: of namespace AWS/SageMaker.
+        endpoint: name of the endpoint.
+    """
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": name,
+            "Namespace": "AWS/SageMaker",
+            "MetricName": metric,
+            "Dimensions": [
+                {"Name": "EndpointName", "Value": endpoint},
+                {"Name": "VariantName", "Value": "AllTraffic"},
+            ],
+            "ComparisonOperator": "GreaterThanThreshold",
+            "EvaluationPeriods": 1,
+            "Period": 60,
+            "Statistic": "Sum",
+            "Threshold": 1,
+        },
+    }
+
+
+def update_by_hand(clients: AwsClients, config: str) -> str:
+    """Update the endpoint outside its stack, to a copy of its config.
+
+    Args:
+        clients: of the account.
+        config: name of the new config.
+
+    Returns:
+        Name of the config that the stack defines.
+    """
+    sagemaker = clients.sagemaker
+    before = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+    variants = sagemaker.describe_endpoint_config(EndpointConfigName=before)["ProductionVariants"]
+    sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=variants)
+    sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
+    return before
+
+
+def secure_bucket(clients: AwsClients, bucket: str) -> None:
+    """Block all public access to a bucket and abort its incomplete uploads, as `ModelBucket` does.
+
+    Args:
+        clients: of the account.
+        bucket: name of the bucket.
+    """
+    clients.s3.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    clients.s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "abort",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                }
+            ]
+        },
+    )
+
+
 def put_metric(clients: AwsClients, namespace: str, name: str, moment: datetime, *values: float) -> None:
     """Put values of a metric of the endpoint's variant.
 

@@ -29,7 +29,17 @@ from mme.aws.clients import AwsClients
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
-from tools.sample_deployment import GROUP, clients_at, deploy, put_metric, serving_template, store_template
+from tools.sample_deployment import (
+    GROUP,
+    alarm_resource,
+    clients_at,
+    deploy,
+    put_metric,
+    secure_bucket,
+    serving_template,
+    store_template,
+    update_by_hand,
+)
 
 _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 """rich's pictures load a font from the web; a monospaced font of the reader will do."""
@@ -40,23 +50,6 @@ NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "ranking", "recommen
 BROKEN: Final = (
     "import scikit_lern\n\n\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
 )
-ALARM: Final[dict[str, Any]] = {
-    "Type": "AWS::CloudWatch::Alarm",
-    "Properties": {
-        "AlarmName": "mme-dev-server-errors",
-        "Namespace": "AWS/SageMaker",
-        "MetricName": "Invocation5XXErrors",
-        "Dimensions": [
-            {"Name": "EndpointName", "Value": "mme-dev"},
-            {"Name": "VariantName", "Value": "AllTraffic"},
-        ],
-        "ComparisonOperator": "GreaterThanThreshold",
-        "EvaluationPeriods": 1,
-        "Period": 60,
-        "Statistic": "Sum",
-        "Threshold": 1,
-    },
-}
 
 
 class Screens:
@@ -132,19 +125,11 @@ def main(*arguments: str) -> None:
         _write_models(Path(folder))
         deploy(clients, store_template("mme-dev-models"), "mme-dev-model-store")
         bucket = {"Fn::ImportValue": "mme-dev-models-name"}
-        deploy(clients, serving_template(bucket=bucket, ServerErrors=ALARM))
+        deploy(clients, serving_template(bucket=bucket, ServerErrors=alarm_resource("mme-dev-server-errors")))
         clients.cloudwatch.set_alarm_state(
             AlarmName="mme-dev-server-errors", StateValue="OK", StateReason="no errors"
         )
-        clients.s3.put_public_access_block(
-            Bucket="mme-dev-models",
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
+        secure_bucket(clients, "mme-dev-models")
         _write_metrics(clients)
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme models add models", "models-add")
@@ -155,12 +140,7 @@ def main(*arguments: str) -> None:
         screens.show("mme endpoint logs --model churn_v0.tar.gz --errors")
         screens.show("mme endpoint top --count 3")
         screens.show("mme endpoint metrics --since 1h --metric Invocations --metric ModelCacheHit", "metrics")
-        config = clients.sagemaker.describe_endpoint(EndpointName="mme-dev")["EndpointConfigName"]
-        described = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)
-        clients.sagemaker.create_endpoint_config(
-            EndpointConfigName="tried-by-hand", ProductionVariants=described["ProductionVariants"]
-        )
-        clients.sagemaker.update_endpoint(EndpointName="mme-dev", EndpointConfigName="tried-by-hand")
+        update_by_hand(clients, "tried-by-hand")
         screens.show("mme endpoint status", "status-drift")
         screens.show("mme endpoint rollback --yes")
         screens.show("mme endpoint clean --models --dry-run")

@@ -21,12 +21,12 @@ from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 from tools.sample_deployment import (
     BUCKET,
-    ENDPOINT,
     STACK,
     clients_at,
     deploy,
     serving_template,
     store_template,
+    update_by_hand,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(300)]
@@ -143,21 +143,15 @@ def test_warm_then_logs_top_and_doctor_tell_what_triton_did(laptop: Laptop, tmp_
 
 
 def test_status_and_rollback_of_an_endpoint_that_serves(laptop: Laptop) -> None:
-    sagemaker = laptop.clients.sagemaker
     status = laptop.json("endpoint", "status")
     assert status["endpoint"]["status"] == "InService"
     assert (status["drifted"], status["faults"]) == (False, [])
-    before = status["endpoint"]["config"]
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=before)
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="by-hand", ProductionVariants=config["ProductionVariants"]
-    )
-    sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
+    before = update_by_hand(laptop.clients, "by-hand")
     assert laptop.json("endpoint", "status")["drifted"]
     answer = laptop.json("endpoint", "rollback", "--yes")
     assert (answer["from"], answer["to"]) == ("by-hand", before)
     assert laptop.json("endpoint", "warm", "add_sub")[0]["loaded"]
-    sagemaker.delete_endpoint_config(EndpointConfigName="by-hand")
+    laptop.clients.sagemaker.delete_endpoint_config(EndpointConfigName="by-hand")
 
 
 def test_clean_deletes_only_this_deployment(laptop: Laptop) -> None:

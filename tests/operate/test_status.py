@@ -11,30 +11,17 @@ from mme.errors import MmeError
 from mme.operate.discovery import Deployment
 from mme.operate.status import EndpointStatus, read_status
 from tests.operate.deployment import DEPLOYMENT, deny
-from tools.sample_deployment import ENDPOINT, deploy, put_metric, serving_template
+from tools.sample_deployment import (
+    ENDPOINT,
+    alarm_resource,
+    deploy,
+    put_metric,
+    serving_template,
+    update_by_hand,
+)
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 COUNTS, INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
-
-
-def alarm(name: str, metric: str = "Invocation5XXErrors", endpoint: str = ENDPOINT) -> dict[str, object]:
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmName": name,
-            "Namespace": COUNTS,
-            "MetricName": metric,
-            "Dimensions": [
-                {"Name": "EndpointName", "Value": endpoint},
-                {"Name": "VariantName", "Value": "AllTraffic"},
-            ],
-            "ComparisonOperator": "GreaterThanThreshold",
-            "EvaluationPeriods": 1,
-            "Period": 60,
-            "Statistic": "Sum",
-            "Threshold": 1,
-        },
-    }
 
 
 def texts(found: EndpointStatus) -> tuple[str, ...]:
@@ -63,12 +50,7 @@ def test_all_is_well(clients: AwsClients) -> None:
 
 def test_a_silent_rollback_is_named(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
-    old = read_status(clients, DEPLOYMENT).endpoint.config
-    described = clients.sagemaker.describe_endpoint_config(EndpointConfigName=old)
-    clients.sagemaker.create_endpoint_config(
-        EndpointConfigName="by-hand", ProductionVariants=described["ProductionVariants"]
-    )
-    clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
+    old = update_by_hand(clients, "by-hand")
     found = read_status(clients, DEPLOYMENT)
     assert found.drifted
     assert texts(found) == (
@@ -144,7 +126,9 @@ def test_alarms_of_this_endpoint_ring_and_its_neighbours_do_not(clients: AwsClie
     deploy(
         clients,
         serving_template(
-            Errors=alarm("errors"), Slow=alarm("slow", "ModelLatency"), Other=alarm("b", endpoint="b")
+            Errors=alarm_resource("errors"),
+            Slow=alarm_resource("slow", "ModelLatency"),
+            Other=alarm_resource("b", endpoint="b"),
         ),
     )
     clients.cloudwatch.set_alarm_state(AlarmName="slow", StateValue="ALARM", StateReason="too slow")

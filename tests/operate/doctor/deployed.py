@@ -9,30 +9,17 @@ from mme.findings import Finding, Severity
 from mme.operate.doctor.context import DoctorContext
 from mme.operate.endpoint_state import read_endpoint
 from tests.operate.deployment import DEPLOYMENT, deny
-from tools.sample_deployment import BUCKET, ENDPOINT, deploy, serving_template
+from tools.sample_deployment import BUCKET, ENDPOINT, deploy, secure_bucket, serving_template
 
 
 def deployed(clients: AwsClients, **changes: Any) -> DoctorContext:
     """A deployment with its role and one model."""
     if BUCKET not in {bucket["Name"] for bucket in clients.s3.list_buckets()["Buckets"]}:
         clients.s3.create_bucket(Bucket=BUCKET)
-        clients.s3.put_public_access_block(
-            Bucket=BUCKET,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
-        abort = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Filter": {"Prefix": ""}}
-        clients.s3.put_bucket_lifecycle_configuration(
-            Bucket=BUCKET,
-            LifecycleConfiguration={"Rules": [{"ID": "abort", "Status": "Enabled", **abort}]},
-        )
+        secure_bucket(clients, BUCKET)
         clients.s3.put_object(Bucket=BUCKET, Key="models/a_v0.tar.gz", Body=b"")
     deploy(clients, serving_template(**changes))
-    # The embedded IAM knows no simulation, and answers so as a server that fell over.
+    # The embedded IAM has no simulation and answers 500.
     deny(clients.iam, "SimulatePrincipalPolicy")
     endpoint = read_endpoint(clients.sagemaker, ENDPOINT)
     model = clients.sagemaker.describe_model(ModelName=endpoint.variants[0].model)

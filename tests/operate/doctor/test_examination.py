@@ -23,7 +23,7 @@ from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from tests.operate.deployment import DEPLOYMENT, deny, put_log
 from tests.operate.doctor.deployed import deployed, messages
-from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK
+from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK, update_by_hand
 
 LOG = (Path(__file__).parents[1] / "triton_logs" / "quiet.log").read_text().splitlines()
 
@@ -81,12 +81,7 @@ def test_a_denied_check_is_reported_as_skipped(context: DoctorContext) -> None:
 
 
 def test_drift_has_a_hint_to_its_cause(context: DoctorContext) -> None:
-    clients = context.clients
-    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=context.endpoint.config)
-    clients.sagemaker.create_endpoint_config(
-        EndpointConfigName="by-hand", ProductionVariants=config["ProductionVariants"]
-    )
-    clients.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="by-hand")
+    update_by_hand(context.clients, "by-hand")
     (found,) = check_endpoint(context)
     assert found.severity is Severity.ERROR
     assert found.hint.startswith("see why it was rolled back: mme endpoint logs --errors")
