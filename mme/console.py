@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -12,32 +13,68 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from mme.errors import MmeError
 
 _PIPED_WIDTH: Final = 240
+# Control characters except tab and newline; bidirectional controls and other line ends; lone surrogates.
+_UNSAFE: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def safe_text(text: str) -> str:
+    """Return the text with U+FFFD in place of each character that could control a terminal.
+
+    S3 keys, model errors and logs come from outside: an escape sequence in them could hide or fake output.
+    """
+    return _UNSAFE.sub("\ufffd", text)
 
 
 def standard_output() -> Console:
-    """For results. Piped, it has no colours and does not cut lines at 80 columns."""
-    from rich.console import Console
-
-    return Console(
-        highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
-    )
+    """Return the console for results. Piped, it has no colours and does not cut lines at 80 columns."""
+    return _console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH)
 
 
 def standard_error() -> Console:
-    """For progress, notes and errors: never in the way of a result that is piped on."""
-    from rich.console import Console
+    """Return the console for progress, notes and errors, so that a piped result is only the result."""
+    return _console(stderr=True, soft_wrap=True)
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+def _console(**options: Any) -> Console:
+    """Return a console that prints all text literally: no markup, no emoji codes, no control characters."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class SafeConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            # Before the width of a cell is measured.
+            return super().render_str(safe_text(text), **options)
+
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(safe_text(segment.text), segment.style)
+
+    return SafeConsole(highlight=False, markup=False, emoji=False, **options)
+
+
+def styled(text: str, style: str) -> Text:
+    """Return a text with a style, such as a cell of a table.
+
+    Args:
+        text: The text.
+        style: A colour or attribute: `green`, `bold red`.
+    """
+    from rich.text import Text
+
+    return Text(safe_text(text), style=style)
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as indented JSON on standard output. Dates are in ISO form.
+    """Print a value as indented JSON on standard output. Dates are in ISO form.
 
-    JSON has no numbers that are none: they are the strings "NaN", "Infinity" and "-Infinity".
+    JSON has no NaN and no infinities: they are the strings "NaN", "Infinity" and "-Infinity".
     """
     # Strings as they are: a script's parser reads UTF-8, and people read the names.
     options: dict[str, Any] = {"indent": 2, "ensure_ascii": False, "default": _plain}
@@ -45,31 +82,50 @@ def print_json(value: Any) -> None:
         text = json.dumps(value, allow_nan=False, **options)
     except ValueError:
         text = json.dumps(_without_nan(value), allow_nan=False, **options)
-    sys.stdout.write(text + "\n")
+    # JSON's escapes keep the value.
+    sys.stdout.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def print_error(error: MmeError) -> None:
-    """Prints an error's message in one line, and below it the way out."""
+    """Print an error's message in one line, and its hint in the next."""
     console = standard_error()
-    console.print("error:", style="bold red", end=" ", markup=False)
-    console.print(error.message, markup=False)
+    console.print("error:", style="bold red", end=" ")
+    console.print(error.message)
     if error.hint:
-        console.print(error.hint, style="dim", markup=False)
+        console.print(error.hint, style="dim")
 
 
 def print_note(kind: str, text: str) -> None:
-    """Prints `kind text` on standard error: `skipped`, `warning`."""
+    """Print `kind text` on standard error.
+
+    Args:
+        kind: The first word, in colour: `skipped`, `warning`.
+        text: The rest of the line.
+    """
     console = standard_error()
-    console.print(kind, style="yellow", end=" ", markup=False)
-    console.print(text, markup=False)
+    console.print(kind, style="yellow", end=" ")
+    console.print(text)
+
+
+def print_outcome(outcome: str, text: str, *, style: str = "green") -> None:
+    """Print `outcome text` on standard output.
+
+    Args:
+        outcome: The first word, in colour: `done`.
+        text: The rest of the line.
+        style: Style of the first word.
+    """
+    console = standard_output()
+    console.print(outcome, style=style, end=" ")
+    console.print(text, soft_wrap=True)
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A table without a frame: it copies well and fits 80 columns.
+    """Return a table without a frame: it copies well and fits 80 columns. Cells are literal text.
 
     Args:
-        columns: the headings.
-        right: those whose values stand at the right, as numbers do.
+        columns: Headings.
+        right: Headings of the columns that are aligned right, as numbers are.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -81,18 +137,16 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Prints a table's columns in line for people; piped, with a tab between them and nothing else.
+    """Print a table's columns in line on a terminal; piped, with a tab between them and nothing else.
 
-    So `cut -f1` takes a column apart whatever is in it, and no line is as wide as the widest cell. Lines in
-    one cell are joined by semicolons.
+    `cut -f1` then returns a column whatever it contains. Lines in one cell are joined by semicolons.
     """
     if sys.stdout.isatty():
         standard_output().print(table)
         return
-    from rich.text import Text
 
     def plain(cell: object) -> str:
-        text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
+        text = safe_text(str(cell))
         return "; ".join(" ".join(line.split()) for line in text.splitlines())
 
     sys.stdout.write("\t".join(plain(column.header) for column in table.columns) + "\n")
@@ -101,17 +155,17 @@ def print_table(table: Table) -> None:
 
 
 def print_line(text: str, *, style: str | None = None) -> None:
-    """Print one line of a result as it is: without markup, not wrapped.
+    """Print one line of a result, not wrapped.
 
     Args:
         text: The line.
         style: A colour, on a terminal.
     """
-    standard_output().print(text, style=style, markup=False, soft_wrap=True)
+    standard_output().print(text, style=style, soft_wrap=True)
 
 
 def print_layout(layout: RenderableType) -> None:
-    """Prints what stands in columns without being a table; piped, without spaces at the lines' ends."""
+    """Print columns that are not a table; piped, without spaces at the ends of lines."""
     console = standard_output()
     if sys.stdout.isatty():
         console.print(layout)
@@ -122,12 +176,17 @@ def print_layout(layout: RenderableType) -> None:
 
 
 def count_text(count: int, noun: str) -> str:
-    """`1 object`, `1,200 objects`; the noun is given in the plural."""
+    """Return `1 object` or `1,200 objects`.
+
+    Args:
+        count: How many.
+        noun: In the plural.
+    """
     return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
 
 
 def size_text(count: int) -> str:
-    """`882 B`, `30.8 kB`, `1.2 GB`: powers of 1000, as S3's bill has them."""
+    """Return a size in powers of 1000, as on S3's bill: `882 B`, `30.8 kB`, `1.2 GB`."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 999.95 or unit == "GB":
@@ -137,7 +196,12 @@ def size_text(count: int) -> str:
 
 
 def age_text(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago: `5 s`, `12 min`, `3 h`, `45 d`."""
+    """Return the time since a moment: `5 s`, `12 min`, `3 h`, `45 d`.
+
+    Args:
+        moment: With a time zone.
+        now: Default: the current time.
+    """
     seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))
     for limit, length, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if seconds < limit:

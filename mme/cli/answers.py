@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.console import plain_table, print_note, print_table, size_text, standard_error
+from mme.console import plain_table, print_note, print_table, safe_text, size_text, standard_error
 
 if TYPE_CHECKING:
     from mme.client.datatypes import Array
@@ -69,6 +69,7 @@ def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
     """
     text = _text(reply)
     if text is not None:
+        text = safe_text(text) if sys.stdout.isatty() else text
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     elif sys.stdout.isatty():
         size = size_text(len(reply.body))
@@ -82,7 +83,7 @@ def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
 def _print_time(model: str, milliseconds: float | None) -> None:
     """Print to standard error, which is not piped."""
     if milliseconds is not None:
-        standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim", markup=False)
+        standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim")
 
 
 def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:

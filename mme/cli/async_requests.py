@@ -44,7 +44,7 @@ def status(
             print_json(_status_json(found))
         else:
             table = plain_table("ID", "STATE", "WHERE", "REASON")
-            table.add_row(found.inference_id, found.state.value, found.location, _plain(found.reason))
+            table.add_row(found.inference_id, found.state.value, found.location, found.reason)
             print_table(table)
         return
     depths = target.queue().depths()
@@ -77,14 +77,13 @@ def result(
     """
     from mme.cli.deployment import target_of
     from mme.client.files import check_directory
-    from mme.console import print_json, print_note, standard_error
+    from mme.console import print_json, print_note, standard_error, styled
 
     if output:
         check_directory(output)
     queue = target_of(context).queue()
-    name = _plain(inference_id)
-    doing = f"waiting for {name}, at most {wait:g} s" if wait else f"looking for {name}"
-    with standard_error().status(doing):
+    doing = f"waiting for {inference_id}, at most {wait:g} s" if wait else f"looking for {inference_id}"
+    with standard_error().status(styled(doing, "default")):
         found = queue.result(inference_id, wait_seconds=wait)
     if output:
         try:
@@ -154,7 +153,7 @@ def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
             }
         )
         return
-    standard_output().print(sent.inference_id, markup=False)
+    standard_output().print(sent.inference_id)
     print_note("queued", f"print the answer: {command} async result {sent.inference_id} --wait 600")
 
 
@@ -196,10 +195,10 @@ def _print_letters(letters: list[DeadLetter]) -> None:
     table = plain_table("ID", "MODEL", "AGE", "REASON")
     for letter in letters:
         table.add_row(
-            _plain(letter.inference_id) or "-",
-            _plain(letter.target_model) or "-",
+            letter.inference_id or "-",
+            letter.target_model or "-",
             age_text(letter.sent),
-            _plain(letter.reason),
+            letter.reason,
         )
     print_table(table)
 
@@ -222,8 +221,3 @@ def _status_json(found: AsyncStatus) -> dict[str, Any]:
         "location": found.location,
         "settled": found.settled,
     }
-
-
-def _plain(text: str) -> str:
-    # Rich reads brackets as markup.
-    return text.replace("[", r"\[")

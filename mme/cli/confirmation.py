@@ -13,7 +13,7 @@ def confirm(question: str) -> None:
     Raises:
         MmeError: The answer is not yes, or standard input is not a terminal.
     """
-    if _answer(f"{question} \\[y/N] ").lower() not in ("y", "yes"):
+    if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
         raise MmeError("not confirmed: nothing was changed")
 
 
@@ -23,7 +23,7 @@ def confirm_by_typing(word: str) -> None:
     Raises:
         MmeError: Another word was typed, or standard input is not a terminal.
     """
-    typed = _answer(f"Type [bold]{word}[/] to delete all this: ")
+    typed = _answer(f"Type {word} to delete all this: ")
     if typed != word:
         raise MmeError(f"{typed!r} is not {word}: nothing was deleted")
 

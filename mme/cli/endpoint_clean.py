@@ -50,7 +50,7 @@ def clean(
 
     from mme.cli.confirmation import confirm_by_typing
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note, standard_output
+    from mme.console import print_json, print_note, print_outcome
     from mme.operate.cleanup import Choice
     from mme.operate.cleanup import clean as clean_up
 
@@ -74,7 +74,7 @@ def clean(
     if as_json:
         print_json(_json(plan, done=True))
     else:
-        standard_output().print(f"[green]done[/] {plan.subject} is deleted", soft_wrap=True)
+        print_outcome("done", f"{plan.subject} is deleted")
 
 
 def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
@@ -98,9 +98,7 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 
 
 def _print_plan(plan: CleanPlan) -> None:
-    from rich.markup import escape
-
-    from mme.console import count_text, plain_table, print_table, size_text, standard_output
+    from mme.console import count_text, plain_table, print_outcome, print_table, size_text
 
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
     for stack in filter(None, (plan.serving, plan.store)):
@@ -111,13 +109,13 @@ def _print_plan(plan: CleanPlan) -> None:
         if one.count.entries:
             counts = (count_text(one.count.current, "objects"), count_text(one.count.entries, "versions"))
             amount = ", ".join((*counts, size_text(one.count.size)))
-            table.add_row(one.what, escape(one.url), amount)
+            table.add_row(one.what, one.url, amount)
     if plan.log_group:
         table.add_row("log group", plan.log_group, "")
     if table.row_count:
         print_table(table)
     for stays in plan.stays:
-        standard_output().print(f"[yellow]stays[/] {escape(stays)}", soft_wrap=True)
+        print_outcome("stays", stays, style="yellow")
 
 
 def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:

@@ -77,10 +77,8 @@ def top(
 
     Example: mme endpoint top --since 15m
     """
-    from rich.markup import escape
-
     from mme.cli.deployment import target_of
-    from mme.console import plain_table, print_json, print_note, print_table, standard_error
+    from mme.console import plain_table, print_json, print_note, print_table, standard_error, styled
     from mme.operate.log_events import read_events
     from mme.operate.periods import parse_since
     from mme.operate.top import TOP_PATTERN, tally
@@ -103,10 +101,10 @@ def top(
     for one in models[:count]:
         seconds = one.median_load_seconds
         table.add_row(
-            escape(one.model),
+            one.model,
             str(one.invocations),
             str(one.loads),
-            f"[red]{one.failed_loads}[/]" if one.failed_loads else "0",
+            styled(str(one.failed_loads), "red" if one.failed_loads else ""),
             str(one.unloads),
             "-" if seconds is None else f"{seconds:.2f} s",
         )

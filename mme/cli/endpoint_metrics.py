@@ -89,7 +89,7 @@ def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -
     )
     console.print(heading)
     if not _can_draw():
-        console.print("(this terminal's encoding has no characters to draw with: use --json)", markup=False)
+        console.print("(this terminal's encoding has no characters to draw with: use --json)")
         return
     # A pipe is wider than a chart should be.
     width = max(_NARROWEST, min(console.width if console.is_terminal else 80, _WIDEST))

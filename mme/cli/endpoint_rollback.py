@@ -38,7 +38,7 @@ def rollback(
 
     from mme.cli.confirmation import confirm
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note, standard_error, standard_output
+    from mme.console import print_json, print_note, print_outcome, standard_error
     from mme.errors import MmeError
     from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
 
@@ -66,7 +66,7 @@ def rollback(
         before = plan.endpoint.config
         print_json({"endpoint": settled.name, "from": before, "to": settled.config, "status": settled.status})
         return
-    standard_output().print(f"[green]done[/] {settled.name} runs {settled.config}", soft_wrap=True)
+    print_outcome("done", f"{settled.name} runs {settled.config}")
     print_note("note:", _DRIFT)
 
 

@@ -68,17 +68,15 @@ def warm(
 
 
 def _print(done: list[Warmed], instances: int | None) -> None:
-    from rich.markup import escape
-
-    from mme.console import plain_table, print_note, print_table
+    from mme.console import plain_table, print_note, print_table, styled
 
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
     for one in done:
         if one.loaded:
-            outcome = "[green]loaded[/]" if one.seconds > _LOADED_NOW_SECONDS else "[green]warm[/]"
+            outcome = styled("loaded" if one.seconds > _LOADED_NOW_SECONDS else "warm", "green")
         else:
-            outcome = f"[red]failed[/] {escape(_reason(one))}"
-        table.add_row(escape(one.model), outcome, f"{one.seconds:.2f} s")
+            outcome = styled("failed", "red").append(f" {_reason(one)}", "default")
+        table.add_row(one.model, outcome, f"{one.seconds:.2f} s")
     print_table(table)
     if instances is not None and instances > 1:
         print_note(

@@ -9,9 +9,11 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.progress import cleaned_up_when_ended, publishing, reading
-from mme.console import plain_table, print_json, print_line, print_note, print_table, size_text
+from mme.console import plain_table, print_json, print_line, print_note, print_table, size_text, styled
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from mme.registry.candidates import Skipped
     from mme.registry.publishing import Published
 
@@ -138,7 +140,7 @@ def _print_published(published: list[Published]) -> None:
     table = plain_table("MODEL", "OUTCOME", "UNPACKED", "DIGEST", right=("UNPACKED",))
     for one in published:
         if one.created:
-            outcome = "[green]published[/]"
+            outcome: str | Text = styled("published", "green")
         elif one.latest:
             outcome = "unchanged"
         else:

@@ -8,7 +8,16 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.progress import reading
-from mme.console import age_text, plain_table, print_json, print_line, print_note, print_table, size_text
+from mme.console import (
+    age_text,
+    plain_table,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    size_text,
+    styled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -252,7 +261,7 @@ def _verified_json(one: Verified) -> dict[str, Any]:
 def _print_verified(found: Sequence[Verified]) -> None:
     table = plain_table("MODEL", "STATE", "REASON")
     for one in found:
-        for state, lines in (("[red]wrong[/]", one.problems), ("note", one.notes)):
+        for state, lines in ((styled("wrong", "red"), one.problems), ("note", one.notes)):
             for line in lines:
                 table.add_row(one.record.target_model, state, line)
     if table.rows:

@@ -73,23 +73,23 @@ def _json(report: PreflightReport, stopping: list[PreflightFinding]) -> dict[str
 
 
 def _print(report: PreflightReport, stopping: list[PreflightFinding]) -> None:
-    from mme.console import standard_output
+    from mme.console import print_outcome, standard_output
     from mme.operate.preflight import Effect
 
     console = standard_output()
     for finding in report.findings:
         style = "cyan" if finding.effect is Effect.NOTE else "yellow"
         style = "bold red" if finding in stopping else style
-        console.print(finding.effect.value, style=style, end=" ", markup=False)
-        console.print(f"{finding.code} {finding.subject}: {finding.message}", markup=False, soft_wrap=True)
+        console.print(finding.effect.value, style=style, end=" ")
+        console.print(f"{finding.code} {finding.subject}: {finding.message}", soft_wrap=True)
         for line in (finding.reason, *finding.hint.splitlines()):
             if line:
-                console.print(f"  {line}", markup=False, soft_wrap=True)
+                console.print(f"  {line}", soft_wrap=True)
     if not stopping:
-        console.print(f"[green]ok[/] {report.stack} in {report.region} may be deployed", soft_wrap=True)
+        print_outcome("ok", f"{report.stack} in {report.region} may be deployed")
         return
     count = f"{len(stopping)} finding{'s' if len(stopping) > 1 else ''}"
-    console.print(f"[bold red]stop[/] {count}: do not deploy {report.stack}", soft_wrap=True)
+    print_outcome("stop", f"{count}: do not deploy {report.stack}", style="bold red")
     losses = sorted({finding.code for finding in stopping if finding.effect is Effect.LOSES})
     if losses:
         accepted = " ".join(f"--accept {code}" for code in losses)

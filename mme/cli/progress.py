@@ -72,7 +72,12 @@ def reading(description: str, total_bytes: int) -> Iterator[Progress]:
 def _bars() -> Progress:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(24),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     console = standard_error()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 

@@ -166,7 +166,7 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
     docker = runtime.get("containers") == "docker"
     serves = "images under Docker" if docker else f"backends {', '.join(runtime['backends'])}"
     lines: list[Any] = [
-        f"[bold]{runtime['url']}[/] process {runtime['pid']}, {serves}",
+        f"{runtime['url']} process {runtime['pid']}, {serves}",
         f"status page: {runtime['page']}",
     ]
     if not runtime["endpoints"]:
@@ -175,7 +175,7 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
     for endpoint in runtime["endpoints"]:
         lines += _endpoint_lines(endpoint)
     if runtime.get("faults"):
-        lines.append(f"[yellow]faults are set[/]: mme local fault list --port {runtime['port']}")
+        lines.append(f"faults are set: mme local fault list --port {runtime['port']}")
     for line in lines:
         if isinstance(line, str):
             standard_output().print(line, soft_wrap=True)
@@ -184,12 +184,8 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
 
 
 def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
-    from rich.markup import escape
-
     requests = count_text(endpoint["requests"], "requests")
-    lines: list[Any] = [
-        f"endpoint [bold]{escape(endpoint['name'])}[/] {endpoint['instance_type']}, {requests}"
-    ]
+    lines: list[Any] = [f"endpoint {endpoint['name']} {endpoint['instance_type']}, {requests}"]
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS", right=("WEIGHT", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"
@@ -198,7 +194,7 @@ def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
         lines.append(f"instance {index}: {models}, {memory}, {disk} in use")
         for model in instance["models"]:
             weight, hits = size_text(model["weight_bytes"]), f"{model['hits']:,}"
-            table.add_row(str(index), escape(model["name"]), model["state"], weight, hits)
+            table.add_row(str(index), model["name"], model["state"], weight, hits)
     return [*lines, table] if table.row_count else lines
 
 

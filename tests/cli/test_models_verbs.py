@@ -169,7 +169,7 @@ def test_unalias_allows_removing_its_target(two, mme) -> None:
     for arguments, message in (
         (
             ("add_sub@prod",),
-            "give --yes",
+            "add --yes",
         ),
         (("add_sub@prod", "--yes", "--if", "add_sub_v0.tar.gz"), "it was changed meanwhile"),
         (("other@prod", "--yes"), "there is no alias other@prod"),
