@@ -26,7 +26,8 @@ _SHOWN_MESSAGES: Final = 100
 def status(
     context: typer.Context,
     inference_id: Annotated[
-        str | None, typer.Argument(help="Inference id. [the queue and its dead letters]", metavar="[ID]")
+        str | None,
+        typer.Argument(help="Inference id. Default: the queue and its dead letters.", metavar="[ID]"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:

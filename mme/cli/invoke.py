@@ -126,7 +126,7 @@ def invoke(
         str | None,
         typer.Option(
             "--inference-id",
-            help="Identity of the request: the same id runs once. [a new one]",
+            help="Identity of the request: the same id runs once. Default: a new one.",
             metavar="ID",
             rich_help_panel=_QUEUE,
         ),
