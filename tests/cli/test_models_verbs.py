@@ -191,7 +191,7 @@ def test_remove(two, aws, mme) -> None:
     assert "add_sub@prod points at it" in refused.err
     asked = mme("models", "remove", "add_sub_v0.tar.gz")
     assert asked.status == 2
-    assert "give --yes" in asked.err
+    assert "add --yes" in asked.err
     ran = mme("models", "remove", "add_sub_v0.tar.gz", "--yes")
     assert ran.status == 0
     assert "serve it until they unload it" in ran.err
