@@ -250,7 +250,7 @@ def test_configurations_that_can_not_be_served(client, publish) -> None:
 def test_unknown_model_and_endpoint(client, endpoint) -> None:
     error = failing(client, "absent_v0.tar.gz")
     assert isinstance(error, UnknownModelError)
-    assert error.cause.startswith(f"s3://{endpoint.bucket}/models/absent_v0.tar.gz is not there")
+    assert error.cause.startswith(f"s3://{endpoint.bucket}/models/absent_v0.tar.gz does not exist")
     assert isinstance(failing(MultiModelClient("nowhere", endpoint.calls), "x.tar.gz"), UnknownEndpointError)
 
 
