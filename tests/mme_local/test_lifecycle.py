@@ -38,7 +38,12 @@ def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
-    state = launcher.start_detached(LocalSettings(port=0))
+    # A background shell or nohup ignores some signals, and a runtime inherits that.
+    before = signal.signal(number_, signal.SIG_DFL)
+    try:
+        state = launcher.start_detached(LocalSettings(port=0))
+    finally:
+        signal.signal(number_, before)
     endpoint = Endpoint(Runtime(state))
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
     endpoint.invoke("a_v0.tar.gz", body(1))
