@@ -60,7 +60,7 @@ def _console(**options: Any) -> Console:
 
 
 def styled(text: str, style: str) -> Text:
-    """Return a text with a style, such as a cell of a table.
+    """Return styled text, for example for a table cell.
 
     Args:
         text: The text.

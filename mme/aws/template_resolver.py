@@ -263,7 +263,7 @@ class PlaceholderValues(TemplateValues):
     """The values of a template that is not deployed.
 
     What only the deployment knows stays in the text as `${Bucket}`, `${Role.Arn}` or `${import NAME}`: equal
-    texts refer to the same thing, and a text without such a part is the value itself.
+    strings refer to the same thing; a string without such a part is the value itself.
 
     Args:
         template: The parsed document.

@@ -180,7 +180,7 @@ class ResourceType:
         raise NotImplementedError
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Update the resource in place; only called if `replaces` is false."""
+        """Update the resource in place. Types that are always replaced don't have it."""
         raise NotImplementedError
 
     def delete(self, request: ResourceRequest) -> None:
