@@ -7,32 +7,37 @@ call goes through a local runtime to real Triton. Run it: python -m benchmarks.c
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from functools import partial
 from statistics import median
-from typing import Any
+from timeit import timeit
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import numpy as np
 
-from benchmarks.local_endpoint import CLIENT, ENDPOINT, MODEL, local_endpoint
-from benchmarks.report import Row, report
+from benchmarks.local_endpoint import CLIENT, ENDPOINT, echo_model, local_runtime
+from benchmarks.report import compared, report
 from mme.client import MultiModelClient, decode_reply, encode_request, runtime_client
-from mme.client.datatypes import Array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mme.client.datatypes import Array
 
 ROUNDS = 9
+MODEL = "identity_v0.tar.gz"
 SHAPE = (1, 3, 224, 224)
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     array = np.random.default_rng(0).standard_normal(SHAPE, dtype=np.float32)
     rows = [*measure_forms(array), measure_calls(array)]
-    report("calling with 1x3x224x224 FP32", "json.dumps of tolist()", rows)
+    report("calling with 1x3x224x224 FP32; baseline: json.dumps of tolist()", rows)
 
 
-def measure_forms(array: Array) -> list[Row]:
-    """Encoding a request and decoding a reply of the same tensor."""
+def measure_forms(array: Array) -> list[dict[str, object]]:
+    """Measure encoding a request and decoding a reply of the same tensor."""
     sent = encode_request({"X": array})
     size = int(sent.content_type.rpartition("=")[2])
     header = json.loads(sent.body[:size])
@@ -42,36 +47,33 @@ def measure_forms(array: Array) -> list[Row]:
     by_hand = json_request(array)
     json_reply = by_hand.replace(b'"inputs"', b'"outputs"', 1)
 
-    def ours() -> None:
+    def ours() -> Array:
         encode_request({"X": array})
-        decode_reply(reply, reply_type)
+        return decode_reply(reply, reply_type)["Y"]
 
-    def baseline() -> None:
+    def baseline() -> Array:
         json_request(array)
-        json_answer(json_reply)
+        return json_answer(json_reply)
 
-    np.testing.assert_array_equal(decode_reply(reply, reply_type)["Y"], array)
-    np.testing.assert_array_equal(json_answer(json_reply), array)
-    theirs, own = medians(baseline, ours, repeats=50)
+    theirs, own = medians(array, baseline, ours, repeats=50)
     return [
-        Row("encode and decode", theirs * 1000, own * 1000, "ms", goal=500),
-        Row("size of the request", len(by_hand) / 1e6, len(sent.body) / 1e6, "MB", goal=5),
+        compared("encode and decode", theirs, own, "ms", goal=500),
+        compared("size of the request", len(by_hand) / 1e6, len(sent.body) / 1e6, "MB", goal=5),
     ]
 
 
-def measure_calls(array: Array) -> Row:
-    """The whole call, through InvokeEndpoint to Triton and back."""
-    with local_endpoint() as url:
-        session: Any = boto3.Session(**CLIENT)  # type: ignore[arg-type]
-        make: Any = boto3.client
-        client = MultiModelClient(ENDPOINT, runtime_client(session, endpoint_url=url))
+def measure_calls(array: Array) -> dict[str, object]:
+    """Measure the whole call, through InvokeEndpoint to Triton and back."""
+    with local_runtime({MODEL: echo_model(SHAPE)}) as state:
+        make: Any = partial(boto3.client, "sagemaker-runtime", endpoint_url=state.url, **CLIENT)  # type: ignore[call-overload]
+        session = boto3.Session(**CLIENT)  # type: ignore[arg-type]
+        client = MultiModelClient(ENDPOINT, runtime_client(session, endpoint_url=state.url))
 
         def ours() -> Array:
             return client.infer(MODEL, {"X": array})["Y"]
 
         def baseline() -> Array:
-            runtime = make("sagemaker-runtime", endpoint_url=url, **CLIENT)
-            answer = runtime.invoke_endpoint(
+            answer = make().invoke_endpoint(
                 EndpointName=ENDPOINT,
                 TargetModel=MODEL,
                 ContentType="application/json",
@@ -79,11 +81,7 @@ def measure_calls(array: Array) -> Row:
             )
             return json_answer(answer["Body"].read())
 
-        # Both are right, and the model is loaded.
-        np.testing.assert_array_equal(ours(), array)
-        np.testing.assert_array_equal(baseline(), array)
-        theirs, own = medians(baseline, ours, repeats=10)
-    return Row("whole call", theirs * 1000, own * 1000, "ms", goal=20)
+        return compared("whole call", *medians(array, baseline, ours, repeats=10), "ms", goal=20)
 
 
 def json_request(array: Array) -> bytes:
@@ -99,31 +97,23 @@ def json_answer(body: bytes) -> Array:
 
 
 def medians(
-    baseline: Callable[[], object], ours: Callable[[], object], *, repeats: int
+    expected: Array, baseline: Callable[[], Array], ours: Callable[[], Array], *, repeats: int
 ) -> tuple[float, float]:
-    """Measure both in turns.
+    """Measure both in turns, after checking their results.
 
     Args:
+        expected: The result of both.
         baseline: Called once per round.
-        ours: Called `repeats` times per round.
-        repeats: Calls per round, whose mean counts.
+        ours: Called `repeats` times per round, whose mean counts.
+        repeats: Calls per round.
 
     Returns:
-        The median seconds of a call of each.
+        The median milliseconds of a call of each.
     """
-    theirs, own = [], []
-    for _ in range(ROUNDS):
-        theirs.append(seconds(baseline))
-        own.append(seconds(ours, repeats) / repeats)
-    return median(theirs), median(own)
-
-
-def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """Return the seconds of `repeats` calls."""
-    began = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    return time.perf_counter() - began
+    np.testing.assert_array_equal(ours(), expected)
+    np.testing.assert_array_equal(baseline(), expected)
+    pairs = [(timeit(baseline, number=1), timeit(ours, number=repeats) / repeats) for _ in range(ROUNDS)]
+    return median(one for one, _ in pairs) * 1000, median(other for _, other in pairs) * 1000
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A multi-model endpoint on a new local runtime, with one model that echoes its input."""
+"""A multi-model endpoint on a new local runtime, with models that echo their input."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,38 +13,40 @@ from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
 
 ENDPOINT: Final = "benchmark"
-MODEL: Final = "identity_v0.tar.gz"
 IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
 CLIENT: Final = {
     "region_name": "us-east-1",
     "aws_access_key_id": "local",
     "aws_secret_access_key": "local",
 }
+SIGNED: Final = (
+    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, "
+    f"Signature={'0' * 64}"
+)
+"""An Authorization header that the runtime accepts."""
 
-_CONFIG = """
-backend: "python"
-max_batch_size: 8
-input [{ name: "X" data_type: TYPE_FP32 dims: [3, 224, 224] }]
-output [{ name: "Y" data_type: TYPE_FP32 dims: [3, 224, 224] }]
-"""
-_CODE = """
+_CODE: Final = """
 import triton_python_backend_utils as pb_utils
 class TritonPythonModel:
     def execute(self, requests):
-        return [
-            pb_utils.InferenceResponse(
-                [pb_utils.Tensor("Y", pb_utils.get_input_tensor_by_name(request, "X").as_numpy())]
-            )
-            for request in requests
-        ]
+        arrays = [pb_utils.get_input_tensor_by_name(request, "X").as_numpy() for request in requests]
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("Y", array + ADDED)]) for array in arrays]
 """
 
 
-@contextmanager
-def local_endpoint() -> Iterator[str]:
-    """Start a runtime, deploy the endpoint by boto3, yield its URL; stop the runtime at the end."""
-    with local_runtime({MODEL: {"config.pbtxt": _CONFIG, "1/model.py": _CODE}}) as state:
-        yield state.url
+def echo_model(shape: Sequence[int], datatype: str = "FP32", added: int = 0, size: int = 0) -> dict[str, str]:
+    """Return the files of a model with one input X and one output Y.
+
+    Args:
+        shape: Shape of both, without a batch dimension.
+        datatype: Data type of both.
+        added: What the model adds to its input.
+        size: Bytes of both files together, if they have fewer.
+    """
+    tensor = f"data_type: TYPE_{datatype} dims: {list(shape)}"
+    config = f'backend: "python"\ninput [{{ name: "X" {tensor} }}]\noutput [{{ name: "Y" {tensor} }}]\n'
+    code = _CODE.replace("ADDED", str(added))
+    return {"config.pbtxt": config, "1/model.py": f"{code}#{'x' * (size - len(config) - len(code) - 2)}\n"}
 
 
 @contextmanager
@@ -52,35 +54,33 @@ def local_runtime(
     models: Mapping[str, Mapping[str, str]],
     *,
     environment: Mapping[str, str] | None = None,
-    instances: int = 1,
     **settings: Any,
 ) -> Iterator[RunFile]:
     """Start a runtime with the endpoint and these models; stop it at the end.
 
     Args:
         models: Files and their text, by TargetModel.
-        environment: Further variables of the containers.
-        instances: How many.
-        settings: Of the runtime.
+        environment: More variables of the containers.
+        settings: Settings of the runtime.
     """
     state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}))
     try:
-        _client(state.url, "s3").create_bucket(Bucket=ENDPOINT)
-        publish(state.url, models)
-        _deploy(state.url, environment or {}, instances)
+        _publish(state.url, models)
+        _deploy(state.url, environment or {})
         yield state
     finally:
         launcher.stop(state.port)
 
 
-def publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
-    """Put archives of these files into the endpoint's bucket.
+def _client(url: str, service: str) -> Any:
+    import boto3
 
-    Args:
-        url: Of the runtime.
-        models: Files and their text, by TargetModel.
-    """
+    return boto3.client(service, endpoint_url=url, **CLIENT)  # type: ignore[call-overload]
+
+
+def _publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
     s3 = _client(url, "s3")
+    s3.create_bucket(Bucket=ENDPOINT)
     for target, files in models.items():
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
@@ -91,13 +91,7 @@ def publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
         s3.put_object(Bucket=ENDPOINT, Key=f"models/{target}", Body=buffer.getvalue())
 
 
-def _client(url: str, service: str) -> Any:
-    import boto3
-
-    return boto3.client(service, endpoint_url=url, **CLIENT)  # type: ignore[call-overload]
-
-
-def _deploy(url: str, environment: Mapping[str, str], instances: int) -> None:
+def _deploy(url: str, environment: Mapping[str, str]) -> None:
     sagemaker = _client(url, "sagemaker")
     sagemaker.create_model(
         ModelName=ENDPOINT,
@@ -106,19 +100,19 @@ def _deploy(url: str, environment: Mapping[str, str], instances: int) -> None:
             "Image": IMAGE,
             "Mode": "MultiModel",
             "ModelDataUrl": f"s3://{ENDPOINT}/models/",
-            "Environment": {"SAGEMAKER_TRITON_LOG_VERBOSE": "0", **environment},
+            "Environment": {
+                "SAGEMAKER_TRITON_LOG_VERBOSE": "0",
+                "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
+                **environment,
+            },
         },
     )
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=ENDPOINT,
-        ProductionVariants=[
-            {
-                "VariantName": "AllTraffic",
-                "ModelName": ENDPOINT,
-                "InstanceType": "ml.c5.xlarge",
-                "InitialInstanceCount": instances,
-                "InitialVariantWeight": 1,
-            }
-        ],
-    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": ENDPOINT,
+        "InstanceType": "ml.c5.xlarge",
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=ENDPOINT, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)

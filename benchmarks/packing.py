@@ -7,8 +7,6 @@ Run it: python -m benchmarks.packing [--json]
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -17,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.report import Row, report
-from benchmarks.sample_models import write_model, write_registry
+from benchmarks.report import compared, report
+from benchmarks.sample_models import peak_memory, write_model, write_registry
 from mme.archives.model_directory import scan_directory
 from mme.archives.packing import write_archive
 from mme.archives.triton.check import check_model
@@ -29,17 +27,13 @@ SMALL: Final = 100_000
 COUNT: Final = 200
 ROUNDS: Final = 3
 
-_MEMORY = """
-import re, sys
-from pathlib import Path
+_MEMORY: Final = """
 from mme.archives.packing import write_archive
 from mme.archives.triton.check import check_model
 class Sink:
     def write(self, data): return len(data)
     def flush(self): pass
 write_archive(check_model(sys.argv[1]).directory, Sink())
-# Not getrusage: that starts with the memory of the parent process.
-print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
 
@@ -60,14 +54,16 @@ def main() -> None:
         assert hashlib.sha256(archive.read_bytes()).hexdigest() == first  # noqa: S101
         ours_size = archive.stat().st_size
         _baseline(large, archive)
-        rows.append(Row("size of the 200 MB one", archive.stat().st_size / 1e6, ours_size / 1e6, "MB", 0))
-        rows.append(Row("memory for 200 MB (100 MB or less)", 100, _memory(large) / 1e6, "MB", 1))
+        rows.append(compared("size of the 200 MB one", archive.stat().st_size / 1e6, ours_size / 1e6, "MB"))
         huge = write_model(here / "huge", HUGE)
-        rows.append(Row("memory for 1 GB (100 MB or less)", 100, _memory(huge) / 1e6, "MB", 1))
-    report("Packing", "tarfile gzip", rows)
+        rows += [
+            compared(f"memory for {size} (100 MB or less)", 100, peak_memory(_MEMORY, str(model)), "MB", 1)
+            for size, model in (("200 MB", large), ("1 GB", huge))
+        ]
+    report("packing; baseline: tarfile gzip", rows)
 
 
-def _rows(here: Path, what: str, models: list[Path], goal: float) -> list[Row]:
+def _rows(here: Path, what: str, models: list[Path], goal: float) -> list[dict[str, object]]:
     """Measure wall time, CPU time, which other work hardly changes, and wall time with checks."""
     archive = here / "x.tar.gz"
     measured: dict[Callable[[Path, Path], None], list[tuple[float, float]]] = {
@@ -88,9 +84,9 @@ def _rows(here: Path, what: str, models: list[Path], goal: float) -> list[Row]:
         for seconds in measured.values()
     )
     return [
-        Row(what, clock, ours[0], "s", goal),
-        Row(f"{what}, CPU time", processor, ours[1], "s", 0),
-        Row(f"{what}, checked before", clock, checked[0], "s", 0),
+        compared(what, clock, ours[0], "s", goal),
+        compared(f"{what}, CPU time", processor, ours[1], "s"),
+        compared(f"{what}, checked before", clock, checked[0], "s"),
     ]
 
 
@@ -107,11 +103,6 @@ def _pack(model: Path, archive: Path) -> None:
 def _check_and_pack(model: Path, archive: Path) -> None:
     with archive.open("wb") as file:
         write_archive(check_model(model).directory, file)
-
-
-def _memory(model: Path) -> int:
-    """Return the peak memory of a separate process, Python and imports included, in bytes."""
-    return int(subprocess.check_output([sys.executable, "-c", _MEMORY, str(model)], timeout=600))
 
 
 if __name__ == "__main__":

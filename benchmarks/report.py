@@ -1,72 +1,54 @@
-"""How benchmarks print their results."""
+"""How benchmarks print their results: a table, or JSON with `--json`. Ratios are within one run."""
 
 from __future__ import annotations
 
 import json
 import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+AS_JSON: Final = "--json"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One comparison.
+def compared(
+    what: str, baseline: float, ours: float, unit: str, goal: float | None = None
+) -> dict[str, object]:
+    """Return a row that compares two values, of which less is better.
 
-    Attributes:
+    Args:
         what: What was measured.
         baseline: The result of the baseline.
         ours: The result of this toolkit.
         unit: Unit of both.
-        goal: The wanted ratio.
+        goal: How many times better it should be at least.
     """
-
-    what: str
-    baseline: float
-    ours: float
-    unit: str
-    goal: float
-
-    @property
-    def ratio(self) -> float:
-        """The baseline divided by our value."""
-        return self.baseline / self.ours
+    ratio = baseline / ours
+    return {"": what, "baseline": baseline, "mme": ours, "unit": unit, "times better": ratio, "goal": goal}
 
 
-def report(title: str, baseline: str, rows: Sequence[Row]) -> None:
-    """Print a table, or JSON if `--json` is given. Medians; ratios within one run.
+def report(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows of the same columns.
 
     Args:
         title: What the table is about.
-        baseline: What the baseline is.
-        rows: The comparisons.
+        rows: Column to value.
     """
-    if "--json" in sys.argv[1:]:
-        facts = [
-            {
-                "what": row.what,
-                "unit": row.unit,
-                "baseline": row.baseline,
-                "ours": row.ours,
-                "ratio": row.ratio,
-                "goal": row.goal,
-            }
-            for row in rows
-        ]
-        print(json.dumps({"title": title, "baseline": baseline, "rows": facts}, indent=2))  # noqa: T201
+    if AS_JSON in sys.argv[1:]:
+        sys.stdout.write(json.dumps({"title": title, "rows": rows}, indent=2) + "\n")
         return
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{title}; Python {platform.python_version()}", box=None, title_justify="left")
-    for column in ("", baseline, "mme", "times better", "goal"):
-        table.add_column(column, justify="left" if not column else "right")
+    for column in rows[0]:
+        table.add_column(column, justify="right" if column else "left")
     for row in rows:
-        table.add_row(
-            row.what,
-            f"{row.baseline:.3g} {row.unit}",
-            f"{row.ours:.3g} {row.unit}",
-            f"{row.ratio:.1f}",
-            f"{row.goal:g}",
-        )
+        table.add_row(*map(_text, row.values()))
     Console().print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

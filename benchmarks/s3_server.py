@@ -11,16 +11,15 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 ACCESS_KEY: Final = "local"
 SECRET_KEY: Final = "local-secret"  # noqa: S105
-REGION: Final = "us-east-1"
 BUCKET: Final = "models"
 
 _START_SECONDS: Final = 60
@@ -71,8 +70,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_until_up(url, process)
-            _wait_until_it_stores(url, process)
+            wait_until_up(url, process, partial(_store_something, url))
             yield url
         finally:
             process.terminate()
@@ -100,11 +98,12 @@ def far_away(url: str, milliseconds: float) -> Iterator[str]:
 
 
 @cache
-def session() -> Any:
-    """Return the one boto3 session with the server's credentials."""
+def _session() -> Any:
     import boto3
 
-    return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
+    return boto3.Session(
+        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name="us-east-1"
+    )
 
 
 def client(url: str) -> Any:
@@ -112,7 +111,7 @@ def client(url: str) -> Any:
     from botocore.config import Config
 
     config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
-    return session().client("s3", endpoint_url=url, config=config)
+    return _session().client("s3", endpoint_url=url, config=config)
 
 
 def program(name: str) -> str:
@@ -140,43 +139,40 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server answers.
+def wait_until_up(
+    url: str, process: subprocess.Popen[bytes], works: Callable[[], object] | None = None
+) -> None:
+    """Wait until a server works.
 
     Args:
         url: The server's URL.
         process: The server; its end ends the waiting.
+        works: Raises an exception until it does. Default: any HTTP answer will do.
+
+    Raises:
+        RuntimeError: It does not work within 60 s, or has ended.
     """
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
-        except urllib.error.HTTPError:
-            return  # it refuses requests without credentials: it is up
-        except OSError:
+            (works or partial(_answers, url))()
+            return
+        except Exception as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"no server came up at {url}") from None
+                raise RuntimeError(f"no server came up at {url}") from error
             time.sleep(0.05)
-        else:
-            return
 
 
-def _wait_until_it_stores(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until writes succeed: the server answers before it can store anything."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def _answers(url: str) -> None:
+    # An answer of 403, without credentials, is one.
+    with suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
 
-    s3, deadline = client(url), time.monotonic() + _START_SECONDS
-    made = False
-    while True:
-        try:
-            if not made:
-                s3.create_bucket(Bucket=BUCKET)
-                made = True
-            s3.put_object(Bucket=BUCKET, Key="first", Body=b"1")
-        except (BotoCoreError, ClientError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            s3.delete_object(Bucket=BUCKET, Key="first")
-            return
+
+def _store_something(url: str) -> None:
+    """Create the bucket: the server answers before it can store anything."""
+    s3 = client(url)
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="first", Body=b"1")
+    s3.delete_object(Bucket=BUCKET, Key="first")

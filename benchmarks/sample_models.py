@@ -1,7 +1,9 @@
-"""Model directories to measure with: half float32 weights, half text."""
+"""Model directories to measure with, half float32 weights, half text; and the memory that a script needs."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,19 @@ def write_registry(root: Path, count: int, size: int) -> Path:
     for number in range(count):
         write_model(root / f"model-{number:04d}", size, seed=_SEED + number)
     return root
+
+
+def peak_memory(script: str, *arguments: str) -> float:
+    """Return the peak memory in MB of a script in a separate process, Python and imports included.
+
+    Args:
+        script: Python code; `sys` is imported.
+        arguments: Its `sys.argv[1:]`.
+    """
+    # Not getrusage: that starts with the memory of the parent process.
+    peak = "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    command = [sys.executable, "-c", f"import re, sys\n{script}\n{peak}", *arguments]
+    return int(subprocess.check_output(command, timeout=600)) * 1024 / 1e6
 
 
 def _text(rng: np.random.Generator, size: int) -> bytes:

@@ -24,7 +24,8 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks.local_endpoint import ENDPOINT, local_runtime
+from benchmarks.local_endpoint import ENDPOINT, SIGNED, echo_model, local_runtime
+from benchmarks.report import AS_JSON, report
 from mme_local import launcher
 from mme_local.containers.http_pool import ConnectionLostError, HttpPool, HttpResponse
 from mme_local.run_files import RunFile
@@ -37,26 +38,6 @@ _ZIPF: Final = 1.1
 _REQUEST_SECONDS: Final = 90.0
 _RETRY_SECONDS: Final = 0.2
 _POLL_SECONDS: Final = 0.05
-_SIGNED: Final = (
-    "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, "
-    f"Signature={'0' * 64}"
-)
-_CONFIG: Final = """
-backend: "python"
-input [{ name: "X" data_type: TYPE_INT32 dims: [1] }]
-output [{ name: "Y" data_type: TYPE_INT32 dims: [1] }]
-"""
-_CODE: Final = """
-import triton_python_backend_utils as pb_utils
-class TritonPythonModel:
-    def execute(self, requests):
-        return [
-            pb_utils.InferenceResponse(
-                [pb_utils.Tensor("Y", pb_utils.get_input_tensor_by_name(request, "X").as_numpy() + NUMBER)]
-            )
-            for request in requests
-        ]
-"""
 
 
 @dataclass
@@ -64,19 +45,19 @@ class Outcome:
     """The results of all requests.
 
     Attributes:
-        requests: how many were to be answered.
-        right: answered rightly in the end.
-        at_once: of these, by their first try.
-        wrong: answered with another number than the model's.
-        lost: never answered rightly; each with its last error in `fatal`.
-        retried: errors that were retried, by name.
-        fatal: errors that no client retries, by name and text.
-        kills: how often Triton was killed.
-        loaded_at_most: most models in memory at once.
-        seconds: it took.
-        p50_ms: median time of a request, retries included.
-        p99_ms: of 99 of 100.
-        memory_mib: of the gateway's process, from when the models were all known to the end.
+        requests: Requests to answer.
+        right: Answered correctly in the end.
+        at_once: Of these, by their first try.
+        wrong: Answered with another number than the model's.
+        lost: Never answered correctly; each with its last error in `fatal`.
+        retried: Errors that were retried, by name.
+        fatal: Errors that no client retries, by name and text.
+        kills: Times that Triton was killed.
+        loaded_at_most: Most models in memory at once.
+        seconds: Duration.
+        p50_ms: Median time of a request, retries included.
+        p99_ms: 99th percentile.
+        memory_mib: Memory of the gateway's process, at regular numbers of requests.
     """
 
     requests: int
@@ -106,22 +87,18 @@ class Outcome:
         """Whether every request got a correct answer."""
         return self.right == self.requests and not (self.wrong or self.lost or self.fatal)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the results as a JSON object."""
-        return vars(self) | {"clean": self.clean, "memory_growth_mib": round(self.memory_growth_mib, 1)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """The size of a soak. The defaults are the whole one.
 
     Attributes:
-        requests: how many.
-        models: over how many models.
-        room: for how many models the budget is.
-        kills: how often Triton is killed, at even distances.
-        connections: requests at once.
-        seed: of the models' order.
+        requests: Number of requests.
+        models: Number of models.
+        room: Number of models that fit into memory.
+        kills: Times that Triton is killed, at equal distances.
+        connections: Concurrent requests.
+        seed: Seed of the models' order.
     """
 
     requests: int = 20_000
@@ -134,14 +111,14 @@ class Plan:
 
 def soak(plan: Plan) -> Outcome:
     """Start a runtime, send the requests, stop it."""
-    models = {_target(number): _model(number) for number in range(plan.models)}
+    models = {
+        _target(number): echo_model((1,), "INT32", added=number, size=MODEL_BYTES)
+        for number in range(plan.models)
+    }
     with local_runtime(
         models,
-        environment={
-            "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
-            # Each python model takes this much of /dev/shm, which may be small.
-            "SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": str(1024 * 1024),
-        },
+        # Each python model takes this much of /dev/shm, which may be small.
+        environment={"SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": str(1024 * 1024)},
         memory_mib=(plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         weight_factor=1,
     ) as state:
@@ -215,7 +192,7 @@ class _Soak:
     async def _ask(self, index: int, number: int) -> HttpResponse:
         tensor = {"name": "X", "datatype": "INT32", "shape": [1], "data": [index]}
         headers = {
-            "Authorization": _SIGNED,
+            "Authorization": SIGNED,
             "Content-Type": "application/json",
             "X-Amzn-SageMaker-Target-Model": _target(number),
         }
@@ -274,55 +251,24 @@ def _target(number: int) -> str:
     return f"model-{number:03d}_v0.tar.gz"
 
 
-def _model(number: int) -> dict[str, str]:
-    code = _CODE.replace("NUMBER", str(number))
-    padding = MODEL_BYTES - len(_CONFIG) - len(code) - 2
-    return {"config.pbtxt": _CONFIG, "1/model.py": f"{code}#{'x' * padding}\n"}
-
-
 def main() -> None:
     """Run the soak test and print the counts; exit with status 1 if an answer was missing or wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    whole = Plan()
-    for name in ("requests", "models", "room", "kills", "connections", "seed"):
-        default = getattr(whole, name)
+    for name, default in vars(Plan()).items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"by default {default}")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(AS_JSON, action="store_true", help="print JSON")
     given = vars(parser.parse_args())
-    as_json = given.pop("json")
+    given.pop("json")
     outcome = soak(Plan(**given))
-    if as_json:
-        print(json.dumps(outcome.facts(), indent=2))  # noqa: T201
-    else:
-        _print(outcome)
+    facts = vars(outcome) | {
+        "clean": outcome.clean,
+        "memory_mib": outcome.memory_mib[-1],
+        "memory_growth_mib": round(outcome.memory_growth_mib, 1),
+        "retried": dict(outcome.retried),
+        "fatal": dict(outcome.fatal),
+    }
+    report("soak", [{"": name, "value": value} for name, value in facts.items()])
     sys.exit(0 if outcome.clean else 1)
-
-
-def _print(outcome: Outcome) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    rows: list[tuple[str, object]] = [
-        ("requests", f"{outcome.requests:,}"),
-        ("right", f"{outcome.right:,}"),
-        ("  of these by their first try", f"{outcome.at_once:,}"),
-        ("wrong", outcome.wrong),
-        ("lost", outcome.lost),
-        *((f"retried: {name}", count) for name, count in outcome.retried.items()),
-        *((f"[red]not retried: {name}[/]", count) for name, count in outcome.fatal.items()),
-        ("Triton killed", outcome.kills),
-        ("models in memory at most", outcome.loaded_at_most),
-        ("median and 99th percentile", f"{outcome.p50_ms:g} and {outcome.p99_ms:g} ms"),
-        ("gateway's memory at the end", f"{outcome.memory_mib[-1]:g} MiB"),
-        ("  grown since the second quarter", f"{outcome.memory_growth_mib:.1f} MiB"),
-        ("seconds", outcome.seconds),
-    ]
-    for name, value in rows:
-        table.add_row(name, str(value))
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,41 @@
 """Call the models of a multi-model endpoint: tensors, errors, retries.
 
-Needs numpy and boto3 only, and loads each on first use: the errors and the parsing of a container's message
-need neither.
+Needs numpy and boto3 only, and loads each on first use: the errors and `read_fault` need neither.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from mme.client.container_fault import ContainerFault, FaultKind, read_fault
+from mme.client.errors import (
+    AccessDeniedError,
+    BadInputError,
+    EndpointUnreachableError,
+    InvalidRequestError,
+    InvalidTargetError,
+    InvocationError,
+    ModelCodeError,
+    ModelFailedError,
+    ModelLoadError,
+    ModelNotReadyError,
+    ModelOutOfMemoryError,
+    ModelTimedOutError,
+    PayloadTooLargeError,
+    ReplyError,
+    ServiceFaultError,
+    TensorError,
+    ThrottledError,
+    UnhealthyModelError,
+    UnknownEndpointError,
+    UnknownModelError,
+)
 
 if TYPE_CHECKING:
     from mme.aws.runtime import runtime_client
     from mme.client.calls import Call, Outcome
     from mme.client.codec import EncodedRequest, decode_reply, encode_request
-    from mme.client.container_fault import ContainerFault, FaultKind, read_fault
-    from mme.client.errors import (
-        AccessDeniedError,
-        BadInputError,
-        EndpointUnreachableError,
-        InvalidRequestError,
-        InvalidTargetError,
-        InvocationError,
-        ModelCodeError,
-        ModelFailedError,
-        ModelLoadError,
-        ModelNotReadyError,
-        ModelOutOfMemoryError,
-        ModelTimedOutError,
-        PayloadTooLargeError,
-        ReplyError,
-        ServiceFaultError,
-        TensorError,
-        ThrottledError,
-        UnhealthyModelError,
-        UnknownEndpointError,
-        UnknownModelError,
-    )
     from mme.client.forms import (
         decode_csv,
         decode_json_lines,
@@ -49,45 +49,8 @@ if TYPE_CHECKING:
     from mme.client.targets import LargePayloadWarning, SupportsResolve
     from mme.client.warming import Warmed
 
-_MODULES = {
-    "calls": ("Call", "Outcome"),
-    "codec": ("EncodedRequest", "decode_reply", "encode_request"),
-    "container_fault": ("ContainerFault", "FaultKind", "read_fault"),
-    "errors": (
-        "AccessDeniedError",
-        "BadInputError",
-        "EndpointUnreachableError",
-        "InvalidRequestError",
-        "InvalidTargetError",
-        "InvocationError",
-        "ModelCodeError",
-        "ModelFailedError",
-        "ModelLoadError",
-        "ModelNotReadyError",
-        "ModelOutOfMemoryError",
-        "ModelTimedOutError",
-        "PayloadTooLargeError",
-        "ReplyError",
-        "ServiceFaultError",
-        "TensorError",
-        "ThrottledError",
-        "UnhealthyModelError",
-        "UnknownEndpointError",
-        "UnknownModelError",
-    ),
-    "forms": (
-        "decode_csv",
-        "decode_json_lines",
-        "decode_npy",
-        "encode_csv",
-        "encode_json_lines",
-        "encode_npy",
-    ),
-    "multi_model_client": ("MultiModelClient", "Reply", "runtime_client"),
-    "load_retry": ("LoadRetry",),
-    "targets": ("LargePayloadWarning", "SupportsResolve"),
-    "warming": ("Warmed",),
-}
+_WITH_NUMPY: Final = ("multi_model_client", "codec", "forms", "targets")
+"""Modules of the other names."""
 
 __all__ = [
     "AccessDeniedError",
@@ -135,11 +98,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            value = getattr(import_module(f"{__name__}.{module}"), name)
-            globals()[name] = value
-            return value
+    if name in __all__:
+        for module in _WITH_NUMPY:
+            value = getattr(import_module(f"{__name__}.{module}"), name, None)
+            if value is not None:
+                globals()[name] = value
+                return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -64,12 +64,9 @@ def read_fault(original: str, status: int = 0) -> ContainerFault:
     trace = read_trace(text)
     text = _UNPACKED_AT.sub("", text)
     if status == INSUFFICIENT_STORAGE or _NO_MEMORY.search(text):
-        return replace(_memory(text, trace, status, at_load), at_load=at_load)
-    for pattern, read in _PATTERNS:
-        match = pattern.search(text)
-        if match:
-            fault = read if isinstance(read, ContainerFault) else read(match)
-            return replace(fault, at_load=at_load or fault.at_load or fault.kind is FaultKind.LOAD)
+        return _memory(text, trace, status, at_load)
+    if fault := _by_rules(text):
+        return replace(fault, at_load=at_load or fault.at_load)
     if trace:
         kind = FaultKind.LOAD if at_load else FaultKind.CODE
         what = "publish it again: mme models add PATH"
@@ -77,7 +74,7 @@ def read_fault(original: str, status: int = 0) -> ContainerFault:
         return ContainerFault(kind, str(trace), hint, at_load, trace.file, trace.line)
     cause = one_line(text) or "it gave no reason"
     if at_load:
-        return ContainerFault(FaultKind.LOAD, cause, _LOOK_AT_ARCHIVE, at_load=True)
+        return ContainerFault(FaultKind.LOAD, cause, _EXPLAIN, at_load=True)
     return ContainerFault(FaultKind.OTHER, cause)
 
 
@@ -139,8 +136,6 @@ _SHARED_MEMORY = re.compile(r"shared memory (?:pool|key|region)|out of shared me
 
 
 def _memory(text: str, trace: PythonTrace | None, status: int, at_load: bool) -> ContainerFault:
-    cause = str(trace) if trace else one_line(text) or "the container answered 507, which means out of memory"
-    file, line = (trace.file, trace.line) if trace else ("", None)
     if _SHARED_MEMORY.search(text):
         hint = (
             "python models exchange tensors through /dev/shm, whose size SageMaker sets: send smaller "
@@ -160,155 +155,134 @@ def _memory(text: str, trace: PythonTrace | None, status: int, at_load: bool) ->
         )
     else:
         hint = "send a smaller batch or use a larger instance type"
-    return ContainerFault(FaultKind.MEMORY, cause, hint, file=file, line=line)
+    if trace:
+        return ContainerFault(FaultKind.MEMORY, str(trace), hint, at_load, trace.file, trace.line)
+    cause = one_line(text) or "the container answered 507, which means out of memory"
+    return ContainerFault(FaultKind.MEMORY, cause, hint, at_load)
 
 
-def _shape(match: re.Match[str]) -> ContainerFault:
-    wanted, given = match["wanted"], match["given"]
+def _by_rules(text: str) -> ContainerFault | None:
+    for kind, rules in _RULES.items():
+        for pattern, cause, hint in rules:
+            match = re.search(pattern, text, re.DOTALL)
+            if match:
+                groups = {name: one_line(value) for name, value in match.groupdict().items()}
+                groups["names"] = groups.get("names", "").replace("','", ", ")
+                groups |= {"text": one_line(text), "batch_hint": _batch_hint(groups)}
+                at_load = kind is FaultKind.LOAD or "reason" in groups
+                return ContainerFault(kind, cause.format(**groups), hint.format(**groups) or None, at_load)
+    return None
+
+
+def _batch_hint(groups: Mapping[str, str]) -> str:
+    wanted, given = groups.get("wanted", ""), groups.get("given", "")
     one_short = wanted.startswith("[-1,") and wanted.count(",") == given.count(",") + 1
-    hint = "put the batch dimension in front: array[numpy.newaxis]" if one_short else None
-    return _input(f"input {match['name']} has shape {given}; the model expects {wanted}", hint)
-
-
-def _input(cause: str, hint: str | None = None) -> ContainerFault:
-    return ContainerFault(FaultKind.INPUT, cause, hint)
-
-
-def _load(cause: str, hint: str | None = None) -> ContainerFault:
-    return ContainerFault(FaultKind.LOAD, cause, hint)
-
-
-def _inputs_count(match: re.Match[str]) -> ContainerFault:
-    missing = re.search(r"missing required input\(s\) \[(?P<names>'[^\]]*')\]", match.string)
-    if missing:
-        return _input(f"input {missing['names'].replace(chr(39), '').replace(',', ', ')} is missing")
-    return _input(f"the model has {match['wanted']} inputs; the request has {match['given']}")
+    return "put the batch dimension in front: array[numpy.newaxis]" if one_short else ""
 
 
 _NOT_A_REQUEST: Final = "it is neither KServe v2 JSON nor Triton's binary form"
-_LOOK_AT_ARCHIVE: Final = "look at the archive: mme archives explain PATH"
-_STUB: Final = (
-    "it crashed or was killed, often out of memory: see mme endpoint logs, then publish a fixed version"
-)
+_SEND_TENSORS: Final = "send tensors with infer(), or mme invoke --input"
+_EXPLAIN: Final = "look at the archive: mme archives explain PATH"
 
-_PATTERNS: Final[
-    tuple[tuple[re.Pattern[str], ContainerFault | Callable[[re.Match[str]], ContainerFault]], ...]
-] = tuple(
-    (re.compile(pattern, re.DOTALL), read)
-    for pattern, read in (
+# Pattern, cause and hint of each kind. Cause and hint take the pattern's groups, and the whole `text`.
+_RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
+    FaultKind.LOAD: (
+        (
+            r"doesn't support models with decoupled transaction policy",
+            "it is decoupled; SageMaker supports only models that answer once",
+            "remove model_transaction_policy from config.pbtxt and publish it again",
+        ),
+        ("failed to poll from model repository", "its config.pbtxt is missing or can't be read", _EXPLAIN),
+        ("at least one version must be available", "it has no version directory such as 1/", _EXPLAIN),
+        (
+            r"unable to find backend library for backend '(?P<name>[^']*)'",
+            "the container has no backend {name}",
+            _EXPLAIN,
+        ),
+        (
+            r"has kind KIND_GPU but no GPUs are available",
+            "its instance_group requires a GPU; the instance has none",
+            "use KIND_AUTO or KIND_CPU in config.pbtxt, or a GPU instance type",
+        ),
+    ),
+    FaultKind.UNHEALTHY: (
+        (
+            r"Stub process '?[^']*'? is not healthy|[Ww]orker died",
+            "the process that runs it has ended",
+            "it crashed or was killed, often out of memory: see mme endpoint logs, then publish a fix",
+        ),
+        (
+            r"container ended while it answered",
+            "its container ended during the request and restarts",
+            "retry; if the container ends again, this request is the cause: mme endpoint logs",
+        ),
+    ),
+    FaultKind.TIMEOUT: (
+        (r"(?P<reason>did not load within \d+.*)", "{reason}", "the log has the reason: mme endpoint logs"),
+        (
+            r"invocation timed out while waiting for a response",
+            "the model did not answer within 60 s, SageMaker's limit",
+            "send smaller batches, or look at the log: mme endpoint logs",
+        ),
+        (
+            r"could not get a response from the .* endpoint",
+            "its container ended, or its processors or memory are exhausted",
+            "retry; if it persists, look at mme endpoint metrics and use more or larger instances",
+        ),
+    ),
+    FaultKind.INPUT: (
         (
             r"^unexpected shape for input '(?P<name>[^']*)' .*?Expected (?P<wanted>\[[^\]]*\]), "
             r"got (?P<given>\[[^\]]*\])",
-            _shape,
+            "input {name} has shape {given}; the model expects {wanted}",
+            "{batch_hint}",
         ),
         (
             r"^inference request batch-size must be <= (?P<most>\d+)",
-            lambda match: _input(
-                f"the batch is too large: the model accepts at most {match['most']}",
-                f"send {match['most']} items at a time",
-            ),
+            "the batch is too large: the model accepts at most {most}",
+            "send {most} items at a time",
         ),
         (
             r"^inference input '(?P<name>[^']*)' data-type is '(?P<given>\w+)', but model '[^']*' "
             r"expects '(?P<wanted>\w+)'",
-            lambda match: _input(
-                f"input {match['name']} is {match['given']}; the model expects {match['wanted']}",
-                f"send it as {match['wanted']}: datatypes={{'{match['name']}': '{match['wanted']}'}}, or by "
-                f"mme invoke --input {match['name']}:{match['wanted']}=VALUES",
-            ),
+            "input {name} is {given}; the model expects {wanted}",
+            "send it as {wanted}: datatypes={{'{name}': '{wanted}'}}, or by "
+            "mme invoke --input {name}:{wanted}=VALUES",
         ),
         (
-            r"^unexpected inference (?P<kind>input|output) '(?P<name>[^']*)'",
-            lambda match: _input(f"the model has no {match['kind']} {match['name']}"),
+            r"^unexpected inference (?P<side>input|output) '(?P<name>[^']*)'",
+            "the model has no {side} {name}",
+            "",
         ),
-        (r"^expected (?P<wanted>\d+) inputs but got (?P<given>\d+) inputs", _inputs_count),
         (
-            r"^unexpected size for input '(?P<name>[^']*)'|^unexpected additional input data",
-            _input("the request's size does not match its header"),
+            r"^expected \d+ inputs but got .*missing required input\(s\) \['(?P<names>[^\]]*)'\]",
+            "input {names} is missing",
+            "",
+        ),
+        (
+            r"^expected (?P<wanted>\d+) inputs but got (?P<given>\d+) inputs",
+            "the model has {wanted} inputs; the request has {given}",
+            "",
+        ),
+        (
+            r"^unexpected size for input '|^unexpected additional input data",
+            "the request's size does not match its header",
+            "",
         ),
         (
             r"^failed to parse the request JSON|^Unable to parse '|^inference header size should be",
-            lambda match: _input(
-                f"{_NOT_A_REQUEST}: {one_line(match.string)}",
-                "send tensors with infer(), or mme invoke --input",
-            ),
+            f"{_NOT_A_REQUEST}: {{text}}",
+            _SEND_TENSORS,
         ),
         (
             r"^Raw request must only have 1 input",
-            _input(
-                f"{_NOT_A_REQUEST}, nor a raw request: those are for models with one input",
-                "send tensors with infer(), or mme invoke --input",
-            ),
-        ),
-        (
-            r"doesn't support models with decoupled transaction policy",
-            _load(
-                "it is decoupled; SageMaker supports only models that answer once",
-                "remove model_transaction_policy from config.pbtxt and publish it again",
-            ),
-        ),
-        (
-            r"failed to poll from model repository",
-            _load("its config.pbtxt is missing or can't be read", _LOOK_AT_ARCHIVE),
-        ),
-        (
-            r"at least one version must be available",
-            _load("it has no version directory such as 1/", _LOOK_AT_ARCHIVE),
-        ),
-        (
-            r"unable to find backend library for backend '(?P<name>[^']*)'",
-            lambda match: _load(f"the container has no backend {match['name']}", _LOOK_AT_ARCHIVE),
-        ),
-        (
-            r"has kind KIND_GPU but no GPUs are available",
-            _load(
-                "its instance_group requires a GPU; the instance has none",
-                "use KIND_AUTO or KIND_CPU in config.pbtxt, or a GPU instance type",
-            ),
-        ),
-        (
-            r"Stub process '?[^']*'? is not healthy|[Ww]orker died",
-            ContainerFault(FaultKind.UNHEALTHY, "the process that runs it has ended", _STUB),
-        ),
-        (
-            r"container ended while it answered",
-            ContainerFault(
-                FaultKind.UNHEALTHY,
-                "its container ended during the request and restarts",
-                "retry; if the container ends again, this request is the cause: mme endpoint logs",
-            ),
-        ),
-        (
-            r"did not load within \d+",
-            lambda match: ContainerFault(
-                FaultKind.TIMEOUT,
-                one_line(match.string).removeprefix("the model ").removeprefix("it "),
-                "the log has the reason: mme endpoint logs",
-                at_load=True,
-            ),
-        ),
-        (
-            r"invocation timed out while waiting for a response",
-            ContainerFault(
-                FaultKind.TIMEOUT,
-                "the model did not answer within 60 s, SageMaker's limit",
-                "send smaller batches, or look at the log: mme endpoint logs",
-            ),
-        ),
-        (
-            r"could not get a response from the .* endpoint",
-            ContainerFault(
-                FaultKind.TIMEOUT,
-                "its container ended, or its processors or memory are exhausted",
-                "retry; if it persists, look at mme endpoint metrics and use more or larger instances",
-            ),
+            f"{_NOT_A_REQUEST}, nor a raw request: those are for models with one input",
+            _SEND_TENSORS,
         ),
         (
             r"[Cc]ontent[- ][Tt]ype .*not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
-            lambda match: _input(
-                one_line(match.string),
-                "set the type of the body: content_type=..., or mme invoke --content-type",
-            ),
+            "{text}",
+            "set the type of the body: content_type=..., or mme invoke --content-type",
         ),
-    )
-)
+    ),
+}

@@ -97,30 +97,66 @@ def _no_aws(endpoint: str, original: str) -> ReplyError:
 
 def _explain_answer(response: dict[str, Any], endpoint: str, model: str) -> InvocationError:
     code = str(response.get("Error", {}).get("Code") or "")
-    # SageMaker throttles without a message: None.
-    message = str(response.get("Error", {}).get("Message") or "")
     if code == "ModelError":
         return _model_failed(response, model)
+    # SageMaker throttles without a message: None.
+    original = str(response.get("Error", {}).get("Message") or "")
+    kind, message, hint, cause = _meaning(code, original, endpoint, model)
+    return kind(message, hint=hint, cause=cause, original=original)
+
+
+def _meaning(
+    code: str, message: str, endpoint: str, model: str
+) -> tuple[type[InvocationError], str, str | None, str]:
+    """Return the type of an error, its message, its hint and its cause."""
     if code in _REFUSED:
         return _refused(message, endpoint, model)
     if code in _DENIED:
-        return _denied(message, endpoint, model)
-    if code == "ModelNotReadyException":
-        return ModelNotReadyError(
-            f"{model} is still loading on endpoint {endpoint}",
-            hint="retry",
-            cause="still loading",
-            original=message,
+        hint = (
+            "a policy denies it explicitly, which overrides every grant: look for a Deny on InvokeEndpoint"
+            if "explicit deny" in message
+            # IAM's message is the same if the action is allowed for other models only.
+            else "grant sagemaker:InvokeEndpoint with grant_invoke or grant_invoke_model; if other models "
+            f"can be called, a condition on sagemaker:TargetModel excludes {model}"
         )
-    if code in _THROTTLED:
-        return ThrottledError(
-            f"endpoint {endpoint} throttles calls at this rate, also after retries",
-            hint="reduce the concurrency, or add instances to the endpoint",
-            cause=f"{code}: {message}".rstrip(": "),
-            original=message,
+        return (
+            AccessDeniedError,
+            f"you may not invoke {model} on endpoint {endpoint}: {message}",
+            hint,
+            message,
+        )
+    if code == "ModelNotReadyException":
+        return (
+            ModelNotReadyError,
+            f"{model} is still loading on endpoint {endpoint}",
+            "retry",
+            "still loading",
         )
     cause = one_line(f"{code or 'no code'}: {message}".rstrip(": "))
-    return ServiceFaultError(f"SageMaker failed with {cause}", hint="retry", cause=cause, original=message)
+    if code in _THROTTLED:
+        throttles = f"endpoint {endpoint} throttles calls at this rate, also after retries"
+        return ThrottledError, throttles, "reduce the concurrency, or add instances to the endpoint", cause
+    return ServiceFaultError, f"SageMaker failed with {cause}", "retry", cause
+
+
+def _refused(message: str, endpoint: str, model: str) -> tuple[type[InvocationError], str, str | None, str]:
+    # SageMaker has one code for nearly all of these; only the message differs.
+    if _TOO_LARGE.search(message):
+        too_large = f"the request for {model} is larger than SageMaker accepts: {message}"
+        return PayloadTooLargeError, too_large, "send a smaller batch", message
+    if _NO_ENDPOINT.search(message):
+        absent = f"there is no endpoint {endpoint} here: {message}"
+        return UnknownEndpointError, absent, "check its name, the region and the account", message
+    if _NO_ARTIFACT.search(message):
+        found, cause = _OBJECT.search(message), message
+        if found:
+            place = f"s3://{found['bucket']}/{found['key']}"
+            cause = f"{place} does not exist, or the endpoint's role may not read it"
+        unavailable = f"{model} is not available to endpoint {endpoint}: {cause}"
+        return UnknownModelError, unavailable, "list the models: mme models list", cause
+    multi_model = "an endpoint that is not multi-model does not accept a TargetModel"
+    hint = multi_model if "TargetModel" in message else None
+    return InvalidRequestError, f"endpoint {endpoint} refused the request: {message}", hint, message
 
 
 _KINDS: Final[dict[FaultKind, tuple[type[ModelFailedError], str]]] = {
@@ -145,9 +181,14 @@ def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
             FaultKind.UNHEALTHY: "does not load",
             FaultKind.TIMEOUT: "does not load",
         }.get(fault.kind, verdict)
+    where = (
+        f"list its inputs: mme models show {model}"
+        if fault.kind is FaultKind.INPUT
+        else f"look at its log: mme endpoint logs --model {model}"
+    )
     return kind(
         f"{model} {verdict}: {fault.cause}",
-        hint=fault.hint or _where_to_look(fault.kind, model),
+        hint=fault.hint or where,
         cause=fault.cause,
         original_status=status,
         original_message=original,
@@ -155,68 +196,4 @@ def _model_failed(response: dict[str, Any], model: str) -> ModelFailedError:
         at_load=fault.at_load,
         file=fault.file,
         line=fault.line,
-    )
-
-
-def _where_to_look(kind: FaultKind, model: str) -> str:
-    if kind is FaultKind.INPUT:
-        return f"list its inputs: mme models show {model}"
-    return f"look at its log: mme endpoint logs --model {model}"
-
-
-def _denied(message: str, endpoint: str, model: str) -> AccessDeniedError:
-    if "explicit deny" in message:
-        hint = "a policy denies it explicitly, which overrides every grant: look for a Deny on InvokeEndpoint"
-    else:
-        # IAM's message is the same if the action is allowed for other models only.
-        hint = (
-            "grant sagemaker:InvokeEndpoint with grant_invoke or grant_invoke_model; if other models can be "
-            f"called, a condition on sagemaker:TargetModel excludes {model}"
-        )
-    return AccessDeniedError(
-        f"you may not invoke {model} on endpoint {endpoint}: {message}",
-        hint=hint,
-        cause=message,
-        original=message,
-    )
-
-
-def _refused(message: str, endpoint: str, model: str) -> InvocationError:
-    # SageMaker has one code for nearly all of these; only the message differs.
-    if _TOO_LARGE.search(message):
-        return PayloadTooLargeError(
-            f"the request for {model} is larger than SageMaker accepts: {message}",
-            hint="send a smaller batch",
-            cause=message,
-            original=message,
-        )
-    if _NO_ENDPOINT.search(message):
-        return UnknownEndpointError(
-            f"there is no endpoint {endpoint} here: {message}",
-            hint="check its name, the region and the account",
-            cause=message,
-            original=message,
-        )
-    if _NO_ARTIFACT.search(message):
-        found = _OBJECT.search(message)
-        cause = (
-            f"s3://{found['bucket']}/{found['key']} does not exist, or the endpoint's role may not read it"
-            if found
-            else message
-        )
-        return UnknownModelError(
-            f"{model} is not available to endpoint {endpoint}: {cause}",
-            hint="list the models: mme models list",
-            cause=cause,
-            original=message,
-        )
-    return InvalidRequestError(
-        f"endpoint {endpoint} refused the request: {message}",
-        hint=(
-            "an endpoint that is not multi-model does not accept a TargetModel"
-            if "TargetModel" in message
-            else None
-        ),
-        cause=message,
-        original=message,
     )

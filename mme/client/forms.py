@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from mme.client.datatypes import Array
-from mme.client.errors import ReplyError, TensorError
+from mme.client.errors import InvocationError, ReplyError, TensorError
 
 CSV: Final = "text/csv"
 JSON: Final = "application/json"
@@ -48,10 +48,8 @@ def encode_csv(rows: ArrayLike) -> bytes:
     # csv itself leaves a lone carriage return without quotes, and readers then see the end of a row in it.
     odd = array.dtype.kind in "OU" and any("\r" in str(value) for row in values for value in row)
     stream = io.StringIO(newline="")
-    if odd:
-        csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(values)
-    else:
-        csv.writer(stream, lineterminator="\n").writerows(values)
+    writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL)
+    writer.writerows(values)
     return stream.getvalue().encode()
 
 
@@ -116,10 +114,10 @@ def decode_json_lines(body: bytes) -> list[Any]:
 
 
 def encode_npy(array: ArrayLike) -> bytes:
-    """An array as numpy's .npy file.
+    """Encode an array as numpy's .npy file.
 
     Raises:
-        TensorError: it holds Python objects, which would have to be pickled.
+        TensorError: It holds Python objects, which would have to be pickled.
     """
     stream = io.BytesIO()
     try:
@@ -130,17 +128,28 @@ def encode_npy(array: ArrayLike) -> bytes:
 
 
 def decode_npy(body: bytes) -> Array:
-    """The array in an answer that is a .npy file. Nothing is ever unpickled.
+    """Decode the array in an answer that is a .npy file. Nothing is ever unpickled.
 
     Raises:
         ReplyError: It is not a .npy file of plain numbers.
     """
+    return read_npy(body, "the answer", ReplyError)
+
+
+def read_npy(data: bytes, what: str, error: type[InvocationError]) -> Array:
+    """Read a .npy file without unpickling, which would run what the file says.
+
+    Args:
+        data: The file's content.
+        what: Its name in messages.
+        error: Raised if it is not a .npy file of plain numbers.
+    """
     try:
-        array: Array = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ReplyError(f"the answer is not a .npy file of plain numbers: {body[:40]!r}") from error
+        array: Array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as cause:
+        raise error(f"{what} is not a .npy file of plain numbers", hint="write it with numpy.save") from cause
     if not isinstance(array, np.ndarray):
-        raise ReplyError("the answer is a .npz of several arrays, not a .npy")
+        raise error(f"{what} is a .npz of several arrays, not a .npy", hint="save one of them as .npy")
     return array
 
 

@@ -15,6 +15,7 @@ from mme.client.codec import Parameter, parse_request
 from mme.client.datatypes import DATATYPES, NUMPY_TYPES, Array, from_json
 from mme.client.errors import TensorError
 from mme.client.files import read_bytes
+from mme.client.forms import read_npy
 
 _DEFAULT_TYPE = "FP32"
 
@@ -56,7 +57,8 @@ def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTen
     spec = known_input(signature, name)
     datatype = explicit or (spec.datatype if spec else None)
     if value.startswith("@"):
-        array = load_array(Path(value[1:]), name)
+        path = Path(value[1:])
+        array = read_npy(read_bytes(path), f"input {name}: {path}", TensorError)
         return NamedTensor(name, _fitted(array, spec, signature, name), datatype)
     used = datatype or _DEFAULT_TYPE
     values = _values(value, used, name)
@@ -107,33 +109,6 @@ def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> li
         array = _listed(values if isinstance(values, list) else [values], used, name)
         tensors.append(NamedTensor(name, _fitted(array, spec, signature, name), used))
     return tensors
-
-
-def load_array(path: Path, name: str) -> Array:
-    """Read a .npy file.
-
-    Args:
-        path: The file.
-        name: Name of the input, for messages.
-
-    Raises:
-        TensorError: It can't be read, or is not a .npy file of plain numbers.
-    """
-    try:
-        # Never unpickle: that would run what the file says.
-        array: Array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        reason = (error.strerror or "it is not a .npy file").lower()
-        raise TensorError(f"input {name}: {path} can't be read: {reason}") from error
-    except (ValueError, EOFError) as error:
-        raise TensorError(
-            f"input {name}: {path} is not a .npy file of plain numbers", hint="write it with numpy.save"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise TensorError(
-            f"input {name}: {path} is a .npz of several arrays", hint="save one of them as .npy"
-        )
-    return array
 
 
 def known_input(signature: TensorSignature | None, name: str) -> TensorSpec | None:

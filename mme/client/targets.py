@@ -97,23 +97,22 @@ def check_target(model: str) -> str:
         raise InvalidTargetError("the model's name is empty", hint=_EXAMPLE)
     if len(model) > TARGET_MODEL_MAX_CHARS:
         raise InvalidTargetError(
-            f"the target model has {len(model)} characters; SageMaker accepts {TARGET_MODEL_MAX_CHARS}: "
-            f"{model[:40]}...",
+            f"the target model {model[:40]!r}... has {len(model)} characters; "
+            f"SageMaker accepts {TARGET_MODEL_MAX_CHARS}",
             hint="choose a shorter name",
         )
+    # It is sent in an HTTP header.
     if not model.isprintable() or not model.isascii():
-        # It is sent in an HTTP header.
-        raise InvalidTargetError(f"the target model {model!r} has characters that can't be sent: use ASCII")
+        raise InvalidTargetError(
+            f"the target model {model!r} has characters that can't be sent", hint="use ASCII"
+        )
     if model != model.strip():
-        raise InvalidTargetError(
-            f"the target model {model!r} begins or ends with a space", hint="remove it: HTTP headers drop it"
-        )
-    if model.startswith("/") or "://" in model:
-        raise InvalidTargetError(
-            f"the target model {model!r} is not relative to the endpoint's prefix",
-            hint="remove s3://, the bucket and the prefix",
-        )
-    return model
+        fault, hint = "begins or ends with a space", "remove it: HTTP headers drop it"
+    elif model.startswith("/") or "://" in model:
+        fault, hint = "is not relative to the endpoint's prefix", "remove s3://, the bucket and the prefix"
+    else:
+        return model
+    raise InvalidTargetError(f"the target model {model!r} {fault}", hint=hint)
 
 
 def check_payload(body: bytes | bytearray) -> bytes | bytearray:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-
 import pytest
 
 from benchmarks.soak import Outcome, Plan, soak
@@ -29,14 +26,6 @@ def test_growth_is_that_after_the_first_quarter() -> None:
     assert Outcome(0, memory_mib=[1.0]).memory_growth_mib == 0
 
 
-def test_a_lost_request_is_not_clean() -> None:
-    assert Outcome(2, right=2).clean
-    assert not Outcome(2, right=1, lost=1).clean
-    assert not Outcome(2, right=1, wrong=1).clean
-
-
-def test_the_facts_are_json() -> None:
-    outcome = Outcome(3, right=2, lost=1, retried=Counter({"ServiceUnavailable": 4}), memory_mib=[1.0])
-    facts = json.loads(json.dumps(outcome.facts()))
-    assert facts["retried"] == {"ServiceUnavailable": 4}
-    assert (facts["requests"], facts["lost"], facts["clean"]) == (3, 1, False)
+@pytest.mark.parametrize(("lost", "wrong"), [(0, 0), (1, 0), (0, 1)])
+def test_a_lost_or_wrong_answer_is_not_clean(lost: int, wrong: int) -> None:
+    assert Outcome(2, right=2 - lost - wrong, lost=lost, wrong=wrong).clean is (lost + wrong == 0)

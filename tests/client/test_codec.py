@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mme.client import ReplyError, TensorError, decode_reply, encode_request
-from mme.client.codec import parse_request
 from mme.client.datatypes import NUMPY_TYPES, datatype_of, from_wire, to_wire
 
 
@@ -56,20 +55,14 @@ def test_request_for_some_outputs() -> None:
     ("datatype", "value", "wire"),
     [
         ("BOOL", np.array([True, False]), "0100"),
-        ("UINT8", np.array([255], np.uint8), "ff"),
         ("UINT16", np.array([258], np.uint16), "0201"),
-        ("UINT32", np.array([1], np.uint32), "01000000"),
         ("UINT64", np.array([2**64 - 1], np.uint64), "ffffffffffffffff"),
-        ("INT8", np.array([-1], np.int8), "ff"),
-        ("INT16", np.array([-2], np.int16), "feff"),
         ("INT32", np.array([-2], np.int32), "feffffff"),
-        ("INT64", np.array([1], np.int64), "0100000000000000"),
         ("FP16", np.array([1.5], np.float16), "003e"),
-        ("FP32", np.array([1.5], np.float32), "0000c03f"),
         ("FP64", np.array([1.5], np.float64), "000000000000f83f"),
     ],
 )
-def test_every_number_type_by_hand(datatype: str, value: np.ndarray, wire: str) -> None:
+def test_numbers_by_hand(datatype: str, value: np.ndarray, wire: str) -> None:
     assert datatype_of(value) == datatype
     assert bytes(to_wire(value, datatype)) == bytes.fromhex(wire)
     back = from_wire(memoryview(bytes.fromhex(wire)), datatype, value.shape)
@@ -121,20 +114,17 @@ def test_bfloat16_is_the_nearest(array: np.ndarray) -> None:
     )
 
 
-def test_bfloat16_by_hand() -> None:
-    assert to_wire(np.array([1.0, -2.0]), "BF16") == bytes.fromhex("803f 00c0")
-
-
 def test_text_arrays_and_scalars() -> None:
     header, tail = split(encode_request({"S": np.array(["a", "bc"]), "N": np.int32(5)}))
     assert tail == struct.pack("<I", 1) + b"a" + struct.pack("<I", 2) + b"bc" + struct.pack("<i", 5)
     assert header["inputs"][1]["shape"] == [1]
 
 
-def test_asked_for_type_is_sent() -> None:
-    header, tail = split(encode_request({"A": np.array([1, 2])}, datatypes={"A": "FP16"}))
-    assert header["inputs"][0]["datatype"] == "FP16"
-    assert tail == np.array([1, 2], np.float16).tobytes()
+@pytest.mark.parametrize(("datatype", "wire"), [("FP16", "003c 0040"), ("BF16", "803f 0040")])
+def test_requested_type_is_sent(datatype: str, wire: str) -> None:
+    header, tail = split(encode_request({"A": np.array([1, 2])}, datatypes={"A": datatype}))
+    assert header["inputs"][0]["datatype"] == datatype
+    assert tail == bytes.fromhex(wire)
 
 
 @pytest.mark.parametrize(
@@ -150,40 +140,24 @@ def test_asked_for_type_is_sent() -> None:
         (np.array(["x"]), {"A": "BF16"}, "BF16"),
     ],
 )
-def test_what_can_not_be_sent(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
+def test_invalid_arrays(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
     with pytest.raises(TensorError, match=r"^input A: ") as caught:
         encode_request({"A": value}, datatypes=datatypes)
     assert words in caught.value.message
 
 
-def test_no_inputs() -> None:
-    with pytest.raises(TensorError, match="at least one input"):
-        encode_request({})
-
-
-def test_reply_in_json_alone() -> None:
-    body = json.dumps(
-        {
-            "outputs": [
-                {"name": "Y", "datatype": "FP32", "shape": [2, 1], "data": [1.5, 2]},
-                {"name": "S", "datatype": "BYTES", "shape": [1], "data": ["hé"]},
-                {"name": "B", "datatype": "BOOL", "shape": [2], "data": [True, False]},
-            ]
-        }
-    ).encode()
-    decoded = decode_reply(body, "application/json")
+def test_reply_in_json_and_binary() -> None:
+    outputs = [
+        {"name": "Y", "datatype": "FP32", "shape": [2, 1], "data": [1.5, 2]},
+        {"name": "S", "datatype": "BYTES", "shape": [1], "data": ["hé"]},
+        {"name": "B", "datatype": "BOOL", "shape": [2], "data": [True, False]},
+        {"name": "I", "datatype": "INT64", "shape": [1], "parameters": {"binary_data_size": 8}},
+    ]
+    decoded = decode_reply(*reply(outputs, struct.pack("<q", 9)))
     np.testing.assert_array_equal(decoded["Y"], np.array([[1.5], [2]], np.float32))
     assert decoded["S"].tolist() == ["hé".encode()]
     assert decoded["B"].tolist() == [True, False]
-
-
-def test_reply_that_mixes_both() -> None:
-    outputs = [
-        {"name": "J", "datatype": "INT64", "shape": [1], "data": [7]},
-        {"name": "B", "datatype": "INT64", "shape": [1], "parameters": {"binary_data_size": 8}},
-    ]
-    decoded = decode_reply(*reply(outputs, struct.pack("<q", 9)))
-    assert (decoded["J"][0], decoded["B"][0]) == (7, 9)
+    assert decoded["I"].tolist() == [9]
 
 
 FP32 = {"name": "Y", "datatype": "FP32", "shape": [2]}
@@ -218,30 +192,6 @@ def test_broken_strings(wire: bytes) -> None:
         from_wire(memoryview(wire), "BYTES", (1,))
 
 
-def test_request_from_a_file() -> None:
-    arrays, datatypes = parse_request(
-        {"inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP16", "data": [[1, 2]]}]}
-    )
-    assert arrays["X"].shape == (1, 2)
-    assert arrays["X"].dtype == np.float16
-    assert datatypes == {"X": "FP16"}
-
-
-@pytest.mark.parametrize(
-    "tensor",
-    [
-        {"name": "X", "shape": [1], "datatype": "INT8", "data": [300]},
-        {"name": "X", "shape": [1], "datatype": "INT8", "data": [1.5]},
-        {"name": "X", "shape": [3], "datatype": "INT8", "data": [1]},
-        {"name": "X", "shape": [1], "datatype": "INT8"},
-        {"name": "X", "shape": [2], "datatype": "FP32", "data": [[1], [1, 2]]},
-    ],
-)
-def test_request_that_does_not_fit(tensor: dict) -> None:
-    with pytest.raises(TensorError):
-        parse_request({"inputs": [tensor]})
-
-
 def test_parameters_of_the_request() -> None:
     header, _ = split(encode_request({"A": np.zeros(1)}, parameters={"top": 3, "mode": "fast"}))
     assert header["parameters"] == {"top": 3, "mode": "fast", "binary_data_output": True}
@@ -257,8 +207,9 @@ def test_parameters_of_the_request() -> None:
         ({"outputs": "OUTPUT0"}, "a list of names, not one"),
         ({"outputs": []}, "the list of outputs is empty"),
         ({"datatypes": {"B": "FP16"}}, "input B has a data type but no values"),
+        ({"inputs": {}}, "at least one input"),
     ],
 )
-def test_requests_that_say_what_can_not_be(arguments: dict[str, object], words: str) -> None:
+def test_invalid_requests(arguments: dict[str, object], words: str) -> None:
     with pytest.raises(TensorError, match=words):
-        encode_request({"A": np.zeros(1)}, **arguments)  # type: ignore[arg-type]
+        encode_request(**{"inputs": {"A": np.zeros(1)}} | arguments)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ DOWN = f"{LOAD}version 1 is at UNAVAILABLE state: "
 EXECUTE = "Failed to process the request(s) for model 'm_v0.tar.gz_0', message: "
 ID = "[request id: <id_unknown>] "
 
-# What Triton 2.51 said, its kind, the cause, and words of the hint.
+# Triton 2.51's messages, with kind, cause and words of the hint.
 TRITON = {
     "exception in initialize": (
         f"{DOWN}Internal: ZeroDivisionError: division by zero\n\nAt:\n"
@@ -39,12 +39,6 @@ TRITON = {
         FaultKind.LOAD,
         "SyntaxError: invalid syntax (model.py, line 4)",
         "fix model.py",
-    ),
-    "no class": (
-        f"{DOWN}Internal: AttributeError: module '1.model' has no attribute 'TritonPythonModel';\n",
-        FaultKind.LOAD,
-        "AttributeError: module '1.model' has no attribute 'TritonPythonModel'",
-        "mme archives explain",
     ),
     "weights that are none": (
         f"{DOWN}Internal: InvalidProtobuf: [ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from "
@@ -86,12 +80,6 @@ TRITON = {
         "it is decoupled; SageMaker supports only models that answer once",
         "model_transaction_policy",
     ),
-    "crash while loading": (
-        f"{DOWN}Internal: Stub process 'm_v0.tar.gz_0' is not healthy.;\n",
-        FaultKind.UNHEALTHY,
-        "the process that runs it has ended",
-        "mme endpoint logs",
-    ),
     "crash": (
         "Stub process 'm_v0.tar.gz_0' is not healthy.",
         FaultKind.UNHEALTHY,
@@ -119,12 +107,6 @@ TRITON = {
         "IndexError: list index out of range (1/model.py line 5)",
         "fix 1/model.py",
     ),
-    "exception of several lines": (
-        f"{EXECUTE}ValueError: no a\nsecond line\n\nAt:\n  {PLACE}/model/1/model.py(17): execute\n",
-        FaultKind.CODE,
-        "ValueError: no a second line (1/model.py line 17)",
-        "fix 1/model.py",
-    ),
     "exception deep in a library": (
         f"{EXECUTE}RuntimeError: bad\n\nAt:\n  /usr/lib/python3/dist-packages/lib/x.py(3): f\n"
         f"  {PLACE}/model/1/parts/y.py(8): g\n  {PLACE}/model/1/model.py(15): execute\n",
@@ -132,7 +114,6 @@ TRITON = {
         "RuntimeError: bad (1/parts/y.py line 8)",
         "fix 1/parts/y.py",
     ),
-    "the model's own words": ("my own words", FaultKind.OTHER, "my own words", None),
     "wrong number of responses": (
         f"{EXECUTE}Number of InferenceResponse objects do not match the number of InferenceRequest objects. "
         "InferenceRequest(s) size is:1, and InferenceResponse(s) size is:0\n",
@@ -312,7 +293,7 @@ def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str)
 
 
 @pytest.mark.parametrize("text", ["{not json", "{}", '{"error": 3}', "[1]", "<html></html>"])
-def test_an_unknown_message_is_unchanged(text: str) -> None:
+def test_an_unknown_form_is_unchanged(text: str) -> None:
     assert container_message(f" {text}\n") == text
 
 

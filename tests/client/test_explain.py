@@ -1,4 +1,4 @@
-"""botocore's errors as the client's own, from recorded messages of AWS."""
+"""boto3's exceptions become the client's errors: recorded messages of AWS."""
 
 from __future__ import annotations
 
@@ -19,10 +19,21 @@ from mme.client import (
     ServiceFaultError,
     ThrottledError,
     UnhealthyModelError,
+    UnknownEndpointError,
+    UnknownModelError,
 )
 from mme.client.explain import explain
 
 ARN = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/mme:log-stream:x"
+DENIED = (
+    "User: arn:aws:sts::123456789012:assumed-role/tenant-b/me is not authorized to perform: "
+    "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/mme "
+)
+DOWNLOAD = (
+    "Failed to download model data(bucket: b, key: models/m.tar.gz). Please ensure that there is an object "
+    "located at the URL and that the role passed to CreateModel has permissions."
+)
+THROTTLED = "endpoint mme throttles calls at this rate, also after retries"
 
 
 def error_of(code: str, message: str | None, **more: object) -> InvocationError:
@@ -32,69 +43,81 @@ def error_of(code: str, message: str | None, **more: object) -> InvocationError:
     return error
 
 
-def model_error(status: int, words: str) -> ModelFailedError:
-    error = error_of(
-        "ModelError",
-        "Received client error",
-        OriginalStatusCode=status,
-        OriginalMessage=words,
-        LogStreamArn=ARN,
-    )
-    assert isinstance(error, ModelFailedError)
-    return error
+def model_error(status: int, words: str) -> InvocationError:
+    return error_of("ModelError", "x", OriginalStatusCode=status, OriginalMessage=words, LogStreamArn=ARN)
 
 
-USER = "User: arn:aws:sts::123456789012:assumed-role/tenant-b/me is not authorized to perform: "
-ENDPOINT = "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/mme"
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "words", "hint"),
+    [
+        (
+            "AccessDeniedException",
+            f"{DENIED}because no identity-based policy allows the sagemaker:InvokeEndpoint action",
+            AccessDeniedError,
+            f"you may not invoke m.tar.gz on endpoint mme: {DENIED}",
+            "condition on sagemaker:TargetModel excludes m.tar.gz",
+        ),
+        (
+            "AccessDeniedException",
+            f"{DENIED}with an explicit deny in an SCP",
+            AccessDeniedError,
+            "explicit deny",
+            "overrides every grant",
+        ),
+        (
+            "413",
+            "HTTP content length exceeded 25000000 bytes.",
+            PayloadTooLargeError,
+            "HTTP content length exceeded 25000000 bytes.",
+            "send a smaller batch",
+        ),
+        ("ThrottlingException", None, ThrottledError, THROTTLED, "reduce the concurrency"),
+        ("TooManyRequestsException", None, ThrottledError, THROTTLED, "add instances"),
+        ("429", None, ThrottledError, THROTTLED, "add instances"),
+        ("InternalFailure", None, ServiceFaultError, "SageMaker failed with InternalFailure", "retry"),
+        ("503", "<p>\nbusy\n</p>", ServiceFaultError, "503: <p> busy </p>", "retry"),
+        (
+            "ValidationError",
+            "Endpoint mme of account 123456789012 not found.",
+            UnknownEndpointError,
+            "there is no endpoint mme here",
+            "the region",
+        ),
+        (
+            "ValidationError",
+            DOWNLOAD,
+            UnknownModelError,
+            "m.tar.gz is not available to endpoint mme: s3://b/models/m.tar.gz does not exist",
+            "mme models list",
+        ),
+        (
+            "ValidationError",
+            "TargetModel is not supported by this endpoint",
+            InvalidRequestError,
+            "refused the request: TargetModel is not supported",
+            "not multi-model",
+        ),
+        ("404", "<!doctype html>\n<title>404</title>", ReplyError, "does not answer like AWS", "URL"),
+    ],
+)
+def test_answers_of_aws(code: str, message: str | None, kind: type, words: str, hint: str) -> None:
+    error = error_of(code, message)
+    assert type(error) is kind
+    assert words in error.message
+    assert hint in (error.hint or "")
+    assert "\n" not in error.cause
 
 
-def test_access_denied_names_the_condition_on_target_models() -> None:
-    words = f"{USER}{ENDPOINT} because no identity-based policy allows the sagemaker:InvokeEndpoint action"
-    error = error_of("AccessDeniedException", words)
-    assert isinstance(error, AccessDeniedError)
-    assert error.message == f"you may not invoke m.tar.gz on endpoint mme: {words}"
-    assert "condition on sagemaker:TargetModel excludes m.tar.gz" in (error.hint or "")
-    assert (error.cause, error.original) == (words, words)
+@pytest.mark.parametrize("status", [507, 400])
+def test_out_of_memory(status: int) -> None:
+    error = model_error(status, '{"error":"CUDA out of memory. Tried to allocate 2 GiB"}')
+    assert isinstance(error, ModelOutOfMemoryError)
+    assert error.became_507 is (status == 507)
+    assert error.message == "m.tar.gz ran out of memory: CUDA out of memory. Tried to allocate 2 GiB"
+    assert ("did not unload other models" in (error.hint or "")) is (status == 400)
 
 
-def test_an_explicit_deny_overrides_grants() -> None:
-    error = error_of("AccessDeniedException", f"{USER}{ENDPOINT} with an explicit deny in an SCP")
-    assert "overrides every grant" in (error.hint or "")
-
-
-def test_a_body_that_sagemaker_finds_too_large() -> None:
-    error = error_of("413", "HTTP content length exceeded 25000000 bytes.")
-    assert isinstance(error, PayloadTooLargeError)
-    assert error.hint == "send a smaller batch"
-    assert "HTTP content length exceeded 25000000 bytes." in error.message
-
-
-@pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "Throttling", "429"])
-def test_throttling_comes_without_a_message(code: str) -> None:
-    error = error_of(code, None)
-    assert isinstance(error, ThrottledError)
-    assert error.message == "endpoint mme throttles calls at this rate, also after retries"
-    assert "reduce the concurrency" in (error.hint or "")
-    assert (error.cause, error.original) == (code, "")
-
-
-def test_faults_of_sagemaker() -> None:
-    error = error_of("InternalFailure", None)
-    assert type(error) is ServiceFaultError
-    assert error.message == "SageMaker failed with InternalFailure"
-
-
-def test_out_of_memory_that_became_a_507_and_one_that_did_not() -> None:
-    became = model_error(507, '{"error":"CUDA out of memory. Tried to allocate 2 GiB"}')
-    did_not = model_error(400, '{"error":"[ONNXRuntimeError] : 6 : std::bad_alloc"}')
-    assert isinstance(became, ModelOutOfMemoryError)
-    assert isinstance(did_not, ModelOutOfMemoryError)
-    assert (became.became_507, did_not.became_507) == (True, False)
-    assert became.message == "m.tar.gz ran out of memory: CUDA out of memory. Tried to allocate 2 GiB"
-    assert "did not unload other models" in (did_not.hint or "")
-
-
-def test_what_does_not_load_keeps_the_whole_text() -> None:
+def test_a_load_error_has_the_whole_message() -> None:
     words = (
         '{"error":"load failed for model \'/opt/ml/models/0123::m.tar.gz\': version 1 is '
         "at UNAVAILABLE state: Internal: KeyError: 'a'\\n\\nAt:\\n  "
@@ -115,31 +138,20 @@ def test_crash_while_loading() -> None:
     assert error.message == "m.tar.gz does not load: the process that runs it has ended"
 
 
-def test_endpoint_that_is_not_multi_model() -> None:
-    error = error_of("ValidationError", "TargetModel is not supported by this endpoint")
-    assert isinstance(error, InvalidRequestError)
-    assert "not multi-model" in (error.hint or "")
+def test_unclear_errors_refer_to_the_log() -> None:
+    error = model_error(400, '{"error":"boom"}')
+    assert type(error) is ModelFailedError
+    assert error.message == "m.tar.gz failed with status 400: boom"
+    assert error.hint == "look at its log: mme endpoint logs --model m.tar.gz"
 
 
-def test_credentials_are_no_matter_of_invoking() -> None:
+def test_missing_credentials_are_not_translated() -> None:
     assert explain(NoCredentialsError(), endpoint="mme", model="m.tar.gz") is None
 
 
-def test_errors_travel_between_processes() -> None:
+def test_errors_can_be_pickled() -> None:
     error = model_error(507, "no memory")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert type(copy) is ModelOutOfMemoryError
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
-
-
-def test_a_web_servers_own_404_is_not_aws() -> None:
-    error = error_of("404", "<!doctype html>\n<title>404 Not Found</title>")
-    assert isinstance(error, ReplyError)
-    assert "does not answer like AWS" in error.message
-
-
-def test_a_fault_is_one_line() -> None:
-    error = error_of("503", "<html>\n<h1>busy</h1>\n</html>")
-    assert isinstance(error, ServiceFaultError)
-    assert error.cause == "503: <html> <h1>busy</h1> </html>"

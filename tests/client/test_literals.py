@@ -77,7 +77,7 @@ def test_without_a_signature() -> None:
         ("INPUT0=@absent.npy", ADD_SUB, "absent.npy can't be read: no such file"),
     ],
 )
-def test_what_does_not_fit(text: str, signature: TensorSignature | None, words: str) -> None:
+def test_invalid_inputs(text: str, signature: TensorSignature | None, words: str) -> None:
     with pytest.raises(TensorError) as caught:
         parse_input(text, signature)
     assert words in caught.value.message
@@ -128,6 +128,14 @@ def test_json_files(tmp_path: Path) -> None:
         ("{}", "has no inputs"),
         ('{"ids": ["x", "y"]}', "input ids"),
         ('{"inputs": [{"name": "X"}]}', "lacks its name"),
+        ('{"inputs": [{"name": "X", "shape": [1], "datatype": "INT8"}]}', "needs name, shape"),
+        ('{"inputs": [{"name": "X", "shape": [1], "datatype": "INT8", "data": [300]}]}', "INT8"),
+        ('{"inputs": [{"name": "X", "shape": [1], "datatype": "INT8", "data": [1.5]}]}', "INT8"),
+        ('{"inputs": [{"name": "X", "shape": [3], "datatype": "INT8", "data": [1]}]}', r"INT8 \[3\]"),
+        (
+            '{"inputs": [{"name": "X", "shape": [2], "datatype": "FP32", "data": [[1], [1, 2]]}]}',
+            r"FP32 \[2\]",
+        ),
     ],
 )
 def test_broken_json_files(tmp_path: Path, content: str, words: str) -> None:

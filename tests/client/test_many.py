@@ -44,7 +44,7 @@ def calls(count: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
 
 
 class Crowd:
-    """Answers only once so many requests are under way, and remembers the most there ever were."""
+    """Answers when this many requests are in flight, and records the maximum."""
 
     def __init__(self, size: int) -> None:
         self._barrier = threading.Barrier(size)
@@ -62,7 +62,7 @@ class Crowd:
         return answer_of(number_of(target))
 
 
-def test_in_order_with_so_many_at_once_and_no_more(service: Service, make_client) -> None:
+def test_calls_are_concurrent_up_to_the_limit(service: Service, make_client) -> None:
     crowd = service.respond = Crowd(4)
     outcomes = list(make_client().infer_many(calls(20), concurrency=4))
     assert [outcome.result()["Y"][0] for outcome in outcomes] == list(range(20))
@@ -71,45 +71,29 @@ def test_in_order_with_so_many_at_once_and_no_more(service: Service, make_client
     assert all(outcome.seconds > 0 for outcome in outcomes)
 
 
-def test_as_they_end(service: Service, make_client) -> None:
-    first = threading.Event()
+@pytest.mark.parametrize("ordered", [True, False])
+def test_progress_and_order(service: Service, make_client, ordered: bool) -> None:
+    others = threading.Event()
 
     def respond(target: str, _: bytes) -> Answer:
         if number_of(target) == 0:
-            assert first.wait(LIMIT)
+            assert others.wait(LIMIT)
         return answer_of(0)
 
-    service.respond = respond
-    seen: list[int] = []
-    for outcome in make_client().infer_many(calls(6), concurrency=2, ordered=False):
-        seen.append(outcome.index)
-        if len(seen) == 5:
-            first.set()
-    assert seen == [1, 2, 3, 4, 5, 0]
-
-
-def test_progress_comes_as_they_end_though_results_come_in_order(service: Service, make_client) -> None:
-    last = threading.Event()
-
-    def respond(target: str, _: bytes) -> Answer:
-        if number_of(target) == 0:
-            assert last.wait(LIMIT)
-        return answer_of(0)
+    def progress(outcome: Outcome) -> None:
+        ended.append(outcome.index)
+        if len(ended) == 5:
+            others.set()
 
     service.respond = respond
     ended: list[int] = []
-
-    def note(outcome: Outcome) -> None:
-        ended.append(outcome.index)
-        if outcome.index == 2:
-            last.set()
-
-    outcomes = list(make_client().infer_many(calls(3), concurrency=2, progress=note))
-    assert ended == [1, 2, 0]
-    assert [outcome.index for outcome in outcomes] == [0, 1, 2]
+    outcomes = make_client().infer_many(calls(6), concurrency=2, ordered=ordered, progress=progress)
+    expected = [1, 2, 3, 4, 5, 0]
+    assert [outcome.index for outcome in outcomes] == (sorted(expected) if ordered else expected)
+    assert ended == expected
 
 
-def test_one_call_s_error_is_its_own(service: Service, make_client) -> None:
+def test_an_error_affects_one_call(service: Service, make_client) -> None:
     def respond(target: str, _: bytes) -> Answer:
         if number_of(target) == 1:
             return failure(
@@ -126,7 +110,7 @@ def test_one_call_s_error_is_its_own(service: Service, make_client) -> None:
         outcomes[1].result()
 
 
-def test_what_no_call_survives_is_raised(service: Service, make_client) -> None:
+def test_missing_credentials_are_raised(service: Service, make_client) -> None:
     client = make_client()
 
     def refuse(**_: object) -> None:
@@ -137,7 +121,7 @@ def test_what_no_call_survives_is_raised(service: Service, make_client) -> None:
         list(client.infer_many(calls(3)))
 
 
-def test_calls_are_taken_as_outcomes_are(service: Service, make_client) -> None:
+def test_calls_are_taken_lazily(service: Service, make_client) -> None:
     service.respond = lambda *_: answer_of(1)
     taken: list[int] = []
 
@@ -154,7 +138,7 @@ def test_calls_are_taken_as_outcomes_are(service: Service, make_client) -> None:
     outcomes.close()  # type: ignore[attr-defined]
 
 
-def test_giving_up_ends_the_waiting(service: Service, make_client) -> None:
+def test_an_interrupt_ends_the_retries(service: Service, make_client) -> None:
     service.answers = [failure(429, "ModelNotReadyException", "loading")]
     waiting = threading.Event()
     client = make_client(load_retry=LoadRetry(first=600, longest=600, timeout=3600))
@@ -202,7 +186,7 @@ BROKEN = failure(
 UNCLEAR = failure(424, "ModelError", "x", OriginalStatusCode=500, OriginalMessage="Internal Server Error")
 
 
-def test_warm_takes_a_refusal_for_a_loaded_model(service: Service, make_client) -> None:
+def test_a_refused_probe_means_loaded(service: Service, make_client) -> None:
     answers = {0: REFUSED, 1: BROKEN, 2: answer_of(1), 3: UNCLEAR}
     service.respond = lambda target, _: answers[number_of(target)]
     progress: list[str] = []

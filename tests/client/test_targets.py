@@ -67,9 +67,14 @@ def test_invalid_endpoint_names(name: str) -> None:
         (" x.tar.gz", "a space"),
         ("x.tar.gz ", "a space"),
         ("", "is empty"),
+        ("a" * 1025, "has 1025 characters"),
+        ("a\nb.tar.gz", "can't be sent"),
+        ("ä.tar.gz", "can't be sent"),
+        ("/a.tar.gz", "not relative"),
+        ("s3://b/models/a.tar.gz", "not relative"),
     ],
 )
-def test_invalid_models(service, make_client, target: str, words: str) -> None:
+def test_invalid_models_are_not_sent(service, make_client, target: str, words: str) -> None:
     with pytest.raises(InvalidTargetError, match=words):
         make_client().invoke(target, b"x")
     assert service.requests == []

@@ -56,15 +56,15 @@ class DeadLetters:
         Args:
             limit: Most messages to return.
         """
-        seen: list[DeadLetter] = []
+        letters: list[DeadLetter] = []
         handles: list[str] = []
         try:
             for message in self._received(limit):
                 handles.append(message["ReceiptHandle"])
-                seen.append(_dead_letter(message))
+                letters.append(_dead_letter(message))
         finally:
             self._release(handles)
-        return seen
+        return letters
 
     def redrive(self, inference_ids: Collection[str] = (), *, limit: int = 10_000) -> Iterator[DeadLetter]:
         """Send messages to the queue again, with all their attempts.
@@ -94,11 +94,11 @@ class DeadLetters:
             self._release(stay)
 
     def _received(self, limit: int) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
-        while len(seen) < limit:
+        known: set[str] = set()
+        while len(known) < limit:
             asked: dict[str, Any] = {
                 "QueueUrl": self._locations.dead_letter_queue_url,
-                "MaxNumberOfMessages": min(10, limit - len(seen)),
+                "MaxNumberOfMessages": min(10, limit - len(known)),
                 "VisibilityTimeout": _VISIBILITY_SECONDS,
                 # A long poll asks all SQS servers, a short poll only some. Source: SQS guide, long polling.
                 "WaitTimeSeconds": 1,
@@ -106,11 +106,11 @@ class DeadLetters:
                 "MessageAttributeNames": ["All"],
             }
             answer: dict[str, Any] = dict(self._sqs.receive_message(**asked))
-            fresh = [one for one in answer.get("Messages", []) if one["MessageId"] not in seen]
+            fresh = [one for one in answer.get("Messages", []) if one["MessageId"] not in known]
             if not fresh:
                 return
             for message in fresh:
-                seen.add(message["MessageId"])
+                known.add(message["MessageId"])
                 yield message
 
     def _release(self, handles: list[str]) -> None:

@@ -14,76 +14,19 @@ from mme.errors import MmeError
 # Source: botocore's model of sagemaker-runtime, InvokeEndpointAsync.
 INFERENCE_ID_MAX_CHARS: Final = 64
 TTL_RANGE_SECONDS: Final = (60, 21600)
-
-_MEMBERS: Final = frozenset(
-    {
-        "Accept",
-        "Body",
-        "ContentType",
-        "CustomAttributes",
-        "EndpointName",
-        "InferenceId",
-        "InputLocation",
-        "InvocationTimeoutSeconds",
-        "RequestTTLSeconds",
-        "TargetModel",
-    }
-)
+_RANGES: Final = {
+    "RequestTTLSeconds": TTL_RANGE_SECONDS,
+    "InvocationTimeoutSeconds": (1, INVOKE_TIMEOUT_SECONDS),
+}
+_STRINGS: Final = ("Accept", "ContentType", "CustomAttributes", "EndpointName", "InferenceId", "TargetModel")
+_MEMBERS: Final = frozenset({*_STRINGS, "Body", "InputLocation", *_RANGES})
 
 
-def checked_id(given: str | None) -> str:
-    """Return the inference id, or a new one.
-
-    Raises:
-        MmeError: It is not valid.
-    """
-    if given is None:
-        return str(uuid.uuid4())
-    if not 0 < len(given) <= INFERENCE_ID_MAX_CHARS or not _sendable(given) or given[0] == " ":
-        raise MmeError(
-            f"{given!r} is not a valid inference id",
-            hint=f"use 1 to {INFERENCE_ID_MAX_CHARS} printable ASCII characters, not starting with a space",
-        )
-    return given
-
-
-def checked_seconds(name: str, value: int | None, low: int, high: int) -> int | None:
-    """Return the value, which may be None.
+def check_members(members: Mapping[str, Any], inputs: Location) -> str:
+    """Check the members of a call of `invoke_endpoint_async`, and return its inference id, or a new one.
 
     Args:
-        name: For the message.
-        value: Seconds.
-        low: Smallest value.
-        high: Largest value.
-
-    Raises:
-        MmeError: It is out of range.
-    """
-    if value is not None and not low <= value <= high:
-        raise MmeError(f"{name} is {value}; it must be from {low} to {high}")
-    return value
-
-
-def checked_body(body: bytes | bytearray) -> bytes:
-    """Return the body.
-
-    Raises:
-        MmeError: It is larger than a multi-model endpoint accepts.
-    """
-    if len(body) > PAYLOAD_MAX_BYTES:
-        raise MmeError(
-            f"the request has {len(body) / 1e6:.1f} MB; a multi-model endpoint accepts "
-            f"{PAYLOAD_MAX_BYTES / 1e6:.0f} MB, also asynchronously",
-            hint="send a smaller batch",
-        )
-    return bytes(body)
-
-
-def check_members(members: Mapping[str, Any], inputs: Location) -> None:
-    """Check the members of a call of `invoke_endpoint_async`.
-
-    Args:
-        members: As boto3 takes them.
+        members: As boto3 takes them, and `TargetModel`.
         inputs: Location of requests' bodies.
 
     Raises:
@@ -96,19 +39,34 @@ def check_members(members: Mapping[str, Any], inputs: Location) -> None:
             hint="omit it; answers are named by their inference ids",
         )
     check_target(str(members.get("TargetModel") or ""))
-    if (members.get("Body") is None) == (members.get("InputLocation") is None):
+    body, location, place = members.get("Body"), members.get("InputLocation"), inputs.url(inputs.prefix)
+    if (body is None) == (location is None):
         raise MmeError("a request needs either Body or InputLocation", hint="pass one of them")
-    location, place = members.get("InputLocation"), inputs.url(inputs.prefix)
     if location is not None and (not str(location).startswith(place) or location == place):
         raise MmeError(
             f"InputLocation {str(location)!r} is not under {place}",
             hint="put the body there, or use submit",
         )
-    checked_seconds("RequestTTLSeconds", members.get("RequestTTLSeconds"), *TTL_RANGE_SECONDS)
-    checked_seconds(
-        "InvocationTimeoutSeconds", members.get("InvocationTimeoutSeconds"), 1, INVOKE_TIMEOUT_SECONDS
-    )
+    if body is not None and len(body) > PAYLOAD_MAX_BYTES:
+        raise MmeError(
+            f"the request has {len(body) / 1e6:.1f} MB; a multi-model endpoint accepts "
+            f"{PAYLOAD_MAX_BYTES / 1e6:.0f} MB, also asynchronously",
+            hint="send a smaller batch",
+        )
+    for name, (low, high) in _RANGES.items():
+        value = members.get(name)
+        if value is not None and not low <= value <= high:
+            raise MmeError(f"{name} is {value} s; it must be from {low} to {high} s")
+    return _checked_id(members.get("InferenceId"))
 
 
-def _sendable(text: str) -> bool:
-    return text.isascii() and text.isprintable()
+def _checked_id(given: str | None) -> str:
+    if given is None:
+        return str(uuid.uuid4())
+    sendable = given.isascii() and given.isprintable() and not given.startswith(" ")
+    if not sendable or not 0 < len(given) <= INFERENCE_ID_MAX_CHARS:
+        raise MmeError(
+            f"{given!r} is not a valid inference id",
+            hint=f"use 1 to {INFERENCE_ID_MAX_CHARS} printable ASCII characters, not starting with a space",
+        )
+    return given

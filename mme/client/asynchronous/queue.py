@@ -9,15 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.catalog.limits import INVOKE_TIMEOUT_SECONDS
-from mme.client.asynchronous.locations import AsyncLocations
-from mme.client.asynchronous.members import (
-    TTL_RANGE_SECONDS,
-    check_members,
-    checked_body,
-    checked_id,
-    checked_seconds,
-)
+from mme.aws.s3_errors import is_write_conflict
+from mme.client.asynchronous.locations import AsyncLocations, Location
+from mme.client.asynchronous.members import check_members
 from mme.client.asynchronous.results import (
     AsyncFailedError,
     AsyncPendingError,
@@ -26,7 +20,6 @@ from mme.client.asynchronous.results import (
     State,
     Submission,
 )
-from mme.client.targets import check_target
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
 
 _STATES: Final = {"Completed": State.COMPLETED, "Failed": State.FAILED, "DeadLettered": State.DEAD_LETTER}
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
-_EXISTS: Final = frozenset({"412", "PreconditionFailed"})
 _OWN_URLS: Final = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -122,24 +114,18 @@ class AsyncQueue:
         Raises:
             MmeError: The request can't be sent, or another request has this inference id.
         """
-        id = checked_id(inference_id)
-        content = checked_body(body)
-        inputs = self.locations.inputs
-        given: dict[str, Any] = {
-            "InferenceId": id,
-            "TargetModel": check_target(target_model),
-            "InputLocation": inputs.url(inputs.key(id)),
-            "ContentType": content_type,
-            "Accept": accept,
-            "CustomAttributes": custom_attributes,
-            "RequestTTLSeconds": checked_seconds("ttl_seconds", ttl_seconds, *TTL_RANGE_SECONDS),
-            "InvocationTimeoutSeconds": checked_seconds(
-                "timeout_seconds", timeout_seconds, 1, INVOKE_TIMEOUT_SECONDS
-            ),
-        }
-        fields = {name: value for name, value in given.items() if value is not None}
-        self._put(id, content, content_type, _digest(fields, content))
-        return self._send(fields)
+        return self._submit(
+            {
+                "TargetModel": target_model,
+                "Body": body,
+                "ContentType": content_type,
+                "Accept": accept,
+                "CustomAttributes": custom_attributes,
+                "InferenceId": inference_id,
+                "RequestTTLSeconds": ttl_seconds,
+                "InvocationTimeoutSeconds": timeout_seconds,
+            }
+        )
 
     def invoke_endpoint_async(self, **members: Any) -> dict[str, str]:
         """Send a request with the members of boto3's `invoke_endpoint_async`, and `TargetModel`.
@@ -156,28 +142,18 @@ class AsyncQueue:
             MmeError: A member is missing, invalid or not supported, or another request has this inference
                 id.
         """
-        inputs = self.locations.inputs
-        check_members(members, inputs)
-        id = checked_id(members.get("InferenceId"))
-        fields = {name: value for name, value in members.items() if name != "Body" and value is not None}
-        fields["InferenceId"] = id
-        if members.get("Body") is not None:
-            content = checked_body(members["Body"])
-            fields["InputLocation"] = inputs.url(inputs.key(id))
-            self._put(id, content, str(members.get("ContentType") or ""), _digest(fields, content))
-        sent = self._send(fields)
+        sent = self._submit(members)
         return {
-            "InferenceId": id,
+            "InferenceId": sent.inference_id,
             "OutputLocation": sent.output_location,
             "FailureLocation": sent.failure_location,
         }
 
     def status(self, inference_id: str) -> AsyncStatus:
         """Return the state of a request; `UNKNOWN` if there is no trace of it."""
-        found = self._head(inference_id)
+        found = self._head(self.locations.outcomes, inference_id)
         if found is None:
-            inputs = self.locations.inputs
-            waits = self._exists(inputs.bucket, inputs.key(inference_id))
+            waits = self._head(self.locations.inputs, inference_id)
             return AsyncStatus(inference_id, State.WAITING if waits else State.UNKNOWN)
         metadata = found["Metadata"]
         state = _STATES[metadata["mme-status"]]
@@ -216,7 +192,7 @@ class AsyncQueue:
             attributes = str(json.loads(found["Metadata"]["mme-attributes"]))
             return AsyncResult(inference_id, body, found["ContentType"], attributes, status.location)
         raise AsyncFailedError(
-            f"the request {inference_id} ended as a {_NOUNS[status.state]}: {status.reason}",
+            f"the request {inference_id} ended as a {status.state.noun}: {status.reason}",
             status=status,
             original=body.decode("utf-8", "replace"),
             hint=f"fix the cause, then mme async redrive --id {inference_id}"
@@ -239,8 +215,15 @@ class AsyncQueue:
             counted[name] = int(found[attribute])
         return counted
 
-    def _send(self, fields: dict[str, Any]) -> Submission:
-        id = fields["InferenceId"]
+    def _submit(self, members: Mapping[str, Any]) -> Submission:
+        inputs = self.locations.inputs
+        id = check_members(members, inputs)
+        body = members.get("Body")
+        fields = {name: value for name, value in members.items() if name != "Body" and value is not None}
+        fields["InferenceId"] = id
+        if body is not None:
+            fields["InputLocation"] = inputs.url(inputs.key(id))
+            self._put(fields, bytes(body))
         self._sqs.send_message(
             QueueUrl=self.locations.queue_url, MessageBody=json.dumps(fields, sort_keys=True)
         )
@@ -258,54 +241,41 @@ class AsyncQueue:
             return self.locations.failures.url(self.locations.failures.key(id, "-error.out"))
         return ""
 
-    def _put(self, id: str, body: bytes, content_type: str, digest: str) -> None:
+    def _put(self, fields: Mapping[str, Any], body: bytes) -> None:
         from botocore.exceptions import ClientError
 
-        place = self.locations.inputs
+        place, id = self.locations.inputs, fields["InferenceId"]
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode() + body).hexdigest()
         try:
             self._s3.put_object(
                 Bucket=place.bucket,
                 Key=place.key(id),
                 Body=body,
-                ContentType=content_type,
+                ContentType=str(fields.get("ContentType") or ""),
                 Metadata={"mme-request": digest},
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _EXISTS:
+            if not is_write_conflict(error):
                 raise
-            there = self._s3.head_object(Bucket=place.bucket, Key=place.key(id))
-            if there["Metadata"].get("mme-request") != digest:
+            found = self._head(place, id)
+            if found is None or found["Metadata"].get("mme-request") != digest:
                 raise MmeError(
                     f"inference id {id} belongs to another request",
                     hint="omit it to get a new one, or choose an unused one",
                 ) from None
 
-    def _head(self, id: str) -> Any:
+    def _head(self, place: Location, id: str) -> Any:
         from botocore.exceptions import ClientError
 
-        place = self.locations.outcomes
         try:
             return self._s3.head_object(Bucket=place.bucket, Key=place.key(id))
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            # A caller who may read results need not be allowed to read requests.
+            denied = error.response["Error"]["Code"] == "403" and place == self.locations.inputs
+            if denied or error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
-
-    def _exists(self, bucket: str, key: str) -> bool:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._s3.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            # A caller who may read results need not be allowed to read requests.
-            if error.response["Error"]["Code"] in {*_MISSING, "403"}:
-                return False
-            raise
-        return True
-
-
-_NOUNS: Final = {State.FAILED: "failure", State.DEAD_LETTER: "dead letter"}
 
 
 def _pending(status: AsyncStatus) -> AsyncPendingError:
@@ -318,9 +288,3 @@ def _pending(status: AsyncStatus) -> AsyncPendingError:
         f"the request {id} is unknown: it was never sent, has no outcome yet, or its objects expired",
         hint="check the id, or wait for it with --wait",
     )
-
-
-def _digest(fields: dict[str, Any], body: bytes) -> str:
-    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
-    digest.update(body)
-    return digest.hexdigest()

@@ -18,6 +18,11 @@ class State(StrEnum):
     DEAD_LETTER = "dead letter"
     UNKNOWN = "unknown"
 
+    @property
+    def noun(self) -> str:
+        """The state in a sentence: `ended as a failure`."""
+        return "failure" if self is State.FAILED else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
