@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
 # CDK's built-in validation of templates costs a second a synthesis. One test of the CDK CLI pays it once for
 # all; here, before anything starts the Node that aws-cdk-lib runs in, it is off for every other.
 os.environ["CDK_VALIDATION"] = "false"
+
+# A session of boto3 parses the JSON of each of its services: 0.1 s a client, in thousands of tests. Here all
+# sessions share one loader, which caches what it parsed.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 # A time limit for each example would fail on a busy machine; pytest's own limit is there for real hangs.
 settings.register_profile("default-profile", deadline=None)
