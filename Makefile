@@ -24,7 +24,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow test-nightly test-lowest security security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install platform demo test lint typecheck test-fast test-slow test-nightly test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,14 @@ platform:
 demo: platform install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
 	@python -m tools.demo
 
-test: install lint typecheck  ## Run what CI runs: every check and every test but the nightly ones
-	@$(MAKE) test-fast test-slow security
+# Slow tests wait for servers: the fast ones and the checks run meanwhile.
+test: install  ## Run what CI runs: every check and every test but the nightly ones
+	@$(MAKE) -j 2 tests checks
+
+tests: install
+	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not nightly"
+
+checks: lint typecheck security
 
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
@@ -92,8 +98,7 @@ $(CHECKOV)/.installed: requirements-checkov.txt $(VENV)/.installed
 	@tools/install_checkov.sh $(BIN)/python $(CHECKOV)
 	@touch $@
 
-security: install $(CHECKOV)/.installed  ## Run the security packs on prod, and checkov on every environment
-	@python -m tools.security_report --check
+security: install $(CHECKOV)/.installed  ## Run checkov on every environment; the fast tests run the cdk-nag packs
 	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
 
 security-docs: install  ## Update the tables of docs/security.md and docs/compliance.md

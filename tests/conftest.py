@@ -33,3 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [*os.environ]:
         if name.startswith(("AWS_ENDPOINT_URL", "MME_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
             del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files with slow tests first, so that parallel workers end with short files."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -1,12 +1,11 @@
-"""Write the tables of docs/security.md and docs/compliance.md; fail if prod has findings.
+"""Write the tables of docs/security.md and docs/compliance.md.
 
-`python -m tools.security_report` writes them; `--check` only compares them. It ends with status 1 on a
-finding that is not acknowledged, on an acknowledgement without a reason, and on one without a finding.
+`python -m tools.security_report` ends with status 1 on a finding that is not acknowledged, on an
+acknowledgement without a reason, and on one without a finding. tests/tools checks the same.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tempfile
@@ -173,31 +172,20 @@ def _title(permission: Permission) -> str:
     return f"{permission.holder} ({_KINDS[permission.kind]})"
 
 
-def main(arguments: list[str]) -> int:
-    """Write or compare the pages; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description="Generate the security pages' tables from the prod templates."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
-    check = bool(parser.parse_args(arguments).check)
+def main() -> int:
+    """Write the pages; return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         report = Report(Path(folder))
         try:
             faults = report.faults()
-            pages = report.pages()
+            for page, text in report.pages().items():
+                page.write_text(text, "utf-8")
         except MmeError as error:
-            faults, pages = [str(error)], {}
-    for page, text in pages.items():
-        if page.read_text("utf-8") == text:
-            continue
-        if check:
-            faults.append(f"{page.relative_to(ROOT)} is out of date: run `make security-docs`")
-        else:
-            page.write_text(text, "utf-8")
+            faults = [str(error)]
     for fault in faults:
         sys.stderr.write(f"error: {fault}\n")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -170,6 +170,7 @@ def test_client(there: Deployed) -> None:
         there.queue.result(lost["InferenceId"], wait_seconds=120)
 
 
+@pytest.mark.nightly
 def test_each_of_500_requests_ends_once_whatever_is_killed(
     there: Deployed, told: Callable[[], list[dict[str, Any]]]
 ) -> None:

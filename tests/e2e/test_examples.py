@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import COMMAND_SECONDS, ROOT, Machine
 
-pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.triton, pytest.mark.timeout(600)]
 
 
 def cdk(machine: Machine, example: str, verb: str, *arguments: str) -> str:

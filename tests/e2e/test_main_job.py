@@ -176,13 +176,10 @@ class TritonPythonModel:
     )
 
 
-def test_a_bucket_that_holds_models_stops_destroy_until_it_is_empty(deployed: Machine) -> None:
+def test_destroy_with_an_empty_bucket_deletes_the_endpoint(deployed: Machine) -> None:
     bucket = deployed.outputs()["ModelBucketName"]
     app = deployed.home / "app.py"
     command = ["cdk", "destroy", "--app", f"{sys.executable} {app}", "--ci", "--force", "local/*"]
-    said = deployed.run(*command, status=1)
-    assert "not empty" in said
-    assert deployed.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] > 0
     s3 = deployed.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:

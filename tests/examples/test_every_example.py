@@ -65,8 +65,13 @@ def test_the_toolkit_finds_its_way(name: str, example: Callable[[str], Example])
     assert {"EndpointName", "ModelBucketName", "ModelPrefix"} <= set(serving["Outputs"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "minimal" else pytest.mark.nightly)
+        for name in NAMES
+    ],
+)
 def test_it_runs_by_itself(name: str, tmp_path: Path) -> None:
     """With CDK's own validation, from its folder, and nothing of this checkout but the installed packages."""
     done = subprocess.run(

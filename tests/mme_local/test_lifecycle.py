@@ -36,7 +36,14 @@ def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
         launcher.start_detached(LocalSettings(port=runtime.state.port))
 
 
-@pytest.mark.parametrize("number_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number_",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
     # A background shell or nohup ignores some signals, and a runtime inherits that.
     before = signal.signal(number_, signal.SIG_DFL)

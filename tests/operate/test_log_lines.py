@@ -143,7 +143,9 @@ def test_any_name_is_read_back(model: str, verb: str, quoted: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.triton
-@pytest.mark.parametrize(("verbose", "name"), [("0", "quiet.log"), ("true", "verbose.log")])
+@pytest.mark.parametrize(
+    ("verbose", "name"), [("0", "quiet.log"), pytest.param("true", "verbose.log", marks=pytest.mark.nightly)]
+)
 def test_triton_still_logs_as_when_it_was_captured(verbose: str, name: str) -> None:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")

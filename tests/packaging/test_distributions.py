@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_readme import python_after
-
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
 OPTIONS = ("--quiet", "--offline", "--no-build-isolation")
 
 
@@ -65,8 +64,9 @@ def test_the_wheel_from_the_sdist_runs_the_app_of_the_readme(
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel_of_the_sdist) as wheel:
         wheel.extractall(site)  # noqa: S202
+    app = README.split("## In your own CDK app")[1].split("```python\n")[1].split("```")[0]
     where = "import mme, mme_cdk; print(mme.__file__); print(mme_cdk.__file__)"
-    (tmp_path / "app.py").write_text(f"{python_after('## In your own CDK app')}\n{where}\n")
+    (tmp_path / "app.py").write_text(f"{app}\n{where}\n")
     done = subprocess.run(
         [sys.executable, "app.py"],
         cwd=tmp_path,
@@ -84,4 +84,4 @@ def test_the_wheel_from_the_sdist_runs_the_app_of_the_readme(
     )
     assert [line.startswith(f"{site}/") for line in done.stdout.splitlines()[-2:]] == [True, True]
     template = json.loads((tmp_path / "cdk.out" / "Serving.template.json").read_text())
-    assert "EndpointName" in template["Outputs"]
+    assert {"EndpointName", "ModelBucketName", "ModelPrefix"} <= set(template["Outputs"])

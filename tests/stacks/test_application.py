@@ -181,7 +181,7 @@ def test_cfn_lint(assembly, tmp_path: Path) -> None:
     assert len(assembly.files) == 2 * len(ENVIRONMENTS)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_cfn_lint_exception_is_needed(assembly, tmp_path: Path) -> None:
     files = [*assembly.files, *templates(tmp_path / "queue", (queued(),))]
     told: set[tuple[str, str, str]] = set()

@@ -96,65 +96,27 @@ def test_a_page_with_no_place_for_a_table_or_with_two(page: str, places: int) ->
         filled(page, {"x": "new"})
 
 
-class _Ready:
-    """A report that is made already."""
-
-    def __init__(self, pages: dict[Path, str], faults: list[str]) -> None:
-        self._pages, self._faults = pages, faults
-
-    def __call__(self, _: Path) -> _Ready:
-        return self
-
-    def pages(self) -> dict[Path, str]:
-        return self._pages
-
-    def faults(self) -> list[str]:
-        return self._faults
-
-
-@pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(security_report, "ROOT", tmp_path)
+@pytest.mark.parametrize("fault", ["", "HIPAA.Security-X at prod/Y: fix it"])
+def test_the_pages_are_written_and_faults_set_the_status(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = tmp_path / "security.md"
-    page.write_text("old")
-    return page
-
-
-def test_a_page_out_of_step_is_named_and_left_alone(
-    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(security_report, "Report", _Ready({page: "new"}, []))
-    assert security_report.main(["--check"]) == 1
-    assert capsys.readouterr().err == "error: security.md is out of date: run `make security-docs`\n"
-    assert page.read_text() == "old"
-
-
-def test_a_page_is_renewed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security_report, "Report", _Ready({page: "new"}, []))
-    assert security_report.main([]) == 0
+    monkeypatch.setattr(Report, "faults", lambda _: [fault] if fault else [])
+    monkeypatch.setattr(Report, "pages", lambda _: {page: "new"})
+    assert security_report.main() == bool(fault)
     assert page.read_text() == "new"
-    assert security_report.main(["--check"]) == 0
-
-
-def test_an_open_finding_fails_in_either_way(
-    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(security_report, "Report", _Ready({}, ["HIPAA.Security-X at prod/Y: fix it"]))
-    for arguments in ([], ["--check"]):
-        assert security_report.main(arguments) == 1
-        assert capsys.readouterr().err == "error: HIPAA.Security-X at prod/Y: fix it\n"
+    assert capsys.readouterr().err == (f"error: {fault}\n" if fault else "")
 
 
 def test_an_unexplained_permission_is_reported_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Unexplained(_Ready):
-        def pages(self) -> dict[Path, str]:
-            raise MmeError("Role may x:Y and no purpose says why", hint="take it away")
+    def unexplained(_: Report) -> list[str]:
+        raise MmeError("Role may x:Y and no purpose explains it", hint="remove it")
 
-    monkeypatch.setattr(security_report, "Report", Unexplained({}, []))
-    assert security_report.main([]) == 1
-    assert capsys.readouterr().err == "error: Role may x:Y and no purpose says why\ntake it away\n"
+    monkeypatch.setattr(Report, "faults", unexplained)
+    assert security_report.main() == 1
+    assert capsys.readouterr().err == "error: Role may x:Y and no purpose explains it\nremove it\n"
 
 
 def test_a_missing_reason_is_a_fault(report: Report) -> None:

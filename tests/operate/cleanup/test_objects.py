@@ -45,8 +45,6 @@ def test_versions_and_markers_are_counted_and_deleted(s3: Any) -> None:
 def test_several_batches_and_the_rest_after_an_interruption(s3: Any) -> None:
     for number in range(1100):
         s3.put_object(Bucket="own", Key=f"models/{number:04}", Body=b"")
-        if number < 1050:
-            s3.put_object(Bucket="own", Key=f"models/{number:04}", Body=b"")
 
     class Interrupted(Exception):  # noqa: N818
         pass
@@ -57,7 +55,7 @@ def test_several_batches_and_the_rest_after_an_interruption(s3: Any) -> None:
     with pytest.raises(Interrupted):
         delete_objects(s3, "own", "models/", interrupt)
     left = count_objects(s3, "own", "models/").entries
-    assert 0 <= left < 2150
+    assert 0 <= left < 1100
     assert delete_objects(s3, "own", "models/", lambda _: None) == left
     assert count_objects(s3, "own", "models/").entries == 0
 
