@@ -22,13 +22,13 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-import psutil
 
 from benchmarks.local_endpoint import ENDPOINT, SIGNED, echo_model, local_runtime
 from benchmarks.report import AS_JSON, report
 from mme.client import EncodedRequest, encode_request
 from mme_local import launcher
 from mme_local.containers.http_pool import HttpPool
+from mme_local.containers.triton.patches import SOCKET
 from mme_local.endpoint.model_cache import handle
 from mme_local.run_files import RunFile
 
@@ -58,8 +58,10 @@ class _Target:
         return cls(HttpPool(state.port), f"/endpoints/{ENDPOINT}/invocations", headers, request.body)
 
     @classmethod
-    def direct(cls, port: int, model: str, request: EncodedRequest) -> _Target:
-        return cls(HttpPool(port), f"/models/{handle(model)}/invoke", _headers(model, request), request.body)
+    def direct(cls, socket: str, model: str, request: EncodedRequest) -> _Target:
+        return cls(
+            HttpPool(socket), f"/models/{handle(model)}/invoke", _headers(model, request), request.body
+        )
 
     async def seconds(self) -> float:
         """Send it once and return its duration."""
@@ -92,7 +94,7 @@ async def _warm(rounds: int, requests: int) -> list[dict[str, object]]:
             request = encode_request({"X": np.zeros(shape, np.float32)})
             gateway = _Target.gateway(state, model, request)
             await gateway.seconds()
-            direct = _Target.direct(_triton_port(state), model, request)
+            direct = _Target.direct(_triton_socket(state), model, request)
             for connections in CONNECTIONS:
                 pairs = [
                     (
@@ -121,8 +123,8 @@ async def _cold(rounds: int) -> dict[str, object]:
     names = [f"cold-{number}_v0.tar.gz" for number in range(rounds + 1)]
     direct, gateway = [], []
     with (
-        tempfile.TemporaryDirectory(prefix="mme-benchmark-") as folder,
         local_runtime(dict.fromkeys(names, files)) as state,
+        tempfile.TemporaryDirectory(dir=state.workdir) as folder,  # its Triton loads models from there
     ):
         # The first starts the endpoint, and is not counted.
         for name in names:
@@ -130,7 +132,7 @@ async def _cold(rounds: int) -> dict[str, object]:
             gateway.append(await target.seconds())
             target.pool.close()
             path = _unpacked(Path(folder) / "models" / name, files)
-            direct.append(await _load_directly(_triton_port(state), f"direct-{name}", path, request))
+            direct.append(await _load_directly(_triton_socket(state), f"direct-{name}", path, request))
     goal = "at most 1.2"
     return _row(
         "cold request, with download", median(direct[1:]) * 1000, median(gateway[1:]) * 1000, "ms", goal
@@ -148,7 +150,7 @@ async def _evictions() -> dict[str, object]:
     with local_runtime(small) as state:
         for name in small:
             await _Target.gateway(state, name, request).seconds()
-        triton = HttpPool(_triton_port(state))
+        triton = HttpPool(_triton_socket(state))
         began = time.perf_counter()
         for name in small:
             await _sent(triton, "DELETE", f"/models/{handle(name)}", _headers(name))
@@ -157,9 +159,9 @@ async def _evictions() -> dict[str, object]:
     return _row(f"{ROOM} unloads; a request that needs them", one_by_one, together, "s")
 
 
-async def _load_directly(port: int, name: str, path: Path, request: EncodedRequest) -> float:
+async def _load_directly(socket: str, name: str, path: Path, request: EncodedRequest) -> float:
     """Return the seconds of Triton's own load of an unpacked model and its first answer."""
-    target = _Target.direct(port, name, request)
+    target = _Target.direct(socket, name, request)
     order = json.dumps({"model_name": handle(name), "url": str(path)}).encode()
     began = time.perf_counter()
     await _sent(target.pool, "POST", "/models", _headers(name), order)
@@ -186,12 +188,9 @@ def _row(what: str, direct: float, gateway: float, unit: str, goal: str = "") ->
     return {"": what, "Triton alone": direct, "gateway": gateway, "unit": unit, "ratio": ratio, "goal": goal}
 
 
-def _triton_port(state: RunFile) -> int:
-    process = psutil.Process(launcher.ask_status(state)["endpoints"][0]["instances"][0]["pid"])
-    ports: list[int] = [
-        one.laddr.port for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN
-    ]
-    return ports[0]
+def _triton_socket(state: RunFile) -> str:
+    instance = launcher.ask_status(state)["endpoints"][0]["instances"][0]
+    return f"/proc/{instance['pid']}/cwd/{SOCKET}"
 
 
 def _unpacked(folder: Path, files: Mapping[str, str]) -> Path:

@@ -1,1 +1,1 @@
-"""The local runtime: a multi-model endpoint on one localhost address, with real Triton."""
+"""The local endpoint: a multi-model endpoint on one localhost address, with real Triton."""

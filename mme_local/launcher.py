@@ -72,7 +72,7 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
     if process.returncode == MmeError.exit_status and (own := _own_error(output)):
         raise own
     reason = "did not start" if ended else f"did not start within {seconds:g} s"
-    raise MmeError(f"the local runtime {reason}" + (":\n" + "\n".join(output) if output else ""))
+    raise MmeError(f"the local endpoint {reason}" + (":\n" + "\n".join(output) if output else ""))
 
 
 def _start(
@@ -146,8 +146,8 @@ def find(port: int) -> RunFile:
         others = ", ".join(f"--port {other.port}" for other in run_files.running())
         at = "" if port == LOCAL_PORT else f" --port {port}"
         raise MmeError(
-            f"no local runtime runs on port {port}",
-            hint=f"runtimes run at {others}" if others else f"start one: mme local up --detach{at}",
+            f"no local endpoint runs on port {port}",
+            hint=f"local endpoints run at {others}" if others else f"start one: mme local up --detach{at}",
         )
     return here
 
@@ -163,9 +163,8 @@ def stop(port: int) -> RunFile:
     deadline = time.monotonic() + _STOP_SECONDS
     while here.alive():
         if time.monotonic() > deadline:
-            raise MmeError(
-                f"the runtime on port {port} (process {here.pid}) did not stop within {_STOP_SECONDS:g} s"
-            )
+            where = f"port {port} (process {here.pid})"
+            raise MmeError(f"the local endpoint on {where} did not stop within {_STOP_SECONDS:g} s")
         time.sleep(_POLL_SECONDS)
     here.remove()
     if own := _tied.pop(port, None):
@@ -186,4 +185,4 @@ def ask_status(here: RunFile) -> dict[str, Any]:
             answer: dict[str, Any] = json.load(reply)
             return answer
     except (URLError, OSError, ValueError) as error:
-        raise MmeError(f"the runtime on port {here.port} does not answer: {error}") from None
+        raise MmeError(f"the local endpoint on port {here.port} does not answer: {error}") from None

@@ -24,10 +24,8 @@ from mme_local.containers.container import ServingContainer
 from mme_local.containers.factory import open_containers
 from mme_local.endpoint.data_plane import DataPlane
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.container import FaultyContainer
-from mme_local.faults.downloads import faulty_fetch
+from mme_local.faults.injection import FaultyContainer, faulty_fetch
 from mme_local.faults.middleware import fault_middleware
-from mme_local.faults.models import EndpointModels
 from mme_local.functions.poller import Poller
 from mme_local.logs import rotate
 from mme_local.observe.page.server import StatusPage
@@ -118,7 +116,6 @@ async def _serve(
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
                 "eviction": settings.eviction.value,
-                "disk_eviction": settings.disk_eviction.value,
                 "placement": settings.placement.value,
                 "spill_at": settings.spill_at,
             },
@@ -130,7 +127,7 @@ async def _serve(
             data_plane, Gatekeeper(enforce=settings.enforce_iam), payload_bytes=settings.payload_bytes
         )
         gateway = build_gateway(invoke_endpoint, application(), executor, describe, pages=page.routes())
-        gateway.middlewares.append(fault_middleware(faults, EndpointModels(data_plane)))
+        gateway.middlewares.append(fault_middleware(faults, data_plane))
         try:
             async with serve(gateway, listener):
                 tasks = [
@@ -181,7 +178,7 @@ def listening_socket(port: int) -> socket.socket:
                 continue
             if in_use and other and other.alive():
                 raise MmeError(
-                    f"port {port} is in use by a local runtime (process {other.pid})",
+                    f"port {port} is in use by a local endpoint (process {other.pid})",
                     hint=f"use that one, stop it with `mme local down --port {port}`, "
                     "or choose another port with --port",
                 ) from None

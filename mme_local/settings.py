@@ -1,4 +1,4 @@
-"""Settings of a local runtime: flags of ``mme local up`` over ``MME_LOCAL_*`` variables over defaults."""
+"""Settings of a local endpoint: flags of ``mme local up`` over ``MME_LOCAL_*`` variables over defaults."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ class LocalSettings(BaseSettings):
         memory_mib: memory of each instance for models, in MiB.
         weight_factor: a model's weight is its unpacked bytes times this. Real use differs by framework.
         disk_mib: disk of each instance for unpacked models, in MiB; the limit for one archive, too.
-        eviction: order in which idle models are evicted from memory: ``lru``, ``lfu`` or ``fifo``.
-        disk_eviction: order in which unused archives are evicted from the disk.
+        eviction: order in which unused models are evicted from memory and disk: ``lru``, ``lfu`` or ``fifo``.
         placement: instance that loads a new model: ``most-free``, ``least-busy`` or ``first``.
         payload_bytes: largest body of a request.
         load_seconds: time limit of one download and load (AWS: 360).
@@ -44,7 +43,6 @@ class LocalSettings(BaseSettings):
     weight_factor: float = Field(1.5, gt=0)
     disk_mib: float = Field(8192, gt=0)
     eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
-    disk_eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
     placement: Placement = Placement.MOST_FREE
     payload_bytes: int = Field(limits.PAYLOAD_MAX_BYTES, ge=1)
     load_seconds: float = Field(limits.LOAD_TIMEOUT_SECONDS, gt=0)

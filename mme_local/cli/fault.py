@@ -1,4 +1,4 @@
-"""`mme local fault`: reproduce failures of AWS in a local runtime."""
+"""`mme local fault`: reproduce failures of AWS in a local endpoint."""
 
 from __future__ import annotations
 

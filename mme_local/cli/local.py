@@ -76,7 +76,7 @@ def up(
     if detach:
         from mme_local.launcher import start_detached
 
-        with standard_error().status("starting the local runtime"):
+        with standard_error().status("starting the local endpoint"):
             here = start_detached(settings)
         _announce(here, as_json, f"stop it: mme local down --port {here.port}")
         return
@@ -100,12 +100,12 @@ def down(port: PortOption = None, as_json: JsonOption = False) -> None:
     from mme_local.launcher import stop
     from mme_local.settings import chosen_port
 
-    with standard_error().status("stopping the local runtime"):
+    with standard_error().status("stopping the local endpoint"):
         here = stop(chosen_port(port))
     if as_json:
         print_json({"port": here.port, "stopped": True})
     else:
-        typer.echo(f"stopped the runtime on port {here.port}")
+        typer.echo(f"stopped the local endpoint on port {here.port}")
 
 
 @app.command()
@@ -139,7 +139,7 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
         except (KeyError, TypeError) as error:
             errors.append(
                 MmeError(
-                    f"the status of the runtime on port {described['port']} can't be read; "
+                    f"the status of the local endpoint on port {described['port']} can't be read; "
                     f"another version of mme started it ({type(error).__name__}: {error})",
                     hint=f"restart it: mme local down --port {described['port']}",
                 )
@@ -148,7 +148,7 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
         if not found and not errors:
             _print_none(here, port)
         if others := [f"--port {one.port}" for one in everywhere if one not in here]:
-            print_note("note:", f"other runtimes: {', '.join(others)}")
+            print_note("note:", f"other local endpoints: {', '.join(others)}")
     if errors:  # the others were printed
         raise errors[0]
 
@@ -156,10 +156,10 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
 def _print_none(starting: list[RunFile], port: int | None) -> None:
     if starting:
         ports = ", ".join(str(here.port) for here in starting)
-        typer.echo(f"a local runtime is starting on port {ports}; ask again in a second")
+        typer.echo(f"a local endpoint is starting on port {ports}; ask again in a second")
     else:
         on, flag = ("", "") if port is None else (f" on port {port}", f" --port {port}")
-        typer.echo(f"no local runtime runs{on}; start one: mme local up --detach{flag}")
+        typer.echo(f"no local endpoint runs{on}; start one: mme local up --detach{flag}")
 
 
 def _print_runtime(runtime: dict[str, Any]) -> None:

@@ -108,6 +108,3 @@ class ServingContainer(Protocol):
     @property
     def pid(self) -> int | None:
         """The server's process id while it runs; None if it is not a process of this machine."""
-
-    def log_tail(self) -> str:
-        """Return the end of its log, to explain a failure."""

@@ -25,9 +25,9 @@ _UNLOAD_SECONDS: Final = 360.0
 
 
 class ContractContainer:
-    """A serving container that answers on a port of 127.0.0.1.
+    """A serving container that answers over HTTP.
 
-    Subclasses start and stop it: they call `_connect` once they know the port, and `_disconnect` at the end.
+    Subclasses start and stop it: they call `_connect` with its address, and `_disconnect`.
     """
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class ContractContainer:
         """Return the container's name for a path of this machine."""
         return str(path)
 
-    def _connect(self, port: int) -> None:
-        """Send requests to this port from now on."""
-        self._pool = HttpPool(port)
+    def _connect(self, address: int | str) -> None:
+        """Send requests to this port of 127.0.0.1, or Unix socket, from now on."""
+        self._pool = HttpPool(address)
 
     def _disconnect(self) -> None:
         """Close all connections; requests in flight end with ContainerDiedError. Safe to call twice."""

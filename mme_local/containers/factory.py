@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import psutil
-from aiodocker import Docker
 
 from mme.errors import MmeError
 from mme_local import run_files
@@ -22,35 +22,29 @@ from mme_local.containers.triton.process import TritonProcess
 from mme_local.settings import LocalSettings
 
 
-class ContainerFactory(Protocol):
-    """Makes the containers of one runtime."""
+@dataclass(frozen=True, slots=True)
+class ContainerFactory:
+    """Makes the containers of one local endpoint.
 
-    @property
-    def kind(self) -> str:
-        """``wheel`` or ``docker``."""
+    Attributes:
+        kind: ``wheel`` or ``docker``.
+        backends: Triton's backends that models may name; empty if the image decides.
+        make: Returns a container that is not started yet, from image and environment of the endpoint's model,
+            the instance's folder (``models`` in it holds the unpacked models) and the file for its output.
+        close: Releases shared resources, once all containers have stopped.
+    """
 
-    @property
-    def backends(self) -> tuple[str, ...]:
-        """Triton's backends that models may name; empty if the image decides."""
-
-    def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """Return a container that is not started yet.
-
-        Args:
-            deployed: Image and environment of the endpoint's model.
-            folder: The instance's folder; ``models`` in it holds the unpacked models.
-            log: File for its output.
-        """
-
-    async def close(self) -> None:
-        """Release shared resources, once all containers have stopped."""
+    kind: str
+    backends: tuple[str, ...]
+    make: Callable[[DeployedContainer, Path, Path], ServingContainer]
+    close: Callable[[], Awaitable[None]]
 
 
 async def open_containers(settings: LocalSettings, folder: Path) -> ContainerFactory:
     """Open the kind that `LocalSettings.containers` asks for.
 
     Args:
-        settings: Of the runtime.
+        settings: Of the local endpoint.
         folder: For a private Triton; must not exist.
 
     Raises:
@@ -58,103 +52,59 @@ async def open_containers(settings: LocalSettings, folder: Path) -> ContainerFac
     """
     if settings.containers != "wheel":
         try:
-            return await DockerFactory.open(settings)
+            return await _docker(settings)
         except MmeError:
             if settings.containers == "docker":
                 raise
-    return WheelFactory(TritonInstallation.create(folder), settings)
+    return _wheel(settings, folder)
 
 
-class WheelFactory:
-    """Serves every image by the Triton of NVIDIA's wheel.
+def _wheel(settings: LocalSettings, folder: Path) -> ContainerFactory:
+    """Serve every image by the Triton of NVIDIA's wheel."""
+    installation = TritonInstallation.create(folder)
 
-    Args:
-        installation: The private Triton.
-        settings: Of the runtime.
-    """
+    def make(deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
+        seconds = settings.start_seconds
+        return TritonProcess(installation, folder, deployed.environment, start_seconds=seconds, log=log)
 
-    kind = "wheel"
+    async def close() -> None:
+        pass
 
-    def __init__(self, installation: TritonInstallation, settings: LocalSettings) -> None:
-        self._installation = installation
-        self._settings = settings
-
-    @property
-    def backends(self) -> tuple[str, ...]:
-        """Those of the wheel, and ours."""
-        return self._installation.backend_names
-
-    def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """Implement `ContainerFactory.make`; the image is ignored."""
-        return TritonProcess(
-            self._installation,
-            folder,
-            deployed.environment,
-            start_seconds=self._settings.start_seconds,
-            log=log,
-        )
-
-    async def close(self) -> None:
-        """Do nothing: no resource is shared."""
+    return ContainerFactory("wheel", installation.backend_names, make, close)
 
 
-class DockerFactory:
-    """Serves every instance by a container of the deployed image.
+async def _docker(settings: LocalSettings) -> ContainerFactory:
+    """Serve every instance by the deployed image; remove the containers of killed local endpoints first."""
+    owner = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
+    docker = await connect()
+    try:
+        with docker_errors():
+            filters = json.dumps({"label": [OWNER_LABEL]})
+            for container in await docker.containers.list(all=True, filters=filters):
+                if _orphaned(container["Labels"][OWNER_LABEL]):
+                    await container.delete(force=True, v=True)
+        gpus = await has_gpus(docker)
+    except BaseException:
+        await docker.close()
+        raise
 
-    Args:
-        docker: The daemon.
-        settings: Of the runtime.
-        gpus: Whether containers get the machine's GPUs.
-    """
-
-    kind = "docker"
-    backends: tuple[str, ...] = ()
-
-    def __init__(self, docker: Docker, settings: LocalSettings, *, gpus: bool) -> None:
-        self._docker = docker
-        self._settings = settings
-        self._gpus = gpus
-        self._owner = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
-
-    @classmethod
-    async def open(cls, settings: LocalSettings) -> DockerFactory:
-        """Connect to this machine's daemon and remove the containers of killed runtimes.
-
-        Raises:
-            MmeError: No daemon answers.
-        """
-        docker = await connect()
-        try:
-            with docker_errors():
-                filters = json.dumps({"label": [OWNER_LABEL]})
-                for container in await docker.containers.list(all=True, filters=filters):
-                    if _orphaned(container["Labels"][OWNER_LABEL]):
-                        await container.delete(force=True, v=True)
-            return cls(docker, settings, gpus=await has_gpus(docker))
-        except BaseException:
-            await docker.close()
-            raise
-
-    def make(self, deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        """Implement `ContainerFactory.make`."""
+    def make(deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
         return DockerContainer(
-            self._docker,
+            docker,
             deployed.image,
             folder / "models",
             deployed.environment,
-            owner=self._owner,
-            start_seconds=self._settings.start_seconds,
+            owner=owner,
+            start_seconds=settings.start_seconds,
             log=log,
-            gpus=self._gpus,
+            gpus=gpus,
         )
 
-    async def close(self) -> None:
-        """Close the connections to the daemon."""
-        await self._docker.close()
+    return ContainerFactory("docker", (), make, docker.close)
 
 
 def _orphaned(owner: str) -> bool:
-    """Whether a container's owner label names a runtime of this machine that does not run any more."""
+    """Whether a container's label names a local endpoint of this machine that does not run any more."""
     try:
         host, pid, started = owner.split(" ")
         return host == socket.gethostname() and not run_files.is_running(int(pid), float(started))

@@ -46,19 +46,18 @@ class HttpResponse:
 
 
 class HttpPool:
-    """Sends requests to one port of 127.0.0.1; each has a connection to itself while it runs.
+    """Sends requests to one server of this machine; each has a connection to itself while it runs.
 
     While a blocking request (a load or an unload) runs, a connection is used only if it answers a ping: its
     server thread is free then. Connections that don't answer are closed.
 
     Args:
-        port: Where the container listens.
-        ping: Path that the container answers at once.
+        address: A port of 127.0.0.1, or the path of a Unix socket.
     """
 
-    def __init__(self, port: int, ping: str = "/ping") -> None:
-        self._port = port
-        self._ping = self._head("GET", ping, {}, b"")
+    def __init__(self, address: int | str) -> None:
+        self._address = address
+        self._ping = self._head("GET", "/ping", {}, b"")
         self._open: WeakSet[_Connection] = WeakSet()
         self._idle: list[_Connection] = []  # the most recently used one is the last
         self._blocking = 0
@@ -114,7 +113,7 @@ class HttpPool:
         self._idle.clear()
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {_HOST}:{self._port}", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {_HOST}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if any("\r" in line or "\n" in line or "\0" in line for line in lines):
             raise ValueError("a header holds a line end")
@@ -177,7 +176,10 @@ class HttpPool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS) as limit:
-                await loop.create_connection(lambda: connection, _HOST, self._port)
+                if isinstance(self._address, int):
+                    await loop.create_connection(lambda: connection, _HOST, self._address)
+                else:
+                    await loop.create_unix_connection(lambda: connection, self._address)
         except BaseException as error:
             connection.abort("the request was abandoned")
             if isinstance(error, TimeoutError) and limit.expired():

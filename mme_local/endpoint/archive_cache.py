@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mme.archives.unpacking import unpack
 from mme.fleet import EvictionOrder, ModelDisk
-from mme_local.endpoint.trace import Step, StepTimed, unseen
+from mme_local.endpoint.trace import Step, StepTimed
 
 _ABANDONED_SECONDS = 5.0
 
@@ -112,7 +112,7 @@ class ArchiveCache:
         fetch: Fetch,
         budget: int,
         order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED,
-        timed: StepTimed = unseen,
+        timed: StepTimed = lambda *_: None,
     ) -> None:
         self._timed = timed
         self._folder = folder

@@ -16,7 +16,9 @@ from mme.aws.backoff import backoff_delays
 from mme_local.aws.account import DEFAULT_REGION
 from mme_local.aws.control_plane import (
     DeployedEndpoint,
+    ObjectMissing,
     endpoint_revision,
+    head_object,
     list_endpoints,
     resolve_endpoint,
 )
@@ -25,13 +27,12 @@ from mme_local.endpoint import errors
 from mme_local.endpoint.call import Invocation, InvokeCall
 from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
-from mme_local.endpoint.trace import NoObserver, Observer, Trace
+from mme_local.endpoint.trace import Observer, Trace
 from mme_local.endpoint.variant import (
     AroundFetch,
     EndpointInstances,
     NewContainer,
     multi_model_variants,
-    plain_fetch,
     stop_all,
 )
 from mme_local.settings import LocalSettings
@@ -75,9 +76,9 @@ class DataPlane:
         settings: LocalSettings,
         observer: Observer | None = None,
         *,
-        around_fetch: AroundFetch = plain_fetch,
+        around_fetch: AroundFetch = lambda _, fetch: fetch,
     ) -> None:
-        self._observer = observer or NoObserver()
+        self._observer = observer or Observer()
         self._around_fetch = around_fetch
         self._new_container = new_container
         self._folder = folder
@@ -171,6 +172,19 @@ class DataPlane:
         """Evict a model from memory and disk of every instance that does not use it now."""
         await asyncio.gather(*(instance.unload_idle(model) for instance in self._instances()))
 
+    def has_model(self, model: str) -> bool:
+        """Return whether an endpoint has this model in S3."""
+        # An endpoint that was just created is not served yet; one of another region is not listed.
+        deployed = [*list_endpoints(), *(served.endpoint for served in self._endpoints.values())]
+        urls = {
+            container.model_data_url
+            for endpoint in deployed
+            for variant in endpoint.variants
+            for container in variant.containers
+            if container.mode == "MultiModel"
+        }
+        return any(_exists(f"{url.removeprefix('s3://')}{model}") for url in urls)
+
     async def stop(self) -> None:
         """Stop every container. Later requests are refused."""
         self._stopping = True
@@ -230,7 +244,7 @@ class DataPlane:
                     self._folder,
                     self._settings,
                     functools.partial(self._observer.stepped, key[0], endpoint.name),
-                    around_fetch=self._around_fetch,
+                    self._around_fetch,
                 )
                 await started.scale(endpoint)
                 known = self._endpoints.get(key)  # reconcile may have removed it meanwhile
@@ -272,3 +286,12 @@ def _deployed(call: InvokeCall) -> DeployedEndpoint:
     if endpoint is None:
         raise errors.unknown_endpoint(call.endpoint, call.account)
     return endpoint
+
+
+def _exists(path: str) -> bool:
+    bucket, _, key = path.partition("/")
+    try:
+        head_object(bucket, key)
+    except ObjectMissing:
+        return False
+    return True

@@ -22,7 +22,7 @@ from mme_local.endpoint.archive_cache import ArchiveCache, Fetch
 from mme_local.endpoint.in_flight import InFlight
 from mme_local.endpoint.load import Lease, NotReadyError
 from mme_local.endpoint.model_cache import INSUFFICIENT_STORAGE, ModelCache, handle
-from mme_local.endpoint.trace import StepTimed, Trace, unseen
+from mme_local.endpoint.trace import StepTimed, Trace
 from mme_local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -60,16 +60,14 @@ class Instance:
         settings: LocalSettings,
         *,
         keep_loaded: bool = True,
-        timed: StepTimed = unseen,
+        timed: StepTimed = lambda *_: None,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._container = container
         self._folder = folder
         self._settings = settings
-        self._archives = ArchiveCache(
-            folder / "models", fetch, settings.disk_bytes, settings.disk_eviction, timed
-        )
+        self._archives = ArchiveCache(folder / "models", fetch, settings.disk_bytes, settings.eviction, timed)
         self._models = ModelCache(
             name, container, self._archives, settings, self._kill, keep_loaded=keep_loaded, timed=timed
         )

@@ -23,7 +23,7 @@ from mme_local.containers.container import (
 from mme_local.endpoint.archive_cache import ArchiveCache, UnpackedArchive
 from mme_local.endpoint.condition import Condition
 from mme_local.endpoint.load import Lease, Load, LoadFailedError, NotReadyError
-from mme_local.endpoint.trace import Step, StepTimed, unseen
+from mme_local.endpoint.trace import Step, StepTimed
 from mme_local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class ModelCache:
         kill: Callable[[], Awaitable[None]],
         *,
         keep_loaded: bool = True,
-        timed: StepTimed = unseen,
+        timed: StepTimed = lambda *_: None,
     ) -> None:
         self.memory = ModelMemory(settings.memory_bytes, keep_loaded, settings.eviction)
         self.up = False

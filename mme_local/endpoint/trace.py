@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.errors import InvokeError
@@ -21,10 +20,6 @@ class Step(StrEnum):
 
 StepTimed = Callable[[Step, float], None]
 """Called after each successful step with its seconds."""
-
-
-def unseen(step: Step, seconds: float) -> None:
-    """See `StepTimed`; this one does nothing."""
 
 
 @dataclass(slots=True)
@@ -48,8 +43,8 @@ class Trace:
     model_seconds: float = 0.0
 
 
-class Observer(Protocol):
-    """Notified of everything that metrics are made of; its methods are fast and raise nothing."""
+class Observer:
+    """Notified of everything that metrics are made of; this one does nothing. Its methods raise nothing."""
 
     def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
         """Record an answered request.
@@ -71,13 +66,3 @@ class Observer(Protocol):
             step: Which step.
             seconds: Its duration.
         """
-
-
-class NoObserver:
-    """An observer that does nothing."""
-
-    def finished(self, call: InvokeCall, trace: Trace, seconds: float, error: InvokeError | None) -> None:
-        """See `Observer`."""
-
-    def stepped(self, region: str, endpoint: str, variant: str, step: Step, seconds: float) -> None:
-        """See `Observer`."""

@@ -36,11 +36,6 @@ AroundFetch = Callable[[str, Fetch], Fetch]
 _folders = itertools.count()
 
 
-def plain_fetch(_: str, fetch: Fetch) -> Fetch:
-    """See `AroundFetch`; this one returns the function unchanged."""
-    return fetch
-
-
 @dataclass(slots=True)
 class VariantInstances:
     """One variant's instances."""
@@ -78,9 +73,8 @@ class EndpointInstances:
         new_container: NewContainer,
         folder: Path,
         settings: LocalSettings,
-        timed: Callable[[str, Step, float], None] = lambda *_: None,
-        *,
-        around_fetch: AroundFetch = plain_fetch,
+        timed: Callable[[str, Step, float], None],
+        around_fetch: AroundFetch,
     ) -> None:
         self.endpoint = endpoint
         self.requests = 0

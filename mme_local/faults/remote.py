@@ -95,7 +95,7 @@ class RuntimeFaults:
                     answer = json.load(error)
                     refusal = MmeError(answer["error"], hint=answer["hint"])
                 except (ValueError, KeyError, TypeError):
-                    refusal = MmeError(f"the runtime answered {error.code} {error.reason}")
+                    refusal = MmeError(f"the local endpoint answered {error.code} {error.reason}")
             raise refusal from None
         except (URLError, OSError, ValueError) as error:
-            raise MmeError(f"the runtime at {self._url} does not answer: {error}") from None
+            raise MmeError(f"the local endpoint at {self._url} does not answer: {error}") from None

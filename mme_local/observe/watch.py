@@ -11,7 +11,7 @@ from typing import Any
 
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.errors import InvokeError
-from mme_local.endpoint.trace import Step, Trace
+from mme_local.endpoint.trace import Observer, Step, Trace
 from mme_local.observe.history import History
 from mme_local.observe.instance_use import InstanceUse, ProcessTrees, measure_gpus
 from mme_local.observe.log_shipper import LogShipper, LogSource
@@ -25,7 +25,7 @@ _ALARM_SECONDS = 10.0
 """Longest time between two evaluations of alarms: callers publish metrics too."""
 
 
-class Watch:
+class Watch(Observer):
     """Records what happens in a data plane and publishes it.
 
     Args:

@@ -85,7 +85,7 @@ async def guard(
         return error_response(
             errors.forbidden(
                 "AccessDeniedException",
-                f"a page of {site} may not use the local runtime; pages of localhost may",
+                f"a page of {site} may not use the local endpoint; pages of localhost may",
             )
         )
     try:

@@ -6,28 +6,18 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from io import BufferedIOBase
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from werkzeug.test import run_wsgi_app
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _SPOOL_BYTES = 8 * 1024 * 1024
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
-_ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
-
-
-@dataclass(slots=True)
-class _WsgiResponse:
-    status: int = 500
-    reason: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
 
 
 async def serve_wsgi(
@@ -50,18 +40,17 @@ async def serve_wsgi(
             length += len(piece)
         body.seek(0)
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(executor, _run, application, environ(request, body, length))
-    response = web.StreamResponse(status=answer.status, reason=answer.reason)
-    for name, value in answer.headers:
-        if name.lower() not in _HOP_BY_HOP:
-            response.headers.add(name, value)
-    if request.method != "HEAD":
-        response.content_length = len(answer.body)
-    await response.prepare(request)
-    if request.method != "HEAD" and answer.body:
-        await response.write(answer.body)
-    await response.write_eof()
-    return response
+        variables = environ(request, body, length)
+        pieces, status, headers = await loop.run_in_executor(
+            executor, lambda: run_wsgi_app(application, variables, buffered=True)
+        )
+    code, _, reason = status.partition(" ")
+    answer = web.Response(status=int(code), reason=reason, body=b"".join(pieces))
+    for name, value in headers:
+        # A HEAD has the length that a GET would have.
+        if name.lower() not in _HOP_BY_HOP and (name.lower() != "content-length" or request.method == "HEAD"):
+            answer.headers.add(name, value)
+    return answer
 
 
 def environ(request: web.Request, body: IO[bytes], length: int) -> dict[str, Any]:
@@ -103,25 +92,3 @@ def environ(request: web.Request, body: IO[bytes], length: int) -> dict[str, Any
             variable = f"HTTP_{key}"
             variables[variable] = f"{variables[variable]},{value}" if variable in variables else value
     return variables
-
-
-def _run(application: WsgiApplication, variables: dict[str, Any]) -> _WsgiResponse:
-    answer = _WsgiResponse()
-
-    def start_response(
-        status: str, headers: list[tuple[str, str]], _exc_info: _ExcInfo | None = None
-    ) -> Callable[[bytes], None]:
-        code, _, reason = status.partition(" ")
-        answer.status, answer.reason, answer.headers = int(code), reason, headers
-        return pieces.append
-
-    pieces: list[bytes] = []
-    result = application(variables, start_response)
-    try:
-        pieces.extend(result)
-    finally:
-        close = getattr(result, "close", None)
-        if close:
-            close()
-    answer.body = b"".join(pieces)
-    return answer

@@ -1,4 +1,4 @@
-"""A multi-model endpoint on a running local runtime, created by API calls, for tests."""
+"""A multi-model endpoint on a running local endpoint, created by API calls, for tests."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def missing(packages: Iterable[str] = ("aiohttp", "moto", "psutil")) -> str | No
 
     absent = ", ".join(name for name in packages if importlib.util.find_spec(name) is None)
     if absent:
-        return f'the local runtime is not installed ({absent} missing): pip install "sagemaker-mme[local]"'
+        return f'the local endpoint is not installed ({absent} missing): pip install "sagemaker-mme[local]"'
     from mme.errors import MmeError
     from mme_local.containers.triton.wheel import TritonWheel
 

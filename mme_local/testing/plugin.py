@@ -48,7 +48,7 @@ def mme_variables() -> Mapping[str, str] | None:
 
 @pytest.fixture(scope="session")
 def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) -> Iterator[RunFile]:
-    """A local runtime on a free port. It stops when the session ends or is killed, and deletes its files."""
+    """A local endpoint on a free port. It stops when the session ends or is killed, and deletes its files."""
     on_missing = pytestconfig.getini("mme_missing")
     if on_missing not in _ON_MISSING:
         raise pytest.UsageError(f"mme_missing is {on_missing!r}; it must be {' or '.join(_ON_MISSING)}")

@@ -147,7 +147,9 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation:
-    return TritonInstallation.create(tmp_path_factory.mktemp("triton") / "private")
+    return TritonInstallation.create(
+        tmp_path_factory.mktemp("triton") / "private", tmp_path_factory.getbasetemp()
+    )
 
 
 async def load_and_call(

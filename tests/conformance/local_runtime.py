@@ -6,12 +6,14 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mme_local.containers.triton.patches import SOCKET
 from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
 from tests.conformance.target import Target
 
@@ -64,7 +66,7 @@ class LocalRuntime:
 
     def container(self, target: Target) -> Container:
         """The container of an endpoint's one instance."""
-        return _eventually(lambda: self._container(target), "the container's port")
+        return _eventually(lambda: self._container(target), "the container")
 
     def stop(self) -> None:
         """Stop it; nothing stays."""
@@ -78,14 +80,10 @@ class LocalRuntime:
         return launcher.ask_status(self.state)
 
     def _container(self, target: Target) -> Container | None:
-        import psutil
-
         for endpoint in self._status()["endpoints"]:
             if endpoint["name"] == target.endpoint:
                 (instance,) = endpoint["instances"]
-                for connection in psutil.Process(instance["pid"]).net_connections("inet"):
-                    if connection.status == psutil.CONN_LISTEN:
-                        return Container(connection.laddr.port)
+                return Container(f"/proc/{instance['pid']}/cwd/{SOCKET}", Path(self.state.workdir))
         return None
 
     @staticmethod
@@ -113,15 +111,21 @@ class Reply:
 
 @dataclass(frozen=True)
 class Container:
-    """The multi-model contract, asked directly."""
+    """The multi-model contract, asked directly.
 
-    port: int
+    Attributes:
+        socket: path of its Unix socket.
+        root: it accepts models below this folder.
+    """
+
+    socket: str
+    root: Path
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """One request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
+        connection = _connect(self.socket)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -145,9 +149,22 @@ class Container:
         )
 
 
-def send_chunks(port: int, path: str, headers: Mapping[str, str], body: bytes, size: int = 1) -> Reply:
+def _connect(address: int | str) -> http.client.HTTPConnection:
+    """A connection to a port of this machine, or to a Unix socket."""
+    if isinstance(address, int):
+        return http.client.HTTPConnection("127.0.0.1", address, timeout=_SECONDS)
+    connection = http.client.HTTPConnection("localhost", timeout=_SECONDS)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(_SECONDS)
+    connection.sock.connect(address)
+    return connection
+
+
+def send_chunks(
+    address: int | str, path: str, headers: Mapping[str, str], body: bytes, size: int = 1
+) -> Reply:
     """A POST whose body goes in chunks of this many bytes, as fast as they are taken."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+    connection = _connect(address)
     try:
         connection.putrequest("POST", path)
         for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():

@@ -34,8 +34,8 @@ class Unpacked:
 
 
 @pytest.fixture(scope="session")
-def unpack(tmp_path_factory: pytest.TempPathFactory) -> Callable[[models.Files], Unpacked]:
-    folder = tmp_path_factory.mktemp("container") / "models"
+def unpack(container: Container) -> Callable[[models.Files], Unpacked]:
+    folder = container.root / "conformance" / "models"
 
     def make(files: models.Files) -> Unpacked:
         name = f"{next(_numbers):032x}"
@@ -149,21 +149,21 @@ def test_ensemble(container: Container, unpack: Callable[[models.Files], Unpacke
 @case("a request in thousands of chunks is answered", local_only=DIRECT)
 def test_chunks(container: Container, loaded: Unpacked) -> None:
     headers = {"Content-Type": "application/json", TARGET_MODEL: "tenant-a/loaded_v0.tar.gz"}
-    reply = send_chunks(container.port, f"/models/{loaded.name}/invoke", headers, ASK + b" " * 4000)
+    reply = send_chunks(container.socket, f"/models/{loaded.name}/invoke", headers, ASK + b" " * 4000)
     assert reply.status == 200, reply.body
     assert reply.json["outputs"][0]["data"] == [8]
 
 
 @case("a request of as many chunks as are allowed is read", triton=CAPPED, local_only=DIRECT)
 def test_most_chunks(container: Container) -> None:
-    reply = send_chunks(container.port, "/models", {TARGET_MODEL: "z"}, b"A" * MOST_CHUNKS)
+    reply = send_chunks(container.socket, "/models", {TARGET_MODEL: "z"}, b"A" * MOST_CHUNKS)
     assert reply.status == 400
     assert b"failed to parse the request JSON buffer" in reply.body
 
 
 @case("a request of more chunks is refused", triton=CAPPED, local_only=DIRECT)
 def test_too_many_chunks(container: Container) -> None:
-    reply = send_chunks(container.port, "/models", {TARGET_MODEL: "z"}, b"A" * (MOST_CHUNKS + 1))
+    reply = send_chunks(container.socket, "/models", {TARGET_MODEL: "z"}, b"A" * (MOST_CHUNKS + 1))
     assert reply.status == 400
     assert b"exceeds maximum" in reply.body
 

@@ -21,13 +21,13 @@ def named(page: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", ["local-differences.md", "local-runtime.md", "testing.md"])
+@pytest.mark.parametrize("page", ["local-differences.md", "local-endpoint.md", "testing.md"])
 def test_what_a_page_names_can_be_set(page: str) -> None:
     assert named(page) <= set(LocalSettings.model_fields)
 
 
 def test_every_setting_is_in_the_runtimes_table() -> None:
-    assert named("local-runtime.md") >= set(LocalSettings.model_fields)
+    assert named("local-endpoint.md") >= set(LocalSettings.model_fields)
 
 
 def test_every_difference_that_can_be_set_names_its_setting() -> None:
@@ -36,4 +36,4 @@ def test_every_difference_that_can_be_set_names_its_setting() -> None:
 
 @pytest.mark.parametrize("word", ["lru", "lfu", "fifo"])
 def test_the_page_names_the_values_of_a_setting(word: str) -> None:
-    assert f"`{word}`" in (DOCS / "local-runtime.md").read_text("utf-8")
+    assert f"`{word}`" in (DOCS / "local-endpoint.md").read_text("utf-8")

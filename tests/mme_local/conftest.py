@@ -1,4 +1,4 @@
-"""A running local runtime for the slow tests; an event loop for tests that are coroutines."""
+"""A running local endpoint for the slow tests; an event loop for tests that are coroutines."""
 
 from __future__ import annotations
 

@@ -93,6 +93,3 @@ class FakeContainer:
 
     async def stop(self) -> None:
         self.die()
-
-    def log_tail(self) -> str:
-        return ""

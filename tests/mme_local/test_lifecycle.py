@@ -32,7 +32,7 @@ sys.stdin.read()
 
 
 def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
-    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local runtime"):
+    with pytest.raises(MmeError, match=f"port {runtime.state.port} is in use by a local endpoint"):
         launcher.start_detached(LocalSettings(port=runtime.state.port))
 
 

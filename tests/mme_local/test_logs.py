@@ -21,7 +21,3 @@ def test_a_long_log_is_rotated(tmp_path: Path) -> None:
         assert rotated[0].startswith(b"line 0"), "a whole line"
         container.write(b"and on\n")
     assert log.read_bytes() == b"and on\n"
-
-
-def test_a_missing_folder_is_ignored(tmp_path: Path) -> None:
-    rotate(tmp_path / "absent")

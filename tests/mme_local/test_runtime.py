@@ -87,13 +87,6 @@ def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endp
     assert error_of(caught)["Error"]["Code"] == "ValidationError"
 
 
-def test_a_missing_or_too_long_target_model_is_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(ClientError, match="is missing a target model header"):
-        endpoint.calls.invoke_endpoint(EndpointName=endpoint.name, Body=b"")
-    with pytest.raises(ClientError, match="at most 1024"):
-        endpoint.invoke("x" * 1025, body(1))
-
-
 def test_an_object_that_is_not_an_archive_is_refused(endpoint: Endpoint) -> None:
     endpoint.s3.put_object(Bucket=endpoint.bucket, Key="models/text_v0.tar.gz", Body=b"hello")
     with pytest.raises(ClientError, match="not a gzipped tar archive"):
@@ -188,16 +181,6 @@ def longest_in_flight(endpoint: Endpoint) -> float:
     return float(instance["longest_in_flight_seconds"])
 
 
-def test_concurrent_requests_for_many_models(endpoint: Endpoint) -> None:
-    for n in range(3):
-        endpoint.publish(f"plus{n}_v0.tar.gz", a_model(f"x + {n}"))
-    with ThreadPoolExecutor(6) as callers:
-        answers = list(
-            callers.map(lambda i: number(endpoint.invoke(f"plus{i % 3}_v0.tar.gz", body(i))), range(30))
-        )
-    assert answers == [float(i + i % 3) for i in range(30)]
-
-
 def test_an_update_serves_the_new_environment_and_count_under_the_same_name(runtime: Runtime) -> None:
     endpoint = Endpoint(runtime, environment={"FACTOR": "2"})
     endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
@@ -231,15 +214,6 @@ def test_requests_in_flight_finish_on_the_old_config(runtime: Runtime) -> None:
     endpoint.delete()
 
 
-def test_endpoints_have_separate_models_and_environments(runtime: Runtime) -> None:
-    endpoints = [Endpoint(runtime, environment={"FACTOR": str(factor)}) for factor in (2, 3)]
-    for endpoint in endpoints:
-        endpoint.publish("env_v0.tar.gz", a_model("x * float(os.environ['FACTOR'])"))
-    assert [number(endpoint.invoke("env_v0.tar.gz", body(10))) for endpoint in endpoints] == [20, 30]
-    for endpoint in endpoints:
-        endpoint.delete()
-
-
 def test_a_replaced_archive_is_not_loaded_while_the_old_one_is_cached(endpoint: Endpoint) -> None:
     """As on SageMaker, which is why a changed model is published under a new name."""
     endpoint.publish("a_v0.tar.gz", a_model("x * 2"))
@@ -258,11 +232,6 @@ def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
     assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
     wait_for(lambda: not runtime.endpoint(endpoint.name)["instances"][0]["models"])
     endpoint.delete()
-
-
-def test_operations_that_take_no_target_model_are_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(ClientError, match="does not take a TargetModel"):
-        endpoint.calls.invoke_endpoint_async(EndpointName=endpoint.name, InputLocation="s3://a/b")
 
 
 def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
@@ -300,15 +269,3 @@ def test_a_load_over_its_time_limit_fails(tmp_path: Path) -> None:
 def states(endpoint: Endpoint) -> list[str]:
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     return [model["state"] for model in instance["models"]]
-
-
-def test_an_answer_has_every_field(endpoint: Endpoint) -> None:
-    endpoint.publish("a_v0.tar.gz", a_model())
-    answer = endpoint.calls.invoke_endpoint(
-        EndpointName=endpoint.name, TargetModel="a_v0.tar.gz", Body=body(1), ContentType="application/json"
-    )
-    assert answer["ContentType"] == "application/json"
-    assert answer["InvokedProductionVariant"] == "AllTraffic"
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
-    assert uuid.UUID(answer["ResponseMetadata"]["RequestId"])
-    assert number(answer["Body"].read()) == 2

@@ -23,7 +23,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_docs_have_every_setting_with_its_default() -> None:
     table = dict(
-        re.findall(r"(?m)^\| `MME_LOCAL_(\w+)` \| (\S+) \|", (DOCS / "local-runtime.md").read_text())
+        re.findall(r"(?m)^\| `MME_LOCAL_(\w+)` \| (\S+) \|", (DOCS / "local-endpoint.md").read_text())
     )
     fields = LocalSettings.model_fields
     assert {name.lower() for name in table} == set(fields)

@@ -1,104 +1,103 @@
-"""Patches of a private copy of NVIDIA's binaries.
+"""Patches of a private copy of NVIDIA's binaries, each verified by its hash first.
 
 Triton 2.51 needs them on a laptop (each was tried):
 
 * Its SageMaker port listens on every network interface, has no address flag, and ignores
-  ``--http-restricted-api``, so every host of the network could load code into it.
-* It takes models under ``/opt/ml/models`` only, which needs root and allows one runtime per machine.
+  ``--http-restricted-api``, so every host of the network could load code into it. The copy listens on a Unix
+  socket in its working directory, which only its user can open.
+* It takes models under ``/opt/ml/models`` only, which needs root and allows one local endpoint per machine.
 * Its python backend leaves ``/tmp/python_env_*`` behind when it is killed.
 * Its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
   while numpy 1 has no wheel for Python 3.13.
 
-The installed wheel is never changed. Each patch keeps the file's length, and is refused unless the original
-bytes are where they are expected.
+The installed wheel is never changed. Each patch keeps the file's length.
 """
 
 from __future__ import annotations
 
 import re
-import struct
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
 
 from mme.errors import MmeError
 
-LOOPBACK = b"127.0.1"
-"""inet_addr(3) reads it as 127.0.0.1; it is as long as ``0.0.0.0``."""
+_SHA256: Final = {
+    "bin/tritonserver": "01f1d4a777fea48f8e62a3df0403bcbd858c7a0be203e032a795032555f3e3f4",
+    "python/libtriton_python.so": "08a47eb9cb120475442abebf283a910cf06053bc1322711aeb34f4d42f038cba",
+    "3.11/triton_python_backend_stub": "a302adf6396501ac139da06f965aea1bf61929c99bf799f6b8797e071cd268f4",
+    "3.12/triton_python_backend_stub": "41a7758c6f44520b846e90a5bf8b063f99aee01698c3e32113ce352fe8369921",
+    "3.13/triton_python_backend_stub": "7b701b4b4bc01ca7af0350eaffa4f2aed92f02b465b3494a265059e4d3ca6cf8",
+}
+"""Of nvidia-pytriton 0.7.0."""
 
-_ADDRESS_HEAD = re.compile(rb"\xc7\x83(....)0\.0\.", re.DOTALL)  # movl $"0.0.", disp(%rbx)
-_ADDRESS_REACH = 96
-_ADDRESS_SITES = 4  # HTTP, SageMaker, Vertex AI and metrics defaults
+SOCKET: Final = ".0"
+"""The Unix socket's name: the rest of the default address ``0.0.0.0`` after the prefix that means a path."""
+_UNIX_PREFIX: Final = (b"\0unix:\0unix-abstract", b"\x000.0.0\0unix-abstract")  # in libevhtp's bind
 
-_MODEL_ROOT = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
-_ANY_ROOT = rb"(\/(?:.+.)\/models\/[0-9A-Za-z._]+)\/(model)"
+_MODEL_ROOT: Final = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
+_SCRATCH: Final = (b"/tmp/python_env_", b"././/python_env_")  # mkdtemp(3) adds to it
 
-_SCRATCH = b"/tmp/python_env_"  # mkdtemp(3) adds to it
-_OWN_SCRATCH = b"././/python_env_"  # the same length, in the server's working directory
-
-_ITEMSIZE_READS = (
-    (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28", 4),  # movslq 0x20(%rax), %rax: an array's bytes
-    (b"\x48\x8b\x06\x8b\x40\x20", b"\x48\x8b\x06\x8b\x40\x28", 1),  # mov 0x20(%rax), %eax: its strides
+_ITEM_SIZE: Final = (
+    (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28"),  # movslq 0x20(%rax), %rax: an array's bytes
+    (b"\x48\x8b\x06\x8b\x40\x20", b"\x48\x8b\x06\x8b\x40\x28"),  # mov 0x20(%rax), %eax: its strides
 )
-"""The stub's reads of ``PyArray_Descr.elsize``, at 0x20 in numpy 1 and 0x28 in numpy 2, and their number."""
+"""The stub's reads of ``PyArray_Descr.elsize``, at 0x20 in numpy 1 and 0x28 in numpy 2."""
 
 
-def listen_on_loopback(server: bytes) -> bytes:
-    """Make 127.0.0.1 every default listening address of the server.
+def patched_server(path: Path, root: Path) -> bytes:
+    """Return the server that listens on `SOCKET` and accepts models below one folder only.
 
-    Raises:
-        MmeError: The binary is not the one this patch was made for.
-    """
-    changed = bytearray(server)
-    sites = list(_ADDRESS_HEAD.finditer(server))
-    if len(sites) != _ADDRESS_SITES:
-        raise _unexpected(f"{len(sites)} listening addresses instead of {_ADDRESS_SITES}")
-    for site in sites:
-        (displacement,) = struct.unpack("<i", site.group(1))
-        last = b"\xc6\x83" + struct.pack("<i", displacement + 6) + b"0"  # movb $'0', disp+6(%rbx)
-        end = site.end()
-        at = server.find(last, end, end + _ADDRESS_REACH)
-        if at < 0:
-            raise _unexpected("a listening address with another ending")
-        changed[end - 4 : end] = LOOPBACK[:4]
-        changed[at + len(last) - 1] = LOOPBACK[6]
-    return bytes(changed)
-
-
-def accept_any_model_root(server: bytes) -> bytes:
-    """Make the server accept ``ANY/models/HASH/model`` instead of ``/opt/ml/models/HASH/model`` only.
+    Args:
+        path: ``tritonserver`` of the wheel.
+        root: The folder; the end of its path is compared, as much of it as the binary has room for.
 
     Raises:
-        MmeError: The binary is not the one this patch was made for.
+        MmeError: The binary is not the one that the patches were made for.
     """
-    if server.count(_MODEL_ROOT) != 1:
-        raise _unexpected("no single rule for the models' folder")
-    return server.replace(_MODEL_ROOT, _ANY_ROOT)
+    return verified(path).replace(*_UNIX_PREFIX).replace(_MODEL_ROOT, _model_root(root))
 
 
-def keep_scratch_here(python_backend: bytes) -> bytes:
-    """Put the python backend's scratch folders in the server's working directory.
+def patched_backend(path: Path) -> bytes:
+    """Return the python backend that makes its scratch folders in the server's working directory.
 
     Raises:
-        MmeError: The library is not the one this patch was made for.
+        MmeError: The library is not the one that the patch was made for.
     """
-    if python_backend.count(_SCRATCH) != 1:
-        raise _unexpected("an unknown python backend")
-    return python_backend.replace(_SCRATCH, _OWN_SCRATCH)
+    return verified(path).replace(*_SCRATCH)
 
 
-def read_numpy2_arrays(stub: bytes) -> bytes:
-    """Make the python stub read an array's item size at numpy 2's offset.
+def patched_stub(path: Path, *, numpy2: bool) -> bytes:
+    """Return the python stub, reading an array's item size at numpy 2's offset if needed.
+
+    Args:
+        path: ``triton_python_backend_stub`` of the wheel.
+        numpy2: Whether numpy 2 is installed.
 
     Raises:
-        MmeError: The binary is not the one this patch was made for.
+        MmeError: The binary is not the one that the patch was made for.
     """
-    for old, new, sites in _ITEMSIZE_READS:
-        if stub.count(old) != sites:
-            raise _unexpected("an unknown python stub")
+    stub = verified(path)
+    for old, new in _ITEM_SIZE if numpy2 else ():
         stub = stub.replace(old, new)
     return stub
 
 
-def _unexpected(what: str) -> MmeError:
-    return MmeError(
-        f"this version of nvidia-pytriton is not supported: it has {what}",
-        hint='install the pinned version: pip install "sagemaker-mme[local]"',
-    )
+def verified(path: Path) -> bytes:
+    """Return a file of the wheel. Raises MmeError if its hash is not the expected one."""
+    content = path.read_bytes()
+    name = f"{path.parent.name}/{path.name}"
+    if sha256(content).hexdigest() != _SHA256[name]:
+        raise MmeError(
+            f"{name} of nvidia-pytriton is not the file that the local endpoint patches; its SHA-256 differs",
+            hint='install the pinned version again: pip install --force-reinstall "sagemaker-mme[local]"',
+        )
+    return content
+
+
+def _model_root(root: Path) -> bytes:
+    """Return a rule for ``ROOT/.../models/HASH/model`` that is as long as the original."""
+    rule = rb"(/.*%b/.+/models/[\w.%b]+)/(model)"
+    room = len(_MODEL_ROOT) - len(rule % (b"", b""))
+    end = re.sub(rb"[^\w-]", b".", str(root).encode())[-room:]
+    return rule % (end, b"." * (room - len(end)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import fcntl
+import functools
 import json
 import os
 import secrets
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +18,18 @@ from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.patches import SOCKET
 from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.logs import TAIL_BYTES, tail
 
 _BAD_REQUEST = 400
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)  # loaded here, not in the forked child
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of the python backend's regions
 
 
 class TritonProcess(ContractContainer):
-    """A Triton with its own port, log and shared memory.
+    """A Triton with its own Unix socket, log and shared memory.
 
     Args:
         installation: The private Triton to run.
@@ -57,7 +56,7 @@ class TritonProcess(ContractContainer):
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process: asyncio.subprocess.Process | None = None
-        self._reserved: socket.socket | None = None
+        self._lifeline: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -73,14 +72,13 @@ class TritonProcess(ContractContainer):
         """
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
-        self._reserved, port = _reserved_port()
+        (self._folder / SOCKET).unlink(missing_ok=True)
         command = [
             str(self._installation.server),
             "--model-control-mode=explicit",
             f"--model-repository={repository}",
             f"--backend-directory={self._installation.backends}",
             "--allow-sagemaker=true",
-            f"--sagemaker-port={port}",
             "--allow-http=false",
             "--allow-grpc=false",
             "--allow-metrics=false",
@@ -89,18 +87,25 @@ class TritonProcess(ContractContainer):
             *serve_arguments(self._environment),
         ]
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_path.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._installation.environment | self._environment | {"SAGEMAKER_MULTI_MODEL": "true"},
-                cwd=self._folder,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-            )
-        self._connect(port)
+        read, self._lifeline = os.pipe()
+        try:
+            with self._log_path.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=self._installation.environment
+                    | self._environment
+                    | {"SAGEMAKER_MULTI_MODEL": "true"},
+                    cwd=self._folder,
+                    pass_fds=[read],
+                    preexec_fn=functools.partial(_end_with, read),
+                )
+        finally:
+            os.close(read)
+        # Through the process, as the path of a Unix socket has 107 bytes at most.
+        self._connect(f"/proc/{self._process.pid}/cwd/{SOCKET}")
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
@@ -125,14 +130,6 @@ class TritonProcess(ContractContainer):
     async def stop(self) -> None:
         """End the server and its python processes, and remove their shared memory."""
         self._disconnect()
-        reserved, self._reserved = self._reserved, None
-        try:
-            await self._end()
-        finally:
-            if reserved:
-                reserved.close()
-
-    async def _end(self) -> None:
         process = self._process
         if process is None:
             return
@@ -145,6 +142,9 @@ class TritonProcess(ContractContainer):
         await process.wait()
         for region in _SHARED_MEMORY.glob(f"{self._region}*"):
             region.unlink(missing_ok=True)
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     def log_tail(self) -> str:
         """Return the end of the server's log."""
@@ -178,26 +178,18 @@ def _refusal(target_model: str, name: str, letter: str) -> ContainerReply:
     return ContainerReply(_BAD_REQUEST, json.dumps({"error": error}).encode(), "application/json")
 
 
-def _reserved_port() -> tuple[socket.socket, int]:
-    """Return a port for Triton, and the socket that reserves it while it is open.
+def _end_with(lifeline: int) -> None:
+    """Run in the child: have the kernel kill its process group once the other end of a pipe is closed.
 
-    Without it another server could take the port first and answer our requests until Triton ends. The kernel
-    gives a bound port to no process that asks for any port; Triton can bind it by number, since both use
-    SO_REUSEADDR.
+    The runtime has that end, so that Triton and its python processes end with it, even if it is killed.
     """
-    holder = socket.socket()
-    try:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-    except OSError:
-        holder.close()
-        raise
-    return holder, int(holder.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    """Run in the child: end with the runtime, even if that is killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setsid()  # not by `start_new_session`, which uvloop applies later
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        os.read(lifeline, 1)  # at its end: the runtime was killed meanwhile
+        os._exit(1)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -79,15 +78,6 @@ def test_a_fault_is_set_listed_and_cleared(mme: Any, port: int) -> None:
     assert mme("local", "fault", "list", *at).out == "no fault is set\n"
 
 
-def test_scripts_get_json(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MME_LOCAL_PORT", str(port))
-    said = {"kind": "not-ready", "model": None, "seconds": None, "times": 3}
-    ran = mme("local", "fault", "set", "not-ready", "--times", "3", "--json")
-    assert json.loads(ran.out) == said
-    assert mme("local", "fault", "list", "--json").json == {"faults": [said | {"met": 0}]}
-    assert mme("local", "fault", "clear", "--json").json == {"cleared": [said]}
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -117,7 +107,7 @@ def test_without_a_runtime_there_is_a_hint(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     ran = mme("local", "fault", *arguments, "--port", "1")
     assert ran.status == 2
-    assert ran.err == "error: no local runtime runs on port 1\nstart one: mme local up --detach --port 1\n"
+    assert ran.err == "error: no local endpoint runs on port 1\nstart one: mme local up --detach --port 1\n"
 
 
 def test_the_environment_names_the_runtime(mme: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,11 +118,6 @@ def test_the_environment_names_the_runtime(mme: Any, port: int, monkeypatch: pyt
     assert "on port 2\n" in mme("local", "fault", "list").err
     monkeypatch.setenv("MME_LOCAL_PORT", "many")
     assert mme("local", "fault", "list").err.startswith("error: port 'many' is not valid")
-
-
-def test_a_wrong_port_names_running_runtimes(mme: Any, port: int) -> None:
-    refused = mme("local", "fault", "list", "--port", "1")
-    assert refused.err == f"error: no local runtime runs on port 1\nruntimes run at --port {port}\n"
 
 
 @pytest.mark.parametrize("faults", [[], [{"kind": "load-507"}]])

@@ -38,8 +38,8 @@ def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
         (["up", "--port", "99999"], {}, "port 99999 is not valid"),
         (["up", "--weight-factor", "-1"], {}, "MME_LOCAL_WEIGHT_FACTOR"),
         (["up"], {"MME_LOCAL_MEMORY_MIB": "much"}, "memory_mib 'much' is not valid"),
-        (["down", "--port", "1"], {}, "no local runtime runs on port 1"),
-        (["down"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, "no local runtime runs on port 1"),
+        (["down", "--port", "1"], {}, "no local endpoint runs on port 1"),
+        (["down"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, "no local endpoint runs on port 1"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_status_2(
@@ -54,7 +54,7 @@ def test_bad_input_is_one_clear_line_and_status_2(
 
 def test_status_without_a_runtime_has_a_hint(tmp_path: Path) -> None:
     done = mme(tmp_path, "local", "status")
-    assert (done.returncode, done.stdout) == (0, "no local runtime runs; start one: mme local up --detach\n")
+    assert (done.returncode, done.stdout) == (0, "no local endpoint runs; start one: mme local up --detach\n")
     assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
 
 
@@ -103,13 +103,13 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     ran = CliRunner().invoke(local.app, ["status"])
     assert "http://localhost:4748" in ran.stdout
     assert "4747" not in ran.stdout
-    assert "other runtimes: --port 4747" in ran.stderr
+    assert "other local endpoints: --port 4747" in ran.stderr
     shown = CliRunner().invoke(local.app, ["status", "--json"])
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4748]
     assert shown.stderr == ""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4749")
     ran = CliRunner().invoke(local.app, ["status"])
-    assert ran.stdout == "no local runtime runs on port 4749; start one: mme local up --detach --port 4749\n"
+    assert ran.stdout == "no local endpoint runs on port 4749; start one: mme local up --detach --port 4749\n"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example")
     shown = CliRunner().invoke(local.app, ["status", "--json"])
     assert [one["port"] for one in json.loads(shown.stdout)["runtimes"]] == [4747, 4748]
@@ -119,7 +119,7 @@ def test_status_shows_a_runtime_that_is_starting(tmp_path: Path, monkeypatch: py
     here = state.RunFile(4747, os.getpid(), 0.0, str(tmp_path))
     monkeypatch.setattr(state, "running", lambda: [here])
     shown = CliRunner().invoke(local.app, ["status"]).output
-    assert shown == "a local runtime is starting on port 4747; ask again in a second\n"
+    assert shown == "a local endpoint is starting on port 4747; ask again in a second\n"
 
 
 def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch
 
     def ask(one: state.RunFile) -> dict[str, object]:
         if one.port not in statuses:
-            raise MmeError(f"the runtime on port {one.port} does not answer")
+            raise MmeError(f"the local endpoint on port {one.port} does not answer")
         return statuses[one.port]
 
     monkeypatch.setattr(state, "running", lambda: here)
@@ -140,15 +140,8 @@ def test_a_status_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch
     statuses[4748] = statuses[4749]
     ran = CliRunner().invoke(local.app, ["status"])
     assert isinstance(ran.exception, MmeError)
-    assert "the status of the runtime on port 4747 can't be read" in ran.exception.message
+    assert "the status of the local endpoint on port 4747 can't be read" in ran.exception.message
     assert "mme local down --port 4747" in str(ran.exception.hint)
-
-
-def test_only_up_offers_a_free_port() -> None:
-    runner = CliRunner(env={"COLUMNS": "120"})
-    assert "0 takes a free one" in runner.invoke(local.app, ["up", "--help"]).output
-    for command in ("down", "status"):
-        assert "0 takes a free one" not in runner.invoke(local.app, [command, "--help"]).output
 
 
 @pytest.mark.slow
@@ -161,7 +154,7 @@ def test_up_status_down(tmp_path: Path) -> None:
     try:
         again = mme(tmp_path, "local", "up", "--detach", "--port", str(here["port"]))
         assert again.returncode == 2
-        assert f"port {here['port']} is in use by a local runtime (process {here['pid']})" in again.stderr
+        assert f"port {here['port']} is in use by a local endpoint (process {here['pid']})" in again.stderr
         status = mme(tmp_path, "local", "status")
         assert here["url"] in status.stdout
         assert f"status page: {here['page']}" in status.stdout

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mme_local.containers import http_pool
 from mme_local.containers.http_pool import ConnectionLostError, HttpPool
 from tests.mme_local.addresses import run
 
@@ -141,27 +140,6 @@ async def test_closing_ends_requests_in_flight() -> None:
                 await request
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b"])
-def test_a_header_with_a_line_end_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="line end"):
-        run(HttpPool(1).request("GET", "/", {"X": value}))
-
-
 def test_no_server() -> None:
     with pytest.raises(OSError, match="Connect"):
         run(HttpPool(1).request("GET", "/", {}))
-
-
-async def test_an_idle_connection_is_dropped_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_pool, "_IDLE_SECONDS", -1.0)
-    made = []
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        made.append(reader)
-        writer.write(EMPTY)
-        await silent(reader, writer)
-
-    async with served(handler) as pool:
-        for _ in range(2):
-            await pool.request("GET", "/", {})
-    assert len(made) == 2

@@ -286,13 +286,6 @@ async def test_an_unknown_region_has_no_endpoint(
             await world.call(region="mars-north-1")
 
 
-async def test_cache_disabled_unloads_after_each_request(new_world: NewWorld) -> None:
-    async with new_world() as world:
-        world.deploy(an_endpoint(cache_setting="Disabled"))
-        await world.call()
-        await until(lambda: not world.containers[0].loaded)
-
-
 def instances(world: World) -> list[Any]:
     (endpoint,) = world.plane.describe()
     found: Any = endpoint["instances"]

@@ -17,14 +17,6 @@ from tests.mme_local.an_instance import MIB, an_instance, states, until
 from tests.mme_local.fake_container import FakeContainer
 
 
-async def test_the_first_request_loads_the_model(tmp_path: Path) -> None:
-    container = FakeContainer()
-    async with an_instance(tmp_path, container) as instance:
-        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-        assert (await instance.invoke("a", b"2", {})).body == b"a:2"
-    assert container.calls["load a"] == 1
-
-
 async def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
@@ -144,28 +136,6 @@ async def test_restarts_are_retried(
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
-async def test_a_download_goes_on_while_the_container_is_started_again(tmp_path: Path) -> None:
-    gate = threading.Event()
-    began: list[str] = []
-
-    def fetch(download: Download) -> UnpackedArchive:
-        began.append(download.model)
-        assert gate.wait(30)
-        path = download.folder / "model"
-        path.mkdir(parents=True)
-        return UnpackedArchive(path, MIB)
-
-    container = FakeContainer()
-    async with an_instance(tmp_path, container, fetch=fetch) as instance:
-        pending = asyncio.create_task(instance.invoke("a", b"1", {}))
-        await until(lambda: began == ["a"])
-        container.die()
-        await until(lambda: instance.restarts == 1)
-        gate.set()
-        assert (await pending).body == b"a:1"
-    assert began == ["a"]
-
-
 async def test_cancelled_requests_release_their_models(tmp_path: Path) -> None:
     container = FakeContainer()
     container.load_gate.clear()
@@ -182,13 +152,6 @@ async def test_cancelled_requests_release_their_models(tmp_path: Path) -> None:
         container.invoke_gate.set()
         assert (await instance.invoke("b", b"1", {})).body == b"b:1"  # needs all the memory
         assert instance.view("a").in_flight == 0
-
-
-async def test_stop_leaves_no_file(tmp_path: Path) -> None:
-    async with an_instance(tmp_path, FakeContainer()) as instance:
-        await instance.invoke("a", b"", {})
-        assert list(tmp_path.rglob("model"))
-    assert not list(tmp_path.iterdir())
 
 
 async def test_stop_during_a_download_leaves_no_file(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import shutil
 import threading
 from pathlib import Path
@@ -23,22 +22,6 @@ async def test_concurrent_requests_share_one_load(tmp_path: Path) -> None:
         replies = await asyncio.gather(*(instance.invoke("a", b"%d" % n, {}) for n in range(20)))
     assert [reply.body for reply in replies] == [b"a:%d" % n for n in range(20)]
     assert container.calls["load a"] == 1
-
-
-async def test_the_least_recently_used_model_is_evicted(tmp_path: Path) -> None:
-    container = FakeContainer()
-    async with an_instance(tmp_path, container) as instance:
-        for model in ("a", "b", "c", "a", "d"):
-            await instance.invoke(model, b"", {})
-        assert set(container.loaded.values()) == {"a", "c", "d"}
-
-
-async def test_many_models_in_little_memory_all_answer(tmp_path: Path) -> None:
-    container = FakeContainer()
-    async with an_instance(tmp_path, container) as instance:
-        models = [f"m{n % 7}" for n in range(200)]
-        replies = await asyncio.gather(*(instance.invoke(model, b"", {}) for model in models))
-    assert [reply.body.decode() for reply in replies] == [f"{model}:" for model in models]
 
 
 async def test_507_of_the_container_unloads_others_and_tries_again(tmp_path: Path) -> None:
@@ -72,17 +55,6 @@ async def test_a_slow_load_is_not_ready_and_goes_on(tmp_path: Path) -> None:
         await until(lambda: "a" in container.loaded.values())
         assert (await instance.invoke("a", b"1", {})).body == b"a:1"
         assert container.calls["load a"] == 1
-
-
-async def test_a_load_that_hangs_restarts_the_container(tmp_path: Path) -> None:
-    container = FakeContainer()
-    container.load_gate.clear()
-    async with an_instance(tmp_path, container, load_seconds=1) as instance:
-        with pytest.raises(LoadFailedError, match="did not load within 1 s"):
-            await instance.invoke("a", b"", {})
-        container.load_gate.set()
-        await until(lambda: container.starts == 2)
-        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
 
 
 async def test_a_download_that_hangs_is_abandoned(tmp_path: Path) -> None:
@@ -166,23 +138,6 @@ async def test_a_full_disk_evicts_idle_models_from_memory_too(tmp_path: Path) ->
         assert set(container.loaded.values()) == {"b", "c"}
 
 
-@pytest.mark.parametrize(("order", "gone"), [("lru", "b"), ("fifo", "a")])
-async def test_the_disk_eviction_order_is_a_setting(tmp_path: Path, order: str, gone: str) -> None:
-    fetched: list[str] = []
-
-    def fetch(wanted: Download) -> UnpackedArchive:
-        fetched.append(wanted.model)
-        wanted.reserve(MIB)
-        (wanted.folder / "model").mkdir(parents=True)
-        return UnpackedArchive(wanted.folder / "model", MIB)
-
-    settings: dict[str, Any] = {"memory_mib": 1, "disk_mib": 3, "disk_eviction": order}
-    async with an_instance(tmp_path, FakeContainer(), fetch=fetch, **settings) as instance:
-        for model in ("a", "b", "a", "c", "d", gone):
-            assert (await instance.invoke(model, b"", {})).ok
-    assert fetched == ["a", "b", "c", "d", gone]
-
-
 async def test_a_disk_full_of_models_in_use_is_507(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container, disk_mib=1) as instance:
@@ -195,31 +150,3 @@ async def test_a_disk_full_of_models_in_use_is_507(tmp_path: Path) -> None:
         assert caught.value.status == 507
         container.invoke_gate.set()
         assert (await pending).ok
-
-
-async def test_a_full_disk_of_this_machine_is_507(tmp_path: Path) -> None:
-    def fetch(download: Download) -> UnpackedArchive:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    async with an_instance(tmp_path, FakeContainer(), fetch=fetch) as instance:
-        with pytest.raises(LoadFailedError, match="No space left on device"):
-            await instance.invoke("a", b"", {})
-
-
-async def test_a_failed_load_has_the_containers_message_and_can_be_retried(tmp_path: Path) -> None:
-    container = FakeContainer()
-    container.fail_load = ContainerReply(400, b'{"error":"no such backend"}', "application/json")
-    async with an_instance(tmp_path, container) as instance:
-        with pytest.raises(LoadFailedError, match="no such backend"):
-            await instance.invoke("a", b"", {})
-        container.fail_load = None
-        assert (await instance.invoke("a", b"", {})).ok
-
-
-async def test_cache_disabled_unloads_right_after_the_last_use(tmp_path: Path) -> None:
-    container = FakeContainer()
-    async with an_instance(tmp_path, container, keep_loaded=False) as instance:
-        await instance.invoke("a", b"", {})
-        await until(lambda: not container.loaded)
-        await instance.invoke("a", b"", {})
-        assert container.calls["load a"] == 2

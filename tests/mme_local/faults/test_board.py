@@ -20,19 +20,6 @@ STEPS = st.lists(
 )
 
 
-def test_seconds_count_from_the_first_request_that_meets_it() -> None:
-    now = [0.0]
-    board = FaultBoard(lambda: now[0])
-    board.set(InjectedFault(kind=FaultType.NOT_READY, model="a", seconds=5.0))
-    now[0] = 100.0
-    assert board.take(FaultType.NOT_READY, "a")
-    now[0] = 104.9
-    assert board.take(FaultType.NOT_READY, "a")
-    now[0] = 105.0
-    assert board.take(FaultType.NOT_READY, "a") is None
-    assert board.describe() == []
-
-
 def test_s3_slow_does_not_expire() -> None:
     now = [0.0]
     board = FaultBoard(lambda: now[0])

@@ -17,24 +17,6 @@ JSON = (
 KINDS = st.sampled_from([kind.value for kind in FaultType]) | JSON
 
 
-def test_values_become_a_fault() -> None:
-    fault = InjectedFault.checked({"kind": "s3-slow", "model": "a_v0.tar.gz", "seconds": 2, "times": 3})
-    assert fault == InjectedFault(kind=FaultType.S3_SLOW, model="a_v0.tar.gz", seconds=2.0, times=3)
-    assert fault.concerns("a_v0.tar.gz")
-    assert not fault.concerns("b_v0.tar.gz")
-    assert InjectedFault.checked({"kind": "disk-full"}).concerns("b_v0.tar.gz")
-
-
-def test_triton_dies_once_by_default() -> None:
-    assert InjectedFault.checked({"kind": "triton-dies"}).times == 1
-    assert InjectedFault.checked({"kind": "triton-dies", "times": 3}).times == 3
-
-
-def test_not_ready_takes_seconds_or_times() -> None:
-    assert InjectedFault.checked({"kind": "not-ready", "seconds": 0.5}).times is None
-    assert InjectedFault.checked({"kind": "not-ready", "times": 2}).seconds is None
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

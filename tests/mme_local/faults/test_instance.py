@@ -13,11 +13,10 @@ import pytest
 from mme_local.containers.container import ContainerDiedError
 from mme_local.endpoint.archive_cache import Download, UnpackedArchive
 from mme_local.endpoint.instance import Instance
-from mme_local.endpoint.load import LoadFailedError, NotReadyError
+from mme_local.endpoint.load import LoadFailedError
 from mme_local.faults.board import FaultBoard
-from mme_local.faults.container import FaultyContainer
-from mme_local.faults.downloads import faulty_fetch
 from mme_local.faults.fault import InjectedFault
+from mme_local.faults.injection import FaultyContainer, faulty_fetch
 from tests.mme_local.an_instance import an_instance, until
 from tests.mme_local.fake_container import FakeContainer
 
@@ -59,56 +58,34 @@ async def started(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
         yield world
 
 
-def test_slow_s3_is_a_model_that_is_not_ready(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with started(tmp_path, invoke_seconds=0.05) as world:
-            world.set("s3-slow", seconds=3600)
-            with pytest.raises(NotReadyError):
-                await world.call()
-        assert world.downloads == []
-
-    asyncio.run(scenario())
-
-
-def test_slow_s3_ends_with_the_time_limit_of_a_load(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with started(tmp_path, load_seconds=0.05) as world:
-            world.set("s3-slow", seconds=3600)
-            with pytest.raises(LoadFailedError, match=r"did not load within 0\.05 s"):
-                await world.call()
-
-    asyncio.run(scenario())
-
-
-def test_a_container_without_a_process_is_stopped_and_restarted(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with started(tmp_path) as world:
+async def test_slow_s3_ends_with_the_time_limit_of_a_load(tmp_path: Path) -> None:
+    async with started(tmp_path, load_seconds=0.05) as world:
+        world.set("s3-slow", seconds=3600)
+        with pytest.raises(LoadFailedError, match=r"did not load within 0\.05 s"):
             await world.call()
-            world.set("triton-dies")
-            with pytest.raises(ContainerDiedError, match="triton-dies"):
-                await world.call()
-            assert await world.call() == "a:x"
-            await until(lambda: world.instance.restarts == 1)
-            assert world.container.starts == 2
-
-    asyncio.run(scenario())
 
 
-def test_a_model_that_is_in_use_or_loading_is_not_evicted(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with started(tmp_path) as world:
-            await world.call("a")
-            world.container.invoke_gate.clear()
-            world.container.load_gate.clear()
-            asked = [asyncio.create_task(world.call(model)) for model in ("a", "b")]
-            await until(
-                lambda: world.container.calls["invoke a"] == 2 and world.container.calls["load b"] == 1
-            )
-            await world.instance.unload_idle("a")
-            await world.instance.unload_idle("b")
-            world.container.invoke_gate.set()
-            world.container.load_gate.set()
-            assert await asyncio.gather(*asked) == ["a:x", "b:x"]
-            assert world.downloads == ["a", "b"]
+async def test_a_container_without_a_process_is_stopped_and_restarted(tmp_path: Path) -> None:
+    async with started(tmp_path) as world:
+        await world.call()
+        world.set("triton-dies")
+        with pytest.raises(ContainerDiedError, match="triton-dies"):
+            await world.call()
+        assert await world.call() == "a:x"
+        await until(lambda: world.instance.restarts == 1)
+        assert world.container.starts == 2
 
-    asyncio.run(scenario())
+
+async def test_a_model_that_is_in_use_or_loading_is_not_evicted(tmp_path: Path) -> None:
+    async with started(tmp_path) as world:
+        await world.call("a")
+        world.container.invoke_gate.clear()
+        world.container.load_gate.clear()
+        asked = [asyncio.create_task(world.call(model)) for model in ("a", "b")]
+        await until(lambda: world.container.calls["invoke a"] == 2 and world.container.calls["load b"] == 1)
+        await world.instance.unload_idle("a")
+        await world.instance.unload_idle("b")
+        world.container.invoke_gate.set()
+        world.container.load_gate.set()
+        assert await asyncio.gather(*asked) == ["a:x", "b:x"]
+        assert world.downloads == ["a", "b"]

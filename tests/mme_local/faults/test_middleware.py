@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -61,16 +61,8 @@ async def a_gateway() -> AsyncIterator[Gateway]:
         yield Gateway(client, models)
 
 
-def run(scenario: Callable[[Gateway], Awaitable[None]]) -> None:
-    async def with_gateway() -> None:
-        async with a_gateway() as gateway:
-            await scenario(gateway)
-
-    asyncio.run(with_gateway())
-
-
-def test_a_fault_is_set_listed_and_cleared_from_another_process() -> None:
-    async def scenario(gateway: Gateway) -> None:
+async def test_a_fault_is_set_listed_and_cleared_from_another_process() -> None:
+    async with a_gateway() as gateway:
         faults = gateway.faults
         assert await asyncio.to_thread(faults.all) == []
         fault = await asyncio.to_thread(faults.set, "not-ready", "t/b_v0.tar.gz", seconds=1.5, times=2)
@@ -82,11 +74,9 @@ def test_a_fault_is_set_listed_and_cleared_from_another_process() -> None:
         assert await asyncio.to_thread(faults.clear, "not-ready", "t/b_v0.tar.gz") == [fault.as_json()]
         assert await asyncio.to_thread(faults.all) == []
 
-    run(scenario)
 
-
-def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
-    async def scenario(gateway: Gateway) -> None:
+async def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
+    async with a_gateway() as gateway:
         for kind, seconds in (("s3-slow", 1), ("s3-failing", None), ("load-507", None), ("disk-full", None)):
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz", seconds=seconds)
         assert gateway.models.unloaded == ["a_v0.tar.gz"] * 4
@@ -94,17 +84,6 @@ def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz")
         await asyncio.to_thread(gateway.faults.set, "load-507")
         assert len(gateway.models.unloaded) == 4
-
-    run(scenario)
-
-
-def test_an_unknown_model_is_refused() -> None:
-    async def scenario(gateway: Gateway) -> None:
-        with pytest.raises(MmeError, match=r"no endpoint here has a model c_v0\.tar\.gz") as caught:
-            await asyncio.to_thread(gateway.faults.set, "load-507", "c_v0.tar.gz")
-        assert caught.value.hint == "`mme models list` lists the models"
-
-    run(scenario)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +96,12 @@ def test_an_unknown_model_is_refused() -> None:
         ("DELETE", {"params": {"kind": "s3"}}, "unknown fault 's3'"),
     ],
 )
-def test_invalid_requests_are_refused(method: str, options: dict[str, Any], message: str) -> None:
-    async def scenario(gateway: Gateway) -> None:
+async def test_invalid_requests_are_refused(method: str, options: dict[str, Any], message: str) -> None:
+    async with a_gateway() as gateway:
         status, text = await gateway.ask(method, FAULTS_PATH, **options)
         assert status == 400
         assert message in text
         assert await asyncio.to_thread(gateway.faults.all) == []
-
-    run(scenario)
 
 
 def test_a_stopped_runtime_is_reported() -> None:
@@ -136,46 +113,23 @@ def test_a_stopped_runtime_is_reported() -> None:
         asyncio.run(address()).all()
 
 
-def test_another_server_is_reported() -> None:
-    async def scenario() -> None:
-        async with TestClient(TestServer(web.Application())) as client:
-            with pytest.raises(MmeError, match="answered 404 Not Found"):
-                await asyncio.to_thread(RuntimeFaults(str(client.make_url("/"))).all)
-
-    asyncio.run(scenario())
-
-
 @pytest.mark.parametrize(
     "signed",
     [{"headers": FOR_S3}, {"params": {"X-Amz-Credential": "A/20261121/us-east-1/s3/aws4_request"}}],
 )
-def test_failing_s3_answers_slow_down(signed: dict[str, Any]) -> None:
-    async def scenario(gateway: Gateway) -> None:
+async def test_failing_s3_answers_slow_down(signed: dict[str, Any]) -> None:
+    async with a_gateway() as gateway:
         await asyncio.to_thread(gateway.faults.set, "s3-failing", times=1)
         status, text = await gateway.ask("PUT", "/bucket/key", data=bytes(100_000), **signed)
         assert status == 503
         assert "<Code>SlowDown</Code>" in text
         assert await gateway.ask("PUT", "/bucket/key", data=b"x", **signed) == (200, "/bucket/key: 1 bytes")
 
-    run(scenario)
 
-
-def test_s3_fails_for_one_model_and_other_services_do_not() -> None:
-    async def scenario(gateway: Gateway) -> None:
+async def test_s3_fails_for_one_model_and_other_services_do_not() -> None:
+    async with a_gateway() as gateway:
         await asyncio.to_thread(gateway.faults.set, "s3-failing", "t/b_v0.tar.gz")
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz", headers=FOR_S3))[0] == 503
         assert (await gateway.ask("GET", "/bucket/models/b_v0.tar.gz", headers=FOR_S3))[0] == 200
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz", headers=FOR_SNS))[0] == 200
         assert (await gateway.ask("GET", "/bucket/models/t/b_v0.tar.gz"))[0] == 200
-
-    run(scenario)
-
-
-def test_slow_s3_answers_later() -> None:
-    async def scenario(gateway: Gateway) -> None:
-        await asyncio.to_thread(gateway.faults.set, "s3-slow", seconds=0.01)
-        assert await gateway.ask("GET", "/bucket/key", headers=FOR_S3) == (200, "/bucket/key: 0 bytes")
-        (fault,) = await asyncio.to_thread(gateway.faults.all)
-        assert fault["met"] == 1
-
-    run(scenario)

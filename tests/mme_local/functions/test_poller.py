@@ -205,21 +205,6 @@ def test_the_next_call_runs_changed_code(world: World) -> None:
     assert world.seen("before")[0]["pid"] != world.seen("after")[0]["pid"]
 
 
-def test_a_disabled_source_receives_nothing(world: World) -> None:
-    world.feed(enabled=False)
-    world.send("one")
-    world.feed(enabled=True)
-    until(lambda: world.seen("one"))
-
-
-def test_removing_a_source_ends_its_processes(world: World) -> None:
-    world.send("one")
-    pid = until(lambda: world.seen("one"))[0]["pid"]
-    until(lambda: world.count(world.queue) == 0)
-    world.functions.remove_source("id")
-    until(lambda: not Path(f"/proc/{pid}").exists())
-
-
 def test_stopping_ends_a_call_that_hangs(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.poller.start()

@@ -85,20 +85,3 @@ def test_a_long_log_is_sent_in_several_calls(tmp_path: Path) -> None:
     assert 3000 < first < 6000
     shipper.ship([source(path)])
     assert [text for _, text in events()] == [line] * 6000
-
-
-def test_a_very_long_line_is_split(tmp_path: Path) -> None:
-    path, shipper = tmp_path / "a.log", LogShipper()
-    append(path, "x" * 300_000 + "\nend\n")
-    shipper.ship([source(path)])
-    assert "".join(text for _, text in events()) == "x" * 300_000 + "end"
-
-
-def test_a_deleted_group_is_created_again(tmp_path: Path) -> None:
-    path, shipper = tmp_path / "a.log", LogShipper()
-    append(path, "one\n")
-    shipper.ship([source(path)])
-    clients_of(DEFAULT_ACCOUNT, "us-east-1").client("logs").delete_log_group(logGroupName=GROUP)
-    append(path, "two\n")
-    shipper.ship([source(path)])
-    assert [text for _, text in events()] == ["two"]

@@ -9,7 +9,6 @@ import pytest
 
 from mme.catalog.metrics import endpoint_metrics
 from mme.operate.metric_series import read_series
-from mme.operate.traffic import read_traffic
 from mme_local.aws import clients_of
 from mme_local.aws.account import DEFAULT_ACCOUNT
 from mme_local.endpoint import errors
@@ -77,11 +76,6 @@ def test_a_hit() -> None:
     }
 
 
-def test_a_miss_that_waited() -> None:
-    values = values_of_one(Trace("AllTraffic", cache_hit=False, waited_seconds=0.3, model_seconds=0.1))
-    assert (values["ModelCacheHit"], values["ModelLoadingWaitTime"]) == (0, 300_000)
-
-
 @pytest.mark.parametrize(
     ("error", "counted"),
     [
@@ -130,12 +124,6 @@ def test_published_statistics() -> None:
     assert client("us-east-1").list_metrics()["Metrics"] == []
 
 
-def test_publishing_often_adds_up_to_the_same_minute() -> None:
-    for _ in range(3):
-        serve(2)
-    assert read("Invocations", "Sum") == {NOON: 6}
-
-
 def test_utilization_counts_once_a_minute_however_often_it_is_published() -> None:
     uses = {"i-1": InstanceUse(3, 50, 20, 10), "i-2": InstanceUse(2, 150, 30, 20)}
     for _ in range(5):
@@ -145,14 +133,6 @@ def test_utilization_counts_once_a_minute_however_often_it_is_published() -> Non
     assert read("CPUUtilization", "Maximum") == {NOON: 150}
     assert read("DiskUtilization", "Average") == {NOON: 15}
     assert read("GPUMemoryUtilization", "Average") == {NOON: 30}
-
-
-def test_the_toolkit_reads_the_traffic_of_an_endpoint() -> None:
-    serve(10)
-    publish_use(one_endpoint("i-1"), {"i-1": InstanceUse(3, 0, 0, 0)}, None, MINUTE)
-    traffic = read_traffic(client(), "e", ["AllTraffic"], NOON + timedelta(minutes=5))
-    assert (traffic.invocations, traffic.loaded_models, traffic.cache_hit_ratio) == (10, 3, 0.9)
-    assert (traffic.client_errors, traffic.server_errors, traffic.unloads) == (0, 0, 1)
 
 
 def test_names_units_and_dimensions_are_those_of_the_catalog() -> None:

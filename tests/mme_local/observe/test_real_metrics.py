@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from mme.cli.main import main
 from mme.operate.log_events import read_events
 from mme.operate.top import TOP_PATTERN, tally
 from mme.operate.traffic import Traffic, read_traffic
@@ -117,39 +116,3 @@ def test_the_log_names_models(endpoint: Endpoint) -> None:
     ]
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     assert stream["logStreamName"] == f"AllTraffic/{instance['id']}"
-
-
-def test_the_toolkit_reads_metrics_and_logs(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    outputs = {"EndpointName": endpoint.name, "ModelBucketName": endpoint.bucket, "ModelPrefix": "models/"}
-    template = {
-        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
-        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-    }
-    stack = f"stack-{endpoint.name}"
-    endpoint.runtime.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
-    for name, value in {
-        "MME_ENDPOINT_URL": endpoint.runtime.state.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> str:
-        monkeypatch.setattr("sys.argv", ["mme", "--stack", stack, "endpoint", *words, "--json"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        assert not ended.value.code, printed.err
-        return printed.out
-
-    endpoint.invoke("a.tar.gz", TENSOR)
-    until(lambda: traffic(endpoint).invocations == 1)
-    until(lambda: "Invoking SageMaker TargetModel" in run("logs"))
-    (top,) = json.loads(run("top"))
-    assert (top["model"], top["invocations"], top["loads"]) == ("a.tar.gz", 1, 1)
-    hits = json.loads(run("metrics", "--metric", "ModelCacheHit"))
-    assert "ModelCacheHit" in json.dumps(hits)
-    assert json.loads(run("status"))["traffic"]["invocations"] == 1

@@ -74,17 +74,3 @@ def test_alarms_are_evaluated(tmp_path: Path) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(scenario())
-
-
-def test_history_is_available_at_once_without_payloads(tmp_path: Path) -> None:
-    watch = Watch(tmp_path)
-    error = errors.model_error(errors.EndpointId("e", "us-east-1", "1"), 500, "x" * 1000)
-    watch.finished(CALL, Trace("AllTraffic", cache_hit=True), 0.1, None)
-    watch.finished(CALL, Trace("AllTraffic", cache_hit=False), 0.2, error)
-    history = watch.history.of("us-east-1", "e")
-    assert (history.requests, history.failed, history.hits, history.misses) == (2, 1, 1, 1)
-    newest = history.recent[0]
-    assert newest.failure is not None
-    assert (newest.failure.status, newest.failure.counted) == (424, 500)
-    assert len(newest.failure.message) < 500
-    assert not any(isinstance(value, InvokeCall | BaseException) for value in newest)

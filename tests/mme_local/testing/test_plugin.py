@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tomllib
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -80,18 +78,6 @@ def mme_settings():
     assert "memory_mb 5 is not valid: extra inputs are not permitted" in ran.output
     assert "Traceback" not in ran.output
     assert "pydantic" not in ran.output
-
-
-def test_the_entry_point_names_the_plugin() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    (name,) = project["entry-points"]["pytest11"].values()
-    assert import_module(name).mme_endpoint
-
-
-def test_a_missing_package_is_named() -> None:
-    from mme_local.testing.endpoint import missing
-
-    assert "no_such_package missing" in (missing(["pytest", "no_such_package"]) or "")
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 
 from mme.errors import MmeError
 from mme_local.containers.docker.container import OWNER_LABEL
-from mme_local.containers.factory import ContainerFactory, DockerFactory, WheelFactory, open_containers
+from mme_local.containers.factory import ContainerFactory, open_containers
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.settings import LocalSettings
 from tests.mme_local.containers.docker.fake_daemon import FakeContainer, FakeDaemon, FakeImage
@@ -49,9 +49,8 @@ def wheel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("wheel", "daemon")
 def test_the_kind_is_a_setting(tmp_path: Path) -> None:
-    assert isinstance(opened("wheel", tmp_path), WheelFactory)
-    assert isinstance(opened("auto", tmp_path), DockerFactory)
-    assert isinstance(opened("docker", tmp_path), DockerFactory)
+    kinds = {setting: opened(setting, tmp_path).kind for setting in ("wheel", "auto", "docker")}
+    assert kinds == {"wheel": "wheel", "auto": "docker", "docker": "docker"}
 
 
 @pytest.mark.usefixtures("wheel", "no_daemon")

@@ -105,15 +105,6 @@ async def test_a_dead_container_can_be_started_again(daemon: FakeDaemon, tmp_pat
         assert (await container.load("abc", "x", a_model(tmp_path), 30)).ok
 
 
-async def test_a_stopped_container_is_dead(daemon: FakeDaemon, tmp_path: Path) -> None:
-    async with container_of(tmp_path) as container:
-        await container.start()
-        dead = asyncio.create_task(container.wait_dead())
-        await container.stop()
-        assert await dead == 137
-        await container.stop()
-
-
 async def test_a_lost_daemon_is_a_dead_container(daemon: FakeDaemon, tmp_path: Path) -> None:
     async with container_of(tmp_path) as container:
         await container.start()

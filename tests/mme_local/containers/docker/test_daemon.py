@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 import pytest
 
@@ -41,13 +39,3 @@ async def test_images_and_gpus(daemon: FakeDaemon) -> None:
 def test_no_daemon_is_one_clear_error(host: str, message: str) -> None:
     with pytest.raises(MmeError, match=message):
         asyncio.run(connect({"DOCKER_HOST": host}))
-
-
-@pytest.mark.usefixtures("daemon")
-async def test_a_rootless_daemon_is_found() -> None:
-    if Path("/var/run/docker.sock").exists():
-        pytest.skip("a daemon at the usual path comes first")
-
-    socket = Path(os.environ["DOCKER_HOST"].removeprefix("unix://"))
-    docker = await connect({"XDG_RUNTIME_DIR": str(socket.parent)})
-    await docker.close()

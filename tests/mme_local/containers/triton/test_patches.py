@@ -1,53 +1,46 @@
 from __future__ import annotations
 
-import struct
+import re
+from pathlib import Path
 
 import pytest
 
 from mme.errors import MmeError
 from mme_local.containers.triton import patches
+from mme_local.containers.triton.wheel import TritonWheel, why_not_here
+
+ORIGINAL = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
 
 
-def address_code(displacement: int) -> bytes:
-    """x86-64 that stores the short string "0.0.0.0" at disp(%rbx)."""
-    return (
-        b"\xc7\x83" + struct.pack("<i", displacement) + b"0.0."
-        b"\x66\x89\x93" + struct.pack("<i", displacement + 4) + b"\x48\x89\xc3"
-        b"\xc6\x83" + struct.pack("<i", displacement + 6) + b"0\x90"
-    )
+@pytest.mark.parametrize("root", ["/tmp/mme-local-4747-k3_x9abc", "/home/zoë/a.b+c", f"/long/{'x' * 99}"])
+def test_models_are_accepted_below_one_folder(root: str) -> None:
+    rule = patches._model_root(Path(root))
+    assert len(rule) == len(ORIGINAL)
+    assert re.fullmatch(rule, f"{root}/instances/0/models/abc.0/model".encode())
+    assert not re.fullmatch(rule, b"/tmp/other/instances/0/models/abc.0/model")
 
 
-def stored_string(code: bytes, displacement: int, middle: bytes) -> bytes:
-    """What such code stores, its two middle bytes coming from a register."""
-    head = code[code.index(struct.pack("<i", displacement)) + 4 :][:4]
-    tail = code[code.index(struct.pack("<i", displacement + 6)) + 4 :][:1]
-    return head + middle + tail
+def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    server = tmp_path / "bin" / "tritonserver"
+    server.write_bytes(b"anything")
+    with pytest.raises(MmeError, match="bin/tritonserver of nvidia-pytriton is not the file"):
+        patches.patched_server(server, tmp_path)
 
 
-def test_every_default_address_becomes_loopback() -> None:
-    server = b"\x90".join(address_code(0x100 * n) for n in range(1, 5))
-    changed = patches.listen_on_loopback(server)
-    assert len(changed) == len(server)
-    assert [stored_string(changed, 0x100 * n, b"0.") for n in range(1, 5)] == [b"127.0.1"] * 4
-
-
-@pytest.mark.parametrize("count", [0, 3, 5])
-def test_a_server_with_other_addresses_is_refused(count: int) -> None:
-    server = b"".join(address_code(0x100 * n) for n in range(1, count + 1))
-    with pytest.raises(MmeError, match=f"{count} listening addresses instead of 4"):
-        patches.listen_on_loopback(server)
-
-
-def test_an_address_with_another_ending_is_refused() -> None:
-    broken = address_code(0x100).replace(b"\xc6\x83", b"\xc6\x84")
-    with pytest.raises(MmeError, match="another ending"):
-        patches.listen_on_loopback(broken + b"".join(address_code(0x200 * n) for n in range(1, 4)))
-
-
-def test_unknown_binaries_are_refused() -> None:
-    with pytest.raises(MmeError, match="no single rule"):
-        patches.accept_any_model_root(b"anything")
-    with pytest.raises(MmeError, match="unknown python stub"):
-        patches.read_numpy2_arrays(b"anything")
-    with pytest.raises(MmeError, match="unknown python backend"):
-        patches.keep_scratch_here(b"anything")
+@pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")
+def test_each_patch_changes_what_it_should(tmp_path: Path) -> None:
+    wheel = TritonWheel.find()
+    for path, patched, changed in (
+        (wheel.server, patches.patched_server(wheel.server, tmp_path), b"\x000.0.0\0"),
+        (wheel.stub, patches.patched_stub(wheel.stub, numpy2=True), b"\x48\x63\x40\x28"),
+        (
+            wheel.python_backend / "libtriton_python.so",
+            patches.patched_backend(wheel.python_backend / "libtriton_python.so"),
+            b"././/python_env_",
+        ),
+    ):
+        original = path.read_bytes()
+        assert len(patched) == len(original)
+        assert changed in patched
+        assert changed not in original

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
-import socket
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from mme.errors import MmeError
 from mme_local.containers.container import ContainerDiedError
 from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.patches import SOCKET
 from mme_local.containers.triton.process import TritonProcess
 from mme_local.containers.triton.wheel import why_not_here
 
@@ -64,7 +66,9 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> TritonInstallation:
-    return TritonInstallation.create(tmp_path_factory.mktemp("triton") / "private")
+    return TritonInstallation.create(
+        tmp_path_factory.mktemp("triton") / "private", tmp_path_factory.getbasetemp()
+    )
 
 
 @pytest.fixture
@@ -111,43 +115,23 @@ async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Pa
     assert not shared_memory()
 
 
-async def test_the_port_is_on_loopback_only(installation: TritonInstallation, tmp_path: Path) -> None:
+async def test_it_listens_on_a_socket_that_others_cannot_open(
+    installation: TritonInstallation, tmp_path: Path
+) -> None:
     async with started(installation, tmp_path) as triton:
         assert triton.pid is not None
-        listening = [
-            connection.laddr
-            for connection in psutil.Process(triton.pid).net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN
-        ]
-        assert [address.ip for address in listening] == ["127.0.0.1"]
-        for address in other_addresses():
-            with socket.socket() as probe:
-                probe.settimeout(2)
-                assert probe.connect_ex((address, listening[0].port)) != 0, f"reachable at {address}"
+        assert psutil.Process(triton.pid).net_connections("inet") == []
+        assert (tmp_path / "instance" / SOCKET).is_socket()
 
 
-async def test_the_port_is_reserved(installation: TritonInstallation, tmp_path: Path) -> None:
-    async with started(installation, tmp_path) as triton:
-        assert triton.pid is not None
-        (port,) = {
-            connection.laddr.port
-            for connection in psutil.Process(triton.pid).net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN
-        }
-        with socket.socket() as other, pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        free.bind(("127.0.0.1", port))
-
-
-def other_addresses() -> list[str]:
-    return [
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family == socket.AF_INET and not address.address.startswith("127.")
-    ]
+async def test_models_of_other_folders_are_refused(
+    installation: TritonInstallation, tmp_path: Path, model: Path
+) -> None:
+    with tempfile.TemporaryDirectory() as elsewhere:
+        other = Path(elsewhere) / "models" / "abc123" / "model"
+        shutil.copytree(model, other)
+        async with started(installation, tmp_path) as triton:
+            assert (await triton.load("abc123", "x_v0.tar.gz", other, 60)).status == 400
 
 
 async def test_a_killed_server_leaves_no_process(

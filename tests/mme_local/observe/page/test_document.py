@@ -95,14 +95,6 @@ def test_history_spans_half_an_hour(later: float) -> None:
     assert sum(one.requests for one in history.of("us-east-1", "mme-dev").slices(NOW + later + 1800)) == 0
 
 
-def test_old_endpoints_are_evicted() -> None:
-    history = History()
-    for number in range(60):
-        history.count([sample_request()._replace(endpoint=f"e{number}")])
-    assert history.of("us-east-1", "e0").requests == 0
-    assert history.of("us-east-1", "e59").requests == 1
-
-
 def test_names_that_never_answered_are_evicted_first() -> None:
     history = History()
     history.count([sample_request()])

@@ -213,19 +213,3 @@ def test_unknown_keys_belong_to_the_operator(url: str) -> None:
 def test_callers_are_not_checked_by_default(url: str) -> None:
     _, ann = a_user(url)
     assert invoke(ann)
-
-
-def test_a_bucket_may_be_called_endpoints(url: str) -> None:
-    s3 = client(url, "s3")
-    s3.create_bucket(Bucket="endpoints")
-    upload = s3.create_multipart_upload(Bucket="endpoints", Key="x/invocations")["UploadId"]
-    part = s3.upload_part(
-        Bucket="endpoints", Key="x/invocations", UploadId=upload, PartNumber=1, Body=b"content"
-    )
-    s3.complete_multipart_upload(
-        Bucket="endpoints",
-        Key="x/invocations",
-        UploadId=upload,
-        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
-    )
-    assert s3.get_object(Bucket="endpoints", Key="x/invocations")["Body"].read() == b"content"

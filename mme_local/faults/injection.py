@@ -1,7 +1,8 @@
-"""A serving container that meets faults."""
+"""Containers and downloads that meet faults."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ServingContainer
+from mme_local.endpoint import errors
+from mme_local.endpoint.archive_cache import AbandonedError, Download, Fetch, UnpackedArchive
 from mme_local.endpoint.load import NotReadyError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FaultType
@@ -29,7 +32,6 @@ class FaultyContainer:
         self.unload = container.unload
         self.wait_dead = container.wait_dead
         self.stop = container.stop
-        self.log_tail = container.log_tail
 
     @property
     def pid(self) -> int | None:
@@ -39,7 +41,8 @@ class FaultyContainer:
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """See `ServingContainer.load`; 507 if that fault is set."""
         if self._board.take(FaultType.LOAD_507, target_model):
-            return _short_of_memory(target_model)
+            text = f"load failed for model '{target_model}': version 1 is at UNAVAILABLE state: "
+            return _error(507, f"{text}Internal: CUDA out of memory;\n")
         return await self._container.load(handle, target_model, path, seconds)
 
     async def invoke(
@@ -54,7 +57,8 @@ class FaultyContainer:
         if self._board.take(FaultType.NOT_READY, target_model):
             raise NotReadyError(target_model)
         if self._board.take(FaultType.STUB_UNHEALTHY, target_model):
-            return _stub_unhealthy(target_model)
+            # As Triton 2.51 answers once a model's python process was killed.
+            return _error(400, f"Stub process '{target_model}_0' is not healthy.")
         if self._board.take(FaultType.TRITON_DIES, target_model):
             await self._kill()
             raise ContainerDiedError("killed by the fault triton-dies", read=True)
@@ -71,15 +75,29 @@ class FaultyContainer:
             await self._container.stop()
 
 
-def _short_of_memory(target_model: str) -> ContainerReply:
-    error = (
-        f"load failed for model '{target_model}': version 1 is at UNAVAILABLE state: "
-        "Internal: CUDA out of memory;\n"
-    )
-    return ContainerReply(507, json.dumps({"error": error}).encode(), "application/json")
+def faulty_fetch(board: FaultBoard, model_data_url: str, fetch: Fetch) -> Fetch:
+    """Wrap a download so that it meets faults.
+
+    Args:
+        board: the faults.
+        model_data_url: S3 URL of the models, for error messages.
+        fetch: the download.
+    """
+    bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
+
+    def fetch_or_fail(download: Download) -> UnpackedArchive:
+        slow = board.take(FaultType.S3_SLOW, download.model)
+        if slow and download.abandoned.wait(slow.seconds):
+            raise AbandonedError
+        if board.take(FaultType.S3_FAILING, download.model):
+            raise errors.artifact_unavailable(bucket, prefix + download.model)
+        if board.take(FaultType.DISK_FULL, download.model):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return fetch(download)
+
+    return fetch_or_fail
 
 
-def _stub_unhealthy(target_model: str) -> ContainerReply:
-    """Return the bytes that Triton 2.51 answers once a model's python process was killed."""
-    error = json.dumps({"error": f"Stub process '{target_model}_0' is not healthy."}, separators=(",", ":"))
-    return ContainerReply(400, error.encode(), "application/json")
+def _error(status: int, text: str) -> ContainerReply:
+    body = json.dumps({"error": text}, separators=(",", ":")).encode()
+    return ContainerReply(status, body, "application/json")
