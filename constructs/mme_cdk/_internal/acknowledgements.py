@@ -103,17 +103,20 @@ def acknowledge_wildcards(
         _late_of(scope).add(late, reason)
 
 
-def acknowledge_grant(grantee: aws_iam.IGrantable, reason: str, *resources: str) -> None:
+def acknowledge_grant(
+    grantee: aws_iam.IGrantable, reason: str, *resources: str, actions: Iterable[str] = ()
+) -> None:
     """Acknowledge the wildcards of a grant on the grantee, if it is a construct with a policy here.
 
     Args:
         grantee: Who received the grant.
         reason: Why the wildcards are acceptable.
         resources: The granted ARNs with wildcards.
+        actions: The granted actions with wildcards. Default: none.
     """
     principal = grantee.grant_principal
     if Construct.is_construct(principal):
-        acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources)
+        acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources, actions=actions)
 
 
 def acknowledge_volume_key(scope: IConstruct) -> None:

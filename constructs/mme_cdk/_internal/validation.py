@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from aws_cdk import Duration, Size, SizeRoundingBehavior, Token
+from aws_cdk import Duration, Stack, Token
 from constructs import IConstruct
 
 # How CDK writes tokens: strings that contain this, and numbers far below any other.
@@ -65,7 +65,9 @@ def known(value: object) -> bool:
     return not Token.is_unresolved(value)
 
 
-def outside(name: str, value: float | None, low: float, high: float | None = None) -> str | None:
+def outside(
+    name: str, value: float | None, low: float, high: float | None = None, *, whole: str = ""
+) -> str | None:
     """Return the fault of a number outside `low` to `high`.
 
     Args:
@@ -73,11 +75,18 @@ def outside(name: str, value: float | None, low: float, high: float | None = Non
         value: Its value; None and tokens pass.
         low: Smallest value.
         high: Largest value. Default: no limit.
+        whole: The value's unit, of which only whole numbers are valid: `seconds`, `days`, `MiB` or `GiB`.
+            Default: any number of no unit.
     """
-    if value is None or not known(value) or (value >= low and (high is None or value <= high)):
+    if value is None or not known(value):
+        return None
+    if value >= low and (high is None or value <= high) and not (whole and value % 1):
         return None
     bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-    return f"{name} is {value}; must be {bounds}"
+    if not whole:
+        return f"{name} is {value}; must be {bounds}"
+    unit = "s" if whole == "seconds" else whole
+    return f"{name} is {value:.6g} {unit}; must be {f'whole {whole}, ' if value % 1 else ''}{bounds} {unit}"
 
 
 def seconds(duration: Duration | None) -> float | None:
@@ -85,63 +94,20 @@ def seconds(duration: Duration | None) -> float | None:
     return None if duration is None else duration.to_seconds(integral=False)
 
 
-def outside_seconds(name: str, duration: Duration | None, low: int, high: int) -> str | None:
-    """Return the fault of a duration that is not whole seconds from `low` to `high`.
+def days(duration: Duration | None) -> float | None:
+    """Return a duration in days, with its fraction."""
+    return None if duration is None else duration.to_days(integral=False)
+
+
+def elsewhere(stack: Stack, account: str | None, region: str | None) -> tuple[str, str, str] | None:
+    """Return what differs between a stack and another place, as `("region", ours, theirs)`; None if nothing.
 
     Args:
-        name: The prop.
-        duration: Its value; None and tokens pass.
-        low: Shortest, in seconds.
-        high: Longest, in seconds.
+        stack: The stack.
+        account: The other account; tokens and None count as the same.
+        region: The other region; tokens and None count as the same.
     """
-    length = seconds(duration)
-    if length is None or not known(length):
-        return None
-    if low <= length <= high:
-        return not_whole_seconds(name, duration)
-    return f"{name} is {length:g} s; must be from {low} to {high} s"
-
-
-def not_whole_seconds(name: str, duration: Duration | None) -> str | None:
-    """Return the fault of a duration with a fraction of a second.
-
-    Args:
-        name: The prop.
-        duration: Its value; None and tokens pass.
-    """
-    length = seconds(duration)
-    if length is None or not known(length) or length % 1 == 0:
-        return None
-    return f"{name} is {length:.6g} s; must be whole seconds"
-
-
-def not_whole_days(name: str, duration: Duration | None, least: int = 1) -> str | None:
-    """Return the fault of a duration that is not whole days, which S3 counts in.
-
-    Args:
-        name: The prop.
-        duration: Its value; None and tokens pass.
-        least: Shortest, in days.
-    """
-    days = None if duration is None else duration.to_days(integral=False)
-    if days is None or not known(days) or (days % 1 == 0 and days >= least):
-        return None
-    return f"{name} is {days:.6g} days; must be whole days, at least {least}"
-
-
-def size_outside(name: str, size: Size, low: int, high: int, *, gibibytes: bool) -> str | None:
-    """Return the fault of a size that is not a whole number of GiB (or MiB) from `low` to `high`.
-
-    Args:
-        name: The prop.
-        size: Its value; tokens pass.
-        low: Smallest, in the unit.
-        high: Largest, in the unit.
-        gibibytes: Whether the unit is GiB, else MiB.
-    """
-    exact = SizeRoundingBehavior.NONE
-    number = size.to_gibibytes(rounding=exact) if gibibytes else size.to_mebibytes(rounding=exact)
-    if not known(number) or (low <= number <= high and number % 1 == 0):
-        return None
-    unit = "GiB" if gibibytes else "MiB"
-    return f"{name} is {number:g} {unit}; must be whole {unit}, from {low} to {high}"
+    for what, ours, theirs in (("account", stack.account, account), ("region", stack.region, region)):
+        if theirs is not None and known(theirs) and known(ours) and ours != theirs:
+            return what, ours, theirs
+    return None

@@ -8,6 +8,7 @@ from aws_cdk import (
     Duration,
     RemovalPolicy,
     Size,
+    SizeRoundingBehavior,
     Stack,
     aws_iam,
     aws_kms,
@@ -20,9 +21,10 @@ from aws_cdk import (
 from constructs import Construct
 
 from mme.catalog.limits import CLIENT_READ_TIMEOUT_SECONDS, LOAD_TIMEOUT_SECONDS
-from mme_cdk._internal.acknowledgements import acknowledge_grant, acknowledge_wildcards
+from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import known, outside, outside_seconds, require, size_outside
+from mme_cdk._internal.validation import elsewhere, outside, require, seconds
 from mme_cdk.async_invocations.consumer_function import ConsumerFunction
 from mme_cdk.async_invocations.exchange_bucket import ExchangeBucket, expiration_fault
 from mme_cdk.async_invocations.packs import acknowledge_packs
@@ -112,14 +114,15 @@ class AsyncInvocations(Construct):
         places = prefixes or ExchangePrefixes()
         length = timeout or _DEFAULT_TIMEOUT
         memory = memory_size or Size.mebibytes(512)
+        mebibytes = memory.to_mebibytes(rounding=SizeRoundingBehavior.NONE)
         require(
-            *_place_faults(Stack.of(scope), endpoint),
+            _place_fault(Stack.of(scope), endpoint),
             *places.faults(bucket, endpoint._models),
             outside("max_concurrency", max_concurrency, 2, 1000),
             outside("batch_size", batch_size, 1, 10),
             outside("max_attempts", max_attempts, 1, 100),
-            outside_seconds("timeout", length, CLIENT_READ_TIMEOUT_SECONDS + 5, 900),
-            size_outside("memory_size", memory, 128, 10240, gibibytes=False),
+            outside("timeout", seconds(length), CLIENT_READ_TIMEOUT_SECONDS + 5, 900, whole="seconds"),
+            outside("memory_size", mebibytes, 128, 10240, whole="MiB"),
             expiration_fault("objects_expire_after", objects_expire_after),
             f"reserved_concurrency is {reserved_concurrency}, below max_concurrency {max_concurrency}; "
             "requests would lose attempts to throttling: raise it"
@@ -276,10 +279,7 @@ class AsyncInvocations(Construct):
         self, grantee: aws_iam.IGrantable, actions: list[str], *prefixes: str
     ) -> aws_iam.Grant:
         arns = [self.bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
-        acknowledge_grant(grantee, _KEYS_REASON, *arns)
-        return aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee, actions=actions, resource_arns=arns, resource=self.bucket
-        )
+        return allow(grantee, actions, arns, bucket=self.bucket, reason=_KEYS_REASON)
 
     def _grant_list(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Let S3 report a missing object as missing; without this right it answers 403.
@@ -287,36 +287,21 @@ class AsyncInvocations(Construct):
         Without a condition on `s3:prefix`, which requests for single objects do not have.
         Source: S3 API reference, GetObject, permissions.
         """
-        return aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=["s3:ListBucket"],
-            resource_arns=[self.bucket.bucket_arn],
-            resource=self.bucket,
-        )
+        return allow(grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], bucket=self.bucket)
 
     def _grant_key(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        principal = grantee.grant_principal
-        if Construct.is_construct(principal):
-            acknowledge_wildcards(
-                principal,  # type: ignore[arg-type]
-                _KMS_REASON,
-                actions=["kms:GenerateDataKey*", "kms:ReEncrypt*"],
-            )
+        wildcards = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
+        acknowledge_grant(grantee, _KMS_REASON, actions=wildcards)
         grant = self.key.grant_encrypt_decrypt(grantee)
         other = self.bucket.encryption_key
-        return (
-            grant
-            if other is None or other is self.key
-            else grant.combine(other.grant_encrypt_decrypt(grantee))
-        )
+        if other is None or other is self.key:
+            return grant
+        return grant.combine(other.grant_encrypt_decrypt(grantee))
 
 
-def _place_faults(stack: Stack, endpoint: EndpointBase) -> list[str]:
+def _place_fault(stack: Stack, endpoint: EndpointBase) -> str | None:
     """Return why the function, which calls its own account and region, would not find the endpoint."""
-    return [
-        f"the endpoint is in {what} {theirs} and the queue in {ours}: define it in a stack of {theirs}"
-        for what, ours, theirs in zip(
-            ("account", "region"), (stack.account, stack.region), endpoint.place, strict=True
-        )
-        if known(ours) and known(theirs) and ours != theirs
-    ]
+    if (found := elsewhere(stack, *endpoint.place)) is None:
+        return None
+    what, ours, theirs = found
+    return f"the endpoint is in {what} {theirs} and the queue in {ours}: define it in a stack of {theirs}"

@@ -6,7 +6,7 @@ from aws_cdk import Duration, RemovalPolicy, aws_kms, aws_s3
 from constructs import Construct
 
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import not_whole_days, require
+from mme_cdk._internal.validation import days, outside, require
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 
@@ -81,5 +81,5 @@ def expiration_fault(name: str, expire_after: Duration | None) -> str | None:
         name: Name of the prop.
         expire_after: Its value.
     """
-    fault = not_whole_days(name, expire_after, 15)
+    fault = outside(name, days(expire_after), 15, whole="days")
     return f"{fault}, as the dead-letter queue keeps messages for 14" if fault else None

@@ -18,7 +18,7 @@ from mme.catalog.limits import (
     ROLLING_BATCH_PERCENT_RANGE,
 )
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import known, outside_seconds, require, seconds
+from mme_cdk._internal.validation import known, outside, require, seconds
 from mme_cdk.deployment.capacity_size import CapacitySize
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class DeploymentStrategy:
         alarms = len(self.rollback_alarms)
         require(
             self._size_fault(),
-            outside_seconds("wait_interval", self.wait_interval, *DEPLOYMENT_WAIT_RANGE_SECONDS),
-            outside_seconds("termination_wait", self.termination_wait, *DEPLOYMENT_WAIT_RANGE_SECONDS),
-            outside_seconds("maximum_execution_timeout", timeout, *DEPLOYMENT_TIMEOUT_RANGE_SECONDS),
+            _span_fault("wait_interval", self.wait_interval, DEPLOYMENT_WAIT_RANGE_SECONDS),
+            _span_fault("termination_wait", self.termination_wait, DEPLOYMENT_WAIT_RANGE_SECONDS),
+            _span_fault("maximum_execution_timeout", timeout, DEPLOYMENT_TIMEOUT_RANGE_SECONDS),
             self._time_fault(),
             f"{alarms} rollback alarms; SageMaker takes {ROLLBACK_ALARMS_MAX}: join some in a composite alarm"
             if alarms > ROLLBACK_ALARMS_MAX
@@ -285,6 +285,10 @@ class DeploymentStrategy:
             f"maximum_execution_timeout is {limit:g} s; the waits alone take {waiting:g} s: raise it or "
             "shorten the waits"
         )
+
+
+def _span_fault(name: str, length: Duration | None, bounds: tuple[int, int]) -> str | None:
+    return outside(name, seconds(length), *bounds, whole="seconds")
 
 
 def _common(props: RollingProps) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aws_cdk import Annotations, aws_iam, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.limits import CAPTURE_PERCENT_RANGE, CAPTURE_URI_MAX_CHARS
-from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import known, outside, require
 from mme_cdk.storage.model_store import ModelStore
@@ -92,10 +92,8 @@ class DataCapture:
             role: Role of the containers.
         """
         objects = self.bucket.arn_for_objects(f"{self.prefix}*")
-        aws_iam.Grant.add_to_principal_or_resource(
-            grantee=role, actions=["s3:PutObject"], resource_arns=[objects], resource=self.bucket
-        )
-        acknowledge_grant(role, "SageMaker names the captured objects by endpoint, variant and hour", objects)
+        reason = "SageMaker names the captured objects by endpoint, variant and hour"
+        allow(role, ["s3:PutObject"], [objects], bucket=self.bucket, reason=reason)
         key = self.encryption_key or self.bucket.encryption_key
         if key is not None:
             key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")

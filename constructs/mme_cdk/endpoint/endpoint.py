@@ -10,7 +10,7 @@ from aws_cdk import Stack, aws_sagemaker
 from constructs import Construct, IValidation
 
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, known, require
+from mme_cdk._internal.validation import PropsError, elsewhere, known, require
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
@@ -215,14 +215,11 @@ def _fleet_faults(deployment: DeploymentStrategy, config: EndpointConfig) -> lis
 
 def _alarm_fault(scope: Construct, alarm: aws_cloudwatch.IAlarm) -> str | None:
     """Return the fault of an alarm elsewhere: SageMaker looks it up in the endpoint's account and region."""
-    here, there = Stack.of(scope), alarm.env
-    for what, ours, theirs in (
-        ("region", here.region, there.region),
-        ("account", here.account, there.account),
-    ):
-        if known(ours) and known(theirs) and ours != theirs:
-            return (
-                f"rollback alarm {alarm.node.path} is in {what} {theirs} and the endpoint in {ours}: "
-                f"define the alarm in the endpoint's {what}"
-            )
-    return None
+    found = elsewhere(Stack.of(scope), alarm.env.account, alarm.env.region)
+    if found is None:
+        return None
+    what, ours, theirs = found
+    return (
+        f"rollback alarm {alarm.node.path} is in {what} {theirs} and the endpoint in {ours}: "
+        f"define the alarm in the endpoint's {what}"
+    )

@@ -10,13 +10,14 @@ from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, aws_iam
 from constructs import Construct
 
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, known, require
+from mme_cdk._internal.validation import PropsError, elsewhere, known, require
 from mme_cdk.endpoint.endpoint_metrics import EndpointMetrics
 from mme_cdk.storage.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch, aws_events
+    from aws_cdk import aws_events
 
 
 class EndpointBase(EndpointMetrics):
@@ -185,9 +186,7 @@ class EndpointBase(EndpointMetrics):
             at=self,
         )
         self._warn_of_another_account(grantee)
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.endpoint_arn]
-        )
+        return allow(grantee, actions, [self.endpoint_arn])
 
     def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow invoking every model of this endpoint.
@@ -216,12 +215,8 @@ class EndpointBase(EndpointMetrics):
             at=self,
         )
         self._warn_of_another_account(grantee)
-        return aws_iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["sagemaker:InvokeEndpoint"],
-            resource_arns=[self.endpoint_arn],
-            conditions={"StringLike": {"sagemaker:TargetModel": list(patterns)}},
-        )
+        conditions = {"StringLike": {"sagemaker:TargetModel": list(patterns)}}
+        return allow(grantee, ["sagemaker:InvokeEndpoint"], [self.endpoint_arn], conditions=conditions)
 
     def grant_describe(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow reading the endpoint's state: status, live instance counts, failure reason.
@@ -306,14 +301,11 @@ class EndpointBase(EndpointMetrics):
         # Late, here and elsewhere: each module of aws-cdk costs start-up time.
         from aws_cdk import aws_events
 
-        here = Stack.of(self)
-        account, region = self.place
-        for what, ours, theirs in (("account", here.account, account), ("region", here.region, region)):
+        if found := elsewhere(Stack.of(self), *self.place):
+            what, ours, theirs = found
             require(
                 f"the endpoint is in {what} {theirs} and the rule in {ours}; its events do not arrive there: "
-                f"define the rule in {theirs}, or forward the events"
-                if known(ours) and known(theirs) and ours != theirs
-                else None,
+                f"define the rule in {theirs}, or forward the events",
                 at=(self, id),
             )
         return aws_events.Rule(
@@ -331,19 +323,19 @@ class EndpointBase(EndpointMetrics):
             ),
         )
 
-    @property
+    @cached_property
     def place(self) -> tuple[str, str]:
         """Its account and region; tokens if only deployment knows them."""
-        return self._other_account or self._stack.account, self._other_region or self._stack.region
-
-    def _placed(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
-        if self._other_account is None and self._other_region is None:
-            return metric.attach_to(self)
-        return metric.with_(account=self._other_account, region=self._other_region)
+        stack = Stack.of(self)
+        return self._other_account or stack.account, self._other_region or stack.region
 
     @cached_property
-    def _stack(self) -> Stack:
-        return Stack.of(self)
+    def _metric_place(self) -> dict[str, str | None]:  # type: ignore[override]
+        if self._other_account or self._other_region:
+            return {"account": self._other_account, "region": self._other_region}
+        # What `Metric.attach_to` sets, without a call to CDK for each metric.
+        account, region = (part if known(part) else None for part in self.place)
+        return {"stack_account": account, "stack_region": region}
 
     def _warn_of_another_account(self, grantee: aws_iam.IGrantable) -> None:
         theirs = grantee.grant_principal.principal_account

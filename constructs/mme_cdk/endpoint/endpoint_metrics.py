@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from aws_cdk import Duration
 from constructs import Construct
@@ -44,6 +45,7 @@ class EndpointMetrics(Construct):
 
     _endpoint_name: str
     _variant_name: str
+    _metric_place: Mapping[str, Any]
 
     @property
     def endpoint_name(self) -> str:
@@ -81,7 +83,7 @@ class EndpointMetrics(Construct):
             raise PropsError(
                 [f"{metric_name} is not a metric of a multi-model endpoint: {hint}"], path=self.node.path
             )
-        metric = aws_cloudwatch.Metric(
+        return aws_cloudwatch.Metric(
             namespace=namespace or (found.namespace if found else ""),
             metric_name=metric_name,
             dimensions_map={
@@ -92,8 +94,8 @@ class EndpointMetrics(Construct):
             period=props.get("period") or Duration.minutes(1),
             label=props.get("label"),
             color=props.get("color"),
+            **self._metric_place,
         )
-        return self._placed(metric)
 
     def require_variant(self, name: str) -> None:
         """Check that the endpoint has a variant; imported endpoints pass.
@@ -104,10 +106,6 @@ class EndpointMetrics(Construct):
         Raises:
             PropsError: The endpoint has no such variant.
         """
-
-    def _placed(self, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Metric:
-        """Return the metric with its account and region, for stacks of others."""
-        return metric.attach_to(self)
 
     def metric_invocations(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
         """Requests to the variant. Count; Sum."""

@@ -265,11 +265,10 @@ class MultiModelEndpoint(EndpointBase):
             variant_name=variant_name,
             **props,
         )
-        reads_log = props.get("log_queries", True) or props.get("contributor_insights", False)
-        if reads_log and not variant.model.log_names_models:
+        if props.get("log_queries", True) and not variant.model.log_names_models:
             Annotations.of(monitoring).add_warning_v2(
                 "mme:logLevel",
                 "Triton's log level is below INFO; its log names no models, and all queries of single models "
-                "stay empty: use TritonLogLevel.INFO, or log_queries=False without contributor_insights",
+                "stay empty: use TritonLogLevel.INFO, or log_queries=False",
             )
         return monitoring

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TypedDict
 
-from aws_cdk import Annotations, Duration, Size, Token, aws_sagemaker
+from aws_cdk import Annotations, Duration, Size, SizeRoundingBehavior, Token, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.inference_amis import check_inference_ami, needed_ami
@@ -19,7 +19,7 @@ from mme.catalog.limits import (
     VOLUME_SIZE_RANGE_GIB,
 )
 from mme.catalog.suitability import Verdict, check_companion, check_instance
-from mme_cdk._internal.validation import known, outside, outside_seconds, seconds, size_outside
+from mme_cdk._internal.validation import known, outside, seconds
 from mme_cdk.model.multi_model import MultiModel
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
@@ -104,7 +104,11 @@ class ProductionVariant:
 
     def faults(self) -> list[str | None]:
         """Return what is wrong with it."""
-        timeouts = CONTAINER_TIMEOUT_RANGE_SECONDS
+        timeouts = {
+            "model_data_download_timeout": self._download_timeout,
+            "container_startup_health_check_timeout": self._startup_timeout,
+        }
+        bounds = CONTAINER_TIMEOUT_RANGE_SECONDS
         return [
             *self._verdict(self.instance_type).errors,
             *self._ami_verdict().errors,
@@ -113,8 +117,7 @@ class ProductionVariant:
             outside("initial_instance_count", self.initial_instance_count, VARIANT_MIN_INSTANCES),
             outside("initial_variant_weight", self._weight, 0),
             self._volume_fault(),
-            outside_seconds("model_data_download_timeout", self._download_timeout, *timeouts),
-            outside_seconds("container_startup_health_check_timeout", self._startup_timeout, *timeouts),
+            *(outside(name, seconds(length), *bounds, whole="seconds") for name, length in timeouts.items()),
         ]
 
     def warn(self, scope: Construct) -> None:
@@ -191,4 +194,5 @@ class ProductionVariant:
                 f"volume_size is set; {self.instance_type} has local NVMe storage instead of a volume: "
                 "leave volume_size out"
             )
-        return size_outside("volume_size", self._volume_size, *VOLUME_SIZE_RANGE_GIB, gibibytes=True)
+        size = self._volume_size.to_gibibytes(rounding=SizeRoundingBehavior.NONE)
+        return outside("volume_size", size, *VOLUME_SIZE_RANGE_GIB, whole="GiB")

@@ -10,6 +10,7 @@ from constructs import Construct, IValidation
 
 from mme.catalog.limits import VPC_MAX_SECURITY_GROUPS, VPC_MAX_SUBNETS, VPC_MIN_SUBNETS
 from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.validation import known, require
 
 # SageMaker AI developer guide, `sagemaker-roles`, CreateModel API: execution role permissions in a VPC.
@@ -96,17 +97,14 @@ class ModelNetwork:
             )
             for group in self._groups
         ]
-        aws_iam.Grant.add_to_principal(
-            grantee=role, actions=_INTERFACE_ACTIONS, resource_arns=[interfaces, *subnets, *groups]
-        )
+        allow(role, _INTERFACE_ACTIONS, [interfaces, *subnets, *groups])
         acknowledge_grant(
             role, "SageMaker names the network interfaces, in these subnets and groups only", interfaces
         )
         acknowledge_grant(
             role, "each ARN is one subnet or group; in a shared VPC the account is another", *subnets, *groups
         )
-        aws_iam.Grant.add_to_principal(grantee=role, actions=_DESCRIBE_ACTIONS, resource_arns=["*"])
-        acknowledge_grant(role, "describe actions take no resource and change nothing", "*")
+        allow(role, _DESCRIBE_ACTIONS, ["*"], reason="describe actions take no resource and change nothing")
 
     def _faults(self, security_groups: Sequence[aws_ec2.ISecurityGroup]) -> list[str | None]:
         found: list[str | None] = []

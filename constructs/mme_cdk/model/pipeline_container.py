@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam, aws_s3
 
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import PropsError, known
 from mme_cdk.model.serving_image import ServingImage
@@ -54,12 +55,7 @@ class PipelineContainer:
         """
         if self.bucket is None or self.key is None:
             return
-        aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=["s3:GetObject"],
-            resource_arns=[self.bucket.arn_for_objects(self.key)],
-            resource=self.bucket,
-        )
+        allow(grantee, ["s3:GetObject"], [self.bucket.arn_for_objects(self.key)], bucket=self.bucket)
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant_decrypt(grantee)
 

@@ -23,6 +23,7 @@ from mme.catalog.images import (
 )
 from mme.errors import MmeError
 from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known
 
@@ -387,8 +388,8 @@ def _fault(error: MmeError) -> str:
 
 def _grant_pull(role: aws_iam.IRole, repository_arn: str) -> None:
     """Allow a role to pull from a repository that the app can't import."""
-    aws_iam.Grant.add_to_principal(grantee=role, actions=_PULL_ACTIONS, resource_arns=[repository_arn])
-    aws_iam.Grant.add_to_principal(grantee=role, actions=["ecr:GetAuthorizationToken"], resource_arns=["*"])
+    allow(role, _PULL_ACTIONS, [repository_arn])
+    allow(role, ["ecr:GetAuthorizationToken"], ["*"])
     _acknowledge_authorization(role)
 
 

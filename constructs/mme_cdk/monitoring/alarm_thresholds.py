@@ -4,20 +4,77 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from aws_cdk import aws_cloudwatch
 
 from mme_cdk._internal.type_checks import check_fields
 from mme_cdk._internal.validation import known
-from mme_cdk.monitoring.alarm_rule import AlarmRule
+from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 _SEVERITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
+_Expression = Callable[[MetricExpressions, str], aws_cloudwatch.IMetric]
 
 
-def _threshold(rule: AlarmRule) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class AlarmRule:
+    """What one kind of alarm watches.
+
+    Attributes:
+        title: Part of the alarm's name and its section in the runbook, in kebab case.
+        metric: What is compared with the threshold, such as `p99 ModelLatency`.
+        expression: Makes the metric from the expressions and its label.
+        defaults: Threshold by severity.
+        unit: Unit of the thresholds: `%` or `s`.
+        low: Lowest valid threshold.
+        high: Highest valid threshold.
+        below: Whether values below the threshold raise the alarm, instead of values above it.
+        periods: Consecutive periods that must breach.
+        needs: What must be known of the instance type: its GPU, or its number of vCPUs.
+    """
+
+    title: str
+    metric: str
+    expression: _Expression
+    defaults: Mapping[str, float]
+    unit: str = "%"
+    low: float = 1
+    high: float = 100
+    below: bool = False
+    periods: int = 3
+    needs: Literal["gpu", "vcpus"] | None = None
+
+    def condition(self, threshold: float, minutes: float) -> str:
+        """Return the condition as people read it: `p99 ModelLatency > 10 s for 3 min`.
+
+        Args:
+            threshold: In the rule's unit.
+            minutes: Length of one period.
+        """
+        sign = "<" if self.below else ">"
+        return f"{self.metric} {sign} {threshold:g} {self.unit} for {self.periods * minutes:g} min"
+
+
+def _alarm(
+    title: str, metric: str, expression: _Expression, defaults: Mapping[str, float], **rule: Any
+) -> Any:
     """Return a dataclass field that carries the rule of its alarm."""
-    return field(default=None, metadata={"rule": rule})
+    made = AlarmRule(title=title, metric=metric, expression=expression, defaults=defaults, **rule)
+    return field(default=None, metadata={"rule": made})
+
+
+def _rate(name: str, statistic: str = "Sum") -> _Expression:
+    return lambda metrics, label: metrics.rate(name, label, statistic=statistic)
+
+
+def _seconds(name: str, statistic: str) -> tuple[str, _Expression]:
+    return f"{statistic} {name}", lambda metrics, label: metrics.seconds(name, statistic, label)
+
+
+def _maximum(name: str) -> tuple[str, _Expression]:
+    return f"maximum {name}", lambda metrics, label: metrics.metric(name, "Maximum", label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,124 +102,74 @@ class AlarmThresholds:
         PropsError: Values of a wrong type.
     """
 
-    server_error_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="server-errors",
-            metric="5XX error rate",
-            expression=lambda metrics, label: metrics.rate("Invocation5XXErrors", label),
-            low=0,
-            defaults={"critical": 5, "warning": 1},
-        )
+    server_error_percent: Mapping[str, float] | None = _alarm(
+        "server-errors", "5XX error rate", _rate("Invocation5XXErrors"), {"critical": 5, "warning": 1}, low=0
     )
-    model_error_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="model-errors",
-            metric="InvocationModelErrors rate",
-            expression=lambda metrics, label: metrics.rate("InvocationModelErrors", label),
-            low=0,
-            defaults={"critical": 10, "warning": 2},
-        )
+    model_error_percent: Mapping[str, float] | None = _alarm(
+        "model-errors",
+        "InvocationModelErrors rate",
+        _rate("InvocationModelErrors"),
+        {"critical": 10, "warning": 2},
+        low=0,
     )
-    client_error_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="client-errors",
-            metric="4XX error rate",
-            expression=lambda metrics, label: metrics.rate("Invocation4XXErrors", label),
-            low=0,
-            defaults={"warning": 20},
-        )
+    client_error_percent: Mapping[str, float] | None = _alarm(
+        "client-errors", "4XX error rate", _rate("Invocation4XXErrors"), {"warning": 20}, low=0
     )
-    latency_p99_seconds: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="latency",
-            metric="p99 ModelLatency",
-            expression=lambda metrics, label: metrics.seconds("ModelLatency", "p99", label),
-            unit="s",
-            low=0.001,
-            high=60,  # SageMaker ends a request after this time
-            defaults={"critical": 30, "warning": 10},
-        )
+    latency_p99_seconds: Mapping[str, float] | None = _alarm(
+        "latency",
+        *_seconds("ModelLatency", "p99"),
+        {"critical": 30, "warning": 10},
+        unit="s",
+        low=0.001,
+        high=60,  # SageMaker ends a request after this time
     )
-    load_wait_p90_seconds: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="load-waits",
-            metric="p90 ModelLoadingWaitTime",
-            expression=lambda metrics, label: metrics.seconds("ModelLoadingWaitTime", "p90", label),
-            unit="s",
-            low=0.1,
-            high=360,  # SageMaker ends a load after this time
-            defaults={"critical": 180, "warning": 30},
-        )
+    load_wait_p90_seconds: Mapping[str, float] | None = _alarm(
+        "load-waits",
+        *_seconds("ModelLoadingWaitTime", "p90"),
+        {"critical": 180, "warning": 30},
+        unit="s",
+        low=0.1,
+        high=360,  # SageMaker ends a load after this time
     )
-    cache_hit_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="cache-hits",
-            metric="average ModelCacheHit",
-            expression=lambda metrics, label: metrics.cache_hit_percent(label),
-            below=True,
-            periods=15,  # new models and new instances begin with misses
-            defaults={"warning": 80},
-        )
+    cache_hit_percent: Mapping[str, float] | None = _alarm(
+        "cache-hits",
+        "average ModelCacheHit",
+        MetricExpressions.cache_hit_percent,
+        {"warning": 80},
+        below=True,
+        periods=15,  # new models and new instances begin with misses
     )
-    unload_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="unload-churn",
-            metric="model unload rate",
-            expression=lambda metrics, label: metrics.rate(
-                "ModelUnloadingTime", label, statistic="SampleCount"
-            ),
-            low=0.1,
-            periods=10,
-            defaults={"critical": 50, "warning": 10},
-        )
+    unload_percent: Mapping[str, float] | None = _alarm(
+        "unload-churn",
+        "model unload rate",
+        _rate("ModelUnloadingTime", "SampleCount"),
+        {"critical": 50, "warning": 10},
+        low=0.1,
+        periods=10,
     )
-    cpu_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="cpu",
-            metric="average CPUUtilization of all vCPUs",
-            expression=lambda metrics, label: metrics.cpu_percent(label),
-            periods=10,
-            needs="vcpus",
-            defaults={"warning": 90},
-        )
+    cpu_percent: Mapping[str, float] | None = _alarm(
+        "cpu",
+        "average CPUUtilization of all vCPUs",
+        MetricExpressions.cpu_percent,
+        {"warning": 90},
+        periods=10,
+        needs="vcpus",
     )
-    memory_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="memory",
-            metric="maximum MemoryUtilization",
-            expression=lambda metrics, label: metrics.metric("MemoryUtilization", "Maximum", label),
-            periods=5,
-            defaults={"critical": 95, "warning": 85},
-        )
+    memory_percent: Mapping[str, float] | None = _alarm(
+        "memory", *_maximum("MemoryUtilization"), {"critical": 95, "warning": 85}, periods=5
     )
-    disk_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="disk",
-            metric="maximum DiskUtilization",
-            expression=lambda metrics, label: metrics.metric("DiskUtilization", "Maximum", label),
-            periods=5,
-            defaults={"critical": 90, "warning": 80},
-        )
+    disk_percent: Mapping[str, float] | None = _alarm(
+        "disk", *_maximum("DiskUtilization"), {"critical": 90, "warning": 80}, periods=5
     )
-    gpu_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="gpu",
-            metric="maximum GPUUtilization",
-            expression=lambda metrics, label: metrics.metric("GPUUtilization", "Maximum", label),
-            periods=5,
-            needs="gpu",
-            defaults={"warning": 95},
-        )
+    gpu_percent: Mapping[str, float] | None = _alarm(
+        "gpu", *_maximum("GPUUtilization"), {"warning": 95}, periods=5, needs="gpu"
     )
-    gpu_memory_percent: Mapping[str, float] | None = _threshold(
-        AlarmRule(
-            title="gpu-memory",
-            metric="maximum GPUMemoryUtilization",
-            expression=lambda metrics, label: metrics.metric("GPUMemoryUtilization", "Maximum", label),
-            periods=5,
-            needs="gpu",
-            defaults={"critical": 97, "warning": 90},
-        )
+    gpu_memory_percent: Mapping[str, float] | None = _alarm(
+        "gpu-memory",
+        *_maximum("GPUMemoryUtilization"),
+        {"critical": 97, "warning": 90},
+        periods=5,
+        needs="gpu",
     )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch, aws_sagemaker
 from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
@@ -13,11 +13,9 @@ from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, outside, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
-from mme_cdk.monitoring.alarms import AlarmFactory
-from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES, rule_body
+from mme_cdk.monitoring.alarms import create_alarms
 from mme_cdk.monitoring.dashboard import alarm_row, graph_rows, heading_row, query_rows
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
-from mme_cdk.monitoring.log_retention import define_log_group, retention_fault
 from mme_cdk.monitoring.metric_expressions import MetricExpressions
 
 if TYPE_CHECKING:
@@ -41,9 +39,6 @@ class MonitoringProps(TypedDict, total=False):
         period: Period of the metrics, whole minutes. Default: 1 minute.
         minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
             Default: 10.
-        contributor_insights: Whether to create two Contributor Insights rules that rank models by
-            requests. **Not verified against a live endpoint** (see docs/runbook.md); CloudWatch charges
-            for each rule and each matching line. Default: False.
         log_retention: How long log lines are kept. The stack then creates the log group
             `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
             docs/runbook.md lists the fixes. Default: SageMaker creates it, and lines never expire.
@@ -59,7 +54,6 @@ class MonitoringProps(TypedDict, total=False):
     log_queries: bool
     period: Duration | None
     minimum_requests: int
-    contributor_insights: bool
     log_retention: aws_logs.RetentionDays | None
     log_removal_policy: RemovalPolicy
 
@@ -105,10 +99,10 @@ class EndpointMonitoring(Construct):
         thresholds = props.get("thresholds") or AlarmThresholds()
         actions = props.get("actions") or {}
         runbook_url = props.get("runbook_url") or RUNBOOK
-        log_queries = props.get("log_queries", True)
+        log_queries = LOG_QUERIES if props.get("log_queries", True) else ()
         period = props.get("period") or Duration.minutes(1)
         minimum_requests = props.get("minimum_requests", 10)
-        log_retention = props.get("log_retention")
+        retention = props.get("log_retention")
         kind = describe(instance_type) if instance_type and known(instance_type) else None
         has_gpu = kind is not None and kind.gpus > 0
         if variant_name is not None and known(variant_name):
@@ -119,7 +113,7 @@ class EndpointMonitoring(Construct):
             outside("minimum_requests", minimum_requests, 1),
             _period_fault(period),
             _region_fault(endpoint, Stack.of(scope), thresholds),
-            retention_fault(endpoint) if log_retention is not None else None,
+            _retention_fault(endpoint) if retention is not None else None,
             at=(scope, id),
         )
         super().__init__(scope, id)
@@ -132,27 +126,26 @@ class EndpointMonitoring(Construct):
             has_gpu=has_gpu,
             minimum_requests=minimum_requests,
         )
-        self._alarms = AlarmFactory(
-            scope=self,
-            expressions=expressions,
-            name_prefix=prefix,
-            runbook_url=runbook_url,
-            actions=actions,
-        ).create(thresholds)
-        self._log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
-        if log_queries:
-            self._save_queries(prefix)
-        if props.get("contributor_insights"):
-            self._rank_models(prefix)
-        self.log_group: aws_logs.ILogGroup | None = None
-        if log_retention is not None:
-            self.log_group = define_log_group(
+        self._alarms = create_alarms(
+            self, expressions, thresholds, name_prefix=prefix, runbook_url=runbook_url, actions=actions
+        )
+        log_group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
+        for query in log_queries:
+            # Not by its class: to load that module of aws-cdk costs as much as all of these calls.
+            CfnResource(
                 self,
-                endpoint=endpoint,
-                log_group_name=self._log_group,
-                retention=log_retention,
-                removal_policy=props.get("log_removal_policy", RemovalPolicy.DESTROY),
+                query.name.title().replace("-", "") + "Query",
+                type="AWS::Logs::QueryDefinition",
+                properties={
+                    "Name": f"{prefix}/{query.name}",
+                    "LogGroupNames": [log_group],
+                    "QueryString": query.text,
+                },
             )
+        self.log_group: aws_logs.ILogGroup | None = None
+        if retention is not None:
+            policy = props.get("log_removal_policy", RemovalPolicy.DESTROY)
+            self.log_group = self._own_log_group(endpoint, log_group, retention, policy)
         self.dashboard: aws_cloudwatch.Dashboard | None = None
         if props.get("dashboard", True):
             alarms = [alarm for severity in self._alarms.values() for alarm in severity]
@@ -164,7 +157,7 @@ class EndpointMonitoring(Construct):
                     heading_row(endpoint.endpoint_name, runbook_url),
                     *([alarm_row(alarms)] if alarms else []),
                     *graph_rows(expressions),
-                    *(query_rows(LOG_QUERIES[:4], self._log_group) if log_queries else []),
+                    *query_rows(log_queries[:4], log_group),
                 ],
             )
 
@@ -188,29 +181,23 @@ class EndpointMonitoring(Construct):
             raise PropsError([f"no alarm has severity {severity}: there are {have}"], path=self.node.path)
         return found
 
-    def _save_queries(self, prefix: str) -> None:
-        for query in LOG_QUERIES:
-            # Not by its class: to load that module of aws-cdk costs as much as all of these calls.
-            CfnResource(
-                self,
-                "".join(part.capitalize() for part in query.name.split("-")) + "Query",
-                type="AWS::Logs::QueryDefinition",
-                properties={
-                    "Name": f"{prefix}/{query.name}",
-                    "LogGroupNames": [self._log_group],
-                    "QueryString": query.text,
-                },
-            )
+    def _own_log_group(
+        self, endpoint: EndpointBase, name: str, retention: aws_logs.RetentionDays, policy: RemovalPolicy
+    ) -> aws_logs.LogGroup:
+        """Define the endpoint's log group, which the stack creates before the endpoint.
 
-    def _rank_models(self, prefix: str) -> None:
-        for name in CONTRIBUTOR_RULES:
-            aws_cloudwatch.CfnInsightRule(
-                self,
-                "".join(part.capitalize() for part in name.split("-")),
-                rule_name=f"{prefix}-{name}",
-                rule_state="ENABLED",
-                rule_body=rule_body(name, self._log_group),
-            )
+        Otherwise SageMaker creates it at the first line, without expiry, and does not delete it.
+        """
+        from aws_cdk import aws_logs
+
+        scope = Construct(self, "Log")
+        found = aws_logs.LogGroup(
+            scope, "Resource", log_group_name=name, retention=retention, removal_policy=policy
+        )
+        resource, group = endpoint.node.default_child, found.node.default_child
+        if isinstance(resource, CfnResource) and isinstance(group, CfnResource):
+            resource.add_dependency(group)
+        return found
 
 
 def _action_faults(
@@ -240,3 +227,14 @@ def _period_fault(period: Duration) -> str | None:
         return None
     length = f"{seconds:g} s" if known(seconds) else "known at deployment only"
     return f"period is {length}; must be one or more whole minutes, as the metrics are published"
+
+
+def _retention_fault(endpoint: EndpointBase) -> str | None:
+    if isinstance(endpoint.node.default_child, aws_sagemaker.CfnEndpoint):
+        return None
+    return (
+        f"log_retention is given for {endpoint.endpoint_name}, which this app does not define; SageMaker "
+        "creates its log group at the first line and does not delete it: leave log_retention out and run aws "
+        f"logs put-retention-policy --log-group-name /aws/sagemaker/Endpoints/{endpoint.endpoint_name} "
+        "--retention-in-days DAYS"
+    )

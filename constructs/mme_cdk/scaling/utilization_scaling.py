@@ -9,7 +9,7 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import known, not_whole_seconds, outside, require
+from mme_cdk._internal.validation import known, outside, require, seconds
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.production_variant import ProductionVariant
 
@@ -163,10 +163,8 @@ class UtilizationScaling(Construct):
 
 def cooldown_faults(props: TrackingProps) -> list[str | None]:
     """Return the faults of cooldowns with a fraction of a second."""
-    return [
-        not_whole_seconds("scale_in_cooldown", props.get("scale_in_cooldown")),
-        not_whole_seconds("scale_out_cooldown", props.get("scale_out_cooldown")),
-    ]
+    given = {name: props.get(name) for name in ("scale_in_cooldown", "scale_out_cooldown")}
+    return [outside(name, seconds(cooldown), 0, whole="seconds") for name, cooldown in given.items()]  # type: ignore[arg-type]
 
 
 def not_positive(name: str, value: float) -> str | None:

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from mme_cdk._internal.acknowledgements import acknowledge, acknowledge_checkov, acknowledge_config_rule
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import not_whole_days, require
+from mme_cdk._internal.validation import days, outside, require
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
@@ -51,8 +51,8 @@ class ModelBucket(aws_s3.Bucket):
             PropsError: Wrong types, or durations that are not whole days.
         """
         require(
-            not_whole_days("old_versions_expire_after", old_versions_expire_after),
-            not_whole_days("access_logs_expire_after", access_logs_expire_after),
+            outside("old_versions_expire_after", days(old_versions_expire_after), 1, whole="days"),
+            outside("access_logs_expire_after", days(access_logs_expire_after), 1, whole="days"),
             at=(scope, id),
         )
         super().__init__(

@@ -8,7 +8,7 @@ from functools import reduce
 from aws_cdk import aws_iam, aws_s3
 
 from mme.catalog.limits import MODEL_DATA_URL_MAX_CHARS
-from mme_cdk._internal.acknowledgements import acknowledge_grant
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import known, require
 
@@ -69,13 +69,8 @@ class ModelStore:
         Args:
             grantee: A principal of this or another account.
         """
-        objects = self.bucket.arn_for_objects(f"{self.prefix}*")
-        read = aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee, actions=["s3:GetObject"], resource_arns=[objects], resource=self.bucket
-        )
-        listing = self._grant_list(grantee, self.prefix)
-        acknowledge_grant(grantee, _READ_REASON, objects)
-        return self._with_decrypt(read.combine(listing), grantee)
+        read = self._grant_objects(grantee, ["s3:GetObject"], [self.prefix], _READ_REASON)
+        return self._with_decrypt(read.combine(self._grant_list(grantee, self.prefix)), grantee)
 
     @checked
     def grant_publish(self, grantee: aws_iam.IGrantable, *, prefix: str = "") -> aws_iam.Grant:
@@ -136,20 +131,13 @@ class ModelStore:
         self, grantee: aws_iam.IGrantable, actions: list[str], paths: list[str], reason: str
     ) -> aws_iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{path}*") for path in paths]
-        grant = aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee, actions=actions, resource_arns=objects, resource=self.bucket
-        )
-        acknowledge_grant(grantee, reason, *objects)
-        return grant
+        return allow(grantee, actions, objects, bucket=self.bucket, reason=reason)
 
     def _grant_list(self, grantee: aws_iam.IGrantable, *paths: str) -> aws_iam.Grant:
-        return aws_iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=["s3:ListBucket"],
-            resource_arns=[self.bucket.bucket_arn],
-            resource=self.bucket,
-            conditions={"StringLike": {"s3:prefix": [item for path in paths for item in (path, f"{path}*")]}},
-        )
+        prefixes = [item for path in paths for item in (path, f"{path}*")]
+        conditions = {"StringLike": {"s3:prefix": prefixes}}
+        arn = self.bucket.bucket_arn
+        return allow(grantee, ["s3:ListBucket"], [arn], bucket=self.bucket, conditions=conditions)
 
 
 def _prefix_faults(prefix: str) -> list[str | None]:
