@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from aws_cdk.assertions import Template
 from cdk_nag import AwsSolutionsChecks
+from syrupy.extensions.json import JSONSnapshotExtension
+from syrupy.location import PyTestLocation
 
 from mme_cdk import ModelBucket, ModelStore
 
@@ -29,6 +32,18 @@ def app(context: dict[str, Any], tmp_path: Path) -> App:
     )
 
 
+@pytest.fixture(scope="session")
+def probe_app() -> App:
+    """One app for all probes, which never synthesize it: an app costs more than most that is in it."""
+    return App(analytics_reporting=False)
+
+
+@pytest.fixture
+def probe_stack(probe_app: App) -> Stack:
+    """A new stack in the app of all probes."""
+    return Stack(probe_app, f"Probe{len(probe_app.node.children)}")
+
+
 @pytest.fixture
 def stack(app: App) -> Stack:
     """A stack whose account and region are not known at synth."""
@@ -46,11 +61,21 @@ def models(stack: Stack) -> ModelStore:
     return ModelStore.from_bucket(ModelBucket(stack, "Models", access_logs=False))
 
 
-class Synthesized:
-    """A template with short ways to what is in it."""
+class SnapshotFile(JSONSnapshotExtension):
+    """`snapshots/MODULE/TEST.json`."""
 
-    def __init__(self, template: dict[str, Any]) -> None:
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        file = Path(test_location.filepath)
+        return str(file.parents[1] / "snapshots" / file.stem)
+
+
+class Synthesized:
+    """A template with short ways to what is in it, and the warnings of its constructs by path."""
+
+    def __init__(self, template: dict[str, Any], warnings: dict[str, list[str]] | None = None) -> None:
         self.template = template
+        self.warnings = warnings or {}
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Every resource of a type, whole."""
@@ -84,6 +109,26 @@ class Synthesized:
             return [named] if isinstance(named, str) else named
 
         return [statement for statement in self.statements() if action in actions(statement)]
+
+
+def synthesize_probes(app: App, probes: Mapping[str, Callable[[Stack], object]]) -> dict[str, Synthesized]:
+    """Call each probe with a stack of its own in one app, and synthesize them all at once."""
+    stacks = {name: Stack(app, re.sub(r"[\W_]+", "-", name)) for name in probes}
+    for name, probe in probes.items():
+        probe(stacks[name])
+    folder = Path(app.synth().directory)
+    return {name: _read(folder, stack.artifact_id) for name, stack in stacks.items()}
+
+
+def _read(folder: Path, artifact: str) -> Synthesized:
+    metadata = folder / f"{artifact}.metadata.json"
+    notes = json.loads(metadata.read_text("utf-8")) if metadata.exists() else {}
+    warnings = {
+        path: [note["data"] for note in found if note["type"] == "aws:cdk:warning"]
+        for path, found in notes.items()
+    }
+    template = json.loads((folder / f"{artifact}.template.json").read_text("utf-8"))
+    return Synthesized(template, {path: found for path, found in warnings.items() if found})
 
 
 @pytest.fixture

@@ -11,23 +11,13 @@ from typing import Any
 import pytest
 from aws_cdk import App
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.json import JSONSnapshotExtension
-from syrupy.location import PyTestLocation
 
 from mme.client.asynchronous import AsyncLocations
 from stacks.application import build, synthesize
 from stacks.environments import ENVIRONMENTS
+from tests.mme_cdk.conftest import SnapshotFile
 
 PROD = next(environment for environment in ENVIRONMENTS if environment.name == "prod")
-
-
-class SnapshotBesideTheOthers(JSONSnapshotExtension):
-    """`snapshots/test_asynchronous/test_what_the_queue_adds.json`."""
-
-    @classmethod
-    def dirname(cls, *, test_location: PyTestLocation) -> str:
-        file = Path(test_location.filepath)
-        return str(file.parents[1] / "snapshots" / file.stem)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +44,7 @@ def test_what_the_queue_adds(template: dict[str, Any], assembly: Any, snapshot: 
     assert without["Resources"].items() <= template["Resources"].items(), "the endpoint stays as it is"
     # The consumer's package is named by a hash of its code, which would change with every line there.
     text = re.sub(r"\b[0-9a-f]{64}\b", "ASSET", json.dumps(added))
-    assert json.loads(text) == snapshot(extension_class=SnapshotBesideTheOthers)
+    assert json.loads(text) == snapshot(extension_class=SnapshotFile)
 
 
 def test_the_toolkit_finds_the_queue(template: dict[str, Any]) -> None:
@@ -86,9 +76,3 @@ def test_no_environment_pays_for_it_unasked(assembly: Any) -> None:
             found["Type"] for found in assembly.template(environment.name, "Serving")["Resources"].values()
         }
         assert environment.asynchronous == ("AWS::SQS::Queue" in kinds)
-
-
-def test_dev_with_a_queue_synthesizes_clean(app: App) -> None:
-    dev = next(environment for environment in ENVIRONMENTS if environment.name == "dev")
-    folder = synthesize(build(app, (replace(dev, asynchronous=True),)))
-    assert (folder / "assembly-dev").is_dir()

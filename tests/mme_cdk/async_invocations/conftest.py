@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -51,13 +52,17 @@ class Runtime:
         return {"Body": body, "ContentType": "text/plain", "CustomAttributes": "trace=1"}
 
 
+@cache
+def client(service: str) -> Any:
+    """Created once: moto resets what is behind it, and a client costs more than a test."""
+    return boto3.client(service, region_name=REGION)
+
+
 class World:
     """Everything around the consumer."""
 
     def __init__(self) -> None:
-        self.s3 = boto3.client("s3", region_name=REGION)
-        self.sqs = boto3.client("sqs", region_name=REGION)
-        self.sns = boto3.client("sns", region_name=REGION)
+        self.s3, self.sqs, self.sns = map(client, ("s3", "sqs", "sns"))
         self.s3.create_bucket(Bucket=BUCKET)
         queues = ("main", "dead", "notifications")
         self.urls = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in queues}

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Size, Stack, aws_iam, aws_kms, aws_s3
+from aws_cdk import Duration, Stack, aws_iam, aws_kms
 
 from mme_cdk import AsyncInvocations, EndpointBase, ModelStore, PropsError
-from mme_cdk.async_invocations import ExchangePrefixes
 from mme_cdk.async_invocations.handler import consumer, outcomes, request
 
 Synth = Callable[[Stack], Any]
@@ -95,85 +94,11 @@ def test_grants(
         getattr(queue, grant)("me")
 
 
-@pytest.mark.parametrize(
-    ("prefixes", "fault"),
-    [
-        ({"outputs": "models/async/"}, "prefixes.outputs models/async/ overlaps the models' prefix models/"),
-        ({"failures": "models/"}, "answers could be invoked as models: use a separate folder"),
-        ({"outputs": "async/input/o/"}, "overlap: use separate folders"),
-        ({"outputs": "async/out"}, "has no trailing slash: use async/out/"),
-        ({"outputs": ""}, "prefixes.outputs is empty"),
-        ({"outputs": "/x/"}, "use single slashes, none first"),
-        ({"outputs": "a*/"}, "are patterns in IAM"),
-    ],
-)
-def test_invalid_prefixes(
-    stack: Stack, models: ModelStore, with_models: EndpointBase, prefixes: dict[str, str], fault: str
-) -> None:
-    with pytest.raises(PropsError, match=r"Test/Async: ") as raised:
-        AsyncInvocations(
-            stack,
-            "Async",
-            endpoint=with_models,
-            bucket=models.bucket,
-            prefixes=ExchangePrefixes(**prefixes),
-        )
-    assert fault in str(raised.value)
-
-
 def test_the_models_bucket_may_hold_the_requests(
     stack: Stack, models: ModelStore, with_models: EndpointBase, synth: Synth
 ) -> None:
     AsyncInvocations(stack, "Async", endpoint=with_models, bucket=models.bucket)
     assert len(synth(stack).all("AWS::S3::Bucket")) == 1
-
-
-@pytest.mark.parametrize(
-    ("props", "fault"),
-    [
-        ({"max_concurrency": 1}, "max_concurrency is 1; must be from 2 to 1000"),
-        ({"batch_size": 11}, "batch_size is 11; must be from 1 to 10"),
-        ({"max_attempts": 0}, "max_attempts is 0; must be from 1 to 100"),
-        ({"timeout": Duration.seconds(60)}, "timeout is 60 s; must be from 75 to 900 s"),
-        ({"memory_size": Size.mebibytes(64)}, "memory_size is 64 MiB; must be whole MiB, from 128 to 10240"),
-        (
-            {"objects_expire_after": Duration.hours(500)},
-            r"objects_expire_after is 20\.8333 days; must be whole days",
-        ),
-        (
-            {"objects_expire_after": Duration.days(14)},
-            "objects_expire_after is 14 days; must be whole days, at least 15, as the",
-        ),
-        ({"reserved_concurrency": 2}, "reserved_concurrency is 2, below max_concurrency 5"),
-        ({"endpoint": "ep"}, r'endpoint is "ep"; .*from_endpoint_name\(self, "Id", "ep"\)'),
-        ({"prefixes": "async/"}, r'prefixes is "async/"; must be an ExchangePrefixes'),
-        ({"log_retention": 7}, "log_retention is 7; must be a RetentionDays: use"),
-    ],
-)
-def test_invalid_props(stack: Stack, endpoint: EndpointBase, props: dict[str, Any], fault: str) -> None:
-    with pytest.raises(PropsError, match=f"^Test/Async: {fault}"):
-        AsyncInvocations(stack, "Async", **{"endpoint": endpoint, **props})
-    AsyncInvocations(stack, "Async", endpoint=endpoint)  # the failed call left no construct behind
-
-
-@pytest.mark.parametrize(
-    ("place", "fault"),
-    [
-        ("us-west-2:111122223333", "the endpoint is in region us-west-2 and"),
-        ("eu-west-1:444455556666", "the endpoint is in account 444455556666"),
-    ],
-)
-def test_an_endpoint_of_another_place_is_refused(placed: Stack, place: str, fault: str) -> None:
-    far = EndpointBase.from_endpoint_arn(placed, "Far", f"arn:aws:sagemaker:{place}:endpoint/ep")
-    with pytest.raises(PropsError, match=fault):
-        AsyncInvocations(placed, "Async", endpoint=far)
-
-
-def test_props_of_the_default_bucket_need_it(stack: Stack, endpoint: EndpointBase) -> None:
-    bucket = aws_s3.Bucket.from_bucket_name(stack, "Mine", "mine")
-    expire_after = Duration.days(20)
-    with pytest.raises(PropsError, match="apply to the default bucket: set them on your bucket"):
-        AsyncInvocations(stack, "Async", endpoint=endpoint, bucket=bucket, objects_expire_after=expire_after)
 
 
 def test_a_key_of_another_account_does_not_encrypt_the_log(

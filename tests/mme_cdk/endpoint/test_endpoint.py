@@ -1,92 +1,102 @@
+"""What endpoints offer across stacks, regions and accounts; tests/mme_cdk/test_accepted.py has the rest."""
+
 from __future__ import annotations
 
 import re
+from typing import Any
 
-import pytest
-from aws_cdk import Stack, Token, aws_iam
+from aws_cdk import App, Environment, Stack, aws_cloudwatch, aws_iam, aws_sagemaker
 
-from mme_cdk import Endpoint, EndpointConfig, ModelStore, MultiModel, PropsError, ServingImage
+from mme_cdk import DataCapture, EndpointBase, ModelBucket, ModelStore
+from tests.mme_cdk.building import ARN, GPU, bare_endpoint_in, bucket_in, endpoint_in, imported, role_in
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
 
 
-@pytest.fixture
-def config(stack: Stack, models: ModelStore) -> EndpointConfig:
-    model = MultiModel(stack, "Model", image=ServingImage.triton("26.05"), models=models)
-    return EndpointConfig(stack, "Config", model=model, instance_type="ml.g5.xlarge")
-
-
-@pytest.fixture
-def role(stack: Stack) -> aws_iam.Role:
-    return aws_iam.Role(stack, "Caller", assumed_by=aws_iam.AccountRootPrincipal())
-
-
-def test_the_name_is_fixed_at_synth(stack: Stack, config: EndpointConfig, synth) -> None:
-    endpoint = Endpoint(stack, "Endpoint", config=config)
+def test_the_name_is_fixed_at_synth(stack: Stack, synth) -> None:
+    endpoint = endpoint_in(stack)
+    assert isinstance(endpoint.node.default_child, aws_sagemaker.CfnEndpoint)
     assert re.fullmatch(r"[a-z0-9](-*[a-z0-9]){0,62}", endpoint.endpoint_name)
-    properties = synth(stack).one(ENDPOINT)
-    assert properties["EndpointName"] == endpoint.endpoint_name
-    assert "EndpointConfigName" in properties["EndpointConfigName"]["Fn::GetAtt"]
-    assert "RetainAllVariantProperties" not in properties
+    assert synth(stack).one(ENDPOINT)["EndpointName"] == endpoint.endpoint_name
 
 
-def test_a_long_path_still_makes_a_valid_name(stack: Stack, config: EndpointConfig) -> None:
-    endpoint = Endpoint(stack, "E" * 200, config=config)
-    assert len(endpoint.endpoint_name) <= 63
+def test_a_long_path_still_makes_a_valid_name(probe_stack: Stack) -> None:
+    assert len(bare_endpoint_in(probe_stack, "E" * 200).endpoint_name) <= 63
 
 
-@pytest.mark.parametrize("name", ["-x", "x-", "a_b", "x" * 64, "a b"])
-def test_names_that_sagemaker_does_not_take(stack: Stack, config: EndpointConfig, name: str) -> None:
-    with pytest.raises(PropsError, match=rf"endpoint_name {re.escape(name)} is not valid: use at most 63"):
-        Endpoint(stack, "Endpoint", config=config, endpoint_name=name)
-
-
-@pytest.mark.parametrize("second", ["Fraud", "FRAUD"])
-def test_two_endpoints_of_one_name(stack: Stack, config: EndpointConfig, second: str) -> None:
-    Endpoint(stack, "One", config=config, endpoint_name="Fraud")
-    with pytest.raises(PropsError, match=rf"^Test/Two: endpoint_name {second} is already .* of Test/One"):
-        Endpoint(stack, "Two", config=config, endpoint_name=second)
-
-
-def test_a_name_known_only_at_deployment(stack: Stack, config: EndpointConfig, synth) -> None:
-    endpoint = Endpoint(stack, "Endpoint", config=config, endpoint_name=Token.as_string({"Ref": "Name"}))
-    assert stack.resolve(endpoint.endpoint_arn)["Fn::Join"][1][-1] == {"Ref": "Name"}
-    assert synth(stack).one(ENDPOINT)["EndpointName"] == {"Ref": "Name"}
-
-
-def test_arns_are_in_lower_case(stack: Stack, config: EndpointConfig) -> None:
-    endpoint = Endpoint(stack, "Endpoint", config=config, endpoint_name="MyEndpoint")
-    assert stack.resolve(endpoint.endpoint_arn)["Fn::Join"][1][-1] == ":endpoint/myendpoint"
-
-
-def test_grant_invoke(stack: Stack, config: EndpointConfig, role: aws_iam.Role, synth) -> None:
-    Endpoint(stack, "Endpoint", config=config, endpoint_name="mine").grant_invoke(role)
-    (statement,) = synth(stack).allowing("sagemaker:InvokeEndpoint")
-    assert statement["Action"] == "sagemaker:InvokeEndpoint"
-    assert statement["Resource"]["Fn::Join"][1][-1] == ":endpoint/mine"
-    assert "Condition" not in statement
-
-
-def test_grant_invoke_model(stack: Stack, config: EndpointConfig, role: aws_iam.Role, synth) -> None:
-    Endpoint(stack, "Endpoint", config=config).grant_invoke_model(role, "tenant-a/*", "shared.tar.gz")
-    (statement,) = synth(stack).allowing("sagemaker:InvokeEndpoint")
-    assert statement["Condition"] == {
-        "StringLike": {"sagemaker:TargetModel": ["tenant-a/*", "shared.tar.gz"]}
+def test_all_children_are_its_own(stack: Stack) -> None:
+    endpoint_in(stack, models=ModelStore.from_bucket(bucket_in(stack))).auto_scale_instance_count(
+        max_capacity=2
+    )
+    # One mapping for all endpoints of a stack is meant.
+    assert {child.node.id for child in stack.node.children} == {
+        "the-bucket",
+        "Endpoint",
+        "Triton2605Accounts",
     }
 
 
-@pytest.mark.parametrize(
-    ("patterns", "fault"),
-    [
-        ((), r"no pattern was given: name at least one, such as tenant-a/\*, or use grant_invoke"),
-        (("/tenant/*",), r"/tenant/\* matches no model: write it relative"),
-        (("s3://bucket/x",), r"relative to the models' prefix"),
-        (("",), r"pattern has 0 characters"),
-        (("x" * 1025, "/y"), r"1025 characters.*/y matches no model"),
-    ],
-)
-def test_patterns_that_match_nothing(
-    stack: Stack, config: EndpointConfig, role: aws_iam.Role, patterns: tuple[str, ...], fault: str
-) -> None:
-    with pytest.raises(PropsError, match=fault):
-        Endpoint(stack, "Endpoint", config=config).grant_invoke_model(role, *patterns)
+def test_every_variants_role_may_write_captured_data(stack: Stack, synth) -> None:
+    capture = DataCapture(bucket=bucket_in(stack), sampling_percentage=5)
+    config, other = endpoint_in(stack, data_capture=capture).config, endpoint_in(stack, "Other")
+    config.add_variant("second", model=other.model, instance_type=GPU)
+    assert len(synth(stack).allowing("s3:PutObject")) == 2
+
+
+def test_the_model_waits_for_the_policy_of_its_role(stack: Stack, synth) -> None:
+    endpoint_in(stack)
+    template = synth(stack)
+    (model,) = template.all("AWS::SageMaker::Model")
+    assert template.id_of("AWS::IAM::ManagedPolicy") in model["DependsOn"]
+
+
+def test_the_model_waits_for_the_policy_of_an_imported_role(stack: Stack, synth) -> None:
+    arn = "arn:aws:iam::111122223333:role/theirs"
+    endpoint_in(stack, role=aws_iam.Role.from_role_arn(stack, "Imported", arn))
+    template = synth(stack)
+    (model,), (policy,) = template.all("AWS::SageMaker::Model"), template.all("AWS::IAM::Policy")
+    assert model["Properties"]["ExecutionRoleArn"] == arn
+    assert model["DependsOn"] == [template.id_of("AWS::IAM::Policy")]
+    assert policy["Properties"]["Roles"] == ["theirs"]
+
+
+def test_a_model_can_be_granted_more(stack: Stack, synth) -> None:
+    bucket_in(stack, "features").grant_read(endpoint_in(stack).model)
+    assert any("features" in str(statement) for statement in synth(stack).statements())
+
+
+def test_metrics_of_an_import_from_afar(app: App, synth) -> None:
+    here = Stack(app, "Here", env=Environment(account="444455556666", region="us-east-1"))
+    widget = aws_cloudwatch.GraphWidget(left=[imported(here).metric_invocations()])
+    aws_cloudwatch.Dashboard(here, "Dashboard", widgets=[[widget]])
+    body = str(synth(here).one("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    assert '"region":"eu-west-1"' in body
+    assert '"accountId":"111122223333"' in body
+
+
+def test_a_caller_in_another_stack_needs_no_export(app: App, stack: Stack, synth) -> None:
+    callers = Stack(app, "Callers")
+    endpoint_in(stack).grant_invoke(role_in(callers))
+    (statement,) = synth(callers).allowing("sagemaker:InvokeEndpoint")
+    assert "ImportValue" not in str(statement)
+    assert "Outputs" not in synth(stack).template
+
+
+def test_a_caller_in_another_region(app: App, placed: Stack, synth) -> None:
+    callers = Stack(app, "Callers", env=Environment(account="111122223333", region="us-east-1"))
+    endpoint_in(placed, endpoint_name="mine").grant_invoke(role_in(callers))
+    (statement,) = synth(callers).allowing("sagemaker:InvokeEndpoint")
+    # The endpoint's region, not the caller's.
+    assert "sagemaker:eu-west-1:111122223333:endpoint/mine" in str(statement["Resource"])
+
+
+def test_a_publisher_in_another_account(app: App, synth) -> None:
+    store = Stack(app, "Store", env=Environment(account="111122223333", region="eu-west-1"))
+    models = ModelStore.from_bucket(ModelBucket(store, "Models", access_logs=False))
+    mine = EndpointBase.from_endpoint_attributes(store, "Imported", endpoint_arn=ARN, models=models)
+    arn = "arn:aws:iam::444455556666:role/publisher"
+    mine.grant_publish_models(aws_iam.Role.from_role_arn(store, "Publisher", arn), prefix="tenant-a/")
+    policy: list[dict[str, Any]] = synth(store).one("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    (write,) = [statement for statement in policy if "s3:AbortMultipartUpload" in statement["Action"]]
+    assert write["Principal"] == {"AWS": arn}
+    assert write["Resource"]["Fn::Join"][1][-1] == "/models/tenant-a/*"

@@ -203,39 +203,6 @@ def test_an_unknown_instance_type_has_cpu_as_published(placed: Stack, synth) -> 
     assert cpu["properties"]["yAxis"]["left"]["label"] == "100 for each vCPU"
 
 
-@pytest.mark.parametrize(
-    ("props", "message"),
-    [
-        (
-            {"thresholds": AlarmThresholds(cpu_percent={"high": 120})},
-            "cpu_percent of severity high is 120 %; .*100",
-        ),
-        (
-            {"thresholds": AlarmThresholds(latency_p99_seconds={"high": 61})},
-            "is 61 s; must be from 0.001 to 60",
-        ),
-        (
-            {"thresholds": AlarmThresholds(disk_percent={"a": 1, "A": 2})},
-            "disk_percent names severity a twice",
-        ),
-        ({"thresholds": AlarmThresholds(disk_percent={"no good": 5})}, "severity 'no good' of disk_percent"),
-        (
-            {"thresholds": AlarmThresholds(gpu_percent={"high": 90})},
-            "gpu_percent is given and ml.m5.xlarge has no",
-        ),
-        ({"actions": {"panic": []}}, "actions name severity panic, which no alarm has: use one of critical"),
-        ({"period": Duration.seconds(90)}, "period is 90 s; must be one or more whole minutes"),
-        ({"minimum_requests": 0}, "minimum_requests is 0; must be at least 1"),
-        ({"variant_name": "AllTrafic"}, "AllTrafic"),
-    ],
-)
-def test_invalid_props(stack: Stack, models: ModelStore, props: dict[str, Any], message: str) -> None:
-    endpoint = endpoint_of(stack, models, "ml.m5.xlarge")
-    with pytest.raises(PropsError, match=message):
-        endpoint.add_monitoring(**props)
-    endpoint.add_monitoring()  # the failed call left no construct behind
-
-
 def test_an_alarm_names_the_account_of_its_metrics(app: App, synth) -> None:
     stack = Stack(app, "Watching", env=Environment(account="111111111111", region="us-east-1"))
     arn = "arn:aws:sagemaker:us-east-1:222222222222:endpoint/theirs"
@@ -246,12 +213,3 @@ def test_an_alarm_names_the_account_of_its_metrics(app: App, synth) -> None:
     for alarm in found.values():
         metrics = [one for one in alarm["Metrics"] if "MetricStat" in one]
         assert {one["AccountId"] for one in metrics} == {"222222222222"}
-
-
-def test_an_alarm_reads_metrics_of_its_own_region_only(app: App) -> None:
-    stack = Stack(app, "Watching", env=Environment(account="111111111111", region="us-east-1"))
-    arn = "arn:aws:sagemaker:eu-west-1:111111111111:endpoint/theirs"
-    endpoint = EndpointBase.from_endpoint_arn(stack, "Theirs", arn)
-    with pytest.raises(PropsError, match="is in region eu-west-1 and this stack in another"):
-        EndpointMonitoring(stack, "Monitoring", endpoint=endpoint)
-    EndpointMonitoring(stack, "Monitoring", endpoint=endpoint, thresholds=AlarmThresholds(**WITHOUT_ALARMS))

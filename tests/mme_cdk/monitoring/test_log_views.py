@@ -1,16 +1,13 @@
-"""Queries and rules on the log of a real Triton; Logs Insights itself runs in AWS only."""
+"""Log queries on the log of a real Triton; Logs Insights itself runs in AWS only."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mme_cdk.monitoring.contributor_rules import CONTRIBUTOR_RULES, rule_body
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 
 NEW = (Path(__file__).parents[2] / "operate" / "triton_logs" / "quiet.log").read_text("utf-8").splitlines()
@@ -49,31 +46,3 @@ def test_the_error_query_finds_error_lines_only() -> None:
     errors = [line for line in NEW if any(re.search(one, line) for one in filters)]
     assert any("failed to load" in line for line in errors)
     assert not any("Invoking" in line for line in errors)
-
-
-@both_formats
-@pytest.mark.parametrize(
-    "split", [r'"((?:[^"\\]|\\.)*)"|(\S+)', r"()(\S+)"], ids=["quotes join", "blanks split"]
-)
-def test_contributor_rules_count_each_request_once(lines: list[str], split: str) -> None:
-    found: Counter[str] = Counter()
-    for name in CONTRIBUTOR_RULES:
-        body: dict[str, Any] = json.loads(rule_body(name, "/aws/sagemaker/Endpoints/mme"))
-        for line in lines:
-            parts = [a or b for a, b in re.findall(split, line)]
-            named = {
-                field: parts[int(number) - 1]
-                for number, field in body["Fields"].items()
-                if int(number) <= len(parts)
-            }
-            if all(passes(one, named) for one in body["Contribution"]["Filters"]):
-                found[named[body["Contribution"]["Keys"][0]]] += 1
-    assert sorted(found.values()) == [1, 5]
-    assert "alpha_v0.tar.gz" in found.most_common(1)[0][0]
-
-
-def passes(condition: dict[str, Any], named: dict[str, str]) -> bool:
-    value = named.get(condition["Match"])
-    if value is None:
-        return False
-    return value in condition["In"] if "In" in condition else value.startswith(tuple(condition["StartsWith"]))

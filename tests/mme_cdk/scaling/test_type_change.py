@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Stack
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Annotations, Match
 from aws_cdk.aws_applicationautoscaling import ScalingInterval, Schedule
 
@@ -17,7 +17,6 @@ from mme_cdk import (
     ModelStore,
     MultiModelEndpoint,
     Processor,
-    PropsError,
     ScalableInstanceCount,
     ServingImage,
     TritonSettings,
@@ -131,51 +130,8 @@ def test_both_phases_retain_the_live_count(stack: Stack, changing: MultiModelEnd
     assert synth(stack).one("AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
 
 
-def test_scaling_twice_is_refused_there_too(changing: MultiModelEndpoint) -> None:
-    changing.auto_scale_instance_count(min_capacity=2, max_capacity=8)
-    with pytest.raises(PropsError, match="called twice"):
-        changing.auto_scale_instance_count(min_capacity=2, max_capacity=8)
-
-
-def test_without_scaling_there_is_no_warning(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
-    synth(stack)
-    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
-
-
 def test_only_the_variant_that_changes_is_left_out(stack: Stack, changing: MultiModelEndpoint, synth) -> None:
     changing.config.add_variant("Second", model=changing.model, instance_type="ml.g5.xlarge")
     changing.auto_scale_instance_count(max_capacity=8)
     assert changing.auto_scale_instance_count(max_capacity=4, variant_name="Second").registered
     assert synth(stack).one(TARGET)["ResourceId"].endswith("variant/Second")
-
-
-@pytest.mark.parametrize(
-    ("next_type", "fault"),
-    [
-        ("ml.g5.12xlarge", r"next_instance_type: ml\.g5\.12xlarge has 4 GPUs"),
-        ("ml.g5.mega", r"next_instance_type: ml\.g5\.mega is not a SageMaker hosting .*did you mean"),
-    ],
-)
-def test_a_next_type_that_cannot_work(stack: Stack, models: ModelStore, next_type: str, fault: str) -> None:
-    with pytest.raises(PropsError, match=fault):
-        MultiModelEndpoint(
-            stack,
-            "Endpoint",
-            image=ServingImage.triton("26.05"),
-            models=models,
-            instance_type="ml.g5.xlarge",
-            next_instance_type=next_type,
-        )
-
-
-def test_types_known_only_at_deployment_cannot_be_compared(stack: Stack, models: ModelStore) -> None:
-    parameter = CfnParameter(stack, "Type")
-    with pytest.raises(PropsError, match="synth must compare them"):
-        MultiModelEndpoint(
-            stack,
-            "Endpoint",
-            image=ServingImage.triton("26.05"),
-            models=models,
-            instance_type=parameter.value_as_string,
-            next_instance_type="ml.g5.xlarge",
-        )

@@ -1,0 +1,137 @@
+"""What synthesizes with a warning that an app can acknowledge, by its id and a part of its text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from aws_cdk import Annotations, App, Environment, Stack, aws_ec2
+
+from mme_cdk import DataCapture, ServingImage, TritonLogLevel, TritonSettings
+from tests.mme_cdk.building import (
+    GPU,
+    NEW_AMI,
+    Probe,
+    bucket_in,
+    config_in,
+    endpoint_in,
+    imported,
+    isolated_vpc,
+    model_in,
+    role_in,
+    token,
+)
+from tests.mme_cdk.conftest import Synthesized, synthesize_probes
+
+S3 = aws_ec2.GatewayVpcEndpointAwsService.S3
+TABLES = aws_ec2.GatewayVpcEndpointAwsService.DYNAMODB
+LOUD = TritonSettings(log_level=TritonLogLevel.INFO)
+MUTE = TritonSettings(log_level=TritonLogLevel.WARNING)
+
+
+def with_gateway(scope: Stack, service: aws_ec2.GatewayVpcEndpointAwsService, *, later: bool) -> None:
+    vpc = isolated_vpc(scope)
+    if later:
+        model_in(scope, vpc=vpc)
+    vpc.add_gateway_endpoint("Gateway", service=service)
+    if not later:
+        model_in(scope, vpc=vpc)
+
+
+def in_public_subnets(scope: Stack) -> None:
+    public = aws_ec2.SubnetSelection(subnet_type=aws_ec2.SubnetType.PUBLIC)
+    model_in(scope, vpc=aws_ec2.Vpc(scope, "Vpc", max_azs=2), vpc_subnets=public)
+
+
+def acknowledged(scope: Stack) -> None:
+    model = model_in(scope, vpc=isolated_vpc(scope))
+    Annotations.of(model).acknowledge_warning("mme:s3Route", "the landing zone has one")
+
+
+def second_variant(scope: Stack) -> None:
+    config = config_in(scope)
+    config.add_variant("second", model=config.model, instance_type=GPU)
+
+
+def invoked_from(scope: Any, account: str, region: str = "eu-west-1") -> None:
+    env = Environment(account=account, region=region)
+    theirs = Stack(scope.node.root, f"{scope.node.id}Callers", env=env)
+    imported(scope).grant_invoke(role_in(theirs))
+
+
+def monitored(endpoint: dict[str, Any], **props: Any) -> Callable[[Stack], object]:
+    return lambda scope: endpoint_in(scope, **endpoint).add_monitoring(**props)
+
+
+def changing(scope: Stack, *, scaled: bool) -> None:
+    endpoint = endpoint_in(scope, next_instance_type="ml.g5.2xlarge", initial_instance_count=2)
+    if scaled:
+        endpoint.auto_scale_instance_count(min_capacity=2, max_capacity=8)
+
+
+WARNED: dict[str, Probe] = {
+    "mme:image 25.09 ...path traversal...use 26.03 or newer": partial(
+        model_in, image=ServingImage.triton("25.09")
+    ),
+    "mme:imageUriUnknown no pull rights": lambda s: model_in(s, image=ServingImage.from_uri(token(s))),
+    "mme:instanceType does not list": partial(config_in, instance_type="ml.g6.xlarge"),
+    "mme:instanceType use the CPU build": partial(config_in, instance_type="ml.m5.large"),
+    "mme:inferenceAmi older driver lib": partial(
+        config_in, image=ServingImage.triton("24.09"), inference_ami_version=NEW_AMI
+    ),
+    "mme:severalVariants contradict each other": second_variant,
+    "mme:dataCapture does not document data capture": lambda s: endpoint_in(
+        s, data_capture=DataCapture(bucket=bucket_in(s), sampling_percentage=5)
+    ),
+    "mme:crossAccountCaller no resource policy...let it assume a role": partial(
+        invoked_from, account="444455556666"
+    ),
+    "mme:s3Route no route from these subnets to S3": lambda s: model_in(s, vpc=isolated_vpc(s)),
+    "mme:s3Route no route from": partial(with_gateway, service=TABLES, later=False),
+    # Interfaces in public subnets have no public address.
+    "mme:s3Route no route from these": in_public_subnets,
+    "mme:logLevel below INFO": monitored({"triton": MUTE}),
+    "mme:logLevel names no models": monitored({"environment": {"SAGEMAKER_TRITON_LOG_INFO": "False"}}),
+    "mme:notScaled AllTraffic is not scaled while next_instance_type is ml.g5.2xlarge and ...": partial(
+        changing, scaled=True
+    ),
+}
+
+NOT_WARNED: dict[str, Probe] = {
+    "an endpoint": endpoint_in,
+    "a caller in another region": partial(invoked_from, account="111122223333", region="us-east-1"),
+    "a route to S3": partial(with_gateway, service=S3, later=False),
+    "a route to S3 that is added later": partial(with_gateway, service=S3, later=True),
+    "private subnets with egress": lambda s: model_in(s, vpc=aws_ec2.Vpc(s, "Vpc", max_azs=2)),
+    "an acknowledged warning": acknowledged,
+    "monitoring": monitored({"triton": LOUD}),
+    "monitoring without log queries": monitored({"triton": MUTE}, log_queries=False),
+    "a change of type without scaling": partial(changing, scaled=False),
+}
+
+
+@pytest.fixture(scope="module")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
+    app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("warned")))
+    return synthesize_probes(app, {**WARNED, **NOT_WARNED})
+
+
+def warnings(found: Synthesized) -> list[str]:
+    return [text for texts in found.warnings.values() for text in texts if "ack: mme:" in text]
+
+
+@pytest.mark.parametrize("warning", WARNED)
+def test_warned(synthesized: dict[str, Synthesized], warning: str) -> None:
+    id, _, text = warning.partition(" ")
+    (found,) = (each for each in warnings(synthesized[warning]) if f"[ack: {id}]" in each)
+    position = 0
+    for part in text.split("..."):
+        position = found.find(part, position)
+        assert position >= 0, found
+
+
+@pytest.mark.parametrize("name", NOT_WARNED)
+def test_not_warned(synthesized: dict[str, Synthesized], name: str) -> None:
+    assert warnings(synthesized[name]) == []
