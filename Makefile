@@ -1,18 +1,24 @@
 # Two commands do everything: `make demo` and `make test`. Each installs what it needs into the checkout (.venv and
-# node_modules); uv, npm and jsii keep their download caches under ~/.cache and ~/.npm.
-SHELL := bash
-.SHELLFLAGS := -eu -o pipefail -c
+# node_modules); uv, npm and jsii cache downloads under ~/.cache and ~/.npm, or in .home if HOME can't be written.
+.SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+# Prints the Python that the environment is made from, never the one of an environment.
+BASE_PYTHON := import sys; print(sys._base_executable) if (3, 11) <= sys.version_info[:2] <= (3, 13) else sys.exit(1)
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for p in python3.12 python3.13 python3.11 python3; do $$p -c '$(BASE_PYTHON)' 2>/dev/null && break; done)
+endif
 # Relative: make splits targets and prerequisites at spaces, and the path of the checkout may hold some.
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes from the wheel in .venv; a supported one matters to the CDK.
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export npm_config_update_notifier := false
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.home
+endif
 # The oldest versions that the construct library takes, first on the path of `test-lowest` alone.
 LOWEST := $(VENV)/lowest
 # Servers that only nightly tests and benchmarks run.
@@ -24,18 +30,28 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install platform demo test lint typecheck test-fast test-slow test-nightly test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed node_modules/.installed  ## Install all that development needs into this checkout
 
-$(VENV)/.installed: requirements-dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; install one or set PYTHON=/path/to/python" >&2; exit 2; }
+# An environment is stale if the checkout was moved, or its Python removed or replaced.
+ifeq ($(shell test ! -e $(VENV)/.installed || { grep -qF " $$(pwd -P)/$(VENV)" $(VENV)/pyvenv.cfg && \
+	$(BIN)/python -c 'import uv'; } >/dev/null 2>&1 || echo stale),stale)
+STALE := python
+endif
+
+python:
+	@"$(PYTHON)" -c '$(BASE_PYTHON)' >/dev/null 2>&1 || { name="$(or $(PYTHON),python3)"; \
+		echo "error: Python 3.11, 3.12 or 3.13 is needed; $$name is $$("$$name" --version 2>/dev/null || echo missing)" >&2; \
+		echo "Install one (Ubuntu 22.04: sudo apt-get install python3.11) or set PYTHON=/path/to/python" >&2; exit 2; }
+
+$(VENV)/.installed: requirements-dev.txt pyproject.toml $(STALE) | python
 	@echo "installing Python packages into .venv"
-	@"$(PYTHON)" -m venv --clear $(VENV)
-	@tools/install_locked.sh $(BIN)/python
+	@mkdir -p "$$HOME"
+	@"$(PYTHON)" tools/install.py development $(VENV)
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json $(VENV)/.installed
@@ -43,11 +59,8 @@ node_modules/.installed: package.json package-lock.json $(VENV)/.installed
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-platform:
-	@case "$$(uname -s) $$(uname -m)" in "Linux x86_64") ;; *) \
-		echo "error: the demo needs NVIDIA's Triton, whose wheel exists for Linux x86-64 only; this is $$(uname -s) $$(uname -m)" >&2; \
-		echo "Run it in Docker: docker run --rm --platform linux/amd64 -v \"\$$PWD\":/src -w /src python:3.12 make demo" >&2; \
-		exit 2;; esac
+platform: python
+	@"$(if $(STALE)$(if $(wildcard $(VENV)/.installed),,new),$(PYTHON),$(BIN)/python)" tools/install.py demo-check
 
 demo: platform install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
 	@python -m tools.demo
@@ -64,7 +77,7 @@ checks: lint typecheck security
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
 	@ruff format --check --quiet . || { echo "error: run 'ruff format .'" >&2; exit 1; }
-	@lint-imports --no-logo | tail -n 2
+	@report=$$(lint-imports --no-logo) || { echo "$$report"; exit 1; }; echo "$$report" | tail -n 2
 
 typecheck: $(VENV)/.installed  ## Check types (mypy strict)
 	@mypy
@@ -85,17 +98,18 @@ $(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
 
 $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@rm -rf $(LOWEST)
-	@tools/install_lowest.sh $(BIN)/python $(LOWEST)
+	@python tools/install.py lowest $(LOWEST)
 	@touch $@
 
 test-lowest: $(LOWEST)/.installed  ## Run the tests of the constructs on the oldest aws-cdk-lib supported
-	@PYTHONPATH="$(CURDIR)/$(LOWEST)" python -c 'from importlib.metadata import version; print("aws-cdk-lib", version("aws-cdk-lib"))' \
-		| tee /dev/stderr | sed 's/ /==/' | xargs -I @ grep -q '^@ ' requirements-lowest.txt
+	@version=$$(PYTHONPATH="$(CURDIR)/$(LOWEST)" python -c 'from importlib.metadata import version; print(version("aws-cdk-lib"))'); \
+		echo "aws-cdk-lib $$version"; grep -q "^aws-cdk-lib==$$version " requirements-lowest.txt
 	@PYTHONPATH="$(CURDIR)/$(LOWEST)" pytest -q -n 2 --dist worksteal -m "not slow" tests/mme_cdk \
 		tests/stacks/test_application.py tests/stacks/test_templates.py tests/docs
 
 $(CHECKOV)/.installed: requirements-checkov.txt $(VENV)/.installed
-	@tools/install_checkov.sh $(BIN)/python $(CHECKOV)
+	@echo "installing checkov into $(CHECKOV)"
+	@python tools/install.py checkov $(CHECKOV)
 	@touch $@
 
 security: install $(CHECKOV)/.installed  ## Run checkov on every environment; the fast tests run the cdk-nag packs
@@ -116,7 +130,7 @@ synth: install  ## Synthesize every environment
 
 lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(COMPILE) --extra all --group dev --override requirements-dev.overrides --output-file requirements-dev.txt
-	@tools/lock_part.sh requirements-dev.txt --without numpy >build.constraints
+	@python tools/install.py part requirements-dev.txt --without numpy >build.constraints
 	@$(COMPILE) --extra cdk --extra cli --constraints build.constraints --output-file requirements.txt
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
 	@$(LOCK) --group benchmarks --output-file requirements-benchmarks.txt
@@ -124,5 +138,5 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@rm build.constraints
 
 clean:  ## Delete what make installed and what tools left
-	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

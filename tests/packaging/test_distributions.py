@@ -44,6 +44,16 @@ def wheel_of_the_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return build(source, tmp_path_factory.mktemp("wheel"), "--wheel")
 
 
+def test_the_sdist_holds_the_packages_and_three_pages(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = [name.split("/", 1)[1] for name in archive.getnames()]
+    pages = [name for name in names if name.endswith((".md", "LICENSE"))]
+    assert sorted(pages) == ["CHANGELOG.md", "LICENSE", "README.md"]
+    assert {name.split("/")[0] for name in names} - set(pages) == {
+        *("constructs", "mme", "mme_local", "pyproject.toml", "PKG-INFO", ".gitignore")
+    }
+
+
 def test_a_wheel_from_the_sdist_equals_one_from_the_checkout(
     wheel_of_the_sdist: Path, tmp_path: Path
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import site
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from mme.errors import MmeError
@@ -16,6 +18,8 @@ from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.containers.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"
+_MODEL_PACKAGES = Path(__file__).with_name("model_packages.py")
+_LIBPYTHON_NAME = re.compile(rb"libpython3[\w.-]*\.so\.1\.0")
 _STUB_CHECK_SECONDS = 20
 _LOADER_FAILED = 127
 """Exit status if shared libraries are missing; a healthy stub without arguments exits 1."""
@@ -47,12 +51,17 @@ class TritonInstallation:
 
         Raises:
             MmeError: The wheel is missing or unknown, its python process can't start here, or the folder's
-                name holds a shell metacharacter.
+                name is not ASCII or holds a shell metacharacter.
         """
         if letter := first_shell_metacharacter(str(folder)):
             raise MmeError(
                 f"the folder {str(folder.parent)!r} holds {letter!r}; Triton's python backend passes it to a "
                 "shell unquoted",
+                hint="set TMPDIR to another folder",
+            )
+        if not str(folder).isascii():
+            raise MmeError(
+                f"the folder {str(folder.parent)!r} is not ASCII; the Python of models can't read it",
                 hint="set TMPDIR to another folder",
             )
         wheel = TritonWheel.find()
@@ -93,12 +102,9 @@ class TritonInstallation:
             check=False,
         )
         if tried.returncode == _LOADER_FAILED:
-            major, minor = sys.version_info[:2]
             raise MmeError(
                 f"Triton's python process can't start: {tried.stderr.strip().splitlines()[-1]}",
-                hint=f"this Python {major}.{minor} has no shared library: install it "
-                f"(Debian, Ubuntu: apt install libpython{major}.{minor}) or use a Python built with "
-                "--enable-shared, for example Python 3.13, whose library is in Triton's wheel",
+                hint="install the library that it names",
             )
 
 
@@ -111,25 +117,52 @@ def _environment(folder: Path, wheel: TritonWheel) -> dict[str, str]:
     """Return the server's variables: ours, without those that would mislead its Python.
 
     The stub embeds an isolated Python, which finds its packages by the first ``python3`` on PATH and the
-    ``pyvenv.cfg`` next to it, not by PYTHONPATH.
+    ``pyvenv.cfg`` above it, not by PYTHONPATH.
     """
     libraries = folder / "lib"
     libraries.mkdir()
-    shared = libpython()
-    if shared:
-        # Its folder may hold other libraries too: link this one alone.
-        (libraries / shared.name).symlink_to(shared)
-    programs = Path(sys.executable).parent
-    if not (programs / "python3").exists():
-        programs = folder / "python"
-        programs.mkdir()
-        (programs / "python3").symlink_to(sys.executable)
+    if shared := libpython():
+        # Its folder may hold other libraries too: link this one alone, by the name that the stub asks for.
+        for name in set(_LIBPYTHON_NAME.findall(wheel.stub.read_bytes())):
+            (libraries / name.decode()).symlink_to(shared)
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "PYTHON", "SAGEMAKER_", "LD_"))
     }
+    programs = (str(_model_python(folder / "python")), str(Path(sys.executable).parent))
     return inherited | {
-        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PATH": os.pathsep.join((*programs, os.environ.get("PATH", "/usr/bin:/bin"))),
         "LD_LIBRARY_PATH": f"{libraries}{os.pathsep}{wheel.libraries}",
     }
+
+
+def _model_python(folder: Path) -> Path:
+    """Make the environment of models and return its folder of programs.
+
+    It has this environment's packages, but not this project's ``.pth`` file, which adds its source folders.
+    The stub's Python reads paths and ``.pth`` files as ASCII, so packages are reached by links.
+    """
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    programs = folder / "bin"
+    packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    for each in (programs, packages):
+        each.mkdir(parents=True)
+    home = base.parent
+    if not str(home).isascii():
+        (folder / "base").symlink_to(home)
+        home = folder / "base"
+    (programs / "python3").symlink_to(base)
+    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", "utf-8")
+    try:
+        own = {path.name for path in distribution("sagemaker-mme").files or () if path.suffix == ".pth"}
+    except PackageNotFoundError:
+        own = set()
+    sources = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    for number, source in enumerate(sources):
+        (packages / f"{_MODEL_PACKAGES.stem}_{number}").symlink_to(source)
+    shutil.copyfile(_MODEL_PACKAGES, packages / _MODEL_PACKAGES.name)
+    (packages / f"{_MODEL_PACKAGES.stem}.pth").write_text(
+        f"import {_MODEL_PACKAGES.stem}; {_MODEL_PACKAGES.stem}.add({len(sources)}, {sorted(own)!a})\n"
+    )
+    return programs

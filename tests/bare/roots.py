@@ -1,0 +1,204 @@
+"""Run make in stock Debian and Ubuntu systems that hold no more than the README names.
+
+    python -m tests.bare.roots bookworm trixie --user root --user user --target demo
+    python -m tests.bare.roots noble --mirror URL-OF-AN-UBUNTU-MIRROR
+
+Needs root and debootstrap. Each system is built once, in --folder. Each run works in a fresh clone of this
+checkout's HEAD, on a throw-away copy of the system: an overlay in a mount namespace that ends with the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("python3", "make", "ca-certificates")
+"""What the README names, and the certificates that any machine with a browser or git has."""
+
+OWN_PYTHON = {"jammy": "python3.11"}
+"""Ubuntu 22.04's python3 is 3.10."""
+
+FOLDER = Path("/var/tmp/mme-bare")
+"""Systems are built in it, once."""
+
+USERS = {"root": "/root", "user": "/home/user"}
+CLIENT_FILES = (
+    "/etc/resolv.conf",
+    "/etc/pip.conf",
+    "~/.config/pip/pip.conf",
+    "~/.config/uv/uv.toml",
+    "~/.npmrc",
+)
+CLIENT_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+
+_RUN = """\
+cd "$1"
+mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay root
+mount -t proc proc root/proc
+mount -t tmpfs -o mode=1777 tmpfs root/dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666 devpts root/dev/pts
+ln -sf pts/ptmx root/dev/ptmx
+test -z "$4" || mount --bind "$4" "root/$5/.cache"
+user=$3
+shift 5
+exec chroot --userspec="$user:$user" root "$@"
+"""
+
+
+def missing() -> str | None:
+    """Return why systems can't be built on this machine; None if they can."""
+    if os.geteuid() != 0:
+        return "needs root"
+    for program in ("debootstrap", "unshare", "git"):
+        if not shutil.which(program):
+            return f"needs {program}"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        return "needs mount namespaces"
+    return None
+
+
+def build(suite: str, folder: Path, mirror: str | None = None) -> Path:
+    """Build a stock system with debootstrap, unless it is there already.
+
+    Args:
+        suite: Code name of the release, such as ``trixie``.
+        folder: Systems are built in it.
+        mirror: URL of the packages; debootstrap's default if None.
+
+    Returns:
+        The root folder of the system.
+    """
+    system = folder / suite
+    done = folder / f"{suite}.built"
+    if done.exists():
+        return system
+    shutil.rmtree(system, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    packages = ",".join((*PACKAGES, *filter(None, [OWN_PYTHON.get(suite)])))
+    ubuntu = ["--components=main,universe"] if mirror else []
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", *ubuntu, suite, str(system)]
+    subprocess.run([*command, *([mirror] if mirror else [])], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["chroot", str(system), "useradd", "--create-home", "user"], check=True)
+    (system / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+    done.touch()
+    return system
+
+
+def run(
+    system: Path,
+    command: str,
+    *,
+    log: Path,
+    user: str = "user",
+    checkout: str = "work/mme",
+    cache: Path | None = None,
+    variables: Sequence[str] = (),
+) -> int:
+    """Run a shell command in a fresh clone of this checkout, in a copy of a system.
+
+    Args:
+        system: Root folder of the system; it stays as it is.
+        command: The command.
+        log: File for its output.
+        user: ``root`` or ``user``.
+        checkout: Folder of the clone in the user's home folder.
+        cache: Folder that becomes ``~/.cache``, so that later runs download less; empty by default.
+        variables: ``NAME=VALUE``, in addition to those of package clients.
+
+    Returns:
+        The exit status of the command.
+    """
+    with tempfile.TemporaryDirectory(dir=system.parent) as name:
+        copy = Path(name)
+        for part in ("upper", "work", "root"):
+            (copy / part).mkdir()
+        upper = copy / "upper"
+        home = USERS[user]
+        clone = upper / home[1:] / checkout
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
+        client = _client_settings(upper, home)
+        (upper / home[1:] / ".cache").mkdir(exist_ok=True)
+        owner = "root:root" if user == "root" else "1000:1000"
+        subprocess.run(["chown", "-R", owner, str(upper / home[1:])], check=True)
+        if user == "root":
+            upper.joinpath("root").chmod(0o700)
+        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        environment = ["env", "-i", f"HOME={home}", path, *client, *variables]
+        program = ["sh", "-c", f'cd "$1" && {command}', "sh", f"{home}/{checkout}"]
+        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-eu", "-c", _RUN, "sh"]
+        mounts = [str(copy), str(system), user, str(cache or ""), home[1:]]
+        with log.open("wb") as output:
+            return subprocess.run(
+                [*isolated, *mounts, *environment, *program],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+
+
+def _client_settings(upper: Path, home: str) -> list[str]:
+    """Copy the settings of this machine's package clients; return their variables as ``NAME=VALUE``."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper().startswith(CLIENT_VARIABLES) or name.upper().endswith("_PROXY")
+    }
+    for file in (*CLIENT_FILES, *variables.values()):
+        source = Path(file).expanduser()
+        if source.is_file():
+            target = upper / (f"{home}{file[1:]}" if file.startswith("~") else file)[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    return [f"{name}={value}" for name, value in variables.items()]
+
+
+def main() -> int:
+    """Run the targets in each system as each user; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("suites", nargs="+", help="code names of releases, such as bookworm")
+    parser.add_argument(
+        "--mirror", help="URL of the packages; needed for Ubuntu on Debian and the other way round"
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for the systems")
+    parser.add_argument("--user", action="append", choices=USERS, help="default: both")
+    parser.add_argument("--checkout", default="work/mme", help="folder of the clone, below the home folder")
+    parser.add_argument("--cache", type=Path, help="folder of downloads that the runs share; default: none")
+    parser.add_argument("--target", action="append", help="targets of make; default: demo and test")
+    options = parser.parse_args()
+    if reason := missing():
+        parser.error(reason)
+    failed = 0
+    for suite in options.suites:
+        system = build(suite, options.folder, options.mirror)
+        for user in options.user or USERS:
+            for target in options.target or ("demo", "test"):
+                began = time.monotonic()
+                log = options.folder / f"{suite}-{user}-{target}.log"
+                status = run(
+                    system,
+                    f"make {target}",
+                    log=log,
+                    user=user,
+                    checkout=options.checkout,
+                    cache=options.cache,
+                )
+                failed += status != 0
+                seconds = time.monotonic() - began
+                sys.stdout.write(f"{suite}, {user}: make {target}: status {status}, {seconds:.0f} s, {log}\n")
+                sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
