@@ -23,6 +23,9 @@ endif
 LOWEST := $(VENV)/lowest
 # Servers that only nightly tests and benchmarks run.
 BENCHMARKS := $(VENV)/benchmarks
+FUZZ := $(VENV)/fuzz
+# Of each target of `make fuzz`.
+MINUTES ?= 10
 # checkov pins some hundred packages: they stay apart from this project's.
 CHECKOV := $(VENV)/checkov
 ENVIRONMENTS := local dev staging prod
@@ -30,7 +33,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +99,15 @@ $(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
 	@uv pip install --quiet --python $(BIN)/python --target $(BENCHMARKS) --require-hashes --no-deps -r requirements-benchmarks.txt
 	@touch $@
 
+$(FUZZ)/.installed: requirements-fuzz.txt $(VENV)/.installed
+	@rm -rf $(FUZZ)
+	@uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes --no-deps -r requirements-fuzz.txt
+	@touch $@
+
+fuzz: $(FUZZ)/.installed  ## Fuzz every parser of outside input, guided by coverage, MINUTES=10 each
+	@for target in $(notdir $(wildcard tests/fuzz/corpus/*)); do echo "fuzzing $$target"; \
+		PYTHONPATH=$(FUZZ) python -m tests.fuzz.run $$target -max_total_time=$$(( $(MINUTES) * 60 )) -verbosity=0; done
+
 $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@rm -rf $(LOWEST)
 	@python tools/install.py lowest $(LOWEST)
@@ -135,6 +147,7 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
 	@$(LOCK) --group benchmarks --output-file requirements-benchmarks.txt
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
+	@$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.txt
 	@rm build.constraints
 
 clean:  ## Delete what make installed and what tools left

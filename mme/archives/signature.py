@@ -75,7 +75,7 @@ class TensorSignature:
                 max_batch_size=int(stored["batch"]),
                 platform=str(stored["platform"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
 
 

@@ -50,8 +50,8 @@ def evaluate(
     request = _Request(action, resource, keys, complete_context)
     matches: dict[str, set[bool | None]] = {"Allow": set(), "Deny": set()}
     for policy in policies:
-        for statement in _listed(policy.get("Statement")):
-            matches.get(statement.get("Effect"), set()).add(_applies(statement, request))
+        for statement in _statements(policy):
+            matches.get(str(statement.get("Effect")), set()).add(_applies(statement, request))
     if True in matches["Deny"]:
         return Decision.DENIED
     if True in matches["Allow"]:
@@ -70,8 +70,12 @@ def trusts(trust_policy: Mapping[str, Any], service: str) -> bool:
         statement.get("Effect") == "Allow"
         and isinstance(statement.get("Principal"), Mapping)
         and service in _listed(statement["Principal"].get("Service"))
-        for statement in _listed(trust_policy.get("Statement"))
+        for statement in _statements(trust_policy)
     )
+
+
+def _statements(policy: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in _listed(policy.get("Statement")) if isinstance(one, Mapping)]
 
 
 _ELEMENTS: Final = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
@@ -93,6 +97,13 @@ def _applies(statement: Mapping[str, Any], request: _Request) -> bool | None:
     """Return whether a statement applies to a request; None if that can't be determined."""
     if set(statement) - _ELEMENTS:
         return None
+    try:
+        return _matches_all(statement, request)
+    except (AttributeError, TypeError, IndexError):
+        return None  # malformed: IAM itself stores no such statement
+
+
+def _matches_all(statement: Mapping[str, Any], request: _Request) -> bool | None:
     action = request.action.lower()
     return _every(
         [
@@ -233,4 +244,4 @@ _OPERATORS: Final[dict[str, Callable[[str, str, _Values], bool | None]]] = {
 def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
-    return [value] if isinstance(value, str | Mapping | bool) else list(value)
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]

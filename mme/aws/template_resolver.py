@@ -90,7 +90,8 @@ class TemplateResolver:
         if isinstance(expression, dict) and len(expression) == 1:
             ((function, argument),) = expression.items()
             if function in _TESTS:
-                return _TESTS[function](self, argument)
+                held: bool | None = self._call(_TESTS, function, argument)
+                return held
         resolved = self.resolve(expression)
         return str(resolved).lower() == "true" if self._values.is_known(resolved) else None
 
@@ -102,13 +103,23 @@ class TemplateResolver:
         if len(value) == 1:
             ((function, argument),) = value.items()
             if function in _FUNCTIONS:
-                return _FUNCTIONS[function](self, argument)
+                return self._call(_FUNCTIONS, function, argument)
             if function in _TESTS and function != "Condition":
                 return self.test(value)
             if function.startswith("Fn::"):
                 return self._unknown(function, argument, argument, f"{function} is not a supported function")
         members = ((name, self._resolve(member)) for name, member in value.items())
         return {name: member for name, member in members if member is not _NO_VALUE}
+
+    def _call(
+        self, functions: Mapping[str, Callable[[TemplateResolver, Any], Any]], function: str, argument: Any
+    ) -> Any:
+        try:
+            return functions[function](self, argument)
+        except TemplateError:
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"Template error: {function} has an invalid argument: {error}") from error
 
     def _unknown(
         self, function: str, argument: Any, resolved: Any, reason: str = "its value is not known"

@@ -36,6 +36,7 @@ INPUTS = {
 # Apart from this project's packages, whose pins they need not meet.
 APART = {
     "requirements-checkov.txt": (ROOT / "requirements-checkov.in").read_text().split(),
+    "requirements-fuzz.txt": (ROOT / "requirements-fuzz.in").read_text().split(),
     "requirements-benchmarks.txt": GROUPS["benchmarks"],
 }
 LOCKS = {**INPUTS, **APART}

@@ -93,7 +93,7 @@ class Alias:
             "previous": list(self.previous),
             "history": history,
         }
-        return json.dumps(stored, ensure_ascii=False, indent=1).encode()
+        return json.dumps(stored, indent=1).encode()
 
     @classmethod
     def from_json(cls, content: bytes, url: str) -> Alias:

@@ -70,7 +70,10 @@ class Template:
         if not isinstance(document, dict):
             raise CloudFormationRequestError("Template format error: unsupported structure.")
         template = cls(body, document)
-        template._check()
+        try:
+            template._check()
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise CloudFormationRequestError(f"Template format error: {error}") from error
         return template
 
     def section(self, name: str) -> Document:
@@ -129,15 +132,32 @@ class Template:
         }
 
     def _check(self) -> None:
+        for section in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+            members = self.section(section)
+            if not isinstance(members, dict) or not all(isinstance(name, str) for name in members):
+                raise CloudFormationRequestError(f"Template format error: {section} is not an object")
+            for name, member in members.items():
+                if section != "Resources" and not isinstance(member, dict):
+                    raise CloudFormationRequestError(
+                        f"Template format error: [/{section}/{name}] must be an object"
+                    )
         if not self.resources:
             raise CloudFormationRequestError(
                 "Template format error: At least one Resources member must be defined."
             )
         for logical_id, definition in self.resources.items():
-            if not isinstance(definition, dict) or "Type" not in definition:
+            if not isinstance(definition, dict) or not isinstance(definition.get("Type"), str):
                 raise CloudFormationRequestError(
                     f"Template format error: [/Resources/{logical_id}] "
                     "Every Resources member must contain a Type property."
+                )
+            waits_for = definition.get("DependsOn", [])
+            if not isinstance(definition.get("Properties", {}), dict) or not (
+                isinstance(waits_for, str) or _is_list_of_strings(waits_for)
+            ):
+                raise CloudFormationRequestError(
+                    f"Template format error: [/Resources/{logical_id}] Properties must be an object, and "
+                    "DependsOn a logical id or a list of them"
                 )
         self._check_references()
         try:
@@ -162,6 +182,10 @@ class Template:
                 raise CloudFormationRequestError(
                     "Template format error: conditions and rules cannot refer to resources"
                 )
+
+
+def _is_list_of_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _depends_on(member: Document) -> list[str]:
