@@ -31,14 +31,18 @@ _QUEUE = "Asynchronously"
 def invoke(
     context: typer.Context,
     model: Annotated[
-        str, typer.Argument(help="add_sub_v0.tar.gz, or an alias: add_sub@prod.", metavar="MODEL")
+        str,
+        typer.Argument(
+            help="add_sub_v0.tar.gz, an alias (add_sub@prod), or a name for its newest version.",
+            metavar="MODEL",
+        ),
     ],
     inputs: Annotated[
         list[str] | None,
         typer.Option(
             "--input",
             "-i",
-            help="NAME=1,2,3,4, NAME=@file.npy or NAME:INT64=1,2.",
+            help="NAME=1,2,3,4, NAME=@file.npy or NAME:INT64=1,2; NAME= is an empty tensor.",
             metavar="NAME=VALUES",
             rich_help_panel=_TENSORS,
         ),
@@ -47,7 +51,7 @@ def invoke(
         Path | None,
         typer.Option(
             "--json-input",  # A bracket would be markup to rich.
-            help=r'File (or -) with {"NAME": \[values]} or a KServe v2 request.',
+            help=r'File (or -) with {"NAME": \[values]}, a KServe v2 request or saved outputs.',
             metavar="FILE",
             rich_help_panel=_TENSORS,
         ),
@@ -227,7 +231,7 @@ class _TensorOptions:
             from mme.client.pictures import load_picture
 
             tensors.append(load_picture(self.image, signature))
-        if not tensors:
+        if not (self.inputs or self.json_input or self.image):
             takes = f"it takes {describe(signature.inputs)}: " if signature and signature.inputs else ""
             raise TensorError(
                 "no input is given", hint=f"{takes}use --input, --json-input, --image or --body"
@@ -251,13 +255,17 @@ class _Call:
 
     @classmethod
     def of(cls, context: typer.Context, asked: str, output: Path | None, as_json: bool) -> _Call:
-        """Resolve an alias. A wrong target is refused before AWS is asked for anything else."""
+        """Resolve an alias, or a name to its newest version; refuse a wrong target before AWS is called."""
         from mme.cli.deployment import target_of
         from mme.client.targets import resolved
-        from mme.registry.names import is_alias
+        from mme.registry.names import SUFFIX, is_alias
 
         deployment = target_of(context)
         model = resolved(asked, deployment.aliases() if is_alias(asked) else None)
+        if not model.endswith(SUFFIX):
+            # A caller who may invoke a model need not be allowed to read the bucket.
+            with suppress(MmeError):
+                model = next((one.target_model for one in deployment.store().versions(model)[::-1]), model)
         return cls(deployment, asked, model, output, as_json)
 
     @cached_property
@@ -293,6 +301,7 @@ class _Call:
 
 def _infer(call: _Call, tensors: _TensorOptions) -> None:
     from mme.cli.answers import answer_json, print_answer
+    from mme.client.codec import check_outputs
     from mme.client.files import save_outputs
     from mme.console import print_json, print_note
 
@@ -302,6 +311,8 @@ def _infer(call: _Call, tensors: _TensorOptions) -> None:
     with call.better_hints(call.signature):
         outputs = client.infer(call.model, **arguments)
     milliseconds = (time.perf_counter() - began) * 1000
+    if call.signature and not tensors.only:
+        check_outputs(outputs, (spec.name for spec in call.signature.outputs), call.model)
     if call.output:
         save_outputs(call.output, outputs)
     if call.as_json:

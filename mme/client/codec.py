@@ -24,11 +24,12 @@ JSON_CONTENT_TYPE: Final = "application/json"
 Parameter = str | int | float | bool
 """A value of a request parameter. Source: KServe v2 protocol, "Parameters"."""
 
+_BINARY_TYPE: Final = BINARY_CONTENT_TYPE.partition(";")[0]
 _RESERVED: Final = frozenset({"binary_data_output", "binary_data_size", "classification"})
 """Parameters that the binary form reserves. Source: Triton's "Binary Tensor Data" extension."""
 
 _HEADER_SIZE = re.compile(
-    r"\s*application/vnd\.sagemaker-triton\.binary\+json\s*;\s*json-header-size\s*=\s*(\d+)"
+    r"\s*application/vnd\.sagemaker-triton\.binary\+json\s*;\s*json-header-size\s*=\s*(\d{1,12})\s*$"
 )
 
 
@@ -61,11 +62,9 @@ def encode_request(
         parameters: Request parameters, for the model.
 
     Raises:
-        TensorError: An array has no Triton type, there is no input or output, a data type has no values, or a
-            parameter can't be sent.
+        TensorError: An array has no Triton type, the list of outputs is empty, a data type has no values, or
+            a parameter can't be sent.
     """
-    if not inputs:
-        raise TensorError("a request needs at least one input")
     wanted_types = datatypes or {}
     stray = next((name for name in wanted_types if name not in inputs), None)
     if stray is not None:
@@ -73,12 +72,14 @@ def encode_request(
     tensors: list[dict[str, Any]] = []
     parts: list[bytes | memoryview] = []
     for name, value in inputs.items():
-        array = np.atleast_1d(np.asarray(value))
         try:
+            array = _array_of(value)
             datatype = wanted_types.get(name) or datatype_of(array)
             part = to_wire(array, datatype)
         except TensorError as error:
             raise TensorError(f"input {name}: {error.message}", hint=error.hint) from error
+        except ValueError as error:
+            raise TensorError(f"input {name}: its lists have different lengths") from error
         tensors.append(
             {
                 "name": name,
@@ -100,15 +101,29 @@ def encode_request(
     return EncodedRequest(b"".join([header, *parts]), f"{BINARY_CONTENT_TYPE}{len(header)}")
 
 
+def _array_of(value: Any) -> Array:
+    array: Array = np.asarray(value)
+    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray | np.generic):
+        # numpy's own string types drop NUL bytes at the end, and turn numbers into text.
+        array = np.asarray(value, dtype=object)
+    return array.reshape(1) if array.ndim == 0 else array
+
+
 def _checked_parameters(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    for name, value in parameters.items():
+    checked: dict[str, Parameter] = {}
+    for name, given in parameters.items():
         if name in _RESERVED:
             raise TensorError(f"the parameter {name} is the request's own", hint="choose another name")
-        if not isinstance(value, str | int | float | bool):
+        value = given.item() if isinstance(given, np.generic) else given
+        if not isinstance(value, str | int | float) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
             raise TensorError(
-                f"the parameter {name} is a {type(value).__name__}: send text, numbers or booleans"
+                f"the parameter {name} is {value!r}; a parameter is a string, a finite number or a boolean",
+                hint="send it as a string: str(value)",
             )
-    return dict(parameters)
+        checked[name] = value
+    return checked
 
 
 def _names(outputs: Iterable[str]) -> list[str]:
@@ -118,6 +133,31 @@ def _names(outputs: Iterable[str]) -> list[str]:
     if not names:
         raise TensorError("the list of outputs is empty", hint="omit outputs to request all")
     return names
+
+
+def check_header_size(body: bytes | bytearray, content_type: str) -> None:
+    """Check the `json-header-size` of a body in the binary form, if the content type says that it is one.
+
+    Args:
+        body: The request.
+        content_type: Its type.
+
+    Raises:
+        TensorError: The parameter is missing or wrong.
+    """
+    if not content_type.strip().lower().startswith(_BINARY_TYPE):
+        return
+    match = _HEADER_SIZE.match(content_type)
+    try:
+        if match and int(match[1]) <= len(body) and isinstance(json.loads(body[: int(match[1])]), dict):
+            return
+    except (ValueError, RecursionError):
+        pass
+    raise TensorError(
+        f"json-header-size is missing or wrong in {content_type!r}; it is the number of bytes of the JSON "
+        "before the tensors",
+        hint="send tensors with infer(), which sets it",
+    )
 
 
 def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
@@ -147,7 +187,13 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
             f"the reply ({content_type or 'no content type'}) is not a Triton reply: {start!r}",
             hint="use invoke() for containers other than Triton",
         ) from error
-    tail = memoryview(body)[size:]
+    try:
+        return _decoded(outputs, memoryview(body)[size:])
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ReplyError(f"the reply's header is malformed: {error}") from error
+
+
+def _decoded(outputs: Any, tail: memoryview) -> dict[str, Array]:
     decoded: dict[str, Array] = {}
     position = 0
     for tensor in outputs:
@@ -157,11 +203,31 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
             decoded[name] = from_json(tensor.get("data", []), datatype, shape)
             continue
         end = position + length
-        if end > len(tail):
+        if not position <= end <= len(tail):
             raise ReplyError(f"the reply ends within output {name}")
         decoded[name] = from_wire(tail[position:end], datatype, shape)
         position = end
     return decoded
+
+
+def check_outputs(outputs: Mapping[str, Array], wanted: Iterable[str], model: str) -> None:
+    """Check that a model returned its outputs. A python model may return fewer than it declares.
+
+    Args:
+        outputs: What it returned.
+        wanted: Names that were requested, or that its configuration declares.
+        model: Target model, for the message.
+
+    Raises:
+        ReplyError: It returned no output, or not all of these.
+    """
+    missing = [name for name in wanted if name not in outputs]
+    if missing or not outputs:
+        raise ReplyError(
+            f"{model} did not return {', '.join(missing) or 'any output'}; it returned "
+            f"{', '.join(outputs) or 'nothing'}",
+            hint="return each declared output from execute(), or remove it from config.pbtxt",
+        )
 
 
 def parse_request(request: Any) -> tuple[dict[str, Array], dict[str, str]]:
@@ -180,7 +246,7 @@ def parse_request(request: Any) -> tuple[dict[str, Array], dict[str, str]]:
             name, datatype, shape = _described(tensor)
             arrays[name] = from_json(tensor["data"], datatype, shape)
             datatypes[name] = datatype
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise TensorError(
             "this is not a KServe v2 request: each input needs name, shape, datatype and data"
         ) from error

@@ -9,6 +9,7 @@ Two of Triton's types have no numpy equivalent:
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ NUMPY_TYPES: Final = {
     "FP64": np.dtype("<f8"),
 }
 """Little-endian, as in the binary form. Source: KServe v2 protocol, "Tensor Data Types"."""
+
+NON_FINITE: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""How JSON writes these floats."""
 
 DATATYPES: Final = frozenset({*NUMPY_TYPES, "BF16", "BYTES"})
 
@@ -112,7 +116,7 @@ def from_wire(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Array:
 
 
 def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
-    """Return the array of a tensor's JSON list, nested or flat.
+    """Return the array of a tensor's JSON list, with NaN as `"NaN"`, infinity as `"Infinity"`.
 
     Args:
         values: The list.
@@ -124,11 +128,13 @@ def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
     """
     try:
         if datatype == "BYTES":
-            flat = np.array(_flattened(values), dtype=object)
-            # JSON has strings only: BYTES are their UTF-8.
-            flat[:] = [str(item).encode() for item in flat]
+            flat = np.array([_utf8(item) for item in _flattened(values)], dtype=object)
         elif datatype in DATATYPES:
-            flat = _converted(np.asarray(values), "FP32" if datatype == "BF16" else datatype)
+            numeric = "FP32" if datatype == "BF16" else datatype
+            array = np.asarray(values)
+            if array.dtype.kind == "U" and NUMPY_TYPES[numeric].kind == "f":
+                array = np.asarray([NON_FINITE.get(item, item) for item in _flattened(values)])
+            flat = _converted(array, numeric)
         else:
             raise TensorError(f"{datatype!r} is not a Triton data type")
         return flat.reshape(shape)
@@ -143,7 +149,10 @@ def _converted(array: Array, datatype: str) -> Array:
         return array
     converted: Array | None = None
     if array.size == 0 or (target.kind == "f" and array.dtype.kind in "fiub"):
-        converted = array.astype(target)
+        with np.errstate(over="ignore"):
+            converted = array.astype(target)
+        if target.kind == "f":
+            _check_overflow(array, np.isinf(converted), datatype)
     elif array.dtype.kind in "iub":
         # numpy itself would wrap 300 around to 44 for UINT8.
         converted = array.astype(target)
@@ -154,6 +163,24 @@ def _converted(array: Array, datatype: str) -> Array:
             hint=f"give values that {datatype} holds",
         )
     return converted
+
+
+def _check_overflow(array: Array, infinite: Array, datatype: str) -> None:
+    lost = infinite & np.isfinite(array) if infinite.any() else infinite
+    if lost.any():
+        raise TensorError(
+            f"{array[lost].flat[0]} is too large for {datatype}; it would become infinite",
+            hint="scale the values, or send a wider type if the model takes one",
+        )
+
+
+def _utf8(item: object) -> bytes:
+    if not isinstance(item, str):
+        raise TensorError(
+            f"{json.dumps(item)[:60]} is not a string; a BYTES tensor holds strings only",
+            hint='write each element as a string: ["1"]',
+        )
+    return item.encode()
 
 
 def _flattened(values: Any) -> list[Any]:
@@ -197,9 +224,10 @@ def _bfloat16_to_wire(array: Array) -> bytes:
         return np.ascontiguousarray(array).tobytes()
     if array.dtype.kind not in "fiu":
         raise TensorError(f"an array of {array.dtype} can't be sent as BF16", hint="give an array of floats")
-    single = np.ascontiguousarray(array, dtype=np.float32)
+    single = np.ascontiguousarray(_converted(array, "FP32"))
     bits = single.view(np.uint32)
     rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
     # Adding could carry a NaN over to infinity; a NaN stays one.
     rounded[np.isnan(single)] = 0x7FC0
+    _check_overflow(array, rounded & 0x7FFF == 0x7F80, "BF16")
     return rounded.tobytes()

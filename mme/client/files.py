@@ -104,7 +104,7 @@ def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
         )
     try:
         if form == ".json":
-            text = json.dumps(outputs_json(outputs), indent=2, ensure_ascii=False)
+            text = json.dumps(outputs_json(outputs), indent=2, ensure_ascii=False, allow_nan=False)
             path.write_text(text + "\n", encoding="utf-8")
             return
         plain = {name: _without_objects(name, array) for name, array in outputs.items()}
@@ -119,7 +119,10 @@ def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
 
 
 def outputs_json(outputs: dict[str, Array]) -> dict[str, Any]:
-    """Return outputs with data types and shapes for JSON; invalid UTF-8 in BYTES is replaced."""
+    """Return outputs with data types and shapes for JSON, as `--json-input` reads them.
+
+    NaN and infinities become strings; invalid UTF-8 in BYTES is replaced.
+    """
     return {
         name: {"datatype": datatype_of(array), "shape": list(array.shape), "data": _data(array)}
         for name, array in outputs.items()
@@ -127,9 +130,12 @@ def outputs_json(outputs: dict[str, Array]) -> dict[str, Any]:
 
 
 def _data(array: Array) -> Any:
+    decoded = array.astype(object)
+    if array.dtype.kind == "f":
+        for text, unwanted in (("NaN", np.isnan), ("Infinity", np.isposinf), ("-Infinity", np.isneginf)):
+            decoded[unwanted(array)] = text
     if array.dtype.kind != "O":
-        return array.tolist()
-    decoded = array.copy()
+        return decoded.tolist()
     decoded.reshape(-1)[:] = [
         item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.reshape(-1)
     ]

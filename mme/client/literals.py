@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,9 @@ class NamedTensor:
 def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTensor:
     """Parse `NAME=VALUES`.
 
-    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. `NAME:TYPE=` sets the
-    data type. A flat list is reshaped to the declared shape, with a batch dimension if the model batches.
+    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. Without any, the
+    tensor is empty. `NAME:TYPE=` sets the data type. A flat list is reshaped to the declared shape, with a
+    batch dimension if the model batches.
 
     Args:
         text: The argument of `--input`.
@@ -82,33 +84,50 @@ def parse_parameter(text: str) -> tuple[str, Parameter]:
 
 
 def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> list[NamedTensor]:
-    """Read `{"NAME": [values], ...}` or a KServe v2 request from a file, or from standard input for `-`.
+    """Read `{"NAME": [values], ...}`, a KServe v2 request, or what `mme invoke --json` prints.
 
     Args:
-        path: The file.
+        path: The file, or `-` for standard input.
         signature: The model's inputs, if known.
 
     Raises:
-        TensorError: The file can't be read, or has neither form.
+        TensorError: The file can't be read, or has none of these forms.
     """
     try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
+        content = json.loads(read_bytes(path), parse_float=_finite)
+    except (ValueError, RecursionError) as error:
         raise TensorError(f"{path} is not JSON: {error}") from error
+    if isinstance(content, dict) and isinstance(content.get("outputs"), dict):
+        content = content["outputs"]  # what `mme invoke --json` prints
     if isinstance(content, dict) and isinstance(content.get("inputs"), list):
-        arrays, datatypes = parse_request(content)
-        return [NamedTensor(name, array, datatypes[name]) for name, array in arrays.items()]
+        return _described(content["inputs"])
     if not isinstance(content, dict) or not content:
         raise TensorError(
             f"{path} has no inputs", hint='write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'
         )
     tensors = []
     for name, values in content.items():
+        if isinstance(values, dict) and "data" in values:
+            tensors += _described([{**values, "name": name}])
+            continue
         spec = known_input(signature, name)
         used = spec.datatype if spec else _DEFAULT_TYPE
         array = _listed(values if isinstance(values, list) else [values], used, name)
         tensors.append(NamedTensor(name, _fitted(array, spec, signature, name), used))
     return tensors
+
+
+def _described(tensors: list[Any]) -> list[NamedTensor]:
+    arrays, datatypes = parse_request({"inputs": tensors})
+    return [NamedTensor(name, array, datatypes[name]) for name, array in arrays.items()]
+
+
+def _finite(text: str) -> float:
+    """Parse a number, if it is not too large for a float, which would become infinite."""
+    number = float(text)
+    if math.isinf(number) and "inf" not in text.lower():
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def known_input(signature: TensorSignature | None, name: str) -> TensorSpec | None:
@@ -152,13 +171,15 @@ def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, s
 def _values(value: str, datatype: str, name: str) -> list[Any]:
     if value.startswith("["):
         try:
-            parsed = json.loads(value)
-        except ValueError as error:
+            parsed = json.loads(value, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
             raise TensorError(f"input {name}: {value[:40]!r} is not a JSON list: {error}") from error
         return parsed if isinstance(parsed, list) else [parsed]
     parts = value.split(",")
     if datatype == "BYTES":
         return list(parts)
+    if not value:
+        return []  # an empty tensor
     return [_number(part.strip(), datatype, name) for part in parts]
 
 
@@ -168,7 +189,7 @@ def _number(part: str, datatype: str, name: str) -> float | int | bool:
             return {"true": True, "1": True, "false": False, "0": False}[part.lower()]
         if datatype in NUMPY_TYPES and NUMPY_TYPES[datatype].kind in "iu":
             return int(part)
-        return float(part)
+        return _finite(part)
     except (ValueError, KeyError):
         raise TensorError(
             f"input {name}: {part!r} is not a {datatype} value", hint="separate values with commas: 1,2,3"

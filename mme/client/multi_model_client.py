@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mme.aws.runtime import runtime_client
 from mme.client.calls import Call, Outcome
-from mme.client.codec import JSON_CONTENT_TYPE, Parameter, decode_reply, encode_request
+from mme.client.codec import (
+    JSON_CONTENT_TYPE,
+    Parameter,
+    check_header_size,
+    check_outputs,
+    decode_reply,
+    encode_request,
+)
 from mme.client.datatypes import Array
 from mme.client.errors import InvalidRequestError, ModelNotReadyError
 from mme.client.load_retry import LoadRetry
@@ -130,9 +137,11 @@ class MultiModelClient:
             The container's answer.
 
         Raises:
+            TensorError: The body is in Triton's binary form, and its `json-header-size` is wrong.
             InvocationError: The call failed; its subclasses tell how.
             MmeError: No such alias.
         """
+        check_header_size(body, content_type)
         more: dict[str, Any] = {
             "ContentType": content_type,
             "Accept": accept,
@@ -294,7 +303,9 @@ class MultiModelClient:
             call.inputs, outputs=call.outputs, datatypes=call.datatypes, parameters=call.parameters
         )
         reply = self._invoke(call.model, request.body, {"ContentType": request.content_type}, stop)
-        return decode_reply(reply.body, reply.content_type)
+        outputs = decode_reply(reply.body, reply.content_type)
+        check_outputs(outputs, call.outputs or (), call.model)
+        return outputs
 
     def _invoke(
         self, model: str, body: bytes | bytearray, more: Mapping[str, Any], stop: Event | None = None

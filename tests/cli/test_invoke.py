@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,48 @@ def test_json_of_numbers_that_json_lacks(aws, mme) -> None:
     ran = mme("invoke", "echo.tar.gz", "-i", "A=nan,inf,-inf,1", "--json")
     outputs = json.loads(ran.out, parse_constant=pytest.fail)["outputs"]
     assert outputs["A"]["data"] == ["NaN", "Infinity", "-Infinity", 1]
+
+
+def test_printed_and_saved_json_is_an_input(aws, mme, tmp_path: Path) -> None:
+    given = [
+        "invoke",
+        "echo.tar.gz",
+        "-i",
+        "A=nan,inf,1",
+        "-i",
+        "E=",
+        "-i",
+        "S:BYTES=hé",
+        "--output",
+        tmp_path / "saved.json",
+    ]
+    printed = mme(*given, "--json")
+    (tmp_path / "printed.json").write_text(printed.out)
+    for name in ("saved.json", "printed.json"):
+        again = mme("invoke", "echo.tar.gz", "--json-input", tmp_path / name, "--json")
+        assert again.json["outputs"] == printed.json["outputs"], again.err
+    assert printed.json["outputs"]["E"] == {"datatype": "FP32", "shape": [0], "data": []}
+
+
+def test_a_name_is_its_newest_version(aws, published, mme) -> None:
+    for version in (2, 10):
+        aws.copy_object(
+            Bucket="models",
+            Key=f"models/add_sub_v{version}.tar.gz",
+            CopySource="models/models/add_sub_v0.tar.gz",
+        )
+    ran = mme("invoke", "add_sub", "-i", "INPUT0=1,2,3,4", "-i", "INPUT1=1,2,3,4", "--json")
+    assert ran.json["model"] == "add_sub_v10.tar.gz", ran.err
+
+
+def test_a_declared_output_that_is_missing(aws, mme, tmp_path: Path) -> None:
+    shutil.copytree(REGISTRY / "add_sub", tmp_path / "echo")
+    config = tmp_path / "echo" / "config.pbtxt"
+    config.write_text(config.read_text().replace('"add_sub"', '"echo"'))
+    assert mme("models", "add", tmp_path / "echo").status == 0
+    ran = mme("invoke", "echo", "-i", "INPUT0=1,2,3,4", "-i", "INPUT1=1,2,3,4")
+    assert (ran.status, ran.out) == (2, "")
+    assert "echo_v0.tar.gz did not return OUTPUT0, OUTPUT1; it returned INPUT0, INPUT1" in ran.err
 
 
 def test_help_keeps_its_brackets(mme) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mme.client import ReplyError, TensorError, decode_reply, encode_request
+from mme.client.codec import check_header_size
 from mme.client.datatypes import NUMPY_TYPES, datatype_of, from_wire, to_wire
 
 
@@ -120,6 +121,20 @@ def test_text_arrays_and_scalars() -> None:
     assert header["inputs"][1]["shape"] == [1]
 
 
+def test_nothing_of_a_string_is_lost() -> None:
+    for value in ([b"ab\0c\0\0", "x\0"], np.array([b"ab\0c\0\0", "x\0"], object), (b"ab\0c\0\0", "x\0")):
+        _, tail = split(encode_request({"B": value}))
+        assert tail == struct.pack("<I", 6) + b"ab\0c\0\0" + struct.pack("<I", 2) + b"x\0"
+
+
+def test_infinities_and_empty_requests_are_sent() -> None:
+    values = np.array([np.inf, -np.inf, np.nan])
+    for datatype in ("FP16", "FP32", "BF16"):
+        _, tail = split(encode_request({"A": values}, datatypes={"A": datatype}))
+        np.testing.assert_array_equal(from_wire(memoryview(tail), datatype, (3,)), values)
+    assert split(encode_request({}))[0] == {"inputs": [], "parameters": {"binary_data_output": True}}
+
+
 @pytest.mark.parametrize(("datatype", "wire"), [("FP16", "003c 0040"), ("BF16", "803f 0040")])
 def test_requested_type_is_sent(datatype: str, wire: str) -> None:
     header, tail = split(encode_request({"A": np.array([1, 2])}, datatypes={"A": datatype}))
@@ -138,6 +153,12 @@ def test_requested_type_is_sent(datatype: str, wire: str) -> None:
         (np.array([1.5]), {"A": "FLOAT"}, "'FLOAT' is not a Triton data type"),
         (np.array([object()]), {}, "holds strings or bytes, not object"),
         (np.array(["x"]), {"A": "BF16"}, "BF16"),
+        (np.array([1, 70000]), {"A": "FP16"}, "70000 is too large for FP16"),
+        (np.array([[-1e300]]), {"A": "FP32"}, "-1e+300 is too large for FP32"),
+        (np.array([3.4e38], np.float32), {"A": "BF16"}, "is too large for BF16"),
+        (np.array([1e300]), {"A": "BF16"}, "1e+300 is too large for FP32"),
+        ([b"x", 1], {}, "holds strings or bytes, not int"),
+        ([[1], [1, 2]], {}, "different lengths"),
     ],
 )
 def test_invalid_arrays(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
@@ -158,6 +179,22 @@ def test_reply_in_json_and_binary() -> None:
     assert decoded["S"].tolist() == ["hé".encode()]
     assert decoded["B"].tolist() == [True, False]
     assert decoded["I"].tolist() == [9]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", ";json-header-size=", ";json-header-size=abc", "0", "-1", "12", "14", "999", str(2**64), "9" * 5000],
+)
+def test_a_wrong_header_size_is_named(given: str) -> None:
+    header = b'{"inputs":[]}'
+    right = f"application/vnd.sagemaker-triton.binary+json;json-header-size={len(header)}"
+    check_header_size(header + b"xyz", right)
+    check_header_size(b"1,2", "text/csv")
+    wrong = right.partition(";")[0] + (
+        given if not given or given[0] == ";" else f"; json-header-size={given}"
+    )
+    with pytest.raises(TensorError, match="json-header-size is missing or wrong"):
+        check_header_size(header + b"xyz", wrong)
 
 
 FP32 = {"name": "Y", "datatype": "FP32", "shape": [2]}
@@ -195,19 +232,20 @@ def test_broken_strings(wire: bytes) -> None:
 def test_parameters_of_the_request() -> None:
     header, _ = split(encode_request({"A": np.zeros(1)}, parameters={"top": 3, "mode": "fast"}))
     assert header["parameters"] == {"top": 3, "mode": "fast", "binary_data_output": True}
-    header, _ = split(encode_request({"A": np.zeros(1)}, outputs=("Y",), parameters={"top": 3}))
-    assert header["parameters"] == {"top": 3}
+    scalars = {"top": np.int64(3), "p": np.float32(0.5), "fast": np.bool_(True), "mode": np.str_("x")}
+    header, _ = split(encode_request({"A": np.zeros(1)}, outputs=("Y",), parameters=scalars))
+    assert header["parameters"] == {"top": 3, "p": 0.5, "fast": True, "mode": "x"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"parameters": {"binary_data_output": False}}, "is the request's own"),
-        ({"parameters": {"x": [1]}}, "the parameter x is a list"),
+        ({"parameters": {"x": [1]}}, r"the parameter x is \[1\]"),
+        ({"parameters": {"x": np.float32("nan")}}, "the parameter x is nan"),
         ({"outputs": "OUTPUT0"}, "a list of names, not one"),
         ({"outputs": []}, "the list of outputs is empty"),
         ({"datatypes": {"B": "FP16"}}, "input B has a data type but no values"),
-        ({"inputs": {}}, "at least one input"),
     ],
 )
 def test_invalid_requests(arguments: dict[str, object], words: str) -> None:

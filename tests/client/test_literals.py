@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from mme.archives.signature import TensorSignature, TensorSpec
 from mme.client import TensorError
+from mme.client.files import save_outputs
 from mme.client.literals import load_json_inputs, parse_input, parse_parameter
 
 ADD_SUB = TensorSignature(inputs=(TensorSpec("INPUT0", "FP32", (4,)), TensorSpec("INPUT1", "FP32", (4,))))
@@ -58,6 +60,8 @@ def test_without_a_signature() -> None:
     assert parse_input("x:0=1").name == "x:0"
     assert parse_input("x:0:FP16=1").datatype == "FP16"
     assert parse_input("X:BYTES=a=b").array.tolist() == [b"a=b"]
+    assert parse_input("X=").array.shape == (0,)
+    assert parse_input("X=inf,-inf").array.tolist() == [np.inf, -np.inf]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,11 @@ def test_without_a_signature() -> None:
         ("INPUT9=1", ADD_SUB, "the model has no input INPUT9"),
         ("INPUT0=1,2,3", ADD_SUB, "shape [3] does not fit FP32 [4]"),
         ("INPUT0=1,x,3,4", ADD_SUB, "'x' is not a FP32 value"),
-        ("INPUT0=", ADD_SUB, "'' is not a FP32 value"),
+        ("INPUT0=", ADD_SUB, "shape [0] does not fit FP32 [4]"),
+        ("INPUT0=1,2,3,1e400", ADD_SUB, "'1e400' is not a FP32 value"),
+        ("INPUT0=[1,2,3,1e400]", ADD_SUB, "1e400 is too large"),
+        ("X:FP16=70000", None, "70000.0 is too large for FP16"),
+        ('text=[{"b64": "aGk="}]', MIXED, '{"b64": "aGk="} is not a string'),
         ("ids=1.5,2", MIXED, "'1.5' is not a INT64 value"),
         ("flag=2", MIXED, "'2' is not a BOOL value"),
         ("INPUT0=[1,2", ADD_SUB, "is not a JSON list"),
@@ -127,6 +135,14 @@ def test_json_files(tmp_path: Path) -> None:
         ("[]", "has no inputs"),
         ("{}", "has no inputs"),
         ('{"ids": ["x", "y"]}', "input ids"),
+        ('{"text": [null]}', "null is not a string"),
+        ('{"text": [true, "a"]}', "true is not a string"),
+        (
+            '{"inputs": [{"name": "X", "shape": [1], "datatype": "BYTES", "data": [{"b64": ""}]}]}',
+            "not a string",
+        ),
+        ('{"ids": [1e999, 2]}', "1e999 is too large"),
+        ("[" * 100_000, "is not JSON"),
         ('{"inputs": [{"name": "X"}]}', "lacks its name"),
         ('{"inputs": [{"name": "X", "shape": [1], "datatype": "INT8"}]}', "needs name, shape"),
         ('{"inputs": [{"name": "X", "shape": [1], "datatype": "INT8", "data": [300]}]}', "INT8"),
@@ -145,6 +161,22 @@ def test_broken_json_files(tmp_path: Path, content: str, words: str) -> None:
         load_json_inputs(path, MIXED)
     with pytest.raises(TensorError, match="can't be read"):
         load_json_inputs(tmp_path / "absent.json")
+
+
+@given(
+    hnp.arrays(st.sampled_from([np.float16, np.float32, np.int64, np.bool_]), hnp.array_shapes(min_side=0))
+)
+def test_saved_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray) -> None:
+    path = tmp_path_factory.mktemp("json") / "x.json"
+    strings = np.array(["é", ""], dtype=object)
+    save_outputs(path, {"Y": array, "S": strings})
+    saved = json.loads(path.read_text(), parse_constant=pytest.fail)
+    path.write_text(json.dumps({"model": "m_v0.tar.gz", "outputs": saved}))
+    for tensors in (load_json_inputs(path), load_json_inputs(path, ADD_SUB)):
+        first, second = tensors
+        assert (first.name, first.array.dtype) == ("Y", array.dtype)
+        np.testing.assert_array_equal(first.array, array)
+        assert second.array.tolist() == ["é".encode(), b""]
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=4, max_size=4))

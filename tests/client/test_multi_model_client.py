@@ -17,6 +17,7 @@ from mme.client import (
     ModelNotReadyError,
     MultiModelClient,
     PayloadTooLargeError,
+    ReplyError,
     TensorError,
     runtime_client,
 )
@@ -164,3 +165,22 @@ def test_invalid_tensors_are_not_sent(service, make_client) -> None:
 def test_client_of_the_default_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert MultiModelClient("x")._client.meta.region_name == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "outputs", "words"),
+    [
+        (b'{"outputs":[]}', None, r"m\.tar\.gz did not return any output"),
+        (OK.body, ["Y", "Z"], r"m\.tar\.gz did not return Z; it returned Y"),
+    ],
+)
+def test_missing_outputs(service, make_client, body: bytes, outputs: list[str] | None, words: str) -> None:
+    service.answers = [Answer(200, body, {"Content-Type": "application/json"})]
+    with pytest.raises(ReplyError, match=words):
+        make_client().infer("m.tar.gz", {}, outputs=outputs)
+
+
+def test_a_wrong_header_size_is_not_sent(service, make_client) -> None:
+    with pytest.raises(TensorError, match="json-header-size"):
+        make_client().invoke("m.tar.gz", b"{}", content_type="application/vnd.sagemaker-triton.binary+json")
+    assert service.requests == []
