@@ -92,8 +92,8 @@ class CatalogImage:
         builds = self._builds(version)
         if processor.value not in builds:
             raise MmeError(
-                f"{self.framework.title} {version} has no {processor.name} build that serves many models: "
-                f"use the {' or '.join(build.upper() for build in builds)} build"
+                f"{self.framework.title} {version} has no {processor.name} build that serves many models",
+                hint=f"use the {' or '.join(build.upper() for build in builds)} build",
             )
         build = f" ({processor.name} build)" if len(builds) > 1 else ""
         return ImageTraits(
@@ -142,19 +142,20 @@ class CatalogImage:
             return
         if present:
             raise MmeError(
-                f"{self.framework.title} {version} is not in {region}: {present[-1]} is the newest there"
+                f"{self.framework.title} {version} is not in {region}",
+                hint=f"{present[-1]} is the newest there",
             )
         raise MmeError(
-            f"AWS has no {self.framework.title} image in {region}: copy one to your own "
-            "repository and use that, or use another region"
+            f"AWS has no {self.framework.title} image in {region}",
+            hint="copy one to your own repository and use that, or use another region",
         )
 
     def _builds(self, version: str) -> dict[str, str]:
         """Return the tags of a version by processor."""
         if version not in self.versions:
             raise MmeError(
-                f"{self.framework.title} {version} is not a SageMaker image in this catalog: "
-                f"use one of {', '.join(self.versions)}, or give a full image uri"
+                f"{self.framework.title} {version} is not a SageMaker image in this catalog",
+                hint=f"use one of {', '.join(self.versions)}, or give a full image uri",
             )
         tags: dict[str, str] = self._spec["versions"][version]["tags"]
         return tags
