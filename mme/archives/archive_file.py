@@ -10,7 +10,7 @@ from typing import IO, Final
 
 from mme.archives.contents import Contents, FileStarts
 from mme.archives.errors import UnreadableArchiveError
-from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
+from mme.archives.gzip_stream import CHUNK_BYTES, Digest, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
 from mme.archives.model_directory import Member, is_junk
 from mme.archives.tar_stream import TarEntry, TarStream, printable
@@ -36,15 +36,18 @@ class ArchiveFile:
     complete: bool
 
 
-def read_archive(source: IO[bytes], limits: Limits | None = None) -> ArchiveFile:
+def read_archive(
+    source: IO[bytes], limits: Limits | None = None, digest: Digest | None = None
+) -> ArchiveFile:
     """Read an open tar.gz from front to back. Nothing is written to disk, and memory stays below 100 MB.
 
     Args:
         source: Read once; neither sought nor closed.
         limits: When to stop.
+        digest: Receives all uncompressed bytes.
     """
     limits = limits or Limits()
-    stream = GzipStream(iter(partial(source.read, CHUNK_BYTES), b""), limits)
+    stream = GzipStream(iter(partial(source.read, CHUNK_BYTES), b""), limits, digest)
     reading = _Reading()
     complete = True
     try:

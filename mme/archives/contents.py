@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mme.archives.errors import ArchiveError
-from mme.archives.model_directory import Member, ModelDirectory, unreadable
+from mme.archives.model_directory import Member, ModelDirectory, open_file, unreadable
 
 _HEAD_BYTES: Final = 600
 """Cached of other files than code and configuration: enough to recognise their kind."""
@@ -133,7 +133,7 @@ def contents_of(directory: ModelDirectory) -> Contents:
         if member.is_directory or not (size := starts.wanted(member.path, member.size)):
             continue
         try:
-            with (directory.root / member.path).open("rb") as file:
+            with open_file(directory.root, member.path) as file:
                 starts.add(member.path, file.read(size))
         except OSError as error:
             raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error

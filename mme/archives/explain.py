@@ -14,7 +14,7 @@ from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.explanation import Explanation, ModelSummary
 from mme.archives.framework_archive import FrameworkArchive
-from mme.archives.gzip_stream import Limits
+from mme.archives.gzip_stream import Digest, Limits
 from mme.archives.model_directory import survey_directory
 from mme.catalog.frameworks import find_framework, frameworks
 from mme.catalog.images import Processor
@@ -36,6 +36,7 @@ def explain(
     instance_type: str | None = None,
     image_version: str | None = None,
     limits: Limits | None = None,
+    digest: Digest | None = None,
 ) -> Explanation:
     """Explain how a multi-model container will read an archive, and what is wrong with it.
 
@@ -48,6 +49,7 @@ def explain(
         instance_type: Of the endpoint, such as `ml.g5.xlarge`; decides the processor too.
         image_version: Of the container's image, such as `26.05`.
         limits: When reading an archive stops.
+        digest: Receives the bytes of an archive's uncompressed tar; `hashlib.sha256()` gives its identity.
 
     Raises:
         MmeError: There is no such file, it can't be read, or an argument is unknown.
@@ -55,12 +57,12 @@ def explain(
     endpoint = EndpointTraits.of(processor, instance_type, image_version)
     given = find_framework(framework).name if framework else None
     if not isinstance(source, str | Path):
-        return _explanation(name or "the archive", read_archive(source, limits), given, endpoint)
+        return _explanation(name or "the archive", read_archive(source, limits, digest), given, endpoint)
     if Path(source).is_dir():
         return _explanation(str(source), _read_directory(source), given, endpoint)
     try:
         with Path(source).open("rb") as stream:
-            return _explanation(str(source), read_archive(stream, limits), given, endpoint)
+            return _explanation(str(source), read_archive(stream, limits, digest), given, endpoint)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise MmeError(

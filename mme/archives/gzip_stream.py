@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.file_kind import GZIP_MAGIC, file_kind
 from mme.findings import Finding
 
 CHUNK_BYTES: Final = 256 * 1024
+MAX_MEMBERS: Final = 100_000
+"""A model has some dozens of files and directories; a million empty ones use up a disk's inodes."""
 
 _GZIP_WINDOW: Final = 31  # zlib's wbits for a gzip header and trailer
 _HEAD_BYTES: Final = 1024
@@ -20,7 +22,7 @@ _ERROR_NUMBER: Final = re.compile(r"^Error -?\d+ ")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When reading an archive stops.
+    """When reading an archive stops, for every command that reads one.
 
     Attributes:
         unpacked_bytes: Bytes of the uncompressed tar.
@@ -28,13 +30,22 @@ class Limits:
         ratio_from_bytes: Unpacked bytes below which the ratio is not checked.
         members: Files and directories.
         names_bytes: Bytes of all members' names together.
+        header_bytes: Bytes of all extended headers before one member.
     """
 
     unpacked_bytes: int = 1000 * 10**9
     ratio: int = 500
     ratio_from_bytes: int = 2**30
-    members: int = 200_000
+    members: int = MAX_MEMBERS
     names_bytes: int = 64 * 2**20
+    header_bytes: int = 2**20
+
+
+class Digest(Protocol):
+    """A hash of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add bytes."""
 
 
 class GzipStream:
@@ -43,11 +54,13 @@ class GzipStream:
     Args:
         chunks: The compressed bytes.
         limits: When to stop.
+        digest: Receives all uncompressed bytes.
     """
 
-    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
+    def __init__(self, chunks: Iterable[bytes], limits: Limits, digest: Digest | None = None) -> None:
         self._chunks = iter(chunks)
         self._limits = limits
+        self._digest = digest
         self._inflater: Any = None
         self._input = b""
         self._output = b""
@@ -110,6 +123,8 @@ class GzipStream:
         self._input = self._inflater.unused_data if done else self._inflater.unconsumed_tail
         self.unpacked_bytes += len(block)
         self._check_limits()
+        if self._digest:
+            self._digest.update(block)
         return block
 
     def _next_member(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 from typing import Final
 
+from mme.archives.model_directory import MAX_DEPTH, too_deep
 from mme.archives.tar_stream import TarEntry, printable
 from mme.findings import Finding, Severity
 
@@ -48,7 +49,7 @@ def _path_finding(entry: TarEntry) -> Finding | None:
     if ".." in parts:
         hint = "pack from the model's directory, so that no name has .. in it"
         return Finding.error("path-escapes", f"the member {shown} leads out through ..", hint)
-    return None
+    return too_deep(shown) if len(parts) > MAX_DEPTH else None
 
 
 def _name_finding(entry: TarEntry) -> Finding | None:

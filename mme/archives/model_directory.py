@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from mme.archives.errors import ArchiveError
 from mme.findings import Finding
@@ -33,6 +34,12 @@ JUNK: Final = (
     ".ruff_cache",
 )
 """Names that tools leave behind: never packed."""
+
+MAX_DEPTH: Final = 100
+"""Directories within each other, of a directory or an archive; deleting them recurses."""
+
+_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN_FOLDER: Final = _OPEN_FILE | os.O_DIRECTORY
 
 _IS_JUNK = re.compile("|".join(translate(pattern) for pattern in JUNK))
 
@@ -116,49 +123,93 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
     subject = str(path)
     # Not resolve(): a link's name is the one that its user chose.
     root = Path(os.path.abspath(path))  # noqa: PTH100
-    if not root.exists():
+    # Not Path.exists(): it raises for a name that is too long.
+    if not os.path.exists(root):  # noqa: PTH110
         hint = "give the path of the model's directory"
         raise ArchiveError(subject, [Finding.error("not-found", "no such directory", hint)])
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112
         hint = "give the path of the directory that holds config.pbtxt"
         if root.name.endswith((".tar.gz", ".tgz")):
             hint += "; archives are packed for you"
         text = "it is a file, not a model's directory"
         raise ArchiveError(subject, [Finding.error("not-a-directory", text, hint)])
     findings: list[Finding] = []
-    members = tuple(sorted(_walk(root, "", findings), key=lambda member: member.path))
+    members: list[Member] = []
+    try:
+        folder = os.open(root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
+    except OSError as error:
+        findings.append(unreadable(".", error))
+    else:
+        members = sorted(_walk(folder, "", findings), key=lambda member: member.path)
     if not members and not findings:
         hint = "it needs config.pbtxt and a version directory"
         findings.append(Finding.error("empty-directory", "the directory is empty", hint))
-    return ModelDirectory(root, subject, root.name, members), findings
+    return ModelDirectory(root, subject, root.name, tuple(members)), findings
 
 
-def _walk(folder: Path, prefix: str, findings: list[Finding]) -> Iterator[Member]:
+def open_file(root: Path, path: str) -> IO[bytes]:
+    """Open a regular file below a directory, even if others change the directory meanwhile.
+
+    No symbolic link is followed on the way, and no named pipe or device is read.
+
+    Args:
+        root: The directory; it may be a symbolic link.
+        path: Of the file, relative to it.
+
+    Raises:
+        OSError: It is not a regular file, is reached through a link, or can't be read.
+    """
+    *parents, name = path.split("/")
+    folder = os.open(root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
+    try:
+        for parent in parents:
+            inner = os.open(parent, _OPEN_FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return _open_regular(name, folder)
+    finally:
+        os.close(folder)
+
+
+def _open_regular(name: str, folder: int) -> IO[bytes]:
+    handle = os.open(name, _OPEN_FILE, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(handle, "rb", buffering=0)
+
+
+def _walk(folder: int, prefix: str, findings: list[Finding]) -> Iterator[Member]:
+    """Yield what is in an open directory, and close it."""
     try:
         with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if not is_junk(entry.name):
+                    yield from _member(entry, folder, prefix, findings)
     except OSError as error:
         findings.append(unreadable(prefix.rstrip("/") or ".", error))
-        return
-    for entry in listed:
-        if is_junk(entry.name):
-            continue
-        path = prefix + entry.name
-        fault = _name_fault(path) or _kind_fault(entry, path)
-        if fault:
+    finally:
+        os.close(folder)
+
+
+def _member(entry: os.DirEntry[str], folder: int, prefix: str, findings: list[Finding]) -> Iterator[Member]:
+    path = prefix + entry.name
+    try:
+        if fault := _name_fault(path) or _kind_fault(entry, folder, path):
             findings.append(fault)
-        elif entry.is_dir(follow_symlinks=False):
+            return
+        if entry.is_dir(follow_symlinks=False):
+            inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
             yield Member(path, 0, is_directory=True)
-            yield from _walk(folder / entry.name, f"{path}/", findings)
-        else:
-            status = entry.stat(follow_symlinks=False)
-            try:
-                # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
-                os.close(os.open(entry.path, os.O_RDONLY))
-            except OSError as error:
-                findings.append(unreadable(path, error))
-                continue
-            yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
+            yield from _walk(inner, f"{path}/", findings)
+            return
+        # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
+        with _open_regular(entry.name, folder) as file:
+            status = os.fstat(file.fileno())
+    except OSError as error:
+        findings.append(unreadable(path, error))
+    else:
+        yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
 
 
 def _name_fault(path: str) -> Finding | None:
@@ -167,12 +218,18 @@ def _name_fault(path: str) -> Finding | None:
     except UnicodeEncodeError:
         shown = path.encode("utf-8", "backslashreplace").decode()
         return Finding.error("name-encoding", f"the name {shown!r} is not UTF-8", "rename it")
-    return None
+    return too_deep(path) if path.count("/") >= MAX_DEPTH else None
 
 
-def _kind_fault(entry: os.DirEntry[str], path: str) -> Finding | None:
+def too_deep(path: str) -> Finding:
+    """Return the finding for a path with more than `MAX_DEPTH` parts."""
+    text = f"{path[:40]}... is in more than {MAX_DEPTH} directories"
+    return Finding.error("too-deep", text, "pack it with fewer directories")
+
+
+def _kind_fault(entry: os.DirEntry[str], folder: int, path: str) -> Finding | None:
     if entry.is_symlink():
-        target = Path(entry.path).readlink()
+        target = os.readlink(entry.name, dir_fd=folder)
         text = f"{path} is a symbolic link to {target}, which the container does not have"
         return Finding.error("symlink", text, "put a copy of the file in its place")
     if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):

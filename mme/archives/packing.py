@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mme.archives.errors import ArchiveError
-from mme.archives.model_directory import Member, ModelDirectory
+from mme.archives.model_directory import Member, ModelDirectory, open_file
 from mme.findings import Finding
 
 CHUNK_BYTES: Final = 1024 * 1024
@@ -161,13 +160,12 @@ def _header(member: Member) -> bytes:
 
 def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
     try:
-        # Links are not followed: a file replaced by one after the scan must not be packed.
-        handle = os.open(f"{directory.root}/{member.path}", os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        opened = open_file(directory.root, member.path)
     except OSError as error:
         raise _changed(directory, member, (error.strerror or str(error)).lower()) from error
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size != member.size:
+    with opened as file:
+        status = os.fstat(file.fileno())
+        if status.st_size != member.size:
             raise _changed(directory, member, f"its size was {member.size} and is {status.st_size} bytes")
         left = member.size
         while left:

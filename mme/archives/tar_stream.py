@@ -17,8 +17,6 @@ from mme.archives.gzip_stream import GzipStream, Limits
 from mme.findings import Finding
 
 BLOCK: Final = tarfile.BLOCKSIZE
-_MAX_HEADER_BYTES: Final = 1024 * 1024
-"""Of all extended headers before one member."""
 _MAX_NUMBER_CHARS: Final = 19
 _PAX_TYPES: Final = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
 _LONG_NAMES: Final = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
@@ -169,7 +167,7 @@ class TarStream:
 
     def _extended(self, header: tarfile.TarInfo) -> bytes:
         self._header_bytes += BLOCK + header.size
-        if self._header_bytes > _MAX_HEADER_BYTES:
+        if self._header_bytes > self._limits.header_bytes:
             text = (
                 f"the extended headers before a member claim {self._header_bytes:,} bytes; names are shorter"
             )

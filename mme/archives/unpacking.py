@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from mme.archives.errors import UnreadableArchiveError
-from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits, too_large
+from mme.archives.gzip_stream import CHUNK_BYTES, MAX_MEMBERS, GzipStream, Limits, too_large
 from mme.archives.member_findings import member_findings
 from mme.archives.tar_stream import TarEntry, TarStream, printable
 from mme.findings import Finding, Severity
 
-MAX_MEMBERS: Final = 100_000
-"""A model has some dozens of files; a million empty ones would use up the disk's inodes."""
-MAX_DEPTH: Final = 100
-"""Nested directories; deleting them recurses."""
 _TAR_OVERHEAD_BYTES: Final = 32 * 1024 * 1024  # headers and padding
 
 
@@ -75,9 +71,6 @@ def _refusal(entry: TarEntry) -> Finding | None:
     for finding in member_findings(entry):
         if finding.severity is Severity.ERROR or entry.sparse:
             return finding
-    if len(entry.parts) > MAX_DEPTH:
-        text = f"{printable(entry.name[:40])}... is in more than {MAX_DEPTH} directories"
-        return Finding.error("too-deep", text, "pack it with fewer directories")
     return None
 
 

@@ -112,6 +112,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "Windows path": (pack({**FLAT, "1\\weights": "x"}), "backslash-path", "holds a backslash"),
     "line break in a name": (pack({**FLAT, "1/a\nb": "x"}), "control-character", "'1/a\\nb' holds"),
     "name not UTF-8": (pack({**FLAT, "1/\udcff": "x"}), "name-encoding", "is not UTF-8"),
+    "nested too deeply": (pack({**FLAT, "/".join("d" * 101): "x"}), "too-deep", "more than 100 directories"),
     "name too long": (pack({**FLAT, "1/" + "n" * 300: "x"}), "name-too-long", "longer than a file system"),
     "macOS files": (
         pack({**FLAT, "._config.pbtxt": "x", "1/.DS_Store": "x"}),

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import tarfile
 import tempfile
 import threading
@@ -130,7 +131,7 @@ def test_memory_stays_bounded(large_model: Path) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("change", ["grown", "shrunk", "gone", "link"])
+@pytest.mark.parametrize("change", ["grown", "shrunk", "gone", "link", "pipe", "parent is a link"])
 def test_a_file_that_changes_after_the_scan(good_model: Path, change: str) -> None:
     directory = scan_directory(good_model)
     model = good_model / "1" / "model.py"
@@ -141,12 +142,58 @@ def test_a_file_that_changes_after_the_scan(good_model: Path, change: str) -> No
         model.unlink()
         (good_model / "same").write_bytes(content)
         model.symlink_to("../same")
+    elif change == "pipe":
+        model.unlink()
+        os.mkfifo(model)
+    elif change == "parent is a link":
+        elsewhere = (good_model / "1").rename(good_model.parent / "elsewhere")
+        (good_model / "1").symlink_to(elsewhere)
     else:
         model.write_bytes(model.read_bytes() + b"x" if change == "grown" else b"")
     with pytest.raises(ArchiveError) as caught:
         pack_directory(directory)
     assert caught.value.codes == ("changed-while-packed",)
     assert "1/model.py" in caught.value.message
+
+
+def test_a_directory_that_changes_during_the_scan(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link or a named pipe in the place of what the listing showed is neither followed nor waited for."""
+    (good_model.parent / "secret").write_text("x")
+    real = os.scandir
+
+    class Swapping:
+        def __init__(self, folder: int) -> None:
+            self._listed = real(folder)
+
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            with self._listed as entries:
+                listed = list(entries)
+            if any(entry.name == "model.py" for entry in listed):
+                (good_model / "1" / "model.py").unlink()
+                os.mkfifo(good_model / "1" / "model.py")
+            elif not (good_model / "1").is_symlink():
+                (good_model / "2").mkdir()
+                shutil.move(good_model / "config.pbtxt", good_model.parent / "config.pbtxt")
+                (good_model / "config.pbtxt").symlink_to(good_model.parent / "secret")
+            return listed
+
+        def __exit__(self, *_: object) -> None:
+            """Closed on entry."""
+
+    monkeypatch.setattr(os, "scandir", Swapping)
+    with pytest.raises(ArchiveError) as caught:
+        scan_directory(good_model)
+    assert caught.value.codes == ("unreadable", "unreadable")
+    assert "1/model.py can't be read: not a regular file" in str(caught.value)
+
+
+def test_a_deep_directory_and_a_long_path(tmp_path: Path) -> None:
+    (tmp_path / "m" / "/".join("d" * 101)).mkdir(parents=True)
+    with pytest.raises(ArchiveError) as caught:
+        scan_directory(tmp_path / "m")
+    assert caught.value.codes == ("too-deep",)
+    with pytest.raises(ArchiveError, match="no such directory"):
+        scan_directory("x" * 5000)
 
 
 def test_what_the_listener_raises_stops_the_packing(large_model: Path) -> None:
