@@ -13,6 +13,7 @@ from mme.console import count_text, print_json, print_line, print_note, size_tex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mme.errors import MmeError
     from mme.registry.model_store import ModelRecord
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -58,7 +59,15 @@ def prune(
 
     target = target_of(context)
     plan = plan_prune(target.store(), target.aliases(), keep, models or None)
-    _remove(context, plan.remove, needed=plan.needed_by_alias, yes=yes, as_json=as_json, dry_run=dry_run)
+    _remove(
+        context,
+        plan.remove,
+        needed=plan.needed_by_alias,
+        unreadable=plan.unreadable,
+        yes=yes,
+        as_json=as_json,
+        dry_run=dry_run,
+    )
 
 
 def unalias(
@@ -75,16 +84,22 @@ def unalias(
 
     Example: mme models unalias add_sub@staging
     """
+    from mme.registry.aliases import UnreadableAliasError
 
     aliases = target_of(context).aliases()
-    found = aliases.describe(alias)
+    try:
+        target: str | None = aliases.resolve(alias)
+    except UnreadableAliasError as error:
+        target = None
+        print_note("unreadable", error.message)
+    points = f"points at {target}" if target else "can't be read"
     if not yes:
-        confirm(f"Delete {alias}, which points at {found.target}?")
-    aliases.remove(alias, expected if expected is not None else found.target)
+        confirm(f"Delete {alias}, which {points}?")
+    aliases.remove(alias, expected if expected is not None else target)
     if as_json:
-        print_json({"alias": alias, "model": found.target, "deleted": True})
+        print_json({"alias": alias, "model": target, "deleted": True})
         return
-    print_line(f"deleted {alias} (was {found.target})")
+    print_line(f"deleted {alias}" + (f" (was {target})" if target else ""))
 
 
 def _remove(
@@ -94,6 +109,7 @@ def _remove(
     yes: bool,
     as_json: bool,
     needed: Sequence[ModelRecord] = (),
+    unreadable: Sequence[MmeError] = (),
     dry_run: bool = False,
 ) -> None:
     from mme.registry.aliases.store import who_am_i
@@ -103,6 +119,8 @@ def _remove(
     if not as_json:
         for record in needed:
             print_note("keeping", f"{record.target_model}: an alias needs it")
+        for error in unreadable:
+            print_note("keeping", f"all versions of its model: {error.message}")
         verb = "would remove" if dry_run else "removing"
         for record in records:
             print_line(f"{verb} {record.target_model} ({size_text(record.size)})")

@@ -13,7 +13,7 @@ from mme.console import age_text, plain_table, print_json, print_line, print_not
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
-    from mme.registry.aliases import Alias
+    from mme.registry.aliases import Alias, AliasListing
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -36,12 +36,12 @@ def promote(
 
     Example: mme models promote add_sub_v3.tar.gz --as add_sub@prod
     """
-    from mme.registry.promotion import check_promotion
+    from mme.registry.aliases.alias import check_target
     from mme.registry.promotion import promote as promote_model
     from mme.registry.targets import find_target
 
     target = target_of(context)
-    check_promotion(model, alias)
+    check_target(alias, model)
     store = target.store()
     find_target(store, model)
     if warm:
@@ -81,7 +81,12 @@ def aliases(
 
     target = target_of(context)
     store = target.aliases()
-    found = [store.describe(alias)] if alias else store.all()
+    if alias:
+        found = [store.describe(alias)]
+    else:
+        listing = store.all()
+        found = list(listing.aliases)
+        print_unreadable(listing)
     if as_json:
         print_json(_alias_json(found[0]) if alias else [_alias_json(one) for one in found])
         return
@@ -95,9 +100,9 @@ def aliases(
     else:
         table = plain_table("ALIAS", "MODEL", "SINCE", "BY", "BEFORE")
         for one in found:
-            latest = one.history[-1]
-            before = one.previous[-1] if one.previous else "-"
-            table.add_row(one.alias, one.target, age_text(latest.at), latest.by, before)
+            latest = one.history[-1] if one.history else None
+            since, by = (age_text(latest.at), latest.by) if latest else ("-", "-")
+            table.add_row(one.alias, one.target, since, by, one.previous[-1] if one.previous else "-")
     print_table(table)
 
 
@@ -130,12 +135,12 @@ def promote_to(
 
     Example: mme --env staging models promote-to --env prod add_sub_v3.tar.gz --as add_sub@prod
     """
-    from mme.registry.promotion import check_promotion
+    from mme.registry.aliases.alias import check_target
     from mme.registry.promotion import promote as promote_model
     from mme.registry.transfer import transfer
 
     if alias is not None:
-        check_promotion(model, alias)
+        check_target(alias, model)
     here = target_of(context)
     there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
     source, destination = here.store(), there.store()
@@ -163,6 +168,12 @@ def promote_to(
         _print_alias(pointed, as_json)
     if quick:
         print_note("not checked", f"the copy was not read; check it: {there.command} models verify")
+
+
+def print_unreadable(listing: AliasListing) -> None:
+    """Print a note for each alias that can't be read."""
+    for error in listing.unreadable:
+        print_note("unreadable", f"{error.message}; {error.hint}")
 
 
 def _warm(target: Target, model: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mme.cli.deployment import target_of
+from mme.cli.models_promote import print_unreadable
 from mme.cli.progress import reading
 from mme.console import (
     age_text,
@@ -188,7 +189,9 @@ class _ModelUsage:
         from mme.registry.loaded import loaded_models
 
         self._aliases: dict[str, list[str]] = {}
-        for alias in target.aliases().all():
+        listing = target.aliases().all()
+        print_unreadable(listing)
+        for alias in listing.aliases:
             self._aliases.setdefault(alias.target, []).append(alias.alias)
         self._loaded = loaded_models(target.settings.aws_url, target.deployment.endpoint_name)
 

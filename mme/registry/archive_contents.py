@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +11,13 @@ from typing import Any, Final, Protocol
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
-from mme.archives.tar_stream import TarStream
+from mme.archives.tar_stream import TarStream, printable
 from mme.archives.triton.config import CONFIG_FILE, TritonConfig, parse_config
 from mme.errors import MmeError
 from mme.registry.model_store import ModelStore
 from mme.registry.names import object_key
 
 _CONFIG_MAX_BYTES: Final = 1024 * 1024
-_LIMITS: Final = Limits(ratio=sys.maxsize)
 
 
 class ByteStream(Protocol):
@@ -31,11 +29,11 @@ class ByteStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """One regular file.
+    """One file, link or special file.
 
     Attributes:
-        size: In bytes.
-        digest: SHA-256 of its content.
+        size: In bytes; 0 for links and special files.
+        digest: SHA-256 of its content, or what kind of link it is and to what.
     """
 
     size: int
@@ -48,7 +46,7 @@ class ArchiveContents:
 
     Attributes:
         digest: SHA-256 of the uncompressed tar: the identity of published content.
-        files: Regular files, by path.
+        files: Everything but directories, by path.
         config_text: The config.pbtxt at its root; empty if there is none.
     """
 
@@ -96,15 +94,19 @@ def read_contents(
     Raises:
         MmeError: It is damaged or not a tar.gz.
     """
-    tar = _HashedGzip(_counted(iter(partial(stream.read, CHUNK_BYTES), b""), on_bytes), _LIMITS)
+    identity = hashlib.sha256()
+    chunks = _counted(iter(partial(stream.read, CHUNK_BYTES), b""), on_bytes)
+    limits = Limits()
     files: dict[str, ArchivedFile] = {}
     config = b""
     try:
-        members = TarStream(tar, _LIMITS)
+        members = TarStream(GzipStream(chunks, limits, identity), limits)
         for member in members:
+            path = printable("/".join(member.parts))
             if not member.is_file:
+                if not member.is_directory:
+                    files[path] = ArchivedFile(0, f"{member.kind!r} to {member.link}")
                 continue
-            path = "/".join(member.parts)
             digest = hashlib.sha256()
             while block := members.read(CHUNK_BYTES):
                 digest.update(block)
@@ -116,20 +118,7 @@ def read_contents(
             f"{name} is damaged: {error}",
             hint="publish the model again, as a new version: mme models add PATH",
         ) from error
-    return ArchiveContents(tar.digest.hexdigest(), files, config.decode("utf-8", "replace"))
-
-
-class _HashedGzip(GzipStream):
-    """An uncompressed tar, hashed as it is read."""
-
-    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
-        super().__init__(chunks, limits)
-        self.digest = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        block = super().read(size)
-        self.digest.update(block)
-        return block
+    return ArchiveContents(identity.hexdigest(), files, config.decode("utf-8", "replace"))
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import Final
 
 from mme.archives.signature import TensorSignature
 from mme.registry.archive_contents import ArchiveContents, open_archive, read_contents
 from mme.registry.model_store import ModelRecord, ModelStore
 from mme.registry.targets import find_target
+
+_CONFIG_MAX_LINES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class VersionComparison:
         files: The files that differ, by path.
         unchanged: How many files do not differ.
         signature: The tensors that differ, one line each: `input X FP32[4] -> FP32[8]`.
-        config: A unified diff of config.pbtxt, line by line.
+        config: A unified diff of config.pbtxt, line by line; empty if it has over 2,000 lines.
     """
 
     before: ModelRecord
@@ -76,13 +79,11 @@ def compare(store: ModelStore, before: str, after: str) -> VersionComparison:
         for path in sorted(old.files.keys() | new.files.keys())
         if old.files.get(path) != new.files.get(path)
     )
-    config = difflib.unified_diff(
-        old.config_text.splitlines(),
-        new.config_text.splitlines(),
-        f"{before}/config.pbtxt",
-        f"{after}/config.pbtxt",
-        lineterm="",
-    )
+    texts = old.config_text.splitlines(), new.config_text.splitlines()
+    names = f"{before}/config.pbtxt", f"{after}/config.pbtxt"
+    # difflib's time grows with the square of the lines.
+    short = max(map(len, texts)) <= _CONFIG_MAX_LINES
+    config = difflib.unified_diff(texts[0], texts[1], *names, lineterm="") if short else ()
     return VersionComparison(
         first,
         second,

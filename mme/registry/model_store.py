@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mme.archives.signature import TensorSignature
 from mme.aws.s3_errors import explain_s3_errors, is_write_conflict
 from mme.errors import MmeError
-from mme.registry.names import SUFFIX, ModelName, object_key
+from mme.registry.names import SUFFIX, ModelName, is_odd, model_of, object_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -85,15 +85,15 @@ class ModelStore:
     def records(self, start: str = "") -> list[ModelRecord]:
         """Return the archives with their metadata, by name and version.
 
-        One HeadObject per archive, 16 at a time: S3's listing has no metadata.
+        One HeadObject per archive, 16 at a time: S3's listing has no metadata. A key that can't be a
+        TargetModel is listed without it.
 
         Args:
             start: Only names with this prefix. Default: all.
         """
         with ThreadPoolExecutor(_PARALLEL_HEADS) as pool:
-            targets = [record.target_model for record in self.listed(start) or []]
             # Archives that were removed after the listing are gone.
-            found = [record for record in pool.map(self.describe, targets) if record]
+            found = [record for record in pool.map(self._described, self.listed(start) or []) if record]
         return sorted(found, key=_order)
 
     def listed(self, start: str = "", *, max_pages: int | None = None) -> list[ModelRecord] | None:
@@ -109,9 +109,12 @@ class ModelStore:
         records = [
             _record(item["Key"][len(self.prefix) :], item["Size"], item["LastModified"], item["ETag"], {})
             for item in found
-            if item["Key"].endswith(SUFFIX) and item["Key"] != self.prefix + SUFFIX
+            if item["Key"].endswith(SUFFIX)
         ]
         return sorted(records, key=_order)
+
+    def _described(self, listed: ModelRecord) -> ModelRecord | None:
+        return listed if is_odd(listed.target_model) else self.describe(listed.target_model)
 
     def versions(self, name: str) -> list[ModelRecord]:
         """Return the versions of one model without their metadata, lowest first."""
@@ -232,7 +235,7 @@ def _record(
     unpacked = metadata.get(UNPACKED_KEY, "")
     return ModelRecord(
         target_model=target,
-        name=parsed.name if parsed else target.removesuffix(SUFFIX),
+        name=model_of(target),
         version=parsed.version if parsed else None,
         size=size,
         last_modified=last_modified,

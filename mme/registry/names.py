@@ -20,9 +20,10 @@ S3_KEY_MAX_BYTES: Final = 1024
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_PART}(/{_PART})*")
 # Without leading zeros: `x_v01` and `x_v1` would be two objects of one version.
-_TARGET = re.compile(rf"(?P<name>{_PART}(/{_PART})*)_v(?P<version>0|[1-9][0-9]*)\.tar\.gz")
+_TARGET = re.compile(rf"(?P<name>{_PART}(/{_PART})*)_v(?P<version>0|[1-9][0-9]{{0,14}})\.tar\.gz")
 _ALIAS = re.compile(rf"(?P<name>{_PART}(/{_PART})*)@(?P<label>{_PART})")
 _ALIAS_MAX_CHARS = 512
+_SHOWN_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,26 @@ def check_name(name: str) -> str:
         "starting with a letter or digit; / makes folders, as in tenant-a/add_sub",
         hint="rename the directory, or give another name with --name",
     )
+
+
+def model_of(target_model: str) -> str:
+    """Return the model's name: all before `_vN.tar.gz`, or before `.tar.gz` if it is named otherwise."""
+    parsed = ModelName.parse(target_model)
+    return parsed.name if parsed else target_model.removesuffix(SUFFIX)
+
+
+def is_odd(target_model: str) -> bool:
+    """Return whether a key can't be a TargetModel that every client and server reads alike.
+
+    It has characters that can't be printed or were not UTF-8, or an empty part, `.` or `..` between slashes.
+    """
+    parts = target_model.removesuffix(SUFFIX).split("/")
+    return not target_model.isprintable() or "\ufffd" in target_model or not {"", ".", ".."}.isdisjoint(parts)
+
+
+def excerpt(text: str) -> str:
+    """Return a name from outside for a message, cut if it is very long."""
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 def is_alias(target: str) -> bool:

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 from mme.errors import MmeError
 from mme.registry.aliases import Alias, AliasStore
+from mme.registry.aliases.alias import check_target
 from mme.registry.model_store import ModelStore
-from mme.registry.names import ModelName, check_alias
 from mme.registry.targets import find_target
-
-
-def check_promotion(target_model: str, alias: str) -> None:
-    """Check that an alias and an archive are of the same model.
-
-    Args:
-        target_model: The archive.
-        alias: `NAME@LABEL`.
-
-    Raises:
-        MmeError: The alias is invalid, or belongs to another model.
-    """
-    name, label = check_alias(alias)
-    parsed = ModelName.parse(target_model)
-    if parsed and parsed.name != name:
-        raise MmeError(
-            f"{target_model} is a version of {parsed.name}, and {alias} is an alias of {name}",
-            hint=f"did you mean {parsed.name}@{label}?",
-        )
 
 
 def promote(
@@ -44,7 +25,7 @@ def promote(
         AliasMovedError: It does not point at `expected`.
         MmeError: There is no such archive, or it belongs to another model.
     """
-    check_promotion(target_model, alias)
+    check_target(alias, target_model)
     find_target(store, target_model)
     return aliases.point(alias, target_model, expected)
 

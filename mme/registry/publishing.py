@@ -115,14 +115,7 @@ def publish(
         MmeError: The name or key can't be used, the bucket does not exist or access is denied.
         ArchiveError: The directory changed while it was packed. Nothing was published.
     """
-    name = model.directory.name if name is None else name
-    publication = _Publication(
-        store, model, name, VersionIndex(store, [name]), on_progress, threading.Event()
-    )
-    published = publication.run()
-    return publication.avoid_removed(
-        published, RemovedVersions(store).of(name) if published.created else frozenset()
-    )
+    return publish_all(store, [model], _Quiet(on_progress), name=name)[0]
 
 
 def publish_all(
@@ -154,16 +147,20 @@ def publish_all(
         raise MmeError(
             f"{len(models)} models can't all be called {name}", hint="give --name with one model's directory"
         )
-    return _Batch(store, models, listener or _Silent(), name).run() if models else []
+    return _Batch(store, models, listener or _Quiet(), name).run() if models else []
 
 
 class _StoppedError(Exception):
     """Another model failed, or the user pressed Ctrl-C."""
 
 
-class _Silent:
-    def advanced(self, model: str, done: int, total: int) -> None:
-        """Do nothing."""
+class _Quiet:
+    def __init__(self, on_progress: OnProgress | None = None) -> None:
+        self._on_progress = on_progress
+
+    def advanced(self, model: str, done: int, total: int) -> None:  # noqa: ARG002
+        if self._on_progress:
+            self._on_progress(done, total)
 
     def finished(self, published: Published) -> None:
         """Do nothing."""
@@ -173,16 +170,7 @@ class _Silent:
 
 
 class _Publication:
-    """The publishing of one model.
-
-    Args:
-        store: Where to publish.
-        model: What to publish.
-        name: The model's name.
-        index: The versions that exist.
-        on_progress: Receives progress.
-        stop: Ends the work at the next block once it is set.
-    """
+    """The publishing of one model. It ends at the next block once `stop` is set."""
 
     def __init__(
         self,
@@ -190,7 +178,7 @@ class _Publication:
         model: TritonModel,
         name: str,
         index: VersionIndex,
-        on_progress: OnProgress | None,
+        on_progress: OnProgress,
         stop: threading.Event,
     ) -> None:
         self._store = store
@@ -211,12 +199,7 @@ class _Publication:
         self.memory_bytes = 2 * tar_bytes if self._small else _LARGE_BYTES
 
     def run(self) -> Published:
-        """Pack the model, and publish it if no version has its content.
-
-        Raises:
-            MmeError: The bucket does not exist or access is denied.
-            ArchiveError: The directory changed while it was packed. Nothing was published.
-        """
+        """Pack the model, and publish it if no version has its content."""
         archive = b""
         if self._small:
             packed, archive = pack_directory(self._directory, self._advance)
@@ -245,10 +228,6 @@ class _Publication:
 
         This happens if someone publishes and removes the same number between our listing and our write. No
         caller knows our object yet, so it is deleted and the next number is used.
-
-        Args:
-            published: The result of `run`.
-            removed: The model's removed versions, listed after `run`.
         """
         while published.created and published.version in removed:
             self._store.delete(published.target_model)
@@ -291,8 +270,7 @@ class _Publication:
         if self._stop.is_set():
             raise _StoppedError
         self._done += count
-        if self._on_progress:
-            self._on_progress(self._done, self._work)
+        self._on_progress(self._done, self._work)
 
     def _published(
         self, packed: PackedArchive, version: int, size: int, *, created: bool, latest: bool = True

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from mme.errors import MmeError
-from mme.registry.aliases import Alias, AliasStore
+from mme.registry.aliases import Alias, AliasStore, UnreadableAliasError
 from mme.registry.model_store import ModelRecord, ModelStore
-from mme.registry.names import ModelName
+from mme.registry.names import ModelName, check_alias
 from mme.registry.targets import find_target
 from mme.registry.versions import RemovedVersions
 
@@ -21,10 +21,12 @@ class PrunePlan:
     Attributes:
         remove: Versions to remove, by name and version.
         needed_by_alias: Older versions that stay: an alias points at them, or would after a rollback.
+        unreadable: Aliases that can't be read; all versions of their models stay.
     """
 
     remove: tuple[ModelRecord, ...]
     needed_by_alias: tuple[ModelRecord, ...]
+    unreadable: tuple[UnreadableAliasError, ...] = ()
 
 
 def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str]) -> list[ModelRecord]:
@@ -36,12 +38,18 @@ def find_removable(store: ModelStore, aliases: AliasStore, targets: Sequence[str
         targets: The archives' names.
 
     Raises:
-        MmeError: An archive does not exist, or an alias points at it.
+        MmeError: An archive does not exist, an alias points at it, or an alias of its model can't be read.
     """
     records = [find_target(store, target) for target in dict.fromkeys(targets)]
-    pointing = aliases.all()
+    listing = aliases.all()
     for record in records:
-        names = [alias.alias for alias in pointing if alias.target == record.target_model]
+        for error in listing.unreadable:
+            if check_alias(error.alias)[0] == record.name:
+                raise MmeError(
+                    f"{record.target_model} can't be removed; {error.message}, so it may point at it",
+                    hint=error.hint,
+                )
+        names = [alias.alias for alias in listing.aliases if alias.target == record.target_model]
         if names:
             raise MmeError(
                 f"{record.target_model} can't be removed; {' and '.join(names)} points at it",
@@ -74,7 +82,8 @@ def plan_prune(
 ) -> PrunePlan:
     """Find the versions that are older than the newest `keep` of their model and that no alias needs.
 
-    An alias needs its target and the target of its next rollback.
+    An alias needs its target and the target of its next rollback. One that can't be read may need any version
+    of its model.
 
     Args:
         store: The store.
@@ -97,15 +106,17 @@ def plan_prune(
             raise MmeError(
                 f"there is no model {name} in {store.url}", hint="list the models: mme models list"
             )
-    needed = _needed(aliases.all())
+    listing = aliases.all()
+    needed = _needed(listing.aliases)
+    unreadable = {check_alias(error.alias)[0]: error for error in listing.unreadable}
     remove: list[ModelRecord] = []
     stay: list[ModelRecord] = []
     for name, group in groupby(versions, key=lambda record: record.name):
         if names is not None and name not in names:
             continue
         for record in list(group)[:-keep]:
-            (stay if record.target_model in needed else remove).append(record)
-    return PrunePlan(tuple(remove), tuple(stay))
+            (stay if record.target_model in needed or name in unreadable else remove).append(record)
+    return PrunePlan(tuple(remove), tuple(stay), listing.unreadable)
 
 
 def _needed(aliases: Sequence[Alias]) -> set[str]:

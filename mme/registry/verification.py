@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
 from mme.archives.explain import explain
+from mme.errors import MmeError
 from mme.registry.archive_contents import ByteStream, open_archive
 from mme.registry.model_store import ModelRecord, ModelStore
+from mme.registry.names import is_odd
 from mme.registry.versions import RemovedVersions
 
 _PARALLEL: Final = 4
-_BLOCK: Final = 1024 * 1024
-_GZIP_WINDOW: Final = 31  # zlib's wbits for a gzip header and trailer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,73 +79,51 @@ def verify(
 def _verified(
     store: ModelStore, record: ModelRecord, removed: frozenset[int], on_bytes: Callable[[int], None]
 ) -> Verified:
+    if is_odd(record.target_model):
+        return Verified(record, ("its key can't be a TargetModel; upload it again under another name",))
+    from botocore.exceptions import ClientError
+
     problems: list[str] = []
     notes: list[str] = []
     if record.version in removed:
         problems.append(
             f"version {record.version} was removed before; instances may serve another model of this name"
         )
-    with open_archive(store, record.target_model) as stream:
-        hashed = _HashedStream(stream, on_bytes)
-        explanation = explain(cast("IO[bytes]", hashed), name=record.target_model)
-        hashed.finish()
-    if hashed.size != record.size:
-        problems.append(f"S3 lists {record.size} bytes, {hashed.size} were received")
+    digest = hashlib.sha256()
+    try:
+        with open_archive(store, record.target_model) as stream:
+            counted = _CountedStream(stream, on_bytes)
+            explanation = explain(cast("IO[bytes]", counted), name=record.target_model, digest=digest)
+    except (ClientError, MmeError) as error:
+        # Removed meanwhile, or encrypted with a key that these credentials may not use: the others go on.
+        return Verified(record, (f"it can't be read: {error}",))
     if record.digest is None:
         notes.append("it has no digest; mme did not publish it")
-    elif record.digest != hashed.digest:
-        problems.append(f"its digest is {hashed.digest[:12]}, published was {record.digest[:12]}")
-    if explanation.complete and record.unpacked_bytes not in (None, explanation.unpacked_bytes):
-        problems.append(
-            f"it unpacks to {explanation.unpacked_bytes} bytes, published were {record.unpacked_bytes}"
-        )
+    if explanation.complete:
+        if counted.size != record.size:
+            problems.append(f"S3 lists {record.size} bytes, {counted.size} were received")
+        if record.digest not in (None, digest.hexdigest()):
+            problems.append(f"its digest is {digest.hexdigest()[:12]}, published was {record.digest[:12]}")
+        if record.unpacked_bytes not in (None, explanation.unpacked_bytes):
+            problems.append(
+                f"it unpacks to {explanation.unpacked_bytes} bytes, published were {record.unpacked_bytes}"
+            )
     problems += [finding.message for finding in explanation.errors]
     notes += [finding.message for finding in explanation.warnings]
     return Verified(record, tuple(problems), tuple(notes))
 
 
-class _HashedStream:
-    """A tar.gz stream that hashes the uncompressed tar as it is read.
-
-    Args:
-        stream: The compressed bytes.
-        on_bytes: Called with the number of bytes of each block.
-    """
+class _CountedStream:
+    """The compressed bytes of an archive, counted as they are read."""
 
     def __init__(self, stream: ByteStream, on_bytes: Callable[[int], None]) -> None:
         self._stream = stream
         self._on_bytes = on_bytes
-        self._gzip = zlib.decompressobj(_GZIP_WINDOW)
-        self._digest = hashlib.sha256()
-        self._damaged = False
         self.size = 0
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the uncompressed tar, or `damaged`."""
-        return "damaged" if self._damaged else self._digest.hexdigest()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return compressed bytes."""
-        block = self._stream.read(_BLOCK if size < 0 else size)
+        block = self._stream.read(size)
         self.size += len(block)
         self._on_bytes(len(block))
-        self._hash(block)
         return block
-
-    def finish(self) -> None:
-        """Read what is left."""
-        while self.read(_BLOCK):
-            pass
-
-    def _hash(self, data: bytes) -> None:
-        try:
-            while data and not self._damaged:
-                self._digest.update(self._gzip.decompress(data, _BLOCK))
-                if self._gzip.eof:
-                    # Compressors with several threads write several gzip members, one after the other.
-                    data, self._gzip = self._gzip.unused_data, zlib.decompressobj(_GZIP_WINDOW)
-                else:
-                    data = self._gzip.unconsumed_tail
-        except zlib.error:
-            self._damaged = True

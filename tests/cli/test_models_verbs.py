@@ -142,7 +142,7 @@ def test_promote_warms_first(two, aws, mme, monkeypatch: pytest.MonkeyPatch, fau
     stood_for: list[str] = []
 
     def warm(self: MultiModelClient, models: list[str]) -> Iterator[Warmed]:
-        stood_for.extend(one.target for one in AliasStore(aws, "models", "models/").all())
+        stood_for.extend(one.target for one in AliasStore(aws, "models", "models/").all().aliases)
         yield Warmed(models[0], fault is None, 1.0, fault)
 
     monkeypatch.setattr(MultiModelClient, "warm", warm)

@@ -131,6 +131,16 @@ def test_prune_keeps_the_newest_and_what_aliases_need(store, s3, aliases, versio
     assert roll_back(store, aliases, "doubler@prod")[0].target == "doubler_v0.tar.gz"
 
 
+def test_an_unreadable_alias_protects_the_versions_of_its_model(store, s3, aliases, versions) -> None:
+    s3.put_object(Bucket="models", Key=".mme/models/@aliases/doubler@prod.json", Body=b"{}")
+    with pytest.raises(MmeError, match=r"doubler_v0\.tar\.gz can't be removed; the object of doubler@prod"):
+        remove(store, aliases, "doubler_v0.tar.gz")
+    plan = plan_prune(store, aliases, 1)
+    assert (plan.remove, len(plan.needed_by_alias), len(plan.unreadable)) == ((), 4, 1)
+    aliases.remove("doubler@prod")
+    assert len(plan_prune(store, aliases, 1).remove) == 4
+
+
 def test_prune_of_some_models(store, aliases, versions, make_directory) -> None:
     for content in "ab":
         publish(store, check_model(make_directory("single", content)))
@@ -148,7 +158,7 @@ def test_promoting(store, aliases, versions) -> None:
     assert caught.value.hint == "did you mean doubler@prod?"
     with pytest.raises(MmeError, match=r"there is no model 'doubler_v9\.tar\.gz'"):
         promote(store, aliases, "doubler_v9.tar.gz", "doubler@prod")
-    assert aliases.all() == []
+    assert aliases.all().aliases == ()
 
 
 def test_no_rollback_to_what_was_removed(store, aliases, versions) -> None:

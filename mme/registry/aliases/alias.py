@@ -8,13 +8,31 @@ from datetime import datetime
 from typing import Any, Final
 
 from mme.errors import MmeError
+from mme.registry.names import check_alias, excerpt, model_of
 
 FORMAT: Final = 1
+MAX_BYTES: Final = 256 * 1024
+"""Longest stored form; the longest that this toolkit writes is far shorter."""
 HISTORY_LENGTH: Final = 50
 """Changes that are stored, for people to read."""
 
 PREVIOUS_LENGTH: Final = 20
 """Earlier targets that are stored, for rollbacks."""
+
+
+class UnreadableAliasError(MmeError):
+    """The object of an alias holds no alias that this version of the toolkit can read.
+
+    Args:
+        alias: `NAME@LABEL`, from the object's key.
+        reason: What is wrong with the object: `is not an alias: ...`.
+        hint: How to fix it. Default: delete it and point the alias again.
+    """
+
+    def __init__(self, alias: str, reason: str, hint: str | None = None) -> None:
+        again = f"delete it: mme models unalias {alias}; then point it again: mme models promote"
+        super().__init__(f"the object of {alias} {reason}", hint=hint or again)
+        self.alias = alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +60,7 @@ class Alias:
         alias: `add_sub@prod`.
         target: The archive that it points at: `add_sub_v3.tar.gz`.
         previous: Earlier targets, the latest last: `rollback` returns to them.
-        history: The latest changes, the newest last.
+        history: The latest changes, the newest last; empty if another program wrote the alias.
     """
 
     alias: str
@@ -96,36 +114,81 @@ class Alias:
         return json.dumps(stored, indent=1).encode()
 
     @classmethod
-    def from_json(cls, content: bytes, url: str) -> Alias:
-        """Read the stored form.
+    def from_json(cls, content: bytes, alias: str) -> Alias:
+        """Read the stored form. Whatever it holds, the alias is the one of its key.
 
         Args:
             content: The object's content.
-            url: The object's address, for messages.
+            alias: `NAME@LABEL`, from the object's key.
 
         Raises:
-            MmeError: It is not an alias, or was written by a later version of this toolkit.
+            UnreadableAliasError: It is not an alias, or was written by a later version of this toolkit.
         """
         try:
+            if len(content) > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
             stored: Any = json.loads(content)
             if stored["format"] != FORMAT:
-                raise MmeError(
-                    f"{url} was written by a later version of this toolkit (format {stored['format']})",
-                    hint="update it: pip install --upgrade sagemaker-mme",
+                raise UnreadableAliasError(
+                    alias,
+                    f"was written by a later version of this toolkit (format {str(stored['format'])[:20]})",
+                    "update it: pip install --upgrade sagemaker-mme",
                 )
-            history = tuple(
-                AliasChange(
-                    str(change["target"]),
-                    datetime.fromisoformat(change["at"]),
-                    str(change["by"]),
-                    str(change["action"]),
-                )
-                for change in stored["history"]
+            return cls(
+                alias,
+                _target(alias, stored["target"]),
+                tuple(_target(alias, target) for target in _list(stored["previous"])),
+                tuple(_change(change) for change in _list(stored["history"])),
             )
-            previous = tuple(str(target) for target in stored["previous"])
-            return cls(str(stored["alias"]), str(stored["target"]), previous, history)
-        except (ValueError, TypeError, KeyError) as error:
-            raise MmeError(
-                f"{url} is not an alias; another program wrote it",
-                hint="remove it, then point the alias again",
-            ) from error
+        except KeyError as error:
+            raise UnreadableAliasError(alias, f"is not an alias: it has no {error}") from error
+        except TypeError as error:
+            raise UnreadableAliasError(alias, "is not an alias: a value has the wrong type") from error
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if not isinstance(error, RecursionError) else "it is nested too deeply"
+            raise UnreadableAliasError(alias, f"is not an alias: {reason}") from error
+
+
+def check_target(alias: str, target: str) -> None:
+    """Check that an archive is of an alias's model: `NAME_vN.tar.gz`, or `NAME.tar.gz` of another publisher.
+
+    Args:
+        alias: `NAME@LABEL`.
+        target: The archive.
+
+    Raises:
+        MmeError: The alias is invalid, or belongs to another model.
+    """
+    name, label = check_alias(alias)
+    other = model_of(target)
+    if other != name:
+        raise MmeError(
+            f"{excerpt(target)} is a version of {excerpt(other)}, and {alias} is an alias of {name}",
+            hint=f"did you mean {excerpt(other)}@{label}?",
+        )
+
+
+def _target(alias: str, value: Any) -> str:
+    target = _text(value)
+    if model_of(target) != check_alias(alias)[0]:
+        raise ValueError(f"{excerpt(target)} is not a version of its model")
+    return target
+
+
+def _change(value: Any) -> AliasChange:
+    at = datetime.fromisoformat(_text(value["at"]))
+    if at.tzinfo is None:
+        raise ValueError("a time in its history has no time zone")
+    return AliasChange(_text(value["target"]), at, _text(value["by"]), _text(value["action"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value

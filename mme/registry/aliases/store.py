@@ -12,12 +12,13 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from mme.aws.s3_errors import explain_s3_errors, is_write_conflict
 from mme.errors import MmeError
-from mme.registry.aliases.alias import Alias
+from mme.registry.aliases.alias import MAX_BYTES, Alias, UnreadableAliasError, check_target
 from mme.registry.names import check_alias, state_prefix
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ class UnknownAliasError(MmeError):
 
 class AliasMovedError(MmeError):
     """The alias was changed meanwhile, or does not point at the expected archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class AliasListing:
+    """All aliases of a store.
+
+    Attributes:
+        aliases: By name.
+        unreadable: Why the others can't be read, by name.
+    """
+
+    aliases: tuple[Alias, ...]
+    unreadable: tuple[UnreadableAliasError, ...] = ()
 
 
 class _LostRaceError(Exception):
@@ -73,6 +87,7 @@ class AliasStore:
 
         Raises:
             UnknownAliasError: There is no such alias.
+            UnreadableAliasError: Its object is not an alias, or points at an archive of another model.
             MmeError: The alias is invalid, the bucket does not exist or access is denied.
         """
         return self.describe(alias).target
@@ -82,16 +97,27 @@ class AliasStore:
 
         Raises:
             UnknownAliasError: There is no such alias.
+            UnreadableAliasError: Its object is not an alias, or points at an archive of another model.
             MmeError: The alias is invalid, the bucket does not exist or access is denied.
         """
         return self._require(alias)[0]
 
-    def all(self) -> list[Alias]:
-        """Return every alias, by name."""
+    def all(self) -> AliasListing:
+        """Return every alias. One that can't be read is reported and the rest is returned."""
+
+        def read(alias: str) -> Alias | UnreadableAliasError | None:
+            try:
+                return self._read(alias)[0]
+            except UnreadableAliasError as error:
+                return error
+
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-            found = list(pool.map(lambda alias: self._read(alias)[0], self._names()))
-        # Aliases that were removed after the listing are gone.
-        return sorted((one for one in found if one), key=lambda one: one.alias)
+            # Aliases that were removed after the listing are gone.
+            found = sorted((one for one in pool.map(read, self._names()) if one), key=lambda one: one.alias)
+        return AliasListing(
+            tuple(one for one in found if isinstance(one, Alias)),
+            tuple(one for one in found if isinstance(one, UnreadableAliasError)),
+        )
 
     def point(self, alias: str, target: str, expected: str | None = None) -> Alias:
         """Point an alias at an archive. A new alias is created.
@@ -100,7 +126,7 @@ class AliasStore:
 
         Args:
             alias: `NAME@LABEL`.
-            target: An archive. Whether it exists is not checked.
+            target: An archive of the alias's model. Whether it exists is not checked.
             expected: The archive that it must point at now, `""` for none. Default: any; then of two
                 simultaneous changes both are in the history, and the later one wins.
 
@@ -109,10 +135,10 @@ class AliasStore:
 
         Raises:
             AliasMovedError: It does not point at `expected`.
-            MmeError: The alias is invalid, the bucket does not exist, access is denied, or the S3 server does
-                not support conditional writes.
+            MmeError: The alias is invalid or of another model, the bucket does not exist, access is denied,
+                or the S3 server does not support conditional writes.
         """
-        check_alias(alias)
+        check_target(alias, target)
         for _ in range(_MAX_TRIES):
             found, etag = self._read(alias)
             current = found.target if found else ""
@@ -161,13 +187,17 @@ class AliasStore:
 
         Args:
             alias: `NAME@LABEL`.
-            expected: The archive that it must point at now. Default: any.
+            expected: The archive that it must point at now. Default: any, also an object that can't be read.
 
         Raises:
             UnknownAliasError: There is no such alias.
             AliasMovedError: It does not point at `expected`.
         """
-        _check_expected(alias, self.describe(alias).target, expected)
+        try:
+            _check_expected(alias, self.describe(alias).target, expected)
+        except UnreadableAliasError:
+            if expected is not None:
+                raise
         with self._explained():
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(alias))
 
@@ -203,8 +233,8 @@ class AliasStore:
                 if error.response["Error"]["Code"] == "NoSuchKey":
                     return None, None
                 raise
-            content = answer["Body"].read()
-        return Alias.from_json(content, self.url + alias + _SUFFIX), answer["ETag"]
+            content = answer["Body"].read(MAX_BYTES + 1)
+        return Alias.from_json(content, alias), answer["ETag"]
 
     def _write(self, alias: Alias, etag: str | None) -> None:
         self._require_conditional_writes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from typing import Any
 
@@ -12,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mme.errors import MmeError
-from mme.registry.aliases import AliasMovedError, AliasStore, UnknownAliasError
+from mme.registry.aliases import Alias, AliasMovedError, AliasStore, UnknownAliasError, UnreadableAliasError
 from mme.registry.aliases.alias import HISTORY_LENGTH, PREVIOUS_LENGTH
-from mme.registry.names import is_alias, state_prefix
+from mme.registry.names import is_alias, model_of, state_prefix
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_expected_is_compared(aliases: AliasStore) -> None:
     with pytest.raises(AliasMovedError):
         aliases.remove("x@prod", "x_v0.tar.gz")
     aliases.remove("x@prod", "x_v1.tar.gz")
-    assert aliases.all() == []
+    assert aliases.all().aliases == ()
 
 
 def test_unknown_alias(aliases: AliasStore) -> None:
@@ -114,13 +115,14 @@ def test_invalid_names(aliases: AliasStore, alias: str) -> None:
 def test_stores_within_each_other_share_no_alias(s3: Any) -> None:
     outer, inner = AliasStore(s3, "models", "m/"), AliasStore(s3, "models", "m/aliases/")
     whole = AliasStore(s3, "models", "")
-    for store, target in ((outer, "a.tar.gz"), (inner, "b.tar.gz"), (whole, "c.tar.gz")):
-        store.point("x@prod", target)
-        store.point("aliases/x@prod", target)
-    for store, target in ((outer, "a.tar.gz"), (inner, "b.tar.gz"), (whole, "c.tar.gz")):
-        assert [(one.alias, one.target) for one in store.all()] == [
-            ("aliases/x@prod", target),
-            ("x@prod", target),
+    stores = (outer, inner, whole)
+    for version, store in enumerate(stores):
+        store.point("x@prod", f"x_v{version}.tar.gz")
+        store.point("aliases/x@prod", f"aliases/x_v{version}.tar.gz")
+    for version, store in enumerate(stores):
+        assert [(one.alias, one.target) for one in store.all().aliases] == [
+            ("aliases/x@prod", f"aliases/x_v{version}.tar.gz"),
+            ("x@prod", f"x_v{version}.tar.gz"),
         ]
     assert not any(key.startswith("m/") for key in keys(s3))
 
@@ -148,11 +150,86 @@ def test_denied(aliases: AliasStore, s3: Any) -> None:
         aliases.resolve("x@prod")
 
 
-def test_objects_of_other_programs(aliases: AliasStore, s3: Any) -> None:
-    for body, message in ((b"hello", "is not an alias"), (b'{"format": 2}', "later version")):
-        s3.put_object(Bucket="models", Key=".mme/models/@aliases/x@prod.json", Body=body)
-        with pytest.raises(MmeError, match=message):
-            aliases.resolve("x@prod")
+CHANGE = {"target": "x_v0.tar.gz", "at": "2026-01-02T03:04:05+00:00", "by": "me", "action": "point"}
+
+
+def stored(**changes: Any) -> bytes:
+    content = {"format": 1, "alias": "x@prod", "target": "x_v1.tar.gz", "previous": [], "history": [CHANGE]}
+    return json.dumps(content | changes).encode()
+
+
+UNREADABLE = {
+    "text": (b"hello", "is not an alias"),
+    "binary": (b"\xff\xfe\x00", "is not an alias"),
+    "a list": (b"[1]", "a value has the wrong type"),
+    "deep nesting": (b"[" * 100_000, "nested too deeply"),
+    "very long": (stored(previous=["x_v0.tar.gz"] * 20_000), "more than 262,144 bytes"),
+    "a later format": (stored(format=2), r"later version of this toolkit \(format 2\)"),
+    "no target": (b'{"format": 1}', "has no 'target'"),
+    "a number as the target": (stored(target=7), "wrong type"),
+    "another model": (stored(target="y_v0.tar.gz"), r"y_v0\.tar\.gz is not a version of its model"),
+    "another tenant": (stored(target="tenant-b/x_v0.tar.gz"), "not a version of its model"),
+    "another alias": (stored(target="x@staging"), "not a version of its model"),
+    "another earlier model": (stored(previous=["y_v0.tar.gz"]), "not a version of its model"),
+    "a text as the history": (stored(history="x"), "wrong type"),
+    "a history of texts": (stored(history=["x"]), "wrong type"),
+    "a time without a zone": (stored(history=[CHANGE | {"at": "2026-01-02"}]), "no time zone"),
+}
+
+
+def put_alias(s3: Any, name: str, body: bytes) -> None:
+    s3.put_object(Bucket="models", Key=f".mme/models/@aliases/{name}.json", Body=body)
+
+
+@pytest.mark.parametrize(("body", "reason"), UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_alias_is_reported_and_the_others_are_listed(
+    aliases: AliasStore, s3: Any, body: bytes, reason: str
+) -> None:
+    aliases.point("y@prod", "y_v0.tar.gz")
+    put_alias(s3, "x@prod", body)
+    with pytest.raises(UnreadableAliasError, match=reason) as caught:
+        aliases.resolve("x@prod")
+    assert len(str(caught.value)) < 400
+    found = aliases.all()
+    assert [one.alias for one in found.aliases] == ["y@prod"]
+    assert [str(one) for one in found.unreadable] == [str(caught.value)]
+    with pytest.raises(UnreadableAliasError):
+        aliases.point("x@prod", "x_v0.tar.gz")
+    aliases.remove("x@prod")
+    assert aliases.point("x@prod", "x_v0.tar.gz").target == "x_v0.tar.gz"
+
+
+def test_the_alias_is_the_one_of_its_key(aliases: AliasStore, s3: Any) -> None:
+    put_alias(s3, "x@prod", stored(alias="tenant-b/secret@prod", history=[]))
+    (found,) = aliases.all().aliases
+    assert (found.alias, found.target, found.history) == ("x@prod", "x_v1.tar.gz", ())
+
+
+def test_no_alias_points_at_another_model(aliases: AliasStore) -> None:
+    for target in ("y_v0.tar.gz", "tenant-b/x_v0.tar.gz", "y.tar.gz", "x_v0", "x@prod"):
+        with pytest.raises(MmeError, match=r"and x@prod is an alias of x"):
+            aliases.point("x@prod", target)
+    assert aliases.point("x@prod", "x.tar.gz").target == "x.tar.gz"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(["format", "alias", "target", "previous", "history"])
+
+
+@given(st.dictionaries(fields, json_values), st.binary(max_size=60))
+def test_any_content_is_an_alias_or_unreadable(changes: dict[str, Any], other: bytes) -> None:
+    for content in (stored(**changes), other, stored(history=[CHANGE | changes])):
+        try:
+            found = Alias.from_json(content, "x@prod")
+        except UnreadableAliasError:
+            continue
+        assert found.alias == "x@prod"
+        assert model_of(found.target) == "x"
+        assert Alias.from_json(found.to_json(), "x@prod") == found
 
 
 class _Answer:
@@ -219,7 +296,7 @@ def test_a_race_loses_no_change(plan: list[tuple[str, int, int]], interfere: lis
         if next(turns, False):
             bucket.before_write, hook = (lambda: None), bucket.before_write
             count += 1
-            made.append(("them", theirs.point("x@p", f"t{count}.tar.gz").target))
+            made.append(("them", theirs.point("x@p", f"x_v9{count}.tar.gz").target))
             bucket.before_write = hook
 
     bucket.before_write = other_writer
@@ -230,7 +307,7 @@ def test_a_race_loses_no_change(plan: list[tuple[str, int, int]], interfere: lis
                 made.append(("me", mine.rollback("x@p").target))
                 continue
             history = len(mine.describe("x@p").history) if made else 0
-            done = mine.point("x@p", f"m{new}.tar.gz", f"m{old}.tar.gz" if action == "expect" else None)
+            done = mine.point("x@p", f"x_v{new}.tar.gz", f"x_v{old}.tar.gz" if action == "expect" else None)
             if len(done.history) > history + len(made) - before:
                 made.append(("me", done.target))
         except MmeError:
@@ -264,12 +341,12 @@ def test_always_losing_the_race_ends() -> None:
         nonlocal count
         count += 1
         bucket.before_write = lambda: None
-        other.point("x@p", f"other{count}.tar.gz")
+        other.point("x@p", f"x_v{count}.tar.gz")
         bucket.before_write = beat
 
     bucket.before_write = beat
     with pytest.raises(AliasMovedError, match="changed by others"):
-        store.point("x@p", "mine.tar.gz")
+        store.point("x@p", "x_v99.tar.gz")
 
 
 def test_server_without_conditional_writes_is_refused() -> None:
