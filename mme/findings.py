@@ -1,4 +1,4 @@
-"""The one form of everything that a check reports: archives, the doctor, preflight."""
+"""The one form of everything that a check reports: archives, the doctor, preflight, status."""
 
 from __future__ import annotations
 
@@ -43,33 +43,25 @@ class Finding:
 
     @classmethod
     def error(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that something does not work.
-
-        Args:
-            code: Short and stable.
-            message: What is wrong, with the values that matter, and why.
-            hint: The command or change that helps.
-        """
+        """See `Finding`: something does not work."""
         return cls(Severity.ERROR, code, message, hint)
 
     @classmethod
     def warning(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that something may fail.
-
-        Args:
-            code: Short and stable.
-            message: What is wrong, with the values that matter, and why.
-            hint: The command or change that helps.
-        """
+        """See `Finding`: something may fail."""
         return cls(Severity.WARNING, code, message, hint)
 
     @classmethod
-    def note(cls, code: str, message: str, hint: str) -> Finding:
-        """Return a finding that is worth knowing.
-
-        Args:
-            code: Short and stable.
-            message: What is wrong, with the values that matter, and why.
-            hint: The command or change that helps.
-        """
+    def note(cls, code: str, message: str, hint: str = "") -> Finding:
+        """See `Finding`: it is worth knowing."""
         return cls(Severity.NOTE, code, message, hint)
+
+    @classmethod
+    def skipped(cls, code: str, message: str, hint: str = "") -> Finding:
+        """See `Finding`: it could not be checked."""
+        return cls(Severity.SKIPPED, code, message, hint)
+
+    @classmethod
+    def ok(cls, code: str, message: str) -> Finding:
+        """See `Finding`: it was checked and works."""
+        return cls(Severity.OK, code, message)

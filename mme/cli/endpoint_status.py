@@ -69,7 +69,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
     endpoint, traffic = found.endpoint, found.traffic
     faults = Table.grid(padding=(0, 1))
     for fault in found.faults:
-        faults.add_row(Text("✗", style="bold red"), Text(fault.text))
+        faults.add_row(Text("✗", style="bold red"), Text(fault.message))
     for what in found.unread:
         faults.add_row(Text("?", style="yellow"), Text(f"can't read {what}"))
     facts = Table.grid(padding=(0, 2))

@@ -16,10 +16,8 @@ class AlarmState:
     """An alarm.
 
     Attributes:
-        name: Name.
         state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
         since: Time of the last state change, in UTC; None if CloudWatch has none.
-        reason: CloudWatch's reason for the state.
         metric: Its metric; empty for an expression or a composite alarm.
         of_scaling: Whether it drives scaling; its state `ALARM` is then not a fault.
     """

@@ -21,15 +21,7 @@ PREFIX_OUTPUT: Final = "ModelPrefix"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployed endpoint and its models.
-
-    Attributes:
-        stack: Name of the serving stack.
-        endpoint_name: Name of the endpoint.
-        bucket: Bucket of the models.
-        prefix: Key prefix of the models, ending in `/`.
-        outputs: All outputs of the stack.
-    """
+    """A deployed endpoint, its serving stack with its outputs, and the bucket and prefix of its models."""
 
     stack: str
     endpoint_name: str

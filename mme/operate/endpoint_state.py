@@ -14,15 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariantState:
-    """A production variant.
+    """A production variant. Instance type and model are empty if the endpoint config was deleted.
 
     Attributes:
-        name: Name.
-        instance_type: From the endpoint config; empty if the config was deleted.
         current: Number of running instances; None for a serverless variant.
         desired: Number of wanted instances; None for a serverless variant.
-        model: Name of its SageMaker model; empty if the config was deleted.
-        images: Container images.
+        model: Name of its SageMaker model.
     """
 
     name: str
@@ -32,19 +29,20 @@ class VariantState:
     model: str
     images: tuple[str, ...]
 
+    @property
+    def instances(self) -> int:
+        """Number of wanted instances; of running ones if SageMaker does not report it."""
+        return self.current or 0 if self.desired is None else self.desired
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
     """An endpoint.
 
     Attributes:
-        name: Name.
-        arn: ARN.
         status: SageMaker's: `InService`, `Updating`, `Failed`, ...
         config: Name of the endpoint config in use; during an update the previous one.
         failure_reason: SageMaker's; may be empty.
-        last_modified: In UTC.
-        variants: In the order of the config.
         captures_data_to: S3 URL of data capture; None if it is off.
     """
 
@@ -56,6 +54,10 @@ class EndpointState:
     last_modified: datetime
     variants: tuple[VariantState, ...]
     captures_data_to: str | None
+
+    def variant(self, name: str) -> VariantState | None:
+        """Return a variant by its name, or None."""
+        return next((one for one in self.variants if one.name == name), None)
 
     @property
     def in_progress(self) -> bool:

@@ -23,7 +23,6 @@ class LogEvent:
     Attributes:
         moment: In UTC, to the millisecond.
         stream: `VARIANT/INSTANCE-ID`.
-        message: As the container wrote it.
     """
 
     moment: datetime
@@ -56,7 +55,6 @@ def read_events(
     logs: CloudWatchLogsClient,
     endpoint_name: str,
     since: datetime,
-    until: datetime | None = None,
     *,
     pattern: str = "",
 ) -> Iterator[LogEvent]:
@@ -66,15 +64,12 @@ def read_events(
         logs: A boto3 client.
         endpoint_name: Name of the endpoint.
         since: First moment.
-        until: Last moment. Default: now.
         pattern: A filter pattern of CloudWatch Logs. Default: all events.
 
     Raises:
         MmeError: The endpoint has no log.
     """
-    end = _milliseconds(until) if until else None
-    for raw in _raw_events(logs, endpoint_name, _milliseconds(since), end, pattern):
-        yield _event(raw)
+    yield from map(_event, _raw_events(logs, endpoint_name, _milliseconds(since), pattern))
 
 
 def follow_events(
@@ -82,8 +77,6 @@ def follow_events(
     endpoint_name: str,
     since: datetime,
     pause: Callable[[], object],
-    *,
-    pattern: str = "",
 ) -> Iterator[LogEvent]:
     """Yield the events since a moment, then each new one, once each and without end.
 
@@ -92,7 +85,6 @@ def follow_events(
         endpoint_name: Name of the endpoint.
         since: First moment.
         pause: Waits before the next poll; an exception from it ends the generator.
-        pattern: As in `read_events`.
 
     Raises:
         MmeError: The endpoint has no log.
@@ -100,7 +92,7 @@ def follow_events(
     yielded: dict[str, int] = {}
     start = latest = _milliseconds(since)
     while True:
-        for raw in _raw_events(logs, endpoint_name, start, None, pattern):
+        for raw in _raw_events(logs, endpoint_name, start):
             if raw["eventId"] in yielded:
                 continue
             yielded[raw["eventId"]] = raw["timestamp"]
@@ -112,12 +104,10 @@ def follow_events(
 
 
 def _raw_events(
-    logs: CloudWatchLogsClient, endpoint_name: str, start: int, end: int | None, pattern: str
+    logs: CloudWatchLogsClient, endpoint_name: str, start: int, pattern: str = ""
 ) -> Iterator[Any]:
     group = log_group_name(endpoint_name)
     arguments: dict[str, Any] = {"logGroupName": group, "startTime": start}
-    if end is not None:
-        arguments["endTime"] = end
     if pattern:
         arguments["filterPattern"] = pattern
     try:

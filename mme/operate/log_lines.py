@@ -67,14 +67,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class ModelEvent:
-    """An event of one model.
-
-    Attributes:
-        verb: Kind of event.
-        model: The TargetModel.
-        clock: As in `LogLine`.
-        reason: Why a load failed; empty otherwise.
-    """
+    """An event of one model; `reason` says why a load failed."""
 
     verb: Verb
     model: str

@@ -35,8 +35,6 @@ class MetricSeries:
     """A metric of one variant.
 
     Attributes:
-        metric: The metric and its unit.
-        variant: Name of the variant.
         statistic: `Sum`, `Average`, `SampleCount`, ...
         period: Seconds between two points.
         points: Moments in UTC and values, in order; periods without data have no point.

@@ -15,8 +15,6 @@ class ModelLogLine:
     """A line and its model.
 
     Attributes:
-        event: From CloudWatch.
-        line: Parsed.
         level: `I`, `W`, `E` or `F`; a continuation line has the level of the line before.
         model: The TargetModel, or None.
     """

@@ -23,8 +23,6 @@ class ConfigSummary:
     """An endpoint config.
 
     Attributes:
-        name: Name.
-        created: In UTC.
         variants: Name, instance type and container images of each variant.
     """
 
@@ -71,8 +69,7 @@ def plan_rollback(clients: AwsClients, deployment: Deployment, to: str | None = 
     previous = _named(clients, deployment, to) if to else _previous(clients, deployment, endpoint, current)
     if previous.name == endpoint.config:
         raise MmeError(f"endpoint {endpoint.name} runs config {previous.name} already")
-    variants = [variant.name for variant in endpoint.variants]
-    scaled = bool(scalable_targets(clients.scaling, endpoint.name, variants))
+    scaled = bool(scalable_targets(clients.scaling, endpoint))
     if scaled and current is not None:
         _check_types(current, previous)
     return RollbackPlan(endpoint, current, previous, scaled)
@@ -168,10 +165,9 @@ def _summary(clients: AwsClients, name: str, deployment: Deployment) -> tuple[Co
         return None, "it does not exist"
     variants = []
     for variant in found["ProductionVariants"]:
-        model_name = variant["ModelName"]
-        model = _model(clients, model_name)
+        model = unless_missing(lambda name=variant["ModelName"]: sagemaker.describe_model(ModelName=name))
         if model is None:
-            return None, f"its model {model_name} does not exist"
+            return None, f"its model {variant['ModelName']} does not exist"
         containers = model.get("Containers") or [model["PrimaryContainer"]]
         served = {one.get("ModelDataUrl") for one in containers if one.get("Mode") == "MultiModel"}
         if served != {f"s3://{deployment.bucket}/{deployment.prefix}"}:
@@ -179,10 +175,6 @@ def _summary(clients: AwsClients, name: str, deployment: Deployment) -> tuple[Co
         images = tuple(one.get("Image", "") for one in containers)
         variants.append((variant["VariantName"], variant.get("InstanceType", ""), images))
     return ConfigSummary(name, found["CreationTime"], tuple(variants)), ""
-
-
-def _model(clients: AwsClients, name: str) -> Any:
-    return unless_missing(lambda: clients.sagemaker.describe_model(ModelName=name))
 
 
 def _check_types(current: ConfigSummary, previous: ConfigSummary) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from mme.operate.endpoint_state import EndpointState
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -17,7 +18,6 @@ class ScalingPolicyState:
     """A scaling policy.
 
     Attributes:
-        name: Name.
         kind: `TargetTrackingScaling` or `StepScaling`.
         metric: The tracked metric; empty for step scaling.
         target: The target value; None for step scaling.
@@ -33,15 +33,7 @@ class ScalingPolicyState:
 
 @dataclass(frozen=True, slots=True)
 class ScalingState:
-    """The scaling of a variant.
-
-    Attributes:
-        variant: Name of the variant.
-        minimum: Fewest instances.
-        maximum: Most instances.
-        suspended: Whether scaling in or out is suspended.
-        policies: By name.
-    """
+    """The scaling of a variant, in numbers of instances; `suspended` is true if one direction is."""
 
     variant: str
     minimum: int
@@ -60,17 +52,14 @@ def scaling_resource_id(endpoint: str, variant: str) -> str:
     return f"endpoint/{endpoint}/variant/{variant}"
 
 
-def scalable_targets(
-    client: ApplicationAutoScalingClient, endpoint_name: str, variants: Iterable[str]
-) -> dict[str, Any]:
+def scalable_targets(client: ApplicationAutoScalingClient, endpoint: EndpointState) -> dict[str, Any]:
     """Return the scalable target of each variant that is registered, by variant.
 
     Args:
         client: A boto3 client.
-        endpoint_name: Name of the endpoint.
-        variants: Names of its variants.
+        endpoint: The endpoint.
     """
-    by_id = {scaling_resource_id(endpoint_name, variant): variant for variant in variants}
+    by_id = {scaling_resource_id(endpoint.name, one.name): one.name for one in endpoint.variants}
     if not by_id:
         return {}
     pages = client.get_paginator("describe_scalable_targets").paginate(
@@ -84,17 +73,14 @@ def scalable_targets(
     }
 
 
-def read_scaling(
-    client: ApplicationAutoScalingClient, endpoint_name: str, variants: Iterable[str]
-) -> list[ScalingState]:
+def read_scaling(client: ApplicationAutoScalingClient, endpoint: EndpointState) -> tuple[ScalingState, ...]:
     """Return the scaling of each variant that is registered.
 
     Args:
         client: A boto3 client.
-        endpoint_name: Name of the endpoint.
-        variants: Names of its variants.
+        endpoint: The endpoint.
     """
-    return [
+    return tuple(
         ScalingState(
             variant=variant,
             minimum=target["MinCapacity"],
@@ -102,8 +88,8 @@ def read_scaling(
             suspended=any((target.get("SuspendedState") or {}).values()),
             policies=_policies(client, target["ResourceId"]),
         )
-        for variant, target in scalable_targets(client, endpoint_name, variants).items()
-    ]
+        for variant, target in scalable_targets(client, endpoint).items()
+    )
 
 
 def _policies(client: ApplicationAutoScalingClient, resource: str) -> tuple[ScalingPolicyState, ...]:
@@ -111,7 +97,7 @@ def _policies(client: ApplicationAutoScalingClient, resource: str) -> tuple[Scal
         ServiceNamespace="sagemaker", ResourceId=resource
     )
     found: list[Any] = [policy for page in pages for policy in page["ScalingPolicies"]]
-    return tuple(_policy(policy) for policy in sorted(found, key=lambda one: str(one["PolicyName"])))
+    return tuple(map(_policy, sorted(found, key=lambda one: str(one["PolicyName"]))))
 
 
 def _policy(policy: Any) -> ScalingPolicyState:

@@ -17,6 +17,7 @@ ENDPOINT_CONFIG: Final = "AWS::SageMaker::EndpointConfig"
 MODEL: Final = "AWS::SageMaker::Model"
 BUCKET: Final = "AWS::S3::Bucket"
 ALARM_TYPES: Final = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+EVENTS_COMMAND: Final = "aws cloudformation describe-stack-events --stack-name {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,10 @@ class StackState:
     """A deployed stack.
 
     Attributes:
-        name: Name.
         id: ARN; still valid after the stack is deleted.
         status: CloudFormation's, such as `UPDATE_COMPLETE`.
         protected: Whether termination protection is on.
-        outputs: Output values by name.
-        parameters: Parameter values by name, with SSM parameters resolved.
+        parameters: Values by name, with SSM parameters resolved.
     """
 
     name: str
@@ -44,17 +43,15 @@ class StackState:
         """Whether CloudFormation is changing the stack."""
         return self.status.endswith("_IN_PROGRESS")
 
+    @property
+    def account(self) -> str:
+        """Its account number; empty if it has no ARN."""
+        return self.id.split(":")[4] if ":" in self.id else ""
+
 
 @dataclass(frozen=True, slots=True)
 class StackResource:
-    """A resource of a stack.
-
-    Attributes:
-        logical_id: Its ID in the template.
-        type: Such as `AWS::SageMaker::Endpoint`.
-        physical_id: Name, ARN or URL, depending on the type.
-        status: Status of the last operation.
-    """
+    """A resource of a stack. Its physical id is a name, an ARN or a URL, depending on the type."""
 
     logical_id: str
     type: str

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from mme.aws.clients import AwsClients
 from mme.errors import MmeError
+from mme.findings import Finding
 from mme.operate.alarms import AlarmState, read_alarms
 from mme.operate.aws_errors import explain_aws_error
 from mme.operate.discovery import Deployment
@@ -18,6 +19,7 @@ from mme.operate.endpoint_state import EndpointState, read_endpoint
 from mme.operate.scaling_state import ScalingState, read_scaling
 from mme.operate.stacks import (
     ALARM_TYPES,
+    EVENTS_COMMAND,
     endpoint_config_name,
     read_stack,
     stack_resources,
@@ -26,6 +28,7 @@ from mme.operate.stacks import (
 from mme.operate.traffic import Traffic, read_traffic
 
 _Part = TypeVar("_Part")
+_SEE_ERRORS = "mme endpoint logs --errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,6 @@ class StackView:
     """An endpoint from CloudFormation's point of view.
 
     Attributes:
-        name: Name of the serving stack.
-        status: CloudFormation's, such as `UPDATE_COMPLETE`.
         config: The endpoint config that the stack assigns to the endpoint; None if it assigns none.
         alarms: Names of the stack's alarms.
     """
@@ -50,41 +51,14 @@ class StackView:
         return self.status.endswith("_IN_PROGRESS")
 
 
-class EndpointFaultKind(StrEnum):
-    """Kinds of faults."""
-
-    BROKEN = "broken"
-    DRIFT = "drift"
-    ROLLED_BACK = "rolled back"
-    ALARM = "alarm"
-    SHORT = "short of instances"
-    FULL = "at most instances"
-    SUSPENDED = "scaling suspended"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointFault:
-    """A fault of an endpoint.
-
-    Attributes:
-        kind: Kind.
-        text: Description with names and values.
-    """
-
-    kind: EndpointFaultKind
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
     """The status of an endpoint.
 
     Attributes:
-        endpoint: As SageMaker describes it.
         stack: As CloudFormation describes it; None if that can't be read.
         scaling: Of each variant that scales.
         alarms: Those in state ALARM first.
-        traffic: Of the last hour.
         faults: The worst first; empty if all is well.
         unread: What could not be read, and why.
     """
@@ -94,7 +68,7 @@ class EndpointStatus:
     scaling: tuple[ScalingState, ...]
     alarms: tuple[AlarmState, ...]
     traffic: Traffic
-    faults: tuple[EndpointFault, ...]
+    faults: tuple[Finding, ...]
     unread: tuple[str, ...]
 
     @property
@@ -122,7 +96,6 @@ def read_status(clients: AwsClients, deployment: Deployment, now: datetime | Non
 
     name = deployment.endpoint_name
     endpoint = read_endpoint(clients.sagemaker, name)
-    variants = [variant.name for variant in endpoint.variants]
     unread: list[str] = []
 
     def part(what: str, default: _Part, read: Callable[[], _Part]) -> _Part:
@@ -133,17 +106,15 @@ def read_status(clients: AwsClients, deployment: Deployment, now: datetime | Non
             unread.append(f"{what}: {explained.message if explained else error}")
             return default
 
-    def stack_view() -> StackView | None:
-        return read_stack_view(clients, deployment)
-
     def traffic() -> Traffic:
+        variants = [variant.name for variant in endpoint.variants]
         return read_traffic(clients.cloudwatch, name, variants, now or datetime.now(UTC))
 
     def scaling() -> tuple[ScalingState, ...]:
-        return tuple(read_scaling(clients.scaling, name, variants))
+        return read_scaling(clients.scaling, endpoint)
 
     with ThreadPoolExecutor(max_workers=3) as pool:
-        stack_part = pool.submit(part, "the stack", None, stack_view)
+        stack_part = pool.submit(part, "the stack", None, partial(_read_stack_view, clients, deployment))
         traffic_part = pool.submit(part, "the metrics", Traffic(), traffic)
         no_scaling: tuple[ScalingState, ...] = ()
         scaled = part("the scaling", no_scaling, scaling)
@@ -160,16 +131,7 @@ def read_status(clients: AwsClients, deployment: Deployment, now: datetime | Non
     return replace(status, faults=tuple(_faults(status)))
 
 
-def read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView:
-    """Read the serving stack.
-
-    Args:
-        clients: Clients of the deployment's account and region.
-        deployment: The deployment.
-
-    Raises:
-        MmeError: The stack was deleted.
-    """
+def _read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView | None:
     stack = read_stack(clients.cloudformation, deployment.stack)
     if stack is None:
         raise MmeError(f"the stack {deployment.stack} does not exist")
@@ -184,34 +146,39 @@ def read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView:
     )
 
 
-def _faults(status: EndpointStatus) -> Iterator[EndpointFault]:
+def _faults(status: EndpointStatus) -> Iterator[Finding]:
     """Find the faults, the worst first."""
     endpoint, stack = status.endpoint, status.stack
     if endpoint.status in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
-        yield EndpointFault(EndpointFaultKind.BROKEN, f"the endpoint is {endpoint.status}{reason}")
+        yield Finding.error("broken", f"the endpoint is {endpoint.status}{reason}", _SEE_ERRORS)
     if status.drifted and stack is not None:
-        yield EndpointFault(
-            EndpointFaultKind.DRIFT,
+        yield Finding.error(
+            "drift",
             f"it runs config {endpoint.config}, but its stack says {stack.config}: "
             "an update was rolled back, or someone updated it by hand",
+            f"see why it was rolled back: {_SEE_ERRORS}; then fix the code and deploy",
         )
     if stack is not None and not stack.in_progress and "ROLLBACK" in stack.status:
         text = f"the last deployment of {stack.name} was rolled back ({stack.status})"
-        yield EndpointFault(EndpointFaultKind.ROLLED_BACK, text)
+        yield Finding.warning("rolled-back", text, f"see why: {EVENTS_COMMAND.format(stack.name)}")
     for alarm in status.alarms:
         if alarm.rings:
             text = f"alarm {alarm.name} is in state ALARM: {alarm.reason or alarm.metric}"
-            yield EndpointFault(EndpointFaultKind.ALARM, text)
+            yield Finding.error(
+                "alarm", text, "mme endpoint metrics; the alarm's description links to the runbook"
+            )
     for variant in endpoint.variants:
         if not endpoint.in_progress and variant.current != variant.desired:
             text = f"variant {variant.name} has {variant.current} of {variant.desired} instances"
-            yield EndpointFault(EndpointFaultKind.SHORT, text)
+            yield Finding.warning("few-instances", text, f"wait, or see why they don't start: {_SEE_ERRORS}")
         for scaling in status.scaling:
             if scaling.variant == variant.name and variant.current == scaling.maximum > scaling.minimum:
                 text = f"variant {variant.name} has its maximum of {scaling.maximum} instances"
-                yield EndpointFault(EndpointFaultKind.FULL, text)
+                hint = "mme endpoint metrics --metric InvocationsPerInstance; raise max_capacity if needed"
+                yield Finding.warning("max-instances", text, hint)
     for scaling in status.scaling:
         if scaling.suspended:
             text = f"scaling of variant {scaling.variant} is suspended"
-            yield EndpointFault(EndpointFaultKind.SUSPENDED, text)
+            hint = "aws application-autoscaling register-scalable-target --suspended-state"
+            yield Finding.warning("scaling-suspended", text, hint)

@@ -24,14 +24,10 @@ class ModelActivity:
     """The activity of one model.
 
     Attributes:
-        model: The TargetModel.
         invocations: Calls that reached the container.
         loads: Successful loads.
-        failed_loads: Failed loads.
-        unloads: Unloads.
         load_seconds: Duration of each load in the container, without the download.
         last_failure: Reason of the last failed load; may be empty.
-        last_seen: Time of the last event, in UTC.
     """
 
     model: str

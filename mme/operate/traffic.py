@@ -32,9 +32,6 @@ class Traffic:
     Attributes:
         loaded_models: Models in the memory of all instances now; a model on two of them counts twice.
         cache_hit_ratio: Share of calls whose model was loaded already, 0 to 1.
-        invocations: Number of calls.
-        client_errors: Calls with a 4XX response.
-        server_errors: Calls with a 5XX response.
         unloads: Evicted models. Many of them mean that memory is short.
     """
 

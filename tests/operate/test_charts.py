@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from mme.aws.clients import AwsClients
 from mme.catalog.metrics import endpoint_metrics
 from mme.errors import MmeError
-from mme.operate.charts import draw, shown_unit, shown_value
+from mme.operate.charts import draw
 from mme.operate.metric_series import (
     MetricSeries,
-    check_metrics,
     check_statistic,
     fitting_period,
     read_series,
@@ -48,39 +47,11 @@ def test_every_chart_fits(values: list[float], width: int, height: int) -> None:
     assert max(len(line) for line in lines) <= width
 
 
-def test_the_axis_begins_at_zero_and_shows_the_time() -> None:
-    until = START + timedelta(hours=1)
-    lines = plain(draw([series("Invocations", [5, 50, 20])], since=START, until=until, width=80, height=9))
-    assert "12:00" in lines[-1]
-    assert "13:00" in lines[-1]
-    assert any(re.match(r"\s*0┤", line) for line in lines)
-    assert any(re.match(r"50┤", line) for line in lines)
-
-
 def test_two_variants_have_a_legend() -> None:
     both = [series("ModelLatency", [1000, 2000], "blue"), series("ModelLatency", [3000, 1000], "green")]
     text = "\n".join(plain(draw(both, since=START, until=START + timedelta(hours=1), width=80, height=9)))
     assert "blue" in text
     assert "green" in text
-
-
-@pytest.mark.parametrize(
-    ("name", "statistic", "value", "shown", "unit"),
-    [
-        ("ModelLatency", "Average", 1500.0, 1.5, "ms"),
-        ("ModelCacheHit", "Average", 0.25, 25.0, "%"),
-        ("ModelCacheHit", "Sum", 3.0, 3.0, "%"),
-        ("CPUUtilization", "Average", 55.0, 55.0, "%"),
-        ("Invocations", "Sum", 7.0, 7.0, ""),
-        ("ModelUnloadingTime", "SampleCount", 4.0, 4.0, ""),
-    ],
-)
-def test_values_in_the_units_people_read(
-    name: str, statistic: str, value: float, shown: float, unit: str
-) -> None:
-    metric = endpoint_metrics()[name]
-    assert shown_value(metric, statistic, value) == shown
-    assert shown_unit(metric, statistic) == unit
 
 
 @pytest.mark.parametrize(
@@ -117,12 +88,6 @@ def test_statistics_as_cloudwatch_spells_them(given: str, meant: str) -> None:
 def test_invalid_statistics(text: str) -> None:
     with pytest.raises(MmeError, match=re.escape(f"{text!r} is not a statistic of CloudWatch")):
         check_statistic(text)
-
-
-def test_metrics_are_found_however_they_are_spelled() -> None:
-    assert check_metrics(["modellatency", "Invocations"]) == ["ModelLatency", "Invocations"]
-    with pytest.raises(MmeError, match="'Latency' is not a metric of a multi-model endpoint"):
-        check_metrics(["Latency"])
 
 
 def test_series_of_each_variant_come_in_order(clients: AwsClients) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 
 import boto3
@@ -20,8 +19,6 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
-from mme.aws.clients import AwsClients, open_session
-from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error
 from mme.operate.discovery import Deployment, discover
@@ -90,18 +87,6 @@ def test_stack_under_way(monkeypatch: pytest.MonkeyPatch, cloudformation) -> Non
     assert "CfnOutputs" not in str(caught.value.hint)
 
 
-def test_nothing_listens() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
-        url = f"http://localhost:{taken.getsockname()[1]}"
-        settings = Settings.load(endpoint_url=url)
-        client = AwsClients(open_session(settings), settings).cloudformation
-        with pytest.raises(MmeError) as caught:
-            discover(client, "mme-local-serving", "local")
-    assert f"nothing answers at {url}" in caught.value.message
-    assert "mme local up" in str(caught.value.hint)
-
-
 def refusal(code: str, status: int = 400) -> ClientError:
     response = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "DescribeStacks")
@@ -135,15 +120,3 @@ def test_errors_of_boto3_are_explained(error: Exception, words: str) -> None:
     explained = explain_aws_error(error)
     assert explained is not None
     assert words in explained.message
-
-
-def test_a_bucket_that_is_not_there_is_named() -> None:
-    error = refusal("NoSuchBucket", 404)
-    error.response["Error"]["BucketName"] = "gone"  # type: ignore[typeddict-unknown-key]
-    explained = explain_aws_error(error)
-    assert explained is not None
-    assert explained.message == "there is no bucket gone"
-
-
-def test_other_errors_are_unchanged() -> None:
-    assert explain_aws_error(ValueError()) is None

@@ -75,13 +75,6 @@ def test_quoted_and_unquoted(text: str) -> None:
     assert event == ModelEvent(Verb.LOADING, "a/b_v0.tar.gz", 14 * 3600 + 32 * 60 + 31.646224)
 
 
-def test_the_line_end_after_the_name_in_an_unload_is_removed() -> None:
-    quoted = (
-        'I1121 14:32:31.868756 19725 sagemaker_server.cc:708] "Unloading SageMaker TargetModel: m.tar.gz\\n"'
-    )
-    assert model_event(parse_line(quoted)) == ModelEvent(Verb.UNLOADING, "m.tar.gz", 52351.868756)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -126,19 +119,6 @@ def test_any_text_is_taken(text: str) -> None:
     line = parse_line(text)
     assert Attribution().model_of(line) is None or line.source is not None
     assert model_event(line) is None or line.source is not None
-
-
-@given(
-    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,60}", fullmatch=True).map(str.strip).filter(bool),
-    st.sampled_from(["Loading", "Invoking", "Unloading"]),
-    st.booleans(),
-)
-def test_any_name_is_read_back(model: str, verb: str, quoted: bool) -> None:
-    said = f"{verb} SageMaker TargetModel: {model}"
-    text = f'"{said}"' if quoted else said
-    event = model_event(parse_line(f"I0101 00:00:00.000001 1 sagemaker_server.cc:1] {text}"))
-    assert event is not None
-    assert event.model == model
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ COUNTS, INSTANCES = "AWS/SageMaker", "/aws/sagemaker/Endpoints"
 
 
 def texts(found: EndpointStatus) -> tuple[str, ...]:
-    return tuple(fault.text for fault in found.faults)
+    return tuple(fault.message for fault in found.faults)
 
 
 def test_all_is_well(clients: AwsClients) -> None:

@@ -23,7 +23,6 @@ class ObjectCount:
     """The content of a prefix.
 
     Attributes:
-        current: Number of objects.
         entries: Number of versions and delete markers, current ones included.
         size: Bytes of all versions.
     """

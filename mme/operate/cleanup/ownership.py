@@ -16,8 +16,6 @@ class OwnedStack:
     """A stack to delete, or whose bucket to empty.
 
     Attributes:
-        state: The stack.
-        resources: Its resources.
         retained: Logical ids of the resources that remain when it is deleted.
     """
 

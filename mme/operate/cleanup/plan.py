@@ -37,10 +37,7 @@ class ObjectsToDelete:
     """A prefix to empty.
 
     Attributes:
-        what: Description in one or two words.
-        bucket: Name of the bucket.
         prefix: Key prefix; empty for the whole bucket.
-        count: Its content.
         before: Whether it is emptied before the serving stack is deleted, or after.
     """
 
@@ -63,9 +60,6 @@ class CleanPlan:
     Attributes:
         subject: Name of the serving stack, or of the store if only that is left; typed to confirm.
         serving: The serving stack; None if it is deleted already.
-        objects: Prefixes to empty.
-        log_group: Name of the log group to delete, or None.
-        store: The models' stack to delete, or None.
         stays: What is not deleted, and why.
     """
 

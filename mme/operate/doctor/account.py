@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from mme.aws.clients import AwsClients
-from mme.findings import Finding, Severity
+from mme.findings import Finding
 from mme.operate.doctor.context import DoctorContext
 from mme.operate.scaling_state import scalable_targets
 
@@ -17,25 +18,24 @@ _QUOTA: Final = "{} for endpoint usage"
 def check_credentials(clients: AwsClients) -> Finding:
     """Report the caller's identity."""
     caller = clients.sts.get_caller_identity()
-    message = f"{caller['Arn']} in account {caller['Account']}, {clients.region}"
-    return Finding(Severity.OK, "credentials", message)
+    return Finding.ok("credentials", f"{caller['Arn']} in account {caller['Account']}, {clients.region}")
 
 
-def check_quotas(context: DoctorContext) -> list[Finding]:
+def check_quotas(context: DoctorContext) -> Iterator[Finding]:
     """Check that the quotas allow the maximum instance count, twice for a blue/green update."""
     if context.local:
-        return [Finding(Severity.SKIPPED, "quotas", "the local runtime has no quotas")]
+        yield Finding.skipped("quotas", "the local runtime has no quotas")
+        return
     endpoint = context.endpoint
-    targets = scalable_targets(
-        context.clients.scaling, endpoint.name, [variant.name for variant in endpoint.variants]
-    )
+    targets = scalable_targets(context.clients.scaling, endpoint)
     needed: Counter[str] = Counter()
     for variant in endpoint.variants:
         if variant.instance_type:
             maximum = targets.get(variant.name, {}).get("MaxCapacity", 0)
             needed[variant.instance_type] += max(variant.desired or 0, variant.current or 0, maximum)
     quotas = _quotas(context, set(needed))
-    return [_compare(kind, count, quotas.get(kind)) for kind, count in sorted(needed.items())]
+    for kind, count in sorted(needed.items()):
+        yield _compare(kind, count, quotas.get(kind))
 
 
 def _quotas(context: DoctorContext, instance_types: set[str]) -> dict[str, tuple[float, str]]:
@@ -53,18 +53,17 @@ def _quotas(context: DoctorContext, instance_types: set[str]) -> dict[str, tuple
 
 def _compare(kind: str, count: int, quota: tuple[float, str] | None) -> Finding:
     if quota is None:
-        message = f"Service Quotas has no limit on {kind} for endpoints"
         hint = f'aws service-quotas list-service-quotas --service-code sagemaker: "{_QUOTA.format(kind)}"'
-        return Finding(Severity.SKIPPED, "quotas", message, hint)
+        return Finding.skipped("quotas", f"Service Quotas has no limit on {kind} for endpoints", hint)
     limit, code = quota
     if 2 * count <= limit:
-        return Finding(Severity.OK, "quotas", f"{count} {kind}, of {limit:.0f} in the account")
+        return Finding.ok("quotas", f"{count} {kind}, of {limit:.0f} in the account")
     hint = (
         "request more: aws service-quotas request-service-quota-increase --service-code sagemaker "
         f"--quota-code {code} --desired-value {2 * count}"
     )
     if count > limit:
         message = f"the endpoint may scale to {count} {kind}, but the account's quota is {limit:.0f}"
-        return Finding(Severity.ERROR, "quotas", message, hint)
+        return Finding.error("quotas", message, hint)
     message = f"the account's {limit:.0f} {kind} are enough for {count}, but not for a blue/green update"
-    return Finding(Severity.WARNING, "quotas", message, hint)
+    return Finding.warning("quotas", message, hint)

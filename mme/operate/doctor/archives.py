@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any, Final
@@ -13,6 +13,7 @@ from mme.catalog.images import parse_ecr_uri, traits_of
 from mme.errors import MmeError
 from mme.findings import Finding, Severity
 from mme.operate.aws_errors import error_code
+from mme.operate.doctor.bucket import objects
 from mme.operate.doctor.context import DoctorContext
 
 Explain = Callable[..., Explanation]
@@ -28,8 +29,8 @@ def check_archives(
     most: int | None = None,
     stop: Event | None = None,
     explain: Explain = explain,
-) -> list[Finding]:
-    """Return a finding for each fault of each archive, and one that counts the good archives.
+) -> Iterator[Finding]:
+    """Yield a finding for each fault of each archive, and one that counts the good archives.
 
     Args:
         context: The deployment.
@@ -38,36 +39,31 @@ def check_archives(
         stop: Once set, no further archive is read.
         explain: Reads an archive like the container.
     """
-    s3, deployment = context.clients.s3, context.deployment
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.bucket, Prefix=deployment.prefix)
-    listed: list[Any] = [
-        one for page in pages for one in page.get("Contents", []) if one["Key"].endswith(".tar.gz")
-    ]
+    listed = [one for one in objects(context) if one["Key"].endswith(".tar.gz")]
+    if not listed:
+        yield Finding.skipped("archives", "there are none")
+        return
     chosen = sorted(listed, key=lambda one: one["LastModified"], reverse=True)[:most]
     container = _container(context)
-    findings: list[Finding] = []
-    good = done = 0
     stopped = stop or Event()
+    good = 0
 
     def read(key: str) -> list[Finding]:
         return [] if stopped.is_set() else _read(context, key, container, explain)
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         try:
-            for faults in pool.map(read, [one["Key"] for one in chosen]):
-                findings += faults
+            for done, faults in enumerate(pool.map(read, [one["Key"] for one in chosen]), 1):
+                yield from faults
                 good += not any(fault.severity is Severity.ERROR for fault in faults)
-                done += 1
                 on_progress(done, len(chosen))
         except BaseException:
             stopped.set()
             raise
     if skipped := len(listed) - len(chosen):
-        findings.append(Finding(Severity.SKIPPED, "archives", f"{skipped:,} older archives were not read"))
+        yield Finding.skipped("archives", f"{skipped:,} older archives were not read")
     if good:
-        plural = "" if good == 1 else "s"
-        findings.append(Finding(Severity.OK, "archives", f"{good:,} archive{plural} can be loaded"))
-    return findings or [Finding(Severity.SKIPPED, "archives", "there are none")]
+        yield Finding.ok("archives", f"{good:,} archive{'' if good == 1 else 's'} can be loaded")
 
 
 def _container(context: DoctorContext) -> dict[str, Any]:
@@ -77,11 +73,8 @@ def _container(context: DoctorContext) -> dict[str, Any]:
     for image in filter(None, map(parse_ecr_uri, variant.images if variant else ())):
         traits = traits_of(image.repository, image.tag, name=image.repository)
         if traits.framework is not None:
-            return facts | {
-                "framework": traits.framework.name,
-                "processor": traits.processor,
-                "image_version": traits.version,
-            }
+            facts["framework"] = traits.framework.name
+            return facts | {"processor": traits.processor, "image_version": traits.version}
     return facts | {"framework": None, "processor": None, "image_version": None}
 
 
@@ -97,7 +90,7 @@ def _read(context: DoctorContext, key: str, container: dict[str, Any], explain: 
             return []  # removed after it was listed
         raise
     except MmeError as error:
-        return [Finding(Severity.ERROR, "archives", f"{name}: {error.message}", error.hint or "")]
+        return [Finding.error("archives", f"{name}: {error.message}", error.hint or "")]
     return [
         Finding(fault.severity, "archives", f"{name}: {fault.message}", fault.hint)
         for fault in explanation.findings

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.findings import Finding, Severity
+from mme.findings import Finding
 from mme.operate.aws_errors import DENIED, error_code
 from mme.operate.doctor.context import DoctorContext
 
@@ -16,7 +17,7 @@ _SHOWN: Final = 3
 _WITHOUT_KEY: Final = ("ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket", *DENIED)
 
 
-def check_bucket(context: DoctorContext) -> list[Finding]:
+def check_bucket(context: DoctorContext) -> Iterator[Finding]:
     """Check that the bucket exists in the endpoint's region, is private and tidy, and has archives."""
     from botocore.exceptions import ClientError
 
@@ -24,25 +25,38 @@ def check_bucket(context: DoctorContext) -> list[Finding]:
     try:
         head: Any = s3.head_bucket(Bucket=bucket)
     except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
-            message = f"the bucket {bucket} does not exist"
-            return [Finding(Severity.ERROR, "bucket", message, "deploy the models' stack again")]
-        raise
-    found = [*_region(context, head), *_public_access(s3, bucket), *_lifecycle(s3, bucket, prefix)]
-    archives, others = _objects(s3, bucket, prefix)
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+            raise
+        yield Finding.error("bucket", f"the bucket {bucket} does not exist", "deploy the models' stack again")
+        return
+    headers = head["ResponseMetadata"].get("HTTPHeaders", {})
+    region = head.get("BucketRegion") or headers.get("x-amz-bucket-region")
+    if region and region != context.clients.region:
+        message = f"the bucket is in {region}, the endpoint in {context.clients.region}"
+        yield Finding.error("bucket", message, "use a bucket in the endpoint's region")
+    yield from _public_access(s3, bucket)
+    yield from _lifecycle(s3, bucket, prefix)
+    keys = [one["Key"] for one in objects(context)]
+    archives = sum(key.endswith(".tar.gz") for key in keys)
+    # The empty objects of folders end in a slash.
+    others = [key.removeprefix(prefix) for key in keys if not key.endswith((".tar.gz", "/"))]
     if others:
         names = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
         message = f"{len(others)} objects under {prefix} are not archives: {names}"
         hint = "callers can name each as TargetModel, which fails: move them to another prefix"
-        found.append(Finding(Severity.WARNING, "bucket", message, hint))
-    if not archives:
-        message = f"s3://{bucket}/{prefix} has no models"
-        found.append(Finding(Severity.WARNING, "bucket", message, "mme models add PATH"))
-    else:
+        yield Finding.warning("bucket", message, hint)
+    if archives:
         plural = "" if archives == 1 else "s"
-        message = f"s3://{bucket}/{prefix} has {archives:,} archive{plural}"
-        found.append(Finding(Severity.OK, "bucket", message))
-    return found
+        yield Finding.ok("bucket", f"s3://{bucket}/{prefix} has {archives:,} archive{plural}")
+    else:
+        yield Finding.warning("bucket", f"s3://{bucket}/{prefix} has no models", "mme models add PATH")
+
+
+def objects(context: DoctorContext) -> Iterator[Any]:
+    """Yield the objects under the models' prefix, as S3 lists them."""
+    bucket, prefix = context.deployment.bucket, context.deployment.prefix
+    pages = context.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return (one for page in pages for one in page.get("Contents", []))
 
 
 def bucket_key(s3: S3Client, bucket: str, role_arn: str) -> str:
@@ -73,35 +87,25 @@ def bucket_key(s3: S3Client, bucket: str, role_arn: str) -> str:
     return f"arn:{partition}:kms:{s3.meta.region_name}:{account}:key/{key}"
 
 
-def _region(context: DoctorContext, head: Any) -> list[Finding]:
-    headers = head["ResponseMetadata"].get("HTTPHeaders", {})
-    region = head.get("BucketRegion") or headers.get("x-amz-bucket-region")
-    if not region or region == context.clients.region:
-        return []
-    message = f"the bucket is in {region}, the endpoint in {context.clients.region}"
-    return [Finding(Severity.ERROR, "bucket", message, "use a bucket in the endpoint's region")]
-
-
-def _public_access(s3: S3Client, bucket: str) -> list[Finding]:
+def _public_access(s3: S3Client, bucket: str) -> Iterator[Finding]:
     from botocore.exceptions import ClientError
 
     try:
         block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     except ClientError as error:
         if error_code(error) != "NoSuchPublicAccessBlockConfiguration":
-            return []  # no right to read it
+            return  # no right to read it
         block = {}
-    if block and all(block.values()):
-        return []
-    message = f"the bucket {bucket} does not block all public access"
-    hint = (
-        f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
-        "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
-    )
-    return [Finding(Severity.WARNING, "bucket", message, hint)]
+    if not block or not all(block.values()):
+        message = f"the bucket {bucket} does not block all public access"
+        hint = (
+            f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
+            "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
+        )
+        yield Finding.warning("bucket", message, hint)
 
 
-def _lifecycle(s3: S3Client, bucket: str, prefix: str) -> list[Finding]:
+def _lifecycle(s3: S3Client, bucket: str, prefix: str) -> Iterator[Finding]:
     """Parts of an interrupted upload are stored, and billed, until a lifecycle rule or a user aborts it."""
     from botocore.exceptions import ClientError
 
@@ -110,29 +114,14 @@ def _lifecycle(s3: S3Client, bucket: str, prefix: str) -> list[Finding]:
         rules = list(s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
     except ClientError as error:
         if error_code(error) != "NoSuchLifecycleConfiguration":
-            return []  # no right to read it
+            return  # no right to read it
     for rule in rules:
         scope = rule.get("Filter") or {}
         covered = rule.get("Prefix") or scope.get("Prefix") or scope.get("And", {}).get("Prefix", "")
-        if (
-            rule.get("Status") == "Enabled"
-            and "AbortIncompleteMultipartUpload" in rule
-            and prefix.startswith(covered)
-        ):
-            return []
+        aborts = rule.get("Status") == "Enabled" and "AbortIncompleteMultipartUpload" in rule
+        if aborts and prefix.startswith(covered):
+            return
     message = f"the bucket {bucket} has no lifecycle rule that aborts incomplete multipart uploads"
-    hint = "add a rule with AbortIncompleteMultipartUpload, as ModelBucket has"
-    return [Finding(Severity.WARNING, "bucket", message, hint)]
-
-
-def _objects(s3: S3Client, bucket: str, prefix: str) -> tuple[int, list[str]]:
-    """Return the number of archives and the names of other objects, except the empty objects of folders."""
-    archives = 0
-    others: list[str] = []
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for key in (one["Key"] for page in pages for one in page.get("Contents", [])):
-        if key.endswith(".tar.gz"):
-            archives += 1
-        elif not key.endswith("/"):
-            others.append(key.removeprefix(prefix))
-    return archives, others
+    yield Finding.warning(
+        "bucket", message, "add a rule with AbortIncompleteMultipartUpload, as ModelBucket has"
+    )

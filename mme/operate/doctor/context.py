@@ -14,10 +14,7 @@ class DoctorContext:
     """What a check may read.
 
     Attributes:
-        clients: Clients of the deployment's account and region.
-        deployment: The deployment.
-        endpoint: The endpoint as SageMaker describes it.
-        role_arn: Execution role of its first model; empty if that was deleted.
+        role_arn: Execution role of the endpoint's first model; empty if that was deleted.
         local: Whether this is the local runtime, which pulls no images and has no quotas.
     """
 

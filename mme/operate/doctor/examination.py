@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from threading import Event
@@ -25,7 +25,17 @@ from mme.operate.doctor.recent_errors import check_recent_errors
 from mme.operate.doctor.role import check_role
 from mme.operate.endpoint_state import read_endpoint, unless_missing
 
-CHECKS: Final = ("credentials", "stack", "endpoint", "bucket", "role", "image", "quotas", "log", "archives")
+_Check = Callable[[DoctorContext], Iterable[Finding]]
+_CHECKS: Final[dict[str, _Check]] = {
+    "stack": check_stack,
+    "endpoint": check_endpoint,
+    "bucket": check_bucket,
+    "role": check_role,
+    "image": check_image,
+    "quotas": check_quotas,
+    "log": check_recent_errors,
+}
+CHECKS: Final = ("credentials", *_CHECKS, "archives")
 """Every check, in the order of the report."""
 
 
@@ -83,7 +93,7 @@ def examine(
             _run_all(context, listener, most_archives, report)
     for check in CHECKS:
         if check not in found:
-            report(check, [Finding(Severity.SKIPPED, check, "not checked: what it needs is missing")])
+            report(check, [Finding.skipped(check, "not checked: what it needs is missing")])
     return [finding for check in CHECKS for finding in found[check]]
 
 
@@ -95,16 +105,7 @@ def _run_all(
 ) -> None:
     stop = Event()
     archives = partial(check_archives, on_progress=listener.advanced, most=most_archives, stop=stop)
-    checks: dict[str, Callable[[DoctorContext], list[Finding]]] = {
-        "stack": check_stack,
-        "endpoint": check_endpoint,
-        "bucket": check_bucket,
-        "role": check_role,
-        "image": check_image,
-        "quotas": check_quotas,
-        "log": check_recent_errors,
-        "archives": archives,
-    }
+    checks: dict[str, _Check] = {**_CHECKS, "archives": archives}
     with ThreadPoolExecutor(max_workers=len(checks)) as pool:
         futures = {
             pool.submit(_guarded, name, partial(check, context)): name for name, check in checks.items()
@@ -120,30 +121,30 @@ def _run_all(
 def _context(clients: AwsClients, deployment: Deployment) -> DoctorContext:
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
     host = urlsplit(clients.settings.aws_url or "").hostname
+    models = (
+        unless_missing(partial(clients.sagemaker.describe_model, ModelName=variant.model))
+        for variant in endpoint.variants
+        if variant.model
+    )
+    role = next((str(model["ExecutionRoleArn"]) for model in models if model is not None), "")
     local = clients.settings.is_local or host in THIS_MACHINE
-    role = ""
-    for name in filter(None, (variant.model for variant in endpoint.variants)):
-        model = unless_missing(partial(clients.sagemaker.describe_model, ModelName=name))
-        if model is not None:
-            role = str(model["ExecutionRoleArn"])
-            break
     return DoctorContext(clients, deployment, endpoint, role, local)
 
 
-def _guarded(check: str, run: Callable[[], list[Finding]]) -> list[Finding]:
+def _guarded(check: str, run: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
-        return run()
+        return list(run())
     except Exception as error:
         return [_failure(check, error)]
 
 
 def _failure(check: str, error: Exception) -> Finding:
     """Turn an error of a check into a finding: skipped if the caller lacks rights, an error otherwise."""
-    if isinstance(error, MmeError):
-        return Finding(Severity.ERROR, check, error.message, error.hint or "")
-    explained = explain_aws_error(error)
+    explained = error if isinstance(error, MmeError) else explain_aws_error(error)
     if explained is None:
         raise error
-    denied = check == "quotas" or (check != "credentials" and error_code(error) in DENIED)
+    denied = error is not explained and (
+        check == "quotas" or (check != "credentials" and error_code(error) in DENIED)
+    )
     severity = Severity.SKIPPED if denied else Severity.ERROR
     return Finding(severity, check, explained.message, explained.hint or "")

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mme.catalog.images import EcrImage, parse_ecr_uri, traits_of
-from mme.findings import Finding, Severity
+from mme.findings import Finding
 from mme.operate.aws_errors import DENIED, error_code
 from mme.operate.doctor.context import DoctorContext
 
 
-def check_image(context: DoctorContext) -> list[Finding]:
+def check_image(context: DoctorContext) -> Iterator[Finding]:
     """Check each image of the endpoint: its age, its region, and its tag in ECR."""
-    found: list[Finding] = []
-    for uri in dict.fromkeys(image for variant in context.endpoint.variants for image in variant.images):
+    uris = dict.fromkeys(image for variant in context.endpoint.variants for image in variant.images)
+    if not uris:
+        yield Finding.skipped("image", "SageMaker does not report the endpoint's images")
+    for uri in uris:
         image = parse_ecr_uri(uri)
         if image is None:
-            found.append(Finding(Severity.NOTE, "image", f"{uri} is not in ECR and was not checked"))
+            yield Finding.note("image", f"{uri} is not in ECR and was not checked")
             continue
-        found += _age(image)
+        name = f"{image.repository}:{image.tag}"
+        if confined := traits_of(image.repository, image.tag, name=name).paths_confined_from:
+            message = f"{name} does not confine a model's paths, which Triton does from {confined} on"
+            yield Finding.warning("image", message, "use a newer image if others publish models")
         if context.local:
-            message = f"{image.repository}:{image.tag} is not pulled: the local runtime has its own Triton"
-            found.append(Finding(Severity.SKIPPED, "image", message))
+            yield Finding.skipped("image", f"{name} is not pulled: the local runtime has its own Triton")
         elif image.region != context.clients.region:
             message = f"{uri} is in {image.region}, the endpoint in {context.clients.region}"
             hint = "use an image in the endpoint's region: SageMaker pulls from no other"
-            found.append(Finding(Severity.ERROR, "image", message, hint))
+            yield Finding.error("image", message, hint)
         else:
-            found.append(_in_ecr(context, image, uri))
-    return found or [Finding(Severity.SKIPPED, "image", "SageMaker does not report the endpoint's images")]
+            yield _in_ecr(context, image, uri)
 
 
 def _in_ecr(context: DoctorContext, image: EcrImage, uri: str) -> Finding:
@@ -45,21 +49,12 @@ def _in_ecr(context: DoctorContext, image: EcrImage, uri: str) -> Finding:
         code = error_code(error)
         if code == "RepositoryNotFoundException":
             message = f"account {image.account} has no repository {image.repository} in {image.region}"
-            return Finding(Severity.ERROR, "image", message, "check the image's account, region and name")
+            return Finding.error("image", message, "check the image's account, region and name")
         if code in DENIED:
             message = f"ECR denies to look up {image.repository}:{image.tag} ({code})"
-            return Finding(Severity.SKIPPED, "image", message, "use credentials with ecr:BatchGetImage")
+            return Finding.skipped("image", message, "use credentials with ecr:BatchGetImage")
         raise
     if answer.get("images"):
-        return Finding(Severity.OK, "image", f"{image.repository}:{image.tag or digest} is in {image.region}")
+        return Finding.ok("image", f"{image.repository}:{image.tag or digest} is in {image.region}")
     message = f"{image.repository} in account {image.account} has no image {image.tag or digest}"
-    return Finding(Severity.ERROR, "image", message, "use a tag that exists: see ServingImage in the docs")
-
-
-def _age(image: EcrImage) -> list[Finding]:
-    traits = traits_of(image.repository, image.tag, name=f"{image.repository}:{image.tag}")
-    confined = traits.paths_confined_from
-    if confined is None:
-        return []
-    message = f"{traits.name} does not confine a model's paths, which Triton does from {confined} on"
-    return [Finding(Severity.WARNING, "image", message, "use a newer image if others publish models")]
+    return Finding.error("image", message, "use a tag that exists: see ServingImage in the docs")

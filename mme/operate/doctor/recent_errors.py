@@ -23,7 +23,7 @@ _LOAD: Final = "load failed for model '{}': version 1 is at UNAVAILABLE state: {
 """Triton's response to a caller whose model does not load; the log has the reason only."""
 
 
-def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> list[Finding]:
+def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> Iterator[Finding]:
     """Report the last hour's errors by model and cause, the most frequent first.
 
     Args:
@@ -32,7 +32,8 @@ def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> 
     """
     logs, name = context.clients.logs, context.deployment.endpoint_name
     if not has_log_group(logs, log_group_name(name)):
-        return [Finding(Severity.SKIPPED, "log", f"{name} has not written a log yet")]
+        yield Finding.skipped("log", f"{name} has not written a log yet")
+        return
     start = (now or datetime.now(UTC)) - _PERIOD
     faults: dict[tuple[str, str], ContainerFault] = {}
     counts: Counter[tuple[str, str]] = Counter()
@@ -41,25 +42,22 @@ def check_recent_errors(context: DoctorContext, now: datetime | None = None) -> 
         faults.setdefault((model, fault.cause), fault)
         counts[model, fault.cause] += 1
     frequent = sorted(counts, key=lambda key: (not faults[key].at_load, -counts[key], key[0]))
-    findings = [_finding(model, faults[model, cause], counts[model, cause]) for model, cause in frequent]
-    if len(findings) > _SHOWN:
-        message = f"{len(findings) - _SHOWN} more kinds of errors"
-        findings[_SHOWN:] = [Finding(Severity.WARNING, "log", message, "mme endpoint logs --errors")]
-    return findings or [Finding(Severity.OK, "log", "no errors in the last hour")]
+    for key in frequent[:_SHOWN]:
+        yield _finding(key[0], faults[key], counts[key])
+    if more := len(frequent[_SHOWN:]):
+        yield Finding.warning("log", f"{more} more kinds of errors", "mme endpoint logs --errors")
+    if not frequent:
+        yield Finding.ok("log", "no errors in the last hour")
 
 
 def _finding(model: str, fault: ContainerFault, count: int) -> Finding:
     # A load that ran out of memory is retried after an eviction; other failed loads are not.
-    permanent = fault.at_load and fault.kind is not FaultKind.MEMORY
+    memory = fault.kind is FaultKind.MEMORY
+    severity = Severity.ERROR if fault.at_load and not memory else Severity.WARNING
     times = {1: "once", 2: "twice"}.get(count, f"{count} times")
     message = f"{model} {'did not load' if fault.at_load else 'failed'} ({times}): {fault.cause}"
-    hint = None if fault.kind is FaultKind.MEMORY else fault.hint
-    return Finding(
-        Severity.ERROR if permanent else Severity.WARNING,
-        "log",
-        message,
-        hint or f"mme endpoint logs --model {model} --errors",
-    )
+    hint = (None if memory else fault.hint) or f"mme endpoint logs --model {model} --errors"
+    return Finding(severity, "log", message, hint)
 
 
 def _error_texts(lines: Iterable[ModelLogLine]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from mme.aws.iam_policy import Decision, evaluate, trusts
@@ -26,11 +27,11 @@ _DECISIONS: Final = {
 _Request = tuple[str, str, str, dict[str, str]]
 
 
-def check_role(context: DoctorContext) -> list[Finding]:
+def check_role(context: DoctorContext) -> Iterator[Finding]:
     """Check that the role trusts SageMaker and can read the prefix, by IAM's simulation or its policies."""
     if not context.role_arn:
-        message = "the endpoint's model was deleted, so its role is unknown"
-        return [Finding(Severity.SKIPPED, "role", message)]
+        yield Finding.skipped("role", "the endpoint's model was deleted, so its role is unknown")
+        return
     from botocore.exceptions import ClientError
 
     iam, name = context.clients.iam, context.role_arn.rpartition("/")[2]
@@ -40,15 +41,15 @@ def check_role(context: DoctorContext) -> list[Finding]:
         if error_code(error) != "NoSuchEntity":
             raise
         message = f"the endpoint's role {name} does not exist, so no model can be loaded"
-        return [Finding(Severity.ERROR, "role", message, "deploy the serving stack again")]
-    found = []
+        yield Finding.error("role", message, "deploy the serving stack again")
+        return
     if not trusts(role["AssumeRolePolicyDocument"], _SERVICE):
         message = f"the role {name} does not trust {_SERVICE}"
-        found.append(Finding(Severity.ERROR, "role", message, "let it assume the role, and deploy"))
+        yield Finding.error("role", message, "let it assume the role, and deploy")
     requests = _requests(context)
     decisions, source = _simulated(context, requests), "by IAM's simulation"
     if decisions is None:
-        policies = _policies(iam, name)
+        policies = list(_policies(iam, name))
         decisions = {
             what: evaluate(policies, action, resource, keys, complete_context=False)
             for what, action, resource, keys in requests
@@ -58,21 +59,18 @@ def check_role(context: DoctorContext) -> list[Finding]:
     for what, decision in refused.items():
         # The key's own policy, which is not read here, may also allow the role to decrypt.
         unsure = decision is Decision.UNKNOWN or (what == _DECRYPTS and decision is Decision.NOT_ALLOWED)
-        severity = Severity.WARNING if unsure else Severity.ERROR
         hint = "use grant_read_models or the construct's default role"
         if what == _DECRYPTS:
             hint += "; set encryption_key for an imported bucket"
         message = f"the role {name} {what}: {decision} ({source})"
-        found.append(Finding(severity, "role", message, hint))
+        yield Finding(Severity.WARNING if unsure else Severity.ERROR, "role", message, hint)
     if not refused:
-        found.append(Finding(Severity.OK, "role", f"the role {name} can read the models ({source})"))
-    return found
+        yield Finding.ok("role", f"the role {name} can read the models ({source})")
 
 
 def _requests(context: DoctorContext) -> list[_Request]:
-    partition = context.role_arn.split(":")[1]
+    partition, prefix = context.role_arn.split(":")[1], context.deployment.prefix
     bucket = f"arn:{partition}:s3:::{context.deployment.bucket}"
-    prefix = context.deployment.prefix
     needed: list[_Request] = [
         ("reads models", "s3:GetObject", f"{bucket}/{prefix}{_MODEL}", {}),
         ("lists models", "s3:ListBucket", bucket, {"s3:prefix": prefix}),
@@ -111,15 +109,13 @@ def _simulated(context: DoctorContext, requests: list[_Request]) -> dict[str, De
     return decisions
 
 
-def _policies(iam: IAMClient, role: str) -> list[Any]:
-    documents: list[Any] = []
+def _policies(iam: IAMClient, role: str) -> Iterator[Any]:
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for policy in page["PolicyNames"]:
-            documents.append(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
+            yield iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
     for attached_page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in attached_page["AttachedPolicies"]:
             arn = attached["PolicyArn"]
             version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
             answer = iam.get_policy_version(PolicyArn=arn, VersionId=version)
-            documents.append(answer["PolicyVersion"]["Document"])
-    return documents
+            yield answer["PolicyVersion"]["Document"]

@@ -2,69 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
-from mme.operate.endpoint_state import config_variants, find_endpoint
+from mme.operate.endpoint_state import EndpointState, config_variants, find_endpoint
 from mme.operate.log_events import has_log_group
 from mme.operate.scaling_state import scalable_targets
-from mme.operate.stacks import last_of_arn, read_stack, stack_template
-
-
-@dataclass(frozen=True)
-class DeployedStack:
-    """A deployed stack.
-
-    Attributes:
-        name: Name.
-        account: Account number.
-        status: Such as `UPDATE_COMPLETE`.
-        template: The template as it was sent; None if it is not JSON.
-        parameters: Parameter values, with SSM parameters resolved.
-    """
-
-    name: str
-    account: str
-    status: str
-    template: Mapping[str, Any] | None
-    parameters: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class LiveVariant:
-    """A running variant.
-
-    Attributes:
-        name: Name.
-        instance_type: None for a serverless variant, or if the endpoint config was deleted.
-        instance_count: Number of wanted instances.
-        registered: Whether it is a scalable target of Application Auto Scaling.
-    """
-
-    name: str
-    instance_type: str | None
-    instance_count: int
-    registered: bool
-
-
-@dataclass(frozen=True)
-class LiveEndpoint:
-    """A running endpoint.
-
-    Attributes:
-        name: Name.
-        status: Such as `InService`.
-        failure: SageMaker's reason of a failure; may be empty.
-        variants: By name.
-    """
-
-    name: str
-    status: str
-    failure: str
-    variants: Mapping[str, LiveVariant]
+from mme.operate.stacks import StackState, last_of_arn, read_stack, stack_template
 
 
 class Account:
@@ -86,14 +31,13 @@ class Account:
         """Return the account number of the credentials."""
         return self._clients.sts.get_caller_identity()["Account"]
 
-    def stack(self, name: str) -> DeployedStack | None:
+    def stack(self, name: str) -> StackState | None:
         """Return a stack; None if it does not exist."""
-        stack = read_stack(self._clients.cloudformation, name)
-        if stack is None:
-            return None
-        account = stack.id.split(":")[4] if ":" in stack.id else ""
-        template = stack_template(self._clients.cloudformation, name, "Original")
-        return DeployedStack(name, account, stack.status, template, stack.parameters)
+        return read_stack(self._clients.cloudformation, name)
+
+    def template(self, stack: str) -> dict[str, Any] | None:
+        """Return a stack's template as it was sent; None if it is not JSON."""
+        return stack_template(self._clients.cloudformation, stack, "Original")
 
     def physical_name(self, stack: str, logical_id: str) -> str:
         """Return the name that CloudFormation generated for a resource.
@@ -102,27 +46,17 @@ class Account:
             stack: Name of the stack.
             logical_id: The resource.
         """
-        detail = self._clients.cloudformation.describe_stack_resource(
-            StackName=stack, LogicalResourceId=logical_id
-        )
+        cloudformation = self._clients.cloudformation
+        detail = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
         return last_of_arn(detail["StackResourceDetail"].get("PhysicalResourceId", ""))
 
-    def endpoint(self, name: str) -> LiveEndpoint | None:
+    def endpoint(self, name: str) -> EndpointState | None:
         """Return an endpoint; None if it does not exist."""
-        found = find_endpoint(self._clients.sagemaker, name)
-        if found is None:
-            return None
-        targets = scalable_targets(self._clients.scaling, name, [one.name for one in found.variants])
-        variants = {
-            one.name: LiveVariant(
-                name=one.name,
-                instance_type=one.instance_type or None,
-                instance_count=one.current or 0 if one.desired is None else one.desired,
-                registered=one.name in targets,
-            )
-            for one in found.variants
-        }
-        return LiveEndpoint(name, found.status, found.failure_reason, variants)
+        return find_endpoint(self._clients.sagemaker, name)
+
+    def registered(self, endpoint: EndpointState) -> frozenset[str]:
+        """Return the names of the variants that are scalable targets of Application Auto Scaling."""
+        return frozenset(scalable_targets(self._clients.scaling, endpoint))
 
     def has_log_group(self, name: str) -> bool:
         """Return whether a log group exists."""

@@ -23,11 +23,9 @@ class SynthesizedStack:
     """A stack to deploy.
 
     Attributes:
-        name: Name in CloudFormation.
         display_name: Path in the app, which `cdk deploy` takes: `dev/Serving`.
         account: None if the deploying credentials decide.
         region: None if the deploying credentials decide.
-        template: The template.
         dependencies: Stacks that are deployed before it.
     """
 

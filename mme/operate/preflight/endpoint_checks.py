@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mme.aws.template_resolver import is_known
-from mme.operate.preflight.account import LiveEndpoint, LiveVariant
+from mme.operate.endpoint_state import EndpointState, VariantState
 from mme.operate.preflight.findings import Effect, PreflightFinding, finding
 from mme.operate.preflight.template import EndpointPlan, StackTemplate, VariantPlan
 from mme.operate.scaling_state import DIMENSION, scaling_resource_id
@@ -42,11 +42,10 @@ class EndpointChange:
 
     Attributes:
         name: Name of the deployed endpoint.
-        before: As in the deployed template.
-        after: As in the new template.
-        old: The deployed template.
-        new: The new template.
+        before: As in the deployed template, `old`.
+        after: As in the new template, `new`.
         live: As it runs; None if it was deleted.
+        registered: Variants that are scalable targets.
     """
 
     name: str
@@ -54,7 +53,8 @@ class EndpointChange:
     after: EndpointPlan
     old: StackTemplate
     new: StackTemplate
-    live: LiveEndpoint | None
+    live: EndpointState | None
+    registered: frozenset[str]
 
     @property
     def is_update(self) -> bool:
@@ -64,15 +64,7 @@ class EndpointChange:
     def finding(
         self, effect: Effect, code: str, message: str, reason: str = "", hint: str = ""
     ) -> PreflightFinding:
-        """Return a finding about the endpoint.
-
-        Args:
-            effect: The effect on the deployment.
-            code: Short and stable.
-            message: What is wrong, with the values that matter.
-            reason: Why it matters.
-            hint: The command or change that helps.
-        """
+        """See `finding`: about the endpoint."""
         return finding(effect, code, self.name, message, reason, hint)
 
     def undecided(self, what: str, reason: str) -> PreflightFinding:
@@ -116,22 +108,22 @@ def check_change(change: EndpointChange, commands: Commands) -> Iterator[Preflig
         yield change.finding(Effect.NOTE, "endpoint-updated", message)
 
 
-def _status(change: EndpointChange, live: LiveEndpoint) -> Iterator[PreflightFinding]:
+def _status(change: EndpointChange, live: EndpointState) -> Iterator[PreflightFinding]:
     if live.status == "InService":
         return
-    busy = live.status in ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
     yield change.finding(
         Effect.FAILS if change.is_update else Effect.WARNING,
-        "endpoint-busy" if busy else "endpoint-failed",
-        f"the endpoint is {live.status}, not InService" + (f": {live.failure}" if live.failure else ""),
+        "endpoint-busy" if live.in_progress else "endpoint-failed",
+        f"the endpoint is {live.status}, not InService"
+        + (f": {live.failure_reason}" if live.failure_reason else ""),
         "SageMaker updates only endpoints that are in service",
         "wait until it is in service, then try again"
-        if busy
+        if live.in_progress
         else "fix the cause, or delete the endpoint's stack and deploy it again: its models stay",
     )
 
 
-def _variants(change: EndpointChange, live: LiveEndpoint, commands: Commands) -> Iterator[PreflightFinding]:
+def _variants(change: EndpointChange, live: EndpointState, commands: Commands) -> Iterator[PreflightFinding]:
     if not change.after.variants:
         if change.is_update:
             yield change.undecided(
@@ -139,19 +131,19 @@ def _variants(change: EndpointChange, live: LiveEndpoint, commands: Commands) ->
                 "it is neither in the template nor in SageMaker, so instance types were not compared",
             )
         return
-    for variant in live.variants.values():
+    for variant in live.variants:
         plan = change.after.variants.get(variant.name)
         if plan is None:
             yield _removed(change, variant)
         elif plan.instance_type is not None and not is_known(plan.instance_type):
-            if variant.registered and change.before.variants.get(variant.name) != plan:
+            if variant.name in change.registered and change.before.variants.get(variant.name) != plan:
                 yield change.undecided(
                     f"whether the instance type of {variant.name} changes: it becomes {plan.instance_type}, "
                     "which only the deployment knows",
                     f"it runs on {variant.instance_type}, registered for scaling, so a change would fail",
                 )
-        elif variant.instance_type is None:
-            if variant.registered and change.is_update:
+        elif not variant.instance_type:
+            if variant.name in change.registered and change.is_update:
                 what = f"the current instance type of {variant.name}"
                 yield change.undecided(what, "its endpoint config was deleted")
         elif plan.instance_type != variant.instance_type:
@@ -159,10 +151,10 @@ def _variants(change: EndpointChange, live: LiveEndpoint, commands: Commands) ->
 
 
 def _type_change(
-    change: EndpointChange, variant: LiveVariant, plan: VariantPlan, commands: Commands
+    change: EndpointChange, variant: VariantState, plan: VariantPlan, commands: Commands
 ) -> PreflightFinding:
     what = f"the instance type of {variant.name} changes from {variant.instance_type} to {plan.instance_type}"
-    if not variant.registered:
+    if variant.name not in change.registered:
         message = f"{what}; it is not registered for scaling, so this works"
         return change.finding(Effect.NOTE, "instance-type-changed", message)
     target = change.old.scalable_target(change.before, change.name, variant.name)
@@ -178,7 +170,7 @@ def _type_change(
 
 
 def _change_type_hint(
-    commands: Commands, endpoint: str, variant: LiveVariant, instance_type: str, *, in_stack: bool
+    commands: Commands, endpoint: str, variant: VariantState, instance_type: str, *, in_stack: bool
 ) -> str:
     """Return how to change the type by two deployments, each after a change of one line."""
     if not in_stack:
@@ -189,7 +181,7 @@ def _change_type_hint(
             f"  $ {commands.deploy}",
         ]
         return "\n".join(lines)
-    instances = "instance" if variant.instance_count == 1 else "instances"
+    instances = "instance" if variant.instances == 1 else "instances"
     now, then = f'instance_type="{variant.instance_type}",', f'instance_type="{instance_type}",'
     add = f"next_{then}"
     width = max(len(now), len(add))
@@ -200,13 +192,13 @@ def _change_type_hint(
         f"     $ {commands.deploy}",
         f"  2  {then:<{width}}  # change: changes the type, adds the scaling again",
         f"     $ {commands.check} && {commands.deploy}",
-        f"between them {variant.name} has its {variant.instance_count} {instances} at any load",
+        f"between them {variant.name} has its {variant.instances} {instances} at any load",
     ]
     return "\n".join(lines)
 
 
-def _removed(change: EndpointChange, variant: LiveVariant) -> PreflightFinding:
-    if variant.registered:
+def _removed(change: EndpointChange, variant: VariantState) -> PreflightFinding:
+    if variant.name in change.registered:
         return change.finding(
             Effect.FAILS,
             "variant-removed",
@@ -225,17 +217,17 @@ def _removed(change: EndpointChange, variant: LiveVariant) -> PreflightFinding:
     return change.finding(
         Effect.WARNING,
         "variant-changed",
-        f"the variant {variant.name} with {variant.instance_count} instances is not in the new config",
+        f"the variant {variant.name} with {variant.instances} instances is not in the new config",
         "its metrics, alarms and scaling end",
     )
 
 
-def _guardrails(change: EndpointChange, live: LiveEndpoint) -> Iterator[PreflightFinding]:
+def _guardrails(change: EndpointChange, live: EndpointState) -> Iterator[PreflightFinding]:
     if not change.is_update or change.after.strategy not in _IN_PARTS:
         return
     for plan in change.after.variants.values():
-        retained = change.after.keeps_counts and plan.name in live.variants
-        count = live.variants[plan.name].instance_count if retained else plan.instance_count
+        running = live.variant(plan.name) if change.after.keeps_counts else None
+        count = running.instances if running else plan.instance_count
         if count is not None and count < _NEEDED_INSTANCES:
             yield change.finding(
                 Effect.FAILS,
@@ -245,41 +237,40 @@ def _guardrails(change: EndpointChange, live: LiveEndpoint) -> Iterator[Prefligh
                 "run two before: aws sagemaker update-endpoint-weights-and-capacities --endpoint-name "
                 f"{change.name} --desired-weights-and-capacities "
                 f"VariantName={plan.name},DesiredInstanceCount={_NEEDED_INSTANCES}"
-                if retained
+                if running
                 else f"set initial_instance_count to {_NEEDED_INSTANCES} or more",
             )
 
 
-def _counts(change: EndpointChange, live: LiveEndpoint) -> Iterator[PreflightFinding]:
+def _counts(change: EndpointChange, live: EndpointState) -> Iterator[PreflightFinding]:
     if not change.is_update or change.after.keeps_counts:
         return
     for plan in change.after.variants.values():
-        variant = live.variants.get(plan.name)
-        if variant and plan.instance_count is not None and plan.instance_count < variant.instance_count:
+        variant = live.variant(plan.name)
+        if variant and plan.instance_count is not None and plan.instance_count < variant.instances:
             yield change.finding(
                 Effect.WARNING,
                 "fewer-instances",
-                f"{plan.name} goes from the {variant.instance_count} instances it has now to its initial "
+                f"{plan.name} goes from the {variant.instances} instances it has now to its initial "
                 f"count of {plan.instance_count}",
                 "the update does not retain the live count, though the load has not changed",
-                "set retain_variant_properties=True, or raise initial_instance_count to "
-                f"{variant.instance_count}",
+                f"set retain_variant_properties=True, or raise initial_instance_count to {variant.instances}",
             )
 
 
-def _scaling(change: EndpointChange, live: LiveEndpoint) -> Iterator[PreflightFinding]:
-    for variant in live.variants.values():
+def _scaling(change: EndpointChange, live: EndpointState) -> Iterator[PreflightFinding]:
+    for variant in live.variants:
         before = change.old.scalable_target(change.before, change.name, variant.name)
         after = change.new.scalable_target(change.after, change.name, variant.name)
-        if variant.registered and before and not after:
+        if variant.name in change.registered and before and not after:
             message = (
-                f"{variant.name} is not scaled any more: it keeps its {variant.instance_count} instances "
+                f"{variant.name} is not scaled any more: it keeps its {variant.instances} instances "
                 "until it is registered again"
             )
             yield change.finding(Effect.NOTE, "scaling-removed", message)
-        if not variant.registered and after and not before:
+        if variant.name not in change.registered and after and not before:
             yield change.finding(Effect.NOTE, "scaling-added", f"{variant.name} will be scaled")
-        if not variant.registered and before and after:
+        if variant.name not in change.registered and before and after:
             yield change.finding(
                 Effect.WARNING,
                 "scaling-lost",

@@ -51,16 +51,7 @@ class PreflightFinding(Finding):
 def finding(
     effect: Effect, code: str, subject: str, message: str, reason: str = "", hint: str = ""
 ) -> PreflightFinding:
-    """Return a finding with the severity of its effect.
-
-    Args:
-        effect: The effect on the deployment.
-        code: Short and stable.
-        subject: Name of the stack or endpoint, or logical id of the resource.
-        message: What is wrong, with the values that matter.
-        reason: Why it matters.
-        hint: The command or change that helps.
-    """
+    """See `PreflightFinding`: with the severity of its effect."""
     severity = _SEVERITIES[effect]
     return PreflightFinding(severity, code, message, hint, effect=effect, subject=subject, reason=reason)
 
@@ -70,8 +61,6 @@ class PreflightReport:
     """All findings of an environment.
 
     Attributes:
-        stack: Name of the serving stack.
-        region: Its region.
         first: Whether nothing is deployed yet.
         findings: The worst first.
         stacks: Names of the compared stacks.

@@ -10,7 +10,7 @@ from mme.aws.settings import Settings
 from mme.aws.template_resolver import is_known
 from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error
-from mme.operate.preflight.account import Account, DeployedStack
+from mme.operate.preflight.account import Account
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
 from mme.operate.preflight.endpoint_checks import Commands, EndpointChange, check_change
 from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport, finding, ordered
@@ -24,6 +24,7 @@ from mme.operate.preflight.stack_checks import (
     check_status,
 )
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, StackTemplate, VariantPlan
+from mme.operate.stacks import StackState
 
 Connect = Callable[[Settings, str | None], Account]
 
@@ -73,7 +74,7 @@ class _Comparison:
     """One stack, before and after."""
 
     def __init__(
-        self, stack: SynthesizedStack, deployed: DeployedStack | None, account: Account, commands: Commands
+        self, stack: SynthesizedStack, deployed: StackState | None, account: Account, commands: Commands
     ) -> None:
         self._stack = stack
         self._account = account
@@ -83,7 +84,7 @@ class _Comparison:
         pseudo = {"AWS::Region": account.region, "AWS::StackName": stack.name}
         parameters = self._deployed.parameters if self._deployed else {}
         self.new = StackTemplate(stack.template, parameters, pseudo)
-        template = self._deployed.template if self._deployed else None
+        template = account.template(stack.name) if self._deployed else None
         self.old = StackTemplate(template, parameters, pseudo) if template is not None else None
 
     def require_endpoints(self) -> None:
@@ -124,14 +125,10 @@ class _Comparison:
         yield from check_data(self._stack.name, self.old, self.new)
         yield from check_fixed_names(self.old, self.new)
         for id, plan in stays.items():
-            change = EndpointChange(
-                name=names[id],
-                before=before[id],
-                after=self._with_config(plan),
-                old=self.old,
-                new=self.new,
-                live=self._account.endpoint(names[id]),
-            )
+            live = self._account.endpoint(names[id])
+            registered = self._account.registered(live) if live else frozenset()
+            configured = self._with_config(plan)
+            change = EndpointChange(names[id], before[id], configured, self.old, self.new, live, registered)
             yield from check_change(change, self._commands)
 
     def _without_old(self) -> Iterator[PreflightFinding]:

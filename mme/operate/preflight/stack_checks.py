@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
 from mme.aws.template_resolver import is_known
-from mme.operate.preflight.account import DeployedStack
 from mme.operate.preflight.findings import Effect, PreflightFinding, finding
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, Resource, StackTemplate
-from mme.operate.stacks import ENDPOINT_CONFIG, MODEL
+from mme.operate.stacks import ENDPOINT_CONFIG, MODEL, StackState
 
 # Resources with data, and the properties whose change replaces them (CloudFormation template reference,
 # "Update requires: Replacement").
@@ -43,7 +42,7 @@ _STUCK: Final = (
 NOTHING_DEPLOYED: Final = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
 
-def check_status(stack: DeployedStack) -> Iterator[PreflightFinding]:
+def check_status(stack: StackState) -> Iterator[PreflightFinding]:
     """Check that CloudFormation accepts an update of the stack now."""
     message = f"the stack is {stack.status}"
     if stack.status.endswith("_IN_PROGRESS"):
@@ -221,7 +220,7 @@ def check_log_groups(
 
 
 def check_nested(stack: str, new: StackTemplate) -> Iterator[PreflightFinding]:
-    """PreflightReport nested stacks, whose content is not read.
+    """Report nested stacks, whose content is not read.
 
     Args:
         stack: Name of the stack.

@@ -19,12 +19,10 @@ class Resource:
     """A resource of a template.
 
     Attributes:
-        logical_id: Its key in the template.
-        type: Such as `AWS::S3::Bucket`.
         properties: Resolved as far as known.
         raw: Its properties as written.
-        on_delete: Its DeletionPolicy; `Delete` by default.
-        on_replace: Its UpdateReplacePolicy; `Delete` by default.
+        on_delete: Its DeletionPolicy.
+        on_replace: Its UpdateReplacePolicy.
     """
 
     logical_id: str
@@ -40,7 +38,6 @@ class VariantPlan:
     """A variant of a template.
 
     Attributes:
-        name: Name.
         instance_type: None for a serverless variant; may contain `${...}`.
         instance_count: Initial number of instances; None if it is not a known number.
         models_url: S3 URL of its models; may contain `${...}`; None without a multi-model container.
@@ -57,8 +54,7 @@ class EndpointPlan:
     """An endpoint of a template.
 
     Attributes:
-        logical_id: Its key in the template.
-        name: Name; may contain `${...}`; None if CloudFormation generates it.
+        name: May contain `${...}`; None if CloudFormation generates it.
         config_name: Name of an endpoint config outside the template, else None.
         variants: By name; empty if the config is not in the template.
         strategy: Traffic routing of the blue/green update (`CANARY`...), `ROLLING`, or None.

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from mme.errors import MmeError
-from mme.operate.cleanup.objects import count_objects, delete_objects, other_keys
+from mme.operate.cleanup.objects import count_objects, delete_objects
 
 
 @pytest.fixture
@@ -25,21 +25,6 @@ def s3() -> Iterator[Any]:
 def entries(s3: Any) -> list[str]:
     found = s3.list_object_versions(Bucket="own")
     return sorted(one["Key"] for one in found.get("Versions", []) + found.get("DeleteMarkers", []))
-
-
-def test_versions_and_markers_are_counted_and_deleted(s3: Any) -> None:
-    for body in (b"one", b"three"):
-        s3.put_object(Bucket="own", Key="models/a", Body=body)
-    s3.put_object(Bucket="own", Key="models/gone", Body=b"x")
-    s3.delete_object(Bucket="own", Key="models/gone")
-    for key in ("models-2/a", "other/a", "models"):
-        s3.put_object(Bucket="own", Key=key, Body=b"stays")
-    count = count_objects(s3, "own", "models/")
-    assert (count.current, count.entries, count.size) == (1, 4, 9)
-    deleted: list[int] = []
-    assert delete_objects(s3, "own", "models/", deleted.append) == 4
-    assert sum(deleted) == 4
-    assert entries(s3) == ["models", "models-2/a", "other/a"]
 
 
 def test_several_batches_and_the_rest_after_an_interruption(s3: Any) -> None:
@@ -77,15 +62,6 @@ def test_what_s3_refuses_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(s3, "delete_objects", refuse)
     with pytest.raises(MmeError, match=r"refuses to delete 1 versions .* models/locked: object is locked"):
         delete_objects(s3, "own", "models/", lambda _: None)
-
-
-def test_what_else_is_in_the_bucket(s3: Any) -> None:
-    for key in ("models/a", ".mme/models/@aliases/x", "shared/1", "shared/2", "z"):
-        s3.put_object(Bucket="own", Key=key, Body=b"")
-    ours = ("models/", ".mme/models/@")
-    assert other_keys(s3, "own", ours) == ["shared/1", "shared/2", "z"]
-    assert other_keys(s3, "own", ours, most=1) == ["shared/1"]
-    assert other_keys(s3, "own", ("",)) == []
 
 
 def test_a_missing_bucket_has_no_objects(s3: Any) -> None:

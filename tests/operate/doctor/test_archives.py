@@ -14,7 +14,7 @@ from mme.errors import MmeError
 from mme.findings import Severity
 from mme.operate.doctor.archives import check_archives
 from mme.operate.doctor.context import DoctorContext
-from tests.operate.doctor.deployed import messages
+from tests.operate.doctor.conftest import messages
 from tools.sample_deployment import BUCKET
 
 
@@ -51,7 +51,7 @@ def test_each_archive_is_read_as_the_endpoint_would(context: DoctorContext) -> N
     one = next(call for call in asked if call.name == "tenant/m5_v0.tar.gz")
     assert (one.content, one.framework, one.processor.name) == (b"5", "triton", "CPU")
     assert (one.instance_type, one.image_version) == ("ml.m5.xlarge", "26.05")
-    newest = check_archives(context, lambda *_: None, most=2, explain=explain)
+    newest = list(check_archives(context, lambda *_: None, most=2, explain=explain))
     assert messages(newest, Severity.SKIPPED) == ["19 older archives were not read"]
 
 
@@ -72,10 +72,10 @@ def test_ctrl_c_reads_no_further_archive(context: DoctorContext) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check_archives(context, interrupt, explain=explain)
+        list(check_archives(context, interrupt, explain=explain))
     assert len(read) < 41
     stop = Event()
     stop.set()
     read.clear()
-    check_archives(context, lambda *_: None, stop=stop, explain=explain)
+    list(check_archives(context, lambda *_: None, stop=stop, explain=explain))
     assert read == []

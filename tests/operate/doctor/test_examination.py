@@ -22,7 +22,7 @@ from mme.operate.doctor.examination import CHECKS
 from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from tests.operate.deployment import DEPLOYMENT, deny, put_log
-from tests.operate.doctor.deployed import deployed, messages
+from tests.operate.doctor.conftest import deployed, messages
 from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK, update_by_hand
 
 LOG = (Path(__file__).parents[1] / "triton_logs" / "quiet.log").read_text().splitlines()
@@ -93,7 +93,7 @@ def test_an_empty_bucket_an_open_one_and_strange_objects(context: DoctorContext)
     s3.delete_public_access_block(Bucket=BUCKET)
     for key in ("models/readme.txt", "models/folder/", "models/x.zip"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
-    found = check_bucket(context)
+    found = list(check_bucket(context))
     assert messages(found, Severity.WARNING) == [
         "the bucket models does not block all public access",
         "2 objects under models/ are not archives: readme.txt, x.zip",
@@ -126,14 +126,14 @@ def test_a_bucket_without_a_rule_that_aborts_incomplete_uploads(
         rules: Any = [{"ID": "rule", "Status": "Enabled", **rule}]
         s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
     expected = "the bucket models has no lifecycle rule that aborts incomplete multipart uploads"
-    assert messages(check_bucket(context), Severity.WARNING) == ([] if good else [expected])
+    assert messages(list(check_bucket(context)), Severity.WARNING) == ([] if good else [expected])
     deny(s3, "GetBucketLifecycleConfiguration")
-    assert messages(check_bucket(context), Severity.WARNING) == []
+    assert messages(list(check_bucket(context)), Severity.WARNING) == []
 
 
 def test_a_missing_bucket(context: DoctorContext) -> None:
     gone = replace(context, deployment=Deployment(STACK, ENDPOINT, "gone", "models/"))
-    assert messages(check_bucket(gone), Severity.ERROR) == ["the bucket gone does not exist"]
+    assert messages(list(check_bucket(gone)), Severity.ERROR) == ["the bucket gone does not exist"]
 
 
 def test_a_bucket_of_another_region(context: DoctorContext) -> None:
@@ -143,7 +143,7 @@ def test_a_bucket_of_another_region(context: DoctorContext) -> None:
     far = DoctorContext(
         context.clients, Deployment(STACK, ENDPOINT, "far", "models/"), context.endpoint, "", False
     )
-    assert messages(check_bucket(far), Severity.ERROR) == [
+    assert messages(list(check_bucket(far)), Severity.ERROR) == [
         "the bucket is in eu-west-1, the endpoint in us-east-1"
     ]
 
@@ -155,7 +155,7 @@ def image_finding(context: DoctorContext, **answer: Any) -> Finding:
             stubber.add_client_error("batch_get_image", answer["error"])
         else:
             stubber.add_response("batch_get_image", answer)
-        return check_image(context)[-1]
+        return list(check_image(context))[-1]
 
 
 def test_the_image_is_asked_for_as_a_pull_would(context: DoctorContext) -> None:
@@ -181,7 +181,7 @@ def test_an_image_of_another_region(clients: AwsClients) -> None:
 
 def test_an_old_triton_is_warned_about(clients: AwsClients) -> None:
     context = deployed(clients, image=IMAGE.replace("26.05", "25.09"))
-    warning = check_image(context)[0]
+    warning = next(iter(check_image(context)))
     assert warning.severity is Severity.WARNING
     assert "does not confine a model's paths" in warning.message
 
@@ -223,7 +223,7 @@ def test_the_last_hours_errors_are_explained(context: DoctorContext) -> None:
         "AllTraffic/i-1",
         [(now - timedelta(minutes=9) + timedelta(milliseconds=n), text) for n, text in enumerate(LOG)],
     )
-    found = check_recent_errors(context)
+    found = list(check_recent_errors(context))
     assert [(one.severity, one.message) for one in found] == [
         (Severity.WARNING, found[0].message),
         (
@@ -240,7 +240,7 @@ def test_the_last_hours_errors_are_explained(context: DoctorContext) -> None:
     assert found[0].hint == "mme endpoint logs --model memory_v0.tar.gz --errors"
     assert found[3].message.startswith("alpha_v0.tar.gz failed (once): ValueError: negative (1/model.py line")
     assert found[2].hint == "look at the archive: mme archives explain PATH"
-    assert check_recent_errors(context, now + timedelta(hours=2))[0].severity is Severity.OK
+    assert next(iter(check_recent_errors(context, now + timedelta(hours=2)))).severity is Severity.OK
 
 
 def test_a_listener_that_ends_the_examination_ends_it(context: DoctorContext) -> None:

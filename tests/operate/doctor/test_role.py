@@ -24,7 +24,7 @@ def simulated(context: DoctorContext, *decisions: str) -> list[Finding]:
         for decision, action in zip(decisions, ("s3:GetObject", "s3:ListBucket"), strict=True):
             result = {"EvalActionName": action, "EvalDecision": decision}
             stubber.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
-        return check_role(context)
+        return list(check_role(context))
 
 
 def test_the_role_by_iams_simulation(context: DoctorContext) -> None:
@@ -99,7 +99,7 @@ def test_a_role_that_is_missing_or_trusts_others(context: DoctorContext) -> None
     gone = DoctorContext(
         context.clients, DEPLOYMENT, context.endpoint, "arn:aws:iam::123456789012:role/gone", False
     )
-    assert "role gone does not exist" in check_role(gone)[0].message
+    assert "role gone does not exist" in next(iter(check_role(gone))).message
     name = context.role_arn.rpartition("/")[2]
     trust = {
         "Version": "2012-10-17",
@@ -108,4 +108,4 @@ def test_a_role_that_is_missing_or_trusts_others(context: DoctorContext) -> None
         ],
     }
     context.clients.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-    assert "does not trust sagemaker.amazonaws.com" in check_role(context)[0].message
+    assert "does not trust sagemaker.amazonaws.com" in next(iter(check_role(context))).message

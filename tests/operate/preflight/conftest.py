@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mme.aws.settings import Settings
+from mme.operate.endpoint_state import EndpointState, VariantState
 from mme.operate.preflight import PreflightReport, inspect
-from mme.operate.preflight.account import DeployedStack, LiveEndpoint, LiveVariant
+from mme.operate.stacks import StackState
 from tools.sample_deployment import serving_template
 
 ACCOUNT = "123456789012"
@@ -67,38 +69,48 @@ class Cloud:
 
     def __init__(self) -> None:
         self.account = ACCOUNT
-        self.stacks: dict[str, DeployedStack] = {}
-        self.endpoints: dict[str, LiveEndpoint] = {}
+        self.stacks: dict[str, tuple[StackState, Document | None]] = {}
+        self.endpoints: dict[str, EndpointState] = {}
+        self.scaled: frozenset[str] = frozenset()
         self.configs: dict[str, dict[str, str]] = {}
         self.names: dict[str, str] = {}
         self.log_groups: set[str] = set()
 
-    def deployed(self, name: str, template: Mapping[str, Any] | None, **more: Any) -> None:
+    def deployed(self, name: str, template: Document | None, **more: Any) -> None:
         facts: Any = {"status": "UPDATE_COMPLETE", "parameters": {}, **more}
-        self.stacks[name] = DeployedStack(name=name, account=self.account, template=template, **facts)
+        arn = f"arn:aws:cloudformation:{self.region}:{self.account}:stack/{name}/1"
+        self.stacks[name] = StackState(name, arn, protected=False, outputs={}, **facts), template
 
     def runs(
         self,
         name: str = "mme-dev",
         *,
-        type: str | None = "ml.m5.xlarge",
+        type: str = "ml.m5.xlarge",
         count: int = 2,
         registered: bool = True,
         variant: str = "AllTraffic",
         status: str = "InService",
         failure: str = "",
     ) -> None:
-        live = LiveVariant(variant, type, count, registered)
-        self.endpoints[name] = LiveEndpoint(name, status, failure, {variant: live})
+        live = VariantState(variant, type, count, count, "model", ())
+        now = datetime.now(UTC)
+        self.endpoints[name] = EndpointState(name, "arn", status, "config", failure, now, (live,), None)
+        self.scaled = frozenset({variant} if registered else ())
 
     def id(self) -> str:
         return self.account
 
-    def stack(self, name: str) -> DeployedStack | None:
-        return self.stacks.get(name)
+    def stack(self, name: str) -> StackState | None:
+        return self.stacks[name][0] if name in self.stacks else None
 
-    def endpoint(self, name: str) -> LiveEndpoint | None:
+    def template(self, stack: str) -> Document | None:
+        return self.stacks[stack][1]
+
+    def endpoint(self, name: str) -> EndpointState | None:
         return self.endpoints.get(name)
+
+    def registered(self, endpoint: EndpointState) -> frozenset[str]:
+        return self.scaled
 
     def has_log_group(self, name: str) -> bool:
         return name in self.log_groups

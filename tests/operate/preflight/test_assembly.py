@@ -28,17 +28,6 @@ def test_a_stack_in_a_stage(assembly: Assembly) -> None:
     assert [one.name for one in all_stacks(found)] == ["mme-dev-store", "mme-dev-serving"]
 
 
-def test_an_environment_that_the_credentials_decide(assembly: Assembly) -> None:
-    found = find(assembly({}))
-    assert (found.account, found.region) == (None, None)
-
-
-def test_no_assembly(tmp_path: Path) -> None:
-    with pytest.raises(MmeError, match="there is no cloud assembly in ") as caught:
-        find(tmp_path)
-    assert caught.value.hint == "synthesize it: cdk synth -c env=dev"
-
-
 def test_a_broken_manifest(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(MmeError, match=r"manifest\.json can't be read"):
@@ -79,10 +68,3 @@ def test_the_same_name_in_two_regions(tmp_path: Path) -> None:
     with pytest.raises(MmeError, match="has 2 stacks named serving"):
         find(tmp_path, "serving")
     assert find(tmp_path, "serving", region="us-east-1").template == {"Description": "there"}
-
-
-def test_a_stack_without_a_name_is_named_by_its_id(tmp_path: Path) -> None:
-    artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "t.json"}}
-    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"Serving": artifact}}))
-    (tmp_path / "t.json").write_text("{}")
-    assert find(tmp_path, "Serving").display_name == "Serving"

@@ -55,7 +55,7 @@ def log_group(days: int) -> dict[str, Any]:
             {**BIGGER, "scaled": False},
             {"instance-type-changed": NOTE, "endpoint-updated": NOTE},
         ),
-        ({"type": None}, {}, UPDATED, {"undecided": WARNING, "endpoint-updated": NOTE}),
+        ({"type": ""}, {}, UPDATED, {"undecided": WARNING, "endpoint-updated": NOTE}),
         # Variants.
         ({}, {}, {"variant": "Other"}, {"variant-removed": FAILS, "scaling-removed": NOTE}),
         ({"registered": False}, {}, {"variant": "Other", "strategy": CANARY}, {"variant-renamed": FAILS}),
