@@ -44,6 +44,7 @@ class EndpointState:
         config: Name of the endpoint config in use; during an update the previous one.
         failure_reason: SageMaker's; may be empty.
         captures_data_to: S3 URL of data capture; None if it is off.
+        config_deleted: Whether the endpoint config in use was deleted.
     """
 
     name: str
@@ -54,6 +55,7 @@ class EndpointState:
     last_modified: datetime
     variants: tuple[VariantState, ...]
     captures_data_to: str | None
+    config_deleted: bool = False
 
     def variant(self, name: str) -> VariantState | None:
         """Return a variant by its name, or None."""
@@ -108,6 +110,7 @@ def find_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None
             for one in found.get("ProductionVariants", [])
         ),
         captures_data_to=capture.get("DestinationS3Uri") if capture.get("EnableCapture", True) else None,
+        config_deleted=not configured,
     )
 
 

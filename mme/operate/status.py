@@ -152,6 +152,12 @@ def _faults(status: EndpointStatus) -> Iterator[Finding]:
     if endpoint.status in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
         yield Finding.error("broken", f"the endpoint is {endpoint.status}{reason}", _SEE_ERRORS)
+    if endpoint.config_deleted and not endpoint.in_progress:
+        yield Finding.error(
+            "config-deleted",
+            f"the endpoint config {endpoint.config} is gone: it was deleted outside CloudFormation",
+            "the next deployment that changes the config, as a new image version does, creates a new one",
+        )
     if status.drifted and stack is not None:
         yield Finding.error(
             "drift",

@@ -59,6 +59,15 @@ def test_a_silent_rollback_is_named(clients: AwsClients) -> None:
     )
 
 
+def test_a_config_deleted_by_hand_is_named(clients: AwsClients) -> None:
+    deploy(clients, serving_template(scaling=False))
+    config = read_status(clients, DEPLOYMENT).endpoint.config
+    clients.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    (fault,) = read_status(clients, DEPLOYMENT).faults
+    assert fault.message == f"the endpoint config {config} is gone: it was deleted outside CloudFormation"
+    assert fault.hint.startswith("the next deployment that changes the config")
+
+
 def test_an_update_by_the_stack_is_not_drift(clients: AwsClients) -> None:
     deploy(clients, serving_template(scaling=False))
     before = read_status(clients, DEPLOYMENT).endpoint.config

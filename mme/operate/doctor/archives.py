@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from mme.operate.doctor.context import DoctorContext
 Explain = Callable[..., Explanation]
 
 _THREADS: Final = 8
+_NAMED: Final = 3
+"""Archives that a finding names; it counts the others."""
 _REPORTED: Final = (Severity.ERROR, Severity.WARNING)
 
 
@@ -30,7 +33,7 @@ def check_archives(
     stop: Event | None = None,
     explain: Explain = explain,
 ) -> Iterator[Finding]:
-    """Yield a finding for each fault of each archive, and one that counts the good archives.
+    """Yield a finding for each fault, with the archives that have it, and one that counts the good archives.
 
     Args:
         context: The deployment.
@@ -47,19 +50,24 @@ def check_archives(
     container = _container(context)
     stopped = stop or Event()
     good = 0
+    names: dict[Finding, list[str]] = {}
 
-    def read(key: str) -> list[Finding]:
-        return [] if stopped.is_set() else _read(context, key, container, explain)
+    def read(key: str) -> tuple[str, list[Finding]]:
+        return key, [] if stopped.is_set() else _read(context, key, container, explain)
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         try:
-            for done, faults in enumerate(pool.map(read, [one["Key"] for one in chosen]), 1):
-                yield from faults
+            for done, (key, faults) in enumerate(pool.map(read, [one["Key"] for one in chosen]), 1):
+                for fault in dict.fromkeys(faults):
+                    names.setdefault(fault, []).append(key.removeprefix(context.deployment.prefix))
                 good += not any(fault.severity is Severity.ERROR for fault in faults)
                 on_progress(done, len(chosen))
         except BaseException:
             stopped.set()
             raise
+    for fault, having in names.items():
+        more = f" and {len(having) - _NAMED:,} more" if len(having) > _NAMED else ""
+        yield replace(fault, message=f"{', '.join(sorted(having)[:_NAMED])}{more}: {fault.message}")
     if skipped := len(listed) - len(chosen):
         yield Finding.skipped("archives", f"{skipped:,} older archives were not read")
     if good:
@@ -90,9 +98,5 @@ def _read(context: DoctorContext, key: str, container: dict[str, Any], explain: 
             return []  # removed after it was listed
         raise
     except MmeError as error:
-        return [Finding.error("archives", f"{name}: {error.message}", error.hint or "")]
-    return [
-        Finding(fault.severity, "archives", f"{name}: {fault.message}", fault.hint)
-        for fault in explanation.findings
-        if fault.severity in _REPORTED
-    ]
+        return [Finding.error("archives", error.message.removeprefix(f"{name}: "), error.hint or "")]
+    return [replace(fault, code="archives") for fault in explanation.findings if fault.severity in _REPORTED]

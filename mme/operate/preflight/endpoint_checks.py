@@ -94,6 +94,16 @@ def check_change(change: EndpointChange, commands: Commands) -> Iterator[Preflig
             "remove the endpoint from the app and deploy, then add it again and deploy",
         )
         return
+    if live.config_deleted:
+        yield change.finding(
+            Effect.NOTE if change.is_update else Effect.WARNING,
+            "config-deleted",
+            f"the endpoint config {live.config} is gone: it was deleted outside CloudFormation",
+            "this deployment creates a new one"
+            if change.is_update
+            else "this deployment does not change the config, so CloudFormation does not create it again",
+            "" if change.is_update else "change it, such as the image version or the instance count",
+        )
     found = [
         *_status(change, live),
         *_variants(change, live, commands),

@@ -91,10 +91,13 @@ class Cloud:
         variant: str = "AllTraffic",
         status: str = "InService",
         failure: str = "",
+        config_deleted: bool = False,
     ) -> None:
         live = VariantState(variant, type, count, count, "model", ())
         now = datetime.now(UTC)
-        self.endpoints[name] = EndpointState(name, "arn", status, "config", failure, now, (live,), None)
+        self.endpoints[name] = EndpointState(
+            name, "arn", status, "config", failure, now, (live,), None, config_deleted
+        )
         self.scaled = frozenset({variant} if registered else ())
 
     def id(self) -> str:

@@ -72,6 +72,13 @@ def log_group(days: int) -> dict[str, Any]:
             for after, effect in ((UPDATED, FAILS), ({}, WARNING))
         ),
         ({"status": "Failed", "failure": "no capacity"}, {}, UPDATED, {"endpoint-failed": FAILS}),
+        (
+            {"config_deleted": True},
+            {},
+            UPDATED,
+            {"config-deleted": NOTE, "endpoint-updated": NOTE},
+        ),
+        ({"config_deleted": True}, {}, {}, {"config-deleted": WARNING}),
         ({"name": "other"}, {}, UPDATED, {"endpoint-gone": FAILS}),
         ({"name": "other"}, {}, {}, {"endpoint-gone": WARNING}),
         # Guardrails with one instance, of the live or the initial count.
