@@ -1,4 +1,8 @@
-"""What the commands print: tables for people, JSON for scripts, one line for errors."""
+"""The one boundary to the terminal: tables for people, JSON for scripts, one line for errors.
+
+Names, messages and answers come from outside: S3 keys, models, logs. All printed text is literal,
+never markup, and each character that could control a terminal or hide text becomes U+FFFD; JSON escapes it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import math
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,18 +24,27 @@ if TYPE_CHECKING:
     from mme.errors import MmeError
 
 _PIPED_WIDTH: Final = 240
-# Control characters except tab and newline; bidirectional controls and other line ends; lone surrogates.
+# C0 except tab and newline, DEL, C1; line ends; bidirectional controls; invisible characters (Unicode
+# Default_Ignorable_Code_Point, and Cf without the visible Arabic signs); lone surrogates.
 _UNSAFE: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_LONGEST_LINE: Final = 1500
+"""Longest line of an error, in characters: a message may repeat a name or a file's content."""
+_ERROR_TAIL: Final = 300
+_USER_INFO: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/?#\s'\"]*@", re.IGNORECASE)
 
 
 def safe_text(text: str) -> str:
-    """Return the text with U+FFFD in place of each character that could control a terminal.
-
-    S3 keys, model errors and logs come from outside: an escape sequence in them could hide or fake output.
-    """
+    """Return the text with U+FFFD in place of each character that could control a terminal or hide text."""
     return _UNSAFE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return `safe_text` with U+FFFD for tabs and line ends too: a name must not look like two lines."""
+    return safe_text(text).replace("\n", "\ufffd").replace("\t", "\ufffd")
 
 
 def standard_output() -> Console:
@@ -59,7 +74,7 @@ def _console(**options: Any) -> Console:
     return SafeConsole(highlight=False, markup=False, emoji=False, **options)
 
 
-def styled(text: str, style: str) -> Text:
+def styled(text: str, style: str = "") -> Text:
     """Return styled text, for example for a table cell.
 
     Args:
@@ -71,28 +86,80 @@ def styled(text: str, style: str) -> Text:
     return Text(safe_text(text), style=style)
 
 
+def assembled(*parts: str | tuple[str, str]) -> Text:
+    """Return text of several styles: strings, and pairs of string and style."""
+    from rich.text import Text
+
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(*((safe_text(text), style) for text, style in pairs))
+
+
 def print_json(value: Any) -> None:
     """Print a value as indented JSON on standard output. Dates are in ISO form.
 
     JSON has no NaN and no infinities: they are the strings "NaN", "Infinity" and "-Infinity".
     """
+    sys.stdout.write(_json_text(value, indent=2) + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as JSON in one line, as `print_json` does."""
+    sys.stdout.write(_json_text(value, indent=None) + "\n")
+
+
+def _json_text(value: Any, *, indent: int | None) -> str:
     # Strings as they are: a script's parser reads UTF-8, and people read the names.
-    options: dict[str, Any] = {"indent": 2, "ensure_ascii": False, "default": _plain}
+    readable = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    options: dict[str, Any] = {"indent": indent, "ensure_ascii": not readable, "default": _plain}
     try:
         text = json.dumps(value, allow_nan=False, **options)
     except ValueError:
         text = json.dumps(_without_nan(value), allow_nan=False, **options)
-    # JSON's escapes keep the value.
-    sys.stdout.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+    # JSON's escapes, in UTF-16, keep the value.
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def fields(value: object, names: str) -> dict[str, Any]:
+    """Return attributes of an object for `print_json`.
+
+    Args:
+        value: The object.
+        names: Names of attributes, separated by spaces; `shown=name` shows one under another name.
+    """
+    pairs = (part.partition("=") for part in names.split())
+    return {shown: getattr(value, name or shown) for shown, _, name in pairs}
 
 
 def print_error(error: MmeError) -> None:
-    """Print an error's message in one line, and its hint in the next."""
+    """Print an error's message in one line, and its hint in the next. Passwords in URLs are hidden."""
     console = standard_error()
     console.print("error:", style="bold red", end=" ")
-    console.print(error.message)
+    # Further lines are indented: they are not errors or hints of ours.
+    console.print("\n  ".join(_shortened(hide_passwords(error.message)).splitlines()))
     if error.hint:
-        console.print(error.hint, style="dim")
+        console.print(_shortened(hide_passwords(error.hint)), style="dim")
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print the traceback of a bug on standard error; the texts in it come from outside too."""
+    import traceback
+
+    sys.stderr.write(safe_text(hide_passwords("".join(traceback.format_exception(error)))))
+
+
+def hide_passwords(text: str) -> str:
+    """Return the text with `***` for user and password in each URL."""
+    return _USER_INFO.sub(r"\1***@", text)
+
+
+def _shortened(text: str) -> str:
+    lines = (
+        line
+        if len(line) <= _LONGEST_LINE
+        else f"{line[: _LONGEST_LINE - _ERROR_TAIL]} ... {line[-_ERROR_TAIL:]}"
+        for line in text.split("\n")
+    )
+    return "\n".join(lines)
 
 
 def print_note(kind: str, text: str) -> None:
@@ -103,8 +170,8 @@ def print_note(kind: str, text: str) -> None:
         text: The rest of the line.
     """
     console = standard_error()
-    console.print(kind, style="yellow", end=" ")
-    console.print(text)
+    console.print(one_line(kind), style="yellow", end=" ")
+    console.print(hide_passwords(one_line(text)))
 
 
 def print_outcome(outcome: str, text: str, *, style: str = "green") -> None:
@@ -117,11 +184,13 @@ def print_outcome(outcome: str, text: str, *, style: str = "green") -> None:
     """
     console = standard_output()
     console.print(outcome, style=style, end=" ")
-    console.print(text, soft_wrap=True)
+    console.print(one_line(text), soft_wrap=True)
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """Return a table without a frame: it copies well and fits 80 columns. Cells are literal text.
+    """Return a table without a frame: it copies well and fits 80 columns.
+
+    Cells are literal text: strings are one line, `styled` text may have several.
 
     Args:
         columns: Headings.
@@ -130,7 +199,11 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    class SafeTable(Table):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*(one_line(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+    table = SafeTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
@@ -161,7 +234,19 @@ def print_line(text: str, *, style: str | None = None) -> None:
         text: The line.
         style: A colour, on a terminal.
     """
-    standard_output().print(text, style=style, soft_wrap=True)
+    standard_output().print(one_line(text), style=style, soft_wrap=True)
+
+
+def print_answer_text(text: str) -> None:
+    """Print a container's text: safe on a terminal, unchanged in a pipe."""
+    sys.stdout.write((safe_text(text) if sys.stdout.isatty() else text).removesuffix("\n") + "\n")
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner on a terminal's standard error; yields a function that changes the text."""
+    with standard_error().status(styled(one_line(text), "default")) as status:
+        yield lambda changed: status.update(styled(one_line(changed), "default"))
 
 
 def print_layout(layout: RenderableType) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.errors import MmeError
@@ -21,7 +22,7 @@ _NAME_RULE: Final = "it must be letters, digits and dashes, and begin with a let
 _RULES: Final = {
     "env": _NAME_RULE,
     "stack": _NAME_RULE,
-    "endpoint_url": "it must begin with http:// or https://",
+    "endpoint_url": "it must be http:// or https:// with a host and a valid port, and without a password",
 }
 
 
@@ -43,6 +44,11 @@ class Settings(BaseSettings):
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        return url if url is None else _checked_url(url)
 
     @classmethod
     def load(cls, **flags: str | None) -> Settings:
@@ -77,12 +83,19 @@ class Settings(BaseSettings):
         """The AWS endpoint URL; the local runtime's for the local environment; None leaves it to boto3.
 
         Raises:
-            MmeError: MME_LOCAL_PORT is not a port.
+            MmeError: MME_LOCAL_PORT is not a port, or AWS_ENDPOINT_URL not a URL.
         """
         if self.endpoint_url:
             return self.endpoint_url
         if self.is_local:
-            return os.environ.get("AWS_ENDPOINT_URL") or f"http://localhost:{_local_port()}"
+            try:
+                given = os.environ.get("AWS_ENDPOINT_URL")
+                return _checked_url(given) if given else f"http://localhost:{_local_port()}"
+            except ValueError as error:
+                raise MmeError(
+                    f"{given!r} can't be the endpoint url: {_RULES['endpoint_url']}",
+                    hint="set AWS_ENDPOINT_URL",
+                ) from error
         return None
 
     @property
@@ -92,6 +105,14 @@ class Settings(BaseSettings):
             return self.region or LOCAL_REGION
         # boto3 reads AWS_DEFAULT_REGION only; all other AWS SDKs read AWS_REGION.
         return None if os.environ.get("AWS_DEFAULT_REGION") else os.environ.get("AWS_REGION") or None
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    # Reading the port raises a ValueError if it is not one.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or "@" in parts.netloc:
+        raise ValueError(url)
+    return url
 
 
 def _local_port() -> int:

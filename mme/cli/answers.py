@@ -6,9 +6,19 @@ import base64
 import contextlib
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mme.console import plain_table, print_note, print_table, safe_text, size_text, standard_error
+from mme.console import (
+    plain_table,
+    print_answer_text,
+    print_note,
+    print_table,
+    size_text,
+    standard_error,
+    styled,
+)
+from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mme.client.datatypes import Array
@@ -31,13 +41,10 @@ def print_answer(
         milliseconds: Duration of the call; None if there was no call.
         of_picture: The answer to a picture: long score vectors are then classes too.
     """
-    from rich.text import Text
-
     table = plain_table("OUTPUT", "TYPE", "SHAPE", "VALUES")
     for name, array in outputs.items():
         lines = _class_lines(array) if looks_like_classes(array, of_picture=of_picture) else [_values(array)]
-        cells = (name, _datatype(array), str(list(array.shape)), "\n".join(lines))
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(name, _datatype(array), str(list(array.shape)), styled("\n".join(lines), ""))
     print_table(table)
     _print_time(model, milliseconds)
 
@@ -59,6 +66,24 @@ def answer_json(
     return _facts(asked, model, endpoint, milliseconds) | {"outputs": outputs_json(outputs)}
 
 
+def save_bytes(path: Path, body: bytes, content_type: str) -> None:
+    """Save a container's bytes and report it on standard error.
+
+    Args:
+        path: The file.
+        body: The bytes.
+        content_type: Their type; may be empty.
+
+    Raises:
+        MmeError: The file can't be written.
+    """
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise MmeError(f"{path} can't be written: {(error.strerror or '').lower()}") from error
+    print_note("saved", f"{path}: {len(body)} bytes of {content_type or 'unknown type'}")
+
+
 def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
     """Print a container's bytes: text to a terminal, anything to a pipe or a file.
 
@@ -69,8 +94,7 @@ def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
     """
     text = _text(reply)
     if text is not None:
-        text = safe_text(text) if sys.stdout.isatty() else text
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        print_answer_text(text)
     elif sys.stdout.isatty():
         size = size_text(len(reply.body))
         print_note("answer", f"{size} of {reply.content_type or 'unknown type'}; save it: --output FILE")
@@ -163,7 +187,7 @@ def _values(array: Array) -> str:
 
 def _value(item: Any) -> str:
     if isinstance(item, bytes):
-        return item.decode("utf-8", "replace")
+        return json.dumps(item.decode("utf-8", "replace"), ensure_ascii=False)
     return f"{item:g}" if isinstance(item, float) else str(item)
 
 

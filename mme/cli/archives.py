@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mme.cli.options import Json
+from mme.console import print_json
+
 if TYPE_CHECKING:
     from mme.archives.explanation import Explanation
     from mme.cli.deployment import Target
@@ -56,7 +59,7 @@ def explain(
         str | None,
         typer.Option("--image", help="The serving image's version, e.g. 26.05.", metavar="VERSION"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Explain what an archive is, what is wrong with it, how to fix that, and how large it is.
 
@@ -66,7 +69,6 @@ def explain(
     """
     from mme.catalog.images import Processor
     from mme.cli.deployment import target_of
-    from mme.console import print_json
 
     found = _explain(
         target_of(context),

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mme.cli.options import Json
+from mme.console import (
+    age_text,
+    fields,
+    plain_table,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    waiting,
+)
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
-    from mme.client.asynchronous import AsyncResult, AsyncStatus, DeadLetter, Submission
+    from mme.client.asynchronous import AsyncResult, DeadLetter, Submission
 
 app = typer.Typer(
     name="async",
@@ -20,6 +31,7 @@ app = typer.Typer(
 )
 
 _SHOWN_MESSAGES: Final = 100
+_LETTER: Final = "inference_id target_model reason sent body"
 
 
 @app.command()
@@ -29,20 +41,19 @@ def status(
         str | None,
         typer.Argument(help="Inference id. Default: the queue and its dead letters.", metavar="[ID]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the state of a request, or the queue's depth and its dead letters with their reason.
 
     Example: mme async status 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
     from mme.cli.deployment import target_of
-    from mme.console import plain_table, print_json, print_note, print_table
 
     target = target_of(context)
     if inference_id is not None:
         found = target.queue().status(inference_id)
         if as_json:
-            print_json(_status_json(found))
+            print_json({"state": found.state.value} | fields(found, "inference_id reason location settled"))
         else:
             table = plain_table("ID", "STATE", "WHERE", "REASON")
             table.add_row(found.inference_id, found.state.value, found.location, found.reason)
@@ -51,7 +62,7 @@ def status(
     depths = target.queue().depths()
     letters = target.dead_letters().peek(_SHOWN_MESSAGES)
     if as_json:
-        print_json({**depths, "dead_letters": [_letter_json(letter) for letter in letters]})
+        print_json({**depths, "dead_letters": [fields(one, _LETTER) for one in letters]})
         return
     counted = ", ".join(f"{count} {name}" for name, count in depths.items())
     print_note("queue", f"{counted} (approximate, as SQS counts)")
@@ -70,28 +81,24 @@ def result(
         Path | None,
         typer.Option("--output", "-o", help="Save the answer unchanged.", metavar="FILE"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the answer to a request. If the request failed, the command fails with its reason.
 
     Example: mme async result 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10 --wait 600
     """
+    from mme.cli.answers import save_bytes
     from mme.cli.deployment import target_of
     from mme.client.files import check_directory
-    from mme.console import print_json, print_note, standard_error, styled
 
     if output:
         check_directory(output)
     queue = target_of(context).queue()
     doing = f"waiting for {inference_id}, at most {wait:g} s" if wait else f"looking for {inference_id}"
-    with standard_error().status(styled(doing, "default")):
+    with waiting(doing):
         found = queue.result(inference_id, wait_seconds=wait)
     if output:
-        try:
-            output.write_bytes(found.body)
-        except OSError as error:
-            raise MmeError(f"{output} can't be written: {(error.strerror or '').lower()}") from error
-        print_note("saved", f"{output}: {len(found.body)} bytes of {found.content_type or 'unknown type'}")
+        save_bytes(output, found.body, found.content_type)
     if as_json:
         print_json(_result_json(found))
     elif not output:
@@ -105,7 +112,7 @@ def redrive(
         list[str] | None,
         typer.Option("--id", help="Only this inference id; repeatable.", metavar="ID"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send dead letters to the queue again, with all their attempts, after you fixed the cause.
 
@@ -114,7 +121,6 @@ def redrive(
     Example: mme async redrive --id 1f4c6b1e-0c8f-4b7e-9d55-6f3f2b8f7a10
     """
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note
 
     wanted = frozenset(ids or ())
     sent = []
@@ -124,7 +130,7 @@ def redrive(
             print_note("sent again", letter.inference_id or "a message without inference id")
     absent = sorted(wanted - {letter.inference_id for letter in sent})
     if as_json:
-        print_json([_letter_json(letter) for letter in sent])
+        print_json([fields(one, _LETTER) for one in sent])
     elif not sent and not absent:
         print_note("nothing", "there are no dead letters")
     if absent:
@@ -142,19 +148,11 @@ def show_submission(sent: Submission, *, command: str, as_json: bool) -> None:
         command: `mme` with the flags of this command, for the next command.
         as_json: Print JSON.
     """
-    from mme.console import print_json, print_note, standard_output
-
     if as_json:
-        print_json(
-            {
-                "InferenceId": sent.inference_id,
-                "InputLocation": sent.input_location,
-                "OutputLocation": sent.output_location,
-                "FailureLocation": sent.failure_location,
-            }
-        )
+        names = "InputLocation=input_location OutputLocation=output_location FailureLocation=failure_location"
+        print_json(fields(sent, f"InferenceId=inference_id {names}"))
         return
-    standard_output().print(sent.inference_id)
+    print_line(sent.inference_id)
     print_note("queued", f"print the answer: {command} async result {sent.inference_id} --wait 600")
 
 
@@ -177,11 +175,7 @@ def _result_json(found: AsyncResult) -> dict[str, Any]:
     from mme.client.codec import decode_reply
     from mme.client.files import outputs_json
 
-    facts: dict[str, Any] = {
-        "inference_id": found.inference_id,
-        "content_type": found.content_type,
-        "location": found.location,
-    }
+    facts = fields(found, "inference_id content_type location")
     if "sagemaker-triton" in found.content_type:
         return facts | {"outputs": outputs_json(decode_reply(found.body, found.content_type))}
     try:
@@ -191,34 +185,7 @@ def _result_json(found: AsyncResult) -> dict[str, Any]:
 
 
 def _print_letters(letters: list[DeadLetter]) -> None:
-    from mme.console import age_text, plain_table, print_table
-
     table = plain_table("ID", "MODEL", "AGE", "REASON")
-    for letter in letters:
-        table.add_row(
-            letter.inference_id or "-",
-            letter.target_model or "-",
-            age_text(letter.sent),
-            letter.reason,
-        )
+    for one in letters:
+        table.add_row(one.inference_id or "-", one.target_model or "-", age_text(one.sent), one.reason)
     print_table(table)
-
-
-def _letter_json(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "inference_id": letter.inference_id,
-        "target_model": letter.target_model,
-        "reason": letter.reason,
-        "sent": letter.sent,
-        "body": letter.body,
-    }
-
-
-def _status_json(found: AsyncStatus) -> dict[str, Any]:
-    return {
-        "inference_id": found.inference_id,
-        "state": found.state.value,
-        "reason": found.reason,
-        "location": found.location,
-        "settled": found.settled,
-    }

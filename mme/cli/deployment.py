@@ -56,8 +56,11 @@ class Target:
         """`mme` with the flags that were given: how a suggested command begins."""
         import shlex
 
+        from mme.console import hide_passwords
+
         given = [(name.replace("_", "-"), value) for name, value in self._flags.items() if value]
-        return shlex.join(["mme", *(part for name, value in given for part in (f"--{name}", value))])
+        words = shlex.join(["mme", *(part for name, value in given for part in (f"--{name}", value))])
+        return hide_passwords(words)
 
     def in_full(self, hint: str) -> str:
         """Add the flags that were given to the `mme` commands of a hint."""

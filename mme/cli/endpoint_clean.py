@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from mme.cli.options import Json, Yes
+from mme.console import (
+    count_text,
+    fields,
+    plain_table,
+    print_json,
+    print_note,
+    print_outcome,
+    print_table,
+    size_text,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mme.cli.deployment import Target
-    from mme.operate.cleanup import Choice, CleanListener, CleanPlan
+    from mme.operate.cleanup import Choice, CleanPlan
 
 _POLL_SECONDS: Final = 5
 
@@ -50,7 +58,7 @@ def clean(
 
     from mme.cli.confirmation import confirm_by_typing
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note, print_outcome
+    from mme.cli.progress import counted_bars
     from mme.operate.cleanup import Choice
     from mme.operate.cleanup import clean as clean_up
 
@@ -69,8 +77,8 @@ def clean(
         return
     if not yes:
         confirm_by_typing(plan.subject)
-    with _progress() as listener:
-        clean_up(target.clients, plan, listener, lambda: time.sleep(_POLL_SECONDS))
+    with counted_bars() as progress:
+        clean_up(target.clients, plan, _Steps(progress), lambda: time.sleep(_POLL_SECONDS))
     if as_json:
         print_json(_json(plan, done=True))
     else:
@@ -98,8 +106,6 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
 
 
 def _print_plan(plan: CleanPlan) -> None:
-    from mme.console import count_text, plain_table, print_outcome, print_table, size_text
-
     table = plain_table("DELETED", "WHAT", "HOW MUCH")
     for stack in filter(None, (plan.serving, plan.store)):
         deleted = (one for one in stack.resources if one.logical_id not in stack.retained)
@@ -130,13 +136,7 @@ def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:
                 if one.logical_id not in stack.retained
             ],
             "objects": [
-                {
-                    "what": one.what,
-                    "url": one.url,
-                    "objects": one.count.current,
-                    "versions": one.count.entries,
-                    "bytes": one.count.size,
-                }
+                fields(one, "what url") | fields(one.count, "objects=current versions=entries bytes=size")
                 for one in plan.objects
                 if one.count.entries
             ],
@@ -146,21 +146,8 @@ def _json(plan: CleanPlan, *, done: bool) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _progress() -> Iterator[CleanListener]:
-    """Show a bar for the current step and a line for each finished one."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-    from mme.console import standard_error
-
-    console = standard_error()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Steps(progress)
-
-
 class _Steps:
-    """Shows the progress of a clean-up."""
+    """Shows a bar for the current step and a line for each finished one."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -173,7 +160,5 @@ class _Steps:
         self._progress.advance(self._task, count)
 
     def finished(self, what: str) -> None:
-        from mme.console import print_note
-
         self._progress.update(self._task, visible=False)
         print_note("deleted", what)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mme.cli.options import Json
+from mme.console import assembled, count_text, fields, print_json, print_layout
+from mme.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
     from rich.progress import Progress
-
-    from mme.findings import Finding
 
 _MARKS: Final = {
     "ok": ("✓", "green"),
@@ -25,6 +25,8 @@ _MARKS: Final = {
     "error": ("✗", "bold red"),
 }
 _ERRORS_FOUND: Final = 2
+_MOST: Final = 20
+"""Findings of one check that are shown."""
 
 
 def doctor(
@@ -41,32 +43,20 @@ def doctor(
 
     Example: mme --env prod endpoint doctor --archives 100
     """
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import BarColumn
 
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_layout, standard_error
+    from mme.cli.progress import bars
     from mme.operate.doctor import examine
 
     target = target_of(context)
-    console = standard_error()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        findings = examine(
-            target.clients, lambda: target.deployment, _Listener(progress), most_archives=archives
-        )
+    with bars(BarColumn()) as progress:
+        listener = _Listener(progress)
+        findings = examine(target.clients, lambda: target.deployment, listener, most_archives=archives)
     findings = [replace(one, hint=target.in_full(one.hint)) for one in findings]
     if as_json:
-        print_json(
-            [
-                {
-                    "check": one.code,
-                    "severity": one.severity,
-                    "message": one.message,
-                    "hint": one.hint or None,
-                }
-                for one in findings
-            ]
-        )
+        names = "check=code severity message"
+        print_json([fields(one, names) | {"hint": one.hint or None} for one in findings])
     else:
         print_layout(findings_text(findings))
     if any(one.severity == "error" for one in findings):
@@ -84,17 +74,16 @@ def findings_text(findings: Sequence[Finding]) -> RenderableType:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     before = ""
-    for one in findings:
+    for one in _shown(findings):
         mark, style = _MARKS[one.severity]
-        text = Text(one.message, style="dim" if one.severity == "skipped" else "")
-        if one.hint:
-            text.append(f"\n→ {one.hint}", style="cyan")
+        hint = f"\n→ {one.hint}" if one.hint else ""
+        text = assembled((one.message, "dim" if one.severity == "skipped" else ""), (hint, "cyan"))
         table.add_row(Text(mark, style=style), "" if one.code == before else one.code, text)
         before = one.code
     errors, warnings = (sum(one.severity == kind for one in findings) for kind in ("error", "warning"))
-    counted = _count(warnings, "warning")
+    counted = count_text(warnings, "warnings")
     if errors:
-        summary = Text(f"{_count(errors, 'error')}, {counted}", style="bold red")
+        summary = Text(f"{count_text(errors, 'errors')}, {counted}", style="bold red")
     elif warnings:
         summary = Text(f"no errors, {counted}", style="yellow")
     else:
@@ -102,8 +91,14 @@ def findings_text(findings: Sequence[Finding]) -> RenderableType:
     return Group(table, Text(), summary)
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _shown(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the first findings of each check, and a note that counts the others."""
+    for code in dict.fromkeys(one.code for one in findings):
+        every = [one for one in findings if one.code == code]
+        few = every if len(every) <= _MOST else every[: _MOST - 1]
+        yield from few
+        if len(every) > len(few):
+            yield Finding.note(code, f"{len(every) - len(few):,} more findings", "list all: --json")
 
 
 class _Listener:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mme.cli.options import Since
+from mme.console import (
+    assembled,
+    fields,
+    one_line,
+    plain_table,
+    print_json,
+    print_json_line,
+    print_note,
+    print_table,
+    standard_output,
+    styled,
+    waiting,
+)
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from mme.operate.model_log import ModelLogLine
-    from mme.operate.top import ModelActivity
 
 _FOLLOW_SECONDS: Final = 2
 _STYLES: Final = {"W": "yellow", "E": "red", "F": "bold red"}
@@ -23,9 +39,7 @@ def logs(
             "--model", "-m", help="Only this model's lines; * and ? are wildcards.", metavar="MODEL"
         ),
     ] = None,
-    since: Annotated[
-        str, typer.Option("--since", help="How far back: 90s, 15m, 1h, 2d.", metavar="TIME")
-    ] = "1h",
+    since: Since = "1h",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new lines until Ctrl-C.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Only warnings and errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
@@ -39,7 +53,6 @@ def logs(
     import time
 
     from mme.cli.deployment import target_of
-    from mme.console import print_note, standard_output
     from mme.operate.log_events import follow_events, read_events
     from mme.operate.model_log import model_lines
     from mme.operate.periods import parse_since
@@ -56,7 +69,8 @@ def logs(
     for found in model_lines(events, model=model, faults_only=errors):
         count += 1
         if as_json:
-            typer.echo(_json_line(found))
+            line = fields(found.event, "time=moment stream") | fields(found, "level model")
+            print_json_line(line | {"message": found.line.text})
         else:
             console.print(_text(found), soft_wrap=True)
     if not count and not as_json:
@@ -67,7 +81,7 @@ def logs(
 
 def top(
     context: typer.Context,
-    since: Annotated[str, typer.Option("--since", help="How far back: 15m, 1h, 2d.", metavar="TIME")] = "1h",
+    since: Since = "1h",
     count: Annotated[int, typer.Option("--count", "-n", help="How many models to show.", min=1)] = _SHOWN,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts; all models.")] = False,
 ) -> None:
@@ -78,7 +92,6 @@ def top(
     Example: mme endpoint top --since 15m
     """
     from mme.cli.deployment import target_of
-    from mme.console import plain_table, print_json, print_note, print_table, standard_error, styled
     from mme.operate.log_events import read_events
     from mme.operate.periods import parse_since
     from mme.operate.top import TOP_PATTERN, tally
@@ -86,10 +99,11 @@ def top(
     start = parse_since(since)
     target = target_of(context)
     endpoint = target.deployment.endpoint_name
-    with standard_error().status(f"reading the log of {endpoint} since {start:%Y-%m-%d %H:%M} UTC"):
+    with waiting(f"reading the log of {endpoint} since {start:%Y-%m-%d %H:%M} UTC"):
         models = tally(read_events(target.clients.logs, endpoint, start, pattern=TOP_PATTERN))
     if as_json:
-        print_json([_activity_json(one) for one in models])
+        names = "model invocations loads failed_loads unloads median_load_seconds last_seen"
+        print_json([fields(one, names) | {"last_failure": one.last_failure or None} for one in models])
         return
     if not models:
         print_note("no models", f"were called or loaded since {start:%Y-%m-%d %H:%M} UTC")
@@ -113,40 +127,11 @@ def top(
         print_note(f"... {len(models) - count} more models;", "see them with --count or --json")
 
 
-def _text(found: ModelLogLine) -> Any:
-    from rich.text import Text
-
-    text = Text()
-    text.append(f"{found.event.moment:%H:%M:%S.%f}"[:-3] + " ", style="dim")
-    text.append(found.event.instance + " ", style="cyan")
-    text.append((found.level or "-") + " ", style=_STYLES.get(found.level or "", "dim"))
-    text.append(found.line.text, style=_STYLES.get(found.level or "", ""))
-    return text
-
-
-def _json_line(found: ModelLogLine) -> str:
-    import json
-
-    return json.dumps(
-        {
-            "time": found.event.moment.isoformat(),
-            "stream": found.event.stream,
-            "level": found.level,
-            "model": found.model,
-            "message": found.line.text,
-        },
-        ensure_ascii=False,
+def _text(found: ModelLogLine) -> Text:
+    style = _STYLES.get(found.level or "")
+    return assembled(
+        (f"{found.event.moment:%H:%M:%S.%f}"[:-3] + " ", "dim"),
+        (one_line(found.event.instance) + " ", "cyan"),
+        ((found.level or "-") + " ", style or "dim"),
+        (found.line.text, style or ""),
     )
-
-
-def _activity_json(one: ModelActivity) -> dict[str, object]:
-    return {
-        "model": one.model,
-        "invocations": one.invocations,
-        "loads": one.loads,
-        "failed_loads": one.failed_loads,
-        "unloads": one.unloads,
-        "median_load_seconds": one.median_load_seconds,
-        "last_failure": one.last_failure or None,
-        "last_seen": one.last_seen,
-    }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from mme.cli.options import Since
+from mme.console import assembled, fields, print_json, print_note, standard_output
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +28,7 @@ def metrics(
         list[str] | None,
         typer.Option("--metric", "-m", help="A CloudWatch metric; repeatable.", metavar="NAME"),
     ] = None,
-    since: Annotated[str, typer.Option("--since", help="How far back: 30m, 3h, 7d.", metavar="TIME")] = "3h",
+    since: Since = "3h",
     statistic: Annotated[
         str | None,
         typer.Option("--statistic", help="Sum, Average, Maximum, p99, ... Default: depends on the metric."),
@@ -44,7 +47,6 @@ def metrics(
 
     from mme.catalog.metrics import endpoint_metrics
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note, standard_output
     from mme.operate.endpoint_state import read_endpoint
     from mme.operate.metric_series import check_metrics, check_statistic, fitting_period, read_series
     from mme.operate.periods import parse_since
@@ -60,7 +62,14 @@ def metrics(
     wanted = [(name, chosen or endpoint_metrics()[name].statistic) for name in names]
     series = read_series(clients.cloudwatch, endpoint, variants, wanted, start, until, period)
     if as_json:
-        print_json([_json(one) for one in series])
+        print_json(
+            [
+                fields(one.metric, "metric=name namespace unit")
+                | fields(one, "variant statistic period_seconds=period")
+                | {"points": [{"time": moment, "value": value} for moment, value in one.points]}
+                for one in series
+            ]
+        )
         return
     measured = {one.metric.name for one in series if one.points}
     charted = [name for name in names if name in measured]
@@ -75,14 +84,13 @@ def metrics(
 def _print_chart(series: list[MetricSeries], since: datetime, until: datetime) -> None:
     from rich.text import Text
 
-    from mme.console import standard_output
     from mme.operate.charts import draw, number_text, shown_unit, shown_value
 
     console = standard_output()
     first = series[0]
     unit = shown_unit(first.metric, first.statistic)
     shown = [shown_value(one.metric, one.statistic, value) for one in series for _, value in one.points]
-    heading = Text.assemble(
+    heading = assembled(
         (first.metric.name, "bold"),
         (f"  {first.statistic} per {_length(first.period)}{f', in {unit}' if unit else ''}", "dim"),
         f"   least {number_text(min(shown))}, most {number_text(max(shown))}",
@@ -107,15 +115,3 @@ def _can_draw() -> bool:
 
 def _length(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
-
-
-def _json(one: MetricSeries) -> dict[str, Any]:
-    return {
-        "metric": one.metric.name,
-        "namespace": one.metric.namespace,
-        "unit": one.metric.unit,
-        "variant": one.variant,
-        "statistic": one.statistic,
-        "period_seconds": one.period,
-        "points": [{"time": moment, "value": value} for moment, value in one.points],
-    }

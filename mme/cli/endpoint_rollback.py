@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mme.cli.options import Json, Yes
+from mme.console import (
+    age_text,
+    plain_table,
+    print_json,
+    print_note,
+    print_outcome,
+    print_table,
+    styled,
+    waiting,
+)
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
+    from mme.operate.endpoint_state import EndpointState
     from mme.operate.rollback import ConfigSummary, RollbackPlan
 
 _POLL_SECONDS: Final = 5
@@ -38,7 +51,6 @@ def rollback(
 
     from mme.cli.confirmation import confirm
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_note, print_outcome, standard_error
     from mme.errors import MmeError
     from mme.operate.rollback import plan_rollback, roll_back, wait_until_settled
 
@@ -49,10 +61,10 @@ def rollback(
     if not yes:
         confirm(f"Roll {plan.endpoint.name} back?")
     roll_back(target.clients, plan)
-    with standard_error().status(f"{plan.endpoint.name} is being updated") as shown:
+    with waiting(f"{plan.endpoint.name} is being updated") as show:
 
-        def pause(state: Any) -> None:
-            shown.update(f"{state.name} is {state.status}")
+        def pause(state: EndpointState) -> None:
+            show(f"{state.name} is {state.status}")
             time.sleep(_POLL_SECONDS)
 
         settled = wait_until_settled(target.clients, plan.endpoint.name, pause)
@@ -71,8 +83,6 @@ def rollback(
 
 
 def _print_plan(plan: RollbackPlan) -> None:
-    from mme.console import plain_table, print_table
-
     table = plain_table("", "CONFIG", "MADE", "VARIANTS")
     if plan.current is None:
         table.add_row("now", plan.endpoint.config, "-", "deleted, or its models are")
@@ -82,11 +92,9 @@ def _print_plan(plan: RollbackPlan) -> None:
     print_table(table)
 
 
-def _row(config: ConfigSummary) -> tuple[str, str, str]:
-    from mme.console import age_text
-
+def _row(config: ConfigSummary) -> tuple[str, str, Text]:
     lines = [
         f"{name}: {kind}\n" + "\n".join(image.rpartition("/")[2] for image in images)
         for name, kind, images in config.variants
     ]
-    return config.name, f"{age_text(config.created)} ago", "\n".join(lines)
+    return config.name, f"{age_text(config.created)} ago", styled("\n".join(lines), "")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mme.cli.options import Json
+from mme.console import age_text, assembled, count_text, print_json, print_layout, standard_output, styled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from mme.operate.alarms import AlarmState
     from mme.operate.endpoint_state import VariantState
@@ -33,7 +35,6 @@ def status(
     from dataclasses import asdict
 
     from mme.cli.deployment import target_of
-    from mme.console import print_json, print_layout, standard_output
     from mme.errors import MmeError
     from mme.operate.status import read_status
 
@@ -64,21 +65,19 @@ def status_text(found: EndpointStatus) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from mme.console import age_text
-
     endpoint, traffic = found.endpoint, found.traffic
     faults = Table.grid(padding=(0, 1))
     for fault in found.faults:
-        faults.add_row(Text("✗", style="bold red"), Text(fault.message))
+        faults.add_row(Text("✗", style="bold red"), styled(fault.message))
     for what in found.unread:
-        faults.add_row(Text("?", style="yellow"), Text(f"can't read {what}"))
+        faults.add_row(Text("?", style="yellow"), styled(f"can't read {what}"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
     good = endpoint.status == "InService"
     facts.add_row(
         "Endpoint",
-        Text.assemble(
+        assembled(
             f"{endpoint.name}  ",
             (endpoint.status, "green" if good else "bold red" if not endpoint.in_progress else "yellow"),
             (f"  changed {age_text(endpoint.last_modified)} ago", "dim"),
@@ -89,7 +88,7 @@ def status_text(found: EndpointStatus) -> RenderableType:
         facts.add_row("Variant", _variant_text(found, variant))
         for image in variant.images:
             registry, _, name = image.rpartition("/")
-            facts.add_row("Image", Text.assemble(name, (f"\nof {registry}" if registry else "", "dim")))
+            facts.add_row("Image", assembled(name, (f"\nof {registry}" if registry else "", "dim")))
     facts.add_row("Models", _counts(("loaded, over all instances", traffic.loaded_models)))
     facts.add_row("Cache hits", _ratio(traffic.cache_hit_ratio))
     facts.add_row(
@@ -105,69 +104,54 @@ def status_text(found: EndpointStatus) -> RenderableType:
     return Group(faults, Text(), facts) if faults.row_count else facts
 
 
-def _config_text(found: EndpointStatus) -> Any:
-    from rich.text import Text
-
-    text = Text(found.endpoint.config)
-    stack = found.stack
+def _config_text(found: EndpointStatus) -> Text:
+    config, stack = found.endpoint.config, found.stack
     if stack is None or stack.config is None:
-        return text
+        return styled(config)
     if found.drifted:
-        text.append(f"\nnot {stack.config}, as in {stack.name}", style="red")
-    elif stack.config == found.endpoint.config:
-        text.append(f"\nas in {stack.name}", style="dim")
-    else:
-        text.append(f"\nchanging to {stack.config}", style="yellow")
-    return text
+        return assembled(config, (f"\nnot {stack.config}, as in {stack.name}", "red"))
+    if stack.config == config:
+        return assembled(config, (f"\nas in {stack.name}", "dim"))
+    return assembled(config, (f"\nchanging to {stack.config}", "yellow"))
 
 
-def _variant_text(found: EndpointStatus, variant: VariantState) -> Any:
-    from rich.text import Text
-
-    text = Text(f"{variant.name}: ")
+def _variant_text(found: EndpointStatus, variant: VariantState) -> Text:
+    parts: list[str | tuple[str, str]] = [f"{variant.name}: "]
     if variant.current is not None:
         complete = variant.current == variant.desired
-        text.append(f"{variant.current} of {variant.desired}", style="green" if complete else "yellow")
-        text.append(f" {variant.instance_type or 'instances'}")
+        parts.append((f"{variant.current} of {variant.desired}", "green" if complete else "yellow"))
+        parts.append(f" {variant.instance_type or 'instances'}")
     for scaling in found.scaling:
         if scaling.variant == variant.name:
-            text.append(f", scales from {scaling.minimum} to {scaling.maximum}")
+            parts.append(f", scales from {scaling.minimum} to {scaling.maximum}")
             for policy in scaling.policies:
                 goal = f" at {policy.target:g}" if policy.target is not None else ""
-                text.append(f"\non {policy.metric or policy.name}{goal}", style="dim")
-    return text
+                parts.append((f"\non {policy.metric or policy.name}{goal}", "dim"))
+    return assembled(*parts)
 
 
-def _alarms_text(alarms: tuple[AlarmState, ...]) -> Any:
-    from rich.text import Text
-
+def _alarms_text(alarms: tuple[AlarmState, ...]) -> Text:
     if not alarms:
-        return Text("none", style="dim")
-    lines = []
+        return styled("none", "dim")
+    parts: list[str | tuple[str, str]] = []
     for alarm in alarms:
         style = "dim" if alarm.of_scaling else _STATE_STYLES.get(alarm.state, "")
         note = ("  of scaling", "dim") if alarm.of_scaling else ""
-        lines.append(Text.assemble((alarm.state, style), f"  {alarm.name}", note))
-    return Text("\n").join(lines)
+        parts += ["\n" if parts else "", (alarm.state, style), f"  {alarm.name}", note]
+    return assembled(*parts)
 
 
-def _counts(*counted: tuple[str, int | None]) -> Any:
+def _counts(*counted: tuple[str, int | None]) -> Text:
     """Show the known counts, then name the unknown ones."""
-    from rich.text import Text
-
-    from mme.console import count_text
-
     known = ", ".join(count_text(value, noun) for noun, value in counted if value is not None)
     if not known:
-        return Text("no data", style="dim")
+        return styled("no data", "dim")
     unknown = [noun for noun, value in counted if value is None]
-    return Text.assemble(known, (f"; no data on {', '.join(unknown)}" if unknown else "", "dim"))
+    return assembled(known, (f"; no data on {', '.join(unknown)}" if unknown else "", "dim"))
 
 
-def _ratio(value: float | None) -> Any:
-    from rich.text import Text
-
+def _ratio(value: float | None) -> Text:
     if value is None:
-        return Text("no data", style="dim")
+        return styled("no data", "dim")
     style = "green" if value >= 0.9 else "yellow" if value >= 0.5 else "red"
-    return Text.assemble((f"{value:.1%}", style), " over the last hour")
+    return assembled((f"{value:.1%}", style), " over the last hour")

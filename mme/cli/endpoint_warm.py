@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mme.cli.options import Json
+from mme.console import assembled, fields, one_line, plain_table, print_json, print_note, print_table, styled
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
@@ -37,11 +38,9 @@ def warm(
 
     Example: mme --env prod endpoint warm 'tenant-a/*' add_sub@prod --concurrency 16
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from mme.cli.deployment import target_of
+    from mme.cli.progress import counted_bars
     from mme.client.multi_model_client import MultiModelClient
-    from mme.console import print_json, standard_error
     from mme.operate.warm_targets import choose_targets, example_request
 
     target = target_of(context)
@@ -50,17 +49,21 @@ def warm(
         models, store.listed() or [], lambda alias: target.aliases().resolve(alias), all_versions=all_versions
     )
     client = MultiModelClient(target.deployment.endpoint_name, target.clients.runtime)
-    console = standard_error()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done: list[Warmed] = []
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with counted_bars() as progress:
         task = progress.add_task("warming", total=len(chosen))
         for warmed in client.warm(chosen, inputs=example_request(store), concurrency=concurrency):
             done.append(warmed)
-            progress.update(task, advance=1, description=f"warmed {warmed.model}")
+            progress.update(task, advance=1, description=f"warmed {one_line(warmed.model)}")
     done.sort(key=lambda one: chosen.index(one.model))
     if as_json:
-        print_json([_json(one) for one in done])
+        print_json(
+            [
+                fields(one, "model loaded")
+                | {"seconds": round(one.seconds, 3), "error": one.error.message if one.error else None}
+                for one in done
+            ]
+        )
     else:
         _print(done, _instances(target))
     if not all(one.loaded for one in done):
@@ -68,14 +71,12 @@ def warm(
 
 
 def _print(done: list[Warmed], instances: int | None) -> None:
-    from mme.console import plain_table, print_note, print_table, styled
-
     table = plain_table("MODEL", "OUTCOME", "TIME", right=("TIME",))
     for one in done:
         if one.loaded:
             outcome = styled("loaded" if one.seconds > _LOADED_NOW_SECONDS else "warm", "green")
         else:
-            outcome = styled("failed", "red").append(f" {_reason(one)}", "default")
+            outcome = assembled(("failed", "red"), (f" {_reason(one)}", "default"))
         table.add_row(one.model, outcome, f"{one.seconds:.2f} s")
     print_table(table)
     if instances is not None and instances > 1:
@@ -107,12 +108,3 @@ def _instances(target: Target) -> int | None:
             raise
         return None
     return sum(variant.current or 0 for variant in state.variants)
-
-
-def _json(one: Warmed) -> dict[str, Any]:
-    return {
-        "model": one.model,
-        "loaded": one.loaded,
-        "seconds": round(one.seconds, 3),
-        "error": one.error.message if one.error else None,
-    }

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mme.console import plain_table, print_layout, print_table, size_text, standard_output
+from mme.console import (
+    assembled,
+    count_text,
+    plain_table,
+    print_layout,
+    print_line,
+    print_table,
+    size_text,
+    standard_output,
+    styled,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from mme.archives.explanation import Explanation, ModelSummary
     from mme.findings import Finding
@@ -24,11 +35,9 @@ _ROLES: Final = {
 
 def print_explanation(found: Explanation) -> None:
     """Print the verdict, the findings with their hints, the models with their tensors, and the sizes."""
-    from rich.text import Text
-
     console = standard_output()
-    console.print(Text(found.source, style="bold"))
-    console.print(Text(_what(found)))
+    print_line(found.source, style="bold")
+    print_line(_what(found))
     console.print(_verdict(found))
     if found.findings:
         console.print()
@@ -41,7 +50,7 @@ def print_explanation(found: Explanation) -> None:
         console.print()
         print_table(tensors)
     console.print()
-    console.print(Text(_sizes(found), style="dim"))
+    print_line(_sizes(found), style="dim")
 
 
 def _what(found: Explanation) -> str:
@@ -57,53 +66,44 @@ def _what(found: Explanation) -> str:
     return f"{kind}{title}{layout}"
 
 
-def _verdict(found: Explanation) -> object:
-    from rich.text import Text
-
+def _verdict(found: Explanation) -> Text:
     errors, warnings = len(found.errors), len(found.warnings)
-    addition = f", {_count(warnings, 'warning')}" if warnings else ""
+    addition = f", {count_text(warnings, 'warnings')}" if warnings else ""
     if errors:
-        return Text(f"It would not be served: {_count(errors, 'error')}{addition}", style="bold red")
-    return Text(f"It would be served{addition}", style="bold green")
+        return styled(f"It would not be served: {count_text(errors, 'errors')}{addition}", "bold red")
+    return styled(f"It would be served{addition}", "bold green")
 
 
 def _findings(findings: tuple[Finding, ...]) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        text = Text(finding.message)
-        text.append(f" [{finding.code}]", style="dim")
-        text.append(f"\n{finding.hint}", style="italic")
-        table.add_row(Text(finding.severity, style=_STYLES[finding.severity]), text)
+        parts = (f" [{finding.code}]", "dim"), (f"\n{finding.hint}", "italic")
+        text = assembled(finding.message, *parts)
+        table.add_row(styled(finding.severity, _STYLES[finding.severity]), text)
     return table
 
 
 def _models(models: tuple[ModelSummary, ...]) -> Table:
-    from rich.text import Text
-
     table = plain_table("MODEL", "ROLE", "PLATFORM", "VERSIONS", "UNPACKED", right=("UNPACKED",))
     for model in models:
         role = _ROLES[model.role]
         if model.calls:
             role += f"; calls {', '.join(model.calls)}"
-        cells = (
+        table.add_row(
             f"{model.folder}/" if model.folder else "(root)",
             role,
             model.platform or "-",
             ", ".join(map(str, model.versions)) or "-",
             size_text(model.unpacked_bytes),
         )
-        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 
 def _tensors(models: tuple[ModelSummary, ...]) -> Table | None:
-    from rich.text import Text
-
     with_tensors = [model for model in models if model.signature.inputs or model.signature.outputs]
     if not with_tensors:
         return None
@@ -115,7 +115,7 @@ def _tensors(models: tuple[ModelSummary, ...]) -> Table | None:
                 shape = model.signature.request_shape(spec)
                 row = [model.folder or "(root)"] if several else []
                 row += [kind, spec.name, spec.datatype, _shape(shape, model.signature.max_batch_size)]
-                table.add_row(*(Text(cell) for cell in row))
+                table.add_row(*row)
     return table
 
 
@@ -128,14 +128,10 @@ def _sizes(found: Explanation) -> str:
     if not found.complete and not found.files:
         return f"{size_text(found.packed_bytes or 0)} read"
     least = "" if found.complete else "at least "
-    text = f"{least}{size_text(found.unpacked_bytes)} unpacked in {_count(found.files, 'file')}"
+    text = f"{least}{size_text(found.unpacked_bytes)} unpacked in {count_text(found.files, 'files')}"
     if found.packed_bytes is not None:
         text += f", {least}{size_text(found.packed_bytes)} packed"
     if found.largest:
         shown = ", ".join(f"{member.path} {size_text(member.size)}" for member in found.largest)
         text += f"; largest: {shown}"
     return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

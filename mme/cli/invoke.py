@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,9 +22,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="invoke", help="Call a model and print its answer.")
 
-_TENSORS = "Tensors, for Triton"
-_BYTES = "Bytes, for framework containers"
-_QUEUE = "Asynchronously"
+_tensors = partial(typer.Option, rich_help_panel="Tensors, for Triton")
+_bytes = partial(typer.Option, rich_help_panel="Bytes, for framework containers")
+_queue = partial(typer.Option, rich_help_panel="Asynchronously")
+# A bracket would be markup to rich.
+_INPUT_HELP = (
+    r'NAME=1,2,3,4, NAME=\[[1,2],\[3,4]], NAME=\["a, b","c"], NAME:INT64=1,2 or NAME=@file.npy; '
+    "NAME= is an empty tensor."
+)
+_JSON_INPUT_HELP = r'File (or -) with {"NAME": \[values]}, a KServe v2 request or saved outputs.'
+_OUTPUT_HELP = "Save the answer: tensors as .npz, .npy or .json, bytes as they are."
+_JSON_HELP = 'Print JSON for scripts; NaN and infinities as "NaN", "Infinity", "-Infinity".'
+_ASYNC_HELP = (
+    "Send it to the deployment's queue and don't wait. "
+    "The limits stay those of real-time inference: 25 MB, and 60 s for the model."
+)
+_ID_HELP = "Identity of the request: the same id runs once. Default: a new one."
 
 
 @app.command(no_args_is_help=True)
@@ -39,102 +52,36 @@ def invoke(
     ],
     inputs: Annotated[
         list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            help="NAME=1,2,3,4, NAME=@file.npy or NAME:INT64=1,2; NAME= is an empty tensor.",
-            metavar="NAME=VALUES",
-            rich_help_panel=_TENSORS,
-        ),
+        _tensors("--input", "-i", help=_INPUT_HELP, metavar="NAME=VALUES"),
     ] = None,
     json_input: Annotated[
-        Path | None,
-        typer.Option(
-            "--json-input",  # A bracket would be markup to rich.
-            help=r'File (or -) with {"NAME": \[values]}, a KServe v2 request or saved outputs.',
-            metavar="FILE",
-            rich_help_panel=_TENSORS,
-        ),
+        Path | None, _tensors("--json-input", help=_JSON_INPUT_HELP, metavar="FILE")
     ] = None,
     image: Annotated[
-        Path | None,
-        typer.Option(
-            "--image",
-            help="Picture, resized to the model's input.",
-            metavar="FILE",
-            rich_help_panel=_TENSORS,
-        ),
+        Path | None, _tensors("--image", help="Picture, resized to the model's input.", metavar="FILE")
     ] = None,
     only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            help="Request only this output; repeatable.",
-            metavar="OUTPUT",
-            rich_help_panel=_TENSORS,
-        ),
+        list[str] | None, _tensors("--only", help="Request only this output; repeatable.", metavar="OUTPUT")
     ] = None,
     parameters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter", help="Parameter of the request.", metavar="NAME=VALUE", rich_help_panel=_TENSORS
-        ),
+        list[str] | None, _tensors("--parameter", help="Parameter of the request.", metavar="NAME=VALUE")
     ] = None,
     body: Annotated[
-        Path | None,
-        typer.Option(
-            "--body", help="Send this file (or -) as it is.", metavar="FILE", rich_help_panel=_BYTES
-        ),
+        Path | None, _bytes("--body", help="Send this file (or -) as it is.", metavar="FILE")
     ] = None,
     content_type: Annotated[
         str | None,
-        typer.Option(
-            "--content-type",
-            help="Type of the body, if the file extension does not tell.",
-            metavar="TYPE",
-            rich_help_panel=_BYTES,
+        _bytes(
+            "--content-type", help="Type of the body, if the file extension does not tell.", metavar="TYPE"
         ),
     ] = None,
     accept: Annotated[
-        str | None,
-        typer.Option(
-            "--accept", help="Type of the answer to ask for.", metavar="TYPE", rich_help_panel=_BYTES
-        ),
+        str | None, _bytes("--accept", help="Type of the answer to ask for.", metavar="TYPE")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Save the answer: tensors as .npz, .npy or .json, bytes as they are.",
-            metavar="FILE",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help='Print JSON for scripts; NaN and infinities as "NaN", "Infinity", "-Infinity".',
-        ),
-    ] = False,
-    asynchronous: Annotated[
-        bool,
-        typer.Option(
-            "--async",
-            help="Send it to the deployment's queue and don't wait. "
-            "The limits stay those of real-time inference: 25 MB, and 60 s for the model.",
-            rich_help_panel=_QUEUE,
-        ),
-    ] = False,
-    inference_id: Annotated[
-        str | None,
-        typer.Option(
-            "--inference-id",
-            help="Identity of the request: the same id runs once. Default: a new one.",
-            metavar="ID",
-            rich_help_panel=_QUEUE,
-        ),
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=_OUTPUT_HELP, metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
+    asynchronous: Annotated[bool, _queue("--async", help=_ASYNC_HELP)] = False,
+    inference_id: Annotated[str | None, _queue("--inference-id", help=_ID_HELP, metavar="ID")] = None,
 ) -> None:
     """Call a model and print its answer. Waits for a model that is still loading.
 
@@ -324,8 +271,8 @@ def _infer(call: _Call, tensors: _TensorOptions) -> None:
 
 
 def _invoke_bytes(call: _Call, content: bytes, sent_as: str, accept: str | None) -> None:
-    from mme.cli.answers import print_reply, reply_json
-    from mme.console import print_json, print_note
+    from mme.cli.answers import print_reply, reply_json, save_bytes
+    from mme.console import print_json
 
     client = call.deployment.client()
     began = time.perf_counter()
@@ -333,17 +280,10 @@ def _invoke_bytes(call: _Call, content: bytes, sent_as: str, accept: str | None)
         reply = client.invoke(call.model, content, content_type=sent_as, accept=accept)
     milliseconds = (time.perf_counter() - began) * 1000
     if call.output:
-        try:
-            call.output.write_bytes(reply.body)
-        except OSError as error:
-            raise MmeError(f"{call.output} can't be written: {(error.strerror or '').lower()}") from error
+        save_bytes(call.output, reply.body, reply.content_type)
     if call.as_json:
         print_json(reply_json(call.asked, call.model, client.endpoint_name, reply, milliseconds))
-    elif call.output:
-        print_note(
-            "saved", f"{call.output}: {len(reply.body)} bytes of {reply.content_type or 'unknown type'}"
-        )
-    else:
+    elif not call.output:
         print_reply(call.model, reply, milliseconds)
 
 

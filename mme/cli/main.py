@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import warnings
-from typing import Annotated, Any, ClassVar, TypeGuard
+from typing import Annotated, Any, ClassVar, Final, TypeGuard
 
 import typer
 
 from mme.cli.deployment import Target
 from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand, missing_package
 from mme.errors import MmeError
+
+_SYSTEM_HINTS: Final[dict[int | None, str]] = {
+    errno.ENAMETOOLONG: "use a shorter path or name",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EACCES: "check the owner and the mode of this path",
+    errno.EPERM: "check the owner and the mode of this path",
+    errno.EROFS: "use a path that can be written",
+    errno.ENOSPC: "free some space, or set TMPDIR to a folder with more",
+    errno.EDQUOT: "free some space, or set TMPDIR to a folder with more",
+    errno.EMFILE: "raise the limit of open files: ulimit -n",
+}
+"""Hints for errors of the operating system that no command explains."""
 
 
 class _Nouns(LazyGroup):
@@ -57,7 +71,9 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"mme {version(DISTRIBUTION)}")
+        from mme.console import print_line
+
+        print_line(f"mme {version(DISTRIBUTION)}")
         raise typer.Exit
 
 
@@ -89,6 +105,10 @@ def root(
 def main() -> None:
     """Run the command line: an error that a user can fix is one line and exit status 2, never a traceback."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal's encoding may lack characters of a name.
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             app()
@@ -97,7 +117,11 @@ def main() -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except ModuleNotFoundError:
+        raise  # `run` prints what to install
     except Exception as error:
+        from mme.console import print_error, print_traceback
+
         if _is_output_error(error):
             _discard_output()
             reason = (error.strerror or str(error)).lower()
@@ -105,9 +129,8 @@ def main() -> None:
         else:
             explained = _explain(error)
         if explained is None:
-            raise
-        from mme.console import print_error
-
+            print_traceback(error)
+            sys.exit(1)
         print_error(explained)
         sys.exit(explained.exit_status)
 
@@ -126,14 +149,24 @@ def _discard_output() -> None:
 
 
 def _explain(error: Exception) -> MmeError | None:
-    """Return the error of the toolkit or of AWS that a user can act on, or None for a bug."""
+    """Return the error of the toolkit, AWS or the operating system that a user can act on; None for a bug."""
     if isinstance(error, MmeError):
         return error
     # If botocore was never loaded, the error can't be one of its own.
     if "botocore" in sys.modules:
         from mme.operate.aws_errors import explain_aws_error
 
-        return explain_aws_error(error)
+        if explained := explain_aws_error(error):
+            return explained
+    if isinstance(error, OSError):
+        subject = f"{error.filename!r}: " if error.filename is not None else ""
+        return MmeError(
+            f"{subject}{(error.strerror or str(error)).lower()}", hint=_SYSTEM_HINTS.get(error.errno)
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return MmeError(
+            f"{error.object!r} can't be encoded in {error.encoding}", hint="use UTF-8 in names and paths"
+        )
     return None
 
 
@@ -142,7 +175,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: object) -
     if issubclass(category, UserWarning):
         from mme.console import print_note
 
-        print_note("warning:", str(message))
+        print_note("warning:", " ".join(str(message).split()))
 
 
 if __name__ == "__main__":

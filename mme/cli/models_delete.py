@@ -8,6 +8,7 @@ import typer
 
 from mme.cli.confirmation import confirm
 from mme.cli.deployment import target_of
+from mme.cli.options import Json, Yes
 from mme.console import count_text, print_json, print_line, print_note, size_text
 
 if TYPE_CHECKING:
@@ -16,15 +17,12 @@ if TYPE_CHECKING:
     from mme.errors import MmeError
     from mme.registry.model_store import ModelRecord
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
-
 
 def remove(
     context: typer.Context,
     models: Annotated[list[str], typer.Argument(help="Archives.", metavar="MODEL...")],
-    yes: _Yes = False,
-    as_json: _Json = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Delete models. Models that an alias points at are refused; version numbers are never used again.
 
@@ -45,9 +43,9 @@ def prune(
     models: Annotated[
         list[str] | None, typer.Argument(help="Models by name. Default: all.", metavar="[NAME]...")
     ] = None,
-    yes: _Yes = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Delete old versions: all but the newest N of each model and those that an alias needs.
 
@@ -73,12 +71,12 @@ def prune(
 def unalias(
     context: typer.Context,
     alias: Annotated[str, typer.Argument(help="The alias: NAME@LABEL.", metavar="ALIAS")],
-    yes: _Yes = False,
+    yes: Yes = False,
     expected: Annotated[
         str | None,
         typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Delete an alias with its history. The models stay; calls by the alias fail within 30 seconds.
 

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mme.cli.deployment import target_of
+from mme.cli.options import Json
 from mme.cli.progress import cleaned_up_when_ended, reading
-from mme.console import age_text, plain_table, print_json, print_line, print_note, print_table, standard_error
+from mme.console import (
+    age_text,
+    fields,
+    plain_table,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
     from mme.registry.aliases import Alias, AliasListing
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def promote(
@@ -27,7 +35,7 @@ def promote(
         str | None,
         typer.Option("--if", help="Only if it points at this archive now.", metavar="MODEL"),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Point an alias at a model. Callers of the alias follow within 30 seconds.
 
@@ -52,7 +60,7 @@ def promote(
 def rollback(
     context: typer.Context,
     alias: Annotated[str, typer.Argument(help="The alias.", metavar="ALIAS")],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Point an alias at its previous model; again, at the one before that.
 
@@ -70,7 +78,7 @@ def aliases(
     alias: Annotated[
         str | None, typer.Argument(help="One alias, with its history.", metavar="[ALIAS]")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the aliases, or show the history of one: who changed it, when, to what.
 
@@ -127,7 +135,7 @@ def promote_to(
     quick: Annotated[
         bool, typer.Option("--quick", help="Skip reading the copy to check its digest.")
     ] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Copy a model inside S3 to another environment's store, check it there, and point an alias at it.
 
@@ -154,16 +162,9 @@ def promote_to(
         _warm(there, model)
     pointed = promote_model(destination, there.aliases(), model, alias) if alias else None
     if as_json:
-        print_json(
-            {
-                "model": model,
-                "destination": f"{destination.url}{model}",
-                "created": copied.created,
-                "digest": copied.digest,
-                "content_read": copied.content_read,
-                "alias": _alias_json(pointed) if pointed else None,
-            }
-        )
+        pointed_json = _alias_json(pointed) if pointed else None
+        facts = {"model": model, "destination": f"{destination.url}{model}", "alias": pointed_json}
+        print_json(facts | fields(copied, "created digest content_read"))
     elif pointed:
         _print_alias(pointed, as_json)
     if quick:
@@ -177,7 +178,7 @@ def print_unreadable(listing: AliasListing) -> None:
 
 
 def _warm(target: Target, model: str) -> None:
-    with standard_error().status(f"loading {model}"):
+    with waiting(f"loading {model}"):
         warmed = next(iter(target.client().warm([model])))
     if warmed.error is not None:
         raise warmed.error
@@ -194,12 +195,5 @@ def _print_alias(alias: Alias, as_json: bool, *, left: str = "") -> None:
 
 
 def _alias_json(alias: Alias) -> dict[str, object]:
-    return {
-        "alias": alias.alias,
-        "model": alias.target,
-        "previous": list(alias.previous),
-        "history": [
-            {"model": change.target, "at": change.at, "by": change.by, "action": change.action}
-            for change in alias.history
-        ],
-    }
+    history = [fields(change, "model=target at by action") for change in alias.history]
+    return fields(alias, "alias model=target previous") | {"history": history}

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mme.cli.deployment import target_of
+from mme.cli.options import Json
 from mme.cli.progress import cleaned_up_when_ended, publishing, reading
-from mme.console import plain_table, print_json, print_line, print_note, print_table, size_text, styled
+from mme.console import (
+    fields,
+    plain_table,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    size_text,
+    styled,
+)
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from mme.registry.candidates import Skipped
     from mme.registry.publishing import Published
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def new(
@@ -27,7 +34,7 @@ def new(
         str, typer.Option("--backend", help="python, onnx or pytorch.", metavar="BACKEND")
     ] = "python",
     parent: Annotated[str, typer.Option("--in", help="Where to create the directory.", metavar="PATH")] = ".",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Create a model directory that packs, publishes and loads as it is; replace its model with yours.
 
@@ -37,13 +44,8 @@ def new(
 
     made = new_model(name, backend, parent)
     if as_json:
-        print_json(
-            {
-                "directory": str(made.directory),
-                "files": [str(path) for path in made.files],
-                "next_step": made.next_step,
-            }
-        )
+        files = [str(path) for path in made.files]
+        print_json({"directory": str(made.directory), "files": files, "next_step": made.next_step})
         return
     for path in made.files:
         print_line(f"wrote {path}")
@@ -61,7 +63,7 @@ def pack(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Pack a model into the archive that `add` would upload. The same files give the same bytes.
 
@@ -76,14 +78,7 @@ def pack(
 
         packed = pack_to_file(path, output, replace=force, on_progress=advanced)
     if as_json:
-        print_json(
-            {
-                "archive": str(packed.path),
-                "size_bytes": packed.size,
-                "unpacked_bytes": packed.unpacked_bytes,
-                "digest": packed.digest,
-            }
-        )
+        print_json({"archive": str(packed.path)} | fields(packed, "size_bytes=size unpacked_bytes digest"))
         return
     sizes = f"{size_text(packed.size)}, {size_text(packed.unpacked_bytes)} unpacked"
     print_line(f"packed {packed.path}: {sizes}, digest {packed.digest[:12]}")
@@ -104,7 +99,7 @@ def add(
         str | None,
         typer.Option("--name", help="Publish one model under this name; / makes folders: tenant-a/add_sub."),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Pack models and publish each as its next free version. Unchanged models are skipped.
 
@@ -129,7 +124,9 @@ def add(
         with cleaned_up_when_ended(), publishing(len(found.models), size) as listener:
             published = publish_all(store, found.models, listener, name=name)
     if as_json:
-        print_json(_published_json(published, found.skipped))
+        names = "model=target_model name version created latest unpacked_bytes size_bytes=size digest"
+        skips = [asdict(one) for one in found.skipped]
+        print_json({"published": [fields(one, names) for one in published], "skipped": skips})
     elif published:
         _print_published(published)
     else:
@@ -147,22 +144,3 @@ def _print_published(published: list[Published]) -> None:
             outcome = "unchanged: this older version has the same content"
         table.add_row(one.target_model, outcome, size_text(one.unpacked_bytes), one.digest[:12])
     print_table(table)
-
-
-def _published_json(published: list[Published], skipped: tuple[Skipped, ...]) -> dict[str, object]:
-    return {
-        "published": [
-            {
-                "model": one.target_model,
-                "name": one.name,
-                "version": one.version,
-                "created": one.created,
-                "latest": one.latest,
-                "unpacked_bytes": one.unpacked_bytes,
-                "size_bytes": one.size,
-                "digest": one.digest,
-            }
-            for one in published
-        ],
-        "skipped": [asdict(one) for one in skipped],
-    }

@@ -8,9 +8,11 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.models_promote import print_unreadable
+from mme.cli.options import Json
 from mme.cli.progress import reading
 from mme.console import (
     age_text,
+    fields,
     plain_table,
     print_json,
     print_line,
@@ -24,11 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mme.cli.deployment import Target
-    from mme.registry.comparison import VersionComparison
     from mme.registry.model_store import ModelRecord
     from mme.registry.verification import Verified
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def list_models(
@@ -36,7 +35,7 @@ def list_models(
     start: Annotated[
         str, typer.Argument(help="Only names with this prefix, for example tenant-a/.", metavar="[PREFIX]")
     ] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the published models: version, size, age, aliases, and whether an instance has them loaded.
 
@@ -74,7 +73,7 @@ def list_models(
 def show(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="MODEL")],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show one model: tensors, sizes, digest, aliases.
 
@@ -116,7 +115,7 @@ def diff(
     context: typer.Context,
     before: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="A")],
     after: Annotated[str, typer.Argument(help="Another archive, or an alias.", metavar="B")],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show what changed between two versions: files, sizes, tensors, configuration.
 
@@ -127,7 +126,18 @@ def diff(
     target = target_of(context)
     found = compare(target.store(), _resolved(target, before), _resolved(target, after))
     if as_json:
-        print_json(_comparison_json(found))
+        print_json(
+            {
+                "before": found.before.target_model,
+                "after": found.after.target_model,
+                "files": [
+                    fields(one, "path change=kind before_bytes=before after_bytes=after")
+                    for one in found.files
+                ],
+                "unchanged_files": None if found.identical else found.unchanged,
+            }
+            | fields(found, "identical signature config")
+        )
         return
     if found.identical:
         print_line(f"{found.before.target_model} and {found.after.target_model} have the same content")
@@ -147,7 +157,7 @@ def verify(
     models: Annotated[
         list[str] | None, typer.Argument(help="Archives. Default: all.", metavar="[MODEL]...")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Read every archive in S3; check that it has the published content and that the container loads it.
 
@@ -165,7 +175,12 @@ def verify(
         found = verify_models(store, records, on_bytes=lambda count: progress.advance(bar, count))
     intact = sum(not one.problems for one in found)
     if as_json:
-        print_json([_verified_json(one) for one in found])
+        print_json(
+            [
+                {"model": one.record.target_model, "ok": not one.problems} | fields(one, "problems notes")
+                for one in found
+            ]
+        )
     elif not found:
         print_note("no models", f"in {store.url}")
     else:
@@ -204,18 +219,10 @@ class _ModelUsage:
         return "yes" if record.target_model in self._loaded else "no"
 
     def record_json(self, record: ModelRecord) -> dict[str, Any]:
-        return {
-            "model": record.target_model,
-            "name": record.name,
-            "version": record.version,
-            "size_bytes": record.size,
-            "unpacked_bytes": record.unpacked_bytes,
-            "last_modified": record.last_modified,
-            "digest": record.digest,
-            "aliases": self.aliases_of(record),
-            # null: unknown
-            "loaded": None if self._loaded is None else record.target_model in self._loaded,
-        }
+        names = "model=target_model name version size_bytes=size unpacked_bytes last_modified digest"
+        # null: unknown
+        loaded = None if self._loaded is None else record.target_model in self._loaded
+        return fields(record, names) | {"aliases": self.aliases_of(record), "loaded": loaded}
 
 
 def _signature_json(record: ModelRecord) -> dict[str, Any] | None:
@@ -224,41 +231,10 @@ def _signature_json(record: ModelRecord) -> dict[str, Any] | None:
         return None
 
     def tensors(specs: Sequence[Any]) -> list[dict[str, Any]]:
-        return [
-            {"name": one.name, "datatype": one.datatype, "shape": list(signature.request_shape(one))}
-            for one in specs
-        ]
+        return [fields(one, "name datatype") | {"shape": signature.request_shape(one)} for one in specs]
 
-    return {
-        "platform": signature.platform,
-        "max_batch_size": signature.max_batch_size,
-        "inputs": tensors(signature.inputs),
-        "outputs": tensors(signature.outputs),
-    }
-
-
-def _comparison_json(found: VersionComparison) -> dict[str, Any]:
-    return {
-        "before": found.before.target_model,
-        "after": found.after.target_model,
-        "identical": found.identical,
-        "files": [
-            {"path": one.path, "change": one.kind, "before_bytes": one.before, "after_bytes": one.after}
-            for one in found.files
-        ],
-        "unchanged_files": None if found.identical else found.unchanged,
-        "signature": list(found.signature),
-        "config": list(found.config),
-    }
-
-
-def _verified_json(one: Verified) -> dict[str, Any]:
-    return {
-        "model": one.record.target_model,
-        "ok": not one.problems,
-        "problems": list(one.problems),
-        "notes": list(one.notes),
-    }
+    tensors_json = {"inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
+    return fields(signature, "platform max_batch_size") | tensors_json
 
 
 def _print_verified(found: Sequence[Verified]) -> None:

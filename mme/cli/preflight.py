@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mme.cli.options import Json
+from mme.console import count_text, fields, print_json, print_outcome, standard_output
 
 if TYPE_CHECKING:
     from mme.operate.preflight import PreflightFinding, PreflightReport
@@ -37,7 +38,6 @@ def preflight(
     from pathlib import Path
 
     from mme.cli.deployment import target_of
-    from mme.console import print_json
     from mme.operate.preflight import connect, inspect
 
     report = inspect(target_of(context).settings, Path(app), connect)
@@ -51,29 +51,16 @@ def preflight(
 
 
 def _json(report: PreflightReport, stopping: list[PreflightFinding]) -> dict[str, Any]:
-    return {
-        "stack": report.stack,
-        "region": report.region,
-        "stacks": list(report.stacks),
-        "first_deployment": report.first,
-        "may_deploy": not stopping,
-        "findings": [
-            {
-                "code": finding.code,
-                "effect": finding.effect.value,
-                "stops": finding in stopping,
-                "subject": finding.subject,
-                "message": finding.message,
-                "reason": finding.reason,
-                "hint": finding.hint or None,
-            }
-            for finding in report.findings
-        ],
-    }
+    findings = [
+        fields(one, "code subject message reason")
+        | {"effect": one.effect.value, "stops": one in stopping, "hint": one.hint or None}
+        for one in report.findings
+    ]
+    facts = fields(report, "stack region stacks first_deployment=first")
+    return facts | {"may_deploy": not stopping, "findings": findings}
 
 
 def _print(report: PreflightReport, stopping: list[PreflightFinding]) -> None:
-    from mme.console import print_outcome, standard_output
     from mme.operate.preflight import Effect
 
     console = standard_output()
@@ -88,8 +75,9 @@ def _print(report: PreflightReport, stopping: list[PreflightFinding]) -> None:
     if not stopping:
         print_outcome("ok", f"{report.stack} in {report.region} may be deployed")
         return
-    count = f"{len(stopping)} finding{'s' if len(stopping) > 1 else ''}"
-    print_outcome("stop", f"{count}: do not deploy {report.stack}", style="bold red")
+    print_outcome(
+        "stop", f"{count_text(len(stopping), 'findings')}: do not deploy {report.stack}", style="bold red"
+    )
     losses = sorted({finding.code for finding in stopping if finding.effect is Effect.LOSES})
     if losses:
         accepted = " ".join(f"--accept {code}" for code in losses)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Never
 
-from mme.console import print_note, standard_error
+from mme.console import one_line, print_note, standard_error
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from mme.registry.publishing import Published, PublishListener
 
@@ -50,7 +50,7 @@ def publishing(count: int, total_bytes: int) -> Iterator[PublishListener]:
         count: Number of models.
         total_bytes: Size of all models, in bytes.
     """
-    with _bars() as progress:
+    with _byte_bars() as progress:
         listener = _PublishBars(progress, count, total_bytes)
         yield listener
         listener.end()
@@ -64,22 +64,31 @@ def reading(description: str, total_bytes: int) -> Iterator[Progress]:
         description: Text before the bar.
         total_bytes: Bytes to read.
     """
-    with _bars() as progress:
+    with _byte_bars() as progress:
         progress.add_task(description, total=total_bytes)
         yield progress
 
 
-def _bars() -> Progress:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+def bars(*columns: ProgressColumn) -> Progress:
+    """Return progress bars on standard error, terminals only: a description and these columns."""
+    from rich.progress import Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(24),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
     console = standard_error()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    description = TextColumn("{task.description}", markup=False)
+    return Progress(description, *columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def counted_bars() -> Progress:
+    """Return bars with `done/total` and the remaining time."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    return bars(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+def _byte_bars() -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+
+    return bars(BarColumn(24), DownloadColumn(), TimeRemainingColumn())
 
 
 class _PublishBars:
@@ -101,7 +110,7 @@ class _PublishBars:
             if model in self._bars:
                 bar, before = self._bars[model]
             else:
-                bar, before = self._progress.add_task(f"  {model}", total=total), 0
+                bar, before = self._progress.add_task(f"  {one_line(model)}", total=total), 0
             self._bars[model] = bar, done
             self._progress.update(bar, completed=done)
             self._progress.advance(self._all, done - before)

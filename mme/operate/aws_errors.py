@@ -45,6 +45,7 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
         error: The error.
         url: The URL that was called, if known.
     """
+    from boto3.exceptions import Boto3Error
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
@@ -57,6 +58,10 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
         return _client_error(error)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return _unreachable(error)
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        return MmeError(
+            f"{_text(error)[:1].lower()}{_text(error)[1:]}", hint="check --endpoint-url and --region"
+        )
     for kinds, message, hint in (
         (
             (exceptions.ProfileNotFound,),
@@ -78,11 +83,20 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
             f"the AWS credentials are not available: {error}",
             "sign in again: aws sso login",
         ),
-        ((exceptions.BotoCoreError,), f"the call to AWS failed: {' '.join(str(error).split())}", None),
+        (
+            (exceptions.ConfigParseError, exceptions.ConfigNotFound, exceptions.InvalidConfigError),
+            f"the AWS configuration can't be read: {_text(error)}",
+            "fix that file, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
+        ),
+        ((exceptions.BotoCoreError, Boto3Error), f"the call to AWS failed: {_text(error)}", None),
     ):
         if isinstance(error, kinds):
             return MmeError(message, hint=hint)
     return None
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _is_of_another_server(error: BaseException) -> bool:

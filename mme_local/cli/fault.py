@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mme.console import count_text, plain_table, print_json, print_table
+from mme.console import count_text, plain_table, print_json, print_line, print_table
 from mme_local.cli.options import JsonOption, PortOption
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def set_fault(
         print_json(done.as_json())
     else:
         at = "" if port is None else f" --port {port}"
-        typer.echo(f"set {done.kind} for {done.model or 'all models'}; clear it: mme local fault clear{at}")
+        print_line(f"set {done.kind} for {done.model or 'all models'}; clear it: mme local fault clear{at}")
 
 
 @app.command("list")
@@ -93,7 +93,7 @@ def list_faults(port: PortOption = None, as_json: JsonOption = False) -> None:
         print_json({"faults": faults})
         return
     if not faults:
-        typer.echo("no fault is set")
+        print_line("no fault is set")
         return
     table = plain_table("FAULT", "MODEL", "SECONDS", "TIMES", "MET", right=("SECONDS", "TIMES", "MET"))
     for fault in faults:
@@ -121,7 +121,7 @@ def clear_faults(
     if as_json:
         print_json({"cleared": cleared})
     else:
-        typer.echo(f"cleared {count_text(len(cleared), 'faults')}")
+        print_line(f"cleared {count_text(len(cleared), 'faults')}")
 
 
 def _faults(port: int | None) -> RuntimeFaults:

@@ -10,11 +10,11 @@ from mme.console import (
     count_text,
     plain_table,
     print_json,
+    print_line,
     print_note,
     print_table,
     size_text,
-    standard_error,
-    standard_output,
+    waiting,
 )
 from mme.errors import MmeError
 from mme_local.cli.fault import app as fault_app
@@ -76,7 +76,7 @@ def up(
     if detach:
         from mme_local.launcher import start_detached
 
-        with standard_error().status("starting the local endpoint"):
+        with waiting("starting the local endpoint"):
             here = start_detached(settings)
         _announce(here, as_json, f"stop it: mme local down --port {here.port}")
         return
@@ -88,7 +88,7 @@ def up(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     run_event_loop(run(settings, lambda here: _announce(here, as_json, "Ctrl-C stops it")))
     if not as_json:
-        typer.echo("stopped; nothing is left behind", err=True)
+        print_note("stopped;", "nothing is left behind")
 
 
 @app.command()
@@ -100,12 +100,12 @@ def down(port: PortOption = None, as_json: JsonOption = False) -> None:
     from mme_local.launcher import stop
     from mme_local.settings import chosen_port
 
-    with standard_error().status("stopping the local endpoint"):
+    with waiting("stopping the local endpoint"):
         here = stop(chosen_port(port))
     if as_json:
         print_json({"port": here.port, "stopped": True})
     else:
-        typer.echo(f"stopped the local endpoint on port {here.port}")
+        print_line(f"stopped the local endpoint on port {here.port}")
 
 
 @app.command()
@@ -156,10 +156,10 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
 def _print_none(starting: list[RunFile], port: int | None) -> None:
     if starting:
         ports = ", ".join(str(here.port) for here in starting)
-        typer.echo(f"a local endpoint is starting on port {ports}; ask again in a second")
+        print_line(f"a local endpoint is starting on port {ports}; ask again in a second")
     else:
         on, flag = ("", "") if port is None else (f" on port {port}", f" --port {port}")
-        typer.echo(f"no local endpoint runs{on}; start one: mme local up --detach{flag}")
+        print_line(f"no local endpoint runs{on}; start one: mme local up --detach{flag}")
 
 
 def _print_runtime(runtime: dict[str, Any]) -> None:
@@ -178,7 +178,7 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
         lines.append(f"faults are set: mme local fault list --port {runtime['port']}")
     for line in lines:
         if isinstance(line, str):
-            standard_output().print(line, soft_wrap=True)
+            print_line(line)
         else:
             print_table(line)
 
@@ -202,9 +202,10 @@ def _announce(here: RunFile, as_json: bool, stop: str) -> None:
     if as_json:
         print_json({"url": here.url, "port": here.port, "pid": here.pid, "page": here.page})
         return
-    typer.echo(
-        f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:\n"
-        f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1\n"
-        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
-        f"status page: {here.page}"
-    )
+    for line in (
+        f"embedded AWS and Triton at {here.url} ({stop}); point any AWS client at it:",
+        f"  export AWS_ENDPOINT_URL={here.url} AWS_DEFAULT_REGION=us-east-1",
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
+        f"status page: {here.page}",
+    ):
+        print_line(line)

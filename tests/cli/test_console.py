@@ -1,66 +1,226 @@
-"""Text from outside reaches a terminal literally: no control characters, no markup, no emoji codes."""
+"""The boundary to the terminal: text from outside is literal, without control characters, in all output."""
 
 from __future__ import annotations
 
+import ast
+import io
 import json
+import re
 import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mme.console import plain_table, print_error, print_json, print_line, print_note, print_table, safe_text
+from mme.archives.explanation import Explanation
+from mme.cli.answers import print_answer
+from mme.cli.endpoint_doctor import findings_text
+from mme.cli.endpoint_logs import _text
+from mme.cli.explanations import print_explanation
+from mme.cli.progress import bars
+from mme.console import (
+    plain_table,
+    print_answer_text,
+    print_error,
+    print_json,
+    print_json_line,
+    print_layout,
+    print_line,
+    print_note,
+    print_outcome,
+    print_table,
+    print_traceback,
+    safe_text,
+    standard_output,
+    styled,
+    waiting,
+)
 from mme.errors import MmeError
+from mme.findings import Finding
+from mme.operate.log_events import LogEvent
+from mme.operate.log_lines import LogLine
+from mme.operate.model_log import ModelLogLine
 
-HOSTILE = "\x1b[2J\x1b]0;title\x07 \u202etxt.exe\u2066 \x9b31m \r\x7f \udc80 [bold red]a[/] :smile:"
-LITERAL = "[bold red]a[/] :smile:"
-BIDIRECTIONAL = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+ROOT = Path(__file__).parents[2]
+LITERAL = "[bold red]a[/]:smile:"
+HOSTILE = f"\x1b[2J\x1b]0;title\x07 \u202etxt.exe\u2066 \x9b31m \r\x7f \udc80 \U000e0041\u200b {LITERAL}"
+VISIBLE = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from(HOSTILE))
 
 
 def unsafe(text: str) -> list[str]:
+    """Characters that a terminal obeys, or that change what is seen without being seen."""
     return [
         character
         for character in text
-        if (unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") and character not in "\t\n")
-        or unicodedata.bidirectional(character) in BIDIRECTIONAL
-        or character in "\u061c\u200e\u200f"
+        if (
+            unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            and character not in f"\t\n{VISIBLE}"
+        )
+        or character in "\u115f\u1160\u3164\uffa0\ufe0f"
     ]
 
 
-@given(st.text(st.characters(exclude_categories=())))
+class Terminal(io.StringIO):
+    """A terminal without colours, which therefore gets no escape sequences of our own."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def show_table(text: str) -> None:
+    table = plain_table("NAME", "TEXT")
+    table.add_row(text, styled(text, "red"))
+    print_table(table)
+
+
+def show_progress(text: str) -> None:
+    with bars() as progress:
+        progress.add_task(text, total=1)
+
+
+def show_waiting(text: str) -> None:
+    with waiting(text) as change:
+        change(text)
+
+
+def show_log_line(text: str) -> None:
+    event = LogEvent(datetime.now(UTC), text, text)
+    standard_output().print(_text(ModelLogLine(event, LogLine("E", None, None, text), "E", text)))
+
+
+PRINTED: dict[str, Callable[[str], object]] = {
+    "line": print_line,
+    "note": lambda text: print_note(text, text),
+    "outcome": lambda text: print_outcome(text, text),
+    "error": lambda text: print_error(MmeError(text, hint=text)),
+    "traceback": lambda text: print_traceback(ValueError(text)),
+    "table": show_table,
+    "log line": show_log_line,
+    "answer": lambda text: print_answer(
+        text, {text: np.array([text.encode("utf-8", "replace")], dtype=object)}, 1.0
+    ),
+    "container's text": print_answer_text,
+    "findings": lambda text: print_layout(findings_text([Finding.error("log", text, text)])),
+    "explanation": lambda text: print_explanation(
+        Explanation(text, "archive", "triton", "flat", (Finding.error("a", text, text),))
+    ),
+}
+
+
+@given(ANY_TEXT)
 @example(HOSTILE)
 def test_safe_text_replaces_each_unsafe_character_by_one(text: str) -> None:
     safe = safe_text(text)
     assert unsafe(safe) == []
     assert len(safe) == len(text)
     if not unsafe(text):
-        assert safe == text
+        assert safe == text or "\ufffd" in safe  # invisible letters and signs that are not of category Cf
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_all_output_is_safe(
-    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TERM", "dumb")  # without colours, so without escape sequences of our own
-    print_error(MmeError(HOSTILE, hint=HOSTILE))
-    print_note(HOSTILE, HOSTILE)
-    print_line(HOSTILE)
-    table = plain_table("MODEL")
-    table.add_row(HOSTILE)
-    print_table(table)
-    captured = capsys.readouterr()
-    assert unsafe(captured.out + captured.err) == []
-    assert captured.err.count(LITERAL) == 4
-    assert captured.out.count(LITERAL) == 2
+def printed(
+    monkeypatch: pytest.MonkeyPatch, show: Callable[[], object], *, terminal: bool, kind: str = "dumb"
+) -> tuple[str, str]:
+    out, err = (Terminal(), Terminal()) if terminal else (io.StringIO(), io.StringIO())
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", out)
+        patch.setattr("sys.stderr", err)
+        patch.setenv("COLUMNS", "400")
+        patch.setenv("TERM", kind)
+        show()
+    return out.getvalue(), err.getvalue()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(st.characters(exclude_categories=())))
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("kind", PRINTED)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(ANY_TEXT)
 @example(HOSTILE)
-def test_json_is_safe_and_keeps_the_value(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    print_json({"key": text})
-    printed = capsys.readouterr().out
-    assert unsafe(printed) == []
-    assert json.loads(printed) == {"key": text}
+@example("[/foo]")
+@example("[link=http://evil]x[/link]")
+def test_whatever_is_printed_is_literal(
+    monkeypatch: pytest.MonkeyPatch, kind: str, terminal: bool, text: str
+) -> None:
+    if kind == "container's text" and not terminal:
+        return  # a pipe gets a container's answer as it is
+    out, err = printed(monkeypatch, lambda: PRINTED[kind](text), terminal=terminal)
+    assert unsafe(out + err) == []
+    if text == HOSTILE:
+        assert "".join(LITERAL.split()) in "".join((out + err).split())
+
+
+@pytest.mark.parametrize("show", [show_progress, show_waiting])
+def test_live_output_is_literal(monkeypatch: pytest.MonkeyPatch, show: Callable[[str], None]) -> None:
+    _, err = printed(monkeypatch, lambda: show(HOSTILE), terminal=True, kind="xterm")
+    assert LITERAL[:10] in err
+    # Rich's own sequences move the cursor and set colours; they begin with CSI.
+    assert unsafe(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", err)) == []
+    assert "\x1b[2J" not in err
+
+
+def test_a_name_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = "a\nerror: forged\tb"
+    for show in (lambda: print_line(forged), lambda: print_note("note", forged)):
+        assert len("".join(printed(monkeypatch, show, terminal=True)).splitlines()) == 1
+
+    def names_only() -> None:
+        table = plain_table("NAME")
+        table.add_row(forged)
+        print_table(table)
+
+    assert len(printed(monkeypatch, names_only, terminal=False)[0].splitlines()) == 2
+    err = printed(monkeypatch, lambda: print_error(MmeError(forged)), terminal=False)[1]
+    assert err == "error: a\n  error: forged b\n"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ANY_TEXT)
+@example(HOSTILE)
+def test_json_is_safe_and_keeps_the_value(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    for show in (print_json, print_json_line):
+        out, _ = printed(monkeypatch, lambda show=show: show({text: text}), terminal=False)
+        assert unsafe(out) == []
+        assert json.loads(out) == json.loads(json.dumps({text: text}))
+
+
+def test_json_is_valid_in_an_encoding_without_all_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(buffer, encoding="ascii"))
+    print_json({"name": "modèle\u202e"})
+    import sys
+
+    sys.stdout.flush()
+    assert json.loads(buffer.getvalue()) == {"name": "modèle\u202e"}
+
+
+def test_long_lines_and_passwords_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = MmeError(f"{'x' * 500_000} at http://user:s3cret@host:1/x, HTTPS://t0ken@h", hint="a" * 5000)
+    err = printed(monkeypatch, lambda: print_error(error), terminal=False)[1]
+    assert len(err) < 4000
+    assert err.splitlines()[0].endswith(" at http://***@host:1/x, HTTPS://***@h")
+
+
+def direct_output(module: Path) -> list[str]:
+    """Calls that print without the boundary."""
+    names = {"print", "typer.echo", "typer.secho", "click.echo", "sys.stdout.write", "sys.stderr.write"}
+    calls = (node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call))
+    return [
+        f"{module.name}:{call.lineno}"
+        for call in calls
+        if ast.unparse(call.func) in names
+        or ast.unparse(call.func).endswith(("standard_error().status", ".from_markup"))
+    ]
+
+
+@pytest.mark.parametrize("package", ["mme/cli", "mme/operate", "mme_local/cli"])
+def test_every_command_prints_through_the_boundary(package: str) -> None:
+    found: list[Any] = [one for module in (ROOT / package).rglob("*.py") for one in direct_output(module)]
+    # Before rich is known to be installed.
+    assert [one for one in found if not (package == "mme/cli" and one.startswith("__init__.py"))] == []

@@ -122,13 +122,6 @@ def drift(clients: AwsClients) -> str:
     return before
 
 
-def test_known_counts_come_before_unknown_ones() -> None:
-    from mme.cli.endpoint_status import _counts
-
-    text = _counts(("calls", 1), ("client errors", None), ("server errors", 1200), ("unloads", None))
-    assert text.plain == "1 call, 1,200 server errors; no data on client errors, unloads"
-
-
 def test_status_fits_a_terminal_and_names_a_silent_rollback(
     mme: Callable, clients: AwsClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:

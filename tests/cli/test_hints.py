@@ -64,6 +64,15 @@ def test_the_doctors_ways_out_have_the_flags(mme, monkeypatch: pytest.MonkeyPatc
     assert ran.json[0]["hint"] == "mme --env dev models add PATH"
 
 
+def test_the_doctor_counts_what_it_does_not_show(mme, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Finding.error("archives", f"m{number}: broken", "fix it") for number in range(300)]
+    monkeypatch.setattr("mme.operate.doctor.examine", lambda *_, **__: found)
+    ran = mme("endpoint", "doctor")
+    assert "281 more findings" in ran.out
+    assert len(ran.out.splitlines()) < 50
+    assert len(mme("endpoint", "doctor", "--json").json) == 300
+
+
 @pytest.mark.parametrize(
     ("hint", "full"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import errno
+from pathlib import Path
 
 import pytest
 import typer
+from boto3.exceptions import S3UploadFailedError
 
 from mme.cli import main as main_module
 from mme.console import age_text, size_text
@@ -25,10 +27,83 @@ def test_unknown_command(mme) -> None:
     assert "models" in ran.err
 
 
-def test_bad_setting(mme) -> None:
-    ran = mme("--endpoint-url", "localhost", "models", "list")
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost",
+        "http://",
+        "http://[::1",
+        "http://localhost:99999",
+        "http://user:s3cret@localhost:9",
+        "https://s3cret@host",
+        "htp://user:s3cret@localhost",
+    ],
+)
+@pytest.mark.parametrize("variable", ["", "MME_ENDPOINT_URL", "AWS_ENDPOINT_URL"])
+def test_a_bad_endpoint_url_is_one_line_without_its_password(
+    mme, monkeypatch: pytest.MonkeyPatch, url: str, variable: str
+) -> None:
+    monkeypatch.delenv("MME_ENDPOINT_URL")
+    if variable:
+        monkeypatch.setenv(variable, url)
+    ran = mme(*([] if variable else ["--endpoint-url", url]), "models", "list")
+    assert (ran.status, ran.out) == (2, "")
+    assert f"'{url.replace('user:', '').replace('s3cret@', '***@')}' can't be the endpoint url" in ran.err
+    assert "s3cret" not in ran.err
+
+
+def test_a_suggested_command_hides_the_password(mme, tmp_path: Path) -> None:
+    ran = mme("--endpoint-url", "http://u:s3cret@h", "models", "new", "net", "--in", tmp_path)
+    assert "then: mme --endpoint-url http://***@h models add" in ran.out.replace("'", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models", "add", LONG),
+        ("models", "add", f"model_registry/{LONG}"),
+        ("models", "pack", "model_registry/add_sub", "-o", LONG),
+        ("models", "new", "x", "--in", LONG),
+        ("models", "new", LONG),
+        ("archives", "explain", LONG),
+        ("archives", "explain", f"{LONG}.tar.gz"),
+        ("invoke", "x.tar.gz", "-i", "X=1", "-o", f"{LONG}.npz"),
+        ("invoke", "x.tar.gz", "-i", f"X=@{LONG}"),
+        ("invoke", "x.tar.gz", "--json-input", LONG),
+        ("invoke", "x.tar.gz", "--body", f"{LONG}.csv"),
+        ("async", "result", "i", "-o", LONG),
+        ("endpoint", "preflight", "--app", LONG),
+        ("--profile", LONG, "models", "list"),
+        ("--region", LONG, "models", "list"),
+        ("--endpoint-url", f"http://{LONG}", "models", "list"),
+        (LONG,),
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+)
+def test_a_path_or_name_of_5000_characters_is_one_line(mme, arguments: tuple[str, ...]) -> None:
+    ran = mme(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("error: ")
+    assert len(ran.err) < 4000
+    assert len(ran.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("content", [b"[profile\nx", b"\xff\xfe"])
+def test_a_broken_aws_configuration_is_one_line(
+    mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    config = tmp_path / "config"
+    config.write_bytes(content)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    ran = mme("--env", "dev", "--region", "us-east-1", "models", "list")
     assert ran.status == 2
-    assert "'localhost' can't be the endpoint url" in ran.err
+    assert ran.err.splitlines() == [
+        f"error: the AWS configuration can't be read: Unable to parse config file: {config}",
+        "fix that file, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
+    ]
 
 
 def test_version(mme) -> None:
@@ -64,11 +139,37 @@ def test_errors_are_printed_as_they_are(mme, raising) -> None:
     assert (ran.status, ran.err) == (2, "error: no [bold]markup[/bold] here\ndo this\n")
 
 
-def test_our_own_bugs_keep_their_traceback(raising, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["mme"])
-    raising(ZeroDivisionError("bug"))
-    with pytest.raises(ZeroDivisionError):
-        main_module.main()
+def test_our_own_bugs_keep_their_traceback(mme, raising) -> None:
+    raising(ZeroDivisionError("bug \x1b]0;title\x07"))
+    ran = mme()
+    assert ran.status == 1
+    assert ran.err.startswith("Traceback")
+    assert ran.err.endswith("ZeroDivisionError: bug \ufffd]0;title\ufffd\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/root/x"),
+            "error: '/root/x': permission denied\ncheck the owner and the mode of this path\n",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/x"),
+            "error: '/x': read-only file system\nuse a path that can be written\n",
+        ),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset"), "error: connection reset\n"),
+        (
+            UnicodeEncodeError("utf-8", "x\udcff", 1, 2, "surrogates not allowed"),
+            "error: 'x\\udcff' can't be encoded in utf-8\nuse UTF-8 in names and paths\n",
+        ),
+        (S3UploadFailedError("no\nspace"), "error: the call to AWS failed: no space\n"),
+    ],
+)
+def test_errors_of_the_system_are_one_line(mme, raising, error: Exception, printed: str) -> None:
+    raising(error)
+    ran = mme()
+    assert (ran.status, ran.err) == (2, printed)
 
 
 @pytest.mark.parametrize(
