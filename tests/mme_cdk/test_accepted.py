@@ -134,6 +134,10 @@ def encrypted(scope: Stack) -> ModelStore:
     return ModelStore.from_bucket(bucket)
 
 
+def next_to(scope: Any) -> Stack:
+    return Stack(scope.node.root, f"{scope.node.id}-Roles")
+
+
 def granted(method: str, *arguments: str, **props: str) -> Probe:
     def grant(scope: Stack) -> None:
         endpoint = endpoint_in(scope, endpoint_name="Mine")
@@ -263,6 +267,13 @@ ACCEPTED: dict[str, dict[str, Probe]] = {
         ),
     },
     "AWS::IAM::Policy": {
+        "logs and metrics of a given role": lambda s: endpoint_in(s, role=role_in(s), endpoint_name="mine"),
+        "rights of an imported role": lambda s: endpoint_in(
+            s, role=aws_iam.Role.from_role_name(s, "Role", "theirs"), endpoint_name="mine"
+        ),
+        "rights of a role of another stack": lambda s: endpoint_in(
+            s, role=role_in(next_to(s)), models=encrypted(s), endpoint_name="mine"
+        ),
         "grant": granted("grant", "sagemaker:UpdateEndpointWeightsAndCapacities", "sagemaker:ListTags"),
         "grant_describe": granted("grant_describe"),
         "grant_invoke": granted("grant_invoke"),

@@ -7,8 +7,10 @@ from __future__ import annotations
 import pytest
 from aws_cdk import (
     Duration,
-    Environment,
     Stack,
+    aws_ecr,
+    aws_iam,
+    aws_kms,
     aws_logs,
     aws_s3,
 )
@@ -28,6 +30,7 @@ from mme_cdk import (
 from tests.mme_cdk.building import (
     ARN,
     CPU,
+    ECR,
     GPU,
     ROLE,
     STRATEGY,
@@ -52,6 +55,7 @@ from tests.mme_cdk.building import (
     number,
     one_zone_vpc,
     pipeline,
+    placed_in,
     queue_in,
     role_in,
     scaling_in,
@@ -79,7 +83,7 @@ WRONG_TYPES: dict[str, Probe] = {
     'rollback_batch is "all"; ... a CapacitySize': lambda _: STRATEGY.rolling(rollback_batch="all"),
     'CapacitySize.percent: value is "50"; ... use 50, with': lambda _: CapacitySize.percent("50"),
     "actions[0] is ['sagemaker:X']; must be a": lambda s: imported(s).grant(role_in(s), ["sagemaker:X"]),
-    f'grantee is ... a role, a user ...("{ROLE}")': lambda s: imported(s).grant_invoke(ROLE),
+    f'a role, ...Role.from_role_arn(self, "Id", "{ROLE}")': lambda s: imported(s).grant_invoke(ROLE),
     "prefix is None; must be a": lambda s: endpoint_in(s).grant_publish_models(role_in(s), prefix=None),
     'grantee is "me"; must be a role, a user or another': lambda s: endpoint_in(s).grant_read_models("me"),
     "Imported: period is 60; must be a Duration: use": lambda s: imported(s).metric_invocations(period=60),
@@ -103,8 +107,9 @@ STORAGE_AND_IMAGES: dict[str, Probe] = {
     "prefix tenant-a has no trailing": lambda s: store_in(s).grant_publish(role_in(s), prefix="tenant-a"),
     "prefix /tenant/ starts with": lambda s: store_in(s).grant_resolve_aliases(role_in(s), prefix="/tenant/"),
     "AWS has no Triton ... image in us-gov-west-1: copy one": lambda s: endpoint_in(
-        Stack(s.node.root, f"Gov{s.node.id}", env=Environment(account="1" * 12, region="us-gov-west-1"))
+        placed_in(s, "us-gov-west-1")
     ),
+    "version is known only at deployment": lambda s: ServingImage.triton(token(s)),
     "22.07 is not a SageMaker image ... 23.12...full image uri": lambda _: ServingImage.triton("22.07"),
     "nvcr.io/nvidia/tritonserver:2": lambda _: ServingImage.from_uri("nvcr.io/nvidia/tritonserver:26.05-py3"),
     "team/server is not an ECR image URI; SageMaker pulls": lambda _: ServingImage.from_uri("team/server"),
@@ -181,8 +186,7 @@ ENDPOINTS: dict[str, Probe] = {
         s, "Imported", endpoint_arn=ARN, endpoint_name="other"
     ),
     "is in region us-east-1 and the rule in eu-west-1": lambda s: imported(
-        Stack(s.node.root, f"Ireland{s.node.id}", env=Environment(account="1" * 12, region="eu-west-1")),
-        ARN.replace("eu-west-1", "us-east-1").replace("111122223333", "1" * 12),
+        placed_in(s), ARN.replace("eu-west-1", "us-east-1")
     ).on_deployment_state_change("Moved"),
     "ModelCacheHits is not a metric ...: did you mean": lambda s: imported(s).metric("ModelCacheHits"),
     "Zzz is not a metric ...: give its namespace, too": lambda s: imported(s).metric("Zzz"),
@@ -260,7 +264,7 @@ SCALING: dict[str, Probe] = {
 
 MONITORING: dict[str, Probe] = {
     "is in region eu-west-1 and this stack in another": lambda s: EndpointMonitoring(
-        Stack(s.node.root, f"Virginia{s.node.id}", env=Environment(account="1" * 12, region="us-east-1")),
+        placed_in(s, "us-east-1"),
         "M",
         endpoint=imported(s),
     ),
@@ -278,6 +282,50 @@ ASYNCHRONOUS: dict[str, Probe] = {
     "the endpoint is in account 444455556666": lambda s: elsewhere(s, "eu-west-1:444455556666"),
 }
 
+
+def far_bucket(scope: Stack) -> aws_s3.IBucket:
+    return aws_s3.Bucket.from_bucket_attributes(scope, "Far", bucket_name="far", region="us-east-1")
+
+
+def far_key(scope: Stack) -> aws_kms.IKey:
+    return aws_kms.Key.from_key_arn(scope, "FarKey", "arn:aws:kms:us-east-1:111122223333:key/1")
+
+
+def with_role(scope: Stack, arn: str, region: str = "eu-west-1") -> object:
+    placed = placed_in(scope, region)
+    return endpoint_in(placed, role=aws_iam.Role.from_role_arn(placed, "Role", arn))
+
+
+PLACES: dict[str, Probe] = {
+    "the bucket is in region us-east-1 and the endpoint in eu-west-1": lambda s: endpoint_in(
+        stack := placed_in(s), models=ModelStore.from_bucket(far_bucket(stack))
+    ),
+    "encryption_key is in region us-east-1": lambda s: cpu_endpoint_in(
+        stack := placed_in(s), encryption_key=far_key(stack)
+    ),
+    "the bucket is in region us-east-1": lambda s: endpoint_in(
+        stack := placed_in(s), data_capture=DataCapture(bucket=far_bucket(stack), sampling_percentage=1)
+    ),
+    f"{ECR} is in region eu-west-1; SageMaker in eu-central-1 pulls": lambda s: endpoint_in(
+        placed_in(s, "eu-central-1"), image=ServingImage.from_uri(ECR)
+    ),
+    "the repository is in region us-east-1": lambda s: endpoint_in(
+        stack := placed_in(s), image=ServingImage.from_ecr_repository(far_repository(stack))
+    ),
+    "is of account 444455556666; SageMaker takes roles of its own account": lambda s: with_role(
+        s, "arn:aws:iam::444455556666:role/theirs"
+    ),
+    "is in partition aws-cn, the endpoint in aws": lambda s: with_role(
+        s, "arn:aws-cn:iam::111122223333:role/x"
+    ),
+}
+
+
+def far_repository(scope: Stack) -> aws_ecr.IRepository:
+    arn = "arn:aws:ecr:us-east-1:111122223333:repository/server"
+    return aws_ecr.Repository.from_repository_arn(scope, "Repository", arn)
+
+
 REFUSED: dict[str, Probe] = {
     **WRONG_TYPES,
     **STORAGE_AND_IMAGES,
@@ -288,6 +336,7 @@ REFUSED: dict[str, Probe] = {
     **SCALING,
     **MONITORING,
     **ASYNCHRONOUS,
+    **PLACES,
 }
 
 

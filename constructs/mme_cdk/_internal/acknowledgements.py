@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations, aws_iam
-from constructs import Construct, IConstruct, IValidation
+from constructs import IConstruct, IValidation
 
 from mme_cdk._internal.validation import known
 
@@ -114,9 +114,15 @@ def acknowledge_grant(
         resources: The granted ARNs with wildcards.
         actions: The granted actions with wildcards. Default: none.
     """
-    principal = grantee.grant_principal
-    if Construct.is_construct(principal):
-        acknowledge_wildcards(cast(IConstruct, principal), reason, resources=resources, actions=actions)
+    principal = construct_of(grantee.grant_principal)
+    if principal is not None:
+        acknowledge_wildcards(principal, reason, resources=resources, actions=actions)
+
+
+def construct_of(principal: aws_iam.IPrincipal) -> IConstruct | None:
+    """Return a role, user or group as a construct; None for principals that are only names."""
+    # Construct.is_construct fails for these in jsii.
+    return cast(IConstruct, principal) if hasattr(principal, "node") else None
 
 
 def acknowledge_volume_key(scope: IConstruct) -> None:
@@ -144,7 +150,7 @@ class _LateAcknowledgement:
         self._validations.acknowledge(
             *(
                 _wildcard(f"Resource::{flat}", reason)
-                for flat, reason in zip(map(_flat, resolved), self._reasons.values(), strict=True)
+                for flat, reason in zip(map(flat, resolved), self._reasons.values(), strict=True)
                 if "*" in flat
             )
         )
@@ -180,19 +186,23 @@ def _wildcard(finding: str, reason: str) -> Acknowledgment:
     return Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)
 
 
-def _flat(node: Any) -> str:
-    """Return a resolved value as in cdk-nag's finding ids: references in angle brackets."""
+def flat(node: Any) -> str:
+    """Return a resolved value as in cdk-nag's finding ids: references in angle brackets.
+
+    Args:
+        node: A string, or an intrinsic function of CloudFormation.
+    """
     if isinstance(node, str):
         return node.replace("${", "<").replace("}", ">")
     match node:
         case {"Fn::Join": [delimiter, parts]}:
-            return str(delimiter).join(_flat(part) for part in parts)
+            return str(delimiter).join(flat(part) for part in parts)
         case {"Fn::GetAtt": [resource, attribute]}:
-            return f"<{_flat(resource)}.{_flat(attribute)}>"
+            return f"<{flat(resource)}.{flat(attribute)}>"
         case {"Fn::ImportValue": inner} | {"Fn::Sub": inner}:
-            return _flat(inner)
+            return flat(inner)
         case {"Ref": name}:
-            return f"<{_flat(name)}>"
+            return f"<{flat(name)}>"
         case _:
             # Like cdk-nag's JSON.stringify.
             return json.dumps(node, separators=(",", ":"), ensure_ascii=False)

@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import cache, wraps
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
@@ -115,7 +116,11 @@ def _annotated(
             declared = names[annotation.removeprefix("Unpack[").removesuffix("]")]
             for key, item in value.items():
                 if key not in declared.__annotations__:
-                    raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument '{key}'")
+                    near = get_close_matches(key, [*declared.__annotations__, *signature.parameters], n=1)
+                    hint = f"; did you mean '{near[0]}'?" if near else ""
+                    raise TypeError(
+                        f"{function.__qualname__}() got an unexpected keyword argument '{key}'{hint}"
+                    )
                 reference = declared.__annotations__[key]
                 origin = reference.__forward_module__ or declared.__module__
                 yield _Argument(key, item, reference.__forward_arg__, vars(sys.modules[origin]))

@@ -56,7 +56,7 @@ _HINTS: Final[dict[str, tuple[str, str, str]]] = {
         "use ModelBucket, or Bucket.from_bucket_name for an existing one",
     ),
     "IGrantable": (
-        'use aws_iam.ArnPrincipal("{}")',
+        'use Role.from_role_arn(self, "Id", "{}")',
         'use Role.from_role_name(self, "Id", "{}")',
         "pass the construct, or import one with aws_iam.Role.from_role_name",
     ),

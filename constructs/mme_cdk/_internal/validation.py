@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from aws_cdk import Duration, Stack, Token
 from constructs import IConstruct
 
-# How CDK writes tokens: strings that contain this, and numbers far below any other.
-_TOKEN = re.compile(r"\$\{Token\[[A-Za-z0-9:._-]+\]\}")
+# How CDK writes tokens: strings that contain this, and numbers far below any other. A lookup of an SSM
+# parameter that has not been made yet is a dummy value: the CDK CLI makes it and synthesizes again.
+_TOKEN = re.compile(r"\$\{Token\[[A-Za-z0-9:._-]+\]\}|dummy-value-for-")
+_LOOKUP = "dummy-value-for-"
 _TOKENS_BELOW = -1e100
 
 
@@ -53,8 +55,13 @@ def require(*faults: str | None, at: IConstruct | tuple[IConstruct, str] | None 
     raise PropsError(found, path=at.node.path if at is not None else "")
 
 
+def pending(value: object) -> bool:
+    """Return whether the value is the dummy of a lookup, known at the next synthesis."""
+    return isinstance(value, str) and _LOOKUP in value
+
+
 def known(value: object) -> bool:
-    """Return whether the value is known at synth: not None and not a token."""
+    """Return whether the value is known now: not None, not a token, not the dummy of a lookup."""
     if value is None:
         return False
     # Strings and numbers are judged here: a call to CDK costs as much as a hundred lines of Python.

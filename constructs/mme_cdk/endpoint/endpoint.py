@@ -14,6 +14,7 @@ from mme_cdk._internal.validation import PropsError, elsewhere, known, require
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
+from mme_cdk.model.execution_role import allow_logs_and_metrics
 from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Endpoint(EndpointBase):
         self._retain = retain_variant_properties
         self._scaled: set[str] = set()
         self.node.add_validation(_FleetValidation(self))
+        allow_logs_and_metrics(config.model.grantee, self, self.endpoint_name)
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
             "Resource",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, aws_iam
 from constructs import Construct
 
-from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN, TARGET_MODEL_MAX_CHARS
+from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, elsewhere, known, require
 from mme_cdk.endpoint.endpoint_metrics import EndpointMetrics
+from mme_cdk.endpoint.model_patterns import pattern_fault, pattern_warning
 from mme_cdk.storage.model_store import ModelStore
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class EndpointBase(EndpointMetrics):
             at=self,
         )
         self._warn_of_another_account(grantee)
-        return allow(grantee, actions, [self.endpoint_arn])
+        return allow(grantee, actions, [self.endpoint_arn], at=self)
 
     def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow invoking every model of this endpoint.
@@ -202,7 +203,8 @@ class EndpointBase(EndpointMetrics):
 
         Args:
             grantee: A principal of the endpoint's account.
-            patterns: Relative to the models' prefix, with `*` and `?`, such as `tenant-a/*`.
+            patterns: Relative to the models' prefix, with `*` and `?`, which match `/` too, such as
+                `tenant-a/*`. Patterns that match no archive, or other tenants' too, warn.
 
         Raises:
             PropsError: No pattern, or one that matches no TargetModel.
@@ -211,12 +213,16 @@ class EndpointBase(EndpointMetrics):
             "no pattern was given: name at least one, such as tenant-a/*, or use grant_invoke"
             if not patterns
             else None,
-            *(_pattern_fault(pattern) for pattern in patterns),
+            *map(pattern_fault, patterns),
             at=self,
         )
+        prefix = self._models.prefix if self._models else None
+        for warning in filter(None, (pattern_warning(pattern, prefix) for pattern in patterns)):
+            Annotations.of(self).add_warning_v2("mme:targetModelPattern", warning)
         self._warn_of_another_account(grantee)
         conditions = {"StringLike": {"sagemaker:TargetModel": list(patterns)}}
-        return allow(grantee, ["sagemaker:InvokeEndpoint"], [self.endpoint_arn], conditions=conditions)
+        arns = [self.endpoint_arn]
+        return allow(grantee, ["sagemaker:InvokeEndpoint"], arns, conditions=conditions, at=self)
 
     def grant_describe(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Allow reading the endpoint's state: status, live instance counts, failure reason.
@@ -378,13 +384,3 @@ def _action_fault(action: str) -> str | None:
     if not known(action) or re.fullmatch(r"[\w-]+:[\w*?]+", action):
         return None
     return f'"{action}" is not an IAM action: write SERVICE:ACTION, such as sagemaker:InvokeEndpoint'
-
-
-def _pattern_fault(pattern: str) -> str | None:
-    if not known(pattern):
-        return None
-    if not pattern or len(pattern) > TARGET_MODEL_MAX_CHARS:
-        return f"pattern has {len(pattern)} characters; must be 1 to {TARGET_MODEL_MAX_CHARS}"
-    if pattern.startswith(("/", "s3:")):
-        return f"pattern {pattern} matches no model: write it relative to the models' prefix, as tenant-a/*"
-    return None

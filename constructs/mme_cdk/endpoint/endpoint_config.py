@@ -9,6 +9,7 @@ from constructs import Construct
 
 from mme.catalog.limits import METRIC_FREQUENCIES_SECONDS, VARIANTS_MAX
 from mme_cdk._internal.acknowledgements import acknowledge_volume_key
+from mme_cdk._internal.places import place_faults
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, require, seconds
 from mme_cdk.endpoint.data_capture import DataCapture
@@ -63,12 +64,17 @@ class EndpointConfig(Construct):
                 time outside its bounds. All faults are raised at once, after wrong types.
         """
         self._key = props.get("encryption_key")
-        self._data_capture = props.get("data_capture")
+        self._data_capture = capture = props.get("data_capture")
         frequency = props.get("metric_publish_frequency")
         variant = ProductionVariant(
             props.get("variant_name", "AllTraffic"), model=model, instance_type=instance_type, props=props
         )
-        require(*self._faults(variant), _frequency_fault(frequency), at=(scope, id))
+        require(
+            *self._faults(variant),
+            _frequency_fault(frequency),
+            *place_faults(scope, key=self._key, bucket=capture.bucket if capture else None),
+            at=(scope, id),
+        )
         super().__init__(scope, id)
         self._variants = [variant]
         variant.warn(self)
@@ -77,7 +83,7 @@ class EndpointConfig(Construct):
             "Resource",
             production_variants=[variant.render()],
             kms_key_id=self._key.key_arn if self._key else None,
-            data_capture_config=self._data_capture.bind(self, model.role) if self._data_capture else None,
+            data_capture_config=self._data_capture.bind(self, model.grantee) if self._data_capture else None,
             metrics_config=_Metrics(
                 # SageMaker's default is True for every new config.
                 enable_detailed_observability=props.get("detailed_observability", False),
@@ -174,7 +180,7 @@ class EndpointConfig(Construct):
             )
         self._variants.append(variant)
         if self._data_capture is not None:
-            self._data_capture.grant_write(model.role)
+            self._data_capture.grant_write(model.grantee)
         self._acknowledge_storage()
         self._render_variants()
         return variant

@@ -26,6 +26,10 @@ class MetricProps(TypedDict, total=False):
         label: Name in graphs. Default: the metric's name.
         color: Color in graphs, such as `#1f77b4`. Default: CloudWatch's choice.
         variant_name: Variant of the metric. Default: the endpoint's first.
+        unit: Shows only data published in this unit. Default: any.
+        account: Account that the metric is read from. Default: the endpoint's.
+        region: Region that the metric is read from. Default: the endpoint's.
+        dimensions_map: Dimensions instead of the endpoint's and the variant's names. Default: those.
     """
 
     statistic: str | None
@@ -33,6 +37,10 @@ class MetricProps(TypedDict, total=False):
     label: str | None
     color: str | None
     variant_name: str | None
+    unit: aws_cloudwatch.Unit | None
+    account: str | None
+    region: str | None
+    dimensions_map: Mapping[str, str] | None
 
 
 class EndpointMetrics(Construct):
@@ -86,7 +94,8 @@ class EndpointMetrics(Construct):
         return aws_cloudwatch.Metric(
             namespace=namespace or (found.namespace if found else ""),
             metric_name=metric_name,
-            dimensions_map={
+            dimensions_map=props.get("dimensions_map")
+            or {
                 "EndpointName": self.endpoint_name,
                 "VariantName": self.variant_name if variant_name is None else variant_name,
             },
@@ -94,7 +103,11 @@ class EndpointMetrics(Construct):
             period=props.get("period") or Duration.minutes(1),
             label=props.get("label"),
             color=props.get("color"),
-            **self._metric_place,
+            unit=props.get("unit"),
+            **{
+                **self._metric_place,
+                **{key: value for key, value in props.items() if key in {"account", "region"} and value},
+            },
         )
 
     def require_variant(self, name: str) -> None:

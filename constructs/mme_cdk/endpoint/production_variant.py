@@ -19,7 +19,7 @@ from mme.catalog.limits import (
     VOLUME_SIZE_RANGE_GIB,
 )
 from mme.catalog.suitability import Verdict, check_companion, check_instance
-from mme_cdk._internal.validation import known, outside, seconds
+from mme_cdk._internal.validation import known, outside, pending, seconds
 from mme_cdk.model.multi_model import MultiModel
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
@@ -162,6 +162,8 @@ class ProductionVariant:
     def _next_type_faults(self) -> list[str]:
         """Return faults of the next type: found before the first phase is deployed."""
         if self.next_instance_type is None or not self.changes_type:
+            return []
+        if pending(self.next_instance_type) or pending(self.instance_type):
             return []
         if not known(self.next_instance_type) or not known(self.instance_type):
             return [

@@ -6,10 +6,21 @@ from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk._internal.acknowledgements import acknowledge_wildcards
+from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
 from mme_cdk.model.policy_size import PolicySize
 
-METRIC_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
+_LOG_ACTIONS = [
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+]
+_NAMESPACES = {"StringEquals": {"cloudwatch:namespace": ["AWS/SageMaker", "/aws/sagemaker/Endpoints"]}}
+_STREAMS_REASON = "log streams are named after instances that do not exist yet"
+_METRICS_REASON = (
+    "cloudwatch:PutMetricData takes no resource; a condition limits it to SageMaker's namespaces"
+)
 
 
 class ExecutionRole(aws_iam.Role):
@@ -62,6 +73,7 @@ class ExecutionRole(aws_iam.Role):
             permissions_boundary=permissions_boundary,
         )
         logs = _log_groups(stack, endpoint_name or "*")
+        self._log_groups_of = endpoint_name
         self._rights = aws_iam.ManagedPolicy(
             self,
             "Rights",
@@ -69,14 +81,8 @@ class ExecutionRole(aws_iam.Role):
             roles=[self],
             statements=[_write_logs(logs), _publish_metrics()],
         )
-        acknowledge_wildcards(
-            self, "log streams are named after instances that do not exist yet", resources=logs
-        )
-        acknowledge_wildcards(
-            self,
-            "cloudwatch:PutMetricData takes no resource; a condition limits it to SageMaker's namespaces",
-            resources=["*"],
-        )
+        acknowledge_wildcards(self, _STREAMS_REASON, resources=logs)
+        acknowledge_wildcards(self, _METRICS_REASON, resources=["*"])
         self.node.add_validation(PolicySize(self._rights))
 
     def add_to_principal_policy(
@@ -91,6 +97,21 @@ class ExecutionRole(aws_iam.Role):
         return aws_iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self._rights)
 
 
+def allow_logs_and_metrics(role: aws_iam.IRole, scope: Construct, endpoint_name: str) -> None:
+    """Allow a role to write an endpoint's log and metrics, unless it is an `ExecutionRole` that may.
+
+    Args:
+        role: Role of the containers.
+        scope: The endpoint.
+        endpoint_name: Its name.
+    """
+    if isinstance(role, ExecutionRole) and role._log_groups_of in {None, endpoint_name}:
+        return
+    groups = _log_groups(Stack.of(scope), endpoint_name)
+    allow(role, _LOG_ACTIONS, groups, reason=_STREAMS_REASON)
+    allow(role, ["cloudwatch:PutMetricData"], ["*"], conditions=_NAMESPACES, reason=_METRICS_REASON)
+
+
 def _log_groups(stack: Stack, endpoint_name: str) -> list[str]:
     groups = f"/aws/sagemaker/Endpoints/{endpoint_name}"
     group = f"{stack.format_arn(service='logs', resource='log-group')}:{groups}"
@@ -100,12 +121,7 @@ def _log_groups(stack: Stack, endpoint_name: str) -> list[str]:
 def _write_logs(groups: list[str]) -> aws_iam.PolicyStatement:
     return aws_iam.PolicyStatement(
         sid="WriteEndpointLogs",
-        actions=[
-            "logs:CreateLogGroup",
-            "logs:CreateLogStream",
-            "logs:DescribeLogStreams",
-            "logs:PutLogEvents",
-        ],
+        actions=_LOG_ACTIONS,
         resources=groups,
     )
 
@@ -115,5 +131,5 @@ def _publish_metrics() -> aws_iam.PolicyStatement:
         sid="PublishEndpointMetrics",
         actions=["cloudwatch:PutMetricData"],
         resources=["*"],
-        conditions={"StringEquals": {"cloudwatch:namespace": list(METRIC_NAMESPACES)}},
+        conditions=_NAMESPACES,
     )

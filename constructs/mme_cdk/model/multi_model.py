@@ -14,10 +14,12 @@ from mme.catalog.limits import CONTAINER_HOSTNAME_PATTERN, PIPELINE_MAX_CONTAINE
 from mme.catalog.suitability import check_image
 from mme_cdk._internal.acknowledgements import acknowledge_lint
 from mme_cdk._internal.connectable import declare_connectable
+from mme_cdk._internal.places import place_faults
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, require
 from mme_cdk.model.container_environment import environment_faults, merged, triton_faults
 from mme_cdk.model.execution_role import ExecutionRole
+from mme_cdk.model.local_role import local_role
 from mme_cdk.model.pipeline_container import PipelineContainer
 from mme_cdk.model.serving_image import ServingImage
 from mme_cdk.model.triton_settings import TritonSettings, logs_model_names
@@ -61,6 +63,7 @@ class MultiModel(Construct):
         image_traits: What is known of the image.
         companion_traits: What is known of the images of the pipeline's other containers, in their order.
         role: Role of the containers.
+        grantee: The role as this stack grants it rights: an import, if another stack defines it.
         log_names_models: Whether Triton's log level lets its log name the models that are loaded and invoked.
     """
 
@@ -111,6 +114,7 @@ class MultiModel(Construct):
                 for name in _VPC_PROPS
                 if vpc is None and props.get(name)
             ),
+            *place_faults(self, bucket=models.bucket, role=props.get("role")),
             at=self,
         )
         for warning in check_image(image.traits).warnings:
@@ -120,7 +124,8 @@ class MultiModel(Construct):
         self.image_traits = image.traits
         self.companion_traits = tuple(container.image.traits for container in further)
         self.role: aws_iam.IRole = props.get("role") or ExecutionRole(self, "Role")
-        models.grant_read(self.role)
+        self.grantee = local_role(self, self.role)
+        models.grant_read(self.grantee)
         self._network: ModelNetwork | None = None
         if vpc is not None:
             # Late, as it loads aws_ec2.
@@ -133,9 +138,9 @@ class MultiModel(Construct):
                 security_groups=props.get("security_groups", ()),
                 allow_all_outbound=props.get("allow_all_outbound", True),
             )
-            self._network.grant_interfaces(self.role)
+            self._network.grant_interfaces(self.grantee)
         many = _Container(
-            image=image.bind(self, self.role).image_uri,
+            image=image.bind(self, self.grantee).image_uri,
             mode="MultiModel",
             model_data_url=models.url,
             multi_model_config=aws_sagemaker.CfnModel.MultiModelConfigProperty(
@@ -163,7 +168,7 @@ class MultiModel(Construct):
             enable_network_isolation=props.get("network_isolation") or None,
         )
         # On the role's policy, too: SageMaker checks the rights when the model is created.
-        resource.node.add_dependency(self.role)
+        resource.node.add_dependency(self.grantee)
         acknowledge_lint(
             resource,
             "W3005",
@@ -174,7 +179,7 @@ class MultiModel(Construct):
     @property
     def grant_principal(self) -> aws_iam.IPrincipal:
         """The role, which gets further rights."""
-        return self.role.grant_principal
+        return self.grantee.grant_principal
 
     @property
     def connections(self) -> aws_ec2.Connections:
@@ -200,12 +205,12 @@ class MultiModel(Construct):
         """Return the containers of a pipeline from position `first` on: each serves one model, or none."""
         definitions = []
         for place, container in enumerate(containers, start=first):
-            container.grant_read(self.role)
+            container.grant_read(self.grantee)
             # A separate scope, because an image that is built here is a construct.
             scope = Construct(self, f"Container{place}")
             definitions.append(
                 _Container(
-                    image=container.image.bind(scope, self.role).image_uri,
+                    image=container.image.bind(scope, self.grantee).image_uri,
                     mode="SingleModel",
                     model_data_url=container.model_data_url,
                     environment=dict(container.environment) or None,

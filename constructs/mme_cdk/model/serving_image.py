@@ -25,7 +25,7 @@ from mme.errors import MmeError
 from mme_cdk._internal.acknowledgements import acknowledge_grant
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, known
+from mme_cdk._internal.validation import PropsError, elsewhere, known, pending
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
@@ -251,6 +251,17 @@ class _CatalogServingImage(ServingImage):
         self._image: CatalogImage = catalog_image(framework)
         self._version = version
         self._account = account
+        if not known(version):
+            if not pending(version):
+                raise PropsError(
+                    [
+                        "version is known only at deployment; synth checks it and makes the tag from it: "
+                        "write it out, or use from_uri"
+                    ]
+                )
+            self._tag = version
+            self.traits = ImageTraits(name=f"the image of {framework}", framework=self._image.framework)
+            return
         try:
             self._tag = self._image.tag(version, build)
             self.traits = self._image.traits(version, build)
@@ -272,10 +283,11 @@ class _CatalogServingImage(ServingImage):
         if not known(stack.region):
             return self._account_mapping(stack).find_in_map(Aws.REGION, "Account")
         try:
-            self._image.require_region(self._version, stack.region)
+            if known(self._version):
+                self._image.require_region(self._version, stack.region)
         except MmeError as error:
             raise PropsError([_fault(error)], path=scope.node.path) from None
-        return self._image.accounts[stack.region]
+        return self._image.accounts.get(stack.region, "000000000000")
 
     def _account_mapping(self, stack: Stack) -> CfnMapping:
         """Return the stack's mapping for this framework and version."""
@@ -299,7 +311,8 @@ class _EcrServingImage(ServingImage):
         name = repository.repository_name
         self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
 
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:  # noqa: ARG002
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        _require_region(scope, self._repository.env.region, "the repository")
         self._repository.grant_pull(role)
         _acknowledge_authorization(role)
         return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
@@ -371,6 +384,7 @@ class _UriServingImage(ServingImage):
                 "its repository, or use ServingImage.from_ecr_repository",
             )
         else:
+            _require_region(scope, self._parts.region, self._uri)
             arn = Stack.of(scope).format_arn(
                 service="ecr",
                 account=self._parts.account,
@@ -380,6 +394,13 @@ class _UriServingImage(ServingImage):
             )
             _grant_pull(role, arn)
         return ServingImageConfig(image_uri=self._uri)
+
+
+def _require_region(scope: Construct, region: str, image: str) -> None:
+    if found := elsewhere(Stack.of(scope), None, region):
+        _, ours, theirs = found
+        fault = f"{image} is in region {theirs}; SageMaker in {ours} pulls from its own region: copy it there"
+        raise PropsError([fault], path=scope.node.path)
 
 
 def _fault(error: MmeError) -> str:

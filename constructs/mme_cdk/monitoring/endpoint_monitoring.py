@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -10,7 +11,7 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, known, outside, require
+from mme_cdk._internal.validation import PropsError, known, outside, pending, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
 from mme_cdk.monitoring.alarms import create_alarms
@@ -152,7 +153,7 @@ class EndpointMonitoring(Construct):
             self.dashboard = aws_cloudwatch.Dashboard(
                 self,
                 "Dashboard",
-                dashboard_name=prefix,
+                dashboard_name=re.sub(r"[^\w-]", "-", prefix) if pending(prefix) else prefix,
                 widgets=[
                     heading_row(endpoint.endpoint_name, runbook_url),
                     *([alarm_row(alarms)] if alarms else []),

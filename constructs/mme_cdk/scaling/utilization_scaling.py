@@ -9,7 +9,7 @@ from constructs import Construct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import known, outside, require, seconds
+from mme_cdk._internal.validation import known, outside, pending, require, seconds
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.production_variant import ProductionVariant
 
@@ -62,7 +62,8 @@ class UtilizationScaling(Construct):
         """
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
-        count = (kind.vcpus if kind else 0) if vcpus is None else vcpus
+        found = kind.vcpus if kind else int(pending(type))
+        count = found if vcpus is None else vcpus
         require(
             outside("vcpus", vcpus, 1),
             _percent_fault(target_utilization_percent),

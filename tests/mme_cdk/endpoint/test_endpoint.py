@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Environment, Stack, aws_cloudwatch, aws_iam, aws_sagemaker
+from aws_cdk import App, Environment, Stack, aws_cloudwatch, aws_iam, aws_sagemaker, aws_ssm
 
-from mme_cdk import DataCapture, EndpointBase, ModelBucket, ModelStore
+from mme_cdk import DataCapture, EndpointBase, ModelBucket, ModelStore, ServingImage
 from tests.mme_cdk.building import ARN, GPU, bare_endpoint_in, bucket_in, endpoint_in, imported, role_in
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
@@ -72,6 +74,26 @@ def test_metrics_of_an_import_from_afar(app: App, synth) -> None:
     body = str(synth(here).one("AWS::CloudWatch::Dashboard")["DashboardBody"])
     assert '"region":"eu-west-1"' in body
     assert '"accountId":"111122223333"' in body
+
+
+def test_lookups_that_the_cdk_cli_is_still_to_make(app: App, placed: Stack) -> None:
+    def looked_up(name: str) -> str:
+        return aws_ssm.StringParameter.value_from_lookup(placed, f"/mme/{name}")
+
+    endpoint = endpoint_in(
+        placed,
+        image=ServingImage.triton(looked_up("version")),
+        models=ModelStore.from_bucket(bucket_in(placed), prefix=looked_up("prefix")),
+        instance_type=looked_up("type"),
+        endpoint_name=looked_up("name"),
+        next_instance_type=looked_up("next-type"),
+    )
+    scaling = endpoint.auto_scale_instance_count(max_capacity=2)
+    scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=50)
+    endpoint.add_monitoring()
+    endpoint_in(placed, "Other", image=ServingImage.from_uri(looked_up("uri")))
+    manifest = json.loads((Path(app.synth().directory) / "manifest.json").read_text("utf-8"))
+    assert len(manifest["missing"]) == 6
 
 
 def test_a_caller_in_another_stack_needs_no_export(app: App, stack: Stack, synth) -> None:

@@ -50,6 +50,22 @@ def test_settings(probe_stack: Stack) -> None:
     assert metric.dimensions == {"EndpointName": "Mine", "VariantName": "green"}
 
 
+def test_everything_that_aws_cdk_takes(probe_stack: Stack) -> None:
+    unit = aws_cloudwatch.Unit.MICROSECONDS
+    metric = imported(probe_stack).metric_model_latency(
+        unit=unit, region="us-east-1", account="444455556666", dimensions_map={"EndpointName": "other"}
+    )
+    assert (metric.unit, metric.region, metric.account) == (unit, "us-east-1", "444455556666")
+    assert metric.dimensions == {"EndpointName": "other"}
+
+
+def test_an_unknown_keyword_names_the_nearest(probe_stack: Stack) -> None:
+    endpoint = imported(probe_stack)
+    for keyword, nearest in {"stat": "statistic", "perid": "period", "varient_name": "variant_name"}.items():
+        with pytest.raises(TypeError, match=rf"unexpected keyword .*'{keyword}'; did you mean '{nearest}'\?"):
+            endpoint.metric_model_latency(**{keyword: "p99"})  # type: ignore[arg-type]
+
+
 def test_a_metric_of_a_newer_release(probe_stack: Stack) -> None:
     later = imported(probe_stack).metric("ModelEvictions", namespace="AWS/SageMaker", statistic="Sum")
     assert (later.namespace, later.statistic) == ("AWS/SageMaker", "Sum")

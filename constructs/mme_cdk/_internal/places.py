@@ -1,0 +1,62 @@
+"""Resources that SageMaker takes from the endpoint's own region, account and partition only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aws_cdk import Stack, aws_iam, aws_kms, aws_s3
+from constructs import Construct
+
+from mme_cdk._internal.validation import elsewhere, known
+
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
+
+
+def place_faults(
+    scope: Construct,
+    *,
+    bucket: aws_s3.IBucket | None = None,
+    key: aws_kms.IKey | None = None,
+    role: aws_iam.IRole | None = None,
+) -> list[str]:
+    """Return why SageMaker could not use these in the stack's place, as far as synth knows both.
+
+    Args:
+        scope: The construct that uses them.
+        bucket: Bucket of models or captured data; it and its key must be in the stack's region.
+        key: KMS key, which must be in the stack's region.
+        role: Role of the containers, which must be of the stack's account and partition.
+    """
+    stack = Stack.of(scope)
+    found = [*_role_faults(stack, role)]
+    if not known(stack.region):
+        return found
+    resources = {
+        "the bucket": bucket,
+        "the bucket's key": bucket.encryption_key if bucket else None,
+        "encryption_key": key,
+    }
+    for what, resource in resources.items():
+        if resource is not None and (differs := elsewhere(stack, None, resource.env.region)):
+            _, ours, theirs = differs
+            found.append(
+                f"{what} is in region {theirs} and the endpoint in {ours}; SageMaker uses those of its own "
+                f"region: use one in {ours}"
+            )
+    return found
+
+
+def _role_faults(stack: Stack, role: aws_iam.IRole | None) -> Iterator[str]:
+    # The lookup of a role has a dummy ARN until it is made.
+    if role is None or not known(role.role_arn) or "DUMMY" in role.role_arn:
+        return
+    _, partition, _, _, account, *_ = role.role_arn.split(":")
+    if differs := elsewhere(stack, account, None):
+        _, ours, theirs = differs
+        yield (
+            f"role {role.role_arn} is of account {theirs}; SageMaker takes roles of its own account: "
+            f"use one of {ours}"
+        )
+    ours = next((name for start, name in _PARTITIONS.items() if stack.region.startswith(start)), "aws")
+    if known(partition) and known(stack.region) and partition != ours:
+        yield f"role {role.role_arn} is in partition {partition}, the endpoint in {ours}: use one of {ours}"
