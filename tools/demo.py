@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 ENDPOINT_STACK = "local/*"
 LEAST_ACCURACY = 0.9
 WARM_CALLS = 50
-COMMAND_SECONDS = 180
+COMMAND_SECONDS = 600
 console = Console(highlight=False)
 
 

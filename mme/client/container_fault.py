@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -184,6 +185,9 @@ _NOT_A_REQUEST: Final = "it is neither KServe v2 JSON nor Triton's binary form"
 _SEND_TENSORS: Final = "send tensors with infer(), or mme invoke --input"
 _EXPLAIN: Final = "look at the archive: mme archives explain PATH"
 
+# No model lacks these by its own fault.
+_STANDARD_LIBRARY: Final = "|".join(name for name in sorted(sys.stdlib_module_names) if name.startswith("_"))
+
 # Pattern, cause and hint of each kind. Cause and hint take the pattern's groups, and the whole `text`.
 _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
     FaultKind.LOAD: (
@@ -198,6 +202,11 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             r"unable to find backend library for backend '(?P<name>[^']*)'",
             "the container has no backend {name}",
             _EXPLAIN,
+        ),
+        (
+            rf"No module named '(?P<name>{_STANDARD_LIBRARY})'",
+            "its Python has no {name}, a part of the standard library",
+            "the model is right: run it on another Python, or image",
         ),
         (
             r"has kind KIND_GPU but no GPUs are available",

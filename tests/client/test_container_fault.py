@@ -34,6 +34,13 @@ TRITON = {
         "ModuleNotFoundError: No module named 'nosuchmodule' (1/model.py line 4)",
         "fix 1/model.py",
     ),
+    "a Python without a module of its own": (
+        f"{DOWN}Internal: ModuleNotFoundError: No module named '_struct'\n\nAt:\n"
+        f"  {PLACE}/model/1/model.py(4): <module>\n;\n",
+        FaultKind.LOAD,
+        "its Python has no _struct, a part of the standard library",
+        "the model is right",
+    ),
     "syntax error": (
         f"{DOWN}Internal: SyntaxError: invalid syntax (model.py, line 4);\n",
         FaultKind.LOAD,
