@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import re
 import shutil
 import socket
@@ -77,6 +78,12 @@ def check_demo() -> None:
     problem = wheel.unsupported()
     if problem and not _library_package():
         raise problem
+    temporary = _temporary_folder()
+    if os.statvfs(temporary).f_flag & os.ST_NOEXEC:
+        raise MmeError(
+            f"no program can run in the temporary folder {temporary}; Triton's does",
+            hint="set TMPDIR to a folder that is not mounted noexec",
+        )
     try:
         socket.getaddrinfo("localhost", None)
     except OSError:
@@ -92,13 +99,9 @@ def check_install() -> None:
     Raises:
         MmeError: A folder is too small or can't be written.
     """
-    try:
-        temporary = Path(tempfile.gettempdir())
-    except FileNotFoundError:
-        raise MmeError("no temporary folder can be written", hint="set TMPDIR to a folder that can") from None
     for folder, needed, hint in (
         (ROOT, _INSTALL_BYTES, "free some space"),
-        (temporary, _TEMPORARY_BYTES, "set TMPDIR to a larger folder"),
+        (_temporary_folder(), _TEMPORARY_BYTES, "set TMPDIR to a larger folder"),
     ):
         free = shutil.disk_usage(folder).free
         if free < needed:
@@ -106,6 +109,13 @@ def check_install() -> None:
                 f"{folder} has {free / 1e9:.1f} GB free; the installation needs {needed / 1e9:.1f} GB",
                 hint=hint,
             )
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise MmeError("no temporary folder can be written", hint="set TMPDIR to one that can") from None
 
 
 def _library_package() -> str | None:

@@ -183,6 +183,16 @@ def test_the_demo_runs_where_the_distribution_has_the_library(monkeypatch: pytes
     assert install.main(["demo-check"]) == 0
 
 
+def test_the_demo_needs_a_temporary_folder_that_runs_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = namedtuple("flags", "f_flag")
+    monkeypatch.setattr(wheel, "unsupported", lambda: None)
+    monkeypatch.setattr(os, "statvfs", lambda path: flags(os.ST_NOEXEC))
+    assert install.main(["demo-check"]) == 2
+    assert "TMPDIR" in capsys.readouterr().err
+
+
 def test_the_demo_needs_a_localhost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
