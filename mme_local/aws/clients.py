@@ -1,15 +1,13 @@
-"""boto3 clients whose requests the embedded AWS answers inside this process.
-
-CloudFormation's resource handlers create resources by calling the other services' APIs, as AWS does. So a
-template's properties pass the same validation as a direct call.
-"""
+"""boto3 clients whose requests the embedded AWS answers inside this process."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +49,7 @@ class EmbeddedClients:
             return self._clients[service]
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Call an API operation with template values cast to the types that botocore requires.
-
-        CloudFormation accepts `"1"` for 1 and `"true"` for True, because template parameters are strings.
+        """Call an API operation with a template's values, each cast to the type that the API takes.
 
         Args:
             service: boto3's name of the service.
@@ -134,32 +130,40 @@ def _text(value: object) -> str:
 
 
 def cast(value: Any, shape: Shape | None) -> Any:
-    """Cast scalars to the types of `shape` if that loses nothing.
+    """Convert what a template may have to what the API takes; botocore refuses what does not fit.
+
+    A template may have `"1"` for 1, an object for a policy's text, a list of pairs for a map of tags, one
+    value for a list, and a capital where the API has none.
 
     Args:
         value: A parameter, or a structure, list or map of them.
         shape: Its botocore shape; None if unknown.
     """
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return {name: cast(member, shape.members.get(name)) for name, member in value.items()}
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [cast(member, shape.member) for member in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {name: cast(member, shape.value) for name, member in value.items()}
-    return _cast_scalar(value, shape)
+    match shape:
+        case StructureShape() if isinstance(value, dict):
+            if set(value) == {"Key", "Value"} and "TagKey" in shape.members:
+                value = {f"Tag{name}": member for name, member in value.items()}
+            spelled = {name[:1].lower() + name[1:]: name for name in shape.members}
+            named = {spelled.get(name[:1].lower() + name[1:], name): member for name, member in value.items()}
+            return {name: cast(member, shape.members.get(name)) for name, member in named.items()}
+        case ListShape():
+            return [cast(member, shape.member) for member in (value if isinstance(value, list) else [value])]
+        case MapShape():
+            if isinstance(value, list):
+                value = {pair["Key"]: pair["Value"] for pair in value}
+            return {name: cast(member, shape.value) for name, member in value.items()}
+    return _cast_scalar(value, shape.type_name if shape else None)
 
 
-def _cast_scalar(value: Any, shape: Shape | None) -> Any:
-    type_name = shape.type_name if shape is not None else None
-    if type_name in _NUMBERS and isinstance(value, str):
-        try:
-            return _NUMBERS[type_name](value)
-        except ValueError:
-            return value  # botocore's own error names the parameter
-    if type_name == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    if type_name == "string" and isinstance(value, bool):
-        return str(value).lower()
-    if type_name == "string" and isinstance(value, int | float):
-        return str(value)
+def _cast_scalar(value: Any, type_name: str | None) -> Any:
+    match type_name, value:
+        case (("integer" | "long" | "float" | "double"), str()):
+            with suppress(ValueError):
+                return _NUMBERS[type_name](value)
+        case "boolean", str() if value.lower() in {"true", "false"}:
+            return value.lower() == "true"
+        case "string", dict() | list() | bool():
+            return json.dumps(value)
+        case "string", int() | float():
+            return str(value)
     return value

@@ -90,10 +90,6 @@ class Functions:
         """
         return self._functions.get((account, region, name))
 
-    def all(self) -> tuple[Function, ...]:
-        """Return every function."""
-        return tuple(self._functions.values())
-
     def remove(self, account: str, region: str, name: str) -> None:
         """Delete a function; one that does not exist is no error.
 

@@ -12,12 +12,15 @@ from mme_local.aws.resource_types.handler import ResourceError, handler_message
 
 
 class CloudFormationRequestError(ServiceException):
-    """A request that CloudFormation refuses at once."""
+    """A request that CloudFormation refuses at once.
 
-    code = "ValidationError"
+    Args:
+        message: What is wrong.
+        code: CloudFormation's error code.
+    """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, code: str = "ValidationError") -> None:
+        super().__init__(code, message)
 
 
 class StackNotFoundError(CloudFormationRequestError):
@@ -27,33 +30,11 @@ class StackNotFoundError(CloudFormationRequestError):
         super().__init__(f"Stack with id {name} does not exist")
 
 
-class StackExistsError(ServiceException):
-    """CreateStack of a name that is taken."""
-
-    code = "AlreadyExistsException"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Stack [{name}] already exists")
-
-
-class ChangeSetNotFoundError(ServiceException):
+class ChangeSetNotFoundError(CloudFormationRequestError):
     """No change set of that name or ARN."""
 
-    code = "ChangeSetNotFound"
-
     def __init__(self, name: str) -> None:
-        super().__init__(f"ChangeSet [{name}] does not exist")
-
-
-class ChangeSetStatusError(ServiceException):
-    """A change set that cannot be executed in its status."""
-
-    code = "InvalidChangeSetStatus"
-
-    def __init__(self, change_set_id: str, status: str) -> None:
-        super().__init__(
-            f"ChangeSet [{change_set_id}] cannot be executed in its current status of [{status}]"
-        )
+        super().__init__(f"ChangeSet [{name}] does not exist", "ChangeSetNotFound")
 
 
 def failure_reason(error: Exception, type_name: str) -> str:

@@ -276,7 +276,6 @@ class StackOperation:
     def _request(self, resource: DeployedResource, previous: dict[str, Any] | None = None) -> ResourceRequest:
         return ResourceRequest(
             self._clients,
-            self._stack.id,
             self._stack.name,
             resource.logical_resource_id,
             resource.properties,

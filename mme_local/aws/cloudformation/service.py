@@ -15,9 +15,7 @@ from mme.aws.template_resolver import TemplateError, TemplateResolver
 from mme_local.aws.clients import ClientFactory
 from mme_local.aws.cloudformation.errors import (
     ChangeSetNotFoundError,
-    ChangeSetStatusError,
     CloudFormationRequestError,
-    StackExistsError,
     StackNotFoundError,
 )
 from mme_local.aws.cloudformation.operation import StackOperation
@@ -123,7 +121,9 @@ class CloudFormationService(BaseBackend):
         """CreateStack."""
         with self.lock:
             if self._live_stack(request.name):
-                raise StackExistsError(request.name)
+                raise CloudFormationRequestError(
+                    f"Stack [{request.name}] already exists", "AlreadyExistsException"
+                )
             stack = self._new_stack(request.name)
             target = self._target(stack, request)
             stack.enable_termination_protection = request.termination_protection
@@ -202,7 +202,7 @@ class CloudFormationService(BaseBackend):
                 type=kind,
                 target=target,
                 description=description,
-                changes=[change.member for change in changes],
+                changes=changes,
             )
             if kind == "UPDATE" and _same(stack.target, target):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
@@ -218,7 +218,11 @@ class CloudFormationService(BaseBackend):
         """ExecuteChangeSet; afterwards the stack's other change sets are gone, as on AWS."""
         with self.lock:
             if change_set.execution_status != "AVAILABLE":
-                raise ChangeSetStatusError(change_set.id, change_set.status)
+                raise CloudFormationRequestError(
+                    f"ChangeSet [{change_set.id}] cannot be executed in its current status "
+                    f"of [{change_set.status}]",
+                    "InvalidChangeSetStatus",
+                )
             stack = change_set.stack
             self._forget_change_sets(stack)
             self.change_sets[change_set.id] = change_set

@@ -192,46 +192,6 @@ class Stack(_Targeted):
         )
 
 
-@dataclass(frozen=True)
-class PlannedChange:
-    """What a change set does to a resource.
-
-    Attributes:
-        action: Add, Modify or Remove.
-        replacement: True or False; None for an Add or Remove.
-        properties: The names of the properties that differ.
-    """
-
-    action: str
-    logical_resource_id: str
-    physical_resource_id: str | None
-    resource_type: str
-    replacement: bool | None = None
-    properties: tuple[str, ...] = ()
-
-    @property
-    def member(self) -> dict[str, Any]:
-        recreation = "Always" if self.replacement else "Never"
-        details = [
-            {
-                "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
-                "Evaluation": "Static",
-                "ChangeSource": "DirectModification",
-            }
-            for name in self.properties
-        ]
-        change = {
-            "Action": self.action,
-            "LogicalResourceId": self.logical_resource_id,
-            "PhysicalResourceId": self.physical_resource_id,
-            "ResourceType": self.resource_type,
-            "Replacement": None if self.replacement is None else str(self.replacement),
-            "Scope": ["Properties"] if self.properties else [],
-            "Details": details,
-        }
-        return {"Type": "Resource", "ResourceChange": change}
-
-
 @dataclass
 class ChangeSet(_Targeted):
     """A change set and its result.

@@ -49,7 +49,7 @@ class StackValues:
         """
         resource = self._resource(logical_id)
         try:
-            return resource.physical.attribute(attribute)
+            return resource.physical.attributes[attribute]
         except KeyError:
             raise TemplateError(
                 f"Template error: resource {logical_id} of type {resource.resource_type} "

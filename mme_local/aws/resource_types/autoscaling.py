@@ -9,7 +9,6 @@ from mme_local.aws.resource_types.handler import (
     ResourceRequest,
     ResourceType,
     handler_message,
-    tags,
 )
 
 _SERVICE = "application-autoscaling"
@@ -25,7 +24,7 @@ class ScalableTargetType(ResourceType):
 
     def create(self, request: ResourceRequest) -> Physical:
         key = request.select(*_TARGET_KEY)
-        registered = request.without("ScheduledActions") | {"Tags": tags(request.properties)}
+        registered = request.without("ScheduledActions")
         registered.setdefault("RoleARN", _service_linked_role(request))
         request.call(_SERVICE, "register_scalable_target", **registered)
         for action in request.properties.get("ScheduledActions") or []:
@@ -98,3 +97,9 @@ def _service_linked_role(request: ResourceRequest) -> str:
         f"{namespace}.application-autoscaling.amazonaws.com/"
         f"AWSServiceRoleForApplicationAutoScaling_{suffix}"
     )
+
+
+TYPES = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": ScalableTargetType(),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ScalingPolicyType(),
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import string
 import uuid
@@ -18,6 +17,22 @@ Properties = dict[str, Any]
 
 _SUFFIX_LENGTH = 12
 _random = random.SystemRandom()
+
+# How a service changes tags: its operations, the parameter that names the resource, and that of the keys.
+_TAGGING = {
+    "application-autoscaling": ("tag_resource", "untag_resource", "ResourceARN", "TagKeys"),
+    "cloudwatch": ("tag_resource", "untag_resource", "ResourceARN", "TagKeys"),
+    "ec2": ("create_tags", "delete_tags", "Resources", "Tags"),
+    "ecr": ("tag_resource", "untag_resource", "resourceArn", "tagKeys"),
+    "events": ("tag_resource", "untag_resource", "ResourceARN", "TagKeys"),
+    "iam": ("tag_role", "untag_role", "RoleName", "TagKeys"),
+    "kms": ("tag_resource", "untag_resource", "KeyId", "TagKeys"),
+    "logs": ("tag_log_group", "untag_log_group", "logGroupName", "tags"),
+    "sagemaker": ("add_tags", "delete_tags", "ResourceArn", "TagKeys"),
+    "sns": ("tag_resource", "untag_resource", "ResourceArn", "TagKeys"),
+    "sqs": ("tag_queue", "untag_queue", "QueueUrl", "TagKeys"),
+    "ssm": ("add_tags_to_resource", "remove_tags_from_resource", "ResourceId", "TagKeys"),
+}
 
 
 class ResourceError(Exception):
@@ -47,10 +62,6 @@ class Physical:
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
-    def attribute(self, name: str) -> Any:
-        """Return the value of Fn::GetAtt; KeyError if there is no such attribute."""
-        return self.attributes[name]
-
 
 @dataclass(frozen=True)
 class ResourceRequest:
@@ -64,7 +75,6 @@ class ResourceRequest:
     """
 
     clients: EmbeddedClients
-    stack_id: str
     stack_name: str
     logical_id: str
     properties: Properties
@@ -87,7 +97,7 @@ class ResourceRequest:
         Args:
             service: boto3's name of the service.
             operation: The operation's Python name.
-            parameters: The operation's parameters.
+            parameters: The operation's parameters, as a template has them.
         """
         return self.clients.call(service, operation, parameters)
 
@@ -95,7 +105,7 @@ class ResourceRequest:
         """Call an API operation that may find its resource already deleted.
 
         Args:
-            missing: A part of the error's code or message that says so.
+            missing: A part of that error's code or message.
             service: boto3's name of the service.
             operation: The operation's Python name.
             parameters: The operation's parameters.
@@ -114,7 +124,12 @@ class ResourceRequest:
         """Return all other properties."""
         return {name: value for name, value in self.properties.items() if name not in names}
 
-    def name(self, member: str, longest: int, *, with_stack: bool = True, lower: bool = False) -> str:
+    @property
+    def changed(self) -> set[str]:
+        """The names of the properties that differ from the previous ones."""
+        return changed(self.previous, self.properties)
+
+    def name(self, member: str | None, longest: int, *, with_stack: bool = True, lower: bool = False) -> str:
         """Return the fixed name, or a generated one: stack, logical id, twelve random characters.
 
         Args:
@@ -123,17 +138,33 @@ class ResourceRequest:
             with_stack: Begin with the stack's name.
             lower: Use lower case only.
         """
-        if fixed := self.properties.get(member):
+        if fixed := self.properties.get(member or ""):
             return str(fixed)
         readable = f"{self.stack_name}-{self.logical_id}" if with_stack else self.logical_id
         suffix = "".join(_random.choices(string.ascii_letters + string.digits, k=_SUFFIX_LENGTH))
         name = f"{readable[: longest - _SUFFIX_LENGTH - 1].rstrip('-')}-{suffix}"
         return name.lower() if lower else name
 
-    @property
-    def removed_tags(self) -> list[str]:
-        """The keys of the tags that an update removes."""
-        return [key for key in tags(self.previous) if key not in tags(self.properties)]
+    def update_tags(self, service: str, physical: Physical) -> None:
+        """Change the resource's tags from the previous to the wanted ones, all of them on create.
+
+        Args:
+            service: boto3's name of the service.
+            physical: The resource.
+        """
+        before, after = tags(self.previous), tags(self.properties)
+        put, remove, member, keys = _TAGGING[service]
+        id = physical.attributes.get("Arn", physical.id) if member.lower() == "resourcearn" else physical.id
+        given = {member: id, **({"ResourceType": "Parameter"} if service == "ssm" else {})}
+        # a changed tag too, because SageMaker's put of moto adds a second one
+        if gone := [key for key in before if after.get(key) != before[key]]:
+            self.call(
+                service, remove, **given, **{keys: [{"Key": key} for key in gone] if keys == "Tags" else gone}
+            )
+        if wanted := [
+            {"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value
+        ]:
+            self.call(service, put, **given, Tags=wanted)
 
 
 class ResourceType:
@@ -143,15 +174,11 @@ class ResourceType:
         name_property: The property that fixes the physical name; a resource named so cannot be replaced.
         create_only: The properties whose change needs a new physical resource.
         provided: The properties that are supported; None leaves the check to the service's API.
-        delete_call: Service, operation and parameter that delete a resource by its physical id.
-        missing: A part of the error of a delete whose resource does not exist any more.
     """
 
     name_property: str | None = None
     create_only: frozenset[str] = frozenset()
     provided: frozenset[str] | None = None
-    delete_call: tuple[str, str, str]
-    missing = "NotFound"
 
     def check(self, type_name: str, properties: Properties) -> None:
         """Refuse properties that would be ignored.
@@ -185,16 +212,26 @@ class ResourceType:
 
     def delete(self, request: ResourceRequest) -> None:
         """Delete the resource; one that does not exist any more is no error."""
-        service, operation, member = self.delete_call
-        request.call_unless(self.missing, service, operation, **{member: request.physical.id})
+        raise NotImplementedError
 
 
 class NoopType(ResourceType):
-    """A type that exists in the stack only."""
+    """A type that exists in the stack only.
+
+    Args:
+        replaced: Whether a change creates it again.
+    """
+
+    def __init__(self, *, replaced: bool = False) -> None:
+        self._replaced = replaced
+
+    def replaces(self, before: Properties, after: Properties) -> bool:  # noqa: ARG002
+        """Return whether a change creates it again."""
+        return self._replaced
 
     def create(self, request: ResourceRequest) -> Physical:
         """Return a generated id."""
-        return Physical(request.name("", 128))
+        return Physical(request.name(None, 128))
 
     def update(self, request: ResourceRequest) -> Physical:
         """Do nothing."""
@@ -230,10 +267,6 @@ def refuse_others(subject: str, properties: Properties, provided: frozenset[str]
 
 
 def tags(properties: Properties) -> dict[str, str]:
-    """Return the tags as a mapping; templates have a list of pairs."""
-    return {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
-
-
-def json_text(document: Any) -> str:
-    """Return a policy document as a string; templates may have either."""
-    return document if isinstance(document, str) else json.dumps(document)
+    """Return the tags as a mapping; most templates have a list of pairs."""
+    given = properties.get("Tags") or {}
+    return dict(given) if isinstance(given, dict) else {tag["Key"]: tag["Value"] for tag in given}

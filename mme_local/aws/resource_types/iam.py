@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from mme_local.aws.resource_types.api_type import ApiType, Calls
 from mme_local.aws.resource_types.handler import (
     Physical,
     Properties,
     ResourceRequest,
     ResourceType,
-    json_text,
 )
 
 _LONGEST_NAME = 64  # RoleName; policies allow 128
@@ -27,7 +27,7 @@ class RoleType(ResourceType):
             "iam",
             "create_role",
             RoleName=name,
-            AssumeRolePolicyDocument=json_text(request.properties["AssumeRolePolicyDocument"]),
+            AssumeRolePolicyDocument=request.properties["AssumeRolePolicyDocument"],
             Tags=request.properties.get("Tags") or [],
             **request.select("Description", "MaxSessionDuration", "Path", "PermissionsBoundary"),
         )["Role"]
@@ -36,7 +36,7 @@ class RoleType(ResourceType):
 
     def update(self, request: ResourceRequest) -> Physical:
         name, after = request.physical.id, request.properties
-        trust = json_text(after["AssumeRolePolicyDocument"])
+        trust = after["AssumeRolePolicyDocument"]
         request.call("iam", "update_assume_role_policy", RoleName=name, PolicyDocument=trust)
         described = {"Description": after.get("Description", ""), **request.select("MaxSessionDuration")}
         request.call("iam", "update_role", RoleName=name, **described)
@@ -44,8 +44,7 @@ class RoleType(ResourceType):
             request.call("iam", "put_role_permissions_boundary", RoleName=name, **boundary)
         elif "PermissionsBoundary" in request.previous:
             request.call("iam", "delete_role_permissions_boundary", RoleName=name)
-        request.call("iam", "untag_role", RoleName=name, TagKeys=request.removed_tags)
-        request.call("iam", "tag_role", RoleName=name, Tags=after.get("Tags") or [])
+        request.update_tags("iam", request.physical)
         self._set_policies(request, name, request.previous, after)
         return request.physical
 
@@ -59,7 +58,7 @@ class RoleType(ResourceType):
     ) -> None:
         inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in after.get("Policies") or []}
         for name, document in inline.items():
-            policy = {"PolicyName": name, "PolicyDocument": json_text(document)}
+            policy = {"PolicyName": name, "PolicyDocument": document}
             request.call("iam", "put_role_policy", RoleName=role, **policy)
         for name in {policy["PolicyName"] for policy in before.get("Policies") or []} - set(inline):
             request.call_unless(_MISSING, "iam", "delete_role_policy", RoleName=role, PolicyName=name)
@@ -77,7 +76,7 @@ class InlinePolicyType(ResourceType):
     create_only = frozenset({"PolicyName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        name, document = request.properties["PolicyName"], json_text(request.properties["PolicyDocument"])
+        name, document = request.properties["PolicyName"], request.properties["PolicyDocument"]
         for noun, member, principal in _principals(request.properties):
             policy = {member: principal, "PolicyName": name, "PolicyDocument": document}
             request.call("iam", f"put_{noun}_policy", **policy)
@@ -108,7 +107,7 @@ class ManagedPolicyType(ResourceType):
             "iam",
             "create_policy",
             PolicyName=request.name("ManagedPolicyName", 2 * _LONGEST_NAME),
-            PolicyDocument=json_text(request.properties["PolicyDocument"]),
+            PolicyDocument=request.properties["PolicyDocument"],
             **request.select("Description", "Path"),
         )["Policy"]["Arn"]
         self._attach(request, arn)
@@ -120,7 +119,7 @@ class ManagedPolicyType(ResourceType):
         if request.previous["PolicyDocument"] != request.properties["PolicyDocument"]:
             old = request.call("iam", "get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
             new = {
-                "PolicyDocument": json_text(request.properties["PolicyDocument"]),
+                "PolicyDocument": request.properties["PolicyDocument"],
                 "SetAsDefault": True,
             }
             request.call("iam", "create_policy_version", PolicyArn=arn, **new)
@@ -143,23 +142,8 @@ class ManagedPolicyType(ResourceType):
             request.call_unless(_MISSING, "iam", f"detach_{noun}_policy", **policy)
 
 
-class OidcProviderType(ResourceType):
+class OidcProviderType(ApiType):
     """An OpenID Connect identity provider. Ref is its ARN (CloudFormation user guide)."""
-
-    create_only = frozenset({"Url"})
-    delete_call = ("iam", "delete_open_id_connect_provider", "OpenIDConnectProviderArn")
-    missing = _MISSING
-
-    def create(self, request: ResourceRequest) -> Physical:
-        arn = request.call(
-            "iam",
-            "create_open_id_connect_provider",
-            Url=request.properties["Url"],
-            ClientIDList=request.properties.get("ClientIdList") or [],
-            ThumbprintList=request.properties.get("ThumbprintList") or [],
-            Tags=request.properties.get("Tags") or [],
-        )["OpenIDConnectProviderArn"]
-        return Physical(arn, {"Arn": arn})
 
     def update(self, request: ResourceRequest) -> Physical:
         """Create it again under the same ARN, because moto cannot change its clients."""
@@ -170,3 +154,24 @@ class OidcProviderType(ResourceType):
 def _principals(properties: Properties) -> set[tuple[str, str, str]]:
     """Return the principals of a policy as (role, RoleName, name)."""
     return {(*_PRINCIPALS[kind], name) for kind in _PRINCIPALS for name in properties.get(kind) or []}
+
+
+TYPES = {
+    "AWS::IAM::ManagedPolicy": ManagedPolicyType(),
+    "AWS::IAM::OIDCProvider": OidcProviderType(
+        Calls(
+            "iam",
+            "create_open_id_connect_provider",
+            "delete_open_id_connect_provider",
+            "OpenIDConnectProviderArn",
+        ),
+        "{answer[OpenIDConnectProviderArn]}",
+        attributes={"Arn": "{id}"},
+        create_only=("Url",),
+        renamed={"ClientIdList": "ClientIDList"},
+        tagged=False,
+        missing=_MISSING,
+    ),
+    "AWS::IAM::Policy": InlinePolicyType(),
+    "AWS::IAM::Role": RoleType(),
+}

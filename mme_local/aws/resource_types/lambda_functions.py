@@ -103,9 +103,9 @@ def _function_name(properties: Properties) -> str:
     return (after or before).partition(":")[0]
 
 
-class PermissionType(NoopType):
-    """Who may call a function, which is not checked here; a change replaces it, as on AWS."""
-
-    def replaces(self, before: Properties, after: Properties) -> bool:
-        """Return whether anything changes."""
-        return before != after
+TYPES = {
+    "AWS::Lambda::EventSourceMapping": EventSourceMappingType(),
+    "AWS::Lambda::Function": LambdaFunctionType(),
+    # who may call a function is not checked here; a change replaces it, as on AWS
+    "AWS::Lambda::Permission": NoopType(replaced=True),
+}

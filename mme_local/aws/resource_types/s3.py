@@ -2,18 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from mme_local.aws.resource_types.handler import (
     Physical,
+    Properties,
     ResourceError,
     ResourceRequest,
     ResourceType,
-    json_text,
 )
-from mme_local.aws.resource_types.s3_settings import PROVIDED, apply_settings, create_request
 
-_LONGEST_NAME = 63
+
+def _renamed(value: Properties, names: dict[str, str]) -> dict[str, Any]:
+    """Return `value` with its members in the API's spelling."""
+    return {names.get(name, name): member for name, member in value.items()}
+
+
+def _encryption(value: Properties) -> dict[str, Any]:
+    default = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+    return {"Rules": [_renamed(rule, default) for rule in value["ServerSideEncryptionConfiguration"]]}
+
+
+def _logging(value: Properties) -> dict[str, Any]:
+    names = {"DestinationBucketName": "TargetBucket", "LogFilePrefix": "TargetPrefix"}
+    # the API requires a prefix
+    return {"LoggingEnabled": {"TargetPrefix": "", **_renamed(value, names)}}
+
+
+def _cors(value: Properties) -> dict[str, Any]:
+    names = {"ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "Id": "ID"}
+    return {"CORSRules": [_renamed(rule, names) for rule in value["CorsRules"]]}
+
+
+def _notifications(value: Properties) -> dict[str, Any]:
+    return {"EventBridgeConfiguration": {}} if value.get("EventBridgeConfiguration") else {}
+
+
+def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
+    made = {_RULE[name]: value for name, value in rule.items() if name in _RULE}
+    if expiration := {_EXPIRATION[name]: value for name, value in rule.items() if name in _EXPIRATION}:
+        made["Expiration"] = expiration
+    if "NoncurrentVersionExpirationInDays" in rule:
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+    for name, names in _TRANSITIONS.items():
+        if transitions := rule.get(name):
+            made[name] = [_renamed(one, names) for one in transitions]
+    conditions: dict[str, Any] = {name: rule[name] for name in _FILTERS if name in rule}
+    tags = rule.get("TagFilters") or []
+    if len(conditions) + len(tags) > 1:
+        made["Filter"] = {"And": {**conditions, **({"Tags": tags} if tags else {})}}
+    else:
+        made["Filter"] = {"Tag": tags[0]} if tags else (conditions or {"Prefix": ""})
+    return made
+
+
+_RULE = {
+    "AbortIncompleteMultipartUpload": "AbortIncompleteMultipartUpload",
+    "Id": "ID",
+    "NoncurrentVersionExpiration": "NoncurrentVersionExpiration",
+    "Status": "Status",
+}
+_EXPIRATION = {
+    "ExpirationDate": "Date",
+    "ExpirationInDays": "Days",
+    "ExpiredObjectDeleteMarker": "ExpiredObjectDeleteMarker",
+}
+_TRANSITIONS = {
+    "NoncurrentVersionTransitions": {"TransitionInDays": "NoncurrentDays"},
+    "Transitions": {"TransitionDate": "Date", "TransitionInDays": "Days"},
+}
+_FILTERS = ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
+
+
+class _Setting(NamedTuple):
+    """A property that S3 has an operation for.
+
+    Attributes:
+        put: The operation.
+        member: The parameter.
+        absent: The operation that removes the setting, or the parameter's value that does.
+        convert: Returns the parameter's value from the property's.
+    """
+
+    put: str
+    member: str
+    absent: str | dict[str, str]
+    convert: Callable[[Any], Any] = lambda value: value
+
+
+_SETTINGS = {
+    "BucketEncryption": _Setting(
+        "put_bucket_encryption",
+        "ServerSideEncryptionConfiguration",
+        "delete_bucket_encryption",
+        _encryption,
+    ),
+    "CorsConfiguration": _Setting("put_bucket_cors", "CORSConfiguration", "delete_bucket_cors", _cors),
+    "LifecycleConfiguration": _Setting(
+        "put_bucket_lifecycle_configuration",
+        "LifecycleConfiguration",
+        "delete_bucket_lifecycle",
+        lambda value: {"Rules": list(map(_lifecycle_rule, value["Rules"]))},
+    ),
+    "LoggingConfiguration": _Setting("put_bucket_logging", "BucketLoggingStatus", {}, _logging),
+    "NotificationConfiguration": _Setting(
+        "put_bucket_notification_configuration", "NotificationConfiguration", {}, _notifications
+    ),
+    "OwnershipControls": _Setting(
+        "put_bucket_ownership_controls", "OwnershipControls", "delete_bucket_ownership_controls"
+    ),
+    "PublicAccessBlockConfiguration": _Setting(
+        "put_public_access_block", "PublicAccessBlockConfiguration", "delete_public_access_block"
+    ),
+    "Tags": _Setting(
+        "put_bucket_tagging", "Tagging", "delete_bucket_tagging", lambda value: {"TagSet": value}
+    ),
+    "VersioningConfiguration": _Setting(
+        "put_bucket_versioning", "VersioningConfiguration", {"Status": "Suspended"}
+    ),
+}
 
 
 class BucketType(ResourceType):
@@ -21,16 +132,21 @@ class BucketType(ResourceType):
 
     name_property = "BucketName"
     create_only = frozenset({"BucketName"})
-    provided = PROVIDED
-    delete_call = ("s3", "delete_bucket", "Bucket")
-    missing = "NoSuchBucket"
+    provided = frozenset({*_SETTINGS, "AccessControl", "BucketName", "ObjectLockEnabled"})
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateBucket, then each setting; if one fails, the bucket is deleted."""
-        name, region = request.name("BucketName", _LONGEST_NAME, lower=True), request.region
-        request.call("s3", "create_bucket", **create_request(name, region, request.properties))
+        name, region = request.name("BucketName", 63, lower=True), request.region
+        given: dict[str, Any] = {"Bucket": name}
+        if region != "us-east-1":
+            given["CreateBucketConfiguration"] = {"LocationConstraint": region}
+        if "ObjectLockEnabled" in request.properties:
+            given["ObjectLockEnabledForBucket"] = request.properties["ObjectLockEnabled"]
+        if "AccessControl" in request.properties:
+            given["ACL"] = xform_name(request.properties["AccessControl"], "-")  # BucketOwnerRead
+        request.call("s3", "create_bucket", **given)
         try:
-            apply_settings(request, name)
+            _apply_settings(request, name)
         except Exception:
             request.call("s3", "delete_bucket", Bucket=name)
             raise
@@ -44,16 +160,29 @@ class BucketType(ResourceType):
         return Physical(name, attributes)
 
     def update(self, request: ResourceRequest) -> Physical:
-        apply_settings(request, request.physical.id)
+        """Put or remove each setting that differs."""
+        _apply_settings(request, request.physical.id)
         return request.physical
+
+    def delete(self, request: ResourceRequest) -> None:
+        """DeleteBucket."""
+        request.call_unless("NoSuchBucket", "s3", "delete_bucket", Bucket=request.physical.id)
+
+
+def _apply_settings(request: ResourceRequest, bucket: str) -> None:
+    for name in [name for name in _SETTINGS if name in request.changed]:
+        setting, value = _SETTINGS[name], request.properties.get(name)
+        if not value and isinstance(setting.absent, str):
+            request.call("s3", setting.absent, Bucket=bucket)
+        else:
+            put = setting.convert(value) if value else setting.absent
+            request.call("s3", setting.put, Bucket=bucket, **{setting.member: put})
 
 
 class BucketPolicyType(ResourceType):
     """A bucket's policy."""
 
     create_only = frozenset({"Bucket"})
-    delete_call = ("s3", "delete_bucket_policy", "Bucket")
-    missing = "NoSuchBucket"
 
     def create(self, request: ResourceRequest) -> Physical:
         """PutBucketPolicy; a bucket has at most one."""
@@ -63,9 +192,14 @@ class BucketPolicyType(ResourceType):
         return self.update(request)
 
     def update(self, request: ResourceRequest) -> Physical:
-        bucket, policy = request.properties["Bucket"], json_text(request.properties["PolicyDocument"])
+        """PutBucketPolicy."""
+        bucket, policy = request.properties["Bucket"], request.properties["PolicyDocument"]
         request.call("s3", "put_bucket_policy", Bucket=bucket, Policy=policy)
         return Physical(bucket)
+
+    def delete(self, request: ResourceRequest) -> None:
+        """DeleteBucketPolicy."""
+        request.call_unless("NoSuchBucket", "s3", "delete_bucket_policy", Bucket=request.physical.id)
 
 
 def _has_policy(request: ResourceRequest, bucket: str) -> bool:
@@ -76,3 +210,6 @@ def _has_policy(request: ResourceRequest, bucket: str) -> bool:
             return False
         raise
     return True
+
+
+TYPES = {"AWS::S3::Bucket": BucketType(), "AWS::S3::BucketPolicy": BucketPolicyType()}

@@ -5,7 +5,7 @@ Ref of each is its ARN; the name is an attribute (CloudFormation user guide, ret
 
 from __future__ import annotations
 
-from mme_local.aws.resource_types.handler import Physical, Properties, ResourceRequest, ResourceType, changed
+from mme_local.aws.resource_types.handler import Physical, Properties, ResourceRequest, ResourceType
 
 _LONGEST_NAME = 63  # ModelName, EndpointConfigName and EndpointName
 _MISSING = "Could not find"
@@ -71,8 +71,7 @@ class EndpointType(ResourceType):
         live = request.call("sagemaker", "describe_endpoint", EndpointName=name)
         if live["EndpointConfigName"] != wanted["EndpointConfigName"]:
             request.call("sagemaker", "update_endpoint", EndpointName=name, **wanted)
-        if "Tags" in changed(request.previous, request.properties):
-            _update_tags(request)
+        request.update_tags("sagemaker", request.physical)
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
@@ -85,9 +84,8 @@ def _with_name(members: Properties, member: str) -> Properties:
     return members | {member: str(members[member]).rpartition("/")[2]} if member in members else members
 
 
-def _update_tags(request: ResourceRequest) -> None:
-    arn = request.physical.id
-    if gone := request.removed_tags:
-        request.call("sagemaker", "delete_tags", ResourceArn=arn, TagKeys=gone)
-    if tags := request.properties.get("Tags"):
-        request.call("sagemaker", "add_tags", ResourceArn=arn, Tags=tags)
+TYPES = {
+    "AWS::SageMaker::Endpoint": EndpointType(),
+    "AWS::SageMaker::EndpointConfig": EndpointConfigType(),
+    "AWS::SageMaker::Model": ModelType(),
+}

@@ -1,71 +1,74 @@
-"""AWS::SNS::TopicPolicy and AWS::SNS::Subscription; moto creates the topics themselves."""
+"""AWS::SNS::Topic, TopicPolicy and Subscription."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-from mme_local.aws.resource_types.handler import (
-    Physical,
-    Properties,
-    ResourceRequest,
-    ResourceType,
-    changed,
-    json_text,
-)
+from mme_local.aws.resource_types.api_type import ApiType, Calls
+from mme_local.aws.resource_types.handler import ResourceRequest
+from mme_local.aws.resource_types.resource_policy import ResourcePolicyType
 
-_EMPTY_POLICY = {"Version": "2012-10-17", "Statement": list[str]()}
+_TOPIC = ("ContentBasedDeduplication", "DisplayName", "KmsMasterKeyId", "SignatureVersion", "TracingConfig")
+_SUBSCRIPTION = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
 
 
-class TopicPolicyType(ResourceType):
+class TopicType(ApiType):
+    """A topic. Ref is its ARN."""
+
+    def settle(self, request: ResourceRequest, id: str) -> None:
+        """Put the attributes that differ, and add the subscribers that the topic lists."""
+        for name in sorted(request.changed & {*_TOPIC}):
+            attribute = {"AttributeName": name, "AttributeValue": request.properties.get(name, "")}
+            request.call("sns", "set_topic_attributes", TopicArn=id, **attribute)
+        for subscriber in request.properties.get("Subscription") or []:
+            request.call("sns", "subscribe", TopicArn=id, **subscriber)
+
+
+class SubscriptionType(ApiType):
+    """A topic's subscriber, who need not confirm. Ref is the subscription's ARN."""
+
+    def settle(self, request: ResourceRequest, id: str) -> None:
+        """Put the attributes that differ."""
+        for name in sorted(request.changed & {*_SUBSCRIPTION}):
+            attribute = {"AttributeName": name, "AttributeValue": request.properties.get(name, "")}
+            request.call("sns", "set_subscription_attributes", SubscriptionArn=id, **attribute)
+
+
+class TopicPolicyType(ResourcePolicyType):
     """The policy of one or more topics."""
 
-    def create(self, request: ResourceRequest) -> Physical:
-        for topic in request.properties["Topics"]:
-            self._set(request, topic, request.properties["PolicyDocument"])
-        return Physical(request.name("", 128))
+    resources = "Topics"
+    no_policy: Any = {"Version": "2012-10-17", "Statement": []}  # noqa: RUF012
 
-    def update(self, request: ResourceRequest) -> Physical:
-        """Topics that are gone have no policy any more."""
-        self._clear(request, set(request.previous["Topics"]) - set(request.properties["Topics"]))
-        self.create(request)
-        return request.physical
+    def put(self, request: ResourceRequest, resource: str, policy: Any) -> None:
+        """Put a topic's policy.
 
-    def delete(self, request: ResourceRequest) -> None:
-        """Without a policy, the topics are their owner's."""
-        self._clear(request, set(request.properties["Topics"]))
-
-    def _clear(self, request: ResourceRequest, topics: set[str]) -> None:
-        existing = {topic["TopicArn"] for topic in request.call("sns", "list_topics")["Topics"]}
-        for topic in topics & existing:
-            self._set(request, topic, _EMPTY_POLICY)
-
-    def _set(self, request: ResourceRequest, topic: str, policy: object) -> None:
-        value = json.dumps(policy)
-        request.call(
-            "sns", "set_topic_attributes", TopicArn=topic, AttributeName="Policy", AttributeValue=value
-        )
+        Args:
+            request: Calls the service.
+            resource: The topic's ARN.
+            policy: The document.
+        """
+        attribute = {"AttributeName": "Policy", "AttributeValue": policy}
+        request.call("sns", "set_topic_attributes", TopicArn=resource, **attribute)
 
 
-class SubscriptionType(ResourceType):
-    """A topic's subscriber. Ref is the subscription's ARN."""
-
-    create_only = frozenset({"TopicArn", "Protocol", "Endpoint"})
-    _SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")
-    delete_call = ("sns", "unsubscribe", "SubscriptionArn")
-
-    def create(self, request: ResourceRequest) -> Physical:
-        """Subscribe; no confirmation is needed here."""
-        given = request.select("TopicArn", "Protocol", "Endpoint")
-        arn = request.call("sns", "subscribe", **given, ReturnSubscriptionArn=True)["SubscriptionArn"]
-        self._set(request, arn, {})
-        return Physical(arn, {"Arn": arn})
-
-    def update(self, request: ResourceRequest) -> Physical:
-        self._set(request, request.physical.id, request.previous)
-        return request.physical
-
-    def _set(self, request: ResourceRequest, arn: str, before: Properties) -> None:
-        for name in sorted(changed(before, request.properties) & {*self._SETTINGS}):
-            value = json_text(request.properties.get(name, ""))
-            attribute = {"AttributeName": name, "AttributeValue": value}
-            request.call("sns", "set_subscription_attributes", SubscriptionArn=arn, **attribute)
+TYPES = {
+    "AWS::SNS::Subscription": SubscriptionType(
+        Calls("sns", "subscribe", "unsubscribe", "SubscriptionArn"),
+        "{answer[SubscriptionArn]}",
+        attributes={"Arn": "{id}"},
+        create_only=("Endpoint", "Protocol", "TopicArn"),
+        separate=_SUBSCRIPTION,
+        tagged=False,
+    ),
+    "AWS::SNS::Topic": TopicType(
+        Calls("sns", "create_topic", "delete_topic", "TopicArn"),
+        "{answer[TopicArn]}",
+        attributes={"TopicArn": "{id}", "TopicName": "{name}"},
+        named="TopicName",
+        create_only=("FifoTopic",),
+        renamed={"TopicName": "Name"},
+        separate=(*_TOPIC, "FifoTopic", "Subscription"),
+    ),
+    "AWS::SNS::TopicPolicy": TopicPolicyType(),
+}

@@ -1,36 +1,66 @@
-"""AWS::SQS::QueuePolicy; moto creates the queues themselves."""
+"""AWS::SQS::Queue and QueuePolicy."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-from mme_local.aws.resource_types.handler import Physical, ResourceRequest, ResourceType
+from mme_local.aws.resource_types.api_type import ApiType, Calls
+from mme_local.aws.resource_types.handler import ResourceRequest
+from mme_local.aws.resource_types.resource_policy import ResourcePolicyType
+
+_ATTRIBUTES = (
+    "DelaySeconds",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+)
 
 
-class QueuePolicyType(ResourceType):
-    """The policy of one or more queues, which is described but not evaluated."""
+class QueueType(ApiType):
+    """A queue. Ref is its URL."""
 
-    def create(self, request: ResourceRequest) -> Physical:
-        for queue in request.properties["Queues"]:
-            self._set(request, queue, json.dumps(request.properties["PolicyDocument"]))
-        return Physical(request.name("", 128))
+    def settle(self, request: ResourceRequest, id: str) -> None:
+        """Put the attributes that differ; one that is not given any more stays as it is."""
+        if given := request.select(*sorted(request.changed & {*_ATTRIBUTES})):
+            request.call("sqs", "set_queue_attributes", QueueUrl=id, Attributes=given)
 
-    def update(self, request: ResourceRequest) -> Physical:
-        """Queues that are gone have no policy any more."""
-        self._clear(request, set(request.previous["Queues"]) - set(request.properties["Queues"]))
-        self.create(request)
-        return request.physical
 
-    def delete(self, request: ResourceRequest) -> None:
-        """Without a policy, the queues are their owner's."""
-        self._clear(request, set(request.properties["Queues"]))
+class QueuePolicyType(ResourcePolicyType):
+    """The policy of one or more queues."""
 
-    def _clear(self, request: ResourceRequest, queues: set[str]) -> None:
-        urls = request.call("sqs", "list_queues").get("QueueUrls", [])
-        existing = {url.rpartition("/")[2] for url in urls}  # the host differs between callers
-        for queue in queues:
-            if queue.rpartition("/")[2] in existing:
-                self._set(request, queue, "")
+    resources = "Queues"
+    no_policy = ""
 
-    def _set(self, request: ResourceRequest, queue: str, policy: str) -> None:
-        request.call("sqs", "set_queue_attributes", QueueUrl=queue, Attributes={"Policy": policy})
+    def put(self, request: ResourceRequest, resource: str, policy: Any) -> None:
+        """Put a queue's policy.
+
+        Args:
+            request: Calls the service.
+            resource: The queue's URL.
+            policy: The document.
+        """
+        request.call("sqs", "set_queue_attributes", QueueUrl=resource, Attributes={"Policy": policy})
+
+
+TYPES = {
+    "AWS::SQS::Queue": QueueType(
+        Calls("sqs", "create_queue", "delete_queue", "QueueUrl"),
+        "https://sqs.{region}.amazonaws.com/{account}/{name}",
+        attributes={
+            "Arn": "arn:aws:sqs:{region}:{account}:{name}",
+            "QueueName": "{name}",
+            "QueueUrl": "{id}",
+        },
+        named="QueueName",
+        longest=80,
+        separate=_ATTRIBUTES,
+        missing="NonExistentQueue",
+    ),
+    "AWS::SQS::QueuePolicy": QueuePolicyType(),
+}
