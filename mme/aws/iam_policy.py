@@ -186,7 +186,7 @@ def _arn_like(pattern: str, value: str, context: _Values) -> bool | None:
     return _matches(pattern, value, context, colons=5)
 
 
-_TOKEN: Final = re.compile(r"\$\{([^}]*)\}|([*?])|[^$*?]+|\$", re.DOTALL)
+_TOKEN: Final = re.compile(r"\$\{([^{}]*)\}|([*?])|[^$*?]+|\$", re.DOTALL)
 _LITERALS: Final = ("*", "?", "$")
 
 
@@ -203,19 +203,27 @@ def _matches(
         colons: How many colons the pattern must have, five for an ARN. Wildcards before them match no colon.
         flags: Of the regular expression.
     """
-    expression = literal = ""
+    literal = ""
+    parts = [("", "")]  # what each `*` may match, and what follows it
     try:
         for token in _TOKEN.finditer(pattern):
             variable, wildcard = token.groups()
-            if wildcard and wildcards:
-                expression += "." if literal.count(":") >= colons else "[^:]"
-                expression += "*" if wildcard == "*" else ""
-            else:
+            any_character = "." if literal.count(":") >= colons else "[^:]"
+            if wildcard == "*" and wildcards:
+                parts.append((any_character, ""))
+                continue
+            expression = any_character
+            if not (wildcard and wildcards):
                 text = token.group() if variable is None else _variable(variable, context)
                 literal += text
-                expression += re.escape(text)
+                expression = re.escape(text)
+            parts[-1] = (parts[-1][0], parts[-1][1] + expression)
     except _UnknownVariableError:
         return None
+    (_, first), *middle, (last, end) = parts if parts[1:] else [*parts, ("", "")]
+    # Of several `*`, all but the last can match as little as possible for good: so no backtracking.
+    expression = first + "".join(f"(?>{star}*?{rest})" for star, rest in middle)
+    expression += f"{last}*{end}" if last else ""
     return literal.count(":") >= colons and re.fullmatch(expression, value, re.DOTALL | flags) is not None
 
 

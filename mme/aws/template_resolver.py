@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 _SUBSTITUTION: Final = re.compile(r"\$\{([^!${}][^${}]*)\}")
 """`${Name}` or `${Name.Attribute}`; `${!Name}` is a literal."""
 _NO_VALUE: Final = object()
+_MOST_CHARACTERS: Final = 1024 * 1024
+"""Of the result of a Fn::Sub; nested ones could double it with each level."""
 
 
 class TemplateError(ValueError):
@@ -71,6 +73,8 @@ class TemplateResolver:
         self._mappings: Mapping[str, Any] = template.get("Mappings") or {}
         self._conditions: Mapping[str, Any] = template.get("Conditions") or {}
         self._values = values
+        self._held: dict[str, bool | None] = {}  # each condition is computed once
+        self._open: set[str] = set()
 
     def resolve(self, value: Any) -> Any:
         """Return `value` with every function replaced by its value; members of AWS::NoValue are left out.
@@ -137,11 +141,16 @@ class TemplateResolver:
         text, given = argument if isinstance(argument, list) else (argument, {})
         own = {name: self.resolve(value) for name, value in given.items()}
 
+        length = len(text)
+
         def value_of(match: re.Match[str]) -> str:
+            nonlocal length
             name = match.group(1).strip()
-            if name in own:
-                return str(own[name])
-            return str(self._get_att(name) if "." in name else self._ref(name))
+            value = str(own[name] if name in own else self._get_att(name) if "." in name else self._ref(name))
+            length += len(value)
+            if length > _MOST_CHARACTERS:
+                raise TemplateError(f"Template error: Fn::Sub makes more than {_MOST_CHARACTERS} characters")
+            return value
 
         return _SUBSTITUTION.sub(value_of, text).replace("${!", "${")
 
@@ -218,7 +227,12 @@ class TemplateResolver:
             reason = f"Template format error: Unresolved condition dependency {name}"
             self._values.unknown("Condition", name, name, reason)
             return None
-        return self.test(self._conditions[name])
+        if name not in self._held:
+            if name in self._open:
+                raise TemplateError(f"Template format error: condition {name} refers to itself in a circle")
+            self._open.add(name)
+            self._held[name] = self.test(self._conditions[name])
+        return self._held[name]
 
     def _equals(self, argument: Any) -> bool | None:
         left, right = (self.resolve(side) for side in argument)

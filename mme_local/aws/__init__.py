@@ -66,8 +66,16 @@ def reset() -> None:
         functions.deployed.clear()
 
 
-def _service_application(service: SERVICE_NAMES) -> Flask:
-    """Create a service's web application, when its first request arrives."""
+def _service_application(service: SERVICE_NAMES | None) -> Flask:
+    """Create a service's web application, when its first request arrives.
+
+    moto's own API resets everything, dumps it and writes requests into files; an instance's metadata has
+    credentials. Both are not found, and so is a service that moto does not know.
+    """
+    if service in (None, "instance_metadata", "moto_api"):
+        from flask import Flask
+
+        return Flask("none", static_folder=None)
     if service == "cloudformation":
         from mme_local.aws.cloudformation.responses import web_application
 

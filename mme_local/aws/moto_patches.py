@@ -9,6 +9,7 @@ import json
 from functools import cache
 from typing import Any
 
+from mme.aws.iam_policy import Decision, evaluate
 from mme_local.aws.clients import bare_session
 
 _NO_ACLS = "BucketOwnerEnforced"
@@ -28,6 +29,7 @@ def apply() -> None:
     _ignore_conditional_bucket_policies()
     _allow_logging_to_buckets_without_acls()
     _answer_lookup_events()
+    _refuse_unknown_operations()
 
 
 def _ignore_aws_files() -> None:
@@ -88,21 +90,23 @@ def _ignore_conditional_bucket_policies() -> None:
     Deny for a Deny. `aws:SecureTransport` is the usual one, and a port on localhost has no TLS. So only
     statements about all principals and without conditions count; the policy is described as it was put.
     """
-    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
     _require(FakeBucket, "get_permission")
+    results = {Decision.ALLOWED: PermissionResult.PERMITTED, Decision.DENIED: PermissionResult.DENIED}
 
     def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
         if self.policy is None:
             return PermissionResult.NEUTRAL
         statements = json.loads(self.policy).get("Statement", [])
         evaluated = [
-            statement
+            {name: element for name, element in statement.items() if name != "Principal"}
             for statement in ([statements] if isinstance(statements, dict) else statements)
             if not statement.get("Condition") and statement.get("Principal") in _EVERYONE
         ]
-        return IAMPolicy(json.dumps({"Statement": evaluated})).is_action_permitted(action, resource)
+        decision = evaluate([{"Statement": evaluated}], action, resource)
+        return results.get(decision, PermissionResult.NEUTRAL)
 
     FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
 
@@ -139,6 +143,26 @@ def _answer_lookup_events() -> None:
 
     if not hasattr(CloudTrailResponse, "lookup_events"):
         CloudTrailResponse.lookup_events = lookup_events  # type: ignore[attr-defined]
+
+
+def _refuse_unknown_operations() -> None:
+    """Refuse an operation that moto lacks by its name, instead of an exception that ends the request."""
+    from moto.core.exceptions import ServiceException
+    from moto.core.responses import ActionResult, BaseResponse
+
+    class OperationMissing(ServiceException):
+        code = "ValidationError"
+
+    call_action = BaseResponse.call_action
+
+    def call_or_refuse(self: BaseResponse) -> Any:
+        try:
+            return call_action(self)
+        except NotImplementedError:
+            text = f"Embedded AWS does not provide the operation {self._get_action()}"
+            return self.serialized(ActionResult(OperationMissing(text)))
+
+    BaseResponse.call_action = call_or_refuse  # type: ignore[method-assign]
 
 
 def _require(owner: type, name: str) -> None:

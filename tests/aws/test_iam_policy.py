@@ -178,6 +178,42 @@ def test_patterns_have_two_wildcards_and_nothing_else(pattern: str, value: str) 
     assert decided(when("StringLike", pattern), context={"model": [value]}) is decision
 
 
+@given(
+    pattern=st.lists(st.text("ab*?", max_size=3), min_size=6, max_size=7),
+    value=st.lists(st.text("ab", max_size=3), min_size=6, max_size=7),
+)
+def test_in_the_first_five_parts_of_an_arn_wildcards_match_no_colon(
+    pattern: list[str], value: list[str]
+) -> None:
+    parts = [*zip(pattern[:5], value[:5], strict=True), (":".join(pattern[5:]), ":".join(value[5:]))]
+    signs = {"*": "(.|\n)*", "?": "(.|\n)"}
+    matching = all(
+        re.fullmatch("".join(signs.get(sign) or re.escape(sign) for sign in wanted), found)
+        for wanted, found in parts
+    )
+    statement = when("ArnLike", ":".join(pattern))
+    decision = decided(statement, context={"model": [":".join(value)]})
+    assert decision is (ALLOWED if matching else NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Condition": {"StringLike": {"model": "a*" * 3000 + "b"}}},
+        {"Condition": {"StringNotLike": {"model": "*a?" * 3000 + "b"}}, "Resource": "*a" * 3000 + "b"},
+        {"Condition": {"ArnLike": {"model": "arn:*:*:*:*:" + "a*" * 3000 + "b"}}},
+        {"Condition": {"ArnLike": {"model": "a*" * 3000 + ":*:*:*:*:b"}}},
+        {"Condition": {"StringLike": {"model": "${" * 10_000}}},
+        {"Resource": "a*" * 3000 + "b"},
+        {"Action": "a*" * 3000 + "b"},
+    ],
+)
+def test_thousands_of_wildcards_are_decided(elements: dict[str, Any]) -> None:
+    many = "a" * 10_000
+    decision = decided(allow(**elements), action=many, resource=many, context={"model": [many]})
+    assert decision is NOT_ALLOWED
+
+
 @given(name=st.text(min_size=1, max_size=8))
 def test_the_value_of_a_variable_is_not_a_pattern(name: str) -> None:
     context = {"aws:username": name}

@@ -10,7 +10,7 @@ because they release the new resources, then the new resources are deleted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,7 +99,7 @@ class StackOperation:
         reason = self._apply_all("update")
         if reason is not None:
             stack.resources = before
-            self._roll_back_update(reason)
+            self.roll_back(reason)
             return
         stack.move_to("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         removed = [name for name in before if name not in self._active]
@@ -214,11 +214,24 @@ class StackOperation:
 
     # --- rolling back
 
-    def _roll_back_update(self, reason: str) -> None:
+    def roll_back(self, reason: str, skipped: Collection[str] = ()) -> None:
+        """Restore what the update has changed; if that fails, the stack can try again.
+
+        Args:
+            reason: Why.
+            skipped: Logical ids of resources to leave as they are.
+        """
         stack = self._stack
         stack.move_to("UPDATE_ROLLBACK_IN_PROGRESS", reason)
-        updates = [(step.before, step.after) for step in self._steps if step.before and not step.replaced]
-        failed = [after.logical_resource_id for before, after in updates if not self._restore(before, after)]
+        failed = []
+        for step in [step for step in self._steps if not step.replaced]:
+            name, before = step.after.logical_resource_id, step.before
+            if before is not None:
+                if name in skipped or self._restore(before, step.after):
+                    self._steps.remove(step)
+                else:
+                    failed.append(name)
+        stack.roll_back = self.roll_back if failed else None
         if failed:
             names = ", ".join(failed)
             stack.move_to("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}].")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Document, Template
 
+_MATCH = "import json, re, sys; sys.exit(10 if re.fullmatch(*json.load(sys.stdin)) else 11)"
+_MATCH_RESULTS = {10: True, 11: False}
+_MATCH_SECONDS = 5
 _STORED = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 
 
@@ -55,7 +61,7 @@ def _check(name: str, slot: Document, text: str) -> None:
     allowed = [str(value) for value in slot.get("AllowedValues", [])]
     if allowed and text not in allowed:
         raise CloudFormationRequestError(f"Parameter '{name}' must be one of AllowedValues")
-    if (pattern := slot.get("AllowedPattern")) and not re.fullmatch(pattern, text):
+    if (pattern := slot.get("AllowedPattern")) and not _matches(name, str(pattern), text):
         raise CloudFormationRequestError(f"Parameter '{name}' must match pattern {pattern}")
     if len(text) < int(slot.get("MinLength", 0)):
         raise CloudFormationRequestError(
@@ -65,3 +71,22 @@ def _check(name: str, slot: Document, text: str) -> None:
         raise CloudFormationRequestError(
             f"Parameter '{name}' must contain at most {slot['MaxLength']} characters"
         )
+
+
+def _matches(name: str, pattern: str, text: str) -> bool:
+    """Match in a process of its own, because a pattern can take forever and block every thread here."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _MATCH],
+            input=json.dumps([pattern, text]).encode(),
+            capture_output=True,
+            timeout=_MATCH_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CloudFormationRequestError(
+            f"Parameter '{name}': its AllowedPattern takes longer than {_MATCH_SECONDS} seconds to match"
+        ) from None
+    if done.returncode not in _MATCH_RESULTS:
+        raise CloudFormationRequestError(f"Parameter '{name}': its AllowedPattern is not a valid expression")
+    return _MATCH_RESULTS[done.returncode]

@@ -84,6 +84,12 @@ class CloudFormationResponse(BaseResponse):
         self._service.delete_stack(self._get_param("StackName"), self._get_param("RetainResources") or [])
         return EmptyResult()
 
+    def continue_update_rollback(self) -> EmptyResult:
+        self._service.continue_update_rollback(
+            self._get_param("StackName"), self._get_param("ResourcesToSkip") or []
+        )
+        return EmptyResult()
+
     def update_termination_protection(self) -> ActionResult:
         stack = self._stack
         stack.enable_termination_protection = bool(self._get_param("EnableTerminationProtection"))

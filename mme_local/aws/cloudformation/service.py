@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,7 +24,7 @@ from mme_local.aws.cloudformation.operation import StackOperation
 from mme_local.aws.cloudformation.parameters import resolve_parameters
 from mme_local.aws.cloudformation.planning import plan
 from mme_local.aws.cloudformation.stack import ChangeSet, Output, Stack, StackTarget
-from mme_local.aws.cloudformation.template import Template
+from mme_local.aws.cloudformation.template import MALFORMED, Template, malformed
 from mme_local.aws.cloudformation.values import (
     PlannedValues,
     StackValues,
@@ -35,6 +37,7 @@ from mme_local.aws.resource_types.registry import is_provided
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
+_NAME = re.compile("[a-zA-Z][-a-zA-Z0-9]{0,127}")
 _UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 _Values = TypeVar("_Values", bound=StackValues)
 
@@ -142,6 +145,21 @@ class CloudFormationService(BaseBackend):
             self._operation(stack, target).update()
             return stack
 
+    def continue_update_rollback(self, name: str, skipped: Collection[str] = ()) -> None:
+        """ContinueUpdateRollback.
+
+        Args:
+            name: The stack's name or id.
+            skipped: Logical ids of resources that stay as they are.
+        """
+        with self.lock:
+            stack = self.stack(name)
+            if stack.roll_back is None or stack.status != "UPDATE_ROLLBACK_FAILED":
+                raise CloudFormationRequestError(
+                    f"Stack:{stack.id} is in {stack.status} state and can not continue update rollback."
+                )
+            stack.roll_back("User Initiated", skipped)
+
     def delete_stack(self, name_or_id: str, retained: Iterable[str] = ()) -> None:
         """DeleteStack; a stack that does not exist is no error.
 
@@ -191,10 +209,8 @@ class CloudFormationService(BaseBackend):
             under_review = kind == "CREATE"
             stack = self._under_review(request.name, name) if under_review else self._updatable(request.name)
             target = self._target(stack, request)
-            try:
+            with _refusing_faults():
                 changes = plan(stack, target.template, self._values(PlannedValues, stack, target))
-            except TemplateError as error:
-                raise CloudFormationRequestError(str(error)) from error
             change_set = ChangeSet(
                 id=self._arn(f"changeSet/{name}/{uuid.uuid4()}"),
                 name=name,
@@ -271,6 +287,11 @@ class CloudFormationService(BaseBackend):
         return next((stack for stack in self.live_stacks() if stack.name == name), None)
 
     def _new_stack(self, name: str) -> Stack:
+        if not _NAME.fullmatch(name):
+            raise CloudFormationRequestError(
+                f"1 validation error detected: Value {name!r} at 'stackName' failed to satisfy constraint: "
+                f"Member must satisfy regular expression pattern: {_NAME.pattern}"
+            )
         return Stack(self._arn(f"stack/{name}/{uuid.uuid4()}"), name)
 
     def _arn(self, resource: str) -> str:
@@ -311,16 +332,12 @@ class CloudFormationService(BaseBackend):
             elif name in previous.given:
                 given[name] = previous.given[name]
         tags = dict(request.tags if request.tags is not None else previous.tags)
-        target = StackTarget(
-            template, given, resolve_parameters(template, given, self._stored_parameter), tags
-        )
-        resolver = TemplateResolver(template.document, self._values(StackValues, stack, target))
-        try:
+        with _refusing_faults():
+            values = resolve_parameters(template, given, self._stored_parameter)
+            target = StackTarget(template, given, values, tags)
+            resolver = TemplateResolver(template.document, self._values(StackValues, stack, target))
             check_rules(template, resolver)
-            active = active_resources(template, resolver)
-        except TemplateError as error:
-            raise CloudFormationRequestError(str(error)) from error
-        types = {template.resources[name]["Type"] for name in active}
+            types = {template.resources[name]["Type"] for name in active_resources(template, resolver)}
         if unknown := sorted(name for name in types if not is_provided(name)):
             raise CloudFormationRequestError(
                 f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]. "
@@ -357,6 +374,17 @@ class CloudFormationService(BaseBackend):
             "AWS::URLSuffix": "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com",
         }
         return kind(stack, {**names, **target.values}, self._exported)
+
+
+@contextmanager
+def _refusing_faults() -> Iterator[None]:
+    """Refuse the request if the template is at fault, before a resource is touched."""
+    try:
+        yield
+    except TemplateError as error:
+        raise CloudFormationRequestError(str(error)) from error
+    except MALFORMED as error:
+        raise malformed(error) from error
 
 
 def _same(before: StackTarget | None, after: StackTarget) -> bool:

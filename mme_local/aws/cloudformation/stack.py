@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -128,6 +128,7 @@ class Stack(_Targeted):
         target: The last successful deployment; None while the stack is under review.
         resources: The live resources by logical id, in the order of their creation.
         imports: The names of the exports it uses.
+        roll_back: Continues a rollback that has failed.
     """
 
     id: str
@@ -141,6 +142,7 @@ class Stack(_Targeted):
     resources: dict[str, DeployedResource] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
+    roll_back: Callable[[str, Collection[str]], None] | None = None
     events: list[StackEvent] = field(default_factory=list)
     creation_time: datetime = field(default_factory=utcnow)
     last_updated_time: datetime | None = None

@@ -14,15 +14,30 @@ from mme.aws.template_resolver import references
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 
 Document = dict[str, Any]
+
+MALFORMED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+"""What a section or function of an unexpected form raises if it is used."""
+_MOST_BYTES = 1024 * 1024  # CloudFormation user guide, "Quotas": a template in an S3 object
+_MOST_NESTED = 100
+_TOO_DEEP = f"nested more than {_MOST_NESTED} levels deep"
+_SECTIONS = ("Conditions", "Mappings", "Outputs", "Parameters", "Resources", "Rules")
 _NAMES_OF_IAM = {"RoleName", "ManagedPolicyName", "UserName", "GroupName"}
 
 
-class _CloudFormationLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms (`!Ref X` for `{"Ref": "X"}`) and dates as strings."""
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
+
+
+class _CloudFormationLoader(_Loader):
+    """YAML with CloudFormation's short forms (`!Ref X` for `{"Ref": "X"}`), and dates as strings."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - how PyYAML leaves a resolver out
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    yaml_constructors = {  # noqa: RUF012 - those of JSON's types
+        tag: construct
+        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in {"null", "bool", "int", "float", "str", "seq", "map"}
     }
 
 
@@ -62,18 +77,24 @@ class Template:
             CloudFormationRequestError: Not a template, no resources, an unresolved reference or a circular
                 one.
         """
+        if len(body.encode()) > _MOST_BYTES:
+            raise CloudFormationRequestError(
+                f"Template may not exceed {_MOST_BYTES} bytes in size; it has {len(body.encode())}."
+            )
         try:
             is_json = body.lstrip().startswith("{")
-            document = json.loads(body) if is_json else yaml.load(body, _CloudFormationLoader)  # noqa: S506 - a SafeLoader
-        except (json.JSONDecodeError, yaml.YAMLError) as error:
-            raise CloudFormationRequestError(f"Template format error: {error}") from error
-        if not isinstance(document, dict):
-            raise CloudFormationRequestError("Template format error: unsupported structure.")
-        template = cls(body, document)
-        try:
+            document = json.loads(body) if is_json else _read_yaml(body)
+            if not isinstance(document, dict):
+                raise CloudFormationRequestError("Template format error: unsupported structure.")
+            _check_depth(document)
+            template = cls(body, document)
             template._check()
-        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-            raise CloudFormationRequestError(f"Template format error: {error}") from error
+        except yaml.YAMLError as error:
+            raise CloudFormationRequestError(
+                f"Template format error: {' '.join(str(error).split())}"
+            ) from error
+        except MALFORMED as error:
+            raise malformed(error) from error
         return template
 
     def section(self, name: str) -> Document:
@@ -132,10 +153,10 @@ class Template:
         }
 
     def _check(self) -> None:
-        for section in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+        for section in _SECTIONS:
             members = self.section(section)
             if not isinstance(members, dict) or not all(isinstance(name, str) for name in members):
-                raise CloudFormationRequestError(f"Template format error: {section} is not an object")
+                raise CloudFormationRequestError(f"Template format error: [/{section}] must be an object")
             for name, member in members.items():
                 if section != "Resources" and not isinstance(member, dict):
                     raise CloudFormationRequestError(
@@ -152,7 +173,7 @@ class Template:
                     "Every Resources member must contain a Type property."
                 )
             waits_for = definition.get("DependsOn", [])
-            if not isinstance(definition.get("Properties", {}), dict) or not (
+            if not isinstance(definition.get("Properties") or {}, dict) or not (
                 isinstance(waits_for, str) or _is_list_of_strings(waits_for)
             ):
                 raise CloudFormationRequestError(
@@ -186,6 +207,41 @@ class Template:
 
 def _is_list_of_strings(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _read_yaml(body: str) -> Any:
+    """Read YAML without aliases, which CloudFormation refuses and which could grow without end."""
+    depth = 0
+    for event in yaml.parse(body, _CloudFormationLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_NESTED:
+            raise yaml.YAMLError(_TOO_DEEP)
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("YAML aliases are not allowed in CloudFormation templates")
+    return yaml.load(body, _CloudFormationLoader)  # noqa: S506 - a SafeLoader
+
+
+def malformed(error: Exception) -> CloudFormationRequestError:
+    """Return the refusal of a template that raised one of `MALFORMED`."""
+    reason = str(error) if isinstance(error, ValueError) else f"unsupported structure: {error!r}"
+    if isinstance(error, RecursionError):
+        reason = "its parts refer to each other in a circle"
+    return CloudFormationRequestError(f"Template format error: {reason}")
+
+
+def _check_depth(document: Any) -> None:
+    """Refuse deep nesting, level by level, so that the functions that follow can recurse."""
+    level = [document]
+    for _ in range(_MOST_NESTED):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise CloudFormationRequestError(f"Template format error: {_TOO_DEEP}")
 
 
 def _depends_on(member: Document) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from typing import Any
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
-from mme_local.aws.cloudwatch.backend import EmbeddedCloudWatch, period_of
+from mme_local.aws.cloudwatch.backend import MOST_POINTS, EmbeddedCloudWatch, period_of
 from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, StateValue, alarm_state
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ def evaluate_all(now: float) -> None:
     for backend in all_backends():
         alarms: list[Alarm] = list(backend.alarms.values())  # a copy: requests add and delete alarms
         for alarm in alarms:
-            found = _evaluate(backend, alarm, now) if alarm.rule is None else None
+            try:
+                found = _evaluate(backend, alarm, now) if alarm.rule is None else None
+            except Exception:  # one alarm's values must not stop the others
+                log.exception("the alarm %s cannot be evaluated", alarm.name)
+                continue
             if found is not None and found.state != alarm.state_value:
                 backend.change_state(alarm, found.state, found.reason, json.dumps(found.data))
 
@@ -51,7 +58,7 @@ def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEva
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None or alarm.threshold_metric_id:
         return None
-    periods = int(alarm.evaluation_periods)
+    periods = min(int(alarm.evaluation_periods), MOST_POINTS)
     needed = int(alarm.datapoints_to_alarm or periods)
     queries = queries_of(alarm)
     wanted = next((query for query in queries if query["ReturnData"]), queries[-1])

@@ -22,6 +22,8 @@ from mme_local.aws.cloudwatch.evaluation import StateValue
 from mme_local.aws.cloudwatch.expressions import ExpressionError, Points, evaluate
 from mme_local.aws.cloudwatch.store import MetricKey, MetricStore, Period, first_moment
 
+MOST_POINTS = 100_800
+"""Datapoints of an answer (CloudWatch API reference, "GetMetricData"), so also of an alarm."""
 _BASIC = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
 _STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp")
 
@@ -148,12 +150,14 @@ class EmbeddedCloudWatch(CloudWatchBackend):
                 in_progress.add(name)
                 seconds = period_of(query, queries)
                 moments = range(first_moment(start, seconds), ceil(end), seconds)
+                if len(moments) > MOST_POINTS:
+                    raise ExpressionError(f"{len(moments)} periods are more than {MOST_POINTS}")
                 answers[name] = evaluate(query["Expression"], of, moments)
             return answers[name]
 
         try:
             return {name: of(name) for name in by_id}
-        except ExpressionError as error:
+        except (ExpressionError, RecursionError) as error:
             raise ValidationError(str(error)) from None
 
     def _points(self, stat: dict[str, Any], start: float, end: float) -> Points:
@@ -225,7 +229,10 @@ def period_of(query: dict[str, Any], queries: list[dict[str, Any]]) -> int:
     """
     own = query.get("MetricStat", query).get("Period")
     others = [other["MetricStat"]["Period"] for other in queries if "MetricStat" in other]
-    return int(own or max(map(int, others), default=60))
+    seconds = int(own or max(map(int, others), default=60))
+    if seconds < 1:
+        raise ValidationError(f"The period {seconds} must be at least 1 second.")
+    return seconds
 
 
 def _statistic(values: Distribution, name: str) -> float | None:

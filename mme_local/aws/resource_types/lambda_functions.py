@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from mme_local.aws.functions import RUNNABLE_BY, EventSource, Function, deployed
@@ -12,9 +13,11 @@ from mme_local.aws.resource_types.handler import (
     ResourceError,
     ResourceRequest,
     ResourceType,
+    handler_message,
 )
 
 _LONGEST_NAME = 64
+_NAME = re.compile(f"[a-zA-Z0-9-_]{{1,{_LONGEST_NAME}}}")
 _DEFAULT_TIMEOUT_SECONDS = 3
 _DEFAULT_MEMORY_MIB = 128
 _DEFAULT_BATCH = 10
@@ -28,7 +31,11 @@ class LambdaFunctionType(ResourceType):
     create_only = frozenset({"FunctionName", "PackageType"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        return self._put(request, request.name("FunctionName", _LONGEST_NAME))
+        name = request.name("FunctionName", _LONGEST_NAME)
+        if not _NAME.fullmatch(name):  # it becomes a file's name
+            reason = f"FunctionName {name!r} does not match the pattern {_NAME.pattern}"
+            raise ResourceError(handler_message(reason, "InvalidRequest"))
+        return self._put(request, name)
 
     def update(self, request: ResourceRequest) -> Physical:
         return self._put(request, request.physical.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
+_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 RETAINABLE = frozenset({"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"})
 
 _Record = TypeVar("_Record")
@@ -77,6 +79,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         config = EmbeddedEndpointConfig(self.account_id, self.region_name, request)
         _refuse_volume_options(config)
         for variant in config.production_variants:
+            _check_name("variantName", variant["VariantName"])
             if "ModelName" in variant:  # inference components have none
                 self.describe_model(variant["ModelName"])
         self.endpoint_configs[name] = config
@@ -181,6 +184,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return records[name]
 
     def _check_free(self, kind: str, records: dict[str, _Record], name: str) -> None:
+        _check_name(f"{kind.replace('-c', 'C')}Name", name)
         if name in records:
             arn = self.arn(kind, name)
             raise AWSValidationException(f'Cannot create already existing {NOUNS[kind]} "{arn}".')
@@ -213,6 +217,15 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def _scalable_variants(self) -> Collection[str]:
         scaling = self._scaling()
         return scaling.targets.get(SCALABLE_DIMENSION, {}) if scaling else ()
+
+
+def _check_name(member: str, name: str) -> None:
+    """Refuse a name that AWS refuses; names become parts of paths and of the endpoint's URL."""
+    if not _NAME.fullmatch(str(name)):
+        raise AWSValidationException(
+            f"1 validation error detected: Value {name!r} at '{member}' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: ^{_NAME.pattern}"
+        )
 
 
 def _refuse_volume_options(config: EmbeddedEndpointConfig) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.sagemaker.responses import SageMakerResponse
 
 from mme_local.aws.sagemaker.models import EmbeddedSageMaker
@@ -16,6 +17,15 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
     @property
     def _ours(self) -> EmbeddedSageMaker:
         return cast(EmbeddedSageMaker, self.sagemaker_backend)
+
+    def call_action(self) -> Any:
+        """Answer the request; a list of what the embedded AWS does not have is empty."""
+        operation, service = self._get_action(), get_service_model("sagemaker")
+        ours = hasattr(self, camelcase_to_underscores(operation))
+        if ours or not operation.startswith("List") or operation not in service.operation_names:
+            return super().call_action()
+        members = service.operation_model(operation).output_shape.members
+        return self.serialized(ActionResult({n: [] for n, one in members.items() if one.type_name == "list"}))
 
     def create_model(self) -> ActionResult:
         return ActionResult({"ModelArn": self._ours.store_model(self._get_params()).arn})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -196,3 +197,38 @@ def test_deletion_policies_of_a_failed_update_are_rolled_back(
     cloudformation.delete_stack(StackName="app")
 
     assert aws("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize("skipped", [[], ["Role"]])
+def test_a_rollback_that_fails_can_be_continued(
+    deploy: Any, cloudformation: Any, resource_id: Any, aws: Any, skipped: list[str]
+) -> None:
+    iam = aws("iam")
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    principal = {"Service": "sagemaker.amazonaws.com"}
+    allowed = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [allowed]}
+    policy = iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
+
+    def template(arns: list[str], **more: Any) -> dict[str, Any]:
+        role = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": arns}
+        return {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": role}, **more}}
+
+    deploy(template([policy]))
+    iam.detach_role_policy(RoleName=resource_id("Role"), PolicyArn=policy)
+    iam.delete_policy(PolicyArn=policy)
+    bad = {"Type": "AWS::S3::Bucket", "DependsOn": "Role", "Properties": {"BucketName": "ab"}}
+    assert deploy(template([], Bad=bad))["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(Exception, match="is in UPDATE_ROLLBACK_FAILED state and can not be updated"):
+        deploy(template([]))
+
+    if not skipped:
+        iam.create_policy(PolicyName="p", PolicyDocument=document)
+    cloudformation.continue_update_rollback(StackName="app", ResourcesToSkip=skipped)
+
+    [stack] = cloudformation.describe_stacks(StackName="app")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    with pytest.raises(Exception, match="can not continue update rollback"):
+        cloudformation.continue_update_rollback(StackName="app")
+    assert deploy(template([], Good={"Type": "AWS::S3::Bucket"}))["StackStatus"] == "UPDATE_COMPLETE"

@@ -1,0 +1,176 @@
+"""Requests that must be refused: names that become paths, and bodies that could block or end a thread."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+BUCKET = {"Type": "AWS::S3::Bucket"}
+
+
+def status_of(url: str, method: str = "GET") -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/data.json", "/reset", "/seed", "/config", "/recorder/start-recording", "/state-manager/x"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_motos_own_api_is_not_there(endpoint_url: str, aws: Any, method: str, path: str) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    assert status_of(f"{endpoint_url}/moto-api{path}", method) == 404
+    assert len(aws("s3").list_buckets()["Buckets"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/latest/meta-data/iam/security-credentials/default-role"])
+def test_an_instances_metadata_is_not_there(endpoint_url: str, path: str) -> None:
+    assert status_of(f"{endpoint_url}{path}") == 404
+
+
+LAUGHS = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+CONDITIONS: dict[str, Any] = {"C0": {"Fn::Equals": ["a", "b"]}}
+for _n in range(1, 60):
+    CONDITIONS[f"C{_n}"] = {"Fn::Or": [{"Condition": f"C{_n - 1}"}] * 2}
+
+
+def nested_substitutions(levels: int) -> Any:
+    value: Any = "x" * 100
+    for _ in range(levels):
+        value = {"Fn::Sub": ["${a}${a}", {"a": value}]}
+    return value
+
+
+def resource(**members: Any) -> str:
+    return json.dumps({"Resources": {"A": {**BUCKET, **members}}})
+
+
+def condition(expression: Any) -> str:
+    return json.dumps({"Conditions": {"C": expression}, "Resources": {"A": {**BUCKET, "Condition": "C"}}})
+
+
+def parameter(**slot: Any) -> str:
+    return json.dumps({"Parameters": {"P": {"Type": "String", **slot}}, "Resources": {"A": BUCKET}})
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("\n".join([*LAUGHS, "Resources: {A: {Type: 'AWS::S3::Bucket'}}"]), "YAML aliases are not allowed"),
+        ("Resources: &a {A: *a}", "YAML aliases are not allowed"),
+        ("Resources: {A: {<<: {Type: x}, B: " + "[" * 5000 + "]" * 5000 + "}}", "levels deep"),
+        ('{"Resources": ' + "[" * 100_000, "Template format error"),
+        ('{"Resources": ' + '{"A":' * 500 + "1" + "}" * 500 + "}", "levels deep"),
+        ('{"Resources": {}}' + " " * 1024 * 1024, "may not exceed 1048576 bytes"),
+        ("Resources: !!python/object/apply:os.system [id]", "Template format error"),
+        ("Resources: !!binary eA==", "Template format error"),
+        ("A: !!int " + "9" * 5000, "Template format error"),
+        ('{"Resources": []}', "At least one Resources member"),
+        ('{"Resources": [1]}', r"\[/Resources\] must be an object"),
+        ('{"Resources": {"A": {"Type": 5}}}', "must contain a Type"),
+        ('{"Resources": {"A": {"Type": "T", "Properties": [1]}}}', "Properties.* must be an object"),
+        (resource(DependsOn=5), "Template format error"),
+        (resource(Properties={"X": {"Fn::GetAtt": 5}}), "Template format error"),
+        (resource(Properties={"X": {"Fn::Sub": []}}), "Template format error"),
+        (condition({"Condition": "C"}), "refers to itself in a circle"),
+        (condition({"Fn::If": 5}), "Template error: Fn::If has an invalid argument"),
+        (parameter(AllowedPattern="(a+)+b", Default="a" * 40), "takes longer than 5 seconds to match"),
+        (parameter(AllowedPattern="(", Default="a"), "not a valid expression"),
+        (parameter(MinLength="x", Default="a"), "Template format error"),
+    ],
+)  # fmt: skip
+def test_a_hostile_template_is_refused(cloudformation: Any, body: str, fault: str) -> None:
+    with pytest.raises(ClientError, match=rf"ValidationError.*{fault}"):
+        cloudformation.create_stack(StackName="app", TemplateBody=body)
+    assert cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_conditions_of_conditions_are_evaluated_once(deploy: Any, aws: Any) -> None:
+    never = {**BUCKET, "Condition": "C59"}
+    deploy({"Conditions": CONDITIONS, "Resources": {"A": never, "B": BUCKET}})
+    assert len(aws("s3").list_buckets()["Buckets"]) == 1
+
+
+def test_a_substitution_cannot_grow_without_end(deploy: Any, events: Any) -> None:
+    grown = {**BUCKET, "Properties": {"BucketName": nested_substitutions(30)}}
+    assert deploy({"Resources": {"A": grown}})["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("Fn::Sub makes more than 1048576 characters" in reason for _, _, reason in events())
+
+
+@pytest.mark.parametrize("name", ["../app", "a/b", "-a", "a" * 129, "1a"])
+def test_a_stacks_name_is_not_a_path(cloudformation: Any, name: str) -> None:
+    body = json.dumps({"Resources": {"A": BUCKET}})
+    with pytest.raises(ClientError, match=r"ValidationError.*stackName"):
+        cloudformation.create_stack(StackName=name, TemplateBody=body)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a" * 65, "..", "x\n", "ä"])
+def test_a_functions_name_is_not_a_path(deploy: Any, events: Any, name: str) -> None:
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, "Handler": "a.b"}}
+    assert deploy({"Resources": {"A": function}})["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("does not match the pattern" in reason for _, _, reason in events())
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a" * 64, "x\n", "-a", "ä"])
+def test_hosting_names_are_not_paths(aws: Any, name: str) -> None:
+    sagemaker, role = aws("sagemaker"), "arn:aws:iam::123456789012:role/r"
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role)
+    sizes = {"InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1, "ModelName": "m"}
+
+    def config(config_name: str, variant: str) -> None:
+        variants = [{"VariantName": variant, **sizes}]
+        sagemaker.create_endpoint_config(EndpointConfigName=config_name, ProductionVariants=variants)
+
+    for call in (
+        lambda: sagemaker.create_model(ModelName=name, ExecutionRoleArn=role),
+        lambda: config(name, "v"),
+        lambda: config("c", name),
+        lambda: sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c"),
+    ):
+        with pytest.raises(ClientError, match=r"ValidationException.*failed to satisfy constraint"):
+            call()
+
+
+def test_a_bucket_policy_of_many_wildcards_is_decided(aws: Any) -> None:
+    s3, many = aws("s3"), "a*" * 3000 + "b"
+    s3.create_bucket(Bucket="models")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::models/{many}"}
+    s3.put_bucket_policy(Bucket="models", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    s3.put_object(Bucket="models", Key="a" * 1000, Body=b"x")
+    with pytest.raises(ClientError, match=r"403|AccessDenied|Forbidden"):
+        s3.put_object(Bucket="models", Key="aaab" * 2000, Body=b"x")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "members"),
+    [
+        ("sagemaker", "list_contexts", {"ContextSummaries": []}),
+        ("sagemaker", "list_inference_components", {"InferenceComponents": []}),
+        ("sagemaker", "list_inference_recommendations_jobs", {"InferenceRecommendationsJobs": []}),
+    ],
+)
+def test_what_is_not_there_is_an_empty_list(
+    aws: Any, service: str, operation: str, members: dict[str, Any]
+) -> None:
+    answer = getattr(aws(service), operation)()
+    del answer["ResponseMetadata"]
+    assert answer == members
+
+
+def test_an_operation_that_is_not_provided_is_refused_by_name(
+    deploy: Any, cloudformation: Any, aws: Any
+) -> None:
+    deploy({"Resources": {"A": BUCKET}})
+    with pytest.raises(ClientError, match="does not provide the operation DetectStackDrift"):
+        cloudformation.detect_stack_drift(StackName="app")
+    with pytest.raises(ClientError, match="does not provide the operation CreateHub"):
+        aws("sagemaker").create_hub(HubName="h", HubDescription="d")
