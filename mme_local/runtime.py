@@ -126,7 +126,15 @@ async def _serve(
         invoke_endpoint = InvokeEndpoint(
             data_plane, Gatekeeper(enforce=settings.enforce_iam), payload_bytes=settings.payload_bytes
         )
-        gateway = build_gateway(invoke_endpoint, application(), executor, describe, pages=page.routes())
+        gateway = build_gateway(
+            invoke_endpoint,
+            application(),
+            executor,
+            describe,
+            pages=page.routes(),
+            hosts=[name.strip().lower() for name in settings.allowed_hosts.split(",")],
+            other_users=settings.other_users,
+        )
         gateway.middlewares.append(fault_middleware(faults, data_plane))
         try:
             async with serve(gateway, listener):

@@ -34,6 +34,8 @@ class LocalSettings(BaseSettings):
             under Docker; ``auto`` uses Docker if a daemon answers.
         metrics_seconds: time between two publications of metrics (AWS: 60).
         enforce_iam: whether to check callers that are users or roles of embedded IAM.
+        allowed_hosts: host names to answer in addition to ``*.localhost`` and addresses, separated by commas.
+        other_users: whether to answer other users of this machine, who can then run code as this user.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_LOCAL_", extra="forbid", allow_inf_nan=False)
@@ -52,6 +54,8 @@ class LocalSettings(BaseSettings):
     containers: Literal["wheel", "docker", "auto"] = "wheel"
     metrics_seconds: float = Field(60, gt=0)
     enforce_iam: bool = False
+    allowed_hosts: str = "localhost"
+    other_users: bool = False
 
     @property
     def memory_bytes(self) -> int:

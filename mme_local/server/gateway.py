@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from mme_local.endpoint import errors
 from mme_local.server.access.browsers import foreign_name, from_elsewhere
+from mme_local.server.access.peers import is_other_user
 from mme_local.server.access.signature import is_for_s3
 from mme_local.server.invoke_endpoint import InvokeEndpoint, error_response
 from mme_local.server.wsgi import WsgiApplication, serve_wsgi
@@ -24,6 +26,8 @@ def build_gateway(
     status: Callable[[], dict[str, object]],
     *,
     pages: Iterable[web.RouteDef] = (),
+    hosts: Sequence[str] = (),
+    other_users: bool = False,
 ) -> web.Application:
     """Build the aiohttp application of a runtime.
 
@@ -33,6 +37,8 @@ def build_gateway(
         executor: Threads for the control plane.
         status: Returns what ``GET /_mme/status`` shows.
         pages: Further routes below ``/_mme/``.
+        hosts: Names in ``Host`` to answer, in addition to localhost and addresses.
+        other_users: Whether to answer other users of this machine.
     """
 
     async def invoke(request: web.Request) -> web.StreamResponse:
@@ -55,7 +61,7 @@ def build_gateway(
     async def aws(request: web.Request) -> web.StreamResponse:
         return await serve_wsgi(control_plane, executor, request)
 
-    application = web.Application(middlewares=[guard])
+    application = web.Application(middlewares=[_guard(hosts, other_users)])
     application.router.add_post("/endpoints/{name}/invocations", invoke)
     application.router.add_post(
         "/endpoints/{name}/{verb:async-invocations|invocations-response-stream}", unsupported
@@ -66,33 +72,36 @@ def build_gateway(
     return application
 
 
-@web.middleware
-async def guard(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuse requests of other sites' pages, and answer an unexpected failure as AWS would.
+def _guard(hosts: Sequence[str], other_users: bool) -> Middleware:
+    @web.middleware
+    async def guard(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Refuse other users and other sites' pages, and answer an unexpected failure as AWS would."""
+        if refusal := _refusal(request, hosts, other_users):
+            return error_response(errors.forbidden("AccessDeniedException", refusal))
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            if request.transport is not None or not isinstance(
+                error, ConnectionError
+            ):  # else the caller left
+                request.app.logger.exception("failed to answer %s %s", request.method, request.path)
+            return error_response(errors.internal_failure(f"{type(error).__name__}: {error}"))
 
-    Another site may only link to the runtime's own pages.
+    return guard
 
-    Args:
-        request: The request.
-        handler: The next handler, as aiohttp's middleware passes it.
-    """
-    site = foreign_name(request.headers)
-    if site is None and not (request.method == "GET" and request.path.startswith(_PAGES)):
+
+def _refusal(request: web.Request, hosts: Sequence[str], other_users: bool) -> str | None:
+    """Return why a request is refused; None if it is not. Another site may only link to our own pages."""
+    if not other_users and is_other_user(request):
+        return "another user of this machine may not use the local endpoint; set MME_LOCAL_OTHER_USERS=true"
+    if name := foreign_name(request.headers, hosts):
+        return f"the host {name} is not this machine; use localhost, or set MME_LOCAL_ALLOWED_HOSTS={name}"
+    if not (request.method == "GET" and request.path.startswith(_PAGES)):
         site = from_elsewhere(request.headers)
-    if site is not None:
-        return error_response(
-            errors.forbidden(
-                "AccessDeniedException",
-                f"a page of {site} may not use the local endpoint; pages of localhost may",
-            )
-        )
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except Exception as error:
-        if request.transport is not None or not isinstance(error, ConnectionError):  # else the caller left
-            request.app.logger.exception("failed to answer %s %s", request.method, request.path)
-        return error_response(errors.internal_failure(f"{type(error).__name__}: {error}"))
+        if site is not None:
+            return f"a page of {site} may not use the local endpoint; pages of localhost may"
+    return None

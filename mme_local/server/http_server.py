@@ -15,8 +15,21 @@ BACKLOG: Final = 256
 """Connections that may wait to be accepted."""
 _READ_BYTES: Final = 1 << 20
 """Request bytes to buffer before the kernel must hold back the rest."""
+_BODY_SECONDS: Final = 30.0
+"""Longest pause of a body, so that callers which announce one and send nothing don't stay."""
 _SHUTDOWN_SECONDS: Final = 2.0
 """Time for requests in flight to finish."""
+
+
+async def body_pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield a request's body as it arrives. Raises HTTPRequestTimeout if nothing arrives for a while."""
+    while not request.content.at_eof():
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                piece = await request.content.readany()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text=f"no byte of the body in {_BODY_SECONDS:g} s") from None
+        yield piece
 
 
 @asynccontextmanager

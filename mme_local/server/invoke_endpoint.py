@@ -16,6 +16,7 @@ from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
 from mme_local.server.access.gatekeeper import Gatekeeper
 from mme_local.server.access.signature import scope_of
+from mme_local.server.http_server import body_pieces
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,9 @@ class InvokeEndpoint:
             raise errors.too_large(self._payload_bytes)
         pieces = []
         size = 0
-        while not request.content.at_eof():
-            pieces.append(await request.content.readany())
-            size += len(pieces[-1])
+        async for piece in body_pieces(request):
+            pieces.append(piece)
+            size += len(piece)
             if size > self._payload_bytes:
                 raise errors.too_large(self._payload_bytes)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -14,6 +14,8 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from werkzeug.test import run_wsgi_app
 
+from mme_local.server.http_server import body_pieces
+
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _SPOOL_BYTES = 8 * 1024 * 1024
@@ -35,7 +37,7 @@ async def serve_wsgi(
     # gzip, by which moto decompresses bodies, would write to a file whose mode starts with "w".
     with SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="r+b") as body:
         length = 0
-        async for piece in request.content.iter_any():
+        async for piece in body_pieces(request):
             body.write(piece)
             length += len(piece)
         body.seek(0)

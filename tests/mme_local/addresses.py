@@ -32,10 +32,18 @@ async def address(
     gatekeeper: Gatekeeper | None = None,
     *,
     routes: tuple[web.RouteDef, ...] = (),
+    other_users: bool = False,
 ) -> AsyncIterator[int]:
     """Serve the gateway and yield its port."""
     with ThreadPoolExecutor(2) as executor, listening_socket(0) as listener:
-        gateway = build_gateway(InvokeEndpoint(plane, gatekeeper), embedded_aws, executor, dict, pages=routes)
+        gateway = build_gateway(
+            InvokeEndpoint(plane, gatekeeper),
+            embedded_aws,
+            executor,
+            dict,
+            pages=routes,
+            other_users=other_users,
+        )
         port = int(listener.getsockname()[1])
         async with serve(gateway, listener):
             yield port

@@ -1,4 +1,7 @@
-"""The status page as HTML. Templates escape every value; nothing else here writes markup."""
+"""The status page as HTML. Templates escape every value and replace control characters and lone surrogates.
+
+Nothing else here writes markup.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from hashlib import sha256
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from mme.console import safe_text
 from mme_local.aws.cloudwatch.distribution import Distribution
 from mme_local.observe import charts
 from mme_local.observe.alarms import ObservedAlarm
@@ -19,6 +24,9 @@ _MODELS_SHOWN: Final = 100
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("mme_local.observe", "page"),
     autoescape=True,
+    finalize=lambda value: (
+        value if isinstance(value, Markup) or not isinstance(value, str) else safe_text(value)
+    ),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -84,7 +92,7 @@ def _endpoint(endpoint: Mapping[str, Any], history: EndpointHistory, now: float)
     return {
         **endpoint,
         "instances": instances,
-        "key": f"e{sha256(place.encode()).hexdigest()[:12]}",
+        "key": f"e{sha256(place.encode(errors='surrogatepass')).hexdigest()[:12]}",
         "history": history,
         "latency": _merged(one.latencies for one in slices),
         "wait": _merged(one.waits for one in slices),

@@ -8,16 +8,12 @@ Sources: Fetch standard, "`Origin` header"; W3C, "Fetch Metadata Request Headers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
 from urllib.parse import urlsplit
 
 from mme.aws.settings import THIS_MACHINE
-
-_NO_SITES: Final = ("localhost", "internal", "local", "test", "amazonaws.com")
-"""Domains under which no site controls a name (RFC 6761, RFC 6762; Docker, AWS)."""
 
 
 def from_elsewhere(headers: Mapping[str, str]) -> str | None:
@@ -33,29 +29,28 @@ def from_elsewhere(headers: Mapping[str, str]) -> str | None:
     return "another site" if headers.get("Sec-Fetch-Site") == "cross-site" else None
 
 
-def foreign_name(headers: Mapping[str, str]) -> str | None:
-    """Return the host name of a request if a site may control it; None otherwise.
+def foreign_name(headers: Mapping[str, str], allowed: Sequence[str] = ()) -> str | None:
+    """Return the host name of a request unless it is localhost, below it, or an address; None otherwise.
 
-    Browsers send no `Sec-Fetch-Site` to such a name, and no `Origin` to a page's own site.
+    A site can point any other name to this machine. Browsers send no `Sec-Fetch-Site` to such a name, and no
+    `Origin` to a page's own site.
 
     Args:
         headers: Of the request; names in any case.
+        allowed: Further names, in lower case.
     """
-    return _foreign(headers.get("Host", ""))
+    name = _foreign(headers.get("Host", ""))
+    return None if name in allowed else name
 
 
 @lru_cache(maxsize=64)  # called for every request
 def _foreign(host: str) -> str | None:
     try:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
+        if name != "localhost" and not name.endswith(".localhost"):
+            ip_address(name)
     except ValueError:
-        return host
-    if "." not in name or any(name.endswith(f".{end}") for end in _NO_SITES):
-        return None
-    try:
-        ip_address(name)
-    except ValueError:
-        return host
+        return host.partition(":")[0].lower()
     return None
 
 

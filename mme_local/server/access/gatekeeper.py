@@ -56,7 +56,10 @@ class Gatekeeper:
             raise errors.forbidden(
                 "UnrecognizedClientException", "The security token included in the request is invalid."
             )
-        if not signature.signed_by(identity.secret, method, url, headers, call.body):
+        unsigned = {name.lower() for name in headers} - set(signature.signed_headers)
+        if any(name.startswith("x-amzn-sagemaker-") for name in unsigned) or not signature.signed_by(
+            identity.secret, method, url, headers, call.body
+        ):
             raise errors.forbidden(
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. Check your "

@@ -264,6 +264,16 @@ async def test_an_incomplete_body_invokes_nothing(caplog: pytest.LogCaptureFixtu
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
+@pytest.mark.parametrize("path", ["/endpoints/shop/invocations", "/bucket/key"])
+async def test_a_body_that_does_not_arrive_is_given_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme_local.server.http_server._BODY_SECONDS", 0.05)
+    async with address(Echo()) as port:
+        reader, writer = await connect(port)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25000000\r\n\r\n".encode())
+        assert (await response(reader))[0] == 408
+        writer.close()
+
+
 async def test_an_invocation_outlives_its_caller(caplog: pytest.LogCaptureFixture) -> None:
     plane = Echo()
     async with address(plane) as port:

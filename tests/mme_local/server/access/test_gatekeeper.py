@@ -177,6 +177,18 @@ def test_a_wrong_secret_and_no_signature_are_refused(url: str) -> None:
     assert "MissingAuthenticationTokenException" in denied(unsigned)
 
 
+def test_a_target_model_that_is_not_signed_is_refused(url: str) -> None:
+    iam, ann = a_user(url)
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())
+
+    def add(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-SageMaker-Target-Model"] = "tenant-a/x_v0.tar.gz"
+
+    ann.meta.events.register("before-send.sagemaker-runtime.InvokeEndpoint", add)
+    with pytest.raises(ClientError, match="InvalidSignatureException"):
+        ann.invoke_endpoint(EndpointName="Shop", Body=b"")
+
+
 def test_an_inactive_key_is_refused(url: str) -> None:
     iam, ann = a_user(url)
     iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=policy())

@@ -1,0 +1,77 @@
+"""Other users of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from mme_local.server.access.peers import peer_uid
+from tests.mme_local.addresses import address
+
+NOBODY = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+
+
+def as_nobody(action: Callable[[], bytes]) -> bytes:
+    """Return what an action returns in a process of another user."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(write, action())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as answer:
+        content = answer.read()
+    os.waitpid(child, 0)
+    return content
+
+
+def status_line(port: int, *, stay: bool = True) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"PUT /bucket HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        return client.recv(12) if stay else b"sent"
+
+
+@needs_root
+@pytest.mark.parametrize(("allowed", "status"), [(False, b"HTTP/1.1 403"), (True, b"HTTP/1.1 404")])
+async def test_other_users_are_refused_unless_allowed(allowed: bool, status: bytes) -> None:
+    async with address(other_users=allowed) as port:
+        assert await asyncio.to_thread(as_nobody, lambda: status_line(port)) == status
+        assert await asyncio.to_thread(status_line, port) == b"HTTP/1.1 404"
+
+
+@needs_root
+async def test_a_request_whose_sender_left_at_once_is_not_answered() -> None:
+    asked: list[str] = []
+
+    def embedded_aws(environ: dict[str, str], start_response: Callable[..., None]) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return [b""]
+
+    async with address(embedded_aws=embedded_aws) as port:
+        for _ in range(20):
+            assert await asyncio.to_thread(as_nobody, lambda: status_line(port, stay=False)) == b"sent"
+        assert await asyncio.to_thread(status_line, port) == b"HTTP/1.1 200"
+    assert asked == ["/bucket"]
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_user_of_a_peer_is_found_until_it_closes(family: socket.AddressFamily) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.socket(family) as client:
+            host = "127.0.0.1" if family == socket.AF_INET else "::ffff:127.0.0.1"
+            client.connect((host, server.getsockname()[1]))
+            accepted, peer = server.accept()
+            assert peer_uid(accepted.getsockname(), peer) == os.geteuid()
+        assert peer_uid(accepted.getsockname(), peer) is None
+        accepted.close()
