@@ -51,10 +51,10 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
     with contextlib.ExitStack() as opened:
         with listening_socket(settings.port) as listener:  # the same error as in the foreground
             port = int(listener.getsockname()[1])
-            folder = run_files.state_root() / str(port)
-            folder.mkdir(parents=True, exist_ok=True)
+            path = run_files.make_folder(port) / "runtime.log"
             # Kept open: a runtime that fails deletes its folder, this file included.
-            log = opened.enter_context((folder / "runtime.log").open("w+b"))
+            log = opened.enter_context(path.open("w+b"))
+            path.chmod(0o600)
             process = _start(settings, listener, log, tied)
         try:
             here = _wait_ready(process, port, seconds)

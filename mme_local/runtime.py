@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import logging
+import os
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +45,7 @@ _CONTROL_PLANE_THREADS = 8
 _RECONCILE_SECONDS = 0.5
 _PORT_SECONDS = 1.0
 _PORT_POLL_SECONDS = 0.05
+_TMPDIR_HINT = "set TMPDIR to a folder of your own, with 100 MB of space, in which programs can run"
 
 
 async def run(
@@ -60,15 +63,29 @@ async def run(
     Raises:
         MmeError: The port is in use, or Triton can't run here.
     """
+    os.umask(0o077)  # for every file and child, and for Triton's shared memory
     run_files.running()  # removes the files of killed runtimes
     with listener or listening_socket(settings.port) as bound:
         port = int(bound.getsockname()[1])
-        here = run_files.own_run_file(port, Path(tempfile.mkdtemp(prefix=f"mme-local-{port}-")))
+        with _temporary_folder():
+            run_files.check_parent(Path(tempfile.gettempdir()), _TMPDIR_HINT)
+            workdir = tempfile.mkdtemp(prefix=f"{run_files.WORKDIR_PREFIX}{port}-")
+        here = run_files.own_run_file(port, Path(workdir))
         try:
             here.write()
             await _serve(settings, bound, here, ready)
         finally:
             here.remove()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[None]:
+    """Report that the temporary folder is missing, full, or does not let programs run."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise MmeError(f"the temporary folder can't be used: {reason}", hint=_TMPDIR_HINT) from None
 
 
 async def _serve(
@@ -83,7 +100,8 @@ async def _serve(
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             loop.add_signal_handler(number, stop.set)
     workdir = Path(here.workdir)
-    containers = await open_containers(settings, workdir / "triton")
+    with _temporary_folder():
+        containers = await open_containers(settings, workdir / "triton")
 
     logs = workdir / run_files.LOGS
 
@@ -172,8 +190,17 @@ def listening_socket(port: int) -> socket.socket:
     """Return a socket on 127.0.0.1; wait a moment if the port of a killed runtime is not free yet.
 
     Raises:
-        MmeError: The port is in use, or can't be bound.
+        MmeError: The port is in use, or can't be bound, or the name localhost does not lead to it.
     """
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo("localhost", None, socket.AF_INET)}
+    except OSError:
+        found = set()
+    if "127.0.0.1" not in found:
+        raise MmeError(
+            f"the name localhost resolves to {', '.join(found) or 'nothing'}; AWS clients need 127.0.0.1",
+            hint="add the line `127.0.0.1 localhost` to /etc/hosts",
+        )
     deadline = time.monotonic() + _PORT_SECONDS
     while True:
         try:

@@ -5,6 +5,7 @@ A script for `python -I` that imports nothing of the toolkit: the function sees 
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import logging
@@ -34,6 +35,8 @@ def main(folder: str, handler: str) -> None:
         folder: the function's code.
         handler: ``module.function``.
     """
+    # End with the runtime even during a call, and even if it is killed: PR_SET_PDEATHSIG, SIGKILL.
+    ctypes.CDLL(None).prctl(1, 9)
     # What the function prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -44,7 +44,7 @@ class FunctionProcess:
         code = _unpack(function, folder)
         config = folder / "aws_config"
         config.write_text(_AWS_CONFIG)
-        with (folder / f"{function.name}.log").open("ab") as log:
+        with (folder / f"{folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(_BOOTSTRAP), str(code), function.handler],
                 stdin=subprocess.PIPE,
@@ -121,6 +121,7 @@ def _environment(function: Function, url: str, config: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         **function.environment,

@@ -124,3 +124,48 @@ def test_a_caller_without_standard_streams_can_start_one(root: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script, str(output)], timeout=100, check=True)
     assert output.read_text() == "True"
+
+
+TMPDIR = "\nset TMPDIR to a folder of your own, with 100 MB of space"
+UNFIT = {
+    "programs can't run in the temporary folder": (
+        "import subprocess\n"
+        "def run(*_, **__): raise PermissionError(13, 'Permission denied')\n"
+        "subprocess.run = run\n",
+        f"the temporary folder can't be used: Permission denied{TMPDIR}",
+    ),
+    "the temporary folder is full": (
+        "import tempfile\n"
+        "def mkdtemp(**_): raise OSError(28, 'No space left on device')\n"
+        "tempfile.mkdtemp = mkdtemp\n",
+        f"the temporary folder can't be used: No space left on device{TMPDIR}",
+    ),
+    "there is no localhost": (
+        "import socket\n"
+        "def unknown(*_): raise socket.gaierror(-2, 'Name or service not known')\n"
+        "socket.getaddrinfo = unknown\n",
+        "the name localhost resolves to nothing; AWS clients need 127.0.0.1\n"
+        "add the line `127.0.0.1 localhost` to /etc/hosts",
+    ),
+    "HOME can't be written": (
+        "import os\nos.environ['XDG_STATE_HOME'] = '/proc/none'\n",
+        "/proc/none/sagemaker-mme/local/",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_a_machine_that_is_not_fit_is_one_clear_error(root: Path, case: str) -> None:
+    script, message = UNFIT[case]  # it makes the process meet what it would meet there
+    (root / "sitecustomize.py").write_text(script)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mme_local"],
+        env=os.environ | {"MME_LOCAL_PORT": "0", "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.startswith(f"error: {message}")
+    assert "Traceback" not in ran.stderr

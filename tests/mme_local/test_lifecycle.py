@@ -57,6 +57,16 @@ def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals
     process = psutil.Process(state.pid)
     family = [process, *process.children(recursive=True)]
     assert len(family) == 3, "the runtime, Triton, the model's python process"
+    regions = list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
+    assert regions
+    ours = [
+        *regions,
+        *Path(state.workdir).rglob("*"),
+        Path(state.workdir),
+        *state.folder.rglob("*"),
+        state.folder,
+    ]
+    assert [path for path in ours if not path.is_symlink() and path.stat().st_mode & 0o077] == []
     os.kill(state.pid, number_)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive
@@ -86,17 +96,24 @@ def test_a_runtime_stopped_during_loads_leaves_no_process_and_no_file(tmp_path: 
     assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
 
 
-def test_a_killed_runtime_ends_its_triton_and_blocks_no_start() -> None:
+def test_a_runtime_killed_during_loads_leaves_no_process_and_blocks_no_start() -> None:
     state = launcher.start_detached(LocalSettings(port=0))
     endpoint = Endpoint(Runtime(state))
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
+    endpoint.publish("loading_v0.tar.gz", a_model(at_load="time.sleep(600)"))
     endpoint.invoke("a_v0.tar.gz", body(1))
-    family = psutil.Process(state.pid).children(recursive=True)
-    os.kill(state.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
+    process = psutil.Process(state.pid)
+    with ThreadPoolExecutor(1) as callers:
+        call = callers.submit(endpoint.invoke, "loading_v0.tar.gz", body(1))
+        wait_for(lambda: sum("stub" in one.name() for one in process.children(recursive=True)) == 2)
+        family = process.children(recursive=True)
+        os.kill(state.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive
+        assert isinstance(call.exception(timeout=20), HTTPClientError)
     again = launcher.start_detached(LocalSettings(port=state.port))
     assert not Path(state.workdir).exists()
+    assert not list(Path("/dev/shm").glob(f"mme_{state.pid}_*"))
     launcher.stop(again.port)
     assert read_run_file(again.port) is None
 

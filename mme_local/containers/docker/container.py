@@ -14,6 +14,7 @@ from aiodocker import Docker, DockerError
 from aiodocker.containers import DockerContainer as EngineContainer
 
 from mme.errors import MmeError
+from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.docker.daemon import docker_errors, has_image
 from mme_local.logs import tail
@@ -113,6 +114,11 @@ class DockerContainer(ContractContainer):
             await self.stop()
             raise
 
+    async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
+        """Implement `ServingContainer.load`; the image's user, who may be another one, can read the files."""
+        await asyncio.to_thread(_open_to_all, self._models, path)
+        return await super().load(handle, target_model, path, seconds)
+
     async def wait_dead(self) -> int:
         """Return the exit status once it has ended; -1 if the daemon can't tell."""
         if self._exit is None:
@@ -187,6 +193,12 @@ class DockerContainer(ContractContainer):
 
     def _path_inside(self, path: Path) -> str:
         return f"{MODELS}/{path.relative_to(self._models).as_posix()}"
+
+
+def _open_to_all(models: Path, path: Path) -> None:
+    """Make a model readable; the instance's folder above stays closed to other users of the machine."""
+    for each in (models, path.parent, path, *path.rglob("*")):
+        each.chmod(each.stat().st_mode | (0o555 if each.is_dir() else 0o444))
 
 
 async def _exit_status(container: EngineContainer) -> int:

@@ -84,7 +84,8 @@ class TritonInstallation:
         for source in sorted(_OWN_BACKENDS.iterdir()):
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):
                 continue
-            shutil.copytree(source, backends / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+            (backends / source.name).mkdir()
+            shutil.copyfile(source / "model.py", backends / source.name / "model.py")
             names.append(source.name)
 
         installation = cls(server, backends, _environment(folder, wheel), tuple(names))
@@ -134,6 +135,7 @@ def _environment(folder: Path, wheel: TritonWheel) -> dict[str, str]:
     return inherited | {
         "PATH": os.pathsep.join((*programs, os.environ.get("PATH", "/usr/bin:/bin"))),
         "LD_LIBRARY_PATH": f"{libraries}{os.pathsep}{wheel.libraries}",
+        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime writes to HOME and /tmp, and reports to Microsoft
     }
 
 

@@ -7,6 +7,7 @@ Triton 2.51 needs them on a laptop (each was tried):
   socket in its working directory, which only its user can open.
 * It takes models under ``/opt/ml/models`` only, which needs root and allows one local endpoint per machine.
 * Its python backend leaves ``/tmp/python_env_*`` behind when it is killed.
+* Its python backend gives everyone the right to read the tensors in ``/dev/shm``, whatever the umask is.
 * Its python stub was compiled for numpy 1 and misreads the item size of numpy 2's arrays,
   while numpy 1 has no wheel for Python 3.13.
 
@@ -38,6 +39,10 @@ _UNIX_PREFIX: Final = (b"\0unix:\0unix-abstract", b"\x000.0.0\0unix-abstract")  
 _MODEL_ROOT: Final = rb"(\/opt\/ml\/models\/[0-9A-Za-z._]+)\/(model)"
 _SCRATCH: Final = (b"/tmp/python_env_", b"././/python_env_")  # mkdtemp(3) adds to it
 
+_SHARED_MODE: Final = (
+    (b"\xba\xa4\x01\0\0", b"\xba\x80\x01\0\0"),  # mov $0644, %edx for shm_open(3)
+    (b"\xbe\xa4\x01\0\0", b"\xbe\x80\x01\0\0"),  # mov $0644, %esi for fchmod(2)
+)
 _ITEM_SIZE: Final = (
     (b"\x48\x63\x40\x20", b"\x48\x63\x40\x28"),  # movslq 0x20(%rax), %rax: an array's bytes
     (b"\x48\x8b\x06\x8b\x40\x20", b"\x48\x8b\x06\x8b\x40\x28"),  # mov 0x20(%rax), %eax: its strides
@@ -61,14 +66,16 @@ def patched_server(path: Path, root: Path) -> bytes:
 def patched_backend(path: Path) -> bytes:
     """Return the python backend that makes its scratch folders in the server's working directory.
 
+    Its shared memory can be read by its user only.
+
     Raises:
         MmeError: The library is not the one that the patch was made for.
     """
-    return verified(path).replace(*_SCRATCH)
+    return _replaced(verified(path), _SCRATCH, *_SHARED_MODE)
 
 
 def patched_stub(path: Path, *, numpy2: bool) -> bytes:
-    """Return the python stub, reading an array's item size at numpy 2's offset if needed.
+    """Return the python stub with private shared memory, reading item sizes at numpy 2's offset if needed.
 
     Args:
         path: ``triton_python_backend_stub`` of the wheel.
@@ -77,10 +84,7 @@ def patched_stub(path: Path, *, numpy2: bool) -> bytes:
     Raises:
         MmeError: The binary is not the one that the patch was made for.
     """
-    stub = verified(path)
-    for old, new in _ITEM_SIZE if numpy2 else ():
-        stub = stub.replace(old, new)
-    return stub
+    return _replaced(verified(path), *_SHARED_MODE, *(_ITEM_SIZE if numpy2 else ()))
 
 
 def verified(path: Path) -> bytes:
@@ -92,6 +96,12 @@ def verified(path: Path) -> bytes:
             f"{name} of nvidia-pytriton is not the file that the local endpoint patches; its SHA-256 differs",
             hint='install the pinned version again: pip install --force-reinstall "sagemaker-mme[local]"',
         )
+    return content
+
+
+def _replaced(content: bytes, *pairs: tuple[bytes, bytes]) -> bytes:
+    for old, new in pairs:
+        content = content.replace(old, new)
     return content
 
 

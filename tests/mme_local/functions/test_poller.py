@@ -85,9 +85,9 @@ class World:
         self.feed()
         self.poller = Poller(URL, folder / "functions", self.functions)
 
-    def put(self, timeout: int = 60) -> Function:
+    def put(self, timeout: int = 60, name: str = "f") -> Function:
         function = Function(
-            name="f",
+            name=name,
             account=ACCOUNT,
             region=REGION,
             handler="index.handler",
@@ -100,10 +100,10 @@ class World:
         self.functions.put(function)
         return function
 
-    def feed(self, batch: int = 1, concurrency: int = 2, enabled: bool = True) -> None:
+    def feed(self, batch: int = 1, concurrency: int = 2, enabled: bool = True, name: str = "f") -> None:
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:main"
         self.functions.put_source(
-            EventSource("id", "f", ACCOUNT, REGION, arn, batch, concurrency, True, enabled)
+            EventSource("id", name, ACCOUNT, REGION, arn, batch, concurrency, True, enabled)
         )
 
     def send(self, *bodies: str) -> None:
@@ -147,6 +147,15 @@ def test_the_output_of_a_function_is_in_its_log(world: World) -> None:
     log = (world.folder / "functions" / "f" / "f.log").read_text()
     assert "INFO a batch of 1" in log
     assert "this is not an answer" in log
+
+
+def test_a_name_does_not_lead_out_of_the_folder(world: World) -> None:
+    world.put(name="../../f")
+    world.feed(name="../../f")
+    world.send("one")
+    until(lambda: world.seen("one"))
+    assert {path.name for path in world.folder.iterdir()} == {"functions", "seen"}
+    assert [path.name for path in (world.folder / "functions").iterdir()] == ["______f"]
 
 
 def test_a_process_serves_call_after_call(world: World) -> None:

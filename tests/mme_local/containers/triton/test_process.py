@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -132,6 +134,12 @@ async def test_models_of_other_folders_are_refused(
         shutil.copytree(model, other)
         async with started(installation, tmp_path) as triton:
             assert (await triton.load("abc123", "x_v0.tar.gz", other, 60)).status == 400
+
+
+def test_onnxruntime_leaves_no_file(installation: TritonInstallation, tmp_path: Path) -> None:
+    environment = installation.environment | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "import onnxruntime"], env=environment, timeout=60, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_killed_server_leaves_no_process(
