@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -209,8 +208,6 @@ class Instance:
                 if _unknown_model(reply, target_model) and (delay := next(delays, None)) is not None:
                     await asyncio.sleep(min(delay, max(0.0, deadline - loop.time())))
                     continue
-                if _stub_died(reply, target_model):
-                    self._models.unload_unhealthy(target_model)
                 return reply
 
     async def _acquire(self, model: str, deadline: float, trace: Trace) -> Lease:
@@ -247,13 +244,6 @@ class Instance:
         """End a container that hangs; the watchdog starts it again."""
         self._models.up = False
         await self._container.stop()
-
-
-def _stub_died(reply: ContainerReply, target_model: str) -> bool:
-    """Whether Triton answers that the model's python process has ended; it does not start another one."""
-    return reply.status == _BAD_REQUEST and bool(
-        re.search(rf"Stub process '{re.escape(target_model)}\S*' is not healthy", reply.text)
-    )
 
 
 def _unknown_model(reply: ContainerReply, target_model: str) -> bool:

@@ -139,11 +139,6 @@ class ModelCache:
         if self.memory.state(model) is None and model not in self._loads:
             self._archives.forget(model)
 
-    def unload_unhealthy(self, model: str) -> None:
-        """Unload a model that can't answer any more, so that the next request loads it again."""
-        if self.memory.evict(model):  # else another request in flight does it
-            self._start_unload(model)
-
     async def death_noticed(self, memory: ModelMemory) -> None:
         """Return once the end of the container with this memory was noticed, or after half a second."""
         with contextlib.suppress(TimeoutError):

@@ -7,7 +7,9 @@ import contextlib
 import fcntl
 import functools
 import json
+import logging
 import os
+import re
 import secrets
 import signal
 from collections.abc import Mapping
@@ -22,7 +24,10 @@ from mme_local.containers.triton.patches import SOCKET
 from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.logs import TAIL_BYTES, tail
 
+log = logging.getLogger(__name__)
+
 _BAD_REQUEST = 400
+_UNHEALTHY = re.compile(rb"""\{"error":"Stub process '[^"]+' is not healthy\."\}""")
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of the python backend's regions
@@ -120,6 +125,19 @@ class TritonProcess(ContractContainer):
             if letter := first_shell_metacharacter(name):
                 return _refusal(target_model, name, letter)
         return await super().load(handle, target_model, path, seconds)
+
+    async def invoke(
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> ContainerReply:
+        """Implement `ServingContainer.invoke`; end the server if the model's python process has ended.
+
+        Triton 2.51 does not start that again, and can't unload the model: it counts this request as running.
+        """
+        reply = await super().invoke(handle, target_model, body, headers, seconds)
+        if reply.status == _BAD_REQUEST and _UNHEALTHY.fullmatch(reply.body) and self.pid:
+            log.warning("%s: its python process has ended; Triton is started again", target_model)
+            _signal_group(self.pid, signal.SIGKILL)
+        return reply
 
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""

@@ -90,23 +90,6 @@ async def test_a_request_is_retried_if_triton_forgets_a_loaded_model(
         assert container.calls["load a"] == 1
 
 
-async def test_a_model_whose_python_process_died_is_loaded_again(tmp_path: Path) -> None:
-    class Dying(FakeContainer):
-        async def invoke(self, handle, target_model, body, headers, seconds):  # type: ignore[no-untyped-def]
-            answer = await super().invoke(handle, target_model, body, headers, seconds)
-            if body != b"kill":
-                return answer
-            error = f'{{"error":"Stub process \'{target_model}_0\' is not healthy."}}'
-            return ContainerReply(400, error.encode(), "application/json")
-
-    container = Dying()
-    async with an_instance(tmp_path, container) as instance:
-        replies = await asyncio.gather(*(instance.invoke("a", b"kill", {}) for _ in range(3)))
-        assert {reply.status for reply in replies} == {400}
-        assert (await instance.invoke("a", b"1", {})).body == b"a:1"
-        assert container.calls["load a"] == 2
-
-
 async def test_a_load_is_repeated_in_the_next_container(tmp_path: Path) -> None:
     container = FakeContainer()
     async with an_instance(tmp_path, container) as instance:

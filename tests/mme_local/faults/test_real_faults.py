@@ -159,7 +159,7 @@ def test_an_unhealthy_stub_answers_like_a_killed_one(
         os.kill(stub.pid, signal.SIGKILL)
     assert stubs
     assert check_model_error(failure(endpoint, model), 400) == injected
-    check_answers(endpoint, model)  # it was unloaded, and is loaded again
+    check_answers(endpoint, model)  # Triton was started again
 
 
 def test_an_unknown_model_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
