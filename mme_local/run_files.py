@@ -36,9 +36,14 @@ def is_running(pid: int, started: float) -> bool:
         started: its start time, in seconds since the epoch.
     """
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < 1
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+        return _is_used(pid) and abs(psutil.Process(pid).create_time() - started) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_used(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
@@ -92,7 +97,7 @@ class RunFile:
         workdir = Path(self.workdir)
         if workdir.name.startswith(WORKDIR_PREFIX) and is_private(workdir):
             shutil.rmtree(workdir, ignore_errors=True)
-        if not psutil.pid_exists(self.pid):  # it was killed: its Tritons could not remove theirs
+        if not _is_used(self.pid):  # it was killed: its Tritons could not remove theirs
             for region in _SHARED_MEMORY.glob(f"mme_{self.pid}_*"):
                 with contextlib.suppress(OSError):
                     region.unlink()
