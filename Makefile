@@ -28,12 +28,14 @@ FUZZ := $(VENV)/fuzz
 MINUTES ?= 10
 # checkov pins some hundred packages: they stay apart from this project's.
 CHECKOV := $(VENV)/checkov
+# Tools that report on this project's packages: apart from them too.
+SUPPLY_CHAIN := $(VENV)/supply-chain
 ENVIRONMENTS := local dev staging prod
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security sbom security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,8 +126,20 @@ $(CHECKOV)/.installed: requirements-checkov.txt $(VENV)/.installed
 	@python tools/install.py checkov $(CHECKOV)
 	@touch $@
 
-security: install $(CHECKOV)/.installed  ## Run checkov on every environment; the fast tests run the cdk-nag packs
+$(SUPPLY_CHAIN)/.installed: requirements-supply-chain.txt $(VENV)/.installed
+	@rm -rf $(SUPPLY_CHAIN)
+	@uv venv --quiet --python $(BIN)/python $(SUPPLY_CHAIN)
+	@uv pip install --quiet --python $(SUPPLY_CHAIN)/bin/python --require-hashes --no-deps -r requirements-supply-chain.txt
+	@touch $@
+
+# ADVISORIES=--required fails if the package index offers none.
+security: install $(CHECKOV)/.installed $(SUPPLY_CHAIN)/.installed  ## Check templates (checkov), licences and advisories
+	@python -m tools.supply_chain licences $(SUPPLY_CHAIN)/bin
+	@python -m tools.supply_chain advisories $(SUPPLY_CHAIN)/bin $(ADVISORIES)
 	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
+
+sbom: install $(SUPPLY_CHAIN)/.installed  ## Write dist/sbom.cdx.json: the packages that users install
+	@python -m tools.supply_chain sbom $(SUPPLY_CHAIN)/bin
 
 security-docs: install  ## Update the tables of docs/security.md and docs/compliance.md
 	@python -m tools.security_report
@@ -147,6 +161,7 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(COMPILE) --extra cdk --resolution lowest-direct --output-file requirements-lowest.txt
 	@$(LOCK) --group benchmarks --output-file requirements-benchmarks.txt
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
+	@$(LOCK) requirements-supply-chain.in --output-file requirements-supply-chain.txt
 	@$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.txt
 	@rm build.constraints
 

@@ -170,13 +170,14 @@ def test_no_secret_is_stored(file: Any) -> None:
 
 
 def test_actions_are_pinned_by_commit_and_versioned_in_a_comment() -> None:
-    used = [line for file in WORKFLOWS for line in file.read_text("utf-8").splitlines() if "uses: " in line]
-    foreign = [line for line in used if "uses: ./" not in line]
-    assert len(foreign) == 6
-    for line in foreign:
-        assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
-    # One version of each, everywhere.
-    assert len({line.split("uses: ")[1] for line in foreign}) == 3
+    ours = sorted((EXAMPLES.parent / ".github" / "workflows").glob("*.yml"))
+    text = "\n".join(file.read_text("utf-8") for file in [*WORKFLOWS, *ours])
+    used = re.findall(r"uses: (?!\./)(.+)", text)
+    assert len(used) > 10
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    names = [action.partition("@")[0] for action in set(used)]
+    assert len(names) == len(set(names)), "one version of each action, in this project and in the example"
 
 
 def test_no_outside_text_gets_into_a_shell() -> None:
