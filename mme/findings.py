@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+_MAX_CHARS: Final = 800
 
 
 class Severity(StrEnum):
@@ -40,6 +43,12 @@ class Finding:
     code: str
     message: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut a message that repeats a very long name or line."""
+        if len(self.message) > _MAX_CHARS:
+            half = _MAX_CHARS // 2
+            object.__setattr__(self, "message", f"{self.message[:half]} ... {self.message[-half:]}")
 
     @classmethod
     def error(cls, code: str, message: str, hint: str) -> Finding:

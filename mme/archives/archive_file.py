@@ -12,7 +12,7 @@ from mme.archives.contents import Contents, FileStarts
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.gzip_stream import CHUNK_BYTES, Digest, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
-from mme.archives.model_directory import Member, is_junk
+from mme.archives.model_directory import Member, is_junk, is_left_out
 from mme.archives.tar_stream import TarEntry, TarStream, printable
 from mme.findings import Finding, Severity
 
@@ -139,7 +139,7 @@ class _Reading:
             message = f"{printable(path)} is a header that a tar program took for a file"
             hint = "remove the PaxHeader directories and pack it again"
             self.findings.append(Finding.warning("pax-leftovers", message, hint))
-        elif any(is_junk(part) for part in parts) and not known:
+        elif any(is_junk(part) or is_left_out(part) for part in parts) and not known:
             self._junk.append(path)
         size = self._starts.wanted(path, member.size) if not member.is_directory else 0
         if size:

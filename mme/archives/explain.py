@@ -15,7 +15,7 @@ from mme.archives.errors import ArchiveError
 from mme.archives.explanation import Explanation, ModelSummary
 from mme.archives.framework_archive import FrameworkArchive
 from mme.archives.gzip_stream import Digest, Limits
-from mme.archives.model_directory import survey_directory
+from mme.archives.model_directory import IGNORE_FILE, survey_directory
 from mme.catalog.frameworks import find_framework, frameworks
 from mme.catalog.images import Processor
 from mme.catalog.instances import instance_types
@@ -73,6 +73,12 @@ def explain(
 
 def _read_directory(source: str | Path) -> ArchiveFile:
     directory, findings = survey_directory(source)
+    if directory.left_out:
+        text = f"left out: {', '.join(directory.left_out[:5])}{' ...' if len(directory.left_out) > 5 else ''}"
+        findings = [
+            *findings,
+            Finding.note("left-out", text, f"{IGNORE_FILE} can name more files to leave out"),
+        ]
     try:
         contents = contents_of(directory)
     except ArchiveError as error:

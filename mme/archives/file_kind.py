@@ -6,6 +6,9 @@ from typing import Final
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 
+GZIP_KIND: Final = "compressed with gzip"
+TAR_KIND: Final = "an uncompressed tar"
+
 _TAR_MAGIC: Final = slice(257, 262)
 _KINDS: Final = (
     (b"PK\x03\x04", "a zip file"),
@@ -17,7 +20,7 @@ _KINDS: Final = (
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip file"),
     (b"Rar!\x1a\x07", "a RAR file"),
     (b"\x1f\x9d", "compressed with compress (.Z)"),
-    (GZIP_MAGIC, "compressed with gzip"),
+    (GZIP_MAGIC, GZIP_KIND),
     (b"version https://git-lfs", "a Git LFS pointer, not the file it points to"),
     (b"\x89HDF\r\n", "an HDF5 file"),
     (b"\x80\x02", "a Python pickle"),
@@ -31,7 +34,7 @@ _KINDS: Final = (
 def file_kind(head: bytes) -> str | None:
     """Describe a file by its first bytes (at least 262 of them to recognise a tar); None if unknown."""
     if head[_TAR_MAGIC] == b"ustar":
-        return "an uncompressed tar"
+        return TAR_KIND
     return next((kind for magic, kind in _KINDS if head.startswith(magic)), None)
 
 

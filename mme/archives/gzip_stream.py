@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mme.archives.errors import UnreadableArchiveError
-from mme.archives.file_kind import GZIP_MAGIC, file_kind
+from mme.archives.file_kind import GZIP_MAGIC, TAR_KIND, file_kind
 from mme.findings import Finding
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -169,7 +169,7 @@ def _not_gzip(head: bytes) -> Finding:
         )
     kind = file_kind(head)
     hint = "pack it as a gzipped tar: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
-    if kind == "an uncompressed tar":
+    if kind == TAR_KIND:
         return Finding.error(
             "not-compressed", "it is an uncompressed tar, not a tar.gz", "gzip it: gzip model.tar"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -35,18 +36,46 @@ JUNK: Final = (
 )
 """Names that tools leave behind: never packed."""
 
+LEFT_OUT: Final = (
+    ".env",
+    ".env.*",
+    ".netrc",
+    ".aws",
+    ".ssh",
+    ".venv",
+    ".cache",
+    ".idea",
+    ".vscode",
+    ".nfs*",
+    "node_modules",
+    "wandb",
+    "*.swp",
+    "*~",
+    ".mmeignore",
+)
+"""Secrets, environments, caches and editors' files: not packed either, and named to the user."""
+
+IGNORE_FILE: Final = ".mmeignore"
+_IGNORE_MAX_BYTES: Final = 64 * 1024
+
 MAX_DEPTH: Final = 100
 """Directories within each other, of a directory or an archive; deleting them recurses."""
 
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER: Final = _OPEN_FILE | os.O_DIRECTORY
 
-_IS_JUNK = re.compile("|".join(translate(pattern) for pattern in JUNK))
+_IS_JUNK = re.compile("|".join(map(translate, JUNK)))
+_IS_LEFT_OUT = re.compile("|".join(map(translate, LEFT_OUT)))
 
 
 def is_junk(name: str) -> bool:
     """Return whether a file or directory of this name is never packed."""
     return _IS_JUNK.match(name) is not None
+
+
+def is_left_out(name: str) -> bool:
+    """Return whether a file or directory of this name is left out and named."""
+    return _IS_LEFT_OUT.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +114,14 @@ class ModelDirectory:
         subject: The directory as the user named it, for messages.
         name: The directory's own name, which becomes the model's.
         members: Sorted by path: a directory comes before what is in it.
+        left_out: Paths that are not packed: secrets, environments, and what `.mmeignore` names.
     """
 
     root: Path
     subject: str
     name: str
     members: tuple[Member, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def unpacked_bytes(self) -> int:
@@ -133,18 +164,16 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
             hint += "; archives are packed for you"
         text = "it is a file, not a model's directory"
         raise ArchiveError(subject, [Finding.error("not-a-directory", text, hint)])
-    findings: list[Finding] = []
-    members: list[Member] = []
-    try:
-        folder = os.open(root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
-    except OSError as error:
-        findings.append(unreadable(".", error))
-    else:
-        members = sorted(_walk(folder, "", findings), key=lambda member: member.path)
+    scan = _Scan(root)
+    findings, members = scan.findings, sorted(scan.run(), key=lambda member: member.path)
+    links = [finding for finding in findings if finding.code == "symlink"]
+    if len(links) > 1:
+        findings = [_many_links(links, subject), *(finding for finding in findings if finding not in links)]
     if not members and not findings:
         hint = "it needs config.pbtxt and a version directory"
         findings.append(Finding.error("empty-directory", "the directory is empty", hint))
-    return ModelDirectory(root, subject, root.name, tuple(members)), findings
+    left_out = tuple(sorted(path for path in scan.left_out if path != IGNORE_FILE))
+    return ModelDirectory(root, subject, root.name, tuple(members), left_out), findings
 
 
 def open_file(root: Path, path: str) -> IO[bytes]:
@@ -179,37 +208,59 @@ def _open_regular(name: str, folder: int) -> IO[bytes]:
     return os.fdopen(handle, "rb", buffering=0)
 
 
-def _walk(folder: int, prefix: str, findings: list[Finding]) -> Iterator[Member]:
-    """Yield what is in an open directory, and close it."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if not is_junk(entry.name):
-                    yield from _member(entry, folder, prefix, findings)
-    except OSError as error:
-        findings.append(unreadable(prefix.rstrip("/") or ".", error))
-    finally:
-        os.close(folder)
+class _Scan:
+    """A walk through a directory, by open directories: nothing that is moved meanwhile leads it elsewhere."""
 
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._ignored = re.compile(r"(?!)")
+        self.findings: list[Finding] = []
+        self.left_out: list[str] = []
 
-def _member(entry: os.DirEntry[str], folder: int, prefix: str, findings: list[Finding]) -> Iterator[Member]:
-    path = prefix + entry.name
-    try:
-        if fault := _name_fault(path) or _kind_fault(entry, folder, path):
-            findings.append(fault)
+    def run(self) -> Iterator[Member]:
+        try:
+            folder = os.open(self._root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
+        except OSError as error:
+            self.findings.append(unreadable(".", error))
             return
-        if entry.is_dir(follow_symlinks=False):
-            inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
-            yield Member(path, 0, is_directory=True)
-            yield from _walk(inner, f"{path}/", findings)
-            return
-        # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
-        with _open_regular(entry.name, folder) as file:
-            status = os.fstat(file.fileno())
-    except OSError as error:
-        findings.append(unreadable(path, error))
-    else:
-        yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
+        with contextlib.suppress(OSError), open_file(self._root, IGNORE_FILE) as file:
+            lines = file.read(_IGNORE_MAX_BYTES).decode("utf-8", "replace").splitlines()
+            patterns = [line.strip().strip("/") for line in lines if not line.startswith("#")]
+            self._ignored = re.compile("|".join(map(translate, filter(None, patterns))) or r"(?!)")
+        yield from self._walk(folder, "")
+
+    def _walk(self, folder: int, prefix: str) -> Iterator[Member]:
+        """Yield what is in an open directory, and close it."""
+        try:
+            with os.scandir(folder) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    path = prefix + entry.name
+                    if is_left_out(entry.name) or any(map(self._ignored.match, (entry.name, path))):
+                        self.left_out.append(path)
+                    elif not is_junk(entry.name):
+                        yield from self._member(entry, folder, path)
+        except OSError as error:
+            self.findings.append(unreadable(prefix.rstrip("/") or ".", error))
+        finally:
+            os.close(folder)
+
+    def _member(self, entry: os.DirEntry[str], folder: int, path: str) -> Iterator[Member]:
+        try:
+            if fault := _name_fault(path) or _kind_fault(entry, folder, path):
+                self.findings.append(fault)
+                return
+            if entry.is_dir(follow_symlinks=False):
+                inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
+                yield Member(path, 0, is_directory=True)
+                yield from self._walk(inner, f"{path}/")
+                return
+            # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
+            with _open_regular(entry.name, folder) as file:
+                status = os.fstat(file.fileno())
+        except OSError as error:
+            self.findings.append(unreadable(path, error))
+        else:
+            yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
 
 
 def _name_fault(path: str) -> Finding | None:
@@ -231,13 +282,22 @@ def _kind_fault(entry: os.DirEntry[str], folder: int, path: str) -> Finding | No
     if entry.is_symlink():
         target = os.readlink(entry.name, dir_fd=folder)
         text = f"{path} is a symbolic link to {target}, which the container does not have"
-        return Finding.error("symlink", text, "put a copy of the file in its place")
+        hint = "put a copy of the file in its place"
+        if "/snapshots/" in path and "/blobs/" in target:
+            hint = "it is a Hugging Face cache: download the model with local_dir=, which makes no links"
+        return Finding.error("symlink", text, hint)
     if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
         return None
     mode = entry.stat(follow_symlinks=False).st_mode
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     text = f"{path} is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a regular file"
     return Finding.error("special-file", text, "remove it from the model's directory")
+
+
+def _many_links(links: list[Finding], subject: str) -> Finding:
+    """Return one finding for a directory with many symbolic links."""
+    hint = links[0].hint if "Hugging Face" in links[0].hint else f"copy the files: cp -aL {subject} COPY"
+    return Finding.error("symlink", f"{len(links)} symbolic links, such as: {links[0].message}", hint)
 
 
 def unreadable(path: str, error: OSError) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _CLASS = "TritonPythonModel"
+_NEWER_SYNTAX = re.compile(r"\s*type\s+\w+.*=|\s*(async\s+)?(def|class)\s+\w+\[|.*\b[rR]?f[\"']")
+"""Lines that Python 3.12 reads and 3.11 may not: type aliases, type parameters, nested f-strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ def read_python(content: bytes) -> PythonSource:
             warnings.simplefilter("ignore")
             module = ast.parse(content)
     except SyntaxError as error:
+        if sys.version_info < (3, 12) and _NEWER_SYNTAX.match(error.text or ""):
+            return PythonSource(names=frozenset({"*"}))  # the container's Python may be newer
         line = f"line {error.lineno}: " if error.lineno else ""
         return PythonSource(error=f"{line}{error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:

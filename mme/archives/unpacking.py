@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -84,6 +85,8 @@ def _write(entry: TarEntry, tar: TarStream, folder: Path) -> None:
         with target.open("wb") as file:
             while block := tar.read(CHUNK_BYTES):
                 file.write(block)
+        if entry.executable:
+            target.chmod(target.stat().st_mode | stat.S_IXUSR)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise

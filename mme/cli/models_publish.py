@@ -115,6 +115,8 @@ def add(
     if name is not None:
         check_name(name)
     found = find_models(paths)
+    for directory in (one.directory for one in found.models if one.directory.left_out):
+        print_note("left out", f"{directory.name}: {', '.join(directory.left_out[:5])}")
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")
     published: list[Published] = []

@@ -11,7 +11,7 @@ from mme.archives.contents import contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import is_junk, scan_directory
-from mme.archives.triton.check import MODEL_FILE_MISSING, TritonModel, check_model
+from mme.archives.triton.check import MODEL_FILE_MISSING, CheckedModel, check_model
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.layout import read_triton
 from mme.errors import MmeError
@@ -24,7 +24,7 @@ _STEP_MISSING: Final = "ensemble-step-missing"
 _MAX_DEPTH: Final = 4
 _FOLDER_FAULTS: Final = ("wrapper-directory", "several-models", "config-missing")
 
-_Checked = tuple[Path, TritonModel | MmeError]
+_Checked = tuple[Path, CheckedModel | MmeError]
 """A directory, with the model in it or the reason why there is none."""
 
 
@@ -50,7 +50,7 @@ class Candidates:
         skipped: Directories that are skipped, with the reason.
     """
 
-    models: tuple[TritonModel, ...]
+    models: tuple[CheckedModel, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -58,7 +58,7 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     """Check every model that the paths name, before anything is uploaded.
 
     A directory with config.pbtxt is a model, and so is one that holds an ensemble, its steps and nothing
-    else. Any other directory with several directories, at least one of them a model, is a registry. In a
+    else. Any other directory of directories, at least one of them a model, is a registry. In a
     registry, models that lack only a file which a `build_NAME.py` script writes are skipped, and so are
     directories that don't look like a model.
 
@@ -68,7 +68,7 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     Raises:
         MmeError: A model has a fault, two have one name, or there is none; all faults at once.
     """
-    models: list[TritonModel] = []
+    models: list[CheckedModel] = []
     skipped: list[Skipped] = []
     faults: list[MmeError] = []
     checked_before: set[tuple[Path, str]] = set()
@@ -85,8 +85,12 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
                 checked_before.add(identity)
                 checked.append((folder, _check(folder)))
         for folder, result in _join_ensemble(Path(path), checked) if folders else checked:
-            if isinstance(result, TritonModel):
-                models.append(result)
+            if isinstance(result, CheckedModel):
+                if folders and result.framework != "triton":
+                    other = f"not for Triton but for {result.framework}: publish it by its own path"
+                    skipped.append(Skipped(folder.name, other))
+                else:
+                    models.append(result)
             elif folders and (reason := _reason_to_skip(folder, result)):
                 skipped.append(Skipped(folder.name, reason))
             else:
@@ -103,7 +107,7 @@ def build_script(model: Path) -> Path:
     return Path(model).parent / f"build_{name.replace('-', '_')}.py"
 
 
-def _check(folder: Path) -> TritonModel | MmeError:
+def _check(folder: Path) -> CheckedModel | MmeError:
     try:
         model = check_model(folder)
         check_name(model.directory.name)
@@ -122,9 +126,7 @@ def _registry_folders(path: Path) -> list[Path]:
         folders = [one for one in _folders(path) if not one.name.startswith(".")]
     except PermissionError:
         return []  # check_model reports it
-    holds_models = any((folder / CONFIG_FILE).is_file() for folder in folders)
-    # A single directory is a wrapper around a model: the model itself must be published.
-    return folders if holds_models and len(folders) > 1 else []
+    return folders if any((folder / CONFIG_FILE).is_file() for folder in folders) else []
 
 
 def _folders(path: Path) -> list[Path]:
@@ -215,8 +217,8 @@ def _models_below(path: Path, depth: int = 1) -> Iterator[Path]:
             yield from _models_below(folder, depth + 1)
 
 
-def _same_names(models: Sequence[TritonModel]) -> list[MmeError]:
-    first: dict[str, TritonModel] = {}
+def _same_names(models: Sequence[CheckedModel]) -> list[MmeError]:
+    first: dict[str, CheckedModel] = {}
     faults = []
     for model in models:
         directory = model.directory

@@ -56,6 +56,12 @@ def check_name(name: str) -> str:
     Raises:
         MmeError: It has characters that are awkward in a key or a command line.
     """
+    if name.endswith(SUFFIX):
+        model = model_of(name)
+        raise MmeError(
+            f"{name!r} can't be a model's name; the version and {SUFFIX} are added to it",
+            hint=f"give the model's name only: {model}",
+        )
     if _NAME.fullmatch(name):
         return name
     raise MmeError(

@@ -19,7 +19,7 @@ from mme.archives.packing import (
     tar_size,
     write_archive,
 )
-from mme.archives.triton.check import TritonModel
+from mme.archives.triton.check import CheckedModel
 from mme.errors import MmeError
 from mme.findings import Finding
 from mme.registry.model_store import (
@@ -95,7 +95,7 @@ class PublishListener(Protocol):
 
 def publish(
     store: ModelStore,
-    model: TritonModel,
+    model: CheckedModel,
     *,
     name: str | None = None,
     on_progress: OnProgress | None = None,
@@ -120,7 +120,7 @@ def publish(
 
 def publish_all(
     store: ModelStore,
-    models: Sequence[TritonModel],
+    models: Sequence[CheckedModel],
     listener: PublishListener | None = None,
     *,
     name: str | None = None,
@@ -175,7 +175,7 @@ class _Publication:
     def __init__(
         self,
         store: ModelStore,
-        model: TritonModel,
+        model: CheckedModel,
         name: str,
         index: VersionIndex,
         on_progress: OnProgress,
@@ -289,7 +289,7 @@ class _Publication:
 
 class _Batch:
     def __init__(
-        self, store: ModelStore, models: Sequence[TritonModel], listener: PublishListener, name: str | None
+        self, store: ModelStore, models: Sequence[CheckedModel], listener: PublishListener, name: str | None
     ) -> None:
         self._store = store
         self._listener = listener

@@ -6,6 +6,7 @@ from mme.catalog.images import Processor
 from tests.archives.archive_builder import (
     CODE,
     CONFIG,
+    FLAT,
     TENSORS,
     flat,
     pack,
@@ -15,6 +16,11 @@ CPU = {"processor": Processor.CPU}
 GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
 ENVIRONMENT = 'parameters { key: "EXECUTION_ENV_PATH" value { string_value: "%s" } }'
 
+BATCHING = CONFIG + "max_batch_size: 4 dynamic_batching { %s }"
+DELAY = "default_timeout_microseconds: 9 timeout_action: DELAY"
+PRIORITY = "priority_queue_policy { key: %d value { } } "
+CONTROL = 'control_input { name: "%s" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } } '
+
 
 CONFIGS: dict[str, tuple[bytes, str, str]] = {
     # config
@@ -22,6 +28,7 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
     "config with BOM": (pack(flat("\ufeff" + CONFIG)), "config-encoding", "a byte order mark"),
     "config syntax": (pack(flat(CONFIG + "}")), "config-syntax", "line 4, column 1"),
     "unknown field": (pack(flat(CONFIG + "bakend: 'x'")), "config-syntax", '"bakend"'),
+    "a line of 500 kB": (pack(flat(CONFIG + "x" * 500_000)), "config-syntax", 'no field named "xxxx'),
     "unknown type": (pack(flat(CONFIG.replace("TYPE_FP32", "FP32"))), "config-syntax", "FP32"),
     "nameless tensor": (pack(flat(CONFIG.replace('name: "X"', ""))), "config-tensor-name", "an input in"),
     "input twice": (
@@ -60,6 +67,26 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         pack(flat(CONFIG + 'batch_input { target_name: "Q" data_type: TYPE_FP32 source_input: "NO" }')),
         "config-batch-tensor",
         "names the unknown NO",
+    ),
+    "batch input of two": (
+        pack(flat(CONFIG + 'batch_input { target_name: "X" source_input: "X" source_input: "X" }')),
+        "config-batch-tensor",
+        "has 2 source inputs",
+    ),
+    "ordered and delayed": (
+        pack(flat(BATCHING % f"preserve_ordering: true default_queue_policy {{ {DELAY} }}")),
+        "config-batching",
+        "has preserve_ordering and a timeout_action DELAY",
+    ),
+    "unknown priority": (
+        pack(flat(BATCHING % ("priority_levels: 2 default_priority_level: 1 " + PRIORITY % 3))),
+        "config-batching",
+        "has the level 3; the levels are 1 to 2",
+    ),
+    "two controls of one kind": (
+        pack(flat(CONFIG + f"sequence_batching {{ {CONTROL % 'A'} {CONTROL % 'B'} }}")),
+        "config-batching",
+        "two controls of one kind",
     ),
     "no inputs": (pack(flat('backend: "python"')), "config-no-inputs", "declares no inputs"),
     "tensors left to Triton": (
@@ -146,6 +173,31 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         pack(flat(CONFIG + ENVIRONMENT % "env.tar.gz")),
         "environment-missing",
         "is relative",
+    ),
+    "environment out of the archive": (
+        pack(flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/1/../../env")),
+        "environment-missing",
+        "leads out of the archive, to ../env",
+    ),
+    "environment without activate": (
+        pack(flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY//env/", env__lib="x")),
+        "environment-broken",
+        "env/bin/activate is missing",
+    ),
+    "environment that is no archive": (
+        pack({**flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/./e.tar.gz"), "e.tar.gz": "x"}),
+        "environment-broken",
+        "e.tar.gz is not a tar or tar.gz",
+    ),
+    "stub without its executable bit": (
+        pack(flat(triton_python_backend_stub="x")),
+        "stub-not-executable",
+        "triton_python_backend_stub is not executable",
+    ),
+    "requirements of packages": (
+        pack({**FLAT, "requirements.txt": "numpy"}),
+        "requirements-ignored",
+        "requirements.txt is ignored",
     ),
     "environment of the image": (
         pack(flat(CONFIG + ENVIRONMENT % "/opt/env.tar.gz")),

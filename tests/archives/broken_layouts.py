@@ -183,6 +183,26 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
         "ensemble-step-version",
         "asks for version 7 of first; loaded would be: 1",
     ),
+    "step of no version": (
+        pack(pipeline(**{" model_version: -1": ""})),
+        "ensemble-step-version",
+        "version 0 of first, as model_version is not set; loaded would be: 1",
+    ),
+    "step of smaller batches": (
+        pack(pipeline(ENSEMBLE + "max_batch_size: 8")),
+        "ensemble-batch",
+        "step 0 of both/config.pbtxt takes batches of 0, and the ensemble of 8",
+    ),
+    "optional only outside": (
+        pack(pipeline(ENSEMBLE.replace("dims: [ 3 ]", "dims: [ 3 ] optional: true", 1))),
+        "ensemble-optional",
+        "gives the required input X an optional input of the ensemble",
+    ),
+    "a blank in a step's name": (
+        pack({**pipeline(**{'"first"': '"a b"'}), "a b/config.pbtxt": CONFIG, "a b/1/model.py": CODE}),
+        "shell-character",
+        "the name a b/ holds ' '",
+    ),
     "step of itself": (pack(pipeline(**{'"first"': '"both"'})), "ensemble-loop", "is the ensemble itself"),
     "unknown tensor of a step": (
         pack(pipeline(**{'key: "X"': 'key: "Q"'})),

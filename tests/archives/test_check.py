@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mme.archives.errors import ArchiveError
+from mme.archives.explain import explain
 from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from tests.archives.archive_builder import CONFIG, PIPELINE, TENSORS
@@ -105,9 +106,44 @@ def test_symbolic_links_are_named(good_model: Path) -> None:
     (good_model / "shared").symlink_to(good_model.parent, target_is_directory=True)
     with pytest.raises(ArchiveError) as caught:
         check_model(good_model)
-    assert caught.value.codes == ("symlink", "symlink")
-    assert "1/weights is a symbolic link to /etc/hosts" in str(caught.value)
-    assert "2 errors" in caught.value.message
+    assert caught.value.codes == ("symlink",)
+    assert "2 symbolic links, such as: 1/weights is a symbolic link to /etc/hosts" in str(caught.value)
+    assert caught.value.hint == f"copy the files: cp -aL {good_model} COPY"
+
+
+def test_a_hugging_face_cache_is_recognised(good_model: Path) -> None:
+    (good_model / "1" / "hub" / "snapshots" / "r1").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (good_model / "1" / "hub" / "snapshots" / "r1" / name).symlink_to("../../blobs/abc")
+    with pytest.raises(ArchiveError, match="Hugging Face cache: download the model with local_dir="):
+        check_model(good_model)
+
+
+def test_secrets_environments_and_what_the_ignore_file_names_are_left_out(good_model: Path) -> None:
+    (good_model / ".mmeignore").write_text("# notes\n*.csv\n1/drafts/\n")
+    for path in (".env", ".venv/bin/python", "data.csv", "1/drafts/x", "1/model.py~", "1/kept.txt"):
+        (good_model / path).parent.mkdir(parents=True, exist_ok=True)
+        (good_model / path).write_text("x")
+    directory = check_model(good_model).directory
+    assert directory.left_out == (".env", ".venv", "1/drafts", "1/model.py~", "data.csv")
+    assert [member.path for member in directory.members] == ["1", "1/kept.txt", "1/model.py", "config.pbtxt"]
+    found = explain(good_model)
+    assert found.codes == ("left-out",)
+    assert "left out: .env, .venv, 1/drafts" in found.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("files", "framework"),
+    [
+        ({"xgboost-model": "x"}, "xgboost"),
+        ({"model.joblib": "x", "code/inference.py": "def model_fn(d): ..."}, "scikit-learn"),
+        ({"1/saved_model.pb": "x", "1/variables/variables.index": "x"}, "tensorflow"),
+        ({"model.pth": "x", "code/inference.py": "def model_fn(d): ..."}, "pytorch"),
+    ],
+)
+def test_archives_of_other_containers_can_be_published(make_model, files, framework: str) -> None:
+    model = check_model(make_model(files))
+    assert (model.framework, model.signature.inputs) == (framework, ())
 
 
 def test_special_files_are_named(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

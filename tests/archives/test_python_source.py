@@ -41,6 +41,13 @@ def test_definitions_of_the_class_are_found() -> None:
     assert read_python(b"class TritonPythonModel(Base): ...").methods is None
 
 
+def test_syntax_of_a_newer_python_is_not_an_error() -> None:
+    for line in ("type A = int", "def f[T](x: T) -> T: ...", "class A[T]: ..."):
+        source = read_python(f"{line}\n".encode())
+        assert source.error is None
+        assert source.defines("TritonPythonModel") or line.startswith(("def", "type", "class"))
+
+
 def test_encodings() -> None:
     assert read_python("# -*- coding: latin-1 -*-\nx = 'é'".encode("latin-1")).error is None
     assert read_python(b"x = '\xe9'").error

@@ -30,6 +30,7 @@ from tests.archives.archive_builder import (
     flat,
     pack,
     pipeline,
+    tar,
 )
 
 pytestmark = [
@@ -42,6 +43,11 @@ REQUEST = json.dumps(
     {"inputs": [{"name": "X", "datatype": "FP32", "shape": [3], "data": [1, 2, 3]}]}
 ).encode()
 ENVIRONMENT = 'parameters { key: "EXECUTION_ENV_PATH" value { string_value: "%s" } }'
+NO_INPUTS = b'{"inputs":[]}'
+GET_X = 'pb_utils.get_input_tensor_by_name(request, "X").as_numpy()'
+CODE_WITHOUT_INPUTS = "import numpy\n" + CODE.replace(GET_X, "numpy.ones(3, numpy.float32)")
+WITHOUT_INPUTS = ("no inputs", "sub-directory, no config, nothing completes it")
+CONTROL = 'control_input { name: "%s" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
 LOAD_SECONDS = 60
 HANGS_AFTER_SECONDS = 6
 
@@ -52,12 +58,14 @@ LAYOUTS: Mapping[str, Files] = {
     "sub-directory under another name": {"m/config.pbtxt": CONFIG + 'name: "other"', "m/1/model.py": CODE},
     "sub-directory next to a file": {"README.md": "x", "m/config.pbtxt": CONFIG, "m/1/model.py": CODE},
     "sub-directory, no config": {"m/1/model.py": COMPLETING_CODE},
-    "sub-directory, no config, nothing completes it": {"m/1/model.py": CODE},
+    "sub-directory, no config, nothing completes it": {"m/1/model.py": CODE_WITHOUT_INPUTS},
     "two directories deep": {f"a/b/{path}": content for path, content in FLAT.items()},
     "flat without config": {"1/model.py": COMPLETING_CODE},
     "empty config, completed": flat("", COMPLETING_CODE),
     "no backend": flat(TENSORS),
-    "no tensors": flat('backend: "python"'),
+    "no inputs": flat(
+        'backend: "python" output { name: "Y" data_type: TYPE_FP32 dims: 3 }', CODE_WITHOUT_INPUTS
+    ),
     "other directories": {**FLAT, "docs/readme": "x", "warmup/x": "y"},
     "version 0": {"config.pbtxt": CONFIG, "0/model.py": CODE},
     "version 01": {"config.pbtxt": CONFIG, "01/model.py": CODE},
@@ -98,6 +106,40 @@ LAYOUTS: Mapping[str, Files] = {
     "unknown field": flat(CONFIG + "bakend: 'x'"),
     "labels missing": flat(CONFIG.replace('"Y"', '"Y" label_filename: "labels.txt"')),
     "environment missing": flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+    "environment through dots": {
+        **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/1/..//env"),
+        "env/bin/activate": "export MARK=1\n",
+    },
+    "environment in a plain tar": {
+        **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+        "env.tar.gz": tar({"bin/activate": "export MARK=1\n"}),
+    },
+    "two controls of one kind": flat(
+        CONFIG + f"max_batch_size: 4 sequence_batching {{ {CONTROL % 'A'} {CONTROL % 'B'} }}"
+    ),
+    "environment out of the archive": flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/../env"),
+    "environment without activate": flat(
+        CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env", env__lib__x="x"
+    ),
+    "step without a version": pipeline(**{" model_version: -1": ""}),
+    "step version -2": pipeline(**{"model_version: -1": "model_version: -2"}),
+    "step of version 0": {
+        **{k: v for k, v in pipeline(**{" model_version: -1": ""}).items() if k != "first/1/model.py"},
+        "first/0/model.py": CODE,
+    },
+    "step of smaller batches": pipeline(ENSEMBLE + "max_batch_size: 8"),
+    "ordered and delayed": flat(
+        CONFIG + "dynamic_batching { preserve_ordering: true default_queue_policy { "
+        "default_timeout_microseconds: 9 timeout_action: DELAY } }"
+    ),
+    "unknown priority": flat(
+        CONFIG + "dynamic_batching { priority_levels: 2 default_priority_level: 1 "
+        "priority_queue_policy { key: 3 value { } } }"
+    ),
+    "batch input of two": flat(
+        CONFIG + 'batch_input { target_name: "Q" data_type: TYPE_FP32 source_input: "X" source_input: "X" }'
+    ),
+    "stub without its executable bit": flat(triton_python_backend_stub="x"),
     "environment of the server's folder": flat(CONFIG + ENVIRONMENT % "env.tar.gz"),
     "ensemble": PIPELINE,
     "ensemble without a version directory": {k: v for k, v in PIPELINE.items() if k != "both/1"},
@@ -158,11 +200,12 @@ async def load_and_call(
     path = folder / "models" / handle / "model"
     unpack([pack(files)], path, max_bytes=10**6)
     target = f"{handle}_v0.tar.gz"
+    request = NO_INPUTS if files in [LAYOUTS[name] for name in WITHOUT_INPUTS] else REQUEST
     try:
         loaded = await triton.load(handle, target, path, seconds)
         if not loaded.ok:
             return Outcome(loaded.status, 0, loaded.text)
-        called = await triton.invoke(handle, target, REQUEST, {}, seconds)
+        called = await triton.invoke(handle, target, request, {}, seconds)
         return Outcome(loaded.status, called.status, called.text)
     except (ContainerTimeoutError, ContainerDiedError) as error:
         return Outcome(0, 0, str(error))

@@ -46,6 +46,16 @@ def test_files_are_written_after_their_space_is_reserved(tmp_path: Path) -> None
     assert reserved == [3, 4]
 
 
+def test_executables_stay_executable(tmp_path: Path) -> None:
+    stub = member("stub")
+    stub.mode = 0o755
+    unpack([pack({"plain": "x"}, (stub, b"x"))], tmp_path / "h", max_bytes=100)
+    assert [bool((tmp_path / "h" / name).stat().st_mode & 0o100) for name in ("stub", "plain")] == [
+        True,
+        False,
+    ]
+
+
 @given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=40))
 def test_any_division_into_chunks_gives_the_same(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int]

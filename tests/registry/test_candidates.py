@@ -93,12 +93,18 @@ def test_any_other_fault_refuses_the_whole_registry(make_directory) -> None:
     assert "config.pbtxt is missing" in str(caught.value)
 
 
-def test_wrapper_directory_is_refused(make_directory) -> None:
-    inner = make_directory()
-    with pytest.raises(ArchiveError) as caught:
-        find_models([inner.parent])
-    assert caught.value.codes == ("wrapper-directory",)
-    assert str(inner) in str(caught.value.hint)
+def test_a_registry_may_hold_one_model(make_directory) -> None:
+    assert found(make_directory().parent) == ["doubler"]
+
+
+def test_a_model_of_another_container_is_skipped_in_a_registry(make_directory) -> None:
+    root = make_directory("a").parent
+    (root / "forest").mkdir()
+    (root / "forest" / "xgboost-model").write_bytes(b"x")
+    candidates = find_models([root])
+    assert [model.directory.name for model in candidates.models] == ["a"]
+    assert candidates.skipped[0].reason == "not for Triton but for xgboost: publish it by its own path"
+    assert found(root / "forest") == ["forest"]
 
 
 def test_two_models_of_one_name(make_directory) -> None:

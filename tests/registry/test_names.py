@@ -50,6 +50,12 @@ def test_bad_names_are_refused(name: str) -> None:
         check_name(name)
 
 
+def test_an_archives_name_is_not_a_models_name() -> None:
+    with pytest.raises(MmeError, match=r"'m_v3\.tar\.gz' can't be a model's name") as caught:
+        check_name("m_v3.tar.gz")
+    assert caught.value.hint == "give the model's name only: m"
+
+
 def test_longest_target_model() -> None:
     assert object_key("", "a" * 1024)
     with pytest.raises(MmeError, match="1025 characters"):

@@ -1,17 +1,19 @@
-"""Check a model's directory before it is published, by the rules of Triton's model repository."""
+"""Check a model's directory before it is published, by the rules of the container that it is for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mme.archives.contents import contents_of
+from mme.archives.detection import detect_frameworks
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import ModelDirectory, scan_directory
 from mme.archives.signature import TensorSignature
-from mme.archives.triton.config import CONFIG_FILE, TritonConfig
+from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.layout import config_missing, read_triton
 from mme.findings import Finding, Severity
 
@@ -22,25 +24,24 @@ _PUT_AT: Final = "put the model's file at "
 
 
 @dataclass(frozen=True, slots=True)
-class TritonModel:
-    """A directory that Triton can load.
+class CheckedModel:
+    """A directory that a container can load.
 
     Attributes:
         directory: Its files.
-        config: Its parsed config.pbtxt.
+        signature: Its tensors; none for containers other than Triton's.
+        framework: The container's, by its short name in the catalog.
     """
 
     directory: ModelDirectory
-    config: TritonConfig
-
-    @property
-    def signature(self) -> TensorSignature:
-        """The model's tensors."""
-        return self.config.signature
+    signature: TensorSignature
+    framework: str = "triton"
 
 
-def check_model(path: str | Path) -> TritonModel:
+def check_model(path: str | Path) -> CheckedModel:
     """Read a model's directory and check it, as the container would read its archive.
+
+    A directory without config.pbtxt that another framework's container would serve is accepted too.
 
     Args:
         path: The directory that holds config.pbtxt, or the directories of an ensemble and its steps.
@@ -50,8 +51,11 @@ def check_model(path: str | Path) -> TritonModel:
     """
     directory = scan_directory(path)
     contents = contents_of(directory)
+    for other in detect_frameworks(contents, EndpointTraits()):
+        if other.name != "triton" and not _errors(other.read().findings):
+            return CheckedModel(directory, TensorSignature(), other.name)
     reading = read_triton(contents, EndpointTraits())
-    errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
+    errors = _errors(reading.findings)
     main = reading.main
     if main and reading.layout == "sub-directory" and contents.find(f"{main.folder}/{CONFIG_FILE}"):
         text = f"{CONFIG_FILE} is one level too deep, in the wrapper directory {main.folder}/"
@@ -60,7 +64,11 @@ def check_model(path: str | Path) -> TritonModel:
     if errors or main is None or main.config is None:
         errors = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
         raise ArchiveError(directory.subject, errors)
-    return TritonModel(directory, main.config)
+    return CheckedModel(directory, main.config.signature)
+
+
+def _errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _for_publishing(finding: Finding, directory: ModelDirectory) -> Finding:

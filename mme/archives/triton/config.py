@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
@@ -51,6 +53,12 @@ _FOREST_FILES: Final = {
     "treelite_checkpoint": "checkpoint.tl",
 }
 """What the FIL backend opens, by its parameter model_type. Source: fil_backend, docs/model_config.md."""
+
+
+_MAX_REASON_CHARS: Final = 300
+_PLACEHOLDER: Final = re.compile(rb"\$\{\w{1,60}\}|\{\{[^{}\n]{1,60}\}\}|<\w{1,60}>|\$[A-Za-z]\w{0,60}")
+_UNKNOWN_FIELD: Final = re.compile(r'type "inference\.(\w+)" has no field named "(\w{1,60})"')
+_UNKNOWN_VALUE: Final = re.compile(r'"inference\.DataType" has no value named "?(\w{1,60})')
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +138,9 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
         return _encoding_fault(content, source) or TritonConfig(message, _signature(message))
     except text_format.ParseError as error:
         text = f"{source} is not a Triton model configuration: {_parse_reason(error)}"
-        hint = "compare it with Triton's user guide, page Model Configuration"
-        return _encoding_fault(content, source) or Finding.error("config-syntax", text, hint)
+        return _encoding_fault(content, source) or Finding.error(
+            "config-syntax", text, _syntax_hint(content, text)
+        )
     return _tensor_fault(message, source) or TritonConfig(message, _signature(message))
 
 
@@ -159,9 +168,35 @@ def _encoding_fault(content: bytes, source: str) -> Finding | None:
     return None
 
 
+def _syntax_hint(content: bytes, reason: str) -> str:
+    """Return what to do about a config that protobuf refuses."""
+    if content.lstrip().startswith(b"{"):
+        return "it is JSON: write protobuf text, without the outer braces and without quotes around names"
+    if placeholder := _PLACEHOLDER.search(content):
+        line = content.count(b"\n", 0, placeholder.start()) + 1
+        return f"fill in the placeholder {placeholder[0].decode('utf-8', 'replace')} in line {line}"
+    if field := _UNKNOWN_FIELD.search(reason):
+        fields = [known.name for known in load_schema().DESCRIPTOR.message_types_by_name[field[1]].fields]
+        if close := get_close_matches(field[2], fields, n=1):
+            return f"did you mean {close[0]}?"
+    value = _UNKNOWN_VALUE.search(reason)
+    if value and (datatype := _close_type(value[1])):
+        return f"did you mean {datatype}?"
+    return "compare it with Triton's user guide, page Model Configuration"
+
+
+def _close_type(name: str) -> str | None:
+    plain = name.upper().removeprefix("TYPE_")
+    wanted = "TYPE_" + {"BYTES": "STRING", "FLOAT32": "FP32", "FLOAT": "FP32"}.get(plain, plain)
+    return next(iter(get_close_matches(wanted, load_schema().DataType.keys(), n=1, cutoff=0.8)), None)
+
+
 def _parse_reason(error: Exception) -> str:
     """Return the reason with its position, from `3:5 : Message type "inference.ModelConfig" has no ...`."""
-    text = str(error).rstrip(".")
+    text = str(error)
+    if len(text) > _MAX_REASON_CHARS:
+        text = f"{text[: _MAX_REASON_CHARS // 2]} ... {text[-_MAX_REASON_CHARS // 2 :]}"
+    text = text.rstrip(".")
     position, colon, reason = text.partition(" : ")
     line, _, column = position.partition(":")
     if colon and line.isdigit() and column.isdigit():

@@ -7,6 +7,7 @@ of triton-inference-server/server; each was tried on Triton 2.51.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -145,9 +146,27 @@ def _batching(message: Any, source: str) -> Iterator[Finding]:
         default = dynamic.default_priority_level
         text = f"default_priority_level in {source} is {default}; the levels are 1 to {levels}"
         yield Finding.error("config-batching", text, "set default_priority_level within the levels")
+    wrong_keys = [key for key in dynamic.priority_queue_policy if levels and not 1 <= key <= levels]
+    if wrong_keys:
+        text = (
+            f"priority_queue_policy in {source} has the level {wrong_keys[0]}; the levels are 1 to {levels}"
+        )
+        yield Finding.error("config-batching", text, "set its keys within the levels")
     if dynamic.preserve_ordering and levels > 1:
         text = f"dynamic_batching in {source} has both preserve_ordering and {levels} priority levels"
         yield Finding.error("config-batching", text, "remove one of them")
+    policies = [dynamic.default_queue_policy, *dynamic.priority_queue_policy.values()]
+    if dynamic.preserve_ordering and any(
+        policy.default_timeout_microseconds and policy.timeout_action == policy.DELAY for policy in policies
+    ):
+        text = f"dynamic_batching in {source} has preserve_ordering and a timeout_action DELAY"
+        yield Finding.error("config-batching", text, "remove one of them, or write timeout_action: REJECT")
+    controls = Counter(
+        control.kind for each in message.sequence_batching.control_input for control in each.control
+    )
+    if any(count > 1 for count in controls.values()):
+        text = f"sequence_batching in {source} has two controls of one kind"
+        yield Finding.error("config-batching", text, "keep one control_input of each kind")
 
 
 def tensor_findings(config: TritonConfig, source: str, *, completed: bool) -> Iterator[Finding]:
@@ -222,6 +241,11 @@ def _batch_tensors(message: Any, source: str) -> Iterator[Finding]:
             unknown = [name for name in tensor.source_input if name not in inputs]
             if kind == "batch_output":
                 unknown += [name for name in tensor.target_name if name not in outputs]
+            if len(tensor.source_input) != 1:
+                text = (
+                    f"a {kind} in {source} has {len(tensor.source_input)} source inputs; every kind takes one"
+                )
+                yield Finding.error("config-batch-tensor", text, "name one source_input")
             if unknown:
                 text = f"{kind} in {source} names the unknown {unknown[0]}"
                 yield Finding.error("config-batch-tensor", text, "name tensors that the model declares")

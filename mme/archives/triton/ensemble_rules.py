@@ -89,17 +89,21 @@ def _step(
     if model.folder == ensemble.folder:
         yield Finding.error("ensemble-loop", f"{where} is the ensemble itself", "remove the step")
         return
+    version = int(step.model_version)
+    if version != -1 and version not in model.versions.served:
+        loaded = ", ".join(map(str, model.versions.served)) or "none"
+        asked = (
+            f"version {version} of {name}" if version else f"version 0 of {name}, as model_version is not set"
+        )
+        text = f"{where} asks for {asked}; loaded would be: {loaded}"
+        yield Finding.error("ensemble-step-version", text, "write model_version: -1 for the newest")
     if model.config is None:
         return
     own_name = str(model.config.message.name)
     if own_name and own_name != name:
         text = f"{model.folder}/{CONFIG_FILE} calls the model {own_name!r}; as a step it must be {name!r}"
         yield Finding.error("ensemble-step-name", text, "rename it, or remove name from the config")
-    version = int(step.model_version)
-    if version > 0 and version not in model.versions.served:
-        loaded = ", ".join(map(str, model.versions.served)) or "none"
-        text = f"{where} asks for version {version} of {name}; loaded would be: {loaded}"
-        yield Finding.error("ensemble-step-version", text, "write model_version: -1 for the newest")
+    yield from _batch_and_options(step, where, ensemble, model.config)
     for kind, mapped, declared in (
         ("input", step.input_map, model.config.signature.inputs),
         ("output", step.output_map, model.config.signature.outputs),
@@ -115,6 +119,24 @@ def _step(
             yield Finding.error(
                 "ensemble-map", text, f"add it to input_map, or mark it optional in {name}'s config"
             )
+
+
+def _batch_and_options(
+    step: Any, where: str, ensemble: ModelReading, config: TritonConfig
+) -> Iterator[Finding]:
+    outer = ensemble.config.message if ensemble.config else config.message
+    inner = config.message
+    if outer.max_batch_size > inner.max_batch_size:
+        text = f"{where} takes batches of {inner.max_batch_size}, and the ensemble of {outer.max_batch_size}"
+        yield Finding.error(
+            "ensemble-batch", text, "lower the ensemble's max_batch_size, or raise the step's"
+        )
+    optional = {tensor.name for tensor in outer.input if tensor.optional}
+    for tensor in inner.input:
+        if not tensor.optional and step.input_map.get(tensor.name) in optional:
+            text = f"{where} gives the required input {tensor.name} an optional input of the ensemble"
+            hint = "mark both optional, or both required: a request without it fails"
+            yield Finding.warning("ensemble-optional", text, hint)
 
 
 def _graph(config: TritonConfig, source: str) -> Iterator[Finding]:

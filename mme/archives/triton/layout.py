@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
+from mme.archives.tar_stream import printable
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.ensemble_rules import ensemble_findings, steps_of
 from mme.archives.triton.model import ModelReading, read_model
 from mme.archives.triton.model_findings import model_findings
+from mme.archives.triton.shell import first_shell_metacharacter
 from mme.archives.triton.version_rules import is_version
 from mme.findings import Finding
 
@@ -54,6 +56,11 @@ def read_triton(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     """
     if contents.find(CONFIG_FILE):
         return _flat(contents, endpoint)
+    reading = _nested(contents, endpoint)
+    return replace(reading, findings=(*reading.findings, *_name_findings(contents.folders())))
+
+
+def _nested(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     folders = contents.folders()
     readings = {folder: read_model(contents, folder, endpoint) for folder in folders}
     ensembles = [folder for folder in folders if _has_ensemble_text(contents, folder)]
@@ -71,6 +78,16 @@ def read_triton(contents: Contents, endpoint: EndpointTraits) -> TritonReading:
     if not found or all(is_version(folder) for folder in folders):
         return TritonReading("unknown", findings=(_nothing_to_load(contents, folders),))
     return _ambiguous(contents, found, readings)
+
+
+def _name_findings(folders: Sequence[str]) -> Iterator[Finding]:
+    for folder in folders:
+        if letter := first_shell_metacharacter(folder):
+            text = (
+                f"the name {printable(folder)}/ holds {letter!r}, which the python backend passes to a shell"
+            )
+            hint = "rename it with letters, digits, dashes and underscores"
+            yield Finding.error("shell-character", text, hint)
 
 
 def config_missing() -> Finding:

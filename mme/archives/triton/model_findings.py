@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from typing import Final
 
-from mme.archives.file_kind import is_lfs_pointer
+from mme.archives.contents import Contents
+from mme.archives.file_kind import GZIP_KIND, TAR_KIND, file_kind, is_lfs_pointer
 from mme.archives.framework_archive import lfs_pointer
 from mme.archives.python_source import PythonSource, python_version
 from mme.archives.triton.config import CONFIG_FILE
@@ -15,6 +17,8 @@ from mme.findings import Finding
 
 _MODEL_DIRECTORY: Final = "$$TRITON_MODEL_DIRECTORY"
 _EITHER_KIND: Final = ("model.onnx",)
+_STUB: Final = "triton_python_backend_stub"
+_ENVIRONMENT_KINDS: Final = (GZIP_KIND, TAR_KIND)
 
 
 def model_findings(model: ModelReading) -> Iterator[Finding]:
@@ -27,10 +31,30 @@ def model_findings(model: ModelReading) -> Iterator[Finding]:
         yield from tensor_findings(model.config, model.config_path, completed=completed)
         yield from _named_files(model)
         yield from _environment(model)
+    yield from _stub(model)
     yield from _versions(model)
     if not model.config_error and not model.is_ensemble:
         yield from _model_files(model)
         yield from _backend(model)
+
+
+def _stub(model: ModelReading) -> Iterator[Finding]:
+    stub = model.contents.find(model.path(_STUB))
+    if model.backend == "python" and stub and not (stub.is_directory or stub.executable):
+        text = f"{stub.path} is not executable; Triton can't start the model with it"
+        yield Finding.error("stub-not-executable", text, f"chmod +x {_STUB}, and pack it again")
+    requirements = next(
+        (path for path in map(model.path, _requirements(model)) if model.contents.find(path)), None
+    )
+    if model.backend == "python" and requirements:
+        text = f"{requirements} is ignored; Triton installs no packages"
+        hint = f"pack an environment and name it in EXECUTION_ENV_PATH: {_MODEL_DIRECTORY}/env.tar.gz"
+        yield Finding.note("requirements-ignored", text, hint)
+
+
+def _requirements(model: ModelReading) -> Iterator[str]:
+    yield "requirements.txt"
+    yield from (f"{version}/requirements.txt" for version in model.versions.served)
 
 
 def _versions(model: ModelReading) -> Iterator[Finding]:
@@ -139,10 +163,8 @@ def _backend(model: ModelReading) -> Iterator[Finding]:
     missing = "outputs" if config and config.signature.inputs else "inputs"
     hint = f"declare inputs and outputs in {model.config_path}"
     if model.completed is False and missing == "inputs":
-        text = (
-            f"{model.config_path} declares no inputs, and nothing fills them in; Triton refuses every request"
-        )
-        yield Finding.error("config-no-inputs", text, hint)
+        text = f"{model.config_path} declares no inputs, and nothing fills them in; requests must have none"
+        yield Finding.note("config-no-inputs", text, hint)
     else:
         text = f"{model.config_path} leaves the {missing} to Triton, which reads the model to complete it: "
         text += "loads are slower, and --disable-auto-complete-config turns it off"
@@ -166,17 +188,30 @@ def _named_files(model: ModelReading) -> Iterator[Finding]:
                 yield Finding.error("warmup-missing", f"{path} is missing, which a warm-up reads", hint)
 
 
+def _own_environment(contents: Contents, path: str) -> Iterator[Finding]:
+    found = contents.find(path)
+    if path.startswith("../"):
+        text = f"EXECUTION_ENV_PATH leads out of the archive, to {path}"
+        yield Finding.error("environment-missing", text, "name a path in the archive")
+    elif found is None:
+        text = f"{path} is missing, the model's Python environment"
+        yield Finding.error("environment-missing", text, f"add it at {path}, or correct EXECUTION_ENV_PATH")
+    elif found.is_directory:
+        if contents.find(f"{path}/bin/activate") is None:
+            text = f"{path}/bin/activate is missing; Triton refuses an environment without it"
+            yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
+    elif file_kind(start := contents.start(path)) not in _ENVIRONMENT_KINDS and (start or not found.size):
+        text = f"{path} is not a tar or tar.gz; Triton can't unpack it, nor any environment after it"
+        yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
+
+
 def _environment(model: ModelReading) -> Iterator[Finding]:
     environment = model.config.parameter("EXECUTION_ENV_PATH") if model.config else None
     if environment is None or model.backend != "python":
         return
     if environment.startswith(_MODEL_DIRECTORY):
-        path = model.path(environment.removeprefix(_MODEL_DIRECTORY).lstrip("/"))
-        if model.contents.find(path.rstrip("/")) is None:
-            text = f"{path} is missing, the model's Python environment"
-            yield Finding.error(
-                "environment-missing", text, f"add it at {path}, or correct EXECUTION_ENV_PATH"
-            )
+        path = posixpath.normpath(model.path(environment.removeprefix(_MODEL_DIRECTORY).lstrip("/")))
+        yield from _own_environment(model.contents, path)
     elif environment.startswith("/"):
         text = f"EXECUTION_ENV_PATH {environment} is outside the archive; the image must have it"
         hint = f"pack it with the model and name it {_MODEL_DIRECTORY}/env.tar.gz"

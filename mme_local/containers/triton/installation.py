@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
+from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.triton import patches
-from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.containers.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"

@@ -15,13 +15,13 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.patches import SOCKET
-from mme_local.containers.triton.shell import first_shell_metacharacter
 from mme_local.logs import TAIL_BYTES, tail
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,10 @@ class TritonProcess(ContractContainer):
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """Implement `ServingContainer.load`; 400 if a name holds a shell metacharacter."""
-        for name in (target_model, *(each.name for each in path.iterdir() if each.is_dir())):
+        names = [target_model]
+        if not (path / "config.pbtxt").exists():  # else the directories are no models
+            names += [each.name for each in path.iterdir() if each.is_dir()]
+        for name in names:
             if letter := first_shell_metacharacter(name):
                 return _refusal(target_model, name, letter)
         return await super().load(handle, target_model, path, seconds)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.triton.installation import TritonInstallation
-from mme_local.containers.triton.shell import first_shell_metacharacter
 
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 
