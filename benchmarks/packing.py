@@ -17,9 +17,9 @@ from typing import Final
 
 from benchmarks.report import compared, report
 from benchmarks.sample_models import peak_memory, write_model, write_registry
+from mme.archives.check import check_model
 from mme.archives.model_directory import scan_directory
 from mme.archives.packing import write_archive
-from mme.archives.triton.check import check_model
 
 LARGE: Final = 200_000_000
 HUGE: Final = 1_000_000_000
@@ -29,7 +29,7 @@ ROUNDS: Final = 3
 
 _MEMORY: Final = """
 from mme.archives.packing import write_archive
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 class Sink:
     def write(self, data): return len(data)
     def flush(self): pass

@@ -1,4 +1,4 @@
 """Read, check, describe and pack a model.tar.gz, with one module per framework.
 
-Import from the modules: `mme.archives.explain`, `mme.archives.triton.check`, `mme.archives.packing`.
+Import from the modules: `mme.archives.explain`, `mme.archives.check`, `mme.archives.packing`.
 """

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from mme.archives.check import MODEL_FILE_MISSING, CheckedModel, check_model
 from mme.archives.contents import contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import is_junk, scan_directory
-from mme.archives.triton.check import MODEL_FILE_MISSING, CheckedModel, check_model
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.layout import read_triton
 from mme.errors import MmeError

@@ -7,8 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mme.archives.check import check_model
 from mme.archives.packing import tar_size, write_archive
-from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from mme.registry.names import SUFFIX
 from mme.registry.publishing import OnProgress

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
+from mme.archives.check import CheckedModel
 from mme.archives.errors import ArchiveError
 from mme.archives.packing import (
     IN_MEMORY_BYTES,
@@ -19,7 +20,6 @@ from mme.archives.packing import (
     tar_size,
     write_archive,
 )
-from mme.archives.triton.check import CheckedModel
 from mme.errors import MmeError
 from mme.findings import Finding
 from mme.registry.model_store import (
@@ -107,7 +107,7 @@ def publish(
 
     Args:
         store: Where to publish.
-        model: From `mme.archives.check_model`.
+        model: From `mme.archives.check`.
         name: Default: the directory's name.
         on_progress: Receives progress.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from mme.archives.check import MODEL_FILE_MISSING, check_model
 from mme.archives.contents import contents_of
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import ModelDirectory, scan_directory
-from mme.archives.triton.check import MODEL_FILE_MISSING, check_model
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.layout import read_triton
 from mme.errors import MmeError

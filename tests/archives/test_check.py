@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mme.archives.check import check_model
 from mme.archives.errors import ArchiveError
 from mme.archives.explain import explain
-from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from tests.archives.archive_builder import CONFIG, PIPELINE, TENSORS
 

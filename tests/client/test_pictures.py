@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mme.archives.check import check_model
 from mme.archives.signature import TensorSignature, TensorSpec
-from mme.archives.triton.check import check_model
 from mme.client import TensorError
 from mme.client.pictures import load_picture
 from model_registry.digits_data import held_out

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 from mme.errors import MmeError
 from mme.registry import publish
 from mme.registry.archive_contents import read_contents

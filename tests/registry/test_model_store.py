@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 from mme.registry import ModelStore, publish
 
 

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from mme.archives.check import check_model
 from mme.archives.errors import ArchiveError
 from mme.archives.signature import TensorSignature
-from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, publish
 

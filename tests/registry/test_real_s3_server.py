@@ -22,7 +22,7 @@ from benchmarks.s3_server import (
     s3_server,
     wait_until_up,
 )
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, find_models, publish, publish_all
 from mme.registry.aliases import AliasStore

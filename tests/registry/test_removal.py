@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, find_models, publish, publish_all
 from mme.registry.aliases import AliasStore

@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 
+from mme.archives.check import check_model
 from mme.archives.errors import ArchiveError
-from mme.archives.triton.check import check_model
 from mme.errors import MmeError
 from mme.registry import find_models, publish
 from mme.registry.skeletons import BACKENDS, new_model

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from mme.archives.triton.check import check_model
+from mme.archives.check import check_model
 from mme.errors import MmeError
 from mme.registry import ModelStore, publish
 from mme.registry.names import ModelName
