@@ -12,13 +12,13 @@ import json
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mme_local import launcher
 from mme_local.run_files import LOGS
 from mme_local.settings import LocalSettings
+from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
 
-_IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
 _CONFIG: Final = """backend: "python"
 input [{ name: "INPUT0" data_type: TYPE_FP32 dims: [4] }]
 output [{ name: "OUTPUT0" data_type: TYPE_FP32 dims: [4] }]
@@ -71,60 +71,19 @@ def capture(verbose: str) -> str:
     settings = {"port": 0, "memory_mib": 0.01, "weight_factor": 1}
     state = launcher.start_detached(LocalSettings.model_validate(settings))
     try:
-        _deploy(state.url, verbose)
-        runtime = _client("sagemaker-runtime", state.url)
+        variables = {**ENVIRONMENT, "SAGEMAKER_TRITON_LOG_VERBOSE": verbose}
+        endpoint = LocalEndpoint.create(state.url, variables=variables)
+        for name, files in MODELS.items():
+            key = f"{endpoint.prefix}{name}"
+            endpoint.s3.put_object(Bucket=endpoint.bucket, Key=key, Body=_archive(files))
         for model, values in CALLS:
             tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [len(values)], "data": values}
-            with contextlib.suppress(runtime.exceptions.ModelError):
-                runtime.invoke_endpoint(
-                    EndpointName="captured",
-                    TargetModel=model,
-                    ContentType="application/json",
-                    Body=json.dumps({"inputs": [tensor]}),
-                )
+            with contextlib.suppress(endpoint.client.exceptions.ModelError):
+                endpoint.invoke(model, json.dumps({"inputs": [tensor]}).encode())
         (log,) = (Path(state.workdir) / LOGS).glob("*.log")
         return log.read_text()
     finally:
         launcher.stop(state.port)
-
-
-def _client(service: str, url: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    make: Any = boto3.client
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=70)
-    return make(service, endpoint_url=url, region_name="us-east-1", config=config, **keys)
-
-
-def _deploy(url: str, verbose: str) -> None:
-    s3, sagemaker = _client("s3", url), _client("sagemaker", url)
-    s3.create_bucket(Bucket="captured")
-    for name, files in MODELS.items():
-        s3.put_object(Bucket="captured", Key=f"models/{name}", Body=_archive(files))
-    variables = {
-        "SAGEMAKER_TRITON_LOG_VERBOSE": verbose,
-        "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
-    }
-    sagemaker.create_model(
-        ModelName="captured",
-        ExecutionRoleArn="arn:aws:iam::123456789012:role/captured",
-        PrimaryContainer={
-            "Image": _IMAGE,
-            "Mode": "MultiModel",
-            "ModelDataUrl": "s3://captured/models/",
-            "Environment": variables,
-        },
-    )
-    variant = {
-        "VariantName": "AllTraffic",
-        "ModelName": "captured",
-        "InstanceType": "ml.c5.xlarge",
-        "InitialInstanceCount": 1,
-    }
-    sagemaker.create_endpoint_config(EndpointConfigName="captured", ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName="captured", EndpointConfigName="captured")
 
 
 def _archive(files: dict[str, str]) -> bytes:

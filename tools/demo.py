@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from rich.text import Text
 
 from mme.errors import MmeError
 from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
 from mme_local.settings import LocalSettings
 from tools.demo_picture import half_blocks, shades
 from tools.leftovers import descendants, still_alive
@@ -77,7 +77,7 @@ def run(command: Sequence[str], environment: dict[str, str], *, show: bool = Tru
     Raises:
         DemoError: The command failed; the message has its output.
     """
-    console.print(f"   [green]$[/] {' '.join(_quoted(word) for word in command)}", soft_wrap=True)
+    console.print(f"   [green]$[/] {shlex.join(command)}", soft_wrap=True)
     with console.status("   running"):
         done = subprocess.run(
             command,
@@ -96,10 +96,6 @@ def run(command: Sequence[str], environment: dict[str, str], *, show: bool = Tru
         for line in done.stdout.rstrip().splitlines():
             console.print(Text("   ") + Text.from_ansi(line), soft_wrap=True)
     return done.stdout
-
-
-def _quoted(word: str) -> str:
-    return f"'{word}'" if "*" in word else word
 
 
 def cdk(verb: str, *arguments: str) -> list[str]:
@@ -201,16 +197,8 @@ def call(steps: Steps, environment: dict[str, str]) -> None:
         began = time.perf_counter()
         client.infer("add_sub_v0.tar.gz", {"INPUT0": zeros, "INPUT1": zeros})
         first["add_sub_v0.tar.gz"] = time.perf_counter() - began
-        command = [
-            "mme",
-            "invoke",
-            "add_sub_v0.tar.gz",
-            "--input",
-            "INPUT0=1,2,3,4",
-            "--input",
-            "INPUT1=10,20,30,40",
-        ]
-        run(command, environment)
+        tensors = "--input INPUT0=1,2,3,4 --input INPUT1=10,20,30,40"
+        run(["mme", "invoke", "add_sub_v0.tar.gz", *tensors.split()], environment)
         generator = np.random.default_rng(0)
         for _ in range(20):
             a, b = generator.standard_normal((2, 4)).astype(np.float32)
@@ -304,23 +292,14 @@ def destroy(steps: Steps, environment: dict[str, str]) -> None:
 
 def main() -> int:
     """Run the demo; return the exit status."""
-    unsupported = why_not_here()
-    if unsupported:
-        from mme_local.containers.triton.wheel import TritonWheel
-
-        try:
-            TritonWheel.find()
-        except MmeError as error:
-            console.print(f"[red]error:[/] {error}")
-            return error.exit_status
     try:
         demonstrate()
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]")
         return 130
     except (DemoError, MmeError, subprocess.TimeoutExpired) as error:
-        console.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
-        return 1
+        console.print("[red]error:[/]", Text(str(error)), soft_wrap=True)
+        return error.exit_status if isinstance(error, MmeError) else 1
     return 0
 
 

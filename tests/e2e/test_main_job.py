@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conformance.models import archive
 from tests.e2e.conftest import ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
@@ -37,14 +36,9 @@ def put_model(machine: Machine, key: str, code: str) -> None:
     config = """backend: "python"
     input [{ name: "INPUT0" data_type: TYPE_FP32 dims: [1] }]
     output [{ name: "OUTPUT0" data_type: TYPE_FP32 dims: [1] }]"""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, text in (("config.pbtxt", config), ("1/model.py", code)):
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
+    body = archive({"config.pbtxt": config, "1/model.py": code})
     bucket = machine.outputs()["ModelBucketName"]
-    machine.client("s3").put_object(Bucket=bucket, Key=f"models/{key}", Body=buffer.getvalue())
+    machine.client("s3").put_object(Bucket=bucket, Key=f"models/{key}", Body=body)
 
 
 def test_plain_boto3_gets_right_answers_from_both_models(deployed: Machine) -> None:

@@ -36,7 +36,7 @@ def test_a_known_permission_has_a_purpose() -> None:
 def test_an_unexplained_permission_is_named(permission: Permission) -> None:
     with pytest.raises(MmeError, match=rf"{permission.holder} may {permission.action}") as error:
         why(permission)
-    assert "tools/security/purposes.py" in str(error.value.hint)
+    assert "tools/security/purposes.toml" in str(error.value.hint)
 
 
 def test_the_resource_distinguishes_two_purposes_of_an_action() -> None:
