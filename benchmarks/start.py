@@ -1,7 +1,7 @@
 """How long `mme` takes to start: `mme --help`, and `mme models list` of 20 models.
 
-The AWS behind the list is moto in a process of its own. Python's own start is given for comparison, and CPU
-time, which other work on the machine and the answers of AWS change less.
+The AWS behind the list is moto on localhost. Python's own start is given for comparison, and CPU time, which
+other work on the machine and the answers of AWS change less.
 
 Run it: python -m benchmarks.start [--json]
 """

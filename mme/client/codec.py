@@ -255,9 +255,9 @@ def parse_request(request: Any) -> tuple[dict[str, Array], dict[str, str]]:
 
 def _described(tensor: Mapping[str, Any]) -> tuple[str, str, tuple[int, ...]]:
     try:
-        shape = tuple(int(dim) for dim in tensor["shape"])
-        if min(shape, default=0) < 0 or math.prod(shape) > 2**62:
-            raise TensorError(f"{list(shape)} is not the shape of a tensor")
-        return str(tensor["name"]), str(tensor["datatype"]), shape
-    except (KeyError, TypeError, ValueError) as error:
+        name, datatype, shape = str(tensor["name"]), str(tensor["datatype"]), tuple(tensor["shape"])
+    except (KeyError, TypeError) as error:
         raise TensorError("a tensor lacks its name, datatype or shape") from error
+    if not all(isinstance(dim, int) and dim >= 0 for dim in shape) or math.prod(shape) > 2**62:
+        raise TensorError(f"{list(shape)} is not the shape of a tensor")
+    return name, datatype, shape

@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.triton]
 CONFIG = """
 backend: "python"
 max_batch_size: {batch}
-input [{{ name: "X" data_type: TYPE_{type} dims: [2] }}]
-output [{{ name: "Y" data_type: TYPE_{type} dims: [2] }}, {{ name: "Z" data_type: TYPE_STRING dims: [1] }}]
+input [{{ name: "X" data_type: TYPE_FP32 dims: [2] }}]
+output [{{ name: "Y" data_type: TYPE_FP32 dims: [2] }}, {{ name: "Z" data_type: TYPE_STRING dims: [1] }}]
 {more}
 """
 MODEL = """import json, os
@@ -80,14 +80,13 @@ def publish(endpoint: Endpoint) -> Callable[..., str]:
         *,
         load: str = "pass",
         call: str = "pass",
-        type: str = "FP32",
         batch: int = 0,
         more: str = "",
         files: dict[str, str | bytes] | None = None,
         to: Endpoint = endpoint,
     ) -> str:
         name = f"m{next(_numbers)}_v0.tar.gz"
-        config = CONFIG.format(type=type, batch=batch, more=more)
+        config = CONFIG.format(batch=batch, more=more)
         to.publish(name, files or {"config.pbtxt": config, "1/model.py": MODEL.format(load=load, call=call)})
         return name
 
@@ -114,12 +113,30 @@ ARRAYS = {
 }
 
 
-@pytest.mark.parametrize(("datatype", "array"), ARRAYS.items(), ids=ARRAYS)
-def test_every_type_comes_back_as_it_went(client, publish, datatype: str, array: np.ndarray) -> None:
-    answer = client.infer(publish(type=datatype), {"X": array}, outputs=["Y"])
-    assert list(answer) == ["Y"]
-    assert answer["Y"].dtype == array.dtype
-    np.testing.assert_array_equal(answer["Y"], array)
+ECHO = """import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        return [
+            pb_utils.InferenceResponse(
+                [pb_utils.Tensor("Y" + tensor.name(), tensor.as_numpy()) for tensor in request.inputs()]
+            )
+            for request in requests
+        ]
+"""
+
+
+def test_every_type_round_trips(client, publish) -> None:
+    tensors = {
+        kind: ", ".join(f'{{ name: "{prefix}{name}" data_type: TYPE_{name} dims: [2] }}' for name in ARRAYS)
+        for kind, prefix in (("input", ""), ("output", "Y"))
+    }
+    config = f'backend: "python"\ninput [{tensors["input"]}]\noutput [{tensors["output"]}]\n'
+    answer = client.infer(publish(files={"config.pbtxt": config, "1/model.py": ECHO}), ARRAYS)
+    assert sorted(answer) == sorted(f"Y{name}" for name in ARRAYS)
+    for name, array in ARRAYS.items():
+        assert answer[f"Y{name}"].dtype == array.dtype
+        np.testing.assert_array_equal(answer[f"Y{name}"], array)
 
 
 def test_request_parameters_reach_the_model(client, publish) -> None:
@@ -227,7 +244,7 @@ def test_out_of_memory_that_becomes_a_507_and_one_that_does_not(endpoint, publis
     [
         ({"1/model.py": "x = 1"}, "its config.pbtxt is missing or can't be read"),
         (
-            {"config.pbtxt": CONFIG.format(type="FP32", batch=0, more="")},
+            {"config.pbtxt": CONFIG.format(batch=0, more="")},
             "it has no version directory such as 1/",
         ),
     ],

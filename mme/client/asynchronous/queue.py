@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _STATES: Final = {"Completed": State.COMPLETED, "Failed": State.FAILED, "DeadLettered": State.DEAD_LETTER}
+_OWNER: Final = "mme-members"
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _OWN_URLS: Final = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 _FIRST_PAUSE_SECONDS: Final = 0.2
@@ -152,9 +153,11 @@ class AsyncQueue:
     def status(self, inference_id: str) -> AsyncStatus:
         """Return the state of a request; `UNKNOWN` if there is no trace of it."""
         found = self._head(self.locations.outcomes, inference_id)
-        if found is None:
-            waits = self._head(self.locations.inputs, inference_id)
-            return AsyncStatus(inference_id, State.WAITING if waits else State.UNKNOWN)
+        submitted = self._head(self.locations.inputs, inference_id)
+        owner = submitted["Metadata"].get(_OWNER) if submitted else None
+        # The outcome of another request with this id is not this one's: the consumer replaces it.
+        if found is None or (owner and found["Metadata"]["mme-request"] != owner):
+            return AsyncStatus(inference_id, State.WAITING if submitted else State.UNKNOWN)
         metadata = found["Metadata"]
         state = _STATES[metadata["mme-status"]]
         return AsyncStatus(
@@ -245,14 +248,14 @@ class AsyncQueue:
         from botocore.exceptions import ClientError
 
         place, id = self.locations.inputs, fields["InferenceId"]
-        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode() + body).hexdigest()
+        digest = _digest(fields, body)
         try:
             self._s3.put_object(
                 Bucket=place.bucket,
                 Key=place.key(id),
                 Body=body,
                 ContentType=str(fields.get("ContentType") or ""),
-                Metadata={"mme-request": digest},
+                Metadata={"mme-request": digest, _OWNER: _digest(fields)},
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -276,6 +279,12 @@ class AsyncQueue:
             if denied or error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
+
+
+def _digest(fields: Mapping[str, Any], body: bytes = b"") -> str:
+    """Return a digest of a request; without the body, the one that the consumer stores with the outcome."""
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode() + body).hexdigest()
 
 
 def _pending(status: AsyncStatus) -> AsyncPendingError:

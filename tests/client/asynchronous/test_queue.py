@@ -24,6 +24,7 @@ from mme.client.asynchronous import (
     State,
 )
 from mme.errors import MmeError
+from mme_cdk.async_invocations.handler.request import parse
 
 OUTPUTS = {
     "AsyncInputLocation": "s3://box/async/input/",
@@ -44,6 +45,7 @@ class World:
         }
         self.locations = AsyncLocations.from_outputs(OUTPUTS | urls, "s")
         self.moment = 0.0
+        self.digests: dict[str, str] = {}
         self.during_sleep: list[Any] = []
         self.queue = AsyncQueue(
             self.locations, self.s3, self.sqs, clock=lambda: self.moment, sleep=self._sleep
@@ -55,9 +57,12 @@ class World:
         if self.during_sleep:
             self.during_sleep.pop(0)()
 
-    def settle(self, id: str, status: str, body: bytes = b"answer", reason: str = "") -> None:
+    def settle(
+        self, id: str, status: str, body: bytes = b"answer", reason: str = "", digest: str = ""
+    ) -> None:
         """What the consumer writes."""
         place = self.locations.outcomes
+        self.sent()
         self.s3.put_object(
             Bucket="box",
             Key=place.key(id),
@@ -65,7 +70,7 @@ class World:
             ContentType="text/plain",
             Metadata={
                 "mme-status": status,
-                "mme-request": "d",
+                "mme-request": digest or self.digests.get(id, "d"),
                 "mme-message": "m",
                 "mme-reason": json.dumps(reason),
                 "mme-attributes": json.dumps("trace=1"),
@@ -73,8 +78,11 @@ class World:
         )
 
     def sent(self) -> list[dict[str, Any]]:
+        """Receive the requests, and note their digests as the consumer computes them."""
         found = self.sqs.receive_message(QueueUrl=self.locations.queue_url, MaxNumberOfMessages=10)
-        return [json.loads(one["Body"]) for one in found.get("Messages", [])]
+        requests = [parse(one["Body"]) for one in found.get("Messages", [])]
+        self.digests |= {request.inference_id: request.digest for request in requests}
+        return [request.members for request in requests]
 
     def die(self, body: str, reason: str | None = "the endpoint was away", id: str = "") -> None:
         told = {"Reason": reason, "InferenceId": id}
@@ -206,6 +214,15 @@ def test_states(world: World) -> None:
     assert failed.location == "s3://box/async/failure/f-error.out"
     world.settle("d", "DeadLettered", reason="away")
     assert world.queue.status("d").state is State.DEAD_LETTER
+
+
+def test_the_outcome_of_another_request_is_not_an_answer(world: World) -> None:
+    world.settle("i", "Completed", b"of another request", digest="other")
+    world.queue.submit("a", b"", inference_id="i")
+    with pytest.raises(AsyncPendingError):
+        world.queue.result("i")
+    world.settle("i", "Completed", b"mine")
+    assert world.queue.result("i").body == b"mine"
 
 
 def test_a_result_is_waited_for(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
+from mme_cdk.async_invocations.handler.request import parse
 from tests.mme_cdk.async_invocations.conftest import BUCKET, World, aws_error
 
 OUTPUT = "async/output/id-1.out"
@@ -254,6 +255,28 @@ def test_another_request_with_the_same_id_is_a_separate_failure(world: World) ->
     assert b"belongs to another request" in body
     assert [one["invocationStatus"] for one in world.notifications()] == ["Completed", "Failed"]
     assert len(world.runtime.calls) == 1
+
+
+@pytest.mark.parametrize("first", ["owner", "other"])
+def test_an_id_belongs_to_the_request_that_its_input_names(world: World, first: str) -> None:
+    mine, other = world.message(id="m1"), world.message(id="m2", Accept="text/csv")
+    if first == "other":
+        assert world.handle(other)
+    world.s3.put_object(
+        Bucket=BUCKET,
+        Key="async/input/id-1",
+        Body=b"mine",
+        Metadata={"mme-members": parse(mine["body"]).digest},
+    )
+    for message in (mine, other) if first == "owner" else (mine, mine):
+        assert world.handle(message)
+    assert world.outcome()["mme-request"] == parse(mine["body"]).digest
+    assert (
+        world.s3.head_object(Bucket=BUCKET, Key=OUTPUT)["Metadata"]["mme-request"]
+        == world.outcome()["mme-request"]
+    )
+    duplicates = [key for key in world.objects() if "-duplicate-" in key]
+    assert len(duplicates) == (1 if first == "owner" else 0)
 
 
 def test_a_consumer_that_died_before_it_published_is_completed(world: World) -> None:

@@ -76,9 +76,15 @@ class Consumer:
 
     def _process(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> bool:
         """Run a request unless it has ended; return whether its message may leave the queue."""
+        owner = self._outcomes.owner(request)
+        owned = owner == request.digest
+        if owner and not owned:
+            self._publish(message, request, Outcome(status=FAILED, digest=owner, message_id="", body=b""))
+            return True
         previous = self._outcomes.find(request)
-        if previous and not _is_redriven(message, request, previous):
-            self._publish(message, request, previous)
+        of_another = previous is not None and owned and previous.digest != request.digest
+        if previous and not of_another and not _is_redriven(message, request, previous):
+            self._publish(message, request, previous, owned=owned)
             return True
         outcome = self._run(message, request, seconds_left)
         if not self._outcomes.settle(request, outcome, previous):
@@ -89,7 +95,7 @@ class Consumer:
             if other.digest == request.digest and other.status == DEAD:
                 return False  # that consumer deletes the message
             outcome = other
-        self._publish(message, request, outcome)
+        self._publish(message, request, outcome, owned=owned)
         return True
 
     def _run(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
@@ -150,7 +156,7 @@ class Consumer:
         body: bytes = found["Body"].read()
         return body
 
-    def _publish(self, message: Message, request: Request, outcome: Outcome) -> None:
+    def _publish(self, message: Message, request: Request, outcome: Outcome, *, owned: bool = False) -> None:
         """Write and announce a stored outcome; repeating it is harmless."""
         if outcome.digest != request.digest:
             reason = (
@@ -164,7 +170,7 @@ class Consumer:
             outcome = replace(outcome, reason=f"{outcome.reason} (the request is in the dead-letter queue)")
             location = ""
         else:
-            location = self._outcomes.publish(request, outcome)
+            location = self._outcomes.publish(request, outcome, replace_other=owned)
         self._notifier.notify(request, outcome, location, message.sent)
         log.info("%s %s: %s", request.inference_id, outcome.status, outcome.reason or location)
 

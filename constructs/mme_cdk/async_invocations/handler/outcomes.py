@@ -93,6 +93,20 @@ class OutcomeStore:
             etag=found["ETag"],
         )
 
+    def owner(self, request: Request) -> str:
+        """Return the digest of the request that its client put an input for; empty if there is none.
+
+        The first client to write the input of an inference id owns the id.
+        """
+        place = self.environment.inputs
+        try:
+            found = self.s3.head_object(Bucket=place.bucket, Key=f"{place.prefix}{request.slug}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return ""
+            raise
+        return str(found["Metadata"].get("mme-members", ""))
+
     def settle(self, request: Request, outcome: Outcome, previous: Outcome | None) -> bool:
         """Store how a request ended; return False if another consumer was first.
 
@@ -105,13 +119,16 @@ class OutcomeStore:
         condition = {"IfMatch": previous.etag} if previous else {"IfNoneMatch": "*"}
         return self._put(place, f"{place.prefix}{request.slug}", outcome, condition)
 
-    def publish(self, request: Request, outcome: Outcome, suffix: str = "") -> str:
+    def publish(
+        self, request: Request, outcome: Outcome, suffix: str = "", *, replace_other: bool = False
+    ) -> str:
         """Write the answer or failure where SageMaker would, unless it exists; return its URL.
 
         Args:
             request: The request.
             outcome: How it ended; its body is read from the stored outcome if it has none.
             suffix: Added to the inference id in the name of a failure.
+            replace_other: Write it even if one exists: this request owns the id.
         """
         if outcome.status == COMPLETED:
             place, name = self.environment.outputs, f"{request.slug}.out"
@@ -121,7 +138,7 @@ class OutcomeStore:
             stored = self.environment.outcomes
             found = self.s3.get_object(Bucket=stored.bucket, Key=f"{stored.prefix}{request.slug}")
             outcome = replace(outcome, body=found["Body"].read())
-        self._put(place, f"{place.prefix}{name}", outcome, {"IfNoneMatch": "*"})
+        self._put(place, f"{place.prefix}{name}", outcome, {} if replace_other else {"IfNoneMatch": "*"})
         return place.url(f"{place.prefix}{name}")
 
     def _put(self, place: Location, key: str, outcome: Outcome, condition: dict[str, str]) -> bool:
