@@ -131,7 +131,7 @@ async def _cold(rounds: int) -> dict[str, object]:
             target = _Target.gateway(state, name, request)
             gateway.append(await target.seconds())
             target.pool.close()
-            path = _unpacked(Path(folder) / "models" / name, files)
+            path = _unpacked(Path(folder) / "models" / handle(name), files)
             direct.append(await _load_directly(_triton_socket(state), f"direct-{name}", path, request))
     goal = "at most 1.2"
     return _row(
