@@ -29,6 +29,7 @@ _FAILED: Final = re.compile(MODEL_FAILED, re.DOTALL)
 _HASHED: Final = re.compile(r"(?P<hash>[0-9a-f]{16,64})::(?P<model>[^\s'\":]+)")
 _HASH: Final = re.compile(r"/(?P<hash>[0-9a-f]{16,64})(?=[/:'\"\s]|$)")
 _REGISTERED: Final = re.compile(r"Model repository registered: \S*?(?P<hash>[0-9a-f]{16,64})$")
+_OF_PYTHON: Final = re.compile(r"\.py:\d+$")
 _NAME: Final = re.compile(
     r"(?:(?<=[\s'\":(])|^)(?P<model>[^\s'\":()/][^\s'\":()]*?\.tar\.gz)(?=_\d+|[^\w.-]|\.?$|\.\s)"
 )
@@ -102,13 +103,15 @@ class Attribution:
     """Attributes each line of one log stream, in order, to a model.
 
     A line belongs to the model it names, by TargetModel or by the hash that an earlier line gave it. A
-    continuation line, as in a Python traceback, belongs to the model of the line before.
+    continuation line, as in a Python traceback, belongs to the model of the line before, and a line that a
+    Python model logs itself to the model that was loaded or invoked last: it names none.
     """
 
     def __init__(self) -> None:
         self._by_hash: dict[str, str] = {}
         self._loading: str | None = None
         self._before: str | None = None
+        self._latest: str | None = None
 
     def model_of(self, line: LogLine) -> str | None:
         """Return the TargetModel of the next line; None for a line about the server itself."""
@@ -125,7 +128,11 @@ class Attribution:
             model = said["model"].strip()
             if said["verb"] == "Loading":
                 self._loading = model
+            if said["verb"] != "Unloading":
+                self._latest = model
             return model
+        if line.source and _OF_PYTHON.search(line.source):
+            return self._latest
         if self._loading and (registered := _REGISTERED.search(line.text)):
             # Follows the line with the TargetModel, before any line with both.
             self._by_hash[registered["hash"]] = self._loading

@@ -114,6 +114,21 @@ def test_each_line_goes_to_its_model() -> None:
     }
 
 
+def test_a_line_that_a_python_model_logs_belongs_to_the_model_that_runs() -> None:
+    about = Attribution()
+    owners = [
+        about.model_of(parse_line(f"I0101 00:00:00.000001 1 {text}"))
+        for text in (
+            "model.py:12] at the start",
+            'sagemaker_server.cc:360] "Invoking SageMaker TargetModel: a_v0.tar.gz"',
+            "model.py:30] a row is empty",
+            "server.cc:1] of the server",
+            "utils.py:7] once more",
+        )
+    ]
+    assert owners == [None, "a_v0.tar.gz", "a_v0.tar.gz", None, "a_v0.tar.gz"]
+
+
 @given(st.text())
 def test_any_text_is_taken(text: str) -> None:
     line = parse_line(text)

@@ -253,9 +253,21 @@ def _guardrails(change: EndpointChange, live: EndpointState) -> Iterator[Preflig
 
 
 def _counts(change: EndpointChange, live: EndpointState) -> Iterator[PreflightFinding]:
-    if not change.is_update or change.after.keeps_counts:
+    if not change.is_update:
         return
     for plan in change.after.variants.values():
+        before = change.before.variants.get(plan.name)
+        if change.after.keeps_counts and before and before.instance_count != plan.instance_count:
+            yield change.finding(
+                Effect.WARNING,
+                "count-ignored",
+                f"the initial count of {plan.name} changes from {before.instance_count} to "
+                f"{plan.instance_count} instances, which has no effect: the live count is retained",
+                "it is a new endpoint config all the same, so the whole fleet is replaced",
+                "leave it as it is; the scaling's min_capacity and max_capacity set the count",
+            )
+        if change.after.keeps_counts:
+            continue
         variant = live.variant(plan.name)
         if variant and plan.instance_count is not None and plan.instance_count < variant.instances:
             yield change.finding(

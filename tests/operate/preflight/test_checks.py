@@ -92,7 +92,12 @@ def log_group(days: int) -> dict[str, Any]:
             {**UPDATED, "strategy": CANARY, "keeps_counts": False},
             {"endpoint-updated": NOTE},
         ),
-        ({}, {}, {**UPDATED, "strategy": ROLLING, "count": 1}, {"endpoint-updated": NOTE}),
+        (
+            {},
+            {},
+            {**UPDATED, "strategy": ROLLING, "count": 1},
+            {"count-ignored": WARNING, "endpoint-updated": NOTE},
+        ),
         # Scaling.
         ({"count": 5}, {}, UPDATED, {"endpoint-updated": NOTE}),
         (
