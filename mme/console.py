@@ -147,6 +147,19 @@ def print_traceback(error: BaseException) -> None:
     sys.stderr.write(safe_text(hide_passwords("".join(traceback.format_exception(error)))))
 
 
+def log_to_terminal(level: int) -> None:
+    """Write log records of a level and above to standard error, as safe text."""
+    import logging
+
+    class SafeFormatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return safe_text(super().format(record))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
 def hide_passwords(text: str) -> str:
     """Return the text with `***` for user and password in each URL."""
     return _USER_INFO.sub(r"\1***@", text)

@@ -8,6 +8,7 @@ import typer
 
 from mme.console import (
     count_text,
+    log_to_terminal,
     plain_table,
     print_json,
     print_line,
@@ -85,7 +86,7 @@ def up(
     from mme_local.runtime import run
     from mme_local.server.http_server import run_event_loop
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_to_terminal(logging.WARNING)
     run_event_loop(run(settings, lambda here: _announce(here, as_json, "Ctrl-C stops it")))
     if not as_json:
         print_note("stopped;", "nothing is left behind")

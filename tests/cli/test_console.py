@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import re
 import unicodedata
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from mme.cli.endpoint_logs import _text
 from mme.cli.explanations import print_explanation
 from mme.cli.progress import bars
 from mme.console import (
+    log_to_terminal,
     plain_table,
     print_answer_text,
     print_error,
@@ -86,6 +88,16 @@ def show_progress(text: str) -> None:
         progress.add_task(text, total=1)
 
 
+def show_log_record(text: str) -> None:
+    before = logging.root.handlers[:]
+    logging.root.handlers.clear()
+    try:
+        log_to_terminal(logging.WARNING)
+        logging.getLogger(text).warning("%s", text)
+    finally:
+        logging.root.handlers[:] = before
+
+
 def show_waiting(text: str) -> None:
     with waiting(text) as change:
         change(text)
@@ -104,6 +116,7 @@ PRINTED: dict[str, Callable[[str], object]] = {
     "traceback": lambda text: print_traceback(ValueError(text)),
     "table": show_table,
     "log line": show_log_line,
+    "log record": show_log_record,
     "answer": lambda text: print_answer(
         text, {text: np.array([text.encode("utf-8", "replace")], dtype=object)}, 1.0
     ),
