@@ -30,13 +30,18 @@ def explain_s3_errors(bucket: str, url: str, *, denied_hint: str) -> Iterator[No
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "NoSuchBucket":
-            raise MmeError(
-                f"the bucket {bucket} does not exist",
-                hint="deploy the model store, or check --env, --stack and --region",
-            ) from error
+            raise missing_bucket(bucket) from error
         if code in ("403", "AccessDenied"):
             raise MmeError(f"access to {url} is denied ({error.operation_name})", hint=denied_hint) from error
         raise
+
+
+def missing_bucket(bucket: str) -> MmeError:
+    """Return the error that a bucket does not exist."""
+    return MmeError(
+        f"the bucket {bucket} does not exist",
+        hint="deploy the model store, or check --env, --stack and --region",
+    )
 
 
 def is_write_conflict(error: Exception) -> bool:

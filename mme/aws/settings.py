@@ -22,6 +22,8 @@ _NAME_RULE: Final = "it must be letters, digits and dashes, and begin with a let
 _RULES: Final = {
     "env": _NAME_RULE,
     "stack": _NAME_RULE,
+    "endpoint_name": "it must be letters, digits and dashes, 63 at most",
+    "bucket": "it must be a bucket's name, without s3://",
     "endpoint_url": "it must be http:// or https:// with a host and a valid port, and without a password",
 }
 
@@ -35,6 +37,9 @@ class Settings(BaseSettings):
         profile: Profile of the AWS configuration.
         region: AWS region.
         endpoint_url: Overrides the AWS endpoint URL.
+        endpoint_name: Name of an endpoint that is used without its stack.
+        bucket: Bucket of that endpoint's models. Default: as SageMaker reports it.
+        prefix: Key prefix of those models.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_", extra="ignore")
@@ -44,6 +49,9 @@ class Settings(BaseSettings):
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
+    endpoint_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$")
+    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    prefix: str | None = None
 
     @field_validator("endpoint_url")
     @classmethod
@@ -70,8 +78,8 @@ class Settings(BaseSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether this is the environment on this machine."""
-        return self.env == LOCAL_ENVIRONMENT
+        """Whether this is the environment on this machine. An endpoint named without `env` is in AWS."""
+        return self.env == LOCAL_ENVIRONMENT and (not self.endpoint_name or "env" in self.model_fields_set)
 
     @property
     def stack_name(self) -> str:

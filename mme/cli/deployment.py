@@ -6,12 +6,14 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from mme.errors import MmeError
+
 if TYPE_CHECKING:
     import typer
 
     from mme.aws.clients import AwsClients
     from mme.aws.settings import Settings
-    from mme.client.asynchronous import AsyncQueue, DeadLetters
+    from mme.client.asynchronous import AsyncLocations, AsyncQueue, DeadLetters
     from mme.client.multi_model_client import MultiModelClient
     from mme.operate.discovery import Deployment
     from mme.registry.aliases import AliasStore
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 # Neither `mme --env ...`, which has flags already, nor `mme local`, which takes none.
 _COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|endpoint|invoke|models)\b)")
+
+_PLACES: Final = ("env", "stack", "endpoint_name", "bucket", "prefix")
+"""Flags that name a deployment."""
 
 
 class Target:
@@ -34,13 +39,13 @@ class Target:
         self._role_arn = role_arn
 
     def other(self, *, role_arn: str | None = None, **flags: str | None) -> Target:
-        """Return another deployment, with the same flags except environment, stack and those given here.
+        """Return another deployment: the same flags except those that name this one, and those given here.
 
         Args:
             role_arn: As in the class.
             flags: As in the class.
         """
-        shared = {name: value for name, value in self._flags.items() if name not in ("env", "stack")}
+        shared = {name: value for name, value in self._flags.items() if name not in _PLACES}
         given = {name: value for name, value in flags.items() if value is not None}
         return Target(role_arn=role_arn, **shared | given)
 
@@ -78,9 +83,11 @@ class Target:
 
     @cached_property
     def deployment(self) -> Deployment:
-        """Endpoint, bucket and prefix, read from the outputs of the stack."""
-        from mme.operate.discovery import discover
+        """Endpoint, bucket and prefix: of the named endpoint, or read from the outputs of the stack."""
+        from mme.operate.discovery import discover, discover_endpoint
 
+        if self.settings.endpoint_name or self.settings.bucket or self.settings.prefix:
+            return discover_endpoint(self.clients.sagemaker, self.settings)
         environment = None if self.settings.stack else self.settings.env
         return discover(self.clients.cloudformation, self.settings.stack_name, environment)
 
@@ -102,10 +109,9 @@ class Target:
         Raises:
             MmeError: The deployment has none.
         """
-        from mme.client.asynchronous import AsyncLocations, AsyncQueue
+        from mme.client.asynchronous import AsyncQueue
 
-        locations = AsyncLocations.from_outputs(self.deployment.outputs, self.deployment.stack)
-        return AsyncQueue(locations, self.clients.s3, self.clients.sqs)
+        return AsyncQueue(self._async_locations(), self.clients.s3, self.clients.sqs)
 
     def dead_letters(self) -> DeadLetters:
         """Return its dead-letter queue.
@@ -113,10 +119,19 @@ class Target:
         Raises:
             MmeError: The deployment has none.
         """
-        from mme.client.asynchronous import AsyncLocations, DeadLetters
+        from mme.client.asynchronous import DeadLetters
 
-        locations = AsyncLocations.from_outputs(self.deployment.outputs, self.deployment.stack)
-        return DeadLetters(locations, self.clients.sqs)
+        return DeadLetters(self._async_locations(), self.clients.sqs)
+
+    def _async_locations(self) -> AsyncLocations:
+        from mme.client.asynchronous import AsyncLocations
+
+        if not self.deployment.stack:
+            raise MmeError(
+                "the queue for asynchronous requests is found by its stack, and none is named",
+                hint="name the serving stack with --stack instead of --endpoint-name",
+            )
+        return AsyncLocations.from_outputs(self.deployment.outputs, self.deployment.stack)
 
     def client(self) -> MultiModelClient:
         """Return a client of its endpoint for target models; it reports long loads on standard error."""

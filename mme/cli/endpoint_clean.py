@@ -92,6 +92,11 @@ def _plan(target: Target, choice: Choice, store_stack: str | None) -> CleanPlan:
     from mme.operate.stacks import read_stack
 
     settings = target.settings
+    if settings.endpoint_name:
+        raise MmeError(
+            f"endpoint {settings.endpoint_name} is named without its stack; clean deletes stacks",
+            hint="name the serving stack with --stack, or delete the endpoint with the tool that made it",
+        )
     store = store_stack or (None if settings.stack else f"mme-{settings.env}-model-store")
     if read_stack(target.clients.cloudformation, settings.stack_name) is not None:
         return plan_clean(target.clients, target.deployment, choice, store_stack)

@@ -91,6 +91,16 @@ def root(
     endpoint_url: Annotated[
         str | None, typer.Option("--endpoint-url", help="Override the AWS endpoint URL. [MME_ENDPOINT_URL]")
     ] = None,
+    endpoint_name: Annotated[
+        str | None,
+        typer.Option("--endpoint-name", help="Endpoint without a stack of mme. [MME_ENDPOINT_NAME]"),
+    ] = None,
+    bucket: Annotated[
+        str | None, typer.Option("--bucket", help="Its models' bucket. [MME_BUCKET; as deployed]")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", help="Their key prefix. [MME_PREFIX; as deployed]")
+    ] = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -99,7 +109,16 @@ def root(
 
     Example: mme --env dev models add model_registry/add_sub
     """
-    context.obj = Target(env=env, stack=stack, profile=profile, region=region, endpoint_url=endpoint_url)
+    context.obj = Target(
+        env=env,
+        stack=stack,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+        endpoint_name=endpoint_name,
+        bucket=bucket,
+        prefix=prefix,
+    )
 
 
 def main() -> None:

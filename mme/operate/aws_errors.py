@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+from mme.aws.s3_errors import missing_bucket
 from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.errors import MmeError
 
@@ -135,11 +136,7 @@ def _client_error(error: Exception) -> MmeError:
     if status == 429 or status >= 500 or code in _THROTTLED:
         return _temporary_error(operation, code or str(status), status, message)
     if code == "NoSuchBucket":
-        bucket = fault.get("BucketName")
-        return MmeError(
-            f"there is no bucket {bucket}" if bucket else f"the bucket of {operation} does not exist",
-            hint="check --env, --stack and --profile: mme endpoint doctor",
-        )
+        return missing_bucket(fault.get("BucketName") or f"of {operation}")
     return MmeError(f"AWS refused {operation} with {code or status}: {message}".rstrip(": "))
 
 

@@ -1,4 +1,4 @@
-"""Find a deployment by the outputs of its serving stack."""
+"""Find a deployment by the outputs of its serving stack, or by the name of its endpoint."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from mme.aws.settings import LOCAL_ENVIRONMENT
+from mme.aws.settings import LOCAL_ENVIRONMENT, Settings
 from mme.errors import MmeError
 from mme.operate.aws_errors import explain_aws_error
+from mme.operate.endpoint_state import find_endpoint, models_url
 from mme.operate.stacks import read_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_sagemaker import SageMakerClient
 
 ENDPOINT_OUTPUT: Final = "EndpointName"
 BUCKET_OUTPUT: Final = "ModelBucketName"
@@ -21,7 +23,10 @@ PREFIX_OUTPUT: Final = "ModelPrefix"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployed endpoint, its serving stack with its outputs, and the bucket and prefix of its models."""
+    """A deployed endpoint, its serving stack with its outputs, and the bucket and prefix of its models.
+
+    The stack is empty if the endpoint was named without one.
+    """
 
     stack: str
     endpoint_name: str
@@ -65,6 +70,42 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
     return Deployment(
         stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT], outputs
     )
+
+
+def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deployment:
+    """Return the endpoint that the settings name; SageMaker reports its models' location if they don't.
+
+    Args:
+        sagemaker: A boto3 client.
+        settings: Endpoint name, bucket and prefix.
+
+    Raises:
+        MmeError: No endpoint is named, it does not exist, or it has no multi-model container.
+    """
+    name, bucket, prefix = settings.endpoint_name, settings.bucket, settings.prefix
+    if name is None:
+        raise MmeError(
+            "a bucket or prefix is given without its endpoint",
+            hint="add --endpoint-name or MME_ENDPOINT_NAME",
+        )
+    if bucket is None:
+        endpoint = find_endpoint(sagemaker, name)
+        if endpoint is None:
+            raise MmeError(
+                f"endpoint {name} does not exist in {sagemaker.meta.region_name}",
+                hint="list them: aws sagemaker list-endpoints; or check --region and --profile",
+            )
+        urls = (models_url(sagemaker, variant.model) for variant in endpoint.variants if variant.model)
+        url = next((url for url in urls if url and url.startswith("s3://")), None)
+        if url is None:
+            raise MmeError(
+                f"SageMaker does not report where the models of endpoint {name} are",
+                hint="add --bucket and --prefix, if it is a multi-model endpoint",
+            )
+        bucket, _, reported = url.removeprefix("s3://").partition("/")
+        prefix = reported if prefix is None else prefix
+    prefix = (prefix or "").strip("/")
+    return Deployment("", name, bucket, f"{prefix}/" if prefix else "")
 
 
 def _missing_stack(stack: str, environment: str | None, region: str) -> MmeError:

@@ -125,6 +125,18 @@ def config_variants(sagemaker: SageMakerClient, config: str) -> dict[str, Any]:
     return {one["VariantName"]: one for one in found["ProductionVariants"]} if found else {}
 
 
+def models_url(sagemaker: SageMakerClient, model: str) -> str | None:
+    """Return the S3 URL of the models in a SageMaker model's multi-model container; None if it has none.
+
+    Args:
+        sagemaker: A boto3 client.
+        model: Name of the SageMaker model.
+    """
+    found: Any = unless_missing(lambda: sagemaker.describe_model(ModelName=model)) or {}
+    containers = [*found.get("Containers", []), found.get("PrimaryContainer") or {}]
+    return next((one.get("ModelDataUrl") for one in containers if one.get("Mode") == "MultiModel"), None)
+
+
 def unless_missing(call: Any) -> Any:
     """Return what `call` returns; None if SageMaker says that the resource does not exist."""
     from botocore.exceptions import ClientError

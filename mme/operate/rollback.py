@@ -123,6 +123,8 @@ def _previous(
 
 def _stack_configs(cloudformation: CloudFormationClient, deployment: Deployment) -> set[str]:
     """Return the stack's config and those it created before, in the 90 days of CloudFormation's events."""
+    if not deployment.stack:
+        return set()
     resources = stack_resources(cloudformation, deployment.stack)
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=deployment.stack)
     return {one.name for one in resources if one.type == ENDPOINT_CONFIG} | {

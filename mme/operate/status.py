@@ -132,6 +132,8 @@ def read_status(clients: AwsClients, deployment: Deployment, now: datetime | Non
 
 
 def _read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView | None:
+    if not deployment.stack:
+        return None
     stack = read_stack(clients.cloudformation, deployment.stack)
     if stack is None:
         raise MmeError(f"the stack {deployment.stack} does not exist")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.operate.deployment import put_log, serve_embedded_aws
 from tools.sample_deployment import (
     BUCKET,
     ENDPOINT,
+    IMAGE,
     STACK,
     clients_at,
     deploy,
@@ -68,6 +70,62 @@ def test_an_environments_name_is_all_it_takes(
     assert [model["model"] for model in listed.json] == ["a_v0.tar.gz"]
     assert mme("--env", "dev", "endpoint", "status", "--json").json["endpoint"]["name"] == ENDPOINT
     assert "environment staging is not deployed there" in mme("--env", "staging", "endpoint", "status").err
+
+
+@pytest.fixture
+def made_by_boto3(clients: AwsClients) -> list[str]:
+    """The flags of an endpoint that no stack describes, with one model."""
+    container: Any = {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": "s3://lake/live/"}
+    role = "arn:aws:iam::123456789012:role/x"
+    clients.s3.create_bucket(Bucket="lake")
+    clients.sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer=container)
+    variant: Any = {
+        "VariantName": "v",
+        "ModelName": "m",
+        "InstanceType": "ml.m5.xlarge",
+        "InitialInstanceCount": 1,
+    }
+    clients.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    clients.sagemaker.create_endpoint(EndpointName="by-boto3", EndpointConfigName="c")
+    clients.s3.put_object(Bucket="lake", Key="live/a_v0.tar.gz", Body=b"x")
+    return ["--endpoint-name", "by-boto3"]
+
+
+def test_an_endpoint_without_a_stack(mme: Callable, clients: AwsClients, made_by_boto3: list[str]) -> None:
+    def run(*arguments: str) -> Any:
+        return mme(*made_by_boto3, *arguments)
+
+    assert [one["model"] for one in run("models", "list", "--json").json] == ["a_v0.tar.gz"]
+    status = run("endpoint", "status")
+    assert (status.status, status.rows[0].split()[:3]) == (0, ["Endpoint", "by-boto3", "InService"])
+    findings = run("endpoint", "doctor", "--archives", "0", "--json").json
+    assert {one["check"]: one["severity"] for one in findings} | {"stack": "skipped", "endpoint": "ok"} == {
+        one["check"]: one["severity"] for one in findings
+    }
+    assert "has no earlier config left" in run("endpoint", "rollback", "--yes").err
+    for command, message in (
+        (("endpoint", "clean", "--yes"), "is named without its stack; clean deletes stacks"),
+        (("async", "status"), "the queue for asynchronous requests is found by its stack"),
+    ):
+        ran = run(*command)
+        assert (ran.status, message in ran.err) == (2, True)
+    # Hints lead to the same endpoint.
+    assert "mme --endpoint-name by-boto3 models" in run("models", "show", "b_v0.tar.gz").err
+
+
+def test_bucket_and_prefix_replace_what_sagemaker_reports(
+    mme: Callable, clients: AwsClients, made_by_boto3: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients.s3.put_object(Bucket=BUCKET, Key="other/b_v0.tar.gz", Body=b"x")
+    given = mme(*made_by_boto3, "--bucket", BUCKET, "--prefix", "other", "models", "list", "--json").json
+    assert [one["model"] for one in given] == ["b_v0.tar.gz"]
+    monkeypatch.setenv("MME_ENDPOINT_NAME", "by-boto3")
+    assert [one["model"] for one in mme("models", "list", "--json").json] == ["a_v0.tar.gz"]
+    monkeypatch.setenv("MME_ENDPOINT_NAME", "nothing")
+    assert "endpoint nothing does not exist in us-east-1" in mme("models", "list").err
+    monkeypatch.delenv("MME_ENDPOINT_NAME")
+    assert "given without its endpoint" in mme("--bucket", BUCKET, "models", "list").err
+    assert "'s3://x' can't be the bucket" in mme("--bucket", "s3://x", "models", "list").err
 
 
 def test_settings_by_variables_and_flags_win(

@@ -14,6 +14,9 @@ from mme.operate.status import read_status
 def check_stack(context: DoctorContext) -> Iterator[Finding]:
     """Check that the serving stack is complete and none of its resources failed."""
     name, cloudformation = context.deployment.stack, context.clients.cloudformation
+    if not name:
+        yield Finding.skipped("stack", "the endpoint is named by --endpoint-name, without its stack")
+        return
     stack = read_stack(cloudformation, name)
     if stack is None:
         yield Finding.error("stack", f"the stack {name} does not exist", "deploy it")

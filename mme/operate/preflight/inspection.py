@@ -9,7 +9,6 @@ from pathlib import Path
 from mme.aws.settings import Settings
 from mme.aws.template_resolver import is_known
 from mme.errors import MmeError
-from mme.operate.aws_errors import explain_aws_error
 from mme.operate.preflight.account import Account
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
 from mme.operate.preflight.endpoint_checks import Commands, EndpointChange, check_change
@@ -38,22 +37,10 @@ def inspect(settings: Settings, folder: Path, connect: Connect) -> PreflightRepo
         connect: Returns the account for the settings and the assembly's region.
 
     Raises:
-        MmeError: The assembly lacks the stack or names another account, or AWS refuses a call.
+        MmeError: The assembly lacks the stack or names another account.
     """
     stack = find_stack(folder, settings.stack_name, region=settings.region, hint=_synth(settings))
     account = connect(settings, stack.region)
-    try:
-        return _compare(settings, stack, account)
-    except MmeError:
-        raise
-    except Exception as error:
-        explained = explain_aws_error(error)
-        if explained is None:
-            raise
-        raise explained from error
-
-
-def _compare(settings: Settings, stack: SynthesizedStack, account: Account) -> PreflightReport:
     findings: list[PreflightFinding] = []
     first = False
     stacks = all_stacks(stack)
