@@ -182,6 +182,8 @@ def _explain(error: Exception) -> MmeError | None:
         return MmeError(
             f"{subject}{(error.strerror or str(error)).lower()}", hint=_SYSTEM_HINTS.get(error.errno)
         )
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return MmeError("the home directory is unknown: this user has none", hint="set HOME to a folder")
     if isinstance(error, UnicodeEncodeError):
         return MmeError(
             f"{error.object!r} can't be encoded in {error.encoding}", hint="use UTF-8 in names and paths"

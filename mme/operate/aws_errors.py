@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,10 +60,8 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
         return _client_error(error)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return _unreachable(error)
-    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
-        return MmeError(
-            f"{_text(error)[:1].lower()}{_text(error)[1:]}", hint="check --endpoint-url and --region"
-        )
+    if not isinstance(error, exceptions.BotoCoreError) and (found := _configuration_error(error)):
+        return found
     for kinds, message, hint in (
         (
             (exceptions.ProfileNotFound,),
@@ -94,6 +93,23 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
         if isinstance(error, kinds):
             return MmeError(message, hint=hint)
     return None
+
+
+def _configuration_error(error: BaseException) -> MmeError | None:
+    """Explain a failure of boto3 at the values of its configuration, which it does not check; or None."""
+    text = _text(error)
+    if isinstance(error, ValueError) and text.startswith("Invalid endpoint"):
+        return MmeError(f"i{text[1:]}", hint="check --endpoint-url and --region")
+    steps = ("create_client", "get_credentials", "load_credentials")
+    if isinstance(error, OSError) or not any(
+        frame.f_code.co_name in steps and str(frame.f_globals.get("__name__")).startswith("botocore.")
+        for frame, _ in walk_tb(error.__traceback__)
+    ):
+        return None
+    return MmeError(
+        f"boto3 can't use the AWS configuration: {type(error).__name__}: {text}",
+        hint="check the configuration and credentials files, and the AWS_* variables",
+    )
 
 
 def _text(error: BaseException) -> str:

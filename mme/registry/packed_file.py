@@ -56,6 +56,8 @@ def pack_to_file(
         raise MmeError(
             f"{path} is a directory", hint=f"name the archive: -o {path / model.directory.name}{SUFFIX}"
         )
+    if path.exists() and not path.is_file():
+        raise MmeError(f"{path} is a device or a pipe, not a file", hint="name another file with -o")
     if path.exists() and not replace:
         raise MmeError(f"{path} exists already", hint="give --force to replace it, or another name with -o")
     if path.absolute().is_relative_to(model.directory.root):

@@ -99,7 +99,7 @@ def test_a_broken_aws_configuration_is_one_line(
     config.write_bytes(content)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     ran = mme("--env", "dev", "--region", "us-east-1", "models", "list")
-    assert ran.status == 2
+    assert (ran.status, ran.out) == (2, "")
     assert ran.err.splitlines() == [
         f"error: the AWS configuration can't be read: Unable to parse config file: {config}",
         "fix that file, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
@@ -108,6 +108,26 @@ def test_a_broken_aws_configuration_is_one_line(
 
 def test_version(mme) -> None:
     assert mme("--version").out.startswith("mme ")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[default]\ns3 = nonsense\n", "AttributeError: 'str' object has no attribute 'get'"),
+        ("[default]\ncredential_process = /bin/echo hello\n", "JSONDecodeError: Expecting value"),
+    ],
+)
+def test_an_aws_configuration_with_values_of_the_wrong_kind_is_one_line(
+    mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, reason: str
+) -> None:
+    (tmp_path / "config").write_text(content)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    ran = mme("--env", "dev", "--region", "us-east-1", "models", "list")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: boto3 can't use the AWS configuration: {reason}")
+    assert len(ran.err.splitlines()) == 2
 
 
 @pytest.fixture
@@ -162,6 +182,10 @@ def test_our_own_bugs_keep_their_traceback(mme, raising) -> None:
         (
             UnicodeEncodeError("utf-8", "x\udcff", 1, 2, "surrogates not allowed"),
             "error: 'x\\udcff' can't be encoded in utf-8\nuse UTF-8 in names and paths\n",
+        ),
+        (
+            RuntimeError("Could not determine home directory."),
+            "error: the home directory is unknown: this user has none\nset HOME to a folder\n",
         ),
         (S3UploadFailedError("no\nspace"), "error: the call to AWS failed: no space\n"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,10 @@ def test_pack(mme, model: Path, tmp_path: Path) -> None:
     again = mme("models", "pack", model, "-o", archive)
     assert (again.status, "exists already" in again.err) == (2, True)
     assert mme("models", "pack", model, "-o", archive, "--force", "--json").json["archive"] == str(archive)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused = mme("models", "pack", model, "-o", pipe, "--force")
+    assert (refused.status, f"{pipe} is a device or a pipe" in refused.err, pipe.is_fifo()) == (2, True, True)
 
 
 def test_show(two, mme) -> None:

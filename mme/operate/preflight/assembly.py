@@ -91,7 +91,8 @@ def _artifacts(folder: Path, hint: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise MmeError(f"there is no cloud assembly in {folder}", hint=f"synthesize it: {hint}") from None
     except (OSError, ValueError, AttributeError) as error:
-        raise MmeError(f"{file} can't be read: {error}", hint=f"synthesize it again: {hint}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise MmeError(f"{file} can't be read: {reason}", hint=f"synthesize it again: {hint}") from error
     return artifacts
 
 
