@@ -23,7 +23,7 @@ from mme.operate.doctor.image import check_image
 from mme.operate.doctor.recent_errors import check_recent_errors
 from tests.operate.deployment import DEPLOYMENT, deny, put_log
 from tests.operate.doctor.conftest import deployed, messages
-from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK, update_by_hand
+from tools.sample_deployment import BUCKET, ENDPOINT, IMAGE, STACK, deploy, serving_template, update_by_hand
 
 LOG = (Path(__file__).parents[1] / "triton_logs" / "quiet.log").read_text().splitlines()
 
@@ -209,6 +209,19 @@ def test_quotas(context: DoctorContext, limit: float | None, severity: Severity,
     if severity in (Severity.ERROR, Severity.WARNING):
         assert "request-service-quota-increase" in found.hint
         assert "--quota-code L-m5 --desired-value 8" in found.hint
+
+
+def test_other_endpoints_count_against_the_quota(context: DoctorContext) -> None:
+    deploy(context.clients, serving_template(endpoint="neighbour"), "neighbour-serving")
+    quota: Any = {"QuotaName": "ml.m5.xlarge for endpoint usage", "QuotaCode": "L-1", "Value": 8.0}
+    with Stubber(context.clients.quotas) as stubber:
+        stubber.add_response("list_service_quotas", {"Quotas": [quota]})
+        (found,) = check_quotas(context)
+    assert found.message == (
+        "the account's 8 ml.m5.xlarge are enough for 4, and other endpoints have 1, "
+        "but not for a blue/green update"
+    )
+    assert found.hint.endswith("--desired-value 9")
 
 
 def test_the_local_runtime_has_neither_quotas_nor_images(context: DoctorContext) -> None:
