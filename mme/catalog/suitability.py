@@ -8,6 +8,9 @@ from mme.catalog.hosting_types import hosting_types, unknown_type
 from mme.catalog.images import ImageTraits, Processor
 from mme.catalog.instances import InstanceType, instance_type, instance_types, largest_single_gpu
 
+# AWS's pages contradict each other on GPUs for this framework.
+_DISPUTED_ON_GPUS = "pytorch"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -76,6 +79,11 @@ def check_instance(name: str, image: ImageTraits) -> Verdict:
     warnings: list[str] = []
     if kind.gpus:
         errors += _gpu_faults(kind, image)
+        if image.framework is not None and image.framework.name == _DISPUTED_ON_GPUS:
+            warnings.append(
+                "AWS's guide lists Triton only for multi-model endpoints on GPUs, a post of AWS lists "
+                f"{image.framework.title}, too: try it on {name} before you rely on it, or use Triton"
+            )
         if not errors and not kind.mme_listed:
             warnings.append(
                 f"{name} is a single-GPU type that AWS does not list for multi-model endpoints: "
@@ -124,12 +132,14 @@ def _gpu_faults(kind: InstanceType, image: ImageTraits) -> list[str]:
             f"{kind.name} has {kind.gpus} GPUs; a multi-model endpoint needs a single-GPU type: "
             + _single_gpu_advice(kind)
         )
-    if image.framework is not None and not image.framework.gpu:
+    framework = image.framework
+    disputed = framework is not None and framework.name == _DISPUTED_ON_GPUS  # check_instance warns
+    if framework is not None and not framework.gpu and not disputed:
         faults.append(
-            f"{kind.name} is a GPU type; {image.framework.title} serves many models on CPUs only: "
+            f"{kind.name} is a GPU type; {framework.title} serves many models on CPUs only: "
             "use a CPU type such as ml.m5.xlarge, or the Triton image"
         )
-    elif image.processor is Processor.CPU:
+    elif image.processor is Processor.CPU and not disputed:
         faults.append(
             f"{kind.name} is a GPU type; {image.name} cannot use its GPU: "
             "use the GPU build, or a CPU type such as ml.m5.xlarge"

@@ -49,9 +49,10 @@ CPU = "ml.m5.xlarge"
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333:endpoint/mine"
 
 
-def placed_in(scope: Any, region: str = "eu-west-1", account: str = "111122223333") -> Stack:
+def placed_in(scope: Any, region: str = "eu-west-1", id: str = "Placed") -> Stack:
     """A further stack of the app, in a known account and region."""
-    return Stack(scope.node.root, f"{scope.node.id}{region}", env=Environment(account=account, region=region))
+    env = Environment(account="111122223333", region=region)
+    return Stack(scope.node.root, f"{scope.node.id}{region}{id}", env=env)
 
 
 def bucket_in(scope: Stack, name: str = "the-bucket") -> aws_s3.IBucket:

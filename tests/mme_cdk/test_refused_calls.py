@@ -8,9 +8,6 @@ import pytest
 from aws_cdk import (
     Duration,
     Stack,
-    aws_ecr,
-    aws_iam,
-    aws_kms,
     aws_logs,
     aws_s3,
 )
@@ -30,7 +27,6 @@ from mme_cdk import (
 from tests.mme_cdk.building import (
     ARN,
     CPU,
-    ECR,
     GPU,
     ROLE,
     STRATEGY,
@@ -283,49 +279,6 @@ ASYNCHRONOUS: dict[str, Probe] = {
 }
 
 
-def far_bucket(scope: Stack) -> aws_s3.IBucket:
-    return aws_s3.Bucket.from_bucket_attributes(scope, "Far", bucket_name="far", region="us-east-1")
-
-
-def far_key(scope: Stack) -> aws_kms.IKey:
-    return aws_kms.Key.from_key_arn(scope, "FarKey", "arn:aws:kms:us-east-1:111122223333:key/1")
-
-
-def with_role(scope: Stack, arn: str, region: str = "eu-west-1") -> object:
-    placed = placed_in(scope, region)
-    return endpoint_in(placed, role=aws_iam.Role.from_role_arn(placed, "Role", arn))
-
-
-PLACES: dict[str, Probe] = {
-    "the bucket is in region us-east-1 and the endpoint in eu-west-1": lambda s: endpoint_in(
-        stack := placed_in(s), models=ModelStore.from_bucket(far_bucket(stack))
-    ),
-    "encryption_key is in region us-east-1": lambda s: cpu_endpoint_in(
-        stack := placed_in(s), encryption_key=far_key(stack)
-    ),
-    "the bucket is in region us-east-1": lambda s: endpoint_in(
-        stack := placed_in(s), data_capture=DataCapture(bucket=far_bucket(stack), sampling_percentage=1)
-    ),
-    f"{ECR} is in region eu-west-1; SageMaker in eu-central-1 pulls": lambda s: endpoint_in(
-        placed_in(s, "eu-central-1"), image=ServingImage.from_uri(ECR)
-    ),
-    "the repository is in region us-east-1": lambda s: endpoint_in(
-        stack := placed_in(s), image=ServingImage.from_ecr_repository(far_repository(stack))
-    ),
-    "is of account 444455556666; SageMaker takes roles of its own account": lambda s: with_role(
-        s, "arn:aws:iam::444455556666:role/theirs"
-    ),
-    "is in partition aws-cn, the endpoint in aws": lambda s: with_role(
-        s, "arn:aws-cn:iam::111122223333:role/x"
-    ),
-}
-
-
-def far_repository(scope: Stack) -> aws_ecr.IRepository:
-    arn = "arn:aws:ecr:us-east-1:111122223333:repository/server"
-    return aws_ecr.Repository.from_repository_arn(scope, "Repository", arn)
-
-
 REFUSED: dict[str, Probe] = {
     **WRONG_TYPES,
     **STORAGE_AND_IMAGES,
@@ -336,7 +289,6 @@ REFUSED: dict[str, Probe] = {
     **SCALING,
     **MONITORING,
     **ASYNCHRONOUS,
-    **PLACES,
 }
 
 

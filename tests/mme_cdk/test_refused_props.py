@@ -155,6 +155,15 @@ PROPS: dict[Probe, dict[str, dict[str, Any]]] = {
         "gpu_memory_limit is 0; ... above 0 up to 1": {"gpu_memory_limit": 0},
         "'--a b' contains white space, at which serve": {"additional_arguments": ["--a b"]},
         "additional argument '' contains": {"additional_arguments": [""]},
+        **{
+            f"additional argument {argument} contradicts what": {"additional_arguments": [argument]}
+            for argument in (
+                "--load-model=helper",
+                "--sagemaker-port=9000",
+                "--model-repository=/x",
+                "--model-control-mode=poll",
+            )
+        },
     },
     all_at_once: {
         "wait_interval is 300; ... a Duration": {"wait_interval": 300},

@@ -146,6 +146,37 @@ WARNED |= {
     ),
 }
 
+
+def loose_name(scope: Stack) -> None:
+    endpoint_in(scope, endpoint_name=token(scope)).grant_invoke(role_in(scope))
+
+
+def closed(scope: Stack, *, rule: bool) -> None:
+    endpoint = endpoint_in(scope, vpc=isolated_vpc(scope), allow_all_outbound=False)
+    if rule:
+        endpoint.connections.allow_to(aws_ec2.Peer.prefix_list("pl-1"), aws_ec2.Port.HTTPS)
+
+
+def acknowledged_route(scope: Stack) -> None:
+    closed(scope, rule=True)
+    Annotations.of(scope).acknowledge_warning("mme:s3Route", "the prefix list is of S3's gateway")
+
+
+PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-gpu-py312"
+WARNED |= {
+    "mme:instanceType ml.g9.xlarge is not ...; it is not checked, as it may be newer": partial(
+        config_in, instance_type="ml.g9.xlarge"
+    ),
+    "mme:inferenceAmi instance_type is known only at deployment, so no AMI was chosen": lambda s: config_in(
+        s, instance_type=token(s)
+    ),
+    "mme:instanceType AWS's guide lists Triton only": lambda s: endpoint_in(
+        s, image=ServingImage.from_uri(PYTORCH)
+    ),
+    "mme:endpointNameCase the ARNs of endpoints are in lower case": loose_name,
+    "mme:noEgress no model can be downloaded": partial(closed, rule=False),
+}
+
 NOT_WARNED: dict[str, Probe] = {
     "an endpoint": endpoint_in,
     "a caller in another region": partial(invoked_from, account="111122223333", region="us-east-1"),
@@ -157,6 +188,10 @@ NOT_WARNED: dict[str, Probe] = {
     "monitoring without log queries": monitored({"triton": MUTE}, log_queries=False),
     "patterns of one tenant, and of versions": allowing(
         "acme/*", "acme/**", "acme/m_v0.tar.gz", "m_v*.tar.gz", "${aws:PrincipalTag/TenantID}/*", "a/m*"
+    ),
+    "an outbound rule": acknowledged_route,
+    "an own image that is named like one of AWS's": lambda s: endpoint_in(
+        s, image=ServingImage.from_uri(PYTORCH.replace("763104351884", "111122223333"))
     ),
     "an imported role": with_role(lambda s: aws_iam.Role.from_role_arn(s, "Role", ROLE_ARN)),
     "a change of type without scaling": partial(changing, scaled=False),

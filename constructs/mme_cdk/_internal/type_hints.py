@@ -95,7 +95,7 @@ _HINTS: Final[dict[str, tuple[str, str, str]]] = {
     "SubnetSelection": ("", "", "use SubnetSelection(subnets=...) or SubnetSelection(subnet_type=...)"),
     "TimeZone": ("", 'use TimeZone.of("{}")', 'use TimeZone.of("Europe/Berlin")'),
     "TritonSettings": ("", "", "use TritonSettings(thread_count=8), for example"),
-    "datetime": ("", "", "use datetime(2030, 1, 31, 12, 0), for example"),
+    "datetime": ("", "", "use datetime(2030, 1, 31, 12, 0, tzinfo=UTC)"),
 }
 
 

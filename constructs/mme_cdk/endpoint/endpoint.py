@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Stack, aws_sagemaker
-from constructs import Construct, IValidation
+from constructs import Construct, IConstruct, IValidation
 
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, elsewhere, known, require
@@ -20,8 +20,8 @@ from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
 
-# Paths of a stack's endpoints by name in lower case: SageMaker ignores the case of names.
-_names: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
+# Paths of an app's endpoints by place and name in lower case: SageMaker ignores the case of names.
+_names: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], str]] = WeakKeyDictionary()
 
 
 class Endpoint(EndpointBase):
@@ -57,8 +57,9 @@ class Endpoint(EndpointBase):
             retain_variant_properties: As for `MultiModelEndpoint`. Default: whether the count is scaled.
 
         Raises:
-            PropsError: A name that SageMaker refuses or another endpoint of the stack has, or a deployment
-                that the config's instances can't do: canary, linear and rolling need two or more.
+            PropsError: A name that SageMaker refuses or another endpoint of the app has in the same account
+                and region, or a deployment that the config's instances can't do: canary, linear and rolling
+                need two or more.
         """
         super().__init__(
             scope,
@@ -173,11 +174,14 @@ class Endpoint(EndpointBase):
         self.config.variant(name)
 
     def _claim_name(self) -> None:
-        """Raise a fault if another endpoint of the stack has the name."""
+        """Raise a fault if another endpoint of the account and region has the name."""
         if not known(self.endpoint_name):
             return
-        path = self.node.path
-        owner = _names.setdefault(Stack.of(self), {}).setdefault(self.endpoint_name.lower(), path)
+        path, stack = self.node.path, Stack.of(self)
+        # Stacks of an unknown place may be deployed anywhere: only their own endpoints are compared.
+        place = self.place if all(map(known, self.place)) else (stack.node.path,)
+        taken = _names.setdefault(stack.node.root, {})
+        owner = taken.setdefault((*place, self.endpoint_name.lower()), path)
         require(
             f"endpoint_name {self.endpoint_name} is already the name of {owner}: use another name"
             if owner != path

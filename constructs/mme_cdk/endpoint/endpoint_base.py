@@ -12,7 +12,7 @@ from constructs import Construct
 from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, elsewhere, known, require
+from mme_cdk._internal.validation import PropsError, elsewhere, known, pending, require
 from mme_cdk.endpoint.endpoint_metrics import EndpointMetrics
 from mme_cdk.endpoint.model_patterns import pattern_fault, pattern_warning
 from mme_cdk.storage.model_store import ModelStore
@@ -186,7 +186,7 @@ class EndpointBase(EndpointMetrics):
             *(_action_fault(action) for action in actions),
             at=self,
         )
-        self._warn_of_another_account(grantee)
+        self._warn_of_mismatches(grantee)
         return allow(grantee, actions, [self.endpoint_arn], at=self)
 
     def grant_invoke(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
@@ -219,7 +219,7 @@ class EndpointBase(EndpointMetrics):
         prefix = self._models.prefix if self._models else None
         for warning in filter(None, (pattern_warning(pattern, prefix) for pattern in patterns)):
             Annotations.of(self).add_warning_v2("mme:targetModelPattern", warning)
-        self._warn_of_another_account(grantee)
+        self._warn_of_mismatches(grantee)
         conditions = {"StringLike": {"sagemaker:TargetModel": list(patterns)}}
         arns = [self.endpoint_arn]
         return allow(grantee, ["sagemaker:InvokeEndpoint"], arns, conditions=conditions, at=self)
@@ -343,9 +343,16 @@ class EndpointBase(EndpointMetrics):
         account, region = (part if known(part) else None for part in self.place)
         return {"stack_account": account, "stack_region": region}
 
-    def _warn_of_another_account(self, grantee: aws_iam.IGrantable) -> None:
+    def _warn_of_mismatches(self, grantee: aws_iam.IGrantable) -> None:
         theirs = grantee.grant_principal.principal_account
         ours, _ = self.place
+        name = self.endpoint_name
+        if self._arn is None and not known(name) and not pending(name):
+            Annotations.of(self).add_warning_v2(
+                "mme:endpointNameCase",
+                "endpoint_name is known only at deployment; the ARNs of endpoints are in lower case, and IAM "
+                "compares them exactly, so rights fail for a name with capitals: pass one in lower case",
+            )
         if theirs is None or not known(theirs) or not known(ours) or theirs == ours:
             return
         Annotations.of(self).add_warning_v2(

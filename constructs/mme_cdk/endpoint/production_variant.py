@@ -9,6 +9,7 @@ from typing import TypedDict
 from aws_cdk import Annotations, Duration, Size, SizeRoundingBehavior, Token, aws_sagemaker
 from constructs import Construct
 
+from mme.catalog.hosting_types import hosting_types, unknown_type
 from mme.catalog.inference_amis import check_inference_ami, needed_ami
 from mme.catalog.instances import instance_type as describe
 from mme.catalog.limits import (
@@ -24,6 +25,11 @@ from mme_cdk.model.multi_model import MultiModel
 
 _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
 _Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
+
+
+_GPU_TYPE = "ml.g5.xlarge"  # any
+# The form of SageMaker's types: one of this form that botocore does not list may be newer.
+_TYPE_FORM = re.compile(r"ml\.[a-z][a-z0-9-]*\.(medium|large|\d*xlarge)")
 
 
 class RoutingStrategy(Enum):
@@ -128,6 +134,14 @@ class ProductionVariant:
         """
         for warning in self._verdict(self.instance_type).warnings:
             Annotations.of(scope).add_warning_v2("mme:instanceType", warning)
+        image = self.model.image_traits
+        ami = needed_ami(_GPU_TYPE, image)
+        if ami and self.inference_ami_version is None and Token.is_unresolved(self.instance_type):
+            Annotations.of(scope).add_warning_v2(
+                "mme:inferenceAmi",
+                f"instance_type is known only at deployment, so no AMI was chosen; {image.name} needs {ami} "
+                "on GPU types: give inference_ami_version",
+            )
         for warning in self._ami_verdict().warnings:
             Annotations.of(scope).add_warning_v2("mme:inferenceAmi", warning)
 
@@ -150,6 +164,11 @@ class ProductionVariant:
         """Return what speaks against a type for the multi-model container and those of its pipeline."""
         if not known(instance_type):
             return Verdict()
+        if _TYPE_FORM.fullmatch(instance_type) and not _is_listed(instance_type):
+            unknown = unknown_type(instance_type)
+            return Verdict(
+                warnings=(f"{unknown.message}; it is not checked, as it may be newer: {unknown.hint}",)
+            )
         found = [
             check_instance(instance_type, self.model.image_traits),
             *(check_companion(instance_type, traits) for traits in self.model.companion_traits),
@@ -198,3 +217,8 @@ class ProductionVariant:
             )
         size = self._volume_size.to_gibibytes(rounding=SizeRoundingBehavior.NONE)
         return outside("volume_size", size, *VOLUME_SIZE_RANGE_GIB, whole="GiB")
+
+
+def _is_listed(instance_type: str) -> bool:
+    # botocore's list takes longer to read than all other checks.
+    return describe(instance_type) is not None or instance_type in hosting_types()

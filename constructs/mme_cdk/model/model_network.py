@@ -71,7 +71,8 @@ class ModelNetwork:
             )
         ]
         self.connections = aws_ec2.Connections(security_groups=self._groups)
-        scope.node.add_validation(_S3Route(scope, vpc, self._subnets))
+        closed = None if security_groups or allow_all_outbound else self._groups[0]
+        scope.node.add_validation(_Routes(scope, vpc, self._subnets, closed))
 
     @property
     def vpc_config(self) -> aws_sagemaker.CfnModel.VpcConfigProperty:
@@ -147,13 +148,20 @@ def _count(number: int, noun: str) -> str:
 
 
 @jsii.implements(IValidation)
-class _S3Route:
-    """Warns at synth, when all VPC endpoints are defined, if no route to S3 is known."""
+class _Routes:
+    """Warns at synth, when all VPC endpoints and rules are defined, if no way to S3 is known."""
 
-    def __init__(self, scope: Construct, vpc: aws_ec2.IVpc, subnets: aws_ec2.SelectedSubnets) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        vpc: aws_ec2.IVpc,
+        subnets: aws_ec2.SelectedSubnets,
+        closed: aws_ec2.ISecurityGroup | None,
+    ) -> None:
         self._scope = scope
         self._vpc = vpc
         self._subnets = subnets
+        self._closed = closed
 
     def validate(self) -> list[str]:
         if not self._has_nat() and not self._has_s3_endpoint():
@@ -163,7 +171,21 @@ class _S3Route:
                 "vpc.add_gateway_endpoint('S3', service=GatewayVpcEndpointAwsService.S3), or acknowledge "
                 "this warning if the VPC has a route",
             )
+        if self._closed is not None and not self._has_egress(self._closed):
+            Annotations.of(self._scope).add_warning_v2(
+                "mme:noEgress",
+                "allow_all_outbound is False and no outbound rule was added; no model can be downloaded: add "
+                "connections.allow_to(ec2.Peer.prefix_list(...), ec2.Port.HTTPS) with the prefix list of S3",
+            )
         return []
+
+    def _has_egress(self, group: aws_ec2.ISecurityGroup) -> bool:
+        """Return whether the group has a rule other than CDK's, which allows nothing."""
+        resource = group.node.default_child
+        if not isinstance(resource, aws_ec2.CfnSecurityGroup):
+            return True
+        rules = Stack.of(self._scope).resolve(resource.security_group_egress) or []
+        return len(group.node.children) > 1 or any("255.255.255.255/32" not in str(rule) for rule in rules)
 
     def _has_nat(self) -> bool:
         """Return whether all subnets have egress; interfaces in public ones get no public address."""

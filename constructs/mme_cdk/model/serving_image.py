@@ -22,15 +22,13 @@ from mme.catalog.images import (
     traits_of,
 )
 from mme.errors import MmeError
-from mme_cdk._internal.acknowledgements import acknowledge_grant
-from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, elsewhere, known, pending
+from mme_cdk._internal.validation import PropsError, known, pending, require
+from mme_cdk.model.image_pull import acknowledge_authorization, grant_pull, require_region
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
 
-_PULL_ACTIONS = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -253,12 +251,7 @@ class _CatalogServingImage(ServingImage):
         self._account = account
         if not known(version):
             if not pending(version):
-                raise PropsError(
-                    [
-                        "version is known only at deployment; synth checks it and makes the tag from it: "
-                        "write it out, or use from_uri"
-                    ]
-                )
+                require("version is known only at deployment; synth needs it for the tag: use from_uri")
             self._tag = version
             self.traits = ImageTraits(name=f"the image of {framework}", framework=self._image.framework)
             return
@@ -274,7 +267,7 @@ class _CatalogServingImage(ServingImage):
         # A known region's suffix comes from the catalog, so that the URI is plain text in the template.
         suffix = domain_suffix(stack.region) if known(stack.region) else Aws.URL_SUFFIX
         name = self._image.framework.repository
-        _grant_pull(
+        grant_pull(
             role, stack.format_arn(service="ecr", account=account, resource="repository", resource_name=name)
         )
         return ServingImageConfig(image_uri=f"{account}.dkr.ecr.{stack.region}.{suffix}/{name}:{self._tag}")
@@ -312,9 +305,9 @@ class _EcrServingImage(ServingImage):
         self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        _require_region(scope, self._repository.env.region, "the repository")
+        require_region(scope, self._repository.env.region, "the repository")
         self._repository.grant_pull(role)
-        _acknowledge_authorization(role)
+        acknowledge_authorization(role)
         return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
 
 
@@ -356,7 +349,7 @@ class _DockerServingImage(ServingImage):
             platform=self._platform,
         )
         asset.repository.grant_pull(role)
-        _acknowledge_authorization(role)
+        acknowledge_authorization(role)
         return ServingImageConfig(image_uri=asset.image_uri)
 
 
@@ -367,14 +360,18 @@ class _UriServingImage(ServingImage):
         self._uri = uri
         self._parts = parse_ecr_uri(uri) if known(uri) else None
         if self._parts is None and known(uri):
-            raise PropsError(
-                [
-                    f"{uri} is not an ECR image URI; SageMaker pulls from ECR: copy the image to "
-                    "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
-                ]
+            require(
+                f"{uri} is not an ECR image URI; SageMaker pulls from ECR: copy the image to "
+                "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
             )
         repository, tag = (self._parts.repository, self._parts.tag) if self._parts else ("", "")
         self.traits = traits_of(repository, tag, name=f"{repository}:{tag}" if repository else "the image")
+        framework = self.traits.framework
+        # An image that is only named like one of AWS's CPU images may be anything.
+        if framework and not framework.gpu and self._parts:
+            accounts = catalog_image(framework.name).accounts.values()
+            if self._parts.account not in accounts:
+                self.traits = ImageTraits(name=self.traits.name)
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
         if self._parts is None:
@@ -384,7 +381,7 @@ class _UriServingImage(ServingImage):
                 "its repository, or use ServingImage.from_ecr_repository",
             )
         else:
-            _require_region(scope, self._parts.region, self._uri)
+            require_region(scope, self._parts.region, self._uri)
             arn = Stack.of(scope).format_arn(
                 service="ecr",
                 account=self._parts.account,
@@ -392,27 +389,9 @@ class _UriServingImage(ServingImage):
                 resource="repository",
                 resource_name=self._parts.repository,
             )
-            _grant_pull(role, arn)
+            grant_pull(role, arn)
         return ServingImageConfig(image_uri=self._uri)
-
-
-def _require_region(scope: Construct, region: str, image: str) -> None:
-    if found := elsewhere(Stack.of(scope), None, region):
-        _, ours, theirs = found
-        fault = f"{image} is in region {theirs}; SageMaker in {ours} pulls from its own region: copy it there"
-        raise PropsError([fault], path=scope.node.path)
 
 
 def _fault(error: MmeError) -> str:
     return f"{error.message}: {error.hint}" if error.hint else error.message
-
-
-def _grant_pull(role: aws_iam.IRole, repository_arn: str) -> None:
-    """Allow a role to pull from a repository that the app can't import."""
-    allow(role, _PULL_ACTIONS, [repository_arn])
-    allow(role, ["ecr:GetAuthorizationToken"], ["*"])
-    _acknowledge_authorization(role)
-
-
-def _acknowledge_authorization(role: aws_iam.IRole) -> None:
-    acknowledge_grant(role, "ecr:GetAuthorizationToken takes no resource and reads nothing by itself", "*")

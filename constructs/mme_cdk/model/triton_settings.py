@@ -17,6 +17,16 @@ _LOG_INFO = "SAGEMAKER_TRITON_LOG_INFO"
 # models that it loads, unloads and invokes.
 QUIET = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}
 
+# Set by `serve`, or of no use without the models that SageMaker loads later.
+_RESERVED = {
+    "allow-sagemaker",
+    "load-model",
+    "model-control-mode",
+    "model-repository",
+    "model-store",
+    "sagemaker-port",
+}
+
 # triton-inference-server/python_backend, `src/python_be.cc`: with less the backend does not start.
 _SHM_MIN_BYTES = 1024 * 1024
 
@@ -61,7 +71,7 @@ class TritonSettings:
             `config.pbtxt`. False makes a cold load many times faster, and needs complete configurations.
             It uses `SAGEMAKER_TRITON_ADDITIONAL_ARGS`. Default: True.
         additional_arguments: Further arguments of `tritonserver`, such as `--exit-timeout-secs=60`, without
-            white space, at which `serve` splits them. Default: none.
+            white space, at which `serve` splits them, and none that multi-model mode sets. Default: none.
 
     Raises:
         PropsError: Wrong types, or numbers out of range.
@@ -92,6 +102,12 @@ class TritonSettings:
                 "--name=value, one argument per item"
                 for argument in self.additional_arguments
                 if known(argument) and (not argument or any(sign.isspace() for sign in argument))
+            ),
+            *(
+                f"additional argument {argument} contradicts what SageMaker's multi-model mode sets; Triton "
+                "would not start or serve no models: leave it out"
+                for argument in self.additional_arguments
+                if argument.partition("=")[0].strip("-").replace("_", "-") in _RESERVED
             ),
         ]
         if any(faults):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
+from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack, aws_cloudwatch, aws_sagemaker
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from mme.catalog.instances import instance_type as describe
 from mme_cdk._internal.type_checks import checked
@@ -34,7 +35,8 @@ class MonitoringProps(TypedDict, total=False):
         actions: Actions by severity, taken when an alarm is raised and when it ends. Default: none.
         runbook_url: Page that alarm descriptions link, with a section for each alarm.
             Default: `docs/runbook.md`; give the URL at which your team reads it.
-        name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name.
+        name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name; for a further
+            variant, with its name.
         dashboard: Whether to create a dashboard. Default: True.
         log_queries: Whether to save log queries and show some on the dashboard. Default: True.
         period: Period of the metrics, whole minutes. Default: 1 minute.
@@ -108,6 +110,7 @@ class EndpointMonitoring(Construct):
         has_gpu = kind is not None and kind.gpus > 0
         if variant_name is not None and known(variant_name):
             endpoint.require_variant(variant_name)
+        prefix = props.get("name_prefix") or _default_prefix(endpoint, variant_name)
         require(
             *thresholds.faults(instance_type, has_gpu=has_gpu),
             *_action_faults(actions, thresholds),
@@ -117,11 +120,12 @@ class EndpointMonitoring(Construct):
             _retention_fault(endpoint) if retention is not None else None,
             at=(scope, id),
         )
+        require(_claim_names(scope, f"{scope.node.path}/{id}", prefix), at=(scope, id))
         super().__init__(scope, id)
-        prefix = props.get("name_prefix") or endpoint.endpoint_name
+        variant = variant_name or endpoint.variant_name
         expressions = MetricExpressions(
             endpoint=endpoint,
-            variant_name=variant_name or endpoint.variant_name,
+            variant_name=variant,
             period=period,
             vcpus=kind.vcpus if kind else None,
             has_gpu=has_gpu,
@@ -153,7 +157,7 @@ class EndpointMonitoring(Construct):
             self.dashboard = aws_cloudwatch.Dashboard(
                 self,
                 "Dashboard",
-                dashboard_name=re.sub(r"[^\w-]", "-", prefix) if pending(prefix) else prefix,
+                dashboard_name=_dashboard_name(self, prefix),
                 widgets=[
                     heading_row(endpoint.endpoint_name, runbook_url),
                     *([alarm_row(alarms)] if alarms else []),
@@ -239,3 +243,38 @@ def _retention_fault(endpoint: EndpointBase) -> str | None:
         f"logs put-retention-policy --log-group-name /aws/sagemaker/Endpoints/{endpoint.endpoint_name} "
         "--retention-in-days DAYS"
     )
+
+
+def _default_prefix(endpoint: EndpointBase, variant_name: str | None) -> str:
+    """Return the endpoint's name; of a further variant, with its name."""
+    further = variant_name is not None and variant_name != endpoint.variant_name
+    return f"{endpoint.endpoint_name}-{variant_name}" if further else endpoint.endpoint_name
+
+
+# What has which names, by app: of alarms and queries in a region, of dashboards in an account.
+_claims: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], str]] = WeakKeyDictionary()
+
+
+def _claim(scope: Construct, owner: str, *key: str) -> str | None:
+    """Return who else of the app has these names; None if no one."""
+    if not all(map(known, key)):
+        return None
+    other = _claims.setdefault(scope.node.root, {}).setdefault(key, owner)
+    return None if other == owner else other
+
+
+def _claim_names(scope: Construct, path: str, prefix: str) -> str | None:
+    stack = Stack.of(scope)
+    place = (stack.account, stack.region)
+    other = _claim(scope, path, *(place if all(map(known, place)) else (stack.node.path,)), prefix)
+    return f"alarms and queries of {other} are named {prefix}, too: give name_prefix" if other else None
+
+
+def _dashboard_name(monitoring: Construct, prefix: str) -> str:
+    """Return the prefix, with the region if another region's dashboard has it: accounts share dashboards."""
+    if pending(prefix):
+        return re.sub(r"[^\w-]", "-", prefix)
+    stack = Stack.of(monitoring)
+    region = stack.region
+    taken = known(region) and _claim(monitoring, region, stack.account, "dashboard", prefix)
+    return f"{prefix}-{region}" if taken else prefix

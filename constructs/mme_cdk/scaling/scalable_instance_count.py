@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
@@ -15,6 +16,7 @@ from mme_cdk._internal.validation import known, outside, require, seconds
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
+from mme_cdk.scaling.schedule_faults import schedule_faults
 from mme_cdk.scaling.utilization_scaling import (
     TrackingProps,
     UtilizationScaling,
@@ -71,15 +73,17 @@ class ScalableInstanceCount(UtilizationScaling):
             variant_name: Which variant. Default: the first.
 
         Raises:
-            PropsError: A minimum below 1 or above the maximum, a maximum below the initial count, or bounds
-                that the deployment strategy can't work with.
+            PropsError: A minimum below 1 or above the maximum, a maximum below the initial count, bounds that
+                the deployment strategy can't work with, or a burstable type.
         """
         variant = config.variant(variant_name)
         initial = variant.initial_instance_count
         self._deployment = deployment
+        self._bounds: dict[str, int] = {"min_capacity": min_capacity, "max_capacity": max_capacity}
         # Before the construct exists: a fault that is caught leaves its id free.
         require(
             *self._bounds_faults(min_capacity, max_capacity),
+            _burstable_fault(variant.instance_type),
             f"initial_instance_count {initial} is above max_capacity {max_capacity}: change one"
             if known(initial) and known(max_capacity) and initial > max_capacity
             else None,
@@ -89,6 +93,7 @@ class ScalableInstanceCount(UtilizationScaling):
         self._endpoint = endpoint
         self._variant = variant
         self._actions: dict[str, _Action] = {}
+        self._tracked: dict[tuple[str, ...], str] = {}
         config.ensure_instances(min_capacity, variant_name=variant_name)
         self._resource = aws_applicationautoscaling.CfnScalableTarget(
             self,
@@ -123,7 +128,7 @@ class ScalableInstanceCount(UtilizationScaling):
         max_requests_per_second: float,
         safety_factor: float = SAFETY_FACTOR,
         **props: Unpack[TrackingProps],
-    ) -> None:
+    ) -> aws_applicationautoscaling.CfnScalingPolicy:
         """Track invocations per instance; AWS recommends this metric for multi-model endpoints.
 
         The target per minute is `max_requests_per_second * safety_factor * 60`.
@@ -135,7 +140,8 @@ class ScalableInstanceCount(UtilizationScaling):
             props: See `TrackingProps`.
 
         Raises:
-            PropsError: A rate or factor that is not positive or not known at synth, or a factor above 1.
+            PropsError: A rate or factor that is not positive or not known at synth, a factor above 1, or a
+                second policy for this metric.
         """
         require(
             not_positive("max_requests_per_second", max_requests_per_second),
@@ -148,8 +154,9 @@ class ScalableInstanceCount(UtilizationScaling):
             *cooldown_faults(props),
             at=(self, id),
         )
+        require(self._claim(id, "InvocationsPerInstance"), at=(self, id))
         policy = Construct(self, id)
-        aws_applicationautoscaling.CfnScalingPolicy(
+        return aws_applicationautoscaling.CfnScalingPolicy(
             policy,
             "Resource",
             policy_name=Names.unique_resource_name(policy, max_length=256, separator="-"),
@@ -229,19 +236,23 @@ class ScalableInstanceCount(UtilizationScaling):
             schedule: When.
             min_capacity: From then on, at least 1. Default: unchanged.
             max_capacity: From then on. Default: unchanged.
-            start_time: First time that the schedule may fire. Default: now.
-            end_time: Last time that the schedule may fire. Default: never ends.
+            start_time: First time that the schedule may fire, with a time zone. Default: now.
+            end_time: Last time that the schedule may fire, with a time zone. Default: never ends.
             time_zone: Time zone of the schedule. Default: UTC.
 
         Raises:
-            PropsError: Neither bound, bounds that the constructor refuses, or a name that is taken.
+            PropsError: Neither bound, bounds that the constructor refuses or that contradict the other bound
+                in force, an invalid or taken name, or an invalid expression, time zone or time.
         """
+        zone = time_zone.timezone_name if time_zone else None
         require(
             "neither min_capacity nor max_capacity is given; the schedule would change nothing: give one"
             if min_capacity is None and max_capacity is None
             else None,
             f"schedule {id} already exists: use another id" if id in self._actions else None,
             *self._bounds_faults(min_capacity, max_capacity),
+            *self._half_faults(min_capacity, max_capacity),
+            *schedule_faults(id, schedule.expression_string, zone, start_time, end_time),
             at=(self, id),
         )
         self._actions[id] = _Action(
@@ -250,7 +261,7 @@ class ScalableInstanceCount(UtilizationScaling):
             scalable_target_action=_Capacity(min_capacity=min_capacity, max_capacity=max_capacity),
             start_time=start_time,
             end_time=end_time,
-            timezone=time_zone.timezone_name if time_zone else None,
+            timezone=zone,
         )
         self._resource.scheduled_actions = list(self._actions.values())
 
@@ -271,6 +282,18 @@ class ScalableInstanceCount(UtilizationScaling):
             ),
         ]
 
+    def _half_faults(self, least: int | None, most: int | None) -> list[str | None]:
+        """Return why a single bound of a schedule contradicts the constructor's other bound."""
+        low, high = self._bounds["min_capacity"], self._bounds["max_capacity"]
+        return [
+            f"min_capacity {least} is above max_capacity {high}, which the schedule leaves: give max_capacity"
+            if most is None and least is not None and known(least) and known(high) and least > high
+            else None,
+            f"max_capacity {most} is below min_capacity {low}, which the schedule leaves: give min_capacity"
+            if least is None and most is not None and known(most) and known(low) and most < low
+            else None,
+        ]
+
     def _leave_out(self, scope: Construct) -> None:
         """Take the scaling out of the template, so that CloudFormation deregisters the variant.
 
@@ -285,3 +308,10 @@ class ScalableInstanceCount(UtilizationScaling):
             f"instances: after this deployment, set instance_type to {variant.next_instance_type} and deploy "
             "again",
         )
+
+
+def _burstable_fault(instance_type: str) -> str | None:
+    # aws-cdk pull request 22886
+    if not known(instance_type) or not re.match(r"ml\.t\d", instance_type):
+        return None
+    return f"{instance_type} is burstable; Application Auto Scaling does not scale it: use ml.m5.large"

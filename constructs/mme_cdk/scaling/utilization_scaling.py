@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from aws_cdk import Duration, aws_applicationautoscaling
@@ -37,6 +38,7 @@ class UtilizationScaling(Construct):
     _endpoint: EndpointBase
     _variant: ProductionVariant
     _target: aws_applicationautoscaling.IScalableTarget
+    _tracked: dict[tuple[str, ...], str]  # ids of the target tracking policies by their metrics
 
     @checked
     def scale_on_cpu_utilization(
@@ -46,7 +48,7 @@ class UtilizationScaling(Construct):
         target_utilization_percent: float,
         vcpus: int | None = None,
         **props: Unpack[TrackingProps],
-    ) -> None:
+    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
         """Track the CPU load of the instances.
 
         SageMaker's metric goes to 100 per vCPU, so the policy's target is the percentage times the vCPUs.
@@ -75,14 +77,14 @@ class UtilizationScaling(Construct):
             at=(self, id),
         )
         metric = self._endpoint.metric_cpu_utilization(variant_name=self._variant.variant_name)
-        self.scale_to_track_metric(
+        return self.scale_to_track_metric(
             id, metric=metric, target_value=target_utilization_percent * count, **props
         )
 
     @checked
     def scale_on_gpu_utilization(
         self, id: str, *, target_utilization_percent: float, **props: Unpack[TrackingProps]
-    ) -> None:
+    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
         """Track the GPU load of the instances.
 
         Args:
@@ -95,12 +97,12 @@ class UtilizationScaling(Construct):
         """
         self._require_gpu(id, target_utilization_percent)
         metric = self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name)
-        self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
+        return self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
 
     @checked
     def scale_on_gpu_memory_utilization(
         self, id: str, *, target_utilization_percent: float, **props: Unpack[TrackingProps]
-    ) -> None:
+    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
         """Track the used GPU memory of the instances.
 
         Models stay in memory until room is needed, even without requests. With more models than fit, this
@@ -116,7 +118,7 @@ class UtilizationScaling(Construct):
         """
         self._require_gpu(id, target_utilization_percent)
         metric = self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name)
-        self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
+        return self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
 
     @checked
     def scale_to_track_metric(
@@ -136,9 +138,15 @@ class UtilizationScaling(Construct):
             props: See `TrackingProps`.
 
         Raises:
-            PropsError: A target that is not positive, or a cooldown with a fraction of a second.
+            PropsError: A target that is not positive, a cooldown with a fraction of a second, or a second
+                policy for a metric.
         """
-        require(not_positive("target_value", target_value), *cooldown_faults(props), at=(self, id))
+        require(
+            not_positive("target_value", target_value),
+            *cooldown_faults(props),
+            at=(self, id),
+        )
+        require(self._claim(id, *_identity(metric)), at=(self, id))
         return aws_applicationautoscaling.TargetTrackingScalingPolicy(
             self,
             id,
@@ -148,6 +156,16 @@ class UtilizationScaling(Construct):
             scale_in_cooldown=props.get("scale_in_cooldown"),
             scale_out_cooldown=props.get("scale_out_cooldown"),
             disable_scale_in=True if props.get("disable_scale_in") else None,
+        )
+
+    def _claim(self, id: str, *metric: str) -> str | None:
+        """Return the fault of a second policy for a metric; remember the first."""
+        other = self._tracked.setdefault(metric, id) if metric else id
+        if other == id:
+            return None
+        return (
+            f"policy {other} tracks {metric[-1]} already; AWS allows one target tracking policy for each "
+            "metric: change that one"
         )
 
     def _require_gpu(self, id: str, percent: float) -> None:
@@ -160,6 +178,15 @@ class UtilizationScaling(Construct):
             else None,
             at=(self, id),
         )
+
+
+def _identity(metric: aws_cloudwatch.IMetric) -> list[str]:
+    """Return what tells a metric from others; nothing for math expressions."""
+    if not hasattr(metric, "metric_name"):
+        return []
+    dimensions: Mapping[str, object] = getattr(metric, "dimensions", None) or {}
+    parts = [f"{name}={value}" for name, value in sorted(dimensions.items())]
+    return [str(getattr(metric, "namespace", "")), *parts, str(metric.metric_name)]
 
 
 def cooldown_faults(props: TrackingProps) -> list[str | None]:

@@ -22,7 +22,9 @@ from mme_cdk import (
     ServingImage,
 )
 from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES
+from tests.mme_cdk.building import endpoint_in
 
+REGIONS = ("eu-west-1", "us-east-1")
 ALARM = "AWS::CloudWatch::Alarm"
 DASHBOARD = "AWS::CloudWatch::Dashboard"
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
@@ -192,6 +194,23 @@ def test_alarms_roll_deployments_back(stack: Stack, endpoint: MultiModelEndpoint
     }
     with pytest.raises(PropsError, match="no alarm has severity panic: there are critical, warning"):
         monitoring.alarms_of("panic")
+
+
+def test_names_tell_variants_and_regions_apart(app: App) -> None:
+    stacks = [Stack(app, region, env=Environment(account="1" * 12, region=region)) for region in REGIONS]
+    names = []
+    for stack in stacks:
+        endpoint = endpoint_in(stack, endpoint_name="mine")
+        endpoint.config.add_variant("Second", model=endpoint.model, instance_type="ml.g5.xlarge")
+        endpoint.add_monitoring()
+        endpoint.add_monitoring("Further", variant_name="Second")
+    folder = Path(app.synth().directory)
+    for region in REGIONS:
+        resources = json.loads((folder / f"{region}.template.json").read_text("utf-8"))["Resources"].values()
+        found = [each["Properties"] for each in resources if each["Type"] in {ALARM, DASHBOARD}]
+        assert len({each["AlarmName"] for each in found if "AlarmName" in each}) == 2 * 20
+        names += [each["DashboardName"] for each in found if "DashboardName" in each]
+    assert sorted(names) == ["mine", "mine-Second", "mine-Second-us-east-1", "mine-us-east-1"]
 
 
 def test_an_unknown_instance_type_has_cpu_as_published(placed: Stack, synth) -> None:
