@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from aws_cdk import Stack, aws_iam, aws_kms, aws_s3
+from aws_cdk import Stack, aws_iam, aws_s3
 from constructs import Construct
 
 from mme_cdk._internal.validation import elsewhere, known
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms
 
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
 
