@@ -31,11 +31,13 @@ class CheckedModel:
         directory: Its files.
         signature: Its tensors; none for containers other than Triton's.
         framework: The container's, by its short name in the catalog.
+        warnings: What may fail on the endpoint, or differ from what was meant.
     """
 
     directory: ModelDirectory
     signature: TensorSignature
     framework: str = "triton"
+    warnings: tuple[Finding, ...] = ()
 
 
 def check_model(path: str | Path) -> CheckedModel:
@@ -51,24 +53,26 @@ def check_model(path: str | Path) -> CheckedModel:
     """
     directory = scan_directory(path)
     contents = contents_of(directory)
-    for other in detect_frameworks(contents, EndpointTraits()):
-        if other.name != "triton" and not _errors(other.read().findings):
-            return CheckedModel(directory, TensorSignature(), other.name)
     reading = read_triton(contents, EndpointTraits())
-    errors = _errors(reading.findings)
+    errors = _only(Severity.ERROR, reading.findings)
     main = reading.main
     if main and reading.layout == "sub-directory" and contents.find(f"{main.folder}/{CONFIG_FILE}"):
         text = f"{CONFIG_FILE} is one level too deep, in the wrapper directory {main.folder}/"
         hint = f"publish that directory instead: {directory.root / main.folder}"
-        errors = [Finding.error("wrapper-directory", text, hint)]
+        errors = (Finding.error("wrapper-directory", text, hint),)
     if errors or main is None or main.config is None:
-        errors = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
-        raise ArchiveError(directory.subject, errors)
-    return CheckedModel(directory, main.config.signature)
+        for other in detect_frameworks(contents, EndpointTraits()):
+            found = other.read().findings
+            if other.name != "triton" and not _only(Severity.ERROR, found):
+                return CheckedModel(directory, TensorSignature(), other.name, _only(Severity.WARNING, found))
+        faults = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
+        raise ArchiveError(directory.subject, faults)
+    warnings = _only(Severity.WARNING, reading.findings)
+    return CheckedModel(directory, main.config.signature, warnings=warnings)
 
 
-def _errors(findings: Iterable[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.severity is Severity.ERROR]
+def _only(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.severity is severity)
 
 
 def _for_publishing(finding: Finding, directory: ModelDirectory) -> Finding:

@@ -58,13 +58,13 @@ def explain(
     given = find_framework(framework).name if framework else None
     if not isinstance(source, str | Path):
         return _explanation(name or "the archive", read_archive(source, limits, digest), given, endpoint)
-    if Path(source).is_dir():
+    if os.path.isdir(source):  # noqa: PTH112 (Path.is_dir raises for a path that is too long)
         return _explanation(str(source), _read_directory(source), given, endpoint)
     try:
         with Path(source).open("rb") as stream:
             return _explanation(str(source), read_archive(stream, limits, digest), given, endpoint)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", error)).lower()
         raise MmeError(
             f"{os.fspath(source)!r} can't be read: {reason}",
             hint="give the path of a model.tar.gz or of a model's directory",

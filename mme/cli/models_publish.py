@@ -117,6 +117,9 @@ def add(
     found = find_models(paths)
     for directory in (one.directory for one in found.models if one.directory.left_out):
         print_note("left out", f"{directory.name}: {', '.join(directory.left_out[:5])}")
+    for model in found.models:
+        for warning in model.warnings:
+            print_note("warning", f"{model.directory.name}: {warning.message}; {warning.hint}")
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")
     published: list[Published] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
     models: list[CheckedModel] = []
     skipped: list[Skipped] = []
     faults: list[MmeError] = []
-    checked_before: set[tuple[Path, str]] = set()
+    checked_before: set[tuple[str, str]] = set()
     for path in paths:
         if path == "":
             raise MmeError("the path '' is empty", hint="give a model's directory, or . for this one")
@@ -80,7 +81,7 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
         for folder in folders or [Path(path)]:
             # A model may be named twice: in two ways, or alone and with its registry. A link has its own
             # name.
-            identity = (folder.resolve(), folder.absolute().name)
+            identity = (os.path.realpath(folder), folder.absolute().name)
             if identity not in checked_before:
                 checked_before.add(identity)
                 checked.append((folder, _check(folder)))
@@ -112,6 +113,8 @@ def _check(folder: Path) -> CheckedModel | MmeError:
         model = check_model(folder)
         check_name(model.directory.name)
     except ArchiveError as error:
+        if error.codes == ("not-found",):
+            return error
         return _with_folder_hint(folder, _with_build_hint(folder, error))
     except MmeError as error:
         return error
@@ -120,7 +123,8 @@ def _check(folder: Path) -> CheckedModel | MmeError:
 
 def _registry_folders(path: Path) -> list[Path]:
     """Return the directories of a registry, or an empty list if the path is not a registry."""
-    if (path / CONFIG_FILE).exists() or not path.is_dir():
+    # Not Path.exists(): it raises for a path that is too long.
+    if os.path.exists(path / CONFIG_FILE) or not os.path.isdir(path):  # noqa: PTH110, PTH112
         return []
     try:
         folders = [one for one in _folders(path) if not one.name.startswith(".")]

@@ -52,13 +52,15 @@ def pack_to_file(
     """
     model = check_model(directory)
     path = Path(output) if output is not None else Path(model.directory.name + SUFFIX)
-    if path.is_dir():
+    # Not Path.is_dir(): it raises for a path that is too long.
+    if os.path.isdir(path):  # noqa: PTH112
         raise MmeError(
             f"{path} is a directory", hint=f"name the archive: -o {path / model.directory.name}{SUFFIX}"
         )
-    if path.exists() and not path.is_file():
+    exists = os.path.exists(path)  # noqa: PTH110
+    if exists and not path.is_file():
         raise MmeError(f"{path} is a device or a pipe, not a file", hint="name another file with -o")
-    if path.exists() and not replace:
+    if exists and not replace:
         raise MmeError(f"{path} exists already", hint="give --force to replace it, or another name with -o")
     if path.absolute().is_relative_to(model.directory.root):
         raise MmeError(f"{path} is in the model's directory", hint="write it elsewhere with -o")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -137,7 +138,7 @@ def new_model(name: str, backend: str, parent: str | Path = ".") -> Skeleton:
     root = Path(parent) / name
     script = build_script(root) if backend == "pytorch" else None
     for path in (root, script):
-        if path and path.exists():
+        if path and os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a path that is too long)
             raise MmeError(f"{path} exists already", hint="choose another name or another --in")
     files = {root / "config.pbtxt": _config(name, backend, script)}
     if backend == "python":

@@ -142,6 +142,8 @@ def test_json_is_plain(tmp_path: Path) -> None:
 def test_what_can_not_be_asked(tmp_path: Path) -> None:
     with pytest.raises(MmeError, match="no such file"):
         explain(tmp_path / "absent.tar.gz")
+    with pytest.raises(MmeError, match="file name too long"):
+        explain("x" * 5000)
     with pytest.raises(MmeError, match="no container is known for the framework 'caffe'"):
         explain(io.BytesIO(b""), framework="caffe")
     with pytest.raises(MmeError, match=r"ml\.g5\.large is not a SageMaker"):

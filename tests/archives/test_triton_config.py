@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from mme.archives.signature import SIGNATURE_MAX_BYTES, TensorSignature, TensorSpec
 from mme.archives.triton.config import TritonConfig, parse_config
-from mme.findings import Finding
 
 
 def parsed(text: str) -> TritonConfig:
@@ -38,27 +37,6 @@ def test_signature_names_kserve_types() -> None:
     assert config.backend == "onnxruntime"
     assert config.model_file == "model.onnx"
     assert config.signature.request_shape(config.signature.inputs[1]) == (-1, 2, 3)
-
-
-def test_backend_replaces_a_missing_platform() -> None:
-    assert parsed('backend: "python"').signature.platform == "python"
-
-
-def test_own_runtime_or_file_names_switch_the_file_check_off() -> None:
-    assert parsed('backend: "pytorch" runtime: "model.py"').model_file is None
-    assert parsed('backend: "python" default_model_filename: "m.py"').model_file == "m.py"
-
-
-def test_version_policies() -> None:
-    assert parsed("").served_versions([1, 2, 10]) == [10]
-    assert parsed("version_policy { all {} }").served_versions([2, 1]) == [1, 2]
-    assert parsed("version_policy { latest { num_versions: 2 } }").served_versions([1, 2, 3]) == [2, 3]
-
-
-def test_errors_point_at_the_line() -> None:
-    fault = parse_config(b'name: "x"\nbackend "python"\n')
-    assert isinstance(fault, Finding)
-    assert "line 2" in fault.message
 
 
 def test_schema_needs_no_grpc() -> None:

@@ -139,6 +139,22 @@ def test_an_incomplete_archive_is_refused(tmp_path: Path, data: bytes, reason: s
     assert not (tmp_path / "h").exists()
 
 
+@given(bit=st.integers(0, 512 * 8 - 1), member_number=st.integers(0, 1))
+def test_one_flipped_bit_of_a_header_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, bit: int, member_number: int
+) -> None:
+    content = bytearray(tar({"a": "x" * 600, "b": "y"}))
+    start = (0, 512 + 1024)[member_number]
+    content[start + bit // 8] ^= 1 << bit % 8
+    folder = tmp_path_factory.mktemp("bit") / "h"
+    try:
+        unpack([gzip.compress(bytes(content), mtime=0)], folder, max_bytes=1000)
+    except UnreadableArchiveError:
+        assert not folder.exists()
+    else:
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": "x" * 600, "b": "y"}
+
+
 def test_every_member_counts_so_that_empty_ones_do_not_use_up_the_inodes(tmp_path: Path) -> None:
     unpack([pack({str(n): None for n in range(10)})], tmp_path / "ten", max_bytes=1, max_members=10)
     with pytest.raises(UnreadableArchiveError, match="more than 10 members"):

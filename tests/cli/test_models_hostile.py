@@ -7,11 +7,12 @@ import json
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from moto.s3.models import s3_backends
 
-from tests.archives.archive_builder import FLAT, edited, member, pack, tar
+from tests.archives.archive_builder import CODE, CONFIG, FLAT, edited, member, pack, tar
 
 ODD_KEYS = (
     "a\nb_v0.tar.gz",
@@ -77,6 +78,17 @@ def test_an_unreadable_alias_can_be_deleted(published, mme) -> None:
     assert "mme models unalias add_sub@prod" in ran.err
     assert mme("models", "unalias", "add_sub@prod", "--yes").status == 0
     assert mme("models", "promote", "add_sub_v0.tar.gz", "--as", "add_sub@prod").status == 0
+
+
+def test_warnings_and_what_is_left_out_are_printed(aws, mme, tmp_path: Path) -> None:
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    (tmp_path / "m" / "config.pbtxt").write_text(CONFIG + "instance_group { kind: KIND_GPU }")
+    (tmp_path / "m" / "1" / "model.py").write_text(CODE)
+    (tmp_path / "m" / ".env").write_text("SECRET=1")
+    ran = mme("models", "add", tmp_path / "m")
+    assert ran.status == 0
+    assert "warning m: instance group 0 in config.pbtxt is KIND_GPU; a CPU endpoint can't load it" in ran.err
+    assert "left out m: .env" in ran.err
 
 
 def extended(kind: bytes, size: int, content: bytes) -> bytes:

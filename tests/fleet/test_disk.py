@@ -56,15 +56,6 @@ def test_what_is_pinned_or_coming_in_is_never_deleted() -> None:
     assert disk.grow("c", 30) == ("a",)
 
 
-def test_a_failed_reservation_evicts_none() -> None:
-    disk = ModelDisk(100)
-    keep(disk, "a", 40)
-    disk.begin("b")
-    with pytest.raises(DiskFullError):
-        disk.grow("b", 101)
-    assert disk.holds("a")
-
-
 def test_a_missing_archive_cannot_be_pinned() -> None:
     disk = ModelDisk(100)
     assert not disk.pin("a")
@@ -78,12 +69,6 @@ def test_a_missing_archive_cannot_be_pinned() -> None:
     assert disk.pin("a")
     assert disk.drop("a")
     assert not disk.drop("a")
-
-
-@pytest.mark.parametrize("budget", [0, -1])
-def test_a_budget_is_at_least_one_byte(budget: int) -> None:
-    with pytest.raises(ValueError, match="at least 1 byte"):
-        ModelDisk(budget)
 
 
 class DiskMachine(RuleBasedStateMachine):

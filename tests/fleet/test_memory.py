@@ -17,23 +17,6 @@ def load(memory: ModelMemory, model: str, weight: int) -> tuple[str, ...]:
     return admission.evicted
 
 
-def test_a_model_that_fits_evicts_none() -> None:
-    memory = ModelMemory(100)
-    assert load(memory, "a", 40) == ()
-    assert load(memory, "b", 60) == ()
-    assert memory.used == 100
-
-
-def test_the_least_recently_used_is_evicted_first() -> None:
-    memory = ModelMemory(100)
-    load(memory, "a", 50)
-    load(memory, "b", 50)
-    assert memory.acquire("a")
-    memory.release("a")
-    assert load(memory, "c", 50) == ("b",)
-    assert set(memory.models) == {"a", "c"}
-
-
 @pytest.mark.parametrize(
     ("order", "leaves"),
     [
@@ -127,13 +110,6 @@ def test_without_the_cache_a_model_is_unloaded_after_its_last_use() -> None:
     assert not memory.release("a")
     assert memory.release("a")
     assert memory.state("a") is ModelState.UNLOADING
-
-
-def test_no_second_load_of_the_same_model() -> None:
-    memory = ModelMemory(100)
-    memory.admit("a", 10)
-    with pytest.raises(ValueError, match="already"):
-        memory.admit("a", 10)
 
 
 @pytest.mark.parametrize("budget", [0, -1])

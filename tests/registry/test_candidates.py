@@ -65,6 +65,12 @@ def test_one_model_named_twice_is_one(make_directory, monkeypatch: pytest.Monkey
     assert found(model, f"{model}/", "../a", model.parent) == ["a", "b"]
 
 
+@pytest.mark.parametrize("path", ["x" * 5000, "a/" * 3000, "y" * 250])
+def test_a_path_that_is_too_long_is_not_found(path: str) -> None:
+    with pytest.raises(ArchiveError, match="no such directory"):
+        find_models([path])
+
+
 def test_empty_path() -> None:
     with pytest.raises(MmeError, match="the path '' is empty"):
         find_models([""])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import tarfile
 
 import boto3
 import pytest
@@ -15,6 +17,7 @@ from mme.registry import ModelStore, publish
 from mme.registry.names import ModelName
 from mme.registry.transfer import transfer
 from mme.registry.versions import RemovedVersions
+from tests.archives.archive_builder import FLAT, tar
 
 
 @pytest.fixture
@@ -74,6 +77,15 @@ def test_copy_that_is_not_the_original_is_deleted(store, prod, s3, make_director
     assert prod.describe("doubler_v0.tar.gz") is None
     quick = transfer(store, prod, "doubler_v0.tar.gz", read_content=False)
     assert (quick.digest, quick.content_read) == ("0" * 64, False)
+
+
+def test_a_hostile_archive_is_not_copied(store, prod, s3) -> None:
+    header = bytearray(tarfile.TarInfo("a").tobuf())
+    header[10] ^= 1
+    s3.put_object(Bucket="models", Key="models/bad_v0.tar.gz", Body=gzip.compress(tar(FLAT)[:1024] + header))
+    with pytest.raises(MmeError, match=r"bad_v0\.tar\.gz is damaged: the tar is damaged after config\.pbtxt"):
+        transfer(store, prod, "bad_v0.tar.gz")
+    assert prod.listed() == []
 
 
 @pytest.mark.parametrize(
