@@ -85,9 +85,7 @@ def _guard(hosts: Sequence[str], other_users: bool) -> Middleware:
         except web.HTTPException:
             raise
         except Exception as error:
-            if request.transport is not None or not isinstance(
-                error, ConnectionError
-            ):  # else the caller left
+            if request.transport or not isinstance(error, ConnectionError):  # else the caller left
                 request.app.logger.exception("failed to answer %s %s", request.method, request.path)
             return error_response(errors.internal_failure(f"{type(error).__name__}: {error}"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import boto3
@@ -13,13 +12,7 @@ from botocore.config import Config
 
 from mme_local import launcher
 from mme_local.run_files import RunFile
-
-IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
-ROLE = "arn:aws:iam::123456789012:role/local"
-QUIET = {
-    "SAGEMAKER_TRITON_LOG_VERBOSE": "0",
-    "SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config",
-}
+from mme_local.testing.endpoint import ENVIRONMENT, IMAGE, LocalEndpoint
 
 
 @dataclass
@@ -45,9 +38,6 @@ class Runtime:
         return next(endpoint for endpoint in status["endpoints"] if endpoint["name"] == name)
 
 
-_numbers = count()
-
-
 class Endpoint:
     """A multi-model endpoint with its bucket."""
 
@@ -55,46 +45,34 @@ class Endpoint:
         self, runtime: Runtime, *, instances: int = 1, environment: dict[str, str] | None = None
     ) -> None:
         self.runtime = runtime
-        self.name = f"test-{next(_numbers)}"
-        self.bucket = f"bucket-{self.name}"
-        self.s3 = runtime.client("s3")
-        self.sagemaker = runtime.client("sagemaker")
-        self.calls = runtime.client("sagemaker-runtime")
-        self.s3.create_bucket(Bucket=self.bucket)
-        self.sagemaker.create_endpoint(
-            EndpointName=self.name, EndpointConfigName=self.config("0", instances, environment)
+        made = LocalEndpoint.create(
+            runtime.state.url, instances=instances, variables={**ENVIRONMENT, **(environment or {})}
         )
+        self.name, self.bucket, self.s3, self.sagemaker = made.name, made.bucket, made.s3, made.sagemaker
+        self.calls: Any = made.client
 
     def config(
         self, suffix: str, instances: int, environment: dict[str, str] | None = None, **container: Any
     ) -> str:
         """A new model and config; returns the config's name."""
-        model = f"{self.name}-model-{suffix}"
+        name = f"{self.name}-{suffix}"
         self.sagemaker.create_model(
-            ModelName=model,
-            ExecutionRoleArn=ROLE,
+            ModelName=name,
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/local",
             PrimaryContainer={
                 "Image": IMAGE,
                 "Mode": "MultiModel",
                 "ModelDataUrl": f"s3://{self.bucket}/models/",
-                "Environment": QUIET | (environment or {}),
+                "Environment": {**ENVIRONMENT, **(environment or {})},
                 **container,
             },
         )
-        config = f"{self.name}-config-{suffix}"
+        variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.c5.xlarge"}
         self.sagemaker.create_endpoint_config(
-            EndpointConfigName=config,
-            ProductionVariants=[
-                {
-                    "VariantName": "AllTraffic",
-                    "ModelName": model,
-                    "InstanceType": "ml.c5.xlarge",
-                    "InitialInstanceCount": instances,
-                    "InitialVariantWeight": 1,
-                }
-            ],
+            EndpointConfigName=name,
+            ProductionVariants=[{**variant, "InitialInstanceCount": instances}],  # type: ignore[typeddict-item]
         )
-        return config
+        return name
 
     def publish(self, target_model: str, files: dict[str, str | bytes]) -> None:
         """Put an archive of these files under the models prefix."""
