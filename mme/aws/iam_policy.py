@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from mme.aws.wildcards import wildcard_expression
+
 Context = Mapping[str, str | Sequence[str]]
 
 
@@ -220,10 +222,7 @@ def _matches(
             parts[-1] = (parts[-1][0], parts[-1][1] + expression)
     except _UnknownVariableError:
         return None
-    (_, first), *middle, (last, end) = parts if parts[1:] else [*parts, ("", "")]
-    # Of several `*`, all but the last can match as little as possible for good: so no backtracking.
-    expression = first + "".join(f"(?>{star}*?{rest})" for star, rest in middle)
-    expression += f"{last}*{end}" if last else ""
+    expression = wildcard_expression(parts)
     return literal.count(":") >= colons and re.fullmatch(expression, value, re.DOTALL | flags) is not None
 
 

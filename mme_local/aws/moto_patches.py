@@ -5,13 +5,17 @@ What a subclass or a service next to moto's can do is not here.
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from functools import cache
 from typing import Any
 
 from mme.aws.iam_policy import Decision, evaluate
+from mme.aws.wildcards import wildcard_match
 from mme_local.aws.clients import bare_session
 
+_MOST_DECOMPRESSED = 16 * 1024 * 1024
 _NO_ACLS = "BucketOwnerEnforced"
 _EVERYONE = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
@@ -30,6 +34,8 @@ def apply() -> None:
     _allow_logging_to_buckets_without_acls()
     _answer_lookup_events()
     _refuse_unknown_operations()
+    _match_in_linear_time()
+    _limit_decompression()
 
 
 def _ignore_aws_files() -> None:
@@ -163,6 +169,44 @@ def _refuse_unknown_operations() -> None:
             return self.serialized(ActionResult(OperationMissing(text)))
 
     BaseResponse.call_action = call_or_refuse  # type: ignore[method-assign]
+
+
+def _match_in_linear_time() -> None:
+    """Match callers' patterns (filters, CORS origins, event patterns) without moto's backtracking `.*`."""
+    from moto.core import utils
+    from moto.events.models import EventPattern
+    from moto.s3 import utils as s3_utils
+
+    def cors_matches_origin(origin_header: str, allowed_origins: list[str]) -> bool:
+        return any(wildcard_match(pattern, origin_header) for pattern in allowed_origins)
+
+    def matches(item: Any, pattern: str) -> bool:
+        return isinstance(item, str) and wildcard_match(pattern.replace("?", "\\?"), item)
+
+    def aws_api_matches(pattern: str, string: Any) -> bool:
+        return wildcard_match(pattern, str(string))
+
+    utils.aws_api_matches = aws_api_matches
+    s3_utils.cors_matches_origin = cors_matches_origin
+    EventPattern._wildcard_match = staticmethod(matches)  # type: ignore[method-assign]
+
+
+def _limit_decompression() -> None:
+    """End a request whose compressed body is a bomb; CloudWatch takes 1 MB."""
+    from moto.core.responses import BaseResponse
+    from werkzeug.exceptions import RequestEntityTooLarge
+    from werkzeug.wrappers import Request
+
+    def decompress_request_body(self: BaseResponse, request: Request) -> None:
+        if request.content_encoding == "gzip" and self.allow_request_decompression:
+            body = gzip.GzipFile(fileobj=request.stream).read(_MOST_DECOMPRESSED + 1)
+            if len(body) > _MOST_DECOMPRESSED:
+                raise RequestEntityTooLarge(f"the body has more than {_MOST_DECOMPRESSED} bytes decompressed")
+            request.stream = io.BytesIO(body)
+            request.get_data(parse_form_data=True)
+
+    _require(BaseResponse, "decompress_request_body")
+    BaseResponse.decompress_request_body = decompress_request_body  # type: ignore[method-assign]
 
 
 def _require(owner: type, name: str) -> None:

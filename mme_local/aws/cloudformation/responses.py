@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from botocore.exceptions import ClientError
 from flask import Flask
 from moto.core.base_backend import BackendDict
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
@@ -18,7 +17,8 @@ from mme_local.aws.clients import ClientFactory
 from mme_local.aws.cloudformation.errors import ChangeSetNotFoundError, CloudFormationRequestError
 from mme_local.aws.cloudformation.service import CloudFormationService, StackRequest
 from mme_local.aws.cloudformation.stack import ChangeSet, Stack
-from mme_local.aws.cloudformation.template import Template
+from mme_local.aws.cloudformation.template import Template, check_size
+from mme_local.aws.objects import ObjectMissing, open_object
 
 
 def web_application(clients_of: ClientFactory) -> Flask:
@@ -232,10 +232,13 @@ class CloudFormationResponse(BaseResponse):
         """Read a template from S3, where the CDK CLI puts all but the smallest."""
         bucket, key = template_location(url)
         try:
-            answer = self._service.clients.call("s3", "get_object", {"Bucket": bucket, "Key": key})
-        except ClientError as error:
-            raise CloudFormationRequestError(f"S3 error: {error.response['Error']['Message']}") from error
-        return str(answer["Body"].read().decode())
+            with open_object(bucket, key, account=self.current_account) as stored:
+                check_size(stored.head.size)
+                return b"".join(stored.body).decode()
+        except ObjectMissing:
+            raise CloudFormationRequestError(f"S3 error: there is no object s3://{bucket}/{key}") from None
+        except UnicodeDecodeError as error:
+            raise CloudFormationRequestError(f"Template format error: {error}") from None
 
     def _refuse_partial_stacks(self) -> None:
         """Refuse options that would leave a failed stack as it is."""

@@ -77,10 +77,7 @@ class Template:
             CloudFormationRequestError: Not a template, no resources, an unresolved reference or a circular
                 one.
         """
-        if len(body.encode()) > _MOST_BYTES:
-            raise CloudFormationRequestError(
-                f"Template may not exceed {_MOST_BYTES} bytes in size; it has {len(body.encode())}."
-            )
+        check_size(len(body.encode()))
         try:
             is_json = body.lstrip().startswith("{")
             document = json.loads(body) if is_json else _read_yaml(body)
@@ -227,6 +224,14 @@ def malformed(error: Exception) -> CloudFormationRequestError:
     if isinstance(error, RecursionError):
         reason = "its parts refer to each other in a circle"
     return CloudFormationRequestError(f"Template format error: {reason}")
+
+
+def check_size(size: int) -> None:
+    """Refuse a template of more than 1 MiB; `size` is in bytes."""
+    if size > _MOST_BYTES:
+        raise CloudFormationRequestError(
+            f"Template may not exceed {_MOST_BYTES} bytes in size; it has {size}."
+        )
 
 
 def _check_depth(document: Any) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,21 +14,6 @@ from mme_local.aws.cloudwatch.backend import MOST_POINTS, EmbeddedCloudWatch, pe
 from mme_local.aws.cloudwatch.evaluation import COMPARISONS, EXTRA_POINTS, Missing, StateValue, alarm_state
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmEvaluation:
-    """The result of an evaluation.
-
-    Attributes:
-        state: The alarm's new state.
-        reason: For people.
-        data: For programs.
-    """
-
-    state: StateValue
-    reason: str
-    data: Mapping[str, Any]
 
 
 def all_backends() -> list[EmbeddedCloudWatch]:
@@ -49,12 +32,12 @@ def evaluate_all(now: float) -> None:
             except Exception:  # one alarm's values must not stop the others
                 log.exception("the alarm %s cannot be evaluated", alarm.name)
                 continue
-            if found is not None and found.state != alarm.state_value:
-                backend.change_state(alarm, found.state, found.reason, json.dumps(found.data))
+            if found is not None and found[0] != alarm.state_value:
+                backend.change_state(alarm, *found)
 
 
-def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEvaluation | None:
-    """Evaluate an alarm of a metric or of metric math; None if that is not supported here."""
+def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> tuple[StateValue, str, str] | None:
+    """Return an alarm's state, with the reason for people and for programs; None if not supported here."""
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None or alarm.threshold_metric_id:
         return None
@@ -68,7 +51,7 @@ def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEva
     try:
         values = backend.answer(queries, moments[0], end)[wanted["Id"]]
     except ValidationError as error:
-        return AlarmEvaluation(StateValue.INSUFFICIENT_DATA, f"Evaluation error: {error.message}", {})
+        return StateValue.INSUFFICIENT_DATA, f"Evaluation error: {error.message}", "{}"
     missing = Missing(alarm.treat_missing_data or "missing")
     threshold = float(alarm.threshold)
     points = [
@@ -77,11 +60,8 @@ def _evaluate(backend: EmbeddedCloudWatch, alarm: Alarm, now: float) -> AlarmEva
     state, absent = alarm_state(points, periods, needed, missing, StateValue(alarm.state_value))
     used = [(moment, values[moment]) for moment in moments if moment in values][-periods:]
     breaching = sum(comparison.breaches(value, threshold) for _, value in used)
-    return AlarmEvaluation(
-        state,
-        _reason(alarm, state, used, breaching, absent, missing),
-        _data(alarm, seconds, used, threshold),
-    )
+    reason = _reason(alarm, state, used, breaching, absent, missing)
+    return state, reason, json.dumps(_data(alarm, seconds, used, threshold))
 
 
 def queries_of(alarm: Alarm) -> list[dict[str, Any]]:

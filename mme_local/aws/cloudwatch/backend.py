@@ -20,7 +20,7 @@ from mme_local.aws.cloudwatch.alarm_actions import act
 from mme_local.aws.cloudwatch.distribution import Distribution, UnknownStatisticError
 from mme_local.aws.cloudwatch.evaluation import StateValue
 from mme_local.aws.cloudwatch.expressions import ExpressionError, Points, evaluate
-from mme_local.aws.cloudwatch.store import MetricKey, MetricStore, Period, first_moment
+from mme_local.aws.cloudwatch.store import MetricKey, MetricStore, first_moment
 
 MOST_POINTS = 100_800
 """Datapoints of an answer (CloudWatch API reference, "GetMetricData"), so also of an alarm."""
@@ -86,13 +86,12 @@ class EmbeddedCloudWatch(CloudWatchBackend):
 
     def get_all_metrics(self) -> list[Any]:
         """Return a value of each metric, as moto's ListMetrics needs them."""
-        ours = [
+        return [
             MetricDatum(
                 key.namespace, key.name, 0.0, [{"Name": n, "Value": v} for n, v in key.dimensions], None
             )
             for key in self.store.keys
         ]
-        return ours + self.aws_metric_data
 
     def get_metric_data(
         self,
@@ -164,22 +163,9 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         """Return the values of a `MetricStat` by the start of each period."""
         metric = stat["Metric"]
         key = MetricKey.of(metric["Namespace"], metric["MetricName"], _dimensions(metric))
-        periods = self._periods(key, start, end, int(stat["Period"]), stat.get("Unit"))
+        periods = self.store.read(key, start, end, int(stat["Period"]), stat.get("Unit"))
         values = {period.start: _statistic(period.values, stat["Stat"]) for period in periods}
         return {moment: value for moment, value in values.items() if value is not None}
-
-    def _periods(
-        self, key: MetricKey, start: float, end: float, seconds: int, unit: str | None = None
-    ) -> list[Period]:
-        """Return the periods of a metric; moto creates the metrics of its own services on demand."""
-        if key in self.store.keys or not key.namespace.startswith("AWS/"):
-            return self.store.read(key, start, end, seconds, unit)
-        on_demand = MetricStore()
-        for datum in self.aws_metric_data:
-            pairs = {str(one.name): str(one.value) for one in datum.dimensions}
-            if isinstance(datum, MetricDatum) and MetricKey.of(datum.namespace, datum.name, pairs) == key:
-                on_demand.add(key, _seconds(datum.timestamp), datum.unit, Distribution(float(datum.value)))
-        return on_demand.read(key, start, end, seconds, unit)
 
     def datapoints(
         self,
@@ -207,7 +193,7 @@ class EmbeddedCloudWatch(CloudWatchBackend):
         if _seconds(start) >= _seconds(end):
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
         points = []
-        for period in self._periods(key, _seconds(start), _seconds(end), seconds, unit):
+        for period in self.store.read(key, _seconds(start), _seconds(end), seconds, unit):
             values = {name: _statistic(period.values, name) for name in statistics}
             extended = {n: v for n, v in values.items() if n not in _BASIC and v is not None}
             point = {

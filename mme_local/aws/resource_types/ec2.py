@@ -47,7 +47,6 @@ class VpcType(ApiType):
         return Physical(vpc.id, {**vpc.attributes, "DefaultSecurityGroup": group["GroupId"]})
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Put the DNS attributes."""
         for name, value in request.select(*_DNS).items():
             request.call("ec2", "modify_vpc_attribute", VpcId=id, **{name: {"Value": value}})
 
@@ -56,7 +55,6 @@ class SubnetType(ApiType):
     """A subnet in one zone."""
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Put whether instances get public addresses."""
         public = {"Value": request.properties.get("MapPublicIpOnLaunch", False)}
         request.call("ec2", "modify_subnet_attribute", SubnetId=id, MapPublicIpOnLaunch=public)
 
@@ -71,7 +69,6 @@ class VpcEndpointType(ApiType):
         )
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Add and remove route tables, groups and subnets, and put the policy."""
         changes: dict[str, Any] = {}
         for name in _ENDPOINT_LISTS:
             old, new = request.previous.get(name) or [], request.properties.get(name) or []
@@ -88,7 +85,6 @@ class SecurityGroupType(ApiType):
     """A group with its rules; without egress rules it has EC2's rule that allows everything."""
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Revoke and authorize the rules that differ."""
         for direction in _DIRECTIONS:
             # a new group has EC2's own egress rule
             default = [_EVERYWHERE] if direction == "Egress" else []
@@ -115,13 +111,11 @@ class SecurityGroupRuleType(ResourceType):
         self._direction = direction
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Authorize the traffic."""
         self._change("authorize", request)
         id = request.name(None, 255)
         return Physical(id, {"Id": id})
 
     def delete(self, request: ResourceRequest) -> None:
-        """Revoke it."""
         self._change("revoke", request)
 
     def _change(self, verb: str, request: ResourceRequest) -> None:

@@ -10,13 +10,11 @@ class EventRuleType(ApiType):
     """A rule with its targets. Ref is its name."""
 
     def delete(self, request: ResourceRequest) -> None:
-        """Remove the targets, then the rule."""
         name, bus = request.physical.id, request.select("EventBusName")
         self._remove(request, name, _targets(request.properties))
         request.call("events", "delete_rule", Name=name, **bus)
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Put the targets, and remove those that are gone."""
         self._remove(request, id, _targets(request.previous) - _targets(request.properties))
         if targets := request.properties.get("Targets"):
             bus = request.select("EventBusName")

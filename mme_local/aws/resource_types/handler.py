@@ -226,15 +226,12 @@ class NoopType(ResourceType):
         self._replaced = replaced
 
     def replaces(self, before: Properties, after: Properties) -> bool:  # noqa: ARG002
-        """Return whether a change creates it again."""
         return self._replaced
 
     def create(self, request: ResourceRequest) -> Physical:
-        """Return a generated id."""
         return Physical(request.name(None, 128))
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Do nothing."""
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:

@@ -12,7 +12,6 @@ class KeyType(ApiType):
     """A key. Ref is its id; deleting it schedules its deletion, as on AWS."""
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Put the policy and the description."""
         key, after = request.physical.id, request.properties
         if "KeyPolicy" in request.changed and "KeyPolicy" in after:
             request.call("kms", "put_key_policy", KeyId=key, PolicyName="default", Policy=after["KeyPolicy"])
@@ -20,12 +19,10 @@ class KeyType(ApiType):
         return super().update(request)
 
     def delete(self, request: ResourceRequest) -> None:
-        """Schedule the key's deletion."""
         days = request.properties.get("PendingWindowInDays", _PENDING_DAYS)
         request.call("kms", "schedule_key_deletion", KeyId=request.physical.id, PendingWindowInDays=days)
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Switch rotation and the key itself on or off."""
         rotated = _true(request.properties.get("EnableKeyRotation"))
         request.call("kms", "enable_key_rotation" if rotated else "disable_key_rotation", KeyId=id)
         enabled = _true(request.properties.get("Enabled", True))

@@ -10,7 +10,6 @@ class LogGroupType(ApiType):
     """A log group with its retention. Ref is its name."""
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Put or delete the retention policy."""
         days = request.properties.get("RetentionInDays")
         if days is None:
             request.call("logs", "delete_retention_policy", logGroupName=id)

@@ -160,12 +160,10 @@ class BucketType(ResourceType):
         return Physical(name, attributes)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """Put or remove each setting that differs."""
         _apply_settings(request, request.physical.id)
         return request.physical
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteBucket."""
         request.call_unless("NoSuchBucket", "s3", "delete_bucket", Bucket=request.physical.id)
 
 
@@ -192,13 +190,11 @@ class BucketPolicyType(ResourceType):
         return self.update(request)
 
     def update(self, request: ResourceRequest) -> Physical:
-        """PutBucketPolicy."""
         bucket, policy = request.properties["Bucket"], request.properties["PolicyDocument"]
         request.call("s3", "put_bucket_policy", Bucket=bucket, Policy=policy)
         return Physical(bucket)
 
     def delete(self, request: ResourceRequest) -> None:
-        """DeleteBucketPolicy."""
         request.call_unless("NoSuchBucket", "s3", "delete_bucket_policy", Bucket=request.physical.id)
 
 

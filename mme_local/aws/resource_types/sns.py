@@ -28,7 +28,6 @@ class SubscriptionType(ApiType):
     """A topic's subscriber, who need not confirm. Ref is the subscription's ARN."""
 
     def settle(self, request: ResourceRequest, id: str) -> None:
-        """Put the attributes that differ."""
         for name in sorted(request.changed & {*_SUBSCRIPTION}):
             attribute = {"AttributeName": name, "AttributeValue": request.properties.get(name, "")}
             request.call("sns", "set_subscription_attributes", SubscriptionArn=id, **attribute)
@@ -41,13 +40,6 @@ class TopicPolicyType(ResourcePolicyType):
     no_policy: Any = {"Version": "2012-10-17", "Statement": []}  # noqa: RUF012
 
     def put(self, request: ResourceRequest, resource: str, policy: Any) -> None:
-        """Put a topic's policy.
-
-        Args:
-            request: Calls the service.
-            resource: The topic's ARN.
-            policy: The document.
-        """
         attribute = {"AttributeName": "Policy", "AttributeValue": policy}
         request.call("sns", "set_topic_attributes", TopicArn=resource, **attribute)
 

@@ -38,13 +38,6 @@ class QueuePolicyType(ResourcePolicyType):
     no_policy = ""
 
     def put(self, request: ResourceRequest, resource: str, policy: Any) -> None:
-        """Put a queue's policy.
-
-        Args:
-            request: Calls the service.
-            resource: The queue's URL.
-            policy: The document.
-        """
         request.call("sqs", "set_queue_attributes", QueueUrl=resource, Attributes={"Policy": policy})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.error
 import urllib.request
@@ -94,6 +95,24 @@ def test_a_hostile_template_is_refused(cloudformation: Any, body: str, fault: st
     assert cloudformation.describe_stacks()["Stacks"] == []
 
 
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b" " * 1024 * 1024 + b"{}", "may not exceed 1048576 bytes"),
+        (b"\xff\xfe", "can't decode byte 0xff"),
+        (None, "there is no object s3://models/t"),
+    ],
+)
+def test_a_hostile_template_in_s3_is_refused(
+    cloudformation: Any, aws: Any, body: bytes | None, fault: str
+) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    if body is not None:
+        aws("s3").put_object(Bucket="models", Key="t", Body=body)
+    with pytest.raises(ClientError, match=rf"ValidationError.*{fault}"):
+        cloudformation.create_stack(StackName="app", TemplateURL="https://models.s3.amazonaws.com/t")
+
+
 def test_conditions_of_conditions_are_evaluated_once(deploy: Any, aws: Any) -> None:
     never = {**BUCKET, "Condition": "C59"}
     deploy({"Conditions": CONDITIONS, "Resources": {"A": never, "B": BUCKET}})
@@ -148,6 +167,43 @@ def test_a_bucket_policy_of_many_wildcards_is_decided(aws: Any) -> None:
     s3.put_object(Bucket="models", Key="a" * 1000, Body=b"x")
     with pytest.raises(ClientError, match=r"403|AccessDenied|Forbidden"):
         s3.put_object(Bucket="models", Key="aaab" * 2000, Body=b"x")
+
+
+def test_patterns_of_callers_are_matched_in_linear_time(aws: Any) -> None:
+    many, s3, events = "a*" * 2000 + "b", aws("s3"), aws("events")
+    s3.create_bucket(Bucket="models")
+    rules = [{"AllowedOrigins": [many], "AllowedMethods": ["GET"]}]
+    s3.put_bucket_cors(Bucket="models", CORSConfiguration={"CORSRules": rules})
+    s3.meta.events.register_first("before-sign.s3.ListObjectsV2", with_origin)
+    try:
+        s3.list_objects_v2(Bucket="models")
+    finally:
+        s3.meta.events.unregister("before-sign.s3.ListObjectsV2", with_origin)
+    events.put_rule(Name="r", EventPattern=json.dumps({"detail": {"x": [{"wildcard": many}]}}))
+    entry = {"Source": "s", "DetailType": "t", "Detail": json.dumps({"x": "a" * 3000})}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    for pattern in (many, "(a+)+$"):
+        filters = [{"Name": "description", "Values": [pattern]}]
+        assert aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"] == []
+
+
+def with_origin(request: Any, **_: Any) -> None:
+    request.headers["Origin"] = "a" * 3000
+
+
+def test_a_decompression_bomb_is_refused(endpoint_url: str) -> None:
+    bomb = gzip.compress(b"Action=PutMetricData&x=" + b"0" * (64 << 20))
+    request = urllib.request.Request(
+        endpoint_url,
+        data=bomb,
+        headers={
+            "Authorization": "AWS4-HMAC-SHA256 Credential=x/20261130/us-east-1/monitoring/aws4_request, x",
+            "Content-Encoding": "gzip",
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+    )
+    with pytest.raises(urllib.error.HTTPError, match="413"):
+        urllib.request.urlopen(request, timeout=60)
 
 
 @pytest.mark.parametrize(

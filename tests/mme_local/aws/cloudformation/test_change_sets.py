@@ -80,13 +80,3 @@ def test_a_deleted_change_set_is_not_found(cloudformation: Any, deploy: Any, end
 
     with pytest.raises(cloudformation.exceptions.ChangeSetNotFoundException):
         cloudformation.describe_change_set(StackName="app", ChangeSetName="changes")
-
-
-def test_a_second_create_change_set_uses_the_stack_under_review(
-    cloudformation: Any, endpoint_template: Any
-) -> None:
-    first = create(cloudformation, endpoint_template(), "CREATE", "first")
-    second = create(cloudformation, endpoint_template(count=2), "CREATE", "second")
-
-    assert first["StackId"] == second["StackId"]
-    assert len(cloudformation.describe_stacks()["Stacks"]) == 1

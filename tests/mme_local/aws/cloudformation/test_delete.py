@@ -44,20 +44,6 @@ def test_a_bucket_with_objects_is_not_deleted(
     assert s3.list_buckets()["Buckets"] == []
 
 
-def test_a_bucket_with_old_versions_stays(
-    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
-) -> None:
-    versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
-    deploy({"Resources": {"Bucket": {**bucket(), "Properties": versioned}}})
-    s3 = aws("s3")
-    s3.put_object(Bucket=resource_id("Bucket"), Key="a", Body=b"a")
-    s3.delete_object(Bucket=resource_id("Bucket"), Key="a")
-
-    cloudformation.delete_stack(StackName="app")
-
-    assert cloudformation.describe_stacks(StackName="app")["Stacks"][0]["StackStatus"] == "DELETE_FAILED"
-
-
 @pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
 def test_a_retained_bucket_outlives_its_stack(
     deploy: Any, resource_id: Any, cloudformation: Any, aws: Any, policy: str
@@ -68,16 +54,6 @@ def test_a_retained_bucket_outlives_its_stack(
     cloudformation.delete_stack(StackName="app")
 
     assert [one["Name"] for one in aws("s3").list_buckets()["Buckets"]] == [name]
-
-
-def test_a_retained_bucket_survives_its_removal_from_the_template(
-    deploy: Any, resource_id: Any, aws: Any
-) -> None:
-    deploy({"Resources": {"Bucket": bucket(DeletionPolicy="Retain"), "Other": bucket()}})
-    name = resource_id("Bucket")
-
-    assert deploy({"Resources": {"Other": bucket()}})["StackStatus"] == "UPDATE_COMPLETE"
-    assert name in [one["Name"] for one in aws("s3").list_buckets()["Buckets"]]
 
 
 @pytest.mark.parametrize(

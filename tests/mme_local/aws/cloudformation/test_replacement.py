@@ -14,28 +14,6 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
 
-def test_a_created_endpoint_matches_its_template(deploy: Any, endpoint_template: Any, aws: Any) -> None:
-    stack = deploy(endpoint_template(environment={"LEVEL": "1"}))
-
-    assert stack["StackStatus"] == "CREATE_COMPLETE"
-    created = outputs(stack)
-    prefix = "arn:aws:sagemaker:us-east-1:123456789012"
-    assert created["Arn"] == f"{prefix}:endpoint/mme"
-    assert created["Name"] == "mme"
-    assert created["Config"].startswith(f"{prefix}:endpoint-config/Config-")
-    assert created["Model"] == f"{prefix}:model/{created['ModelName']}"
-    sagemaker = aws("sagemaker")
-    endpoint = sagemaker.describe_endpoint(EndpointName="mme")
-    assert endpoint["EndpointStatus"] == "InService"
-    assert endpoint["EndpointConfigName"] == created["Config"].rpartition("/")[2]
-    [variant] = endpoint["ProductionVariants"]
-    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
-    [container] = sagemaker.describe_model(ModelName=created["ModelName"])["Containers"]
-    assert container["Mode"] == "MultiModel"
-    assert container["MultiModelConfig"] == {"ModelCacheSetting": "Disabled"}
-    assert container["Environment"] == {"LEVEL": "1"}
-
-
 def test_a_replacement_is_created_before_the_old_resource_is_deleted(
     deploy: Any, endpoint_template: Any, events: Any, aws: Any
 ) -> None:
@@ -142,21 +120,6 @@ def test_an_update_without_changes_is_refused(deploy: Any, endpoint_template: An
 
     with pytest.raises(Exception, match="No updates are to be performed"):
         deploy(endpoint_template())
-
-
-def test_deleting_the_stack_deletes_all(
-    deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any
-) -> None:
-    stack = deploy(endpoint_template())
-    cloudformation.delete_stack(StackName="app")
-
-    sagemaker = aws("sagemaker")
-    assert sagemaker.list_endpoints()["Endpoints"] == []
-    assert sagemaker.list_models()["Models"] == []
-    with pytest.raises(Exception, match="does not exist"):
-        cloudformation.describe_stacks(StackName="app")
-    [gone] = cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"]
-    assert gone["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_an_output_without_a_value_rolls_back(deploy: Any, endpoint_template: Any, aws: Any) -> None:

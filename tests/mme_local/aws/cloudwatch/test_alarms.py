@@ -140,35 +140,6 @@ def test_metric_math_of_an_error_rate(watched: Watched) -> None:
     assert watched.state() == "OK"
 
 
-@pytest.mark.parametrize(
-    ("policy", "state"),
-    [("breaching", "ALARM"), ("notBreaching", "OK"), ("missing", "INSUFFICIENT_DATA"), ("ignore", "ALARM")],
-)
-def test_missing_data_is_treated_as_configured(watched: Watched, policy: str, state: str) -> None:
-    watched.cloudwatch.put_metric_alarm(AlarmName="errors", **{**RULE, **ONE, "TreatMissingData": policy})
-    watched.pass_minute(Errors=9)
-    watched.pass_minute(Errors=9)
-    assert watched.state() == "ALARM"
-    for _ in range(4):
-        watched.pass_minute()
-    assert watched.state() == state
-
-
-def test_a_percentile_below_its_threshold(watched: Watched) -> None:
-    watched.cloudwatch.put_metric_alarm(
-        AlarmName="errors",
-        Namespace="Mine",
-        MetricName="Hits",
-        Period=60,
-        ExtendedStatistic="p90",
-        **{**RULE, "ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 1, "DatapointsToAlarm": 1},
-    )
-    watched.pass_minute(Hits=8)
-    assert watched.state() == "OK"
-    watched.pass_minute(Hits=2)
-    assert watched.state() == "ALARM"
-
-
 def test_set_alarm_state_runs_actions_unless_disabled(watched: Watched) -> None:
     cloudwatch = watched.cloudwatch
     cloudwatch.put_metric_alarm(AlarmName="errors", AlarmActions=[watched.topic], **RULE, **ONE)

@@ -55,16 +55,20 @@ def test_a_target_and_its_policy_are_registered(
     assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 600.0
 
 
-def test_bounds_change_in_place(deploy: Any, endpoint_template: Any, resource_id: Any, aws: Any) -> None:
+def test_bounds_change_in_place_and_end_with_the_stack(
+    deploy: Any, endpoint_template: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
     deploy(scaled(endpoint_template()))
     before = resource_id("Target")
 
     assert deploy(scaled(endpoint_template(), MaxCapacity=9))["StackStatus"] == "UPDATE_COMPLETE"
     assert resource_id("Target") == before
-    [target] = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")[
-        "ScalableTargets"
-    ]
+    scaling, namespace = aws("application-autoscaling"), {"ServiceNamespace": "sagemaker"}
+    [target] = scaling.describe_scalable_targets(**namespace)["ScalableTargets"]
     assert target["MaxCapacity"] == 9
+    cloudformation.delete_stack(StackName="app")
+    assert scaling.describe_scalable_targets(**namespace)["ScalableTargets"] == []
+    assert scaling.describe_scaling_policies(**namespace)["ScalingPolicies"] == []
 
 
 def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
@@ -79,18 +83,6 @@ def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
     [variant] = sagemaker.describe_endpoint(EndpointName="mme")["ProductionVariants"]
     assert variant["CurrentInstanceCount"] == 2
-
-
-def test_scaling_is_deleted_with_the_stack(
-    deploy: Any, endpoint_template: Any, cloudformation: Any, aws: Any
-) -> None:
-    deploy(scaled(endpoint_template()))
-
-    cloudformation.delete_stack(StackName="app")
-
-    scaling = aws("application-autoscaling")
-    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
-    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
 
 
 @pytest.mark.parametrize("target", ["endpoint/mme/variant/AllTraffic", "a|b", "a||c", "a|b|c|d"])

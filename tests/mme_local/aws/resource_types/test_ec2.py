@@ -125,39 +125,3 @@ def test_a_network_property_that_is_not_provided_is_named(
         f"Embedded AWS does not provide {name} of AWS::EC2::{resource}" in reason.replace("VPC", "Vpc")
         for _, _, reason in events()
     )
-
-
-def test_a_flow_log_is_replaced_with_its_log_group(
-    deploy: Any, resource_id: Any, aws: Any, cloudformation: Any
-) -> None:
-    def logged(group: str, tag: str) -> dict[str, Any]:
-        vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
-        flows = {
-            "ResourceId": {"Ref": "Vpc"},
-            "ResourceType": "VPC",
-            "TrafficType": "ALL",
-            "LogDestinationType": "cloud-watch-logs",
-            "LogGroupName": {"Ref": group},
-            "DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/flows",
-            "Tags": [{"Key": "Name", "Value": tag}],
-        }
-        return {
-            "Resources": {
-                "Vpc": vpc,
-                "One": {"Type": "AWS::Logs::LogGroup"},
-                "Two": {"Type": "AWS::Logs::LogGroup"},
-                "Flows": {"Type": "AWS::EC2::FlowLog", "Properties": flows},
-            }
-        }
-
-    deploy(logged("One", "a"))
-    first = resource_id("Flows")
-    deploy(logged("One", "b"))
-    assert resource_id("Flows") == first
-    deploy(logged("Two", "b"))
-
-    (found,) = aws("ec2").describe_flow_logs()["FlowLogs"]
-    assert found["FlowLogId"] == resource_id("Flows") != first
-    assert found["LogGroupName"] == resource_id("Two")
-    cloudformation.delete_stack(StackName="app")
-    assert aws("ec2").describe_flow_logs()["FlowLogs"] == []

@@ -147,19 +147,6 @@ def test_a_tls_only_policy_is_stored_and_denies_no_one(deploy: Any, resource_id:
     s3.delete_object(Bucket=name, Key="a")
 
 
-def test_a_deny_of_all_principals_is_enforced(deploy: Any, resource_id: Any, aws: Any) -> None:
-    statement = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": {"Fn::Sub": "${Bucket.Arn}/*"},
-    }
-    deploy(with_policy({"Version": "2012-10-17", "Statement": [statement]}))
-
-    with pytest.raises(Exception, match="403"):
-        aws("s3").put_object(Bucket=resource_id("Bucket"), Key="a", Body=b"a")
-
-
 def test_a_bucket_policy_is_updated_and_deleted(deploy: Any, resource_id: Any, aws: Any) -> None:
     deploy(with_policy({"Version": "2012-10-17", "Statement": []}))
     assert deploy(with_policy(TLS_ONLY))["StackStatus"] == "UPDATE_COMPLETE"
