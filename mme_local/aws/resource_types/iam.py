@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mme_local.aws.resource_types.api_type import ApiType, Calls
 from mme_local.aws.resource_types.handler import (
     Physical,
@@ -10,29 +12,12 @@ from mme_local.aws.resource_types.handler import (
     ResourceType,
 )
 
-_LONGEST_NAME = 64  # RoleName; policies allow 128
 _PRINCIPALS = {"Roles": ("role", "RoleName"), "Users": ("user", "UserName"), "Groups": ("group", "GroupName")}
 _MISSING = "NoSuchEntity"
 
 
-class RoleType(ResourceType):
+class RoleType(ApiType):
     """A role with its trust, inline and managed policies. Ref is its name."""
-
-    name_property = "RoleName"
-    create_only = frozenset({"RoleName", "Path"})
-
-    def create(self, request: ResourceRequest) -> Physical:
-        name = request.name("RoleName", _LONGEST_NAME)
-        role = request.call(
-            "iam",
-            "create_role",
-            RoleName=name,
-            AssumeRolePolicyDocument=request.properties["AssumeRolePolicyDocument"],
-            Tags=request.properties.get("Tags") or [],
-            **request.select("Description", "MaxSessionDuration", "Path", "PermissionsBoundary"),
-        )["Role"]
-        self._set_policies(request, name, {}, request.properties)
-        return Physical(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def update(self, request: ResourceRequest) -> Physical:
         name, after = request.physical.id, request.properties
@@ -44,14 +29,15 @@ class RoleType(ResourceType):
             request.call("iam", "put_role_permissions_boundary", RoleName=name, **boundary)
         elif "PermissionsBoundary" in request.previous:
             request.call("iam", "delete_role_permissions_boundary", RoleName=name)
-        request.update_tags("iam", request.physical)
-        self._set_policies(request, name, request.previous, after)
-        return request.physical
+        return super().update(request)
+
+    def settle(self, request: ResourceRequest, id: str) -> None:
+        self._set_policies(request, id, request.previous, request.properties)
 
     def delete(self, request: ResourceRequest) -> None:
         """Remove the template's own policies, then DeleteRole, which refuses while others are attached."""
         self._set_policies(request, request.physical.id, request.properties, {})
-        request.call_unless(_MISSING, "iam", "delete_role", RoleName=request.physical.id)
+        super().delete(request)
 
     def _set_policies(
         self, request: ResourceRequest, role: str, before: Properties, after: Properties
@@ -76,70 +62,41 @@ class InlinePolicyType(ResourceType):
     create_only = frozenset({"PolicyName"})
 
     def create(self, request: ResourceRequest) -> Physical:
-        name, document = request.properties["PolicyName"], request.properties["PolicyDocument"]
-        for noun, member, principal in _principals(request.properties):
-            policy = {member: principal, "PolicyName": name, "PolicyDocument": document}
-            request.call("iam", f"put_{noun}_policy", **policy)
-        return Physical(name, {"Id": name})
+        policy = request.select("PolicyName", "PolicyDocument")
+        _of_principals(request, "put", _principals(request.properties), **policy)
+        return Physical(policy["PolicyName"], {"Id": policy["PolicyName"]})
 
     def update(self, request: ResourceRequest) -> Physical:
         physical = self.create(request)
-        self._remove(request, _principals(request.previous) - _principals(request.properties))
+        removed = _principals(request.previous) - _principals(request.properties)
+        _of_principals(request, "delete", removed, PolicyName=physical.id)
         return physical
 
     def delete(self, request: ResourceRequest) -> None:
-        self._remove(request, _principals(request.properties))
-
-    def _remove(self, request: ResourceRequest, principals: set[tuple[str, str, str]]) -> None:
-        for noun, member, principal in principals:
-            policy = {member: principal, "PolicyName": request.physical.id}
-            request.call_unless(_MISSING, "iam", f"delete_{noun}_policy", **policy)
+        _of_principals(request, "delete", _principals(request.properties), PolicyName=request.physical.id)
 
 
-class ManagedPolicyType(ResourceType):
+class ManagedPolicyType(ApiType):
     """A customer-managed policy. Ref is its ARN."""
 
-    name_property = "ManagedPolicyName"
-    create_only = frozenset({"ManagedPolicyName", "Path", "Description"})
-
-    def create(self, request: ResourceRequest) -> Physical:
-        arn = request.call(
-            "iam",
-            "create_policy",
-            PolicyName=request.name("ManagedPolicyName", 2 * _LONGEST_NAME),
-            PolicyDocument=request.properties["PolicyDocument"],
-            **request.select("Description", "Path"),
-        )["Policy"]["Arn"]
-        self._attach(request, arn)
-        return Physical(arn, {"PolicyArn": arn})
-
     def update(self, request: ResourceRequest) -> Physical:
-        """Create a new default version, delete the old one, attach and detach."""
-        arn = request.physical.id
-        if request.previous["PolicyDocument"] != request.properties["PolicyDocument"]:
+        """Create a new default version and delete the old one; then attach and detach."""
+        arn, document = request.physical.id, request.properties["PolicyDocument"]
+        if "PolicyDocument" in request.changed:
             old = request.call("iam", "get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            new = {
-                "PolicyDocument": request.properties["PolicyDocument"],
-                "SetAsDefault": True,
-            }
+            new = {"PolicyDocument": document, "SetAsDefault": True}
             request.call("iam", "create_policy_version", PolicyArn=arn, **new)
             request.call("iam", "delete_policy_version", PolicyArn=arn, VersionId=old)
-        self._attach(request, arn)
-        self._detach(request, _principals(request.previous) - _principals(request.properties))
-        return request.physical
+        return super().update(request)
+
+    def settle(self, request: ResourceRequest, id: str) -> None:
+        before, after = _principals(request.previous), _principals(request.properties)
+        _of_principals(request, "attach", after, PolicyArn=id)
+        _of_principals(request, "detach", before - after, PolicyArn=id)
 
     def delete(self, request: ResourceRequest) -> None:
-        self._detach(request, _principals(request.properties))
-        request.call_unless(_MISSING, "iam", "delete_policy", PolicyArn=request.physical.id)
-
-    def _attach(self, request: ResourceRequest, arn: str) -> None:
-        for noun, member, principal in _principals(request.properties):
-            request.call("iam", f"attach_{noun}_policy", **{member: principal, "PolicyArn": arn})
-
-    def _detach(self, request: ResourceRequest, principals: set[tuple[str, str, str]]) -> None:
-        for noun, member, principal in principals:
-            policy = {member: principal, "PolicyArn": request.physical.id}
-            request.call_unless(_MISSING, "iam", f"detach_{noun}_policy", **policy)
+        _of_principals(request, "detach", _principals(request.properties), PolicyArn=request.physical.id)
+        super().delete(request)
 
 
 class OidcProviderType(ApiType):
@@ -151,13 +108,33 @@ class OidcProviderType(ApiType):
         return self.create(request)
 
 
+def _of_principals(
+    request: ResourceRequest, verb: str, principals: set[tuple[str, str, str]], **policy: Any
+) -> None:
+    """Put, delete, attach or detach a policy; one that is deleted already is no error."""
+    for noun, member, principal in sorted(principals):
+        missing = _MISSING if verb in {"delete", "detach"} else "\0"
+        request.call_unless(missing, "iam", f"{verb}_{noun}_policy", **{member: principal}, **policy)
+
+
 def _principals(properties: Properties) -> set[tuple[str, str, str]]:
     """Return the principals of a policy as (role, RoleName, name)."""
     return {(*_PRINCIPALS[kind], name) for kind in _PRINCIPALS for name in properties.get(kind) or []}
 
 
 TYPES = {
-    "AWS::IAM::ManagedPolicy": ManagedPolicyType(),
+    "AWS::IAM::ManagedPolicy": ManagedPolicyType(
+        Calls("iam", "create_policy", "delete_policy", "PolicyArn"),
+        "{answer[Policy][Arn]}",
+        attributes={"PolicyArn": "{id}"},
+        named="ManagedPolicyName",
+        longest=128,
+        create_only=("Description", "Path"),
+        renamed={"ManagedPolicyName": "PolicyName"},
+        separate=_PRINCIPALS,
+        tagged=False,
+        missing=_MISSING,
+    ),
     "AWS::IAM::OIDCProvider": OidcProviderType(
         Calls(
             "iam",
@@ -173,5 +150,13 @@ TYPES = {
         missing=_MISSING,
     ),
     "AWS::IAM::Policy": InlinePolicyType(),
-    "AWS::IAM::Role": RoleType(),
+    "AWS::IAM::Role": RoleType(
+        Calls("iam", "create_role", "delete_role", "RoleName"),
+        attributes={"Arn": "{answer[Role][Arn]}", "RoleId": "{answer[Role][RoleId]}"},
+        named="RoleName",
+        longest=64,
+        create_only=("Path",),
+        separate=("ManagedPolicyArns", "Policies"),
+        missing=_MISSING,
+    ),
 }
