@@ -75,8 +75,9 @@ def check_demo() -> None:
     Raises:
         MmeError: Something is missing.
     """
+    installed = sys.prefix != sys.base_prefix
     problem = wheel.unsupported()
-    if problem and not _library_package():
+    if problem and (installed or not _library_package()):
         raise problem
     temporary = _temporary_folder()
     if os.statvfs(temporary).f_flag & os.ST_NOEXEC:

@@ -175,12 +175,16 @@ def test_the_demo_names_what_is_missing_before_it_installs(
 
 
 @pytest.mark.usefixtures("debian")
-def test_the_demo_runs_where_the_distribution_has_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("prefix", "status"), [("/usr", 0), ("/installed/.venv", 2)])
+def test_the_demo_runs_if_the_library_will_be_installed(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, status: int
+) -> None:
+    monkeypatch.setattr(install.sys, "prefix", prefix)
     monkeypatch.setattr(wheel, "unsupported_platform", lambda: None)
     monkeypatch.setattr(wheel, "libpython", lambda: None)
     monkeypatch.setattr(wheel, "_BUNDLED_LIBPYTHON", "")
     monkeypatch.setattr(install.sys, "base_prefix", "/usr")
-    assert install.main(["demo-check"]) == 0
+    assert install.main(["demo-check"]) == status
 
 
 def test_the_demo_needs_a_temporary_folder_that_runs_programs(
