@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 import tempfile
 from collections import namedtuple
 from contextlib import nullcontext
@@ -126,22 +124,23 @@ def test_a_package_that_is_not_available_names_one_command(package: str, hint: s
     assert caught.value.hint == hint
 
 
-def test_an_environment_has_pip_even_without_ensurepip(
+def test_without_ensurepip_the_distribution_s_pip_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundled = Path(str(pytest.importorskip("ensurepip").__file__)).parent / "_bundled"
+    pip = tmp_path / "usr" / "share" / "python-wheels" / "pip-23.0-py3-none-any.whl"
+    pip.parent.mkdir(parents=True)
+    pip.touch()
+    commands: list[tuple[object, ...]] = []
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
-    package = tmp_path / "package"
-    folder = package / "usr" / "share" / "python-wheels"
-    folder.mkdir(parents=True)
-    for source in (bundled, Path("/usr/share/python-wheels")):  # the second is Debian's
-        for each in source.glob("pip-*.whl"):
-            shutil.copy(each, folder)
-    monkeypatch.setattr(install, "unpacked", lambda name: nullcontext(package))
+    monkeypatch.setattr(install, "unpacked", lambda name: nullcontext(tmp_path))
+    monkeypatch.setattr(install, "run", lambda *command: commands.append(command))
 
     python = install.make_environment(tmp_path / "environment")
 
-    subprocess.run([python, "-m", "pip", "--version"], check=True, capture_output=True)
+    venv, bootstrap = commands
+    assert venv[1:] == ("-m", "venv", "--clear", "--without-pip", tmp_path / "environment")
+    assert bootstrap[:3] == (python, pip / "pip", "install")
+    assert bootstrap[-2:] == ("--no-index", pip)
 
 
 def test_without_room_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
