@@ -169,8 +169,8 @@ ACCEPTED: dict[str, dict[str, Probe]] = {
         ),
         "an alarm rolls it back": rolled_back_by_an_alarm,
         "scaled variants are retained": scaled,
-        "scaled variants are not retained if told so": partial(scaled, retain_variant_properties=False),
-        "unscaled variants are retained if told so": partial(endpoint_in, retain_variant_properties=True),
+        "scaled variants are not retained on request": partial(scaled, retain_variant_properties=False),
+        "unscaled variants are retained on request": partial(endpoint_in, retain_variant_properties=True),
     },
     "AWS::SageMaker::EndpointConfig": {
         "a GPU variant has neither volume size nor key": partial(config_in, initial_instance_count=2),

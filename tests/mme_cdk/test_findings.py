@@ -66,9 +66,9 @@ def granted(scope: Stack) -> None:
 def watched(scope: Stack) -> None:
     key = aws_kms.Key(scope, "QueueKey", enable_key_rotation=True)
     dead = aws_sqs.Queue(scope, "Dead", enforce_ssl=True, encryption_master_key=key)
-    letters = aws_sqs.DeadLetterQueue(queue=dead, max_receive_count=3)
+    dead_letter_queue = aws_sqs.DeadLetterQueue(queue=dead, max_receive_count=3)
     queue = aws_sqs.Queue(
-        scope, "Queue", enforce_ssl=True, encryption_master_key=key, dead_letter_queue=letters
+        scope, "Queue", enforce_ssl=True, encryption_master_key=key, dead_letter_queue=dead_letter_queue
     )
     endpoint_in(scope).on_deployment_state_change("Moved", target=aws_events_targets.SqsQueue(queue))
 

@@ -104,7 +104,7 @@ def test_a_finding_stops_a_quiet_synthesis(tmp_path: Path) -> None:
         "import sys, mme_cdk._internal.acknowledgements as a; a._acknowledge_findings = lambda *_: None; "
         "import app; sys.exit(app.main())"
     )
-    # As the CDK CLI starts an app: CDK is told not to fail.
+    # As the CDK CLI starts an app: with a setting not to fail.
     flags = {"env": "dev", "@aws-cdk/core:failSynthOnValidationErrors": False}
     done = run(
         [sys.executable, "-c", script],

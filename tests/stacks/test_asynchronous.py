@@ -54,12 +54,12 @@ def test_the_toolkit_finds_the_queue(template: dict[str, Any]) -> None:
 
 def test_only_retained_resources_outlive_the_stack(template: dict[str, Any], assembly: Any) -> None:
     without = assembly.template("prod", "Serving")["Resources"]
-    kept = {
+    retained = {
         found["Type"]
         for name, found in template["Resources"].items()
         if name not in without and found.get("DeletionPolicy") == "Retain"
     }
-    assert kept == {"AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
+    assert retained == {"AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
 
 
 def test_the_package_contains_only_the_handler(folder: Path) -> None:

@@ -62,10 +62,10 @@ def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None
     }
 
 
-@pytest.mark.parametrize(("name", "kept"), [("local", "Delete"), ("dev", "Delete"), ("prod", "Retain")])
-def test_models_are_retained_outside_development(name: str, kept: str, assembly) -> None:
+@pytest.mark.parametrize(("name", "policy"), [("local", "Delete"), ("dev", "Delete"), ("prod", "Retain")])
+def test_models_are_retained_outside_development(name: str, policy: str, assembly) -> None:
     buckets = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
-    assert {bucket["DeletionPolicy"] for bucket in buckets} == {kept}
+    assert {bucket["DeletionPolicy"] for bucket in buckets} == {policy}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -77,7 +77,7 @@ def test_a_bucket_no_longer_retained_and_a_lost_export_are_found() -> None:
     export = after["Outputs"].pop(exported)["Export"]["Name"]
     found = losses(before, after)
     assert f"export {export} is gone" in found
-    assert sum("is no longer kept: DeletionPolicy is Delete" in line for line in found) == 2
+    assert sum("is no longer retained: DeletionPolicy is Delete" in line for line in found) == 2
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def _resources_lost(before: Template, after: Template) -> Iterator[str]:
             if _at(old, pointer) != _at(new, pointer)
         )
         yield from (
-            f"{name} ({kind}) is no longer kept: {policy} is {new.get(policy)}"
+            f"{name} ({kind}) is no longer retained: {policy} is {new.get(policy)}"
             for policy in ("DeletionPolicy", "UpdateReplacePolicy")
             if old.get(policy) in _KEEPING and new.get(policy) not in _KEEPING
         )
@@ -44,9 +44,9 @@ def _resources_lost(before: Template, after: Template) -> Iterator[str]:
 
 def _exports_lost(before: Template, after: Template) -> Iterator[str]:
     """An export that goes while the other stack still imports it blocks the deployment of both."""
-    kept = {output["Export"]["Name"] for output in _outputs(after) if "Export" in output}
+    exported = {output["Export"]["Name"] for output in _outputs(after) if "Export" in output}
     for output in _outputs(before):
-        if "Export" in output and output["Export"]["Name"] not in kept:
+        if "Export" in output and output["Export"]["Name"] not in exported:
             yield f"export {output['Export']['Name']} is gone"
 
 

@@ -45,10 +45,10 @@ def allow(
         grant = aws_iam.Grant.add_to_principal(**statement)
     else:
         grant = aws_iam.Grant.add_to_principal_or_resource(**statement, resource=bucket)
+    if isinstance(grantee, aws_iam.Role):
+        return grant  # the policy of a role that this app defines takes everything
     # CDK counts a statement for the policy of an imported bucket as a success, and drops it.
-    by_bucket = bucket is not None and grant.resource_statement is not None and bucket.policy is not None
-    # The policy of a role that this app defines takes everything.
-    if not by_bucket and not isinstance(grantee, aws_iam.Role):
+    if bucket is None or grant.resource_statement is None or bucket.policy is None:
         _warn_without_effect(grant, grantee.grant_principal, actions, resources, at or bucket)
     return grant
 

@@ -104,7 +104,7 @@ class AsyncInvocations(Construct):
                 Default: none.
             objects_expire_after: Expiration in the default bucket, at least 15 days. Default: 30 days.
             access_logs_bucket: Bucket for the default bucket's access logs. Default: no access logs.
-            log_retention: How long the function's log is kept. Default: one month.
+            log_retention: How long the function's log is stored. Default: one month.
             removal_policy: Removal policy of bucket, key and log. Default: retained.
 
         Raises:

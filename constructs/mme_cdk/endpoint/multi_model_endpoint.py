@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from aws_cdk import Annotations, Duration, Size
+import jsii
+from aws_cdk import Annotations, Duration, Size, aws_iam
 from constructs import Construct
 
 from mme_cdk._internal.connectable import declare_connectable
@@ -25,15 +26,17 @@ from mme_cdk.scaling.scalable_instance_count import ScalableInstanceCount
 from mme_cdk.storage.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch, aws_ec2, aws_iam, aws_kms
+    from aws_cdk import aws_cloudwatch, aws_ec2, aws_kms
 
     from mme_cdk.monitoring import EndpointMonitoring, MonitoringProps
 
 
+@jsii.implements(aws_iam.IGrantable)
 class MultiModelEndpoint(EndpointBase):
     """A multi-model endpoint with safe defaults, from an image, models and an instance type.
 
-    In a VPC it is an `aws_ec2.IConnectable`.
+    It is an `aws_iam.IGrantable`: grants to it are grants to the role of its containers. In a VPC it is an
+    `aws_ec2.IConnectable`.
 
     Attributes:
         role: Role of the containers. A python-backend model is code that runs with it.
@@ -190,6 +193,11 @@ class MultiModelEndpoint(EndpointBase):
             retain_variant_properties=retain_variant_properties,
         )
         self.node.default_child = self.endpoint.node.default_child
+
+    @property
+    def grant_principal(self) -> aws_iam.IPrincipal:
+        """The role of the containers, which gets further rights."""
+        return self.model.grant_principal
 
     @property
     def connections(self) -> aws_ec2.Connections:

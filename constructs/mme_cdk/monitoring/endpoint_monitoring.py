@@ -42,7 +42,7 @@ class MonitoringProps(TypedDict, total=False):
         period: Period of the metrics, whole minutes. Default: 1 minute.
         minimum_requests: Error and unload rates are 0 in a period with fewer requests, at least 1.
             Default: 10.
-        log_retention: How long log lines are kept. The stack then creates the log group
+        log_retention: How long log lines are stored. The stack then creates the log group
             `/aws/sagemaker/Endpoints/NAME`, **and the deployment fails if the group exists**;
             docs/runbook.md lists the fixes. Default: SageMaker creates it, and lines never expire.
         log_removal_policy: Removal policy of that log group; a retained group makes the next deployment

@@ -62,9 +62,13 @@ def test_the_model_waits_for_the_policy_of_an_imported_role(stack: Stack, synth)
     assert policy["Properties"]["Roles"] == ["theirs"]
 
 
-def test_a_model_can_be_granted_more(stack: Stack, synth) -> None:
-    bucket_in(stack, "features").grant_read(endpoint_in(stack).model)
-    assert any("features" in str(statement) for statement in synth(stack).statements())
+def test_endpoints_and_models_are_grantable(stack: Stack, synth) -> None:
+    endpoint = endpoint_in(stack)
+    bucket_in(stack, "features").grant_read(endpoint)
+    bucket_in(stack, "lookups").grant_read(endpoint.model)
+    statements = str(synth(stack).statements())
+    assert "features" in statements
+    assert "lookups" in statements
 
 
 def test_metrics_of_an_import_from_afar(app: App, synth) -> None:

@@ -57,7 +57,7 @@ def test_triton_in_any_region_goes_through_one_mapping(stack: Stack, synth) -> N
     assert {"Ref": "AWS::URLSuffix"} in first["Fn::Join"][1]
 
 
-def test_an_account_of_ones_own(stack: Stack, synth) -> None:
+def test_a_custom_account(stack: Stack, synth) -> None:
     uri = stack.resolve(bound(ServingImage.triton("26.05", account="999988887777"), stack))
     assert uri["Fn::Join"][1][0] == "999988887777.dkr.ecr."
     assert "Mappings" not in synth(stack).template
