@@ -1,4 +1,4 @@
-"""Patterns with wildcards, matched in linear time whoever wrote them."""
+"""Patterns with wildcards, matched without backtracking."""
 
 from __future__ import annotations
 

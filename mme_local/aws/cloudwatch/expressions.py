@@ -1,4 +1,4 @@
-"""Metric math: arithmetic, comparisons, `IF` and `FILL` over values by time.
+"""Metric math: arithmetic, comparisons, `IF`, `FILL` and rounding over values by time.
 
 Source: Amazon CloudWatch user guide, "Using math expressions with CloudWatch metrics". The grammar is close
 to Python's, so Python's parser reads it.
@@ -37,7 +37,12 @@ _OPERATORS: Final[dict[type, Callable[[float, float], float]]] = {
     ast.And: lambda a, b: float(bool(a) and bool(b)),
     ast.Or: lambda a, b: float(bool(a) or bool(b)),
 }
-_FUNCTIONS: Final = ("IF", "FILL")
+_ROUNDING: Final[dict[str, Callable[[float], float]]] = {
+    "ABS": abs,
+    "CEIL": math.ceil,
+    "FLOOR": math.floor,
+}
+_FUNCTIONS: Final = ("IF", "FILL", *_ROUNDING)
 _MOST_NESTED: Final = 30
 
 
@@ -131,6 +136,8 @@ class _Evaluation:
                 return self._fill(of(filled), None if repeat else of(filler))
             case "IF", [condition, then, otherwise], []:
                 return _choose(of(condition), of(then), of(otherwise))
+            case _, [argument], [] if name in _ROUNDING:
+                return _round(_ROUNDING[name], of(argument))
         if name not in _FUNCTIONS:
             raise ExpressionError(
                 f"the embedded CloudWatch supports {', '.join(_FUNCTIONS)}, not the function {name}"
@@ -177,6 +184,12 @@ def _result(sign: Callable[[float, float], float], left: float, right: float) ->
     except (ZeroDivisionError, OverflowError):
         return None
     return float(result) if not isinstance(result, complex) and math.isfinite(result) else None
+
+
+def _round(function: Callable[[float], float], value: Value) -> Value:
+    if not isinstance(value, dict):
+        return float(function(value))
+    return {moment: float(function(each)) for moment, each in value.items()}
 
 
 def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
