@@ -121,7 +121,7 @@ class _Reading:
             message = f"files that tools leave behind: {first}{rest}"
             self.findings.append(Finding.note("junk", message, "leave them out; mme models add does"))
         self._conflicts()
-        return Contents(self._members.values(), self._starts.by_path)
+        return Contents(self._members.values(), self._starts.by_path, self._starts.without_activate)
 
     def _add(self, member: Member, tar: TarStream) -> None:
         path = member.path
@@ -143,7 +143,7 @@ class _Reading:
             self._junk.append(path)
         size = self._starts.wanted(path, member.size) if not member.is_directory else 0
         if size:
-            self._starts.add(path, tar.read(size))
+            self._starts.add(path, tar.read(size), tar.read)
 
     def _conflicts(self) -> None:
         for path in list(self._members):

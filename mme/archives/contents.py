@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from itertools import chain
 from typing import Final
 
-from mme.archives.errors import ArchiveError
+from mme.archives.errors import ArchiveError, UnreadableArchiveError
+from mme.archives.file_kind import GZIP_MAGIC
+from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
 from mme.archives.model_directory import Member, ModelDirectory, open_file, unreadable
+from mme.archives.tar_stream import TarStream
 
 _HEAD_BYTES: Final = 600
 """Cached of other files than code and configuration: enough to recognise their kind."""
 
 _WHOLE_FILE_BYTES: Final = 1024 * 1024
 _HEADS_DEPTH: Final = 6
+_ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz")
 _CACHED_BYTES: Final = 32 * 1024 * 1024
 
 
@@ -23,9 +29,12 @@ class Contents:
     Args:
         members: Each path once.
         starts: The first bytes of files, by path.
+        without_activate: Paths of the archives in it that hold no `bin/activate`, as an environment must.
     """
 
-    def __init__(self, members: Iterable[Member], starts: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, members: Iterable[Member], starts: Mapping[str, bytes], without_activate: Collection[str] = ()
+    ) -> None:
         known = {member.path: member for member in members}
         for path in list(known):
             parent = path.rpartition("/")[0]
@@ -34,6 +43,7 @@ class Contents:
                 parent = parent.rpartition("/")[0]
         self._known = dict(sorted(known.items()))
         self._starts = starts
+        self.without_activate = without_activate
         self._children: dict[str, list[Member]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
         for path, member in self._known.items():
@@ -97,6 +107,7 @@ class FileStarts:
 
     def __init__(self) -> None:
         self.by_path: dict[str, bytes] = {}
+        self.without_activate: set[str] = set()
         self._room = _CACHED_BYTES
 
     def wanted(self, path: str, size: int) -> int:
@@ -111,15 +122,28 @@ class FileStarts:
             wanted = size
         return min(wanted, size, self._room)
 
-    def add(self, path: str, start: bytes) -> None:
-        """Cache a file's first bytes.
+    def add(self, path: str, start: bytes, rest: Callable[[int], bytes]) -> None:
+        """Cache a file's first bytes. An archive is read up to its `bin/activate`.
 
         Args:
             path: Of the file in the archive.
             start: As many bytes as `wanted` says.
+            rest: Reads up to so many of the following bytes.
         """
         self._room -= len(start)
         self.by_path[path] = start
+        if path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC):
+            chunks = chain([start], iter(partial(rest, CHUNK_BYTES), b""))
+            if not _holds_activate(chunks):
+                self.without_activate.add(path)
+
+
+def _holds_activate(chunks: Iterable[bytes]) -> bool:
+    try:
+        entries = TarStream(GzipStream(chunks, Limits()), Limits())
+        return any("/".join(entry.parts) == "bin/activate" for entry in entries)
+    except UnreadableArchiveError:
+        return False
 
 
 def contents_of(directory: ModelDirectory) -> Contents:
@@ -134,7 +158,7 @@ def contents_of(directory: ModelDirectory) -> Contents:
             continue
         try:
             with open_file(directory.root, member.path) as file:
-                starts.add(member.path, file.read(size))
+                starts.add(member.path, file.read(size), file.read)
         except OSError as error:
             raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
-    return Contents(directory.members, starts.by_path)
+    return Contents(directory.members, starts.by_path, starts.without_activate)

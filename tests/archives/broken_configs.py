@@ -20,6 +20,7 @@ BATCHING = CONFIG + "max_batch_size: 4 dynamic_batching { %s }"
 DELAY = "default_timeout_microseconds: 9 timeout_action: DELAY"
 PRIORITY = "priority_queue_policy { key: %d value { } } "
 CONTROL = 'control_input { name: "%s" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } } '
+OWN_ENVIRONMENT = ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"
 
 
 CONFIGS: dict[str, tuple[bytes, str, str]] = {
@@ -188,6 +189,16 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         pack({**flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/./e.tar.gz"), "e.tar.gz": "x"}),
         "environment-broken",
         "e.tar.gz is not a tar or tar.gz",
+    ),
+    "environment archive without activate": (
+        pack({**flat(CONFIG + OWN_ENVIRONMENT), "env.tar.gz": pack({"myenv/bin/activate": "x"})}),
+        "environment-broken",
+        "env.tar.gz has no bin/activate at its root",
+    ),
+    "environment archive that is cut off": (
+        pack({**flat(CONFIG + OWN_ENVIRONMENT), "env.tar.gz": pack({"x": "y" * 9000})[:-20]}),
+        "environment-broken",
+        "env.tar.gz has no bin/activate",
     ),
     "stub without its executable bit": (
         pack(flat(triton_python_backend_stub="x")),

@@ -35,6 +35,9 @@ from tests.archives.archive_builder import (
 )
 
 FOREST = 'backend: "fil" parameters { key: "model_type" value { string_value: "xgboost_json" } }'
+ENVIRONMENT = """parameters {
+  key: "EXECUTION_ENV_PATH" value { string_value: "$$TRITON_MODEL_DIRECTORY/env.tar.gz" } }
+"""
 XGBOOST_JSON = '{"learner":{"attributes":{}}}'
 SOUND: dict[str, tuple[Files, str, str]] = {
     "flat": (FLAT, "triton", "flat"),
@@ -52,6 +55,11 @@ SOUND: dict[str, tuple[Files, str, str]] = {
             "config.pbtxt": FOREST + TENSORS,
             "1/xgboost.json": "{}",
         },
+        "triton",
+        "flat",
+    ),
+    "environment": (
+        {**flat(CONFIG + ENVIRONMENT), "env.tar.gz": pack({"lib/x": "y" * 9000, "bin/activate": "x"})},
         "triton",
         "flat",
     ),

@@ -110,6 +110,10 @@ LAYOUTS: Mapping[str, Files] = {
         **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/1/..//env"),
         "env/bin/activate": "export MARK=1\n",
     },
+    "environment in a tar.gz": {
+        **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+        "env.tar.gz": pack({"bin/activate": "export MARK=1\n"}),
+    },
     "environment in a plain tar": {
         **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
         "env.tar.gz": tar({"bin/activate": "export MARK=1\n"}),
@@ -165,13 +169,21 @@ LAYOUTS: Mapping[str, Files] = {
 """Triton answers for each of these, one way or the other."""
 
 FATAL: Mapping[str, Files] = {
+    "environment that is no archive": {
+        **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+        "env.tar.gz": "not a tar",
+    },
+    "environment archive without activate": {
+        **flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz"),
+        "env.tar.gz": pack({"myenv/bin/activate": "export MARK=1\n"}),
+    },
     "model file missing": {"config.pbtxt": CONFIG, "1/main.py": CODE},
     "version 1.0": {"config.pbtxt": CONFIG, "1.0/model.py": CODE},
     "a directory 3rdparty": {**FLAT, "3rdparty/x": ""},
     "version of 20 digits": {**FLAT, "9" * 20 + "/x": ""},
     "config is a directory": {"config.pbtxt/x": "", "1/model.py": CODE},
 }
-"""Triton hangs or dies over these: each needs a server of its own."""
+"""Triton hangs, dies or fails for later models over these: each needs a server of its own."""
 
 
 @dataclass(frozen=True)

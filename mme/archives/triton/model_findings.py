@@ -200,6 +200,9 @@ def _own_environment(contents: Contents, path: str) -> Iterator[Finding]:
         if contents.find(f"{path}/bin/activate") is None:
             text = f"{path}/bin/activate is missing; Triton refuses an environment without it"
             yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
+    elif path in contents.without_activate:
+        text = f"{path} has no bin/activate at its root; Triton then fails for this and later environments"
+        yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
     elif file_kind(start := contents.start(path)) not in _ENVIRONMENT_KINDS and (start or not found.size):
         text = f"{path} is not a tar or tar.gz; Triton can't unpack it, nor any environment after it"
         yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
