@@ -88,7 +88,7 @@ typecheck: $(VENV)/.installed  ## Check types (mypy strict)
 	@mypy
 
 test-fast: install  ## Run the fast tests, in parallel
-	@pytest -q -n 2 --dist worksteal -m "not slow and not nightly"
+	@pytest -q -n 2 --dist loadfile -m "not slow and not nightly"
 
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 	@pytest -q -n 2 --dist loadfile -m "slow and not nightly"

@@ -110,7 +110,7 @@ def double(asked: Asked) -> str:
 @pytest.fixture
 def local(asked: Asked) -> LocalRuntime:
     """The local runtime, for cases that are local only."""
-    assert asked.local, "a case that uses the local runtime says so by local_only"
+    assert asked.local, "a case that uses the local runtime needs local_only"
     return asked.local
 
 
@@ -143,7 +143,7 @@ def flagged(local: LocalRuntime) -> Iterator[Callable[..., Target]]:
 @pytest.fixture(scope="session")
 def container(asked: Asked) -> Iterator[Container]:
     """The container of an endpoint that no other case uses."""
-    assert asked.local, "a case that asks the container itself says so by local_only"
+    assert asked.local, "a case that asks the container itself needs local_only"
     endpoint, target = asked.local.fresh()
     yield asked.local.container(target)
     endpoint.delete()

@@ -70,7 +70,7 @@ _LOADED = config({"X": "FP32 1"}, {"Y": "FP32 1", "LOAD": "STRING 1"})
 
 
 def times(factor: float, *, padding: int = 0, **code: str) -> Files:
-    """Y is X times a factor; LOAD is another text for each load."""
+    """Y is X times a factor; LOAD differs for each load."""
     execute = (
         f"answer(Y=tensor(request) * np.float32({factor}), LOAD=np.array([self.load.encode()], np.object_))"
     )

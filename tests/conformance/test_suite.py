@@ -103,11 +103,13 @@ def test_it_asks_an_endpoint_by_name(tmp_path: Path) -> None:
             "--conformance-json",
             str(tmp_path / "run.json"),
         ]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))
+        }
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "tests/conformance", *options],
             cwd=ROOT,
-            env=kept | endpoint.environment,
+            env=inherited | endpoint.environment,
             capture_output=True,
             text=True,
             timeout=200,

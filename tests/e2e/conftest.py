@@ -43,9 +43,11 @@ class Machine:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))
+        }
         programs = [str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin")]
-        return kept | {
+        return inherited | {
             "PATH": os.pathsep.join([*programs, os.environ.get("PATH", "")]),
             "AWS_ENDPOINT_URL": self.state.url,
             "AWS_ACCESS_KEY_ID": "local",

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(900)]
 MODELS = 30
 GOOD, WITHOUT_MODEL, WITHOUT_INPUT, POISON = 450, 20, 20, 10
 VISIBILITY_SECONDS = 20
-PATIENCE_SECONDS = 420
+LIMIT_SECONDS = 420
 INPUTS = {"INPUT0": np.arange(4, dtype=np.float32), "INPUT1": np.ones(4, dtype=np.float32)}
 
 
@@ -66,8 +66,8 @@ class Deployed:
         """Kill a process of the consumer that is at work."""
 
         def busy() -> list[int]:
-            told = requests.get(f"{self.machine.state.url}/_mme/status", timeout=30).json()
-            return [pid for one in told["functions"] if one["busy"] for pid in one["pids"][: one["busy"]]]
+            status = requests.get(f"{self.machine.state.url}/_mme/status", timeout=30).json()
+            return [pid for one in status["functions"] if one["busy"] for pid in one["pids"][: one["busy"]]]
 
         until(lambda: bool(busy()), "a busy consumer")
         os.kill(busy()[0], signal.SIGKILL)
@@ -89,7 +89,7 @@ class Deployed:
         return names
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) -> None:
     """Wait for a condition, with a limit."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -106,10 +106,10 @@ def there(machine: Machine) -> Deployed:
 
 
 @pytest.fixture
-def told(there: Deployed) -> Callable[[], list[dict[str, Any]]]:
-    """What the topics have told so far."""
+def notifications(there: Deployed) -> Callable[[], list[dict[str, Any]]]:
+    """All notifications of the topics so far."""
     sns = there.machine.client("sns")
-    url = there.sqs.create_queue(QueueName=f"told-{time.monotonic_ns()}")["QueueUrl"]
+    url = there.sqs.create_queue(QueueName=f"notifications-{time.monotonic_ns()}")["QueueUrl"]
     arn = there.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     for topic in sns.list_topics()["Topics"]:
         if "Async" in topic["TopicArn"]:
@@ -120,16 +120,16 @@ def told(there: Deployed) -> Callable[[], list[dict[str, Any]]]:
         while found := there.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for one in found:
                 messages.append(json.loads(json.loads(one["Body"])["Message"]))
-            read_now = [
+            received = [
                 {"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(found)
             ]
-            there.sqs.delete_message_batch(QueueUrl=url, Entries=read_now)
+            there.sqs.delete_message_batch(QueueUrl=url, Entries=received)
         return messages
 
     return read
 
 
-def test_commands(there: Deployed, told: Callable[[], list[dict[str, Any]]]) -> None:
+def test_commands(there: Deployed, notifications: Callable[[], list[dict[str, Any]]]) -> None:
     machine = there.machine
     tensors = ("--input", "INPUT0=1,2,3,4", "--input", "INPUT1=10,20,30,40")
     sent = json.loads(
@@ -149,11 +149,11 @@ def test_commands(there: Deployed, told: Callable[[], list[dict[str, Any]]]) -> 
     machine.run("mme", "invoke", "nope_v0.tar.gz", *tensors, "--async", "--inference-id", "gone")
     failed = machine.run("mme", "async", "result", "gone", "--wait", "120", status=2)
     assert "ended as a failure: ClientError: ValidationError: Failed to download model data" in failed
-    (completed,) = [one for one in told() if one["inferenceId"] == "a/1"]
+    (completed,) = [one for one in notifications() if one["inferenceId"] == "a/1"]
     assert completed["invocationStatus"] == "Completed"
     assert completed["responseParameters"]["outputLocation"] == sent["OutputLocation"]
     assert completed["requestParameters"]["targetModel"] == "add_sub_v0.tar.gz"
-    (failure,) = [one for one in told() if one["inferenceId"] == "gone"]
+    (failure,) = [one for one in notifications() if one["inferenceId"] == "gone"]
     assert failure["invocationStatus"] == "Failed"
     assert failure["failureReason"].startswith("ClientError: ValidationError")
 
@@ -172,7 +172,7 @@ def test_client(there: Deployed) -> None:
 
 @pytest.mark.nightly
 def test_each_of_500_requests_ends_once_whatever_is_killed(
-    there: Deployed, told: Callable[[], list[dict[str, Any]]]
+    there: Deployed, notifications: Callable[[], list[dict[str, Any]]]
 ) -> None:
     before = there.settled()
     there.sqs.set_queue_attributes(
@@ -213,16 +213,16 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     failures = {
         unquote(name.removesuffix("-error.out")) for name in there.keys(places.failures.prefix)
     } & set(ids)
-    letters = there.dead_letters.peek(1000)
-    dead = {letter.inference_id for letter in letters if letter.inference_id} & set(ids)
-    # A consumer may be killed between sending a letter and deleting its message: a letter may stand twice.
-    poison = {letter.body: letter for letter in letters if letter.body.startswith("poison")}
+    dead_messages = there.dead_letters.peek(1000)
+    dead = {message.inference_id for message in dead_messages if message.inference_id} & set(ids)
+    # A consumer may be killed between sending a dead letter and deleting its message: then there are two.
+    poison = {message.body: message for message in dead_messages if message.body.startswith("poison")}
 
     ends = Counter([*outputs, *failures, *dead])
     assert set(ends) == set(ids), "every request has an end"
     assert set(ends.values()) == {1}, "and only one"
     assert len(poison) == POISON
-    assert all(letter.reason.startswith("the message is not JSON") for letter in poison.values())
+    assert all(message.reason.startswith("the message is not JSON") for message in poison.values())
     assert len(ends) + len(poison) == total
     assert {id for id in ids if not id.startswith("good")} == failures - {
         id for id in failures if id.startswith("good")
@@ -231,7 +231,7 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     assert states[State.COMPLETED] == len(outputs)
     # Killing Triton may use up the attempts of a few; most must have their answers.
     assert len(outputs) >= GOOD * 0.9, states
-    until(lambda: {one["inferenceId"] for one in told()} >= set(ids), "a notification of each")
+    until(lambda: {one["inferenceId"] for one in notifications()} >= set(ids), "a notification of each")
     sample = client.collect("good-7")
     np.testing.assert_array_equal(sample["OUTPUT1"], INPUTS["INPUT0"] - INPUTS["INPUT1"])
 
@@ -239,7 +239,7 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
 def test_a_dead_letter_is_redriven(there: Deployed) -> None:
     location = there.locations.inputs
     there.s3.put_object(Bucket=location.bucket, Key=location.key("again"), Body=b"{}")
-    letter = json.dumps(
+    message = json.dumps(
         {
             "InferenceId": "again",
             "TargetModel": "nope_v0.tar.gz",
@@ -248,7 +248,7 @@ def test_a_dead_letter_is_redriven(there: Deployed) -> None:
     )
     there.sqs.send_message(
         QueueUrl=there.locations.dead_letter_queue_url,
-        MessageBody=letter,
+        MessageBody=message,
         MessageAttributes={"Reason": {"DataType": "String", "StringValue": "the endpoint was away"}},
     )
     listed = there.machine.run("mme", "async", "status")

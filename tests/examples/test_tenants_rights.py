@@ -48,8 +48,8 @@ def environment(recorder: Recorder, tmp_path: Path) -> Iterator[dict[str, str]]:
     server = make_server("localhost", 0, recorder, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
-    yield kept | {
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MME_"))}
+    yield inherited | {
         "AWS_ENDPOINT_URL": f"http://localhost:{server.server_port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

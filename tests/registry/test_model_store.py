@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from moto.s3.models import s3_backends
+
 from mme.archives.check import check_model
 from mme.registry import ModelStore, publish
 
@@ -47,7 +49,7 @@ def test_describe(store, s3) -> None:
 
 def test_more_than_one_page(store, s3) -> None:
     for number in range(1003):
-        s3.put_object(Bucket="models", Key=f"models/m_v{number}.tar.gz", Body=b"")
+        s3_backends["123456789012"]["aws"].put_object("models", f"models/m_v{number}.tar.gz", b"")
     assert [record.version for record in store.versions("m")] == list(range(1003))
 
 

@@ -104,7 +104,7 @@ def test_a_clean_run_counts(checkov: Path, capsys: pytest.CaptureFixture[str]) -
 def test_a_fault_is_printed_and_sets_the_status(
     checkov: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As if a bucket's logs had been switched off without a word.
+    # A bucket without access logs and without an acknowledgement.
     def without_logging(folder: Path, _: object) -> list[Path]:
         files = templates(folder, (environment("prod"),))
         for file in files:

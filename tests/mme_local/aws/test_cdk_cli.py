@@ -58,6 +58,7 @@ app.synth()
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),  # a dozen runs of the CLI
     pytest.mark.skipif(not CDK.exists(), reason="the CDK CLI is not installed: run make install"),
     pytest.mark.skipif(shutil.which("node", path=PATH) is None, reason="there is no node: run make install"),
 ]
