@@ -181,7 +181,7 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
     try:
         header = json.loads(body[:size])
         outputs = header["outputs"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         start = body[:80].decode("utf-8", "replace")
         raise ReplyError(
             f"the reply ({content_type or 'no content type'}) is not a Triton reply: {start!r}",

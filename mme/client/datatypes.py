@@ -138,7 +138,7 @@ def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
         else:
             raise TensorError(f"{datatype!r} is not a Triton data type")
         return flat.reshape(shape)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise TensorError(f"the values don't fit {datatype} {list(shape)}: {error}") from error
 
 
@@ -159,7 +159,7 @@ def _converted(array: Array, datatype: str) -> Array:
         converted = converted if np.array_equal(converted, array) else None
     if converted is None:
         raise TensorError(
-            f"an array of {array.dtype} can't be sent as {datatype} without losing what it says",
+            f"an array of {array.dtype} can't be sent as {datatype}; its values would change",
             hint=f"give values that {datatype} holds",
         )
     return converted

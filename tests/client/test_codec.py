@@ -100,7 +100,17 @@ def test_memory_layout_changes_nothing(array: np.ndarray) -> None:
     assert bytes(to_wire(array.astype(array.dtype.newbyteorder(">")), name)) == expected
 
 
-@given(hnp.arrays(np.float32, st.integers(0, 20)))
+LARGE = float(np.float32(3.38e38))
+"""Just below BF16's largest value."""
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.integers(0, 20),
+        elements=st.floats(-LARGE, LARGE, width=32) | st.sampled_from([np.nan, np.inf, -np.inf]),
+    )
+)
 def test_bfloat16_is_the_nearest(array: np.ndarray) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
     with np.errstate(all="ignore"):

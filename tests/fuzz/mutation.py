@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from typing import Any, Final
 
 _VALUES: Final = (
@@ -19,19 +20,20 @@ def mutate_json(data: bytes, chance: random.Random) -> bytes | None:
         data: A JSON document, or one in the first line of something else.
         chance: Decides which node, and what becomes of it.
     """
-    head, newline, tail = data.partition(b"\n")
-    try:
-        document = json.loads(data)
-        newline = tail = b""
-    except (ValueError, RecursionError):
-        try:
-            document = json.loads(head)
-        except (ValueError, RecursionError):
-            return None
-    holder = {"": document}
-    parent, key = chance.choice(list(_nodes(holder, "")))
+    for head, tail in ((data, b""), data.split(b"\n", 1) if b"\n" in data else (b"", b"")):
+        with suppress(
+            ValueError, RecursionError
+        ):  # it is not JSON, nested deeply, or holds itself afterwards
+            holder = {"": json.loads(head)}
+            _change(holder, chance)
+            return json.dumps(holder[""]).encode() + (b"\n" + tail if head != data else b"")
+    return None
+
+
+def _change(holder: dict[str, Any], chance: random.Random) -> None:
+    nodes = list(_nodes(holder, ""))
+    (parent, key), (other_parent, other_key) = chance.choice(nodes), chance.choice(nodes)
     value = parent[key]
-    other_parent, other_key = chance.choice(list(_nodes(holder, "")))
     choice = chance.randrange(5)
     if choice == 0 and parent is not holder:
         del parent[key]
@@ -43,10 +45,6 @@ def mutate_json(data: bytes, chance: random.Random) -> bytes | None:
         value[chance.choice(list(value)) + chance.choice(("", "x"))] = chance.choice(_VALUES)
     else:
         parent[key] = chance.choice(_VALUES)
-    try:
-        return json.dumps(holder[""]).encode() + newline + tail
-    except (ValueError, RecursionError):  # it holds itself
-        return None
 
 
 def _nodes(parent: Any, key: Any) -> Any:

@@ -123,7 +123,7 @@ def test_aliases_race(s3, prefix) -> None:
         aliases = AliasStore(client(s3.meta.endpoint_url), BUCKET, prefix, by=str(number))
         start.wait(timeout=30)
         for step in range(4):
-            aliases.point("x@prod", f"x_v{number}{step}.tar.gz")
+            aliases.point("x@prod", f"x_v1{number}{step}.tar.gz")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, range(4)))
