@@ -23,14 +23,15 @@ class PythonSource:
         error: Why it is not valid Python; None if it is.
         names: What it defines or imports at its top level; `*` if it imports everything of a module.
         methods: Of its TritonPythonModel; None if that is not defined here or inherits.
-        calls: Models that it sends inference requests to, as far as the code has their literal names.
+        calls: Models that it sends inference requests to, as far as the code has their literal names, with
+            the line of the first call.
         loads: Models that it loads itself; `*` if the code computes a name.
     """
 
     error: str | None = None
     names: frozenset[str] = frozenset()
     methods: frozenset[str] | None = None
-    calls: tuple[str, ...] = ()
+    calls: tuple[tuple[str, int], ...] = ()
     loads: frozenset[str] = frozenset()
 
     def defines(self, name: str) -> bool:
@@ -58,16 +59,15 @@ def read_python(content: bytes) -> PythonSource:
     except (ValueError, RecursionError, MemoryError) as error:
         return PythonSource(error=str(error) or type(error).__name__)
     constants = _constants(module)
-    calls = dict.fromkeys(
-        name
-        for call in _calls(module, "InferenceRequest")
-        if (name := _argument(call, "model_name", None, constants))
-    )
+    calls: dict[str, int] = {}
+    for call in _calls(module, "InferenceRequest"):
+        if name := _argument(call, "model_name", None, constants):
+            calls.setdefault(name, call.lineno)
     loads = {_argument(call, "model_name", 0, constants) or "*" for call in _calls(module, "load_model")}
     return PythonSource(
         names=frozenset(_bound(module.body)),
         methods=_methods(module.body),
-        calls=tuple(calls),
+        calls=tuple(calls.items()),
         loads=frozenset(loads),
     )
 

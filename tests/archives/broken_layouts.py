@@ -17,6 +17,16 @@ from tests.archives.archive_builder import (
     pipeline,
 )
 
+SECOND_STEP = """{
+  model_name: "second" model_version: -1
+  input_map { key: "X" value: "X" } output_map { key: "Y" value: "Z" }
+}"""
+SECOND = {
+    "both/config.pbtxt": ENSEMBLE.replace("} ] }", "}, " + SECOND_STEP + " ] }", 1),
+    "second/config.pbtxt": CONFIG,
+    "second/1/model.py": CODE,
+}
+
 LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     # layout
     "two wrappers": (
@@ -161,6 +171,11 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
         pack({**PIPELINE, "first/1/model.py": CALLING_CODE, "helper/config.pbtxt": CONFIG}),
         "bls-not-loaded",
         "the code of first calls helper",
+    ),
+    "calls a step": (
+        pack({**PIPELINE, "first/1/model.py": CALLING_CODE.replace('"helper"', '"second"'), **SECOND}),
+        "bls-shared-name",
+        "the code of first calls second by its name (first/1/model.py, line 9); while another loaded archive",
     ),
     # ensembles
     "ensemble at the root": (

@@ -258,10 +258,17 @@ def _call_findings(
     names = {reading.folder for reading in loaded if reading is not main}
     for reading in loaded:
         caller = f"the code of {reading.folder}" if reading.folder else "model.py"
-        for name in reading.calls:
-            if name in names or name in reading.loads or "*" in reading.loads:
+        for name, place in reading.calls.items():
+            if name in names:
+                text = (
+                    f"{caller} calls {name} by its name ({place}); while another loaded archive, or another "
+                )
+                text += "version of this one, has a model of that name, the call fails in both"
+                hint = f"give {name} a name that no other archive has, such as NAME_vN_{name}"
+                yield Finding.warning("bls-shared-name", text, hint)
+            elif name in reading.loads or "*" in reading.loads:
                 continue
-            if name in present and name != main.folder:
+            elif name in present and name != main.folder:
                 text = f"{caller} calls {name}, which is in the archive and is never loaded"
                 hint = f'make {name} a step of an ensemble, or call pb_utils.load_model("{name}") first'
                 yield Finding.warning("bls-not-loaded", text, hint)

@@ -93,9 +93,13 @@ class ModelReading:
         return True if self.backend in _COMPLETING_BACKENDS else None
 
     @property
-    def calls(self) -> tuple[str, ...]:
-        """Models that its code calls."""
-        return tuple(dict.fromkeys(name for source in self.sources.values() for name in source.calls))
+    def calls(self) -> dict[str, str]:
+        """Models that its code calls, with the file and line of the first call."""
+        return {
+            name: f"{path}, line {line}"
+            for path, source in reversed(self.sources.items())
+            for name, line in source.calls
+        }
 
     @property
     def loads(self) -> frozenset[str]:
@@ -111,7 +115,7 @@ class ModelReading:
             platform=self.platform,
             versions=self.versions.served,
             signature=self.config.signature if self.config else TensorSignature(),
-            calls=self.calls,
+            calls=tuple(self.calls),
             unpacked_bytes=sizes.size_below(self.folder) if self.folder else sizes.unpacked_bytes,
         )
 
