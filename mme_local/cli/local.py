@@ -94,7 +94,7 @@ def up(
 
 @app.command()
 def down(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Stop a runtime and delete everything that was deployed and published there.
+    """Stop a local endpoint and delete everything that was deployed and published there.
 
     Example: mme local down --port 4747
     """
@@ -113,8 +113,8 @@ def down(port: PortOption = None, as_json: JsonOption = False) -> None:
 def status(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Show endpoints, instances and models in memory.
 
-    Of the runtime that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL on this
-    machine names; of all runtimes if none does.
+    Of the local endpoint that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL on
+    this machine names; of all of them if none does.
 
     Example: mme local status --json
     """

@@ -10,8 +10,7 @@ PortOption = Annotated[
     int | None,
     typer.Option(
         "--port",
-        help="Port of the runtime. Default: MME_LOCAL_PORT, else AWS_ENDPOINT_URL's on this machine, "
-        "else 4747.",
+        help="Port of the local endpoint. Default: MME_LOCAL_PORT, else AWS_ENDPOINT_URL's here, else 4747.",
         show_default=False,
     ),
 ]

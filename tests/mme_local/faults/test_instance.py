@@ -13,7 +13,6 @@ import pytest
 from mme_local.containers.container import ContainerDiedError
 from mme_local.endpoint.archive_cache import Download, UnpackedArchive
 from mme_local.endpoint.instance import Instance
-from mme_local.endpoint.load import LoadFailedError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import InjectedFault
 from mme_local.faults.injection import FaultyContainer, faulty_fetch
@@ -56,13 +55,6 @@ async def started(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
     fetch = faulty_fetch(world.board, "s3://bucket/models/", world.fetch)
     async with an_instance(tmp_path, faulty, fetch=fetch, **settings) as world.instance:
         yield world
-
-
-async def test_slow_s3_ends_with_the_time_limit_of_a_load(tmp_path: Path) -> None:
-    async with started(tmp_path, load_seconds=0.05) as world:
-        world.set("s3-slow", seconds=3600)
-        with pytest.raises(LoadFailedError, match=r"did not load within 0\.05 s"):
-            await world.call()
 
 
 async def test_a_container_without_a_process_is_stopped_and_restarted(tmp_path: Path) -> None:

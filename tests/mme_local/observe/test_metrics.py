@@ -100,17 +100,6 @@ def test_a_request_that_reached_no_variant_is_not_counted() -> None:
     assert measurements.take() == {}
 
 
-def test_minutes_and_variants_are_counted_apart() -> None:
-    measurements = Measurements()
-    for at, variant in ((59.9, "a"), (60.0, "a"), (61.0, "a"), (61.0, "b")):
-        measurements.count([ObservedRequest.of(at, CALL, Trace(variant, cache_hit=True), 0.1, None)])
-    counted = {
-        (key.variant, minute): values["Invocations"].total
-        for (key, minute), values in measurements.take().items()
-    }
-    assert counted == {("a", 0): 1, ("a", 60): 2, ("b", 60): 1}
-
-
 def test_published_statistics() -> None:
     serve(100)
     assert read("Invocations", "Sum") == {NOON: 100}
