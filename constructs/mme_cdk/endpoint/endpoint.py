@@ -162,17 +162,6 @@ class Endpoint(EndpointBase):
             self._retain_variants(True)
         return scaling
 
-    def require_variant(self, name: str) -> None:
-        """Check that the config has a variant.
-
-        Args:
-            name: Name of the variant.
-
-        Raises:
-            PropsError: It has no such variant.
-        """
-        self.config.variant(name)
-
     def _claim_name(self) -> None:
         """Raise a fault if another endpoint of the account and region has the name."""
         if not known(self.endpoint_name):

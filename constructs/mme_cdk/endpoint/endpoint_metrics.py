@@ -119,6 +119,9 @@ class EndpointMetrics(Construct):
         Raises:
             PropsError: The endpoint has no such variant.
         """
+        config = getattr(self, "config", None)  # of endpoints that this app defines
+        if config is not None:
+            config.variant(name)
 
     def metric_invocations(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
         """Requests to the variant. Count; Sum."""

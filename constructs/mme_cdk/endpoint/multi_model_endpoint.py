@@ -208,17 +208,6 @@ class MultiModelEndpoint(EndpointBase):
         """
         return self.model.connections
 
-    def require_variant(self, name: str) -> None:
-        """Check that the config has a variant.
-
-        Args:
-            name: Name of the variant.
-
-        Raises:
-            PropsError: It has no such variant.
-        """
-        self.config.variant(name)
-
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
         """Roll a deployment back when one of these alarms goes off; see `Endpoint.add_rollback_alarm`.
 
