@@ -130,10 +130,11 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            app()
+            status = app(standalone_mode=False)
         finally:
             # Flush here, not at the interpreter's end: a full disk is an error to report.
             sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError:
@@ -141,12 +142,14 @@ def main() -> None:
     except Exception as error:
         from mme.console import print_error, print_traceback
 
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.exit(2)  # click has printed the help
         if _is_output_error(error):
             _discard_output()
             reason = (error.strerror or str(error)).lower()
             explained: MmeError | None = MmeError(f"the output can't be written: {reason}")
         else:
-            explained = _explain(error)
+            explained = _usage_error(error) or _explain(error)
         if explained is None:
             print_traceback(error)
             sys.exit(1)
@@ -177,6 +180,19 @@ def _explain(error: Exception) -> MmeError | None:
 
         if explained := explain_aws_error(error):
             return explained
+    return _explain_system_error(error)
+
+
+def _usage_error(error: Any) -> MmeError | None:
+    """Explain an error of click, which some versions of typer bundle; None if it is another error."""
+    if not hasattr(error, "format_message"):
+        return None
+    message = str(error.format_message()).rstrip(".")
+    path = getattr(getattr(error, "ctx", None), "command_path", "mme")
+    return MmeError(f"{message[:1].lower()}{message[1:]}", hint=f"see: {path} --help")
+
+
+def _explain_system_error(error: Exception) -> MmeError | None:
     if isinstance(error, OSError):
         subject = f"{error.filename!r}: " if error.filename is not None else ""
         return MmeError(

@@ -106,6 +106,32 @@ def test_a_broken_aws_configuration_is_one_line(
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message", "path"),
+    [
+        (["models", "show"], "missing argument 'MODEL'", "mme models show"),
+        (["models", "list", "--\u202e\x9b[/b]"], "no such option: --", "mme models list"),
+        (["models", "nope"], "no such command 'nope'", "mme models"),
+        (["endpoint", "top", "--count", "0"], "invalid value for '--count'", "mme endpoint top"),
+        (["--nope", "models", "list"], "no such option: --nope", "mme"),
+    ],
+)
+def test_wrong_usage_is_one_line(mme, arguments: list[str], message: str, path: str) -> None:
+    ran = mme(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    error, hint = ran.err.splitlines()
+    assert error.startswith(f"error: {message}")
+    assert not {"\u202e", "\x9b"} & set(error)
+    assert hint == f"see: {path} --help"
+
+
+def test_a_noun_alone_prints_its_verbs(mme) -> None:
+    ran = mme("models")
+    assert ran.status == 2
+    assert "promote" in ran.out + ran.err
+    assert "error:" not in ran.err
+
+
 def test_version(mme) -> None:
     assert mme("--version").out.startswith("mme ")
 
