@@ -107,8 +107,9 @@ $(FUZZ)/.installed: requirements-fuzz.txt $(VENV)/.installed
 	@touch $@
 
 fuzz: $(FUZZ)/.installed  ## Fuzz every parser of outside input, guided by coverage, MINUTES=10 each
-	@for target in $(notdir $(wildcard tests/fuzz/corpus/*)); do echo "fuzzing $$target"; \
-		PYTHONPATH=$(FUZZ) python -m tests.fuzz.run $$target -max_total_time=$$(( $(MINUTES) * 60 )) -verbosity=0; done
+	@status=0; for target in $(notdir $(wildcard tests/fuzz/corpus/*)); do echo "fuzzing $$target"; \
+		PYTHONPATH=$(FUZZ) python -m tests.fuzz.run $$target -max_total_time=$$(( $(MINUTES) * 60 )) -verbosity=0 || \
+		status=$$?; done; exit $$status
 
 $(LOWEST)/.installed: requirements-lowest.txt $(VENV)/.installed
 	@rm -rf $(LOWEST)
