@@ -37,19 +37,20 @@ def between(found: list[list[str]]) -> Arrows:
 
 
 def test_the_drawn_arrows_are_the_enforced_ones() -> None:
-    deployment, toolkit, local = (one for one in CONTRACTS if one["type"] == "layers")
+    deployment, constructs, toolkit, local = (one for one in CONTRACTS if one["type"] == "layers")
     (allowed,) = (
         one for one in CONTRACTS if one["type"] == "forbidden" and one["source_modules"] == ["mme_local"]
     )
     tools = layers(toolkit, "mme.")
     usable = [[name for name in layer if name not in allowed["forbidden_modules"]] for layer in tools]
-    parts, inside = drawings()
+    parts, inside_constructs, inside_local = drawings()
     assert parts == (
         between(layers(deployment)[:-1])
         | between(tools)
         | {("mme_local", name) for name in next(layer for layer in usable if layer)}
     )
-    assert inside == {arrow for arrow in between(layers(local)) if arrow[0] != "__main__"}
+    assert inside_constructs == between(layers(constructs))
+    assert inside_local == {arrow for arrow in between(layers(local)) if arrow[0] != "__main__"}
 
 
 def test_every_package_is_in_the_table() -> None:
