@@ -1,7 +1,7 @@
 """Calling a model with 1x3x224x224 FP32, against how it is done by hand.
 
 Baseline: `json.dumps` of `tolist()` and back, and for the whole call a boto3 client made for it. The whole
-call goes through a local runtime to real Triton. Run it: python -m benchmarks.calling [--json]
+call goes through a local endpoint to real Triton. Run it: python -m benchmarks.calling [--json]
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A multi-model endpoint on a new local runtime, with models that echo their input."""
+"""A multi-model endpoint on a new local endpoint, with models that echo their input."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Operator's toolkit and local runtime for Amazon SageMaker multi-model endpoints."""
+"""Operator's toolkit for Amazon SageMaker multi-model endpoints."""

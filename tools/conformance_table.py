@@ -57,7 +57,7 @@ class Run:
     """One run of the suite.
 
     Attributes:
-        target: The local runtime, or the name of an endpoint.
+        target: The local endpoint, or the name of an endpoint.
         triton: Its version, or ``unknown``.
         rows: One for each case, in the suite's order.
     """

@@ -1,4 +1,4 @@
-"""Sample facts of a local runtime for the status page: for its picture and for its tests."""
+"""Sample facts of a local endpoint for the status page: for its picture and for its tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/images: real commands on a real local runtime, in 80 columns.
+"""Draw the pictures of docs/images: real commands on a real local endpoint, in 80 columns.
 
 `python -m tools.screenshots` writes the SVG files; with `--text` it also prints the output of each command,
 for the docs. The runtime serves with real Triton. Only the metrics of the last hour are made up.

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
 
     @property
     def aws_url(self) -> str | None:
-        """The AWS endpoint URL; the local runtime's for the local environment; None leaves it to boto3.
+        """The AWS endpoint URL; the local endpoint's for the local environment; None leaves it to boto3.
 
         Raises:
             MmeError: MME_LOCAL_PORT is not a port, or AWS_ENDPOINT_URL not a URL.

@@ -131,7 +131,7 @@ def _unreachable(error: Exception) -> MmeError:
     if parts.hostname in THIS_MACHINE:
         port = "" if parts.port in (None, LOCAL_PORT) else f" --port {parts.port}"
         return MmeError(
-            f"nothing answers at {parts.scheme}://{parts.netloc}: the local runtime does not run there",
+            f"nothing answers at {parts.scheme}://{parts.netloc}: the local endpoint does not run there",
             hint=f"start it: mme local up --detach{port}",
         )
     return MmeError(f"{url} can't be reached", hint="check the network, --region and --endpoint-url")

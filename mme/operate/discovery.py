@@ -114,7 +114,7 @@ def _missing_stack(stack: str, environment: str | None, region: str) -> MmeError
             f"the stack {stack} does not exist in {region}",
             hint="deploy it there, or check --stack, --region and --profile",
         )
-    # The local runtime starts without a bootstrap stack.
+    # The local endpoint starts without a bootstrap stack.
     first = f"cdk bootstrap -c env={environment} && " if environment == LOCAL_ENVIRONMENT else ""
     return MmeError(
         f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",

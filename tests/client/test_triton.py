@@ -1,4 +1,4 @@
-"""The client against real Triton on the local runtime: round trips and errors."""
+"""The client against real Triton on the local endpoint: round trips and errors."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _ABOUT = "conformance_about"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the suite, if it is named on the command line: ``pytest tests/conformance ...``."""
     group = parser.getgroup("conformance", "the conformance suite of multi-model endpoints")
-    group.addoption("--endpoint-name", help="ask this deployed endpoint instead of the local runtime")
+    group.addoption("--endpoint-name", help="ask this deployed endpoint instead of the local endpoint")
     group.addoption("--model-bucket", help="of the endpoint's models (default: as its model says)")
     group.addoption("--model-prefix", help="of the endpoint's models, ending in / (default: likewise)")
     group.addoption("--triton-version", help="of the endpoint's Triton, such as 2.69.0 (default: found out)")
@@ -88,7 +88,7 @@ def _where_it_can_run(request: pytest.FixtureRequest) -> None:
         return
     live = _option(request.config, "endpoint_name")
     asked: Asked = request.getfixturevalue("asked")
-    where = f"endpoint {live}" if live else "the local runtime"
+    where = f"endpoint {live}" if live else "the local endpoint"
     request.node.user_properties.append((_ABOUT, (where, asked.triton or "unknown")))
     lacking = case.triton.lacking(asked.triton)
     if lacking:
@@ -109,8 +109,8 @@ def double(asked: Asked) -> str:
 
 @pytest.fixture
 def local(asked: Asked) -> LocalRuntime:
-    """The local runtime, for cases that are local only."""
-    assert asked.local, "a case that uses the local runtime needs local_only"
+    """The local endpoint, for cases that are local only."""
+    assert asked.local, "a case that uses the local endpoint needs local_only"
     return asked.local
 
 

@@ -17,7 +17,7 @@ from mme_local.containers.triton.patches import SOCKET
 from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
 from tests.conformance.target import Target
 
-if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local runtime
+if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local endpoint
     from mme_local.run_files import RunFile
 
 MEMORY_MIB = 4.0

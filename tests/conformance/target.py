@@ -1,4 +1,4 @@
-"""The endpoint under test by plain boto3: on the local runtime, or a deployed one."""
+"""The endpoint under test by plain boto3: on the local endpoint, or a deployed one."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.conformance.target import Target
 
 @pytest.fixture
 def flag(fresh: Target, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Names the file that is there while the hog is loaded; on the local runtime, of this machine."""
+    """Names the file that is there while the hog is loaded; on the local endpoint, of this machine."""
     name = f"{fresh.folder}-{request.function.__name__}"
     yield name
     (Path(tempfile.gettempdir()) / name).unlink(missing_ok=True)

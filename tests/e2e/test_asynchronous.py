@@ -1,4 +1,4 @@
-"""Asynchronous requests on the local runtime: the deployed consumer, real Triton, and failures."""
+"""Asynchronous requests on the local endpoint: the deployed consumer, real Triton, and failures."""
 
 from __future__ import annotations
 

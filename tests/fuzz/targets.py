@@ -99,7 +99,7 @@ def alias(data: bytes) -> None:
 
 
 class _HttpServer:
-    """The local runtime's HTTP server, with an endpoint that echoes, on an event loop of this thread."""
+    """The local endpoint's HTTP server, with an endpoint that echoes, on an event loop of this thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -126,7 +126,7 @@ _servers: Final[list[_HttpServer]] = []
 
 
 def http(data: bytes) -> None:
-    """Send a request to the local runtime; afterwards it still answers a good one."""
+    """Send a request to the local endpoint; afterwards it still answers a good one."""
     if not _servers:
         _servers.append(_HttpServer())
     head, _, body = data.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Each verb on the local runtime, whose models real Triton serves; `mme` runs as its users run it."""
+"""Each verb on the local endpoint, whose models real Triton serves; `mme` runs as its users run it."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ ROWS = (
     Row("test_repeat", "loading", "a | b", "local: asks the container", "2.67.0 (26.03) or newer", "failed"),
     Row("test_text", "payloads", "a text", "local, live", "any", "skipped: needs Triton 2.67.0"),
 )
-RUN = Run("the local runtime", "2.51.0", ROWS)
+RUN = Run("the local endpoint", "2.51.0", ROWS)
 PAGE = f"# Title\n\n{BEGIN}\nold\n{END}\n\nafter\n"
 
 
 def test_the_summary_counts_each_end() -> None:
-    assert RUN.summary == "the local runtime, Triton 2.51.0: 1 passed, 1 failed, 1 skipped"
+    assert RUN.summary == "the local endpoint, Triton 2.51.0: 1 passed, 1 failed, 1 skipped"
 
 
 def test_an_area_is_named_once() -> None:
@@ -33,7 +33,7 @@ def test_an_area_is_named_once() -> None:
 
 def test_only_the_table_of_a_page_changes() -> None:
     page = updated(PAGE, RUN)
-    assert page.startswith(f"# Title\n\n{BEGIN}\n\nthe local runtime")
+    assert page.startswith(f"# Title\n\n{BEGIN}\n\nthe local endpoint")
     assert page.endswith(f"\n{END}\n\nafter\n")
     assert "old" not in page
     assert updated(page, RUN) == page

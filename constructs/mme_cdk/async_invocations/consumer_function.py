@@ -23,7 +23,7 @@ from mme_cdk._internal.acknowledgements import acknowledge_lint, acknowledge_wil
 from mme_cdk.async_invocations.packs import acknowledge_packs
 
 CONSUMER: Final = "async-invocations"
-"""The value of `MME_CONSUMER`, which tells the local runtime that it can run the function."""
+"""The value of `MME_CONSUMER`, which tells the local endpoint that it can run the function."""
 
 _FOLDER: Final = Path(__file__).parent
 _ACCEPTED: Final = {

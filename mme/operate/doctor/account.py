@@ -25,7 +25,7 @@ def check_credentials(clients: AwsClients) -> Finding:
 def check_quotas(context: DoctorContext) -> Iterator[Finding]:
     """Check that the quotas allow the maximum instance count next to other endpoints, twice for an update."""
     if context.local:
-        yield Finding.skipped("quotas", "the local runtime has no quotas")
+        yield Finding.skipped("quotas", "the local endpoint has no quotas")
         return
     endpoint = context.endpoint
     targets = scalable_targets(context.clients.scaling, endpoint)

@@ -15,7 +15,7 @@ class DoctorContext:
 
     Attributes:
         role_arn: Execution role of the endpoint's first model; empty if that was deleted.
-        local: Whether this is the local runtime, which pulls no images and has no quotas.
+        local: Whether this is the local endpoint, which pulls no images and has no quotas.
     """
 
     clients: AwsClients

@@ -26,7 +26,7 @@ def check_image(context: DoctorContext) -> Iterator[Finding]:
             message = f"{name} does not confine a model's paths, which Triton does from {confined} on"
             yield Finding.warning("image", message, "use a newer image if others publish models")
         if context.local:
-            yield Finding.skipped("image", f"{name} is not pulled: the local runtime has its own Triton")
+            yield Finding.skipped("image", f"{name} is not pulled: the local endpoint has its own Triton")
         elif image.region != context.clients.region:
             message = f"{uri} is in {image.region}, the endpoint in {context.clients.region}"
             hint = "use an image in the endpoint's region: SageMaker pulls from no other"
