@@ -176,9 +176,11 @@ def test_failed_messages_end_in_the_dead_letter_queue(world: World) -> None:
 def test_a_function_that_ends_is_restarted(world: World, body: str) -> None:
     world.send(body)
     until(lambda: world.count(world.dead) == 1)
-    assert len({one["pid"] for one in world.seen(body)}) == 2
+    # Once or twice: a slow machine may start the process after the message's visibility timeout.
+    ended = [one["pid"] for one in world.seen(body)]
     world.send("after")
     until(lambda: world.seen("after"))
+    assert len({*ended, world.seen("after")[0]["pid"]}) == len(ended) + 1
 
 
 def test_a_killed_process_loses_no_message(world: World) -> None:
