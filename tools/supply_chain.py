@@ -81,7 +81,7 @@ def licence_faults(
         )
     }
     faults = [
-        f"{name} has the licence {licence!r}; only permissive ones are allowed"
+        f"{name} has the licence {licence!r}; only permissive ones and MPL are allowed"
         for name, licence in sorted(refused.items())
         if name not in exceptions
     ]

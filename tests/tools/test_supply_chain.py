@@ -55,7 +55,7 @@ def test_the_closure_is_what_users_install() -> None:
 def test_only_permissive_licences_are_allowed(licence: str, allowed: bool) -> None:
     faults = licence_faults([{"Name": "some", "License": licence}], {})
     assert faults == (
-        [] if allowed else [f"some has the licence {licence!r}; only permissive ones are allowed"]
+        [] if allowed else [f"some has the licence {licence!r}; only permissive ones and MPL are allowed"]
     )
 
 
@@ -69,7 +69,7 @@ def test_an_exception_allows_its_package_and_must_be_needed() -> None:
 def test_a_refused_licence_sets_the_status(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool(tools, "pip-licenses", [{"Name": "boto3", "License": "AGPL-3.0", "Version": "1"}])
     assert main(["licences", str(tools)]) == 1
-    assert capsys.readouterr().err.startswith("error: boto3 has the licence 'AGPL-3.0'; only permissive ones")
+    assert capsys.readouterr().err.startswith("error: boto3 has the licence 'AGPL-3.0'; only permissive ones and MPL")
 
 
 CHECKED = {"name": "a", "version": "1", "vulns": []}
