@@ -76,7 +76,7 @@ def test_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("flag", "value", "form"),
     [
         ("env", "a b", "letters, digits and dashes"),
-        ("endpoint_url", "localhost:1", "begin with http:// or https://"),
+        ("endpoint_url", "localhost:1", "must be http:// or https://"),
         ("stack", "-", "begin with a letter"),
     ],
 )

@@ -111,7 +111,7 @@ def test_other_names_are_served(endpoint: Endpoint) -> None:
 
 def test_a_folder_inside_an_archive_is_a_name_too(endpoint: Endpoint) -> None:
     files = {f"my model/{name}": content for name, content in a_model().items()}
-    endpoint.publish("two_v0.tar.gz", files | a_model())
+    endpoint.publish("two_v0.tar.gz", files)
     with pytest.raises(endpoint.calls.exceptions.ModelError, match="the name 'my model' holds ' '"):
         endpoint.invoke("two_v0.tar.gz", body(21))
 
