@@ -69,7 +69,9 @@ def test_an_exception_allows_its_package_and_must_be_needed() -> None:
 def test_a_refused_licence_sets_the_status(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool(tools, "pip-licenses", [{"Name": "boto3", "License": "AGPL-3.0", "Version": "1"}])
     assert main(["licences", str(tools)]) == 1
-    assert capsys.readouterr().err.startswith("error: boto3 has the licence 'AGPL-3.0'; only permissive ones and MPL")
+    assert capsys.readouterr().err.startswith(
+        "error: boto3 has the licence 'AGPL-3.0'; only permissive ones and MPL"
+    )
 
 
 CHECKED = {"name": "a", "version": "1", "vulns": []}

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from mme_cdk.async_invocations.handler.consumer import Consumer
-from mme_cdk.async_invocations.handler.environment import Environment
+from mme_cdk.async_invocations.handler.environment import ConsumerSettings
 from mme_cdk.async_invocations.handler.invocation import Invoker
 
 REGION = "us-east-1"
@@ -73,7 +73,7 @@ class World:
         self.runtime = Runtime()
         self.sleeps: list[float] = []
         self.moment = 0.0
-        self.environment = Environment.load(
+        self.environment = ConsumerSettings.load(
             {
                 "MME_ENDPOINT_NAME": "ep",
                 "MME_QUEUE_URL": self.urls["main"],

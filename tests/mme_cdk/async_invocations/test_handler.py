@@ -48,7 +48,7 @@ def test_the_digest_ignores_order_and_whitespace(fields: dict[str, Any]) -> None
 @given(st.text(max_size=9000))
 @example("é" * 9000)
 def test_metadata_is_ascii_and_fits_into_2_kb(reason: str) -> None:
-    metadata = outcomes.Outcome(
+    metadata = outcomes.RequestOutcome(
         status="DeadLettered",
         digest="d" * 64,
         message_id="m" * 36,

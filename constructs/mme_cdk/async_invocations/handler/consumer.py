@@ -11,12 +11,12 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from .backoff import Backoff
-from .environment import Environment
+from .environment import ConsumerSettings
 from .errors import PoisonMessageError, RequestError, RetryableError
 from .invocation import Invoker
 from .message import Message
 from .notifications import Notifier
-from .outcomes import COMPLETED, DEAD, FAILED, Outcome, OutcomeStore
+from .outcomes import COMPLETED, DEAD, FAILED, OutcomeStore, RequestOutcome
 from .request import Request, parse
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Consumer:
         invoker: Invokes the models.
     """
 
-    environment: Environment
+    environment: ConsumerSettings
     s3: Any
     sqs: Any
     sns: Any
@@ -79,7 +79,9 @@ class Consumer:
         owner = self._outcomes.owner(request)
         owned = owner == request.digest
         if owner and not owned:
-            self._publish(message, request, Outcome(status=FAILED, digest=owner, message_id="", body=b""))
+            self._publish(
+                message, request, RequestOutcome(status=FAILED, digest=owner, message_id="", body=b"")
+            )
             return True
         previous = self._outcomes.find(request)
         of_another = previous is not None and owned and previous.digest != request.digest
@@ -98,7 +100,7 @@ class Consumer:
         self._publish(message, request, outcome, owned=owned)
         return True
 
-    def _run(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
+    def _run(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> RequestOutcome:
         """Invoke the model and return how the request ends.
 
         Raises:
@@ -118,7 +120,9 @@ class Consumer:
         except RequestError as error:
             return _failure(message, request, error, FAILED)
 
-    def _invoke(self, message: Message, request: Request, seconds_left: Callable[[], float]) -> Outcome:
+    def _invoke(
+        self, message: Message, request: Request, seconds_left: Callable[[], float]
+    ) -> RequestOutcome:
         environment = self.environment
         key = request.check(environment.endpoint_name, environment.inputs)
         age = time.time() - message.sent.timestamp()
@@ -128,7 +132,7 @@ class Consumer:
                 f"{request.ttl_seconds}"
             )
         answer = self.invoker.invoke(request, self._read_input(key), seconds_left)
-        return Outcome(
+        return RequestOutcome(
             status=COMPLETED,
             digest=request.digest,
             message_id=message.id,
@@ -156,7 +160,9 @@ class Consumer:
         body: bytes = found["Body"].read()
         return body
 
-    def _publish(self, message: Message, request: Request, outcome: Outcome, *, owned: bool = False) -> None:
+    def _publish(
+        self, message: Message, request: Request, outcome: RequestOutcome, *, owned: bool = False
+    ) -> None:
         """Write and announce a stored outcome; repeating it is harmless."""
         if outcome.digest != request.digest:
             reason = (
@@ -199,12 +205,12 @@ class Consumer:
             log.info("message %s stays invisible for its whole timeout: %s", message.id, error)
 
 
-def _is_redriven(message: Message, request: Request, previous: Outcome) -> bool:
+def _is_redriven(message: Message, request: Request, previous: RequestOutcome) -> bool:
     """Return whether this is a dead letter that was sent again, as a new message."""
     return previous.status == DEAD and previous.digest == request.digest and previous.message_id != message.id
 
 
-def _failure(message: Message, request: Request, error: RequestError, status: str) -> Outcome:
-    return Outcome(
+def _failure(message: Message, request: Request, error: RequestError, status: str) -> RequestOutcome:
+    return RequestOutcome(
         status=status, digest=request.digest, message_id=message.id, body=error.body, reason=error.reason
     )

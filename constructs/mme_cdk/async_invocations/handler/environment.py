@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Location:
+class KeyPrefix:
     """A bucket and a key prefix, which is empty or ends in `/`."""
 
     bucket: str
     prefix: str
 
     @classmethod
-    def parse(cls, url: str) -> Location:
+    def parse(cls, url: str) -> KeyPrefix:
         """Parse `s3://bucket/prefix/`."""
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         return cls(bucket, prefix)
@@ -26,7 +26,7 @@ class Location:
 
 
 @dataclass(frozen=True)
-class Environment:
+class ConsumerSettings:
     """What `AsyncInvocations` configures.
 
     Attributes:
@@ -35,10 +35,10 @@ class Environment:
         dead_letter_queue_url: Queue of the messages that can't be processed.
         success_topic_arn: Topic of completed requests.
         error_topic_arn: Topic of failed requests.
-        inputs: Location of request bodies.
-        outputs: Location of answers.
-        failures: Location of failures.
-        outcomes: Location of the objects that decide, once per inference id, how its request ended.
+        inputs: Prefix of request bodies.
+        outputs: Prefix of answers.
+        failures: Prefix of failures.
+        outcomes: Prefix of the objects that decide, once per inference id, how its request ended.
         max_attempts: Attempts per request.
         load_seconds: How long one attempt waits for a model that is loading.
         region: AWS region, for notifications.
@@ -49,16 +49,16 @@ class Environment:
     dead_letter_queue_url: str
     success_topic_arn: str
     error_topic_arn: str
-    inputs: Location
-    outputs: Location
-    failures: Location
-    outcomes: Location
+    inputs: KeyPrefix
+    outputs: KeyPrefix
+    failures: KeyPrefix
+    outcomes: KeyPrefix
     max_attempts: int
     load_seconds: float
     region: str
 
     @classmethod
-    def load(cls, variables: Mapping[str, str] | None = None) -> Environment:
+    def load(cls, variables: Mapping[str, str] | None = None) -> ConsumerSettings:
         """Read the environment variables.
 
         Raises:
@@ -71,10 +71,10 @@ class Environment:
             dead_letter_queue_url=given["MME_DEAD_LETTER_QUEUE_URL"],
             success_topic_arn=given["MME_SUCCESS_TOPIC_ARN"],
             error_topic_arn=given["MME_ERROR_TOPIC_ARN"],
-            inputs=Location.parse(given["MME_INPUT_LOCATION"]),
-            outputs=Location.parse(given["MME_OUTPUT_LOCATION"]),
-            failures=Location.parse(given["MME_FAILURE_LOCATION"]),
-            outcomes=Location.parse(given["MME_OUTCOME_LOCATION"]),
+            inputs=KeyPrefix.parse(given["MME_INPUT_LOCATION"]),
+            outputs=KeyPrefix.parse(given["MME_OUTPUT_LOCATION"]),
+            failures=KeyPrefix.parse(given["MME_FAILURE_LOCATION"]),
+            outcomes=KeyPrefix.parse(given["MME_OUTCOME_LOCATION"]),
             max_attempts=int(given["MME_MAX_ATTEMPTS"]),
             load_seconds=float(given["MME_LOAD_SECONDS"]),
             region=given["AWS_REGION"],

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from .consumer import Consumer
-from .environment import Environment
+from .environment import ConsumerSettings
 from .invocation import Invoker
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, 
 @cache
 def consumer() -> Consumer:
     """Return the consumer of this process, whose clients keep their connections."""
-    environment = Environment.load()
+    environment = ConsumerSettings.load()
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, max_pool_connections=20
     )

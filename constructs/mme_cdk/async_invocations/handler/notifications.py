@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .environment import Environment
-from .outcomes import COMPLETED, Outcome
+from .environment import ConsumerSettings
+from .outcomes import COMPLETED, RequestOutcome
 from .request import Request
 
 
@@ -25,9 +25,9 @@ class Notifier:
     """
 
     sns: Any
-    environment: Environment
+    environment: ConsumerSettings
 
-    def notify(self, request: Request, outcome: Outcome, location: str, received: datetime) -> None:
+    def notify(self, request: Request, outcome: RequestOutcome, location: str, received: datetime) -> None:
         """Publish how a request ended.
 
         Args:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from .environment import Environment, Location
+from .environment import ConsumerSettings, KeyPrefix
 from .request import Request
 
 COMPLETED: Final = "Completed"
@@ -26,7 +26,7 @@ _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RequestOutcome:
     """How one request ended.
 
     Attributes:
@@ -70,9 +70,9 @@ class OutcomeStore:
     """
 
     s3: Any
-    environment: Environment
+    environment: ConsumerSettings
 
-    def find(self, request: Request) -> Outcome | None:
+    def find(self, request: Request) -> RequestOutcome | None:
         """Return how a request ended, without the body; None if it has not ended."""
         place = self.environment.outcomes
         try:
@@ -82,7 +82,7 @@ class OutcomeStore:
                 return None
             raise
         metadata = found["Metadata"]
-        return Outcome(
+        return RequestOutcome(
             status=metadata["mme-status"],
             digest=metadata["mme-request"],
             message_id=metadata["mme-message"],
@@ -107,7 +107,7 @@ class OutcomeStore:
             raise
         return str(found["Metadata"].get("mme-members", ""))
 
-    def settle(self, request: Request, outcome: Outcome, previous: Outcome | None) -> bool:
+    def settle(self, request: Request, outcome: RequestOutcome, previous: RequestOutcome | None) -> bool:
         """Store how a request ended; return False if another consumer was first.
 
         Args:
@@ -120,7 +120,7 @@ class OutcomeStore:
         return self._put(place, f"{place.prefix}{request.slug}", outcome, condition)
 
     def publish(
-        self, request: Request, outcome: Outcome, suffix: str = "", *, replace_other: bool = False
+        self, request: Request, outcome: RequestOutcome, suffix: str = "", *, replace_other: bool = False
     ) -> str:
         """Write the answer or failure where SageMaker would, unless it exists; return its URL.
 
@@ -141,7 +141,7 @@ class OutcomeStore:
         self._put(place, f"{place.prefix}{name}", outcome, {} if replace_other else {"IfNoneMatch": "*"})
         return place.url(f"{place.prefix}{name}")
 
-    def _put(self, place: Location, key: str, outcome: Outcome, condition: dict[str, str]) -> bool:
+    def _put(self, place: KeyPrefix, key: str, outcome: RequestOutcome, condition: dict[str, str]) -> bool:
         """Write an object and return whether its condition held."""
         try:
             self.s3.put_object(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from .environment import Location
+from .environment import KeyPrefix
 from .errors import PoisonMessageError, RequestError
 
 # Lengths and ranges: botocore's model of sagemaker-runtime, InvokeEndpointAsync and InvokeEndpoint.
@@ -64,12 +64,12 @@ class Request:
         given = self.members.get("InvocationTimeoutSeconds")
         return None if given is None else int(given)
 
-    def check(self, endpoint_name: str, inputs: Location) -> str:
+    def check(self, endpoint_name: str, inputs: KeyPrefix) -> str:
         """Validate the members and return the key of the input.
 
         Args:
             endpoint_name: Endpoint of this queue.
-            inputs: Location that the input must be in.
+            inputs: Prefix that the input must be in.
 
         Raises:
             RequestError: A member is not valid; the reason names each.
@@ -102,7 +102,7 @@ class Request:
                 faults.append(f"{name} is {value!r}; must be from {low} to {high}")
         return faults
 
-    def _location_faults(self, inputs: Location) -> list[str]:
+    def _location_faults(self, inputs: KeyPrefix) -> list[str]:
         location = self.text("InputLocation")
         if not location:
             return ["InputLocation is missing"]
