@@ -76,21 +76,21 @@ def named_twice(scope: Stack) -> object:
     return None
 
 
-def half_schedule(scope: Stack, **bound: int) -> object:
-    scaling = endpoint_in(scope).auto_scale_instance_count(min_capacity=2, max_capacity=4)
-    return scaling.scale_on_schedule("Night", schedule=NIGHT, **bound)
+def same_dashboard(scope: Stack) -> None:
+    """Endpoints of one name in two regions, each monitored."""
+    for region in ("us-east-1", "eu-west-1"):
+        endpoint_in(placed_in(scope, region), endpoint_name="mine").add_monitoring()
 
 
 NAMES_AND_SCHEDULES: dict[str, Probe] = {
-    "policy One tracks ModelLatency already": tracked,
+    "policy One tracks Average of ModelLatency already; ...for each statistic of a metric": tracked,
     "policy One tracks InvocationsPerInstance already; AWS allows one": invocations_twice,
-    "alarms and queries of ...Monitoring are named ..., too: give name_prefix": monitored_twice,
+    "alarm name ...-server-errors-critical is taken by ...Endpoint/Monitoring: give name": monitored_twice,
+    "dashboard name mine is taken by ...Monitoring, and an account shares its dashboards": same_dashboard,
     "endpoint_name Fraud is already the name of ...Endpoint/Endpoint": named_twice,
     "ml.t2.large is burstable; Application Auto Scaling does not scale": lambda s: endpoint_in(
         s, image=XGBOOST, instance_type="ml.t2.large"
     ).auto_scale_instance_count(max_capacity=2),
-    "min_capacity 5 is above max_capacity 4, which the schedule": lambda s: half_schedule(s, min_capacity=5),
-    "max_capacity 1 is below min_capacity 2, which": lambda s: half_schedule(s, max_capacity=1),
     **{
         fault: lambda s, props=props: scaling_in(s).scale_on_schedule(
             props.pop("id", "Night"), **{"schedule": NIGHT, "min_capacity": 1, **props}
@@ -105,6 +105,7 @@ NAMES_AND_SCHEDULES: dict[str, Probe] = {
             },
             "schedule 'a:b' is not a valid name: use 1 to 256": {"id": "a:b"},
             "schedule 'a/b' is not a valid name": {"id": "a/b"},
+            "schedule ' a' is not a valid name: ...no blank first or last": {"id": " a"},
             f"schedule '{'x' * 257}' is not a valid name": {"id": "x" * 257},
         }.items()
     },
@@ -131,6 +132,9 @@ PLACES: dict[str, Probe] = {
     ),
     "is in partition aws-cn, the endpoint in aws": lambda s: with_role(
         s, "arn:aws-cn:iam::111122223333:role/x"
+    ),
+    "is in partition aws, the endpoint in aws-eusc: use one of aws-eusc": lambda s: with_role(
+        s, "arn:aws:iam::111122223333:role/x", "eusc-de-east-1"
     ),
 }
 

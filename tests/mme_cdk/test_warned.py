@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import Annotations, App, Environment, Stack, aws_ec2, aws_iam
+from constructs import Construct
 
 from mme_cdk import DataCapture, ServingImage, TritonLogLevel, TritonSettings
 from tests.mme_cdk.building import (
@@ -21,6 +22,7 @@ from tests.mme_cdk.building import (
     imported,
     isolated_vpc,
     model_in,
+    placed_in,
     role_in,
     store_in,
     token,
@@ -113,7 +115,8 @@ WARNED |= {
         "acme/": "matches no model; ...: use acme/*",
         "acme/*.tgz": "acme/*.tgz' matches no model",
         "models/acme/*": "TargetModel leaves the models' prefix models/ out: use acme/*",
-        "acme*": "acme*' also matches models of other folders...: use acme/*, or grant_invoke",
+        "acme*": "acme*' also matches models of other folders...: use acme/* ...or grant_invoke",
+        "churn-*.tar.gz": "use churn/* for a folder, churn_v*.tar.gz for the versions of a model",
         "tenant-a*.tar.gz": "tenant-a*.tar.gz' also matches",
         "a?me/*": "a?me/*' also matches",
         "*": "'*' also matches models of other folders...: use grant_invoke for all models",
@@ -145,6 +148,24 @@ WARNED |= {
         lambda s: store_in(s).grant_read(aws_iam.ServicePrincipal("lambda.amazonaws.com"))
     ),
 }
+
+
+def flagged(scope: Stack) -> None:
+    """A feature flag of this repository's app, which changes the ids of the policies of imported roles."""
+    place = Construct(scope, "Place")
+    place.node.set_context("@aws-cdk/aws-iam:importedRoleStackSafeDefaultPolicyName", True)
+    endpoint_in(scope, role=aws_iam.Role.from_role_arn(place, "Role", ROLE_ARN))
+
+
+def lazy(scope: Stack) -> None:
+    role = aws_iam.LazyRole(scope, "Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
+    imported(scope).grant_invoke(role)
+
+
+def newer_region(scope: Stack) -> None:
+    place = placed_in(scope, "eu-newer-9")
+    image = ServingImage.from_uri("111122223333.dkr.ecr.eu-newer-9.amazonaws.com/team/server:7")
+    endpoint_in(place, image=image, role=aws_iam.Role.from_role_arn(place, "Role", ROLE_ARN))
 
 
 def loose_name(scope: Stack) -> None:
@@ -194,6 +215,12 @@ NOT_WARNED: dict[str, Probe] = {
         s, image=ServingImage.from_uri(PYTORCH.replace("763104351884", "111122223333"))
     ),
     "an imported role": with_role(lambda s: aws_iam.Role.from_role_arn(s, "Role", ROLE_ARN)),
+    "an imported role with its flag": flagged,
+    "an imported role with a named policy": with_role(
+        lambda s: aws_iam.Role.from_role_arn(s, "Role", ROLE_ARN, default_policy_name="Serving")
+    ),
+    "a lazy role": lazy,
+    "a role in a region that aws-cdk does not know": newer_region,
     "a change of type without scaling": partial(changing, scaled=False),
 }
 

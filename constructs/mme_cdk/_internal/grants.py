@@ -45,7 +45,7 @@ def allow(
         grant = aws_iam.Grant.add_to_principal(**statement)
     else:
         grant = aws_iam.Grant.add_to_principal_or_resource(**statement, resource=bucket)
-    if isinstance(grantee, aws_iam.Role):
+    if isinstance(grantee, aws_iam.Role | aws_iam.LazyRole):
         return grant  # the policy of a role that this app defines takes everything
     # CDK counts a statement for the policy of an imported bucket as a success, and drops it.
     if bucket is None or grant.resource_statement is None or bucket.policy is None:
@@ -75,7 +75,10 @@ def _warn_without_effect(
                 f"it needs {rights}: grant to a role of this app, or to Role.from_role_arn(...) of another",
             )
     # CDK counts a grant to a role with `mutable=False` as a success and changes nothing.
-    elif not any(child.node.id.endswith("Policy") for child in construct.node.children):
+    # A role that takes grants has a policy under any id; a lazy one keeps them until it is used.
+    elif not isinstance(construct, aws_iam.LazyRole) and not any(
+        isinstance(child, aws_iam.Policy) for child in construct.node.children
+    ):
         Annotations.of(scope).add_warning_v2(
             "mme:immutableRole",
             f"{construct.node.path} is imported without policy updates, so nothing was granted; it needs "

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack, aws_iam, aws_s3
+from aws_cdk import Stack, aws_iam, aws_s3, region_info
 from constructs import Construct
 
 from mme_cdk._internal.validation import elsewhere, known
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms
-
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
 
 
 def place_faults(
@@ -61,6 +59,8 @@ def _role_faults(stack: Stack, role: aws_iam.IRole | None) -> Iterator[str]:
             f"role {role.role_arn} is of account {theirs}; SageMaker takes roles of its own account: "
             f"use one of {ours}"
         )
-    ours = next((name for start, name in _PARTITIONS.items() if stack.region.startswith(start)), "aws")
-    if known(partition) and known(stack.region) and partition != ours:
-        yield f"role {role.role_arn} is in partition {partition}, the endpoint in {ours}: use one of {ours}"
+    if not known(partition) or not known(stack.region):
+        return
+    own = region_info.RegionInfo.get(stack.region).partition  # None for a region newer than aws-cdk
+    if own is not None and partition != own:
+        yield f"role {role.role_arn} is in partition {partition}, the endpoint in {own}: use one of {own}"

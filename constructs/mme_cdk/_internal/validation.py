@@ -10,8 +10,8 @@ from constructs import IConstruct
 
 # How CDK writes tokens: strings that contain this, and numbers far below any other. A lookup of an SSM
 # parameter that has not been made yet is a dummy value: the CDK CLI makes it and synthesizes again.
-_TOKEN = re.compile(r"\$\{Token\[[A-Za-z0-9:._-]+\]\}|dummy-value-for-")
 _LOOKUP = "dummy-value-for-"
+_TOKEN = re.compile(rf"\$\{{Token\[[A-Za-z0-9:._-]+\]\}}|{_LOOKUP}")
 _TOKENS_BELOW = -1e100
 
 

@@ -35,6 +35,8 @@ class Endpoint(EndpointBase):
         config: What it runs on.
     """
 
+    config: EndpointConfig
+
     @checked
     def __init__(
         self,

@@ -16,6 +16,8 @@ from mme_cdk._internal.validation import PropsError, known
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch
 
+    from mme_cdk.endpoint.endpoint_config import EndpointConfig
+
 
 class MetricProps(TypedDict, total=False):
     """What every metric method takes.
@@ -49,11 +51,15 @@ class EndpointMetrics(Construct):
     Each method's docstring names the metric's unit and default statistic. A metric does not filter by its
     unit: CloudWatch shows nothing if the filter differs from the published unit. A metric names the endpoint
     and does not depend on it, so an alarm on it can roll the endpoint's deployments back.
+
+    Attributes:
+        config: What the endpoint runs on; None for an imported one.
     """
 
     _endpoint_name: str
     _variant_name: str
     _metric_place: Mapping[str, Any]
+    config: EndpointConfig | None = None
 
     @property
     def endpoint_name(self) -> str:
@@ -119,9 +125,8 @@ class EndpointMetrics(Construct):
         Raises:
             PropsError: The endpoint has no such variant.
         """
-        config = getattr(self, "config", None)  # of endpoints that this app defines
-        if config is not None:
-            config.variant(name)
+        if self.config is not None:
+            self.config.variant(name)
 
     def metric_invocations(self, **props: Unpack[MetricProps]) -> aws_cloudwatch.Metric:
         """Requests to the variant. Count; Sum."""

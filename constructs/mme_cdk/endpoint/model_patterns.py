@@ -51,8 +51,9 @@ def pattern_warning(pattern: str, prefix: str | None) -> str | None:
         return f"pattern {pattern!r} matches no model; {nothing}"
     if not wild or "/" in literal or literal.endswith("_v"):
         return None
-    rest = f"{literal}/*, or grant_invoke" if literal else "grant_invoke"
+    name = literal.rstrip("-_.")
+    rest = f"{name}/* for a folder, {name}_v*.tar.gz for the versions of a model, or " if name else ""
     return (
-        f"pattern {pattern!r} also matches models of other folders, as * and ? match / too: use {rest} for "
-        "all models"
+        f"pattern {pattern!r} also matches models of other folders, as * and ? match / too: use {rest}"
+        "grant_invoke for all models"
     )

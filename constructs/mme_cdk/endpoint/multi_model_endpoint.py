@@ -45,6 +45,8 @@ class MultiModelEndpoint(EndpointBase):
         endpoint: The endpoint itself.
     """
 
+    config: EndpointConfig
+
     @checked
     def __init__(
         self,

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aws_cdk import aws_cloudwatch
 from constructs import Construct
 
-from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES, AlarmThresholds
+from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES, AlarmRule, AlarmThresholds
 from mme_cdk.monitoring.metric_expressions import MetricExpressions
+
+
+def pascal_case(name: str) -> str:
+    """Return a name in kebab case as a construct id: `load-waits` becomes `LoadWaits`."""
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def wanted_alarms(
+    expressions: MetricExpressions, thresholds: AlarmThresholds
+) -> Iterator[tuple[str, AlarmRule, str, float]]:
+    """Yield name, rule, severity and threshold of each alarm that the instance type has metrics for.
+
+    Args:
+        expressions: Metrics that the alarms watch.
+        thresholds: Thresholds of each alarm.
+    """
+    available = {None: True, "gpu": expressions.has_gpu, "vcpus": expressions.vcpus is not None}
+    for prop, rule in ALARM_RULES.items():
+        if available[rule.needs]:
+            for severity, threshold in thresholds.of(prop).items():
+                yield f"{rule.title}-{severity.lower()}", rule, severity, threshold
 
 
 def create_alarms(
@@ -32,37 +53,30 @@ def create_alarms(
         runbook_url: Page whose sections the descriptions link.
         actions: Actions by severity, taken when an alarm is raised and when it ends.
     """
-    available = {None: True, "gpu": expressions.has_gpu, "vcpus": expressions.vcpus is not None}
     operators = aws_cloudwatch.ComparisonOperator
     minutes = expressions.period.to_minutes()
     endpoint_name = expressions.endpoint.endpoint_name
     by_severity = {severity.lower(): found for severity, found in actions.items() if found}
     created: dict[str, list[aws_cloudwatch.Alarm]] = {}
-    for prop, rule in ALARM_RULES.items():
-        limits = thresholds.of(prop)
-        if not limits or not available[rule.needs]:
-            continue
-        metric = rule.expression(expressions, rule.metric)
+    for name, rule, severity, threshold in wanted_alarms(expressions, thresholds):
         operator = operators.LESS_THAN_THRESHOLD if rule.below else operators.GREATER_THAN_THRESHOLD
-        for severity, threshold in limits.items():
-            name = f"{rule.title}-{severity.lower()}"
-            alarm = aws_cloudwatch.Alarm(
-                scope,
-                name.title().replace("-", ""),
-                alarm_name=f"{name_prefix}-{name}",
-                alarm_description=(
-                    f"[{severity}] {endpoint_name}: {rule.condition(threshold, minutes)}. "
-                    f"Runbook: {runbook_url}#{rule.title}"
-                ),
-                metric=metric,
-                threshold=threshold,
-                comparison_operator=operator,
-                evaluation_periods=rule.periods,
-                datapoints_to_alarm=rule.periods,
-                treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
-            )
-            if severity.lower() in by_severity:
-                alarm.add_alarm_action(*by_severity[severity.lower()])
-                alarm.add_ok_action(*by_severity[severity.lower()])
-            created.setdefault(severity.lower(), []).append(alarm)
+        alarm = aws_cloudwatch.Alarm(
+            scope,
+            pascal_case(name),
+            alarm_name=f"{name_prefix}-{name}",
+            alarm_description=(
+                f"[{severity}] {endpoint_name}: {rule.condition(threshold, minutes)}. "
+                f"Runbook: {runbook_url}#{rule.title}"
+            ),
+            metric=rule.expression(expressions, rule.metric),
+            threshold=threshold,
+            comparison_operator=operator,
+            evaluation_periods=rule.periods,
+            datapoints_to_alarm=rule.periods,
+            treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        if severity.lower() in by_severity:
+            alarm.add_alarm_action(*by_severity[severity.lower()])
+            alarm.add_ok_action(*by_severity[severity.lower()])
+        created.setdefault(severity.lower(), []).append(alarm)
     return created

@@ -15,7 +15,7 @@ from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, outside, pending, require
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.monitoring.alarm_thresholds import AlarmThresholds
-from mme_cdk.monitoring.alarms import create_alarms
+from mme_cdk.monitoring.alarms import create_alarms, pascal_case, wanted_alarms
 from mme_cdk.monitoring.dashboard import alarm_row, graph_rows, heading_row, query_rows
 from mme_cdk.monitoring.log_queries import LOG_QUERIES
 from mme_cdk.monitoring.metric_expressions import MetricExpressions
@@ -36,7 +36,7 @@ class MonitoringProps(TypedDict, total=False):
         runbook_url: Page that alarm descriptions link, with a section for each alarm.
             Default: `docs/runbook.md`; give the URL at which your team reads it.
         name_prefix: Prefix of alarm, dashboard and query names. Default: the endpoint's name; for a further
-            variant, with its name.
+            variant, with its name. An account's dashboards of all regions need different names.
         dashboard: Whether to create a dashboard. Default: True.
         log_queries: Whether to save log queries and show some on the dashboard. Default: True.
         period: Period of the metrics, whole minutes. Default: 1 minute.
@@ -97,7 +97,8 @@ class EndpointMonitoring(Construct):
         Raises:
             PropsError: Values of a wrong type, a threshold out of range, a severity named twice, actions for
                 a severity that no alarm has, GPU thresholds for an instance type without GPU, retention for
-                an endpoint that this app does not define, an unknown variant, an endpoint of another region.
+                an endpoint that is not of this app, an unknown variant, an endpoint of another region, or a
+                name that another monitoring has.
         """
         thresholds = props.get("thresholds") or AlarmThresholds()
         actions = props.get("actions") or {}
@@ -120,17 +121,22 @@ class EndpointMonitoring(Construct):
             _retention_fault(endpoint) if retention is not None else None,
             at=(scope, id),
         )
-        require(_claim_names(scope, f"{scope.node.path}/{id}", prefix), at=(scope, id))
-        super().__init__(scope, id)
-        variant = variant_name or endpoint.variant_name
         expressions = MetricExpressions(
             endpoint=endpoint,
-            variant_name=variant,
+            variant_name=variant_name or endpoint.variant_name,
             period=period,
             vcpus=kind.vcpus if kind else None,
             has_gpu=has_gpu,
             minimum_requests=minimum_requests,
         )
+        names = [
+            *(("alarm", f"{prefix}-{name}") for name, *_ in wanted_alarms(expressions, thresholds)),
+            *(("query", f"{prefix}/{query.name}") for query in log_queries),
+        ]
+        if props.get("dashboard", True):
+            names.append(("dashboard", _dashboard_name(prefix)))
+        require(_claim(scope, f"{scope.node.path}/{id}", names), at=(scope, id))
+        super().__init__(scope, id)
         self._alarms = create_alarms(
             self, expressions, thresholds, name_prefix=prefix, runbook_url=runbook_url, actions=actions
         )
@@ -139,7 +145,7 @@ class EndpointMonitoring(Construct):
             # Not by its class: to load that module of aws-cdk costs as much as all of these calls.
             CfnResource(
                 self,
-                query.name.title().replace("-", "") + "Query",
+                f"{pascal_case(query.name)}Query",
                 type="AWS::Logs::QueryDefinition",
                 properties={
                     "Name": f"{prefix}/{query.name}",
@@ -157,7 +163,7 @@ class EndpointMonitoring(Construct):
             self.dashboard = aws_cloudwatch.Dashboard(
                 self,
                 "Dashboard",
-                dashboard_name=_dashboard_name(self, prefix),
+                dashboard_name=_dashboard_name(prefix),
                 widgets=[
                     heading_row(endpoint.endpoint_name, runbook_url),
                     *([alarm_row(alarms)] if alarms else []),
@@ -251,30 +257,26 @@ def _default_prefix(endpoint: EndpointBase, variant_name: str | None) -> str:
     return f"{endpoint.endpoint_name}-{variant_name}" if further else endpoint.endpoint_name
 
 
-# What has which names, by app: of alarms and queries in a region, of dashboards in an account.
+# What has which name, by app: of alarms and queries in a region, of dashboards in an account.
 _claims: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], str]] = WeakKeyDictionary()
 
 
-def _claim(scope: Construct, owner: str, *key: str) -> str | None:
-    """Return who else of the app has these names; None if no one."""
-    if not all(map(known, key)):
-        return None
-    other = _claims.setdefault(scope.node.root, {}).setdefault(key, owner)
-    return None if other == owner else other
-
-
-def _claim_names(scope: Construct, path: str, prefix: str) -> str | None:
+def _claim(scope: Construct, owner: str, names: Sequence[tuple[str, str]]) -> str | None:
+    """Claim names of resources, each after its kind; return the fault if another owner has one."""
     stack = Stack.of(scope)
-    place = (stack.account, stack.region)
-    other = _claim(scope, path, *(place if all(map(known, place)) else (stack.node.path,)), prefix)
-    return f"alarms and queries of {other} are named {prefix}, too: give name_prefix" if other else None
+    claims = _claims.setdefault(scope.node.root, {})
+    keys = []
+    for kind, name in names:
+        place = (stack.account,) if kind == "dashboard" else (stack.account, stack.region)
+        key = (*(place if all(map(known, place)) else (stack.node.path,)), kind, name)
+        if known(name) and claims.get(key, owner) != owner:
+            shared = ", and an account shares its dashboards" if kind == "dashboard" else ""
+            return f"{kind} name {name} is taken by {claims[key]}{shared}: give name_prefix"
+        keys.append(key)
+    claims |= dict.fromkeys(keys, owner)
+    return None
 
 
-def _dashboard_name(monitoring: Construct, prefix: str) -> str:
-    """Return the prefix, with the region if another region's dashboard has it: accounts share dashboards."""
-    if pending(prefix):
-        return re.sub(r"[^\w-]", "-", prefix)
-    stack = Stack.of(monitoring)
-    region = stack.region
-    taken = known(region) and _claim(monitoring, region, stack.account, "dashboard", prefix)
-    return f"{prefix}-{region}" if taken else prefix
+def _dashboard_name(prefix: str) -> str:
+    """Return the prefix; until a lookup is made, in characters that a dashboard's name may have."""
+    return re.sub(r"[^\w-]", "-", prefix) if pending(prefix) else prefix

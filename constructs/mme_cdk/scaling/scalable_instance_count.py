@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
+import jsii
 from aws_cdk import Annotations, Duration, Names, TimeZone, aws_applicationautoscaling
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
 from mme_cdk._internal.type_checks import checked
@@ -34,6 +35,7 @@ _Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPol
 _Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
 _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
 _Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionProperty
+_BOUNDS = ("min_capacity", "max_capacity")
 
 
 class ScalableInstanceCount(UtilizationScaling):
@@ -79,7 +81,7 @@ class ScalableInstanceCount(UtilizationScaling):
         variant = config.variant(variant_name)
         initial = variant.initial_instance_count
         self._deployment = deployment
-        self._bounds: dict[str, int] = {"min_capacity": min_capacity, "max_capacity": max_capacity}
+        self._bounds = [_Capacity(min_capacity=min_capacity, max_capacity=max_capacity)]
         # Before the construct exists: a fault that is caught leaves its id free.
         require(
             *self._bounds_faults(min_capacity, max_capacity),
@@ -90,6 +92,7 @@ class ScalableInstanceCount(UtilizationScaling):
             at=(scope, id),
         )
         super().__init__(scope, id)
+        self.node.add_validation(_ScheduleValidation(self._half_faults))
         self._endpoint = endpoint
         self._variant = variant
         self._actions: dict[str, _Action] = {}
@@ -241,8 +244,9 @@ class ScalableInstanceCount(UtilizationScaling):
             time_zone: Time zone of the schedule. Default: UTC.
 
         Raises:
-            PropsError: Neither bound, bounds that the constructor refuses or that contradict the other bound
-                in force, an invalid or taken name, or an invalid expression, time zone or time.
+            PropsError: Neither bound, bounds that the constructor refuses, an invalid or taken name, or an
+                invalid expression, time zone or time. A bound that no opposite bound of this variant fits
+                fails at synth.
         """
         zone = time_zone.timezone_name if time_zone else None
         require(
@@ -251,14 +255,15 @@ class ScalableInstanceCount(UtilizationScaling):
             else None,
             f"schedule {id} already exists: use another id" if id in self._actions else None,
             *self._bounds_faults(min_capacity, max_capacity),
-            *self._half_faults(min_capacity, max_capacity),
             *schedule_faults(id, schedule.expression_string, zone, start_time, end_time),
             at=(self, id),
         )
+        capacity = _Capacity(min_capacity=min_capacity, max_capacity=max_capacity)
+        self._bounds.append(capacity)
         self._actions[id] = _Action(
             scheduled_action_name=id,
             schedule=schedule.expression_string,
-            scalable_target_action=_Capacity(min_capacity=min_capacity, max_capacity=max_capacity),
+            scalable_target_action=capacity,
             start_time=start_time,
             end_time=end_time,
             timezone=zone,
@@ -282,16 +287,26 @@ class ScalableInstanceCount(UtilizationScaling):
             ),
         ]
 
-    def _half_faults(self, least: int | None, most: int | None) -> list[str | None]:
-        """Return why a single bound of a schedule contradicts the constructor's other bound."""
-        low, high = self._bounds["min_capacity"], self._bounds["max_capacity"]
+    def _half_faults(self) -> list[str]:
+        """Return why single bounds of schedules fit no opposite bound, of the constructor or a schedule."""
+        lows, highs = (
+            [count for each in self._bounds if (count := getattr(each, name)) is not None] for name in _BOUNDS
+        )
+        if not all(map(known, [*lows, *highs])):
+            return []
         return [
-            f"min_capacity {least} is above max_capacity {high}, which the schedule leaves: give max_capacity"
-            if most is None and least is not None and known(least) and known(high) and least > high
-            else None,
-            f"max_capacity {most} is below min_capacity {low}, which the schedule leaves: give min_capacity"
-            if least is None and most is not None and known(most) and known(low) and most < low
-            else None,
+            *(
+                f"min_capacity {least} of a schedule is above max_capacity {max(highs)}, the highest of the "
+                "variant: give the schedule max_capacity, too"
+                for least in lows
+                if least > max(highs)
+            ),
+            *(
+                f"max_capacity {most} of a schedule is below min_capacity {min(lows)}, the lowest of the "
+                "variant: give the schedule min_capacity, too"
+                for most in highs
+                if most < min(lows)
+            ),
         ]
 
     def _leave_out(self, scope: Construct) -> None:
@@ -308,6 +323,17 @@ class ScalableInstanceCount(UtilizationScaling):
             f"instances: after this deployment, set instance_type to {variant.next_instance_type} and deploy "
             "again",
         )
+
+
+@jsii.implements(IValidation)
+class _ScheduleValidation:
+    """Runs before synthesis, because a later schedule may give the bound that an earlier one needs."""
+
+    def __init__(self, faults: Callable[[], list[str]]) -> None:
+        self._faults = faults
+
+    def validate(self) -> list[str]:
+        return self._faults()
 
 
 def _burstable_fault(instance_type: str) -> str | None:

@@ -29,14 +29,17 @@ def schedule_faults(
         end: Last time that it may fire.
     """
     if known(name) and not _NAME.fullmatch(name):
-        yield f"schedule {name!r} is not a valid name: use 1 to 256 characters, none of : / | or a line break"
+        yield (
+            f"schedule {name!r} is not a valid name: use 1 to 256 characters, none of : / | or a line "
+            "break, and no blank first or last"
+        )
     if known(expression) and not _EXPRESSION.fullmatch(expression):
         yield (
             f"schedule is {expression}; must be at(yyyy-mm-ddThh:mm:ss), rate(VALUE UNIT) or cron(...) with "
             'six fields: use Schedule.cron(hour="8", minute="0")'
         )
-    zones = available_timezones()  # empty on a machine without their database
-    if time_zone is not None and known(time_zone) and zones and time_zone not in zones:
+    # The zones are read from files; there are none on a machine without their database.
+    if time_zone and known(time_zone) and (zones := available_timezones()) and time_zone not in zones:
         near = get_close_matches(time_zone, zones, n=1)
         yield f"time_zone {time_zone} does not exist: use {near[0] if near else 'Europe/Berlin'}"
     for what, moment in (("start_time", start), ("end_time", end)):

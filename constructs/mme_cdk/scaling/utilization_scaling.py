@@ -139,7 +139,7 @@ class UtilizationScaling(Construct):
 
         Raises:
             PropsError: A target that is not positive, a cooldown with a fraction of a second, or a second
-                policy for a metric.
+                policy for the same statistic and unit of a metric.
         """
         require(
             not_positive("target_value", target_value),
@@ -165,7 +165,7 @@ class UtilizationScaling(Construct):
             return None
         return (
             f"policy {other} tracks {metric[-1]} already; AWS allows one target tracking policy for each "
-            "metric: change that one"
+            "statistic of a metric: change that one"
         )
 
     def _require_gpu(self, id: str, percent: float) -> None:
@@ -181,12 +181,14 @@ class UtilizationScaling(Construct):
 
 
 def _identity(metric: aws_cloudwatch.IMetric) -> list[str]:
-    """Return what tells a metric from others; nothing for math expressions."""
+    """Return what tells a metric from others, its statistic included; nothing for math expressions."""
     if not hasattr(metric, "metric_name"):
         return []
     dimensions: Mapping[str, object] = getattr(metric, "dimensions", None) or {}
     parts = [f"{name}={value}" for name, value in sorted(dimensions.items())]
-    return [str(getattr(metric, "namespace", "")), *parts, str(metric.metric_name)]
+    statistic, unit = (getattr(metric, name, None) for name in ("statistic", "unit"))
+    named = f"{statistic} of {metric.metric_name}"
+    return [str(getattr(metric, "namespace", "")), *parts, str(unit), named]
 
 
 def cooldown_faults(props: TrackingProps) -> list[str | None]:

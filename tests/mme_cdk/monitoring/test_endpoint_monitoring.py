@@ -182,6 +182,12 @@ def test_an_alarm_can_be_left_out(stack: Stack, endpoint: MultiModelEndpoint, sy
     assert not found.all("AWS::Logs::QueryDefinition")
 
 
+def test_construct_ids_capitalize_each_part(stack: Stack, endpoint: MultiModelEndpoint) -> None:
+    thresholds = AlarmThresholds(**{**WITHOUT_ALARMS, "disk_percent": {"p1x-2nd": 50}})
+    (alarm,) = endpoint.add_monitoring(thresholds=thresholds).alarms["p1x-2nd"]
+    assert alarm.node.id == "DiskP1x2nd"
+
+
 def test_alarms_roll_deployments_back(stack: Stack, endpoint: MultiModelEndpoint, synth) -> None:
     monitoring = endpoint.add_monitoring()
     endpoint.add_rollback_alarm(*monitoring.alarms_of("critical"))
@@ -202,15 +208,16 @@ def test_names_tell_variants_and_regions_apart(app: App) -> None:
     for stack in stacks:
         endpoint = endpoint_in(stack, endpoint_name="mine")
         endpoint.config.add_variant("Second", model=endpoint.model, instance_type="ml.g5.xlarge")
-        endpoint.add_monitoring()
-        endpoint.add_monitoring("Further", variant_name="Second")
+        # Alarms and queries may have the same name in another region.
+        endpoint.add_monitoring(dashboard=stack is stacks[0])
+        endpoint.add_monitoring("Further", variant_name="Second", name_prefix=f"second-{stack.region}")
     folder = Path(app.synth().directory)
     for region in REGIONS:
         resources = json.loads((folder / f"{region}.template.json").read_text("utf-8"))["Resources"].values()
         found = [each["Properties"] for each in resources if each["Type"] in {ALARM, DASHBOARD}]
         assert len({each["AlarmName"] for each in found if "AlarmName" in each}) == 2 * 20
         names += [each["DashboardName"] for each in found if "DashboardName" in each]
-    assert sorted(names) == ["mine", "mine-Second", "mine-Second-us-east-1", "mine-us-east-1"]
+    assert sorted(names) == ["mine", "second-eu-west-1", "second-us-east-1"]
 
 
 def test_an_unknown_instance_type_has_cpu_as_published(placed: Stack, synth) -> None:

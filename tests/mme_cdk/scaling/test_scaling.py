@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from aws_cdk import App, Duration, Stack, aws_cloudwatch
-from aws_cdk.aws_applicationautoscaling import ScalingInterval
+import pytest
+from aws_cdk import App, Duration, Stack, Token, aws_cloudwatch
+from aws_cdk.aws_applicationautoscaling import ScalingInterval, Schedule
 
 from tests.mme_cdk.building import cpu_endpoint_in, endpoint_in
 
@@ -52,3 +53,35 @@ def test_metrics_of_another_stack(app: App, stack: Stack, synth) -> None:
     scaling.scale_to_track_metric("Backlog", metric=queue.attach_to(Stack(app, "Other")), target_value=10)
     tracking = synth(stack).one(POLICY)["TargetTrackingScalingPolicyConfiguration"]
     assert tracking["CustomizedMetricSpecification"]["Namespace"] == "AWS/SQS"
+
+
+def test_statistics_of_one_metric(stack: Stack, synth) -> None:
+    endpoint = endpoint_in(stack)
+    scaling = endpoint.auto_scale_instance_count(max_capacity=2)
+    for statistic in ("Average", "Maximum"):
+        metric = endpoint.metric_model_latency(statistic=statistic)
+        scaling.scale_to_track_metric(statistic, metric=metric, target_value=100)
+    assert len(synth(stack).all(POLICY)) == 2
+
+
+NIGHT = Schedule.cron(hour="20")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fault"),
+    [
+        ([{"min_capacity": 5}], "min_capacity 5 of a schedule is above max_capacity 4, the highest"),
+        ([{"max_capacity": 1}], "max_capacity 1 of a schedule is below min_capacity 2, the lowest"),
+        ([{"min_capacity": 5}, {"max_capacity": 9}], ""),
+        ([{"max_capacity": 1}, {"min_capacity": 1, "max_capacity": 3}], ""),
+        ([{"min_capacity": 5}, {"max_capacity": Token.as_number({"Ref": "Most"})}], ""),
+    ],
+)
+def test_a_single_bound_fits_the_other_of_any_schedule(
+    stack: Stack, bounds: list[dict[str, int]], fault: str
+) -> None:
+    scaling = endpoint_in(stack).auto_scale_instance_count(min_capacity=2, max_capacity=4)
+    for number, bound in enumerate(bounds):
+        scaling.scale_on_schedule(f"Night{number}", schedule=NIGHT, **bound)
+    faults = scaling.node.validate()
+    assert [text[: len(fault)] for text in faults] == ([fault] if fault else [])
