@@ -99,6 +99,7 @@ NAMES_AND_SCHEDULES: dict[str, Probe] = {
             "schedule is every day; must be at(": {"schedule": Schedule.expression("every day")},
             "schedule is cron(0 8 * *); must be": {"schedule": Schedule.expression("cron(0 8 * *)")},
             "time_zone Europe/Berln does not exist: use Europe/B": {"time_zone": TimeZone.of("Europe/Berln")},
+            "time_zone  does not exist": {"time_zone": TimeZone.of("")},
             "end_time 2030-01-01 ...is not after start_time 2030": {"end_time": NOON, "start_time": NOON},
             "start_time 2030-01-01 00:00:00 has no time zone: ...tzinfo=UTC": {
                 "start_time": NOON.replace(tzinfo=None)

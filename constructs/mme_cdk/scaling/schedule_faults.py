@@ -39,9 +39,11 @@ def schedule_faults(
             'six fields: use Schedule.cron(hour="8", minute="0")'
         )
     # The zones are read from files; there are none on a machine without their database.
-    if time_zone and known(time_zone) and (zones := available_timezones()) and time_zone not in zones:
-        near = get_close_matches(time_zone, zones, n=1)
-        yield f"time_zone {time_zone} does not exist: use {near[0] if near else 'Europe/Berlin'}"
+    if time_zone is not None and known(time_zone):
+        zones = available_timezones()
+        if zones and time_zone not in zones:
+            near = get_close_matches(time_zone, zones, n=1)
+            yield f"time_zone {time_zone} does not exist: use {near[0] if near else 'Europe/Berlin'}"
     for what, moment in (("start_time", start), ("end_time", end)):
         if moment is not None and moment.tzinfo is None:
             yield f"{what} {moment} has no time zone: use datetime(2030, 1, 31, 12, 0, tzinfo=UTC)"
