@@ -28,7 +28,7 @@ _queue = partial(typer.Option, rich_help_panel="Asynchronously")
 # A bracket would be markup to rich.
 _INPUT_HELP = (
     r'NAME=1,2,3,4, NAME=\[[1,2],\[3,4]], NAME=\["a, b","c"], NAME:INT64=1,2 or NAME=@file.npy; '
-    "NAME= is an empty tensor."
+    r"NAME=\[] is an empty tensor."
 )
 _JSON_INPUT_HELP = r'File (or -) with {"NAME": \[values]}, a KServe v2 request or saved outputs.'
 _OUTPUT_HELP = "Save the answer: tensors as .npz, .npy or .json, bytes as they are."

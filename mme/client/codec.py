@@ -78,8 +78,8 @@ def encode_request(
             part = to_wire(array, datatype)
         except TensorError as error:
             raise TensorError(f"input {name}: {error.message}", hint=error.hint) from error
-        except ValueError as error:
-            raise TensorError(f"input {name}: its lists have different lengths") from error
+        except UnicodeError as error:
+            raise TensorError(f"input {name}: a string is not valid Unicode") from error
         tensors.append(
             {
                 "name": name,
@@ -102,10 +102,13 @@ def encode_request(
 
 
 def _array_of(value: Any) -> Array:
-    array: Array = np.asarray(value)
-    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray | np.generic):
-        # numpy's own string types drop NUL bytes at the end, and turn numbers into text.
-        array = np.asarray(value, dtype=object)
+    try:
+        array: Array = np.asarray(value)
+        if array.dtype.kind in "SU" and not isinstance(value, np.ndarray | np.generic):
+            # numpy's own string types drop NUL bytes at the end, and turn numbers into text.
+            array = np.asarray(value, dtype=object)
+    except ValueError as error:
+        raise TensorError("its lists have different lengths") from error
     return array.reshape(1) if array.ndim == 0 else array
 
 
@@ -138,6 +141,8 @@ def _names(outputs: Iterable[str]) -> list[str]:
 def check_header_size(body: bytes | bytearray, content_type: str) -> None:
     """Check the `json-header-size` of a body in the binary form, if the content type says that it is one.
 
+    0 is right for any body: Triton then takes the whole body as the model's one input.
+
     Args:
         body: The request.
         content_type: Its type.
@@ -148,8 +153,9 @@ def check_header_size(body: bytes | bytearray, content_type: str) -> None:
     if not content_type.strip().lower().startswith(_BINARY_TYPE):
         return
     match = _HEADER_SIZE.match(content_type)
+    size = int(match[1]) if match else -1
     try:
-        if match and int(match[1]) <= len(body) and isinstance(json.loads(body[: int(match[1])]), dict):
+        if size == 0 or (0 < size <= len(body) and isinstance(json.loads(body[:size]), dict)):
             return
     except (ValueError, RecursionError):
         pass

@@ -146,7 +146,7 @@ def read_npy(data: bytes, what: str, error: type[InvocationError]) -> Array:
     """
     try:
         array: Array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as cause:
+    except Exception as cause:  # numpy's reader lets many kinds out: BadZipFile, MemoryError, OverflowError
         raise error(f"{what} is not a .npy file of plain numbers", hint="write it with numpy.save") from cause
     if not isinstance(array, np.ndarray):
         raise error(f"{what} is a .npz of several arrays, not a .npy", hint="save one of them as .npy")

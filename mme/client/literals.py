@@ -39,9 +39,9 @@ class NamedTensor:
 def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTensor:
     """Parse `NAME=VALUES`.
 
-    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. Without any, the
-    tensor is empty. `NAME:TYPE=` sets the data type. A flat list is reshaped to the declared shape, with a
-    batch dimension if the model batches.
+    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. `NAME=[]` is an empty
+    tensor; so is `NAME=`, except of BYTES: one empty string. `NAME:TYPE=` sets the data type. A flat list is
+    reshaped to the declared shape, with a batch dimension if the model batches.
 
     Args:
         text: The argument of `--input`.

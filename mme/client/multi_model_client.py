@@ -251,7 +251,8 @@ class MultiModelClient:
         Args:
             models: Target models or aliases.
             inputs: Returns the inputs to call a model with, or None. Without inputs an empty request is sent,
-                which Triton refuses after loading the model: metrics count it as a 4XX error.
+                which Triton refuses after loading the model: metrics count it as a 4XX error. The model's
+                process does not see it, so a model whose process has ended counts as loaded.
             concurrency: Concurrent loads.
             progress: Called in the calling thread with each model as it completes.
 

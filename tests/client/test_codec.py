@@ -169,6 +169,8 @@ def test_requested_type_is_sent(datatype: str, wire: str) -> None:
         (np.array([1e300]), {"A": "BF16"}, "1e+300 is too large for FP32"),
         ([b"x", 1], {}, "holds strings or bytes, not int"),
         ([[1], [1, 2]], {}, "different lengths"),
+        (["\ud800"], {}, "a string is not valid Unicode"),
+        (np.array(["\ud800"]), {}, "a string is not valid Unicode"),
     ],
 )
 def test_invalid_arrays(value: np.ndarray, datatypes: dict[str, str], words: str) -> None:
@@ -193,7 +195,7 @@ def test_reply_in_json_and_binary() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", ";json-header-size=", ";json-header-size=abc", "0", "-1", "12", "14", "999", str(2**64), "9" * 5000],
+    ["", ";json-header-size=", ";json-header-size=abc", "-1", "12", "14", "999", str(2**64), "9" * 5000],
 )
 def test_a_wrong_header_size_is_named(given: str) -> None:
     header = b'{"inputs":[]}'
@@ -205,6 +207,11 @@ def test_a_wrong_header_size_is_named(given: str) -> None:
     )
     with pytest.raises(TensorError, match="json-header-size is missing or wrong"):
         check_header_size(header + b"xyz", wrong)
+
+
+def test_a_header_size_of_0_is_a_raw_request() -> None:
+    for body in (b"", b"\xff\x00xyz", b'{"inputs":[]}'):
+        check_header_size(body, "application/vnd.sagemaker-triton.binary+json;json-header-size=0")
 
 
 FP32 = {"name": "Y", "datatype": "FP32", "shape": [2]}

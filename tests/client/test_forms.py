@@ -100,3 +100,13 @@ def test_npy_is_never_pickled() -> None:
     for body in (stream.getvalue(), b"", b"\x93NUMPY", b"hello"):
         with pytest.raises(ReplyError, match=r"not a \.npy file"):
             decode_npy(body)
+
+
+@pytest.mark.parametrize(
+    "shape", ["(9223372036854775807,)", "(99999999999999999999999,)", "(-1,)", "(" * 999]
+)
+def test_any_broken_npy_is_one_error(shape: str) -> None:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    for body in (b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header, b"PK\x03\x04 no zip"):
+        with pytest.raises(ReplyError, match=r"not a \.npy file"):
+            decode_npy(body)

@@ -60,7 +60,9 @@ def test_without_a_signature() -> None:
     assert parse_input("x:0=1").name == "x:0"
     assert parse_input("x:0:FP16=1").datatype == "FP16"
     assert parse_input("X:BYTES=a=b").array.tolist() == [b"a=b"]
-    assert parse_input("X=").array.shape == (0,)
+    assert parse_input("X=").array.shape == parse_input("X=[]").array.shape == (0,)
+    assert parse_input("X:BYTES=").array.tolist() == [b""]
+    assert parse_input("X:BYTES=[]").array.shape == (0,)
     assert parse_input("X=inf,-inf").array.tolist() == [np.inf, -np.inf]
 
 
