@@ -106,7 +106,7 @@ $(FUZZ)/.installed: requirements-fuzz.txt $(VENV)/.installed
 	@uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes --no-deps -r requirements-fuzz.txt
 	@touch $@
 
-fuzz: $(FUZZ)/.installed  ## Fuzz every parser of outside input, guided by coverage, MINUTES=10 each
+fuzz: $(FUZZ)/.installed  ## Fuzz the parsers of outside input, guided by coverage, MINUTES=10 each
 	@status=0; for target in $(notdir $(wildcard tests/fuzz/corpus/*)); do echo "fuzzing $$target"; \
 		PYTHONPATH=$(FUZZ) python -m tests.fuzz.run $$target -max_total_time=$$(( $(MINUTES) * 60 )) -verbosity=0 || \
 		status=$$?; done; exit $$status

@@ -21,6 +21,7 @@ from mme.aws.iam_policy import evaluate, trusts
 from mme.aws.template_resolver import PlaceholderValues, TemplateError, TemplateResolver
 from mme.client.codec import BINARY_CONTENT_TYPE, decode_reply, encode_request, parse_request
 from mme.client.errors import ReplyError, TensorError
+from mme.client.forms import decode_npy
 from mme.errors import MmeError
 from mme.registry.aliases import Alias
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
@@ -65,6 +66,12 @@ def tensors(data: bytes) -> None:
             encode_request(outputs)
     with suppress(TensorError, ValueError, RecursionError):
         parse_request(json.loads(header))
+
+
+def npy(data: bytes) -> None:
+    """Read a .npy file."""
+    with suppress(ReplyError):
+        decode_npy(data)
 
 
 def template(data: bytes) -> None:
@@ -152,5 +159,6 @@ def _packed(files: dict[str, bytes]) -> bytes:
 
 
 TARGETS: Final[dict[str, Callable[[bytes], Any]]] = {
-    target.__name__: target for target in (alias, archive, config, http, policy, signature, template, tensors)
+    target.__name__: target
+    for target in (alias, archive, config, http, npy, policy, signature, template, tensors)
 }
