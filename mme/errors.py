@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_MAX_CHARS: Final = 1000
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text, without its middle if it is very long.
+
+    Args:
+        text: The text.
+        most: Characters that may stay.
+    """
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
 
 class MmeError(Exception):
     """An error that the user can fix: the CLI prints it without a stack trace and exits with status 2.
 
     Args:
-        message: What is wrong, with the value, and why; lower case, no full stop.
+        message: What is wrong, with the value, and why; lower case, no full stop. A very long one
+            loses its middle.
         hint: How to fix it: the next command or change.
     """
 
     exit_status = 2
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = shortened(message, _MAX_CHARS)
+        super().__init__(self.message)
         self.hint = hint
 
     def __str__(self) -> str:

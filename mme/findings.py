@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mme.errors import shortened
+
 _MAX_CHARS: Final = 800
 
 
@@ -46,9 +48,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         """Cut a message that repeats a very long name or line."""
-        if len(self.message) > _MAX_CHARS:
-            half = _MAX_CHARS // 2
-            object.__setattr__(self, "message", f"{self.message[:half]} ... {self.message[-half:]}")
+        object.__setattr__(self, "message", shortened(self.message, _MAX_CHARS))
 
     @classmethod
     def error(cls, code: str, message: str, hint: str) -> Finding:

@@ -74,7 +74,7 @@ def explain(
 def _read_directory(source: str | Path) -> ArchiveFile:
     directory, findings = survey_directory(source)
     if directory.left_out:
-        text = f"left out: {', '.join(directory.left_out[:5])}{' ...' if len(directory.left_out) > 5 else ''}"
+        text = f"left out: {directory.left_out_text}"
         findings = [
             *findings,
             Finding.note("left-out", text, f"{IGNORE_FILE} can name more files to leave out"),

@@ -57,6 +57,7 @@ LEFT_OUT: Final = (
 
 IGNORE_FILE: Final = ".mmeignore"
 _IGNORE_MAX_BYTES: Final = 64 * 1024
+_SHOWN_PATHS: Final = 5
 
 MAX_DEPTH: Final = 100
 """Directories within each other, of a directory or an archive; deleting them recurses."""
@@ -122,6 +123,12 @@ class ModelDirectory:
     name: str
     members: tuple[Member, ...]
     left_out: tuple[str, ...] = ()
+
+    @property
+    def left_out_text(self) -> str:
+        """The first five paths that are left out, and how many more there are."""
+        names, more = ", ".join(self.left_out[:_SHOWN_PATHS]), len(self.left_out) - _SHOWN_PATHS
+        return f"{names} and {more} more" if more > 0 else names
 
     @property
     def unpacked_bytes(self) -> int:

@@ -116,7 +116,7 @@ def add(
         check_name(name)
     found = find_models(paths)
     for directory in (one.directory for one in found.models if one.directory.left_out):
-        print_note("left out", f"{directory.name}: {', '.join(directory.left_out[:5])}")
+        print_note("left out", f"{directory.name}: {directory.left_out_text}")
     for model in found.models:
         for warning in model.warnings:
             print_note("warning", f"{model.directory.name}: {warning.message}; {warning.hint}")

@@ -22,7 +22,7 @@ class InvocationError(MmeError):
         self, message: str, *, hint: str | None = None, cause: str | None = None, original: str = ""
     ) -> None:
         super().__init__(message, hint=hint)
-        self.cause = cause if cause is not None else message
+        self.cause = cause if cause is not None else self.message
         self.original = original
 
 

@@ -89,6 +89,11 @@ def test_warnings_and_what_is_left_out_are_printed(aws, mme, tmp_path: Path) -> 
     assert ran.status == 0
     assert "warning m: instance group 0 in config.pbtxt is KIND_GPU; a CPU endpoint can't load it" in ran.err
     assert "left out m: .env" in ran.err
+    for number in range(6):
+        (tmp_path / "m" / f".env.{number}").write_text("SECRET=1")
+    listed = ".env, .env.0, .env.1, .env.2, .env.3 and 2 more"
+    assert f"left out m: {listed}" in mme("models", "add", tmp_path / "m").err
+    assert f"left out: {listed}" in mme("archives", "explain", tmp_path / "m").out
 
 
 def extended(kind: bytes, size: int, content: bytes) -> bytes:

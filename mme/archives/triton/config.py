@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mme.archives.signature import TensorSignature, TensorSpec
 from mme.archives.triton.schema import load_schema
+from mme.errors import shortened
 from mme.findings import Finding
 
 CONFIG_FILE: Final = "config.pbtxt"
@@ -193,10 +194,7 @@ def _close_type(name: str) -> str | None:
 
 def _parse_reason(error: Exception) -> str:
     """Return the reason with its position, from `3:5 : Message type "inference.ModelConfig" has no ...`."""
-    text = str(error)
-    if len(text) > _MAX_REASON_CHARS:
-        text = f"{text[: _MAX_REASON_CHARS // 2]} ... {text[-_MAX_REASON_CHARS // 2 :]}"
-    text = text.rstrip(".")
+    text = shortened(str(error), _MAX_REASON_CHARS).rstrip(".")
     position, colon, reason = text.partition(" : ")
     line, _, column = position.partition(":")
     if colon and line.isdigit() and column.isdigit():
