@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 _SHOWN_MESSAGES: Final = 100
-_LETTER: Final = "inference_id target_model reason sent body"
+_MESSAGE_FIELDS: Final = "inference_id target_model reason sent body"
 
 
 @app.command()
@@ -60,14 +60,14 @@ def status(
             print_table(table)
         return
     depths = target.queue().depths()
-    letters = target.dead_letters().peek(_SHOWN_MESSAGES)
+    messages = target.dead_letters().peek(_SHOWN_MESSAGES)
     if as_json:
-        print_json({**depths, "dead_letters": [fields(one, _LETTER) for one in letters]})
+        print_json({**depths, "dead_letters": [fields(one, _MESSAGE_FIELDS) for one in messages]})
         return
     counted = ", ".join(f"{count} {name}" for name, count in depths.items())
     print_note("queue", f"{counted} (approximate, as SQS counts)")
-    if letters:
-        _print_letters(letters)
+    if messages:
+        _print_messages(messages)
 
 
 @app.command(no_args_is_help=True)
@@ -130,7 +130,7 @@ def redrive(
             print_note("sent again", letter.inference_id or "a message without inference id")
     absent = sorted(wanted - {letter.inference_id for letter in sent})
     if as_json:
-        print_json([fields(one, _LETTER) for one in sent])
+        print_json([fields(one, _MESSAGE_FIELDS) for one in sent])
     elif not sent and not absent:
         print_note("nothing", "there are no dead letters")
     if absent:
@@ -184,8 +184,8 @@ def _result_json(found: AsyncResult) -> dict[str, Any]:
         return facts | {"body_base64": base64.b64encode(found.body).decode()}
 
 
-def _print_letters(letters: list[DeadLetter]) -> None:
+def _print_messages(messages: list[DeadLetter]) -> None:
     table = plain_table("ID", "MODEL", "AGE", "REASON")
-    for one in letters:
+    for one in messages:
         table.add_row(one.inference_id or "-", one.target_model or "-", age_text(one.sent), one.reason)
     print_table(table)

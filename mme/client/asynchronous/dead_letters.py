@@ -56,15 +56,15 @@ class DeadLetters:
         Args:
             limit: Most messages to return.
         """
-        letters: list[DeadLetter] = []
+        messages: list[DeadLetter] = []
         handles: list[str] = []
         try:
             for message in self._received(limit):
                 handles.append(message["ReceiptHandle"])
-                letters.append(_dead_letter(message))
+                messages.append(_dead_letter(message))
         finally:
             self._release(handles)
-        return letters
+        return messages
 
     def redrive(self, inference_ids: Collection[str] = (), *, limit: int = 10_000) -> Iterator[DeadLetter]:
         """Send messages to the queue again, with all their attempts.
@@ -94,11 +94,11 @@ class DeadLetters:
             self._release(stay)
 
     def _received(self, limit: int) -> Iterator[dict[str, Any]]:
-        known: set[str] = set()
-        while len(known) < limit:
+        received_ids: set[str] = set()
+        while len(received_ids) < limit:
             asked: dict[str, Any] = {
                 "QueueUrl": self._locations.dead_letter_queue_url,
-                "MaxNumberOfMessages": min(10, limit - len(known)),
+                "MaxNumberOfMessages": min(10, limit - len(received_ids)),
                 "VisibilityTimeout": _VISIBILITY_SECONDS,
                 # A long poll asks all SQS servers, a short poll only some. Source: SQS guide, long polling.
                 "WaitTimeSeconds": 1,
@@ -106,11 +106,11 @@ class DeadLetters:
                 "MessageAttributeNames": ["All"],
             }
             answer: dict[str, Any] = dict(self._sqs.receive_message(**asked))
-            fresh = [one for one in answer.get("Messages", []) if one["MessageId"] not in known]
+            fresh = [one for one in answer.get("Messages", []) if one["MessageId"] not in received_ids]
             if not fresh:
                 return
             for message in fresh:
-                known.add(message["MessageId"])
+                received_ids.add(message["MessageId"])
                 yield message
 
     def _release(self, handles: list[str]) -> None:

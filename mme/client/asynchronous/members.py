@@ -18,8 +18,19 @@ _RANGES: Final = {
     "RequestTTLSeconds": TTL_RANGE_SECONDS,
     "InvocationTimeoutSeconds": (1, INVOKE_TIMEOUT_SECONDS),
 }
-_STRINGS: Final = ("Accept", "ContentType", "CustomAttributes", "EndpointName", "InferenceId", "TargetModel")
-_MEMBERS: Final = frozenset({*_STRINGS, "Body", "InputLocation", *_RANGES})
+_MEMBERS: Final = frozenset(
+    {
+        "Accept",
+        "Body",
+        "ContentType",
+        "CustomAttributes",
+        "EndpointName",
+        "InferenceId",
+        "InputLocation",
+        "TargetModel",
+        *_RANGES,
+    }
+)
 
 
 def check_members(members: Mapping[str, Any], inputs: Location) -> str:
