@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -76,12 +77,12 @@ def build(suite: str, folder: Path, mirror: str | None = None) -> Path:
     Returns:
         The root folder of the system.
     """
+    _own(folder)
     system = folder / suite
     done = folder / f"{suite}.built"
     if done.exists():
         return system
     shutil.rmtree(system, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
     packages = ",".join((*PACKAGES, *filter(None, [OWN_PYTHON.get(suite)])))
     ubuntu = ["--components=main,universe"] if mirror else []
     command = ["debootstrap", "--variant=minbase", f"--include={packages}", *ubuntu, suite, str(system)]
@@ -90,6 +91,16 @@ def build(suite: str, folder: Path, mirror: str | None = None) -> Path:
     (system / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     done.touch()
     return system
+
+
+def _own(folder: Path) -> None:
+    """Create a folder for this user alone; refuse one that another user made or may write to."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(
+            f"{folder} is a link, belongs to another user or can be written by others: give another --folder"
+        )
 
 
 def run(

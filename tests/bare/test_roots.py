@@ -1,4 +1,4 @@
-"""`make demo` on stock systems."""
+"""`make demo` on stock systems, and the folder that holds them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,21 @@ def test_the_demo_runs_on_a_stock_system(suite: str, user: str, checkout: str, t
     system = roots.build(suite, roots.FOLDER)
     log = tmp_path / "log"
     assert roots.run(system, "make demo", log=log, user=user, checkout=checkout) == 0, log.read_text()
+
+
+def test_a_folder_that_others_control_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    (own / "trixie.built").touch()
+    assert roots.build("trixie", own) == own / "trixie"
+    link = tmp_path / "link"
+    link.symlink_to(own)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for folder in (link, shared):
+        with pytest.raises(PermissionError, match="can be written by others"):
+            roots.build("trixie", folder)
+    monkeypatch.setattr("os.geteuid", lambda: own.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        roots.build("trixie", own)
