@@ -14,7 +14,10 @@ _OUTPUTS: Final = {"EndpointName": "mme-local", "ModelBucketName": "models", "Mo
 _METADATA: Final = {"mme-digest": "0" * 64, "mme-unpacked-bytes": "1000"}
 _ANSWER: Final = {
     "model_name": "add_sub",
-    "outputs": [{"name": "OUTPUT0", "datatype": "FP32", "shape": [4], "data": [2.0, 4.0, 6.0, 8.0]}],
+    "outputs": [
+        {"name": name, "datatype": "FP32", "shape": [4], "data": [2.0, 4.0, 6.0, 8.0]}
+        for name in ("OUTPUT0", "OUTPUT1")
+    ],
 }
 
 
