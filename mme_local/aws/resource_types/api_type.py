@@ -40,6 +40,8 @@ class ApiType(ResourceType):
         named: The property that fixes the name, for types that have one.
         longest: The longest name.
         lower: Whether a generated name is in lower case.
+        fifo: The property that keeps messages in order, if any; it is an attribute of the create call, and a
+            generated name ends with ".fifo".
         create_only: The properties whose change needs a new resource.
         renamed: The API's name of a property, if it is another one.
         separate: The properties that the create call does not take.
@@ -58,6 +60,7 @@ class ApiType(ResourceType):
         named: str | None = None,
         longest: int = 255,
         lower: bool = False,
+        fifo: str | None = None,
         create_only: Iterable[str] = (),
         renamed: Mapping[str, str] | None = None,
         separate: Iterable[str] = (),
@@ -67,20 +70,24 @@ class ApiType(ResourceType):
     ) -> None:
         self.calls = calls
         self.name_property = named
-        self.create_only = frozenset([*create_only, *([named] if named else [])])
+        self.create_only = frozenset([*create_only, *filter(None, (named, fifo))])
         self.provided = None if provided is None else self.create_only | {*provided, *separate}
         self._update = update
         self._id, self._attributes = id, attributes or {}
         self._longest, self._lower, self._tagged, self._missing = longest, lower, tagged, missing
         self._renamed = renamed or {}
-        self._separate = [*separate, *(["Tags"] if tagged else [])]
+        self._fifo = fifo
+        self._separate = [*separate, *(["Tags"] if tagged else []), *([fifo] if fifo else [])]
 
     def create(self, request: ResourceRequest) -> Physical:
         """Create the resource, then its settings and tags; if one of these fails, delete it."""
-        name, named = "", {}
+        name = ""
+        named: dict[str, Any] = {}
         if self.name_property:
-            name = request.name(self.name_property, self._longest, lower=self._lower)
-            named = {self.name_property: name}
+            fifo = str(request.properties.get(self._fifo or "")).lower() == "true"
+            ending = ".fifo" if fifo and not request.properties.get(self.name_property) else ""
+            name = request.name(self.name_property, self._longest - len(ending), lower=self._lower) + ending
+            named = {self.name_property: name, **({"Attributes": {self._fifo: "true"}} if fifo else {})}
         answer = self._call(self.calls.create, request, named)
         known: dict[str, Any] = {
             "account": request.account,

@@ -58,9 +58,9 @@ TYPES = {
         "{answer[TopicArn]}",
         attributes={"TopicArn": "{id}", "TopicName": "{name}"},
         named="TopicName",
-        create_only=("FifoTopic",),
+        fifo="FifoTopic",
         renamed={"TopicName": "Name"},
-        separate=(*_TOPIC, "FifoTopic", "Subscription"),
+        separate=(*_TOPIC, "Subscription"),
     ),
     "AWS::SNS::TopicPolicy": TopicPolicyType(),
 }

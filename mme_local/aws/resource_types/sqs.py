@@ -9,7 +9,10 @@ from mme_local.aws.resource_types.handler import ResourceRequest
 from mme_local.aws.resource_types.resource_policy import ResourcePolicyType
 
 _ATTRIBUTES = (
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
     "DelaySeconds",
+    "FifoThroughputLimit",
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",
     "MaximumMessageSize",
@@ -52,6 +55,7 @@ TYPES = {
         },
         named="QueueName",
         longest=80,
+        fifo="FifoQueue",
         separate=_ATTRIBUTES,
         missing="NonExistentQueue",
     ),

@@ -173,3 +173,36 @@ def test_a_topics_policy_and_subscribers(
     cloudformation.delete_stack(StackName="app")
     assert sns.list_topics()["Topics"] == []
     assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+@pytest.mark.parametrize("fixed", [{}, {"QueueName": "q.fifo"}])
+def test_a_fifo_queue(deploy: Any, resource_id: Any, aws: Any, fixed: dict[str, str]) -> None:
+    wanted = {
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": True,
+        "DeduplicationScope": "messageGroup",
+        "FifoThroughputLimit": "perMessageGroupId",
+    }
+    assert deploy(one("AWS::SQS::Queue", **wanted, **fixed))["StackStatus"] == "CREATE_COMPLETE"
+
+    url = resource_id("It")
+    assert url.endswith("/q.fifo" if fixed else ".fifo")
+    found = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert {name: found[name] for name in wanted} == wanted | {"ContentBasedDeduplication": "true"}
+
+
+@pytest.mark.parametrize("fixed", [{}, {"TopicName": "t.fifo"}])
+def test_a_fifo_topic(deploy: Any, resource_id: Any, aws: Any, fixed: dict[str, str]) -> None:
+    wanted = {"FifoTopic": True, "ContentBasedDeduplication": True}
+    assert deploy(one("AWS::SNS::Topic", **wanted, **fixed))["StackStatus"] == "CREATE_COMPLETE"
+
+    arn = resource_id("It")
+    assert arn.endswith(":t.fifo" if fixed else ".fifo")
+    found = aws("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert (found["FifoTopic"], found["ContentBasedDeduplication"]) == ("true", "true")
+
+
+def test_a_queue_that_is_not_fifo_any_more_is_another_one(deploy: Any, resource_id: Any) -> None:
+    deploy(one("AWS::SQS::Queue", FifoQueue=True))
+    assert deploy(one("AWS::SQS::Queue", FifoQueue=False))["StackStatus"] == "UPDATE_COMPLETE"
+    assert not resource_id("It").endswith(".fifo")
