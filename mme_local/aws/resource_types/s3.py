@@ -14,6 +14,7 @@ from mme_local.aws.resource_types.handler import (
     ResourceError,
     ResourceRequest,
     ResourceType,
+    refuse_others,
 )
 
 
@@ -78,6 +79,9 @@ _TRANSITIONS = {
 _FILTERS = ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
 
 
+_NOTIFICATIONS = frozenset({"EventBridgeConfiguration"})
+
+
 class _Setting(NamedTuple):
     """A property that S3 has an operation for.
 
@@ -133,6 +137,12 @@ class BucketType(ResourceType):
     name_property = "BucketName"
     create_only = frozenset({"BucketName"})
     provided = frozenset({*_SETTINGS, "AccessControl", "BucketName", "ObjectLockEnabled"})
+
+    def check(self, type_name: str, properties: Properties) -> None:
+        """Refuse properties that would be ignored, and notifications that would not be sent."""
+        super().check(type_name, properties)
+        notifications = properties.get("NotificationConfiguration") or {}
+        refuse_others(f"NotificationConfiguration of {type_name}", notifications, _NOTIFICATIONS)
 
     def create(self, request: ResourceRequest) -> Physical:
         """CreateBucket, then each setting; if one fails, the bucket is deleted."""

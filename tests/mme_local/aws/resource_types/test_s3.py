@@ -121,6 +121,13 @@ def test_a_property_that_is_not_provided_is_named(deploy: Any, events: Any, aws:
     assert aws("s3").list_buckets()["Buckets"] == []
 
 
+def test_notifications_that_would_not_be_sent_are_refused(deploy: Any, events: Any) -> None:
+    value = {"EventBridgeConfiguration": {}, "QueueConfigurations": [], "LambdaConfigurations": []}
+    assert deploy(template({"NotificationConfiguration": value}))["StackStatus"] == "ROLLBACK_COMPLETE"
+    members = "LambdaConfigurations, QueueConfigurations of NotificationConfiguration of AWS::S3::Bucket"
+    assert f"Embedded AWS does not provide {members}" in [reason for _, _, reason in events()]
+
+
 def test_a_bucket_with_a_refused_setting_is_rolled_back(deploy: Any, aws: Any) -> None:
     bad = {"LoggingConfiguration": {"DestinationBucketName": "no-such-bucket"}}
 
