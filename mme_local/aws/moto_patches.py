@@ -152,9 +152,10 @@ def _answer_lookup_events() -> None:
 
 
 def _refuse_unknown_operations() -> None:
-    """Refuse an operation that moto lacks by its name, instead of an exception that ends the request."""
+    """Refuse by name an operation, or a part of one, that moto lacks: its exception would end the request."""
     from moto.core.exceptions import ServiceException
     from moto.core.responses import ActionResult, BaseResponse
+    from moto.core.utils import camelcase_to_underscores
 
     class OperationMissing(ServiceException):
         code = "ValidationError"
@@ -164,8 +165,11 @@ def _refuse_unknown_operations() -> None:
     def call_or_refuse(self: BaseResponse) -> Any:
         try:
             return call_action(self)
-        except NotImplementedError:
-            text = f"Embedded AWS does not provide the operation {self._get_action()}"
+        except NotImplementedError as error:
+            action = self._get_action()
+            text = f"Embedded AWS does not provide the operation {action}"
+            if hasattr(self, camelcase_to_underscores(action)):
+                text = f"Embedded AWS does not provide this use of {action}: {error}".rstrip(": ")
             return self.serialized(ActionResult(OperationMissing(text)))
 
     BaseResponse.call_action = call_or_refuse  # type: ignore[method-assign]

@@ -80,7 +80,7 @@ class Template:
         check_size(len(body.encode()))
         try:
             is_json = body.lstrip().startswith("{")
-            document = json.loads(body) if is_json else _read_yaml(body)
+            document = _read_json(body) if is_json else _read_yaml(body)
             if not isinstance(document, dict):
                 raise CloudFormationRequestError("Template format error: unsupported structure.")
             _check_depth(document)
@@ -216,6 +216,13 @@ def _read_yaml(body: str) -> Any:
         if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("YAML aliases are not allowed in CloudFormation templates")
     return yaml.load(body, _CloudFormationLoader)  # noqa: S506 - a SafeLoader
+
+
+def _read_json(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
 def malformed(error: Exception) -> CloudFormationRequestError:

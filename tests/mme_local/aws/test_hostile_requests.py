@@ -71,6 +71,7 @@ def parameter(**slot: Any) -> str:
         ("Resources: {A: {<<: {Type: x}, B: " + "[" * 5000 + "]" * 5000 + "}}", "levels deep"),
         ('{"Resources": ' + "[" * 100_000, "Template format error"),
         ('{"Resources": ' + '{"A":' * 500 + "1" + "}" * 500 + "}", "levels deep"),
+        ('{"Resources": ' + '{"A":' * 100_000 + "1" + "}" * 100_001, "levels deep"),
         ('{"Resources": {}}' + " " * 1024 * 1024, "may not exceed 1048576 bytes"),
         ("Resources: !!python/object/apply:os.system [id]", "Template format error"),
         ("Resources: !!binary eA==", "Template format error"),
@@ -230,3 +231,8 @@ def test_an_operation_that_is_not_provided_is_refused_by_name(
         cloudformation.detect_stack_drift(StackName="app")
     with pytest.raises(ClientError, match="does not provide the operation CreateHub"):
         aws("sagemaker").create_hub(HubName="h", HubDescription="d")
+
+
+def test_a_use_of_an_operation_that_is_not_provided_is_refused(aws: Any) -> None:
+    with pytest.raises(ClientError, match=r"does not provide this use of Tag: .*non-resource-group Arn"):
+        aws("resource-groups").tag(Arn="arn:aws:resource-groups:us-east-1:123456789012:group/g", Tags={})
