@@ -8,8 +8,9 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from mme_local.server.access.peers import peer_uid
+from mme_local.server.access.peers import is_other_user, peer_uid
 from tests.mme_local.addresses import address
 
 NOBODY = 65534
@@ -63,6 +64,14 @@ async def test_a_request_whose_sender_left_at_once_is_not_answered() -> None:
             assert await asyncio.to_thread(as_nobody, lambda: status_line(port, stay=False)) == b"sent"
         assert await asyncio.to_thread(status_line, port) == b"HTTP/1.1 200"
     assert asked == ["/bucket"]
+
+
+async def test_a_reset_connection_is_of_another_user() -> None:
+    class Transport(asyncio.Transport):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return None
+
+    assert is_other_user(make_mocked_request("GET", "/", transport=Transport()))
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
