@@ -1,8 +1,9 @@
-"""Faults at the runtime's address: the path that sets them, and failures of embedded S3."""
+"""Faults at the local endpoint's address: the path that sets them, and failures of embedded S3."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -15,7 +16,10 @@ from mme.errors import MmeError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FAULTS_PATH, FaultType, InjectedFault
 from mme_local.server.access.signature import is_for_s3
+from mme_local.server.http_server import body_pieces
 
+_MOST_BYTES = 64 * 1024
+"""Of a request that sets a fault."""
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -48,7 +52,7 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
         if request.content_type != "application/json":
             raise MmeError(f"the body must be JSON, not {request.content_type}")
         try:
-            fault = InjectedFault.checked(await request.json())
+            fault = InjectedFault.checked(json.loads(await _small_body(request)))
         except ValueError as error:
             raise MmeError(f"the body is not JSON: {error}") from None
         if fault.model is not None:
@@ -83,6 +87,15 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
     return middleware
 
 
+async def _small_body(request: web.Request) -> bytes:
+    body = b""
+    async for piece in body_pieces(request):
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise MmeError(f"the body has more than {_MOST_BYTES} bytes")
+    return body
+
+
 def _is_for_s3(request: web.Request) -> bool:
     presigned = request.query.get("X-Amz-Credential", "")
     return is_for_s3(request.headers) or "/s3/aws4_request" in presigned
@@ -99,7 +112,7 @@ async def _fail_s3(board: FaultBoard, request: web.Request, handler: _Handler) -
         await asyncio.sleep(slow.seconds)
     if not board.take(FaultType.S3_FAILING, concerns):
         return await handler(request)
-    async for _ in request.content.iter_any():
+    async for _ in body_pieces(request):
         pass  # a client that is still sending would see a broken connection
     # Amazon S3 API reference, "Error responses": every client retries 503 SlowDown.
     request_id = uuid.uuid4().hex[:16].upper()

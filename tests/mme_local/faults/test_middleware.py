@@ -16,6 +16,7 @@ from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FAULTS_PATH, InjectedFault
 from mme_local.faults.middleware import fault_middleware
 from mme_local.faults.remote import RuntimeFaults
+from mme_local.server import http_server
 
 FOR_S3 = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=A/20261121/us-east-1/s3/aws4_request, SignedHeaders=host"
@@ -91,6 +92,7 @@ async def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
     [
         ("POST", {"data": "kind=load-507"}, "the body must be JSON, not text/plain"),
         ("POST", {"data": b"{", "headers": {"Content-Type": "application/json"}}, "the body is not JSON"),
+        ("POST", {"json": {"kind": "x" * 65536}}, "the body has more than 65536 bytes"),
         ("POST", {"json": {"kind": "s3"}}, "unknown fault 's3'"),
         ("POST", {"json": {"kind": "load-507", "port": 1}}, "port 1 is not valid"),
         ("DELETE", {"params": {"kind": "s3"}}, "unknown fault 's3'"),
@@ -124,6 +126,19 @@ async def test_failing_s3_answers_slow_down(signed: dict[str, Any]) -> None:
         assert status == 503
         assert "<Code>SlowDown</Code>" in text
         assert await gateway.ask("PUT", "/bucket/key", data=b"x", **signed) == (200, "/bucket/key: 1 bytes")
+
+
+@pytest.mark.parametrize("path", [FAULTS_PATH, "/bucket/key"])
+async def test_a_body_that_does_not_come_times_out(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(2)
+
+    monkeypatch.setattr(http_server, "_BODY_SECONDS", 0.05)
+    async with a_gateway() as gateway:
+        await asyncio.to_thread(gateway.faults.set, "s3-failing")
+        headers = FOR_S3 | {"Content-Type": "application/json"}
+        assert (await gateway.ask("POST", path, data=body(), headers=headers))[0] == 408
 
 
 async def test_s3_fails_for_one_model_and_other_services_do_not() -> None:
