@@ -92,7 +92,7 @@ class TritonProcess(ContractContainer):
             *serve_arguments(self._environment),
         ]
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        read, self._lifeline = os.pipe()
+        read, lifeline = os.pipe()
         try:
             with self._log_path.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
@@ -107,8 +107,12 @@ class TritonProcess(ContractContainer):
                     pass_fds=[read],
                     preexec_fn=functools.partial(_end_with, read),
                 )
+        except BaseException:
+            os.close(lifeline)
+            raise
         finally:
             os.close(read)
+        self._lifeline = lifeline
         # Through the process, as the path of a Unix socket has 107 bytes at most.
         self._connect(f"/proc/{self._process.pid}/cwd/{SOCKET}")
         try:
@@ -202,15 +206,13 @@ def _refusal(target_model: str, name: str, letter: str) -> ContainerReply:
 def _end_with(lifeline: int) -> None:
     """Run in the child: have the kernel kill its process group once the other end of a pipe is closed.
 
-    The runtime has that end, so that Triton and its python processes end with it, even if it is killed.
+    The local endpoint has that end, so Triton and its python processes end with it, even if it is killed. If
+    that happens now, the child's own copy of that end closes, and the kernel acts, when it executes Triton.
     """
     os.setsid()  # not by `start_new_session`, which uvloop applies later
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-    with contextlib.suppress(BlockingIOError):
-        os.read(lifeline, 1)  # at its end: the runtime was killed meanwhile
-        os._exit(1)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -178,3 +179,12 @@ async def test_a_failed_load_has_the_models_error(
         reply = await triton.load("abc123", "x_v0.tar.gz", model, 60)
         assert reply.status == 400
         assert "the weights are missing" in reply.text
+
+
+async def test_a_start_that_fails_leaves_no_pipe(installation: TritonInstallation, tmp_path: Path) -> None:
+    process = a_process(replace(installation, server=tmp_path / "missing"), tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            await process.start()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
