@@ -40,7 +40,7 @@ class DockerContainer(ContractContainer):
         image: Must be on this machine; nothing is pulled.
         models: The instance's folder of unpacked models; made if missing.
         environment: Variables of the deployed model.
-        owner: Label by which a later runtime finds the containers of a killed one.
+        owner: Label by which a later local endpoint finds the containers of a killed one.
         start_seconds: Time limit for ``/ping`` to answer.
         log: File for its output.
         gpus: Whether it gets the machine's GPUs.
@@ -198,7 +198,8 @@ class DockerContainer(ContractContainer):
 def _open_to_all(models: Path, path: Path) -> None:
     """Make a model readable; the instance's folder above stays closed to other users of the machine."""
     for each in (models, path.parent, path, *path.rglob("*")):
-        each.chmod(each.stat().st_mode | (0o555 if each.is_dir() else 0o444))
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            each.chmod(each.stat().st_mode | (0o555 if each.is_dir() else 0o444))
 
 
 async def _exit_status(container: EngineContainer) -> int:

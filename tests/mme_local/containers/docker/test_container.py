@@ -54,6 +54,7 @@ async def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
         model = a_model(tmp_path)
         for path in (model.parents[1], model.parent, model, model / "config.pbtxt"):
             path.chmod(0o700)
+        (model / "gone").symlink_to("nothing")  # as a file that goes between two steps
         assert (await container.load("abc", "t/x_v0.tar.gz", model, 30)).ok
         assert (model / "config.pbtxt").stat().st_mode & 0o044, "for the image's user"
         reply = await container.invoke("abc", "t/x_v0.tar.gz", b"123", {}, 30)
