@@ -29,14 +29,15 @@ class Context:
 
 
 def main(folder: str, handler: str) -> None:
-    """Serve until standard input ends, which it does when the runtime ends.
+    """Serve until standard input ends, which it does when the local endpoint ends.
 
     Args:
         folder: the function's code.
         handler: ``module.function``.
     """
-    # End with the runtime even during a call, and even if it is killed: PR_SET_PDEATHSIG, SIGKILL.
-    ctypes.CDLL(None).prctl(1, 9)
+    if sys.platform == "linux":
+        # End with the local endpoint even during a call, and even if it is killed: PR_SET_PDEATHSIG, SIGKILL.
+        ctypes.CDLL(None).prctl(1, 9)
     # What the function prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

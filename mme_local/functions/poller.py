@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -163,7 +162,7 @@ class Poller:
         for old in stale:
             old.end()
         if process is None:
-            folder = self._folder / re.sub(r"[^\w-]", "_", function.name)  # a name is not a path
+            folder = self._folder / function.name
             folder.mkdir(parents=True, exist_ok=True)
             process = FunctionProcess(function, folder, self._url)
             with self._lock:

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
 import zipfile
@@ -18,6 +20,7 @@ import pytest
 from mme_local import aws
 from mme_local.aws import clients_of
 from mme_local.aws.functions import EventSource, Function, Functions
+from mme_local.functions import bootstrap
 from mme_local.functions.poller import Poller
 from mme_local.functions.process import FunctionDiedError, FunctionProcess
 
@@ -237,3 +240,17 @@ def test_a_call_longer_than_its_timeout_is_ended(tmp_path: Path) -> None:
     with pytest.raises(FunctionDiedError, match="exceeded its timeout of 1 s"):
         process.call({"Records": [{"body": "hang", "messageId": "m", "attributes": attributes}]})
     assert not process.alive
+
+
+def test_a_function_runs_on_another_system_than_linux(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text("def handler(event, context):\n    return event\n")
+    script = (
+        "import ctypes, runpy, sys; sys.platform = 'darwin'; del ctypes.CDLL; "
+        f"sys.argv[1:] = [{str(tmp_path)!r}, 'f.handler']; "
+        f"runpy.run_path({bootstrap.__file__!r}, run_name='__main__')"
+    )
+    call = json.dumps({"event": "e", "request_id": "r", "seconds": 1})
+    answer = subprocess.run(
+        [sys.executable, "-c", script], input=call, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == '"e"\n'
