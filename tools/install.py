@@ -148,7 +148,7 @@ def install_development(target: Path) -> None:
     python = make_environment(target)
     if library:
         with unpacked(library) as package:
-            (found,) = package.glob(f"usr/lib/*/{wheel.LIBPYTHON}")
+            found = _find(package, f"usr/lib/*/{wheel.LIBPYTHON}")
             shutil.copy(found, target / "lib" / wheel.LIBPYTHON)
     with tempfile.TemporaryDirectory() as folder:
         pinned = Path(folder) / "uv.txt"
@@ -233,7 +233,7 @@ def make_environment(target: Path) -> Path:
         return python
     run(base, "-m", "venv", "--clear", "--without-pip", target)
     with unpacked("python3-pip-whl") as package:
-        pip = max(package.glob("usr/share/python-wheels/pip-*.whl"))
+        pip = _find(package, "usr/share/python-wheels/pip-*.whl")
         run(python, pip / "pip", *_PIP[2:], "--no-index", pip)
     return python
 
@@ -269,7 +269,9 @@ def unpacked(package: str) -> Iterator[Path]:
         try:
             for attempt in attempts:
                 results = [
-                    subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+                    subprocess.run(
+                        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
+                    )
                     for command in attempt
                 ]
                 if not results[-1].returncode:
@@ -282,6 +284,14 @@ def unpacked(package: str) -> Iterator[Path]:
                 hint=f"sudo apt-get install {package if package.startswith('lib') else 'python3-venv'}",
             ) from None
         yield folder / "unpacked"
+
+
+def _find(package: Path, pattern: str) -> Path:
+    """Return the file of an unpacked package. Raises MmeError if it has none by this pattern."""
+    found = max(package.glob(pattern), default=None)
+    if found is None:
+        raise MmeError(f"the distribution's package has no file {pattern}")
+    return found
 
 
 def lock_part(lock: str, name: str) -> str:

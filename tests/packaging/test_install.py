@@ -143,6 +143,14 @@ def test_without_ensurepip_the_distribution_s_pip_is_installed(
     assert bootstrap[-2:] == ("--no-index", pip)
 
 
+def test_a_package_of_another_layout_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(install, "unpacked", lambda name: nullcontext(tmp_path))
+    monkeypatch.setattr(install, "run", lambda *command: None)
+    with pytest.raises(MmeError, match=r"has no file usr/share/python-wheels/pip-\*\.whl"):
+        install.make_environment(tmp_path / "environment")
+
+
 def test_without_room_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(install.shutil, "disk_usage", lambda path: usage(0, 0, 1_400_000_000))
