@@ -1,4 +1,4 @@
-"""``python -m mme_local``: a runtime in the foreground, with the settings of ``MME_LOCAL_*`` variables."""
+"""``python -m mme_local``: a local endpoint in the foreground, set by ``MME_LOCAL_*`` variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runtimes from outside: start one in the background, read its status, stop it."""
+"""Local endpoints from outside: start one in the background, read its status, stop it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _LOG_LINES: Final = 15
 _ERROR: Final = "error: "
 """Prefix of an error in the output of `mme_local.__main__`."""
 _tied: dict[int, subprocess.Popen[bytes]] = {}
-"""Tied runtimes by port; each process holds the pipe whose end stops it."""
+"""Tied local endpoints by port; each process holds the pipe whose end stops it."""
 
 
 def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> RunFile:
-    """Start a runtime in the background and wait until it answers.
+    """Start a local endpoint in the background and wait until it answers.
 
     Args:
-        settings: the runtime's settings.
+        settings: the local endpoint's settings.
         seconds: time limit of the start.
         tied: whether it stops when this process ends, even if it is killed.
 
@@ -47,12 +47,12 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
     """
     from mme_local.runtime import listening_socket
 
-    run_files.running()  # removes the files of killed runtimes
+    run_files.running()  # removes the files of killed local endpoints
     with contextlib.ExitStack() as opened:
         with listening_socket(settings.port) as listener:  # the same error as in the foreground
             port = int(listener.getsockname()[1])
             path = run_files.make_folder(port) / "runtime.log"
-            # Kept open: a runtime that fails deletes its folder, this file included.
+            # Kept open: a local endpoint that fails deletes its folder, this file included.
             log = opened.enter_context(path.open("w+b"))
             path.chmod(0o600)
             process = _start(settings, listener, log, tied)
@@ -101,7 +101,7 @@ def _start(
 
 
 def _own_error(output: list[str]) -> MmeError | None:
-    """Return the error that the runtime ended with, as in the foreground."""
+    """Return the error that the local endpoint ended with, as in the foreground."""
     for number, line in enumerate(output):
         if line.startswith(_ERROR):
             return MmeError(line.removeprefix(_ERROR), hint="\n".join(output[number + 1 :]) or None)
@@ -119,7 +119,7 @@ def _wait_ready(process: subprocess.Popen[bytes], port: int, seconds: float) -> 
 
 
 def _end(process: subprocess.Popen[bytes], port: int) -> None:
-    """End a runtime that did not start, and remove its files if it had to be killed."""
+    """End a local endpoint that did not start, and remove its files if it had to be killed."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
@@ -136,7 +136,7 @@ def _end(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def find(port: int) -> RunFile:
-    """Return the runtime on a port.
+    """Return the local endpoint on a port.
 
     Raises:
         MmeError: None runs there.
@@ -153,7 +153,7 @@ def find(port: int) -> RunFile:
 
 
 def stop(port: int) -> RunFile:
-    """Stop the runtime on a port and return once its process has ended.
+    """Stop the local endpoint on a port and return once its process has ended.
 
     Raises:
         MmeError: None runs there, or it does not stop.
@@ -173,7 +173,7 @@ def stop(port: int) -> RunFile:
 
 
 def ask_status(here: RunFile) -> dict[str, Any]:
-    """Return the status of a running runtime.
+    """Return the status of a running local endpoint.
 
     Raises:
         MmeError: It does not answer.

@@ -1,4 +1,4 @@
-"""The run file of a runtime: how ``down``, ``status`` and other commands find it."""
+"""The run file of a local endpoint: how ``down``, ``status`` and other commands find it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mme.errors import MmeError
 FILE_NAME: Final = "runtime.json"
 WORKDIR_PREFIX: Final = "mme-local-"
 LOGS: Final = "logs"
-"""The folder in a runtime's ``workdir`` with a log for each container."""
+"""The folder in a local endpoint's ``workdir`` with a log for each container."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - of Triton's python backend
 
 
 def state_root() -> Path:
-    """Return the folder of all runtimes of this user (XDG base directory specification)."""
+    """Return the folder of all local endpoints of this user (XDG base directory specification)."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "sagemaker-mme" / "local"
 
@@ -50,7 +50,7 @@ def _is_used(pid: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """A runtime, as it recorded itself at its start.
+    """A local endpoint, as it recorded itself at its start.
 
     Attributes:
         port: its port.
@@ -78,7 +78,7 @@ class RunFile:
 
     @property
     def folder(self) -> Path:
-        """The folder with the run file and the runtime's log."""
+        """The folder with the run file and the local endpoint's log."""
         return state_root() / str(self.port)
 
     def alive(self) -> bool:
@@ -93,7 +93,7 @@ class RunFile:
         draft.replace(self.folder / FILE_NAME)
 
     def remove(self) -> None:
-        """Delete the runtime's files, and the run file unless another runtime has replaced it."""
+        """Delete the local endpoint's files, and the run file unless another one has replaced it."""
         workdir = Path(self.workdir)
         if workdir.name.startswith(WORKDIR_PREFIX) and is_private(workdir):
             shutil.rmtree(workdir, ignore_errors=True)
@@ -189,7 +189,7 @@ def forget(port: int) -> None:
 
 
 def running() -> list[RunFile]:
-    """Return the running runtimes of this user, by port; remove the files of killed ones."""
+    """Return the running local endpoints of this user, by port; remove the files of killed ones."""
     alive = []
     for one in all_run_files():
         if one.alive():

@@ -1,4 +1,4 @@
-"""A runtime from start to stop: bind the port, serve, and delete all its files."""
+"""A local endpoint from start to stop: bind the port, serve, and delete all its files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def run(
     """Serve until SIGINT, SIGTERM or SIGHUP, then stop everything that was started.
 
     Args:
-        settings: the runtime's settings.
+        settings: the local endpoint's settings.
         ready: called once, when the address answers.
         listener: a socket bound to the port of the settings; by default one is opened.
 
@@ -64,7 +64,7 @@ async def run(
         MmeError: The port is in use, or Triton can't run here.
     """
     os.umask(0o077)  # for every file and child, and for Triton's shared memory
-    run_files.running()  # removes the files of killed runtimes
+    run_files.running()  # removes the files of killed local endpoints
     with listener or listening_socket(settings.port) as bound:
         port = int(bound.getsockname()[1])
         with _temporary_folder():
@@ -187,7 +187,7 @@ async def _reconcile(data_plane: DataPlane, logs: Path) -> None:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """Return a socket on 127.0.0.1; wait a moment if the port of a killed runtime is not free yet.
+    """Return a socket on 127.0.0.1; wait a moment if the port of a killed local endpoint is not free yet.
 
     Raises:
         MmeError: The port is in use, or can't be bound, or the name localhost does not lead to it.

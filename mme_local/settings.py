@@ -16,7 +16,7 @@ from mme.fleet import EvictionOrder, Placement
 
 
 class LocalSettings(BaseSettings):
-    """Settings of one runtime. The memory rule is an assumption: AWS publishes none.
+    """Settings of one local endpoint. The memory rule is an assumption: AWS publishes none.
 
     Attributes:
         port: the localhost port; 0 takes a free one.
@@ -92,7 +92,7 @@ def chosen_settings(**flags: float | str | None) -> LocalSettings:
 
 
 def chosen_port(flag: int | None) -> int:
-    """Return the port of the runtime that a command is about: the flag, else `named_port`, else 4747.
+    """Return the port of the local endpoint that a command is about: the flag, else `named_port`, else 4747.
 
     Raises:
         MmeError: A variable is not valid.
@@ -106,13 +106,13 @@ def chosen_port(flag: int | None) -> int:
 def named_port() -> int | None:
     """Return the port in MME_LOCAL_PORT, or in AWS_ENDPOINT_URL if that is this machine; else None.
 
-    So a command is about the runtime that AWS clients in this shell use.
+    So a command is about the local endpoint that AWS clients in this shell use.
 
     Raises:
         MmeError: A variable is not valid.
     """
     settings = chosen_settings()
-    if "port" in settings.model_fields_set and settings.port:  # 0 names no running runtime
+    if "port" in settings.model_fields_set and settings.port:  # 0 names no running local endpoint
         return settings.port
     try:
         address = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether this is the environment on this machine. An endpoint named without `env` is in AWS."""
+        """Return whether this environment is on this machine. An endpoint named without `env` is in AWS."""
         return self.env == LOCAL_ENVIRONMENT and (not self.endpoint_name or "env" in self.model_fields_set)
 
     @property

@@ -73,7 +73,7 @@ def set_fault(
 
     InjectedFault.checked(
         {"kind": fault, "model": model, "seconds": seconds, "times": times}
-    )  # before the runtime is looked up
+    )  # before the local endpoint is looked up
     done = _faults(port).set(fault, model, seconds=seconds, times=times)
     if as_json:
         print_json(done.as_json())

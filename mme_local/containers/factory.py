@@ -104,7 +104,7 @@ async def _docker(settings: LocalSettings) -> ContainerFactory:
 
 
 def _orphaned(owner: str) -> bool:
-    """Whether a container's label names a local endpoint of this machine that does not run any more."""
+    """Return whether a container's label names a local endpoint of this machine that has ended."""
     try:
         host, pid, started = owner.split(" ")
         return host == socket.gethostname() and not run_files.is_running(int(pid), float(started))

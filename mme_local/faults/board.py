@@ -1,4 +1,4 @@
-"""The faults that are set in a runtime. Thread-safe: downloads run in threads."""
+"""The faults that are set in a local endpoint. Thread-safe: downloads run in threads."""
 
 from __future__ import annotations
 

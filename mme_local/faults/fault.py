@@ -10,9 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mme.errors import MmeError
 
 FAULTS_PATH: Final = "/_mme/faults"
-"""Path of a runtime that lists, sets and clears faults."""
+"""Path of a local endpoint that lists, sets and clears faults."""
 MAX_SECONDS: Final = 3600.0
-"""Longer is a typing error, or a runtime whose faults are never cleared."""
+"""Longer is a typing error, or a local endpoint whose faults are never cleared."""
 
 
 class FaultType(StrEnum):

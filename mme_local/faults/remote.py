@@ -1,4 +1,4 @@
-"""Faults of a running runtime, set over HTTP."""
+"""Faults of a running local endpoint, set over HTTP."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SECONDS = 60.0
 
 
 class RuntimeFaults:
-    """Sets, lists and clears the faults of a runtime.
+    """Sets, lists and clears the faults of a local endpoint.
 
     Args:
-        url: address of the runtime.
+        url: address of the local endpoint.
         models: target models by other names that `set` and `clear` accept.
     """
 
@@ -41,7 +41,7 @@ class RuntimeFaults:
             times: how often it is met before it is cleared; None for no limit.
 
         Raises:
-            MmeError: A value is not valid, there is no such model, or the runtime does not answer.
+            MmeError: A value is not valid, there is no such model, or the local endpoint does not answer.
         """
         values = {"kind": kind, "model": self._target_model(model), "seconds": seconds, "times": times}
         fault = InjectedFault.checked(values)
@@ -52,7 +52,7 @@ class RuntimeFaults:
         """Return the faults: kind, model, seconds, times, and how often each was ``met``.
 
         Raises:
-            MmeError: The runtime does not answer.
+            MmeError: The local endpoint does not answer.
         """
         faults: list[dict[str, Any]] = self._request("GET")["faults"]
         return faults
@@ -65,7 +65,7 @@ class RuntimeFaults:
             model: only those set for this model by name.
 
         Raises:
-            MmeError: There is no such kind, or the runtime does not answer.
+            MmeError: There is no such kind, or the local endpoint does not answer.
         """
         chosen = {
             "kind": None if kind is None else FaultType.parse(kind).value,

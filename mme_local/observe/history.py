@@ -43,7 +43,7 @@ class Slice:
 
 @dataclass(slots=True)
 class EndpointHistory:
-    """The requests of one endpoint, counted since the runtime's start.
+    """The requests of one endpoint, counted since the local endpoint's start.
 
     Attributes:
         requests: how many.

@@ -29,7 +29,7 @@ def build_gateway(
     hosts: Sequence[str] = (),
     other_users: bool = False,
 ) -> web.Application:
-    """Build the aiohttp application of a runtime.
+    """Build the aiohttp application of a local endpoint.
 
     Args:
         invoke_endpoint: Answers ``POST /endpoints/{name}/invocations``.

@@ -1,4 +1,4 @@
-"""The runtime's HTTP server: aiohttp on one socket, on uvloop's event loop."""
+"""The local endpoint's HTTP server: aiohttp on one socket, on uvloop's event loop."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def serve(gateway: web.Application, listener: socket.socket) -> AsyncItera
 
 
 def run_event_loop(runtime: Coroutine[Any, Any, None]) -> None:
-    """Run a runtime to its end on uvloop; Windows, which has no uvloop, uses asyncio's own loop."""
+    """Run a local endpoint to its end on uvloop; Windows, which has no uvloop, uses asyncio's own loop."""
     if sys.platform == "win32":
         asyncio.run(runtime)
         return

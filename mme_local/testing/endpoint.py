@@ -23,7 +23,7 @@ KEY: Final = "local"
 """Access key and secret; embedded IAM does not know it, so it may do everything."""
 
 IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
-"""The image of the endpoint's model; the runtime serves it with its own Triton."""
+"""The image of the endpoint's model; the local endpoint serves it with its own Triton."""
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "SAGEMAKER_TRITON_LOG_VERBOSE": "0",
@@ -41,7 +41,7 @@ class LocalEndpoint:
     """An endpoint with its bucket.
 
     Attributes:
-        url: address of the runtime, for ``AWS_ENDPOINT_URL``.
+        url: address of the local endpoint, for ``AWS_ENDPOINT_URL``.
         name: the ``EndpointName``.
         bucket: the bucket of its models.
         prefix: the prefix of its models.
@@ -67,7 +67,7 @@ class LocalEndpoint:
         """Create the bucket, the model, the config and the endpoint.
 
         Args:
-            url: address of the runtime.
+            url: address of the local endpoint.
             instances: number of instances; each is its own Triton.
             variables: environment of the container, instead of `ENVIRONMENT`.
             bucket: an existing bucket; by default one is created.
@@ -120,7 +120,7 @@ class LocalEndpoint:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables with which every AWS client talks to the runtime."""
+        """Environment variables with which every AWS client talks to the local endpoint."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": KEY,

@@ -36,7 +36,7 @@ def mme_models(pytestconfig: pytest.Config) -> Sequence[str | Path]:
 
 @pytest.fixture(scope="session")
 def mme_settings() -> Mapping[str, Any]:
-    """Settings of the runtime, by their names in ``mme_local.settings.LocalSettings``. Override it."""
+    """Settings of the local endpoint, by their names in ``mme_local.settings.LocalSettings``. Override it."""
     return {}
 
 
@@ -96,7 +96,7 @@ def mme_endpoint(
 
 @pytest.fixture
 def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """Environment with which every AWS client of the code under test talks to the runtime, for this test."""
+    """Environment with which, in this test, every AWS client talks to the local endpoint."""
     for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in mme_endpoint.environment.items():

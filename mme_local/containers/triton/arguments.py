@@ -23,7 +23,7 @@ _PYTHON_BACKEND = {
     "SAGEMAKER_TRITON_SHM_GROWTH_BYTE_SIZE": ("shm-growth-byte-size", str(1024 * 1024)),
 }
 RESERVED = ("--sagemaker-port", "--backend-directory", "--model-repository", "--model-control-mode")
-"""Set by the runtime itself, as are all address flags."""
+"""Set by the local endpoint itself, as are all address flags."""
 
 
 def serve_arguments(environment: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A private Triton in the runtime's folder: patched server, python stub, backends."""
+"""A private Triton in the local endpoint's folder: patched server, python stub, backends."""
 
 from __future__ import annotations
 

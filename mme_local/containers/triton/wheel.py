@@ -122,7 +122,7 @@ def _glibc() -> tuple[int, int]:
 
 
 def lacks_libpython() -> bool:
-    """Whether neither this Python nor the wheel has a shared library that the stub can load."""
+    """Return whether neither this Python nor the wheel has a shared library that the stub can load."""
     if libpython():
         return False
     return _PYTHON != _BUNDLED_LIBPYTHON or "_struct" in sys.builtin_module_names

@@ -48,7 +48,7 @@ def render_page(status: Mapping[str, Any], main: str, nonce: str) -> str:
     """Return the whole document.
 
     Args:
-        status: the runtime's description: ``url``, ``pid``, ``backends``.
+        status: the local endpoint's description: ``url``, ``pid``, ``backends``.
         main: the part that changes, from `render_main`.
         nonce: allows the page's own style and script, and nothing else (Content Security Policy).
     """
@@ -62,10 +62,10 @@ def render_main(
     alarms: Sequence[ObservedAlarm],
     now: float,
 ) -> str:
-    """Return the part of the page that changes while the runtime serves.
+    """Return the part of the page that changes while the local endpoint serves.
 
     Args:
-        status: the runtime's description, with ``endpoints`` from `DataPlane.describe`.
+        status: the local endpoint's description, with ``endpoints`` from `DataPlane.describe`.
         history: the endpoints' requests.
         cpu: percent of a processor, by instance id.
         alarms: the deployed alarms.

@@ -26,7 +26,7 @@ class StatusPage:
     """Serves the status page.
 
     Args:
-        status: returns the runtime's description.
+        status: returns the local endpoint's description.
         history: returns the endpoints' requests.
         cpu: returns percent of a processor by instance id, as last measured.
         alarms: returns the deployed alarms.
@@ -91,7 +91,7 @@ class StatusPage:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Send the changing part whenever it differs, until the viewer disconnects."""
         if sum(viewer.transport is not None for viewer in self._viewers.values()) >= _MAX_VIEWERS:
-            raise web.HTTPServiceUnavailable(text="too many pages show this runtime; close one")
+            raise web.HTTPServiceUnavailable(text="too many pages show this local endpoint; close one")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is answered outside of a task")

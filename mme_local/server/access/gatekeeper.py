@@ -22,7 +22,7 @@ class Gatekeeper:
     """Checks callers whose identity was created in embedded IAM.
 
     A key that embedded IAM does not know, such as the ``local`` in the docs, belongs to the operator of the
-    runtime and may do everything.
+    local endpoint and may do everything.
 
     Args:
         enforce: False allows every call.
