@@ -152,15 +152,6 @@ def test_the_output_of_a_function_is_in_its_log(world: World) -> None:
     assert "this is not an answer" in log
 
 
-def test_a_name_does_not_lead_out_of_the_folder(world: World) -> None:
-    world.put(name="../../f")
-    world.feed(name="../../f")
-    world.send("one")
-    until(lambda: world.seen("one"))
-    assert {path.name for path in world.folder.iterdir()} == {"functions", "seen"}
-    assert [path.name for path in (world.folder / "functions").iterdir()] == ["______f"]
-
-
 def test_a_process_serves_call_after_call(world: World) -> None:
     world.feed(concurrency=1)
     for body in "abc":
