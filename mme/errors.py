@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_MAX_CHARS: Final = 1000
+_MAX_LINE_CHARS: Final = 1000
 
 
 def shortened(text: str, most: int) -> str:
@@ -21,7 +21,7 @@ class MmeError(Exception):
     """An error that the user can fix: the CLI prints it without a stack trace and exits with status 2.
 
     Args:
-        message: What is wrong, with the value, and why; lower case, no full stop. A very long one
+        message: What is wrong, with the value, and why; lower case, no full stop. A very long line
             loses its middle.
         hint: How to fix it: the next command or change.
     """
@@ -29,7 +29,7 @@ class MmeError(Exception):
     exit_status = 2
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.message = shortened(message, _MAX_CHARS)
+        self.message = "\n".join(shortened(line, _MAX_LINE_CHARS) for line in message.split("\n"))
         super().__init__(self.message)
         self.hint = hint
 

@@ -239,8 +239,9 @@ def test_every_command_prints_through_the_boundary(package: str) -> None:
     assert [one for one in found if not (package == "mme/cli" and one.startswith("__init__.py"))] == []
 
 
-def test_an_error_loses_the_middle_of_a_very_long_message() -> None:
+def test_an_error_loses_the_middle_of_a_very_long_line() -> None:
     error = MmeError(f"{'a' * 5000} can't be read", hint="rename it")
     assert (len(error.message), error.message[:2], error.message[-8:]) == (1005, "aa", " be read")
     assert str(error) == f"{error.message}\nrename it"
-    assert MmeError("a" * 1000).message == "a" * 1000
+    lines = "\n".join(["a" * 1000] * 3)
+    assert MmeError(lines).message == lines
