@@ -48,7 +48,7 @@ def read_archive(
     """
     limits = limits or Limits()
     stream = GzipStream(iter(partial(source.read, CHUNK_BYTES), b""), limits, digest)
-    reading = _Reading()
+    reading = _Reading(stream)
     complete = True
     try:
         tar = TarStream(stream, limits)
@@ -100,9 +100,9 @@ def _end_findings(stream: GzipStream, tar: TarStream) -> list[Finding]:
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, stream: GzipStream) -> None:
         self._members: dict[str, Member] = {}
-        self._starts = FileStarts()
+        self._starts = FileStarts(lambda: stream.packed_bytes)
         self._junk: list[str] = []
         self.findings: list[Finding] = []
 

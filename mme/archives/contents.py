@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from mme.archives.errors import ArchiveError, UnreadableArchiveError
 from mme.archives.file_kind import GZIP_MAGIC
-from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
+from mme.archives.gzip_stream import GzipStream, Limits, too_large
 from mme.archives.model_directory import Member, ModelDirectory, open_file, unreadable
 from mme.archives.tar_stream import TarStream
 
@@ -22,6 +20,14 @@ _HEADS_DEPTH: Final = 6
 _ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz")
 _CACHED_BYTES: Final = 32 * 1024 * 1024
 
+_NESTED_BYTES: Final = 20 * 10**9
+"""Unpacked of all archives within one, together."""
+
+_NESTED_RATIO: Final = 500
+_NESTED_CHUNK_BYTES: Final = 16 * 1024
+_LIMIT_CODES: Final = ("bomb", "header-too-large", "too-large", "too-many-members")
+"""Findings that tell of our own limits, not of a fault of the archive."""
+
 
 class Contents:
     """The files and directories of one model archive. Directories that are not listed are added.
@@ -29,7 +35,8 @@ class Contents:
     Args:
         members: Each path once.
         starts: The first bytes of files, by path.
-        without_activate: Paths of the archives in it that hold no `bin/activate`, as an environment must.
+        without_activate: Paths of the archives in it that surely hold no `bin/activate`, as an
+            environment must.
     """
 
     def __init__(
@@ -103,12 +110,19 @@ class Contents:
 
 
 class FileStarts:
-    """The first bytes of an archive's files, up to a total that fits in memory."""
+    """The first bytes of an archive's files, up to a total that fits in memory.
 
-    def __init__(self) -> None:
+    Args:
+        packed_bytes: Returns how many bytes were read of the archive itself, which bounds what is unpacked
+            of the archives in it.
+    """
+
+    def __init__(self, packed_bytes: Callable[[], int]) -> None:
         self.by_path: dict[str, bytes] = {}
         self.without_activate: set[str] = set()
         self._room = _CACHED_BYTES
+        self._packed_bytes = packed_bytes
+        self._nested_bytes = 0
 
     def wanted(self, path: str, size: int) -> int:
         """Return how many of a file's first bytes to add.
@@ -132,18 +146,30 @@ class FileStarts:
         """
         self._room -= len(start)
         self.by_path[path] = start
-        if path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC):
-            chunks = chain([start], iter(partial(rest, CHUNK_BYTES), b""))
-            if not _holds_activate(chunks):
-                self.without_activate.add(path)
+        nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
+        if nested and self._holds_activate(start, rest) is False:
+            self.without_activate.add(path)
 
+    def _holds_activate(self, start: bytes, rest: Callable[[int], bytes]) -> bool | None:
+        """Return whether a nested archive has it; None if a limit was reached before."""
 
-def _holds_activate(chunks: Iterable[bytes]) -> bool:
-    try:
-        entries = TarStream(GzipStream(chunks, Limits()), Limits())
-        return any("/".join(entry.parts) == "bin/activate" for entry in entries)
-    except UnreadableArchiveError:
-        return False
+        def chunks() -> Iterator[bytes]:
+            chunk = start
+            while chunk:
+                most = min(_NESTED_BYTES, self._packed_bytes() * _NESTED_RATIO)
+                if self._nested_bytes + stream.unpacked_bytes > most:
+                    raise UnreadableArchiveError(too_large(most))
+                yield chunk
+                chunk = rest(_NESTED_CHUNK_BYTES)
+
+        limits = Limits(_NESTED_BYTES, _NESTED_RATIO, ratio_from_bytes=0)
+        stream = GzipStream(chunks(), limits)
+        try:
+            return any("/".join(entry.parts) == "bin/activate" for entry in TarStream(stream, limits))
+        except UnreadableArchiveError as error:
+            return None if error.finding.code in _LIMIT_CODES else False
+        finally:
+            self._nested_bytes += stream.unpacked_bytes
 
 
 def contents_of(directory: ModelDirectory) -> Contents:
@@ -152,7 +178,8 @@ def contents_of(directory: ModelDirectory) -> Contents:
     Raises:
         ArchiveError: A file can't be read.
     """
-    starts = FileStarts()
+    total = sum(member.size for member in directory.members)
+    starts = FileStarts(lambda: total)
     for member in directory.members:
         if member.is_directory or not (size := starts.wanted(member.path, member.size)):
             continue

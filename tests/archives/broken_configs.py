@@ -180,6 +180,11 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         "environment-missing",
         "leads out of the archive, to ../env",
     ),
+    "environment one folder up": (
+        pack(flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/..")),
+        "environment-missing",
+        "leads out of the archive, to ..",
+    ),
     "environment without activate": (
         pack(flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY//env/", env__lib="x")),
         "environment-broken",

@@ -8,7 +8,7 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mme.archives.explain import explain
 from mme.archives.explanation import Explanation
+from mme.archives.gzip_stream import GzipStream
 from mme.archives.model_directory import scan_directory
 from mme.archives.packing import pack_directory
 from mme.archives.signature import TensorSpec
@@ -29,6 +30,7 @@ from tests.archives.archive_builder import (
     TENSORS,
     Files,
     flat,
+    member,
     pack,
     pipeline,
     tar,
@@ -199,6 +201,47 @@ def test_an_archive_larger_than_the_memory_it_may_use() -> None:
     assert found.servable
     assert found.unpacked_bytes == size + len(CONFIG) + len(CODE)
     assert peak < 32 * 2**20
+
+
+def nested_codes(environment: bytes, *others: bytes) -> set[str]:
+    """The findings about a model with an environment, which follows other archives."""
+    names = {f"data/{number}.tar.gz": other for number, other in enumerate(others)}
+    files = {**flat(CONFIG + ENVIRONMENT), **names, "env.tar.gz": environment}
+    return {finding.code for finding in explain(io.BytesIO(pack(files))).findings}
+
+
+def test_archives_within_an_archive_are_no_way_around_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Recorded(GzipStream):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            streams.append(self)
+
+    streams: list[GzipStream] = []
+    monkeypatch.setattr("mme.archives.contents.GzipStream", Recorded)
+    bomb = pack({"zeros": bytes(20_000_000)})
+    assert "environment-broken" not in nested_codes(pack({"bin/activate": "x"}), *[bomb] * 20)
+    assert sum(stream.unpacked_bytes for stream in streams) < 20_000_000
+    streams.clear()
+    # Small ones, each of an ordinary ratio, which the archive around them compresses once more.
+    small = pack({"zeros": bytes(30_000)})
+    nested_codes(pack({"bin/activate": "x"}), *[small] * 2000)
+    assert sum(stream.unpacked_bytes for stream in streams) < 30_000_000
+
+
+@pytest.mark.parametrize("members", [100_050, 10])
+def test_an_environment_that_is_too_large_to_read_is_not_refused(members: int) -> None:
+    many = member("lib/x", b"").tobuf() * members
+    with_activate = gzip.compress(many + tar({"bin/activate": "x"}), 1)
+    assert "environment-broken" not in nested_codes(with_activate)
+    without = gzip.compress(many + tar({}), 1)
+    assert ("environment-broken" in nested_codes(without)) == (members < 100_000)
+
+
+def test_an_environment_at_the_root_of_the_model() -> None:
+    config = CONFIG + ENVIRONMENT.replace("/env.tar.gz", "")
+    assert not explain(io.BytesIO(pack(flat(config, bin__activate="x")))).errors
+    (error,) = explain(io.BytesIO(pack(flat(config)))).errors
+    assert error.message.startswith("bin/activate is missing")
 
 
 def check(found: Explanation) -> None:

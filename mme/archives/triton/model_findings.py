@@ -190,16 +190,17 @@ def _named_files(model: ModelReading) -> Iterator[Finding]:
 
 def _own_environment(contents: Contents, path: str) -> Iterator[Finding]:
     found = contents.find(path)
-    if path.startswith("../"):
+    if path == ".." or path.startswith("../"):
         text = f"EXECUTION_ENV_PATH leads out of the archive, to {path}"
         yield Finding.error("environment-missing", text, "name a path in the archive")
+    elif path == "." or (found and found.is_directory):
+        activate = posixpath.normpath(f"{path}/bin/activate")
+        if contents.find(activate) is None:
+            text = f"{activate} is missing; Triton refuses an environment without it"
+            yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
     elif found is None:
         text = f"{path} is missing, the model's Python environment"
         yield Finding.error("environment-missing", text, f"add it at {path}, or correct EXECUTION_ENV_PATH")
-    elif found.is_directory:
-        if contents.find(f"{path}/bin/activate") is None:
-            text = f"{path}/bin/activate is missing; Triton refuses an environment without it"
-            yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
     elif path in contents.without_activate:
         text = f"{path} has no bin/activate at its root; Triton then fails for this and later environments"
         yield Finding.error("environment-broken", text, "pack the environment again with conda-pack")
