@@ -126,7 +126,7 @@ def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds
     if text is None:
         return facts | {"body_base64": base64.b64encode(reply.body).decode()}
     if reply.content_type.partition(";")[0].strip() == "application/json":
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             return facts | {"body": json.loads(text)}
     return facts | {"body": text}
 

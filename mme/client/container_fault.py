@@ -61,7 +61,7 @@ def read_fault(original: str, status: int = 0) -> ContainerFault:
         original: The answer: `OriginalMessage` of a ModelError, or a line of its log.
         status: HTTP status of the answer; 0 if there is none.
     """
-    text, at_load = _without_prefix(container_message(original))
+    text, at_load = _without_prefix(_ends(container_message(original)))
     trace = read_trace(text)
     text = _UNPACKED_AT.sub("", text)
     if status == INSUFFICIENT_STORAGE or _NO_MEMORY.search(text):
@@ -89,23 +89,34 @@ def container_message(original: str) -> str:
     if text.startswith("{"):
         try:
             answer = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
         for key in ("error", "message"):
             if isinstance(answer.get(key), str):
                 return str(answer[key]).strip()
     if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
-        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-        paragraph = re.search(r"<p>(.*?)</p>", text, re.IGNORECASE | re.DOTALL)
-        found = [re.sub(r"<[^>]+>", "", match[1]).strip() for match in (title, paragraph) if match]
-        return ": ".join(found) or text
+        return ": ".join(filter(None, (_element(text, "title"), _element(text, "p")))) or text
     return text
 
 
+def _element(page: str, tag: str) -> str:
+    """Return the text of the first such element, or an empty string."""
+    parts = re.split(rf"</?{tag}>", page, maxsplit=2, flags=re.IGNORECASE)
+    return re.sub(r"<[^<>]+>", "", parts[1]).strip() if len(parts) > 2 else ""
+
+
+def _ends(text: str) -> str:
+    """Cut the middle out of a very long text: the reason is near one of its ends."""
+    return text if len(text) <= 2 * _END_CHARS else f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
+
+
+_END_CHARS: Final = 64 * 1024
+
+# No pattern in this file takes quadratic time: a container's text can be anything.
 # Where SageMaker, or the local endpoint, unpacks a model: a path that means nothing to its owner.
-_UNPACKED_AT = re.compile(r"(?:/[^\s/'\"]+)*/models/[0-9a-f]{32,}/model/")
+_UNPACKED_AT = re.compile(r"(?<![^\s'\"(\[{<=:,])[^\s'\"(\[{<=:,]*/models/[0-9a-f]{32,}/model/")
 _LOAD_FAILED = re.compile(
-    r"load failed for model '[^\n]*?': (?:version \d+ is at UNAVAILABLE state: )?", re.DOTALL
+    r"load failed for model '[^\n]{0,1200}?': (?:version \d+ is at UNAVAILABLE state: )?", re.DOTALL
 )
 _STATUS_WORD = re.compile(r"^(?:Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
 _EXECUTE_FAILED = re.compile(
@@ -128,7 +139,7 @@ def _without_prefix(text: str) -> tuple[str, bool]:
 
 # The texts that Triton itself checks for (SageMakerMMECheckOOMError), and others.
 _NO_MEMORY = re.compile(
-    r"[Oo]ut [Oo]f [Mm]emory|MemoryError|OutOfMemory|OUT_OF_MEMORY|CU[A-Z]+_STATUS_ALLOC_FAILED"
+    r"[Oo]ut [Oo]f [Mm]emory|MemoryError|OutOfMemory|OUT_OF_MEMORY|CU[A-Z]{1,20}_STATUS_ALLOC_FAILED"
     r"|[Ff]ailed to allocate memory|No space left on device"
     r"|bad_alloc|(?:[Uu]nable|[Cc]annot|[Cc]an't) (?:to )?allocate|not enough memory"
     r"|cudaErrorMemoryAllocation|shared memory (?:pool|key)|out of shared memory"
@@ -216,7 +227,7 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
     ),
     FaultKind.UNHEALTHY: (
         (
-            r"Stub process '?[^']*'? is not healthy|[Ww]orker died",
+            r"Stub process (?:'[^']*'|\S+) is not healthy|[Ww]orker died",
             "the process that runs it has ended",
             "it crashed or was killed, often out of memory: see mme endpoint logs, then publish a fix",
         ),
@@ -234,15 +245,15 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             "send smaller batches, or look at the log: mme endpoint logs",
         ),
         (
-            r"could not get a response from the .* endpoint",
+            r"could not get a response from the .{0,100} endpoint",
             "its container ended, or its processors or memory are exhausted",
             "retry; if it persists, look at mme endpoint metrics and use more or larger instances",
         ),
     ),
     FaultKind.INPUT: (
         (
-            r"^unexpected shape for input '(?P<name>[^']*)' .*?Expected (?P<wanted>\[[^\]]*\]), "
-            r"got (?P<given>\[[^\]]*\])",
+            r"^unexpected shape for input '(?P<name>[^']*)' .*?Expected (?P<wanted>\[[^\[\]]*\]), "
+            r"got (?P<given>\[[^\[\]]*\])",
             "input {name} has shape {given}; the model expects {wanted}",
             "{batch_hint}",
         ),
@@ -264,7 +275,7 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             "",
         ),
         (
-            r"^expected \d+ inputs but got .*missing required input\(s\) \['(?P<names>[^\]]*)'\]",
+            r"^expected \d+ inputs but got .*missing required input\(s\) \['(?P<names>[^\[\]]*)'\]",
             "input {names} is missing",
             "",
         ),
@@ -289,7 +300,7 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             _SEND_TENSORS,
         ),
         (
-            r"[Cc]ontent[- ][Tt]ype .*not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
+            r"[Cc]ontent[- ][Tt]ype .{0,300}not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
             "{text}",
             "set the type of the body: content_type=..., or mme invoke --content-type",
         ),

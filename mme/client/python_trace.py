@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 # Triton's python backend appends the frames of an exception, innermost first, as `  PATH(LINE): FUNCTION`.
 _TRITON_FRAMES = "\n\nAt:\n"
-_TRITON_FRAME = re.compile(r"^\s+(?P<path>\S.*)\((?P<line>\d+)\): ", re.MULTILINE)
+_TRITON_FRAME = re.compile(r"^[^\S\n]+(?P<path>\S.{0,1024})\((?P<line>\d{1,9})\): ", re.MULTILINE)
 # Python's own traceback has the innermost frame last.
 _TRACEBACK = "Traceback (most recent call last):"
-_PYTHON_FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+_PYTHON_FRAME = re.compile(r'^[^\S\n]+File "(?P<path>[^"]{1,1024})", line (?P<line>\d{1,9})', re.MULTILINE)
 _RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
-_SYNTAX_ERROR = re.compile(r"\((?P<path>[^()\s,]+\.py), line (?P<line>\d+)\)\s*$")
+_SYNTAX_ERROR = re.compile(r"\((?P<path>[^()\s,]+\.py), line (?P<line>\d{1,9})\)\s*$")
 
 # SageMaker unpacks an archive to /opt/ml/models/HASH/model/.
 _IN_ARCHIVE = re.compile(r"/models/[^/]+/model/(?P<file>.+)$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -302,6 +303,45 @@ def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str)
 @pytest.mark.parametrize("text", ["{not json", "{}", '{"error": 3}', "[1]", "<html></html>"])
 def test_an_unknown_form_is_unchanged(text: str) -> None:
     assert container_message(f" {text}\n") == text
+
+
+@pytest.mark.parametrize("key", ["error", "x"])
+def test_deeply_nested_json_is_unchanged(key: str) -> None:
+    text = f'{{"{key}": {"[" * 100_000}'
+    assert container_message(text) == text
+    text = f'{{"{key}": {"[" * 100_000}{"]" * 100_000}}}'
+    assert container_message(text) == text
+
+
+SLOW = {
+    "a path": "/a" * 8000,
+    "paths": ":/a=(/models/" * 10_000,
+    "names": "load failed for model '" * 10_000,
+    "a title": "<html>" + "<title>" * 40_000,
+    "tags": "<html><title>" + "<" * 100_000 + "</title>",
+    "processes": "Stub process " * 20_000,
+    "endpoints": "could not get a response from the " * 8000,
+    "shapes": "unexpected shape for input 'x' " + "Expected [" * 20_000,
+    "missing": "expected 1 inputs but got " + "missing required input(s) ['" * 8000,
+    "types": "Content type " * 20_000,
+    "libraries": "CU" * 60_000,
+    "lines": "x\n\nAt:\n" + "\n" * 100_000 + "x",
+    "folders": "x\n\nAt:\n  " + "/1" * 30_000 + "//x(1): y",
+    "digits": "x\n\nAt:\n  /x.py(" + "1" * 5000 + "): y",
+}
+
+
+@pytest.mark.parametrize("text", SLOW.values(), ids=SLOW)
+def test_long_text_is_read_fast(text: str) -> None:
+    start = time.process_time()
+    assert read_fault(text, 500).cause
+    assert time.process_time() - start < 2
+
+
+def test_the_ends_of_a_very_long_text_tell() -> None:
+    middle = "x" * 200_000
+    assert read_fault(f"{middle}\nCUDA out of memory").kind is FaultKind.MEMORY
+    assert read_fault(f"CUDA out of memory\n{middle}").kind is FaultKind.MEMORY
 
 
 @given(st.text(), st.sampled_from([0, 400, 404, 500, 507]))
