@@ -39,10 +39,13 @@ class _Nouns(LazyGroup):
         ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),
     )
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command; the hint of its error repeats the flags that were given to it."""
+    def invoke(self, ctx: Any) -> None:
+        """Run a command; the hint of its error repeats the flags that were given to it.
+
+        What the command returns is dropped: it is no exit status.
+        """
         try:
-            return super().invoke(ctx)
+            super().invoke(ctx)
         except ModuleNotFoundError as error:
             name = str(ctx.invoked_subcommand)
             command = self.get_command(ctx, name)
@@ -144,6 +147,9 @@ def main() -> None:
 
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.exit(2)  # click has printed the help
+        if type(error).__name__ == "Abort":
+            sys.stderr.write("aborted\n")
+            sys.exit(1)
         if _is_output_error(error):
             _discard_output()
             reason = (error.strerror or str(error)).lower()

@@ -179,6 +179,13 @@ def test_interrupt_ends_with_130(mme, raising) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("error", [typer.Abort(), EOFError()])
+def test_a_question_that_is_not_answered_aborts(mme, raising, error: Exception) -> None:
+    raising(error)
+    ran = mme()
+    assert (ran.status, ran.err.strip()) == (1, "aborted")
+
+
 def test_errors_are_printed_as_they_are(mme, raising) -> None:
     raising(MmeError("no [bold]markup[/bold] here", hint="do this"))
     ran = mme()

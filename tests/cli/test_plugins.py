@@ -67,6 +67,16 @@ def test_an_installed_package_adds_a_command(run: Run, plugin: Callable[..., Non
     assert run("sheep", "count", "3").stdout == "sheep: 3\n"
 
 
+@pytest.mark.parametrize(
+    ("body", "status"), [("return 3", 0), ("return True", 0), ("raise typer.Exit(4)", 4)]
+)
+def test_a_value_that_a_plugin_returns_is_no_exit_status(
+    run: Run, plugin: Callable[..., None], body: str, status: int
+) -> None:
+    plugin(body=body)
+    assert run("sheep", "count", "3").returncode == status
+
+
 @pytest.mark.parametrize("where", ["first", "body"])
 def test_a_plugin_without_its_extra_names_it(run: Run, plugin: Callable[..., None], where: str) -> None:
     plugin(**{where: "import no_such_wool"})
