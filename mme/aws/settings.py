@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     region: str | None = None
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
     endpoint_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$")
-    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    bucket: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{3,255}$")
     prefix: str | None = None
 
     @field_validator("endpoint_url")

@@ -51,9 +51,15 @@ class Target:
 
     @cached_property
     def settings(self) -> Settings:
-        """Flags, then variables, then defaults."""
+        """Flags, then variables, then defaults.
+
+        Raises:
+            MmeError: A value is invalid, or two flags name the deployment.
+        """
         from mme.aws.settings import Settings
 
+        if self._flags.get("stack") and self._flags.get("endpoint_name"):
+            raise MmeError("--stack and --endpoint-name both name the deployment", hint="give one of them")
         return Settings.load(**self._flags)
 
     @property

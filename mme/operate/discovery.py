@@ -73,14 +73,15 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
 
 
 def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deployment:
-    """Return the endpoint that the settings name; SageMaker reports its models' location if they don't.
+    """Return the endpoint that the settings name; SageMaker reports what they lack of its models' location.
 
     Args:
         sagemaker: A boto3 client.
         settings: Endpoint name, bucket and prefix.
 
     Raises:
-        MmeError: No endpoint is named, it does not exist, or it has no multi-model container.
+        MmeError: No endpoint is named, it does not exist, or it has no multi-model container; or a bucket
+            is given alone and is not the one that SageMaker reports.
     """
     name, bucket, prefix = settings.endpoint_name, settings.bucket, settings.prefix
     if name is None:
@@ -88,7 +89,7 @@ def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deploym
             "a bucket or prefix is given without its endpoint",
             hint="add --endpoint-name or MME_ENDPOINT_NAME",
         )
-    if bucket is None:
+    if bucket is None or prefix is None:
         endpoint = find_endpoint(sagemaker, name)
         if endpoint is None:
             raise MmeError(
@@ -97,14 +98,19 @@ def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deploym
             )
         urls = (models_url(sagemaker, variant.model) for variant in endpoint.variants if variant.model)
         url = next((url for url in urls if url and url.startswith("s3://")), None)
-        if url is None:
+        if url is None and bucket is None:
             raise MmeError(
                 f"SageMaker does not report where the models of endpoint {name} are",
                 hint="add --bucket and --prefix, if it is a multi-model endpoint",
             )
-        bucket, _, reported = url.removeprefix("s3://").partition("/")
-        prefix = reported if prefix is None else prefix
-    prefix = (prefix or "").strip("/")
+        reported, _, key_prefix = (url or "").removeprefix("s3://").partition("/")
+        if bucket not in (None, reported):
+            raise MmeError(
+                "--bucket is given without --prefix", hint="add --prefix; --prefix / is the whole bucket"
+            )
+        bucket = reported
+        prefix = key_prefix if prefix is None else prefix
+    prefix = prefix.strip("/")
     return Deployment("", name, bucket, f"{prefix}/" if prefix else "")
 
 

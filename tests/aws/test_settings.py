@@ -84,3 +84,11 @@ def test_bad_settings(flag: str, value: str, form: str) -> None:
     with pytest.raises(MmeError, match=f"{value!r} can't be the .*{form}") as caught:
         Settings.load(**{flag: value})
     assert "pattern" not in caught.value.message
+
+
+def test_names_of_buckets() -> None:
+    for name in ("models", "Old_Bucket.us-east-1", "x" * 255):
+        assert Settings.load(bucket=name).bucket == name
+    for wrong in ("s3://x", "ab", "x" * 256, "a/b"):
+        with pytest.raises(MmeError, match="can't be the bucket"):
+            Settings.load(bucket=wrong)

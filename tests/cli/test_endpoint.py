@@ -119,6 +119,12 @@ def test_bucket_and_prefix_replace_what_sagemaker_reports(
     clients.s3.put_object(Bucket=BUCKET, Key="other/b_v0.tar.gz", Body=b"x")
     given = mme(*made_by_boto3, "--bucket", BUCKET, "--prefix", "other", "models", "list", "--json").json
     assert [one["model"] for one in given] == ["b_v0.tar.gz"]
+    same = mme(*made_by_boto3, "--bucket", "lake", "models", "list", "--json").json
+    assert [one["model"] for one in same] == ["a_v0.tar.gz"]
+    ran = mme(*made_by_boto3, "--bucket", BUCKET, "models", "list")
+    assert (ran.status, ran.err.splitlines()[0]) == (2, "error: --bucket is given without --prefix")
+    whole = mme(*made_by_boto3, "--bucket", BUCKET, "--prefix", "/", "models", "list", "--json").json
+    assert [one["model"] for one in whole] == ["other/b_v0.tar.gz"]
     monkeypatch.setenv("MME_ENDPOINT_NAME", "by-boto3")
     assert [one["model"] for one in mme("models", "list", "--json").json] == ["a_v0.tar.gz"]
     monkeypatch.setenv("MME_ENDPOINT_NAME", "nothing")
@@ -126,6 +132,18 @@ def test_bucket_and_prefix_replace_what_sagemaker_reports(
     monkeypatch.delenv("MME_ENDPOINT_NAME")
     assert "given without its endpoint" in mme("--bucket", BUCKET, "models", "list").err
     assert "'s3://x' can't be the bucket" in mme("--bucket", "s3://x", "models", "list").err
+
+
+def test_a_stack_and_an_endpoint_can_not_both_be_named(
+    mme: Callable, made_by_boto3: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = mme("--stack", STACK, *made_by_boto3, "models", "list")
+    assert (ran.status, ran.err.splitlines()) == (
+        2,
+        ["error: --stack and --endpoint-name both name the deployment", "give one of them"],
+    )
+    monkeypatch.setenv("MME_STACK", STACK)
+    assert mme(*made_by_boto3, "models", "list").status == 0
 
 
 def test_settings_by_variables_and_flags_win(
