@@ -52,25 +52,25 @@ class Finding:
 
     @classmethod
     def error(cls, code: str, message: str, hint: str) -> Finding:
-        """See `Finding`: something does not work."""
+        """Return a finding about something that does not work; see `Finding`."""
         return cls(Severity.ERROR, code, message, hint)
 
     @classmethod
     def warning(cls, code: str, message: str, hint: str) -> Finding:
-        """See `Finding`: something may fail."""
+        """Return a finding about something that may fail; see `Finding`."""
         return cls(Severity.WARNING, code, message, hint)
 
     @classmethod
     def note(cls, code: str, message: str, hint: str = "") -> Finding:
-        """See `Finding`: it is worth knowing."""
+        """Return a finding that is worth knowing; see `Finding`."""
         return cls(Severity.NOTE, code, message, hint)
 
     @classmethod
     def skipped(cls, code: str, message: str, hint: str = "") -> Finding:
-        """See `Finding`: it could not be checked."""
+        """Return a finding about what could not be checked; see `Finding`."""
         return cls(Severity.SKIPPED, code, message, hint)
 
     @classmethod
     def ok(cls, code: str, message: str) -> Finding:
-        """See `Finding`: it was checked and works."""
+        """Return a finding about what was checked and works; see `Finding`."""
         return cls(Severity.OK, code, message)

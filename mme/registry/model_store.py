@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mme.archives.signature import TensorSignature
 from mme.aws.s3_errors import explain_s3_errors, is_write_conflict
 from mme.errors import MmeError
-from mme.registry.names import SUFFIX, ModelName, is_odd, model_of, object_key
+from mme.registry.names import SUFFIX, ModelName, is_unusable_key, model_of, object_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -114,7 +114,7 @@ class ModelStore:
         return sorted(records, key=_order)
 
     def _described(self, listed: ModelRecord) -> ModelRecord | None:
-        return listed if is_odd(listed.target_model) else self.describe(listed.target_model)
+        return listed if is_unusable_key(listed.target_model) else self.describe(listed.target_model)
 
     def versions(self, name: str) -> list[ModelRecord]:
         """Return the versions of one model without their metadata, lowest first."""

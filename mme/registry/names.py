@@ -77,7 +77,7 @@ def model_of(target_model: str) -> str:
     return parsed.name if parsed else target_model.removesuffix(SUFFIX)
 
 
-def is_odd(target_model: str) -> bool:
+def is_unusable_key(target_model: str) -> bool:
     """Return whether a key can't be a TargetModel that every client and server reads alike.
 
     It has characters that can't be printed or were not UTF-8, or an empty part, `.` or `..` between slashes.

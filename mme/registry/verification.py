@@ -13,7 +13,7 @@ from mme.archives.explain import explain
 from mme.errors import MmeError
 from mme.registry.archive_contents import ByteStream, open_archive
 from mme.registry.model_store import ModelRecord, ModelStore
-from mme.registry.names import is_odd
+from mme.registry.names import is_unusable_key
 from mme.registry.versions import RemovedVersions
 
 _PARALLEL: Final = 4
@@ -79,7 +79,7 @@ def verify(
 def _verified(
     store: ModelStore, record: ModelRecord, removed: frozenset[int], on_bytes: Callable[[int], None]
 ) -> Verified:
-    if is_odd(record.target_model):
+    if is_unusable_key(record.target_model):
         return Verified(record, ("its key can't be a TargetModel; upload it again under another name",))
     from botocore.exceptions import ClientError
 
