@@ -19,9 +19,12 @@ from mme.archives.signature import TensorSignature
 from mme.archives.unpacking import unpack
 from mme.aws.iam_policy import evaluate, trusts
 from mme.aws.template_resolver import PlaceholderValues, TemplateError, TemplateResolver
+from mme.cli.answers import reply_json
 from mme.client.codec import BINARY_CONTENT_TYPE, decode_reply, encode_request, parse_request
+from mme.client.container_fault import read_fault
 from mme.client.errors import ReplyError, TensorError
 from mme.client.forms import decode_npy
+from mme.client.multi_model_client import Reply
 from mme.errors import MmeError
 from mme.registry.aliases import Alias
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
@@ -105,6 +108,12 @@ def alias(data: bytes) -> None:
         assert Alias.from_json(found.to_json(), "add_sub@prod") == found
 
 
+def answer(data: bytes) -> None:
+    """Explain a container's error, and print it as an answer."""
+    assert read_fault(data.decode("utf-8", "replace"), 500).cause
+    json.dumps(reply_json("m", "m", "mme", Reply(data, "application/json", "v"), 1.0), indent=2)
+
+
 class _HttpServer:
     """The local endpoint's HTTP server, with an endpoint that echoes, on an event loop of this thread."""
 
@@ -160,5 +169,5 @@ def _packed(files: dict[str, bytes]) -> bytes:
 
 TARGETS: Final[dict[str, Callable[[bytes], Any]]] = {
     target.__name__: target
-    for target in (alias, archive, config, http, npy, policy, signature, template, tensors)
+    for target in (alias, answer, archive, config, http, npy, policy, signature, template, tensors)
 }

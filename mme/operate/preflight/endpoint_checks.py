@@ -64,7 +64,7 @@ class EndpointChange:
     def finding(
         self, effect: Effect, code: str, message: str, reason: str = "", hint: str = ""
     ) -> PreflightFinding:
-        """See `finding`: about the endpoint."""
+        """Return a finding about the endpoint; see `finding`."""
         return finding(effect, code, self.name, message, reason, hint)
 
     def undecided(self, what: str, reason: str) -> PreflightFinding:

@@ -51,7 +51,7 @@ class PreflightFinding(Finding):
 def finding(
     effect: Effect, code: str, subject: str, message: str, reason: str = "", hint: str = ""
 ) -> PreflightFinding:
-    """See `PreflightFinding`: with the severity of its effect."""
+    """Return a finding with the severity of its effect; see `PreflightFinding`."""
     severity = _SEVERITIES[effect]
     return PreflightFinding(severity, code, message, hint, effect=effect, subject=subject, reason=reason)
 
