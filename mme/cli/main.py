@@ -143,12 +143,12 @@ def main() -> None:
     except ModuleNotFoundError:
         raise  # `run` prints what to install
     except Exception as error:
-        from mme.console import print_error, print_traceback
+        from mme.console import print_error, print_traceback, standard_error
 
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.exit(2)  # click has printed the help
         if type(error).__name__ == "Abort":
-            sys.stderr.write("aborted\n")
+            standard_error().print("aborted")
             sys.exit(1)
         if _is_output_error(error):
             _discard_output()
