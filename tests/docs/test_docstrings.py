@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +24,8 @@ CLASSES = {
 PLAIN = {"Protocol", "Generic", "NamedTuple", "Enum", "StrEnum", "Exception", "Construct", "Stack", "Stage"}
 COMMANDS = ("overload", ".command", ".callback", "fixture")
 """Decorators of functions without callers: options of a command are documented one by one."""
-REFERENCES = ("Implement `", "See `")
-"""A docstring that begins so refers to the protocol that declares the method."""
+REFERENCE = re.compile(r"^(?:Implement|See) `|^.*; see `\w+`\.$")
+"""A docstring of this form refers to the protocol, class or function that documents the parameters."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -65,7 +66,7 @@ def undocumented(module: Path) -> list[str]:
         every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         parameters = [one.arg for one in every if one.arg not in ("self", "cls")]
         text = ast.get_docstring(function) or ""
-        if len(parameters) >= 2 and "Args:" not in text and not text.startswith(REFERENCES):
+        if len(parameters) >= 2 and "Args:" not in text and not REFERENCE.search(text):
             found.append(f"{function.name} (line {function.lineno})")
     return found
 
