@@ -16,5 +16,6 @@ def run() -> None:
         if package in ("mme", "mme_local"):
             raise
         print(f"error: mme needs the package {package}, which is not installed", file=sys.stderr)  # noqa: T201
-        print('pip install "sagemaker-mme[cli]"', file=sys.stderr)  # noqa: T201
+        extra = "local" if sys.argv[1:2] == ["local"] else "cli"
+        print(f'pip install "sagemaker-mme[{extra}]"', file=sys.stderr)  # noqa: T201
         sys.exit(2)

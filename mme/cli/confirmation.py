@@ -33,8 +33,8 @@ def _answer(prompt: str) -> str:
 
     if not sys.stdin.isatty():
         raise MmeError(
-            "can't ask for confirmation: standard input is not a terminal",
-            hint="check what is shown, then add --yes",
+            f"can't ask for confirmation ({prompt.strip()}): standard input is not a terminal",
+            hint="add --yes to skip the question",
         )
     standard_error().print(prompt, end="")
     return sys.stdin.readline().strip()

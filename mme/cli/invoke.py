@@ -186,7 +186,7 @@ class _TensorOptions:
         names = [tensor.name for tensor in tensors]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise TensorError(f"input {twice} is given twice")
+            raise TensorError(f"input {twice} is given twice", hint="give each input once")
         return tensors
 
 

@@ -132,7 +132,9 @@ class LazyGroup(TyperGroup):
             close = get_close_matches(args[0], names, n=1)
             raise MmeError(
                 f"{args[0]!r} is not a command of mme; there are {', '.join(names)}",
-                hint=f"run mme {close[0]}" if close else f'pip install "{DISTRIBUTION}[all]" has all of ours',
+                hint=f"run mme {' '.join([close[0], *args[1:]])}"
+                if close
+                else f'pip install "{DISTRIBUTION}[all]" has all of ours',
             )
         return super().resolve_command(ctx, args)
 

@@ -195,6 +195,12 @@ def _usage_error(error: Any) -> MmeError | None:
         return None
     message = str(error.format_message()).rstrip(".")
     path = getattr(getattr(error, "ctx", None), "command_path", "mme")
+    option = getattr(error, "option_name", None)
+    root = typer.main.get_command(app)
+    if path != "mme" and option in {name for one in root.params for name in one.opts}:
+        return MmeError(
+            f"{option} is an option of mme, not of {path}", hint=f"give it first: mme {option} ... {path[4:]}"
+        )
     return MmeError(f"{message[:1].lower()}{message[1:]}", hint=f"see: {path} --help")
 
 

@@ -104,7 +104,7 @@ def aliases(
     if alias:
         table = plain_table("WHEN", "ACTION", "MODEL", "WHO")
         for change in reversed(found[0].history):
-            table.add_row(f"{change.at:%Y-%m-%d %H:%M:%S}", change.action, change.target, change.by)
+            table.add_row(f"{change.at:%Y-%m-%d %H:%M:%S} UTC", change.action, change.target, change.by)
     else:
         table = plain_table("ALIAS", "MODEL", "SINCE", "BY", "BEFORE")
         for one in found:

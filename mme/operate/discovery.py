@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from mme.aws.settings import LOCAL_ENVIRONMENT, Settings
 from mme.errors import MmeError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 ENDPOINT_OUTPUT: Final = "EndpointName"
 BUCKET_OUTPUT: Final = "ModelBucketName"
 PREFIX_OUTPUT: Final = "ModelPrefix"
+_ENVIRONMENTS: Final = ("local", "dev", "staging", "prod")
+"""The environments of this project, for spelling mistakes; a team may have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,9 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
             raise
         raise explained from error
     if found is None:
-        raise _missing_stack(stack, environment, cloudformation.meta.region_name)
+        raise _missing_stack(
+            stack, environment, cloudformation.meta.region_name, cloudformation.meta.endpoint_url
+        )
     outputs = found.outputs
     missing = [name for name in (ENDPOINT_OUTPUT, BUCKET_OUTPUT, PREFIX_OUTPUT) if name not in outputs]
     if missing:
@@ -114,16 +120,26 @@ def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deploym
     return Deployment("", name, bucket, f"{prefix}/" if prefix else "")
 
 
-def _missing_stack(stack: str, environment: str | None, region: str) -> MmeError:
+def _missing_stack(stack: str, environment: str | None, region: str, url: str) -> MmeError:
     if environment is None:
         return MmeError(
             f"the stack {stack} does not exist in {region}",
             hint="deploy it there, or check --stack, --region and --profile",
         )
+    close = get_close_matches(environment, _ENVIRONMENTS, n=1)
+    if close and environment not in _ENVIRONMENTS:
+        return MmeError(
+            f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
+            hint=f"did you mean --env {close[0]}? or name the stack with --stack",
+        )
+    on_this_machine = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    elsewhere = ""
+    if on_this_machine and environment != LOCAL_ENVIRONMENT:
+        elsewhere = f"; or unset AWS_ENDPOINT_URL, which is {url}, to use AWS"
     # The local endpoint starts without a bootstrap stack.
     first = f"cdk bootstrap -c env={environment} && " if environment == LOCAL_ENVIRONMENT else ""
     return MmeError(
         f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
         hint=f"deploy it: {first}cdk deploy -c env={environment} '{environment}/*'; "
-        "or name another with --env or --stack",
+        f"or name another with --env or --stack{elsewhere}",
     )

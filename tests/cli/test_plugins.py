@@ -132,3 +132,13 @@ def test_an_unknown_command_is_one_error(run: Run) -> None:
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[0].startswith("error: 'lokal' is not a command of mme; there are models, ")
     assert ran.stderr.splitlines()[1] == "run mme local"
+    assert run("model", "list").stderr.splitlines()[1] == "run mme models list"
+
+
+def test_an_option_of_mme_after_the_command_is_one_error(run: Run) -> None:
+    ran = run("models", "list", "--env", "dev")
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines() == [
+        "error: --env is an option of mme, not of mme models list",
+        "give it first: mme --env ... models list",
+    ]

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     SSOTokenLoadError,
 )
 from botocore.parsers import ResponseParserError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from mme.errors import MmeError
@@ -62,6 +63,24 @@ def test_no_such_stack(cloudformation) -> None:
         discover(cloudformation, "mme-dev-serving", "dev")
     assert "the stack mme-dev-serving does not exist in us-east-1" in caught.value.message
     assert str(caught.value.hint).startswith("deploy it: cdk deploy -c env=dev 'dev/*'; ")
+
+
+def test_a_misspelled_environment(cloudformation) -> None:
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-prd-serving", "prd")
+    assert caught.value.hint == "did you mean --env prod? or name the stack with --stack"
+
+
+def test_another_environment_at_the_local_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    url = "http://localhost:4747"
+    local = boto3.client("cloudformation", region_name="us-east-1", endpoint_url=url)
+    with Stubber(local) as answers:
+        answers.add_client_error("describe_stacks", "ValidationError", "Stack mme-dev-serving does not exist")
+        with pytest.raises(MmeError) as caught:
+            discover(local, "mme-dev-serving", "dev")
+    assert str(caught.value.hint).endswith(f"; or unset AWS_ENDPOINT_URL, which is {url}, to use AWS")
 
 
 def test_a_fresh_local_runtime_is_to_be_bootstrapped_first(cloudformation) -> None:
