@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -115,3 +116,8 @@ def test_the_docs_state_the_lowest_aws_cdk_lib(page: str) -> None:
     (wanted,) = (Requirement(text) for text in EXTRAS["cdk"] if text.startswith("aws-cdk-lib"))
     (lowest,) = (bound.version for bound in wanted.specifier if bound.operator == ">=")
     assert f"aws-cdk-lib {lowest} or newer" in (ROOT / page).read_text()
+
+
+def test_the_readme_installs_the_pinned_cdk_command() -> None:
+    pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    assert f"npm install aws-cdk@{pinned}`" in (ROOT / "README.md").read_text()
