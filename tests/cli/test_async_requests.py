@@ -12,7 +12,7 @@ import pytest
 
 from mme.registry.aliases import AliasStore
 from mme_cdk.async_invocations.handler.consumer import Consumer
-from mme_cdk.async_invocations.handler.environment import Environment
+from mme_cdk.async_invocations.handler.environment import ConsumerSettings
 from mme_cdk.async_invocations.handler.invocation import Invoker
 from tests.cli.conftest import OUTPUTS
 
@@ -27,7 +27,7 @@ class Queued:
     s3: Any
     sqs: Any
     consumer: Consumer
-    environment: Environment
+    environment: ConsumerSettings
 
     def work(self) -> list[bool]:
         """Handle every message that is seen; whether each may leave the queue."""
@@ -69,7 +69,7 @@ def queued(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Queued:
         StackName="queued", TemplateBody=json.dumps(template)
     )
     monkeypatch.setenv("MME_STACK", "queued")
-    environment = Environment.load(
+    environment = ConsumerSettings.load(
         {
             "MME_ENDPOINT_NAME": "mme-local",
             "MME_QUEUE_URL": queues["main"],
