@@ -8,7 +8,7 @@ _MAX_LINE_CHARS: Final = 1000
 
 
 def shortened(text: str, most: int) -> str:
-    """Return a text, without its middle if it is very long.
+    """Return text, without its middle if it is very long.
 
     Args:
         text: The text.

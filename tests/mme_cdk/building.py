@@ -237,7 +237,7 @@ def all_at_once(_: Stack, **props: Any) -> object:
 
 
 def assert_refused(scope: Stack, probe: Probe, fault: str) -> None:
-    """The probe raises this fault; `...` in it stands for any text."""
+    """The probe raises this fault; `...` in it matches any text."""
     with pytest.raises(PropsError) as raised:
         probe(scope)
     message, position = str(raised.value), 0

@@ -171,7 +171,7 @@ UNREADABLE = {
     "another tenant": (stored(target="tenant-b/x_v0.tar.gz"), "not a version of its model"),
     "another alias": (stored(target="x@staging"), "not a version of its model"),
     "another earlier model": (stored(previous=["y_v0.tar.gz"]), "not a version of its model"),
-    "a text as the history": (stored(history="x"), "wrong type"),
+    "a string as the history": (stored(history="x"), "wrong type"),
     "a history of texts": (stored(history=["x"]), "wrong type"),
     "a time without a zone": (stored(history=[CHANGE | {"at": "2026-01-02"}]), "no time zone"),
 }
