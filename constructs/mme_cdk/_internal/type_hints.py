@@ -38,45 +38,38 @@ CDK_INTERFACES: Final = {
     "Schedule": CdkInterface("a Schedule", "expression_string"),
 }
 
+
+def _import(cls: str, noun: str, other: str) -> tuple[str, str, str]:
+    """Return the hints of a class with `from_NOUN_arn` and `from_NOUN_name`; see `_HINTS`."""
+    arn, name = (f'use {cls}.from_{noun}_{kind}(self, "Id", "{{}}")' for kind in ("arn", "name"))
+    return arn, name, other
+
+
 # By type: for an ARN, for another string, for any other value. `{}` is the value.
 _HINTS: Final[dict[str, tuple[str, str, str]]] = {
     "DataCapture": ("", "", "use DataCapture(bucket=..., sampling_percentage=...)"),
     "DeploymentStrategy": ("", "", "use DeploymentStrategy.all_at_once(), canary(), linear() or rolling()"),
-    "EndpointBase": (
-        'use EndpointBase.from_endpoint_arn(self, "Id", "{}")',
-        'use EndpointBase.from_endpoint_name(self, "Id", "{}")',
+    "EndpointBase": _import(
+        "EndpointBase",
+        "endpoint",
         "pass a MultiModelEndpoint, or import one with EndpointBase.from_endpoint_name",
     ),
     "EndpointConfig": ("", "", "use EndpointConfig(self, id, model=..., instance_type=...)"),
     "IAlarm": ("", 'use Alarm.from_alarm_name(self, "Id", "{}")', "use aws_cloudwatch.Alarm"),
     "IAlarmAction": ("", "", "use aws_cloudwatch_actions.SnsAction(topic), or AlarmTopic(...).action"),
-    "IBucket": (
-        'use Bucket.from_bucket_arn(self, "Id", "{}")',
-        'use Bucket.from_bucket_name(self, "Id", "{}")',
-        "use ModelBucket, or Bucket.from_bucket_name for an existing one",
-    ),
-    "IGrantable": (
-        'use Role.from_role_arn(self, "Id", "{}")',
-        'use Role.from_role_name(self, "Id", "{}")',
-        "pass the construct, or import one with aws_iam.Role.from_role_name",
+    "IBucket": _import("Bucket", "bucket", "use ModelBucket, or Bucket.from_bucket_name for an existing one"),
+    "IGrantable": _import(
+        "Role", "role", "pass the construct, or import one with aws_iam.Role.from_role_name"
     ),
     "IKey": ('use Key.from_key_arn(self, "Id", "{}")', "", "use aws_kms.Key"),
-    "IManagedPolicy": (
-        'use ManagedPolicy.from_managed_policy_arn(self, "Id", "{}")',
-        'use ManagedPolicy.from_managed_policy_name(self, "Id", "{}")',
-        "use aws_iam.ManagedPolicy",
-    ),
+    "IManagedPolicy": _import("ManagedPolicy", "managed_policy", "use aws_iam.ManagedPolicy"),
     "IMetric": ("", "", "use endpoint.metric(...), or aws_cloudwatch.Metric"),
     "IRepository": (
         "",
         'use Repository.from_repository_name(self, "Id", "{}"), or ServingImage.from_uri for a URI',
         "use aws_ecr.Repository",
     ),
-    "IRole": (
-        'use Role.from_role_arn(self, "Id", "{}")',
-        'use Role.from_role_name(self, "Id", "{}")',
-        "use aws_iam.Role, or leave it out for a new role",
-    ),
+    "IRole": _import("Role", "role", "use aws_iam.Role, or leave it out for a new role"),
     "IRuleTarget": ("", "", "use a class of aws_events_targets, such as SnsTopic(topic)"),
     "ExchangePrefixes": ("", "", 'use ExchangePrefixes(inputs="async/input/")'),
     "AlarmThresholds": ("", "", 'use AlarmThresholds(cpu_percent={"critical": 90})'),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import jsii
 from aws_cdk import Duration, Stack, Token
-from constructs import IConstruct
+from constructs import IConstruct, IValidation
 
 # How CDK writes tokens: strings that contain this, and numbers far below any other. A lookup of an SSM
 # parameter that has not been made yet is a dummy value: the CDK CLI makes it and synthesizes again.
@@ -53,6 +54,19 @@ def require(*faults: str | None, at: IConstruct | tuple[IConstruct, str] | None 
         parent, id = at
         raise PropsError(found, path=f"{parent.node.path}/{id}")
     raise PropsError(found, path=at.node.path if at is not None else "")
+
+
+@jsii.implements(IValidation)
+class LateFaults:
+    """Reports faults before synthesis: of what may still change after its construct is defined."""
+
+    def __init__(self, faults: Callable[[], list[str]]) -> None:
+        """Store the function that returns the faults."""
+        self._faults = faults
+
+    def validate(self) -> list[str]:
+        """Return the faults."""
+        return self._faults()
 
 
 def pending(value: object) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-import jsii
 from aws_cdk import Stack, aws_sagemaker
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct, IConstruct
 
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, elsewhere, known, require
+from mme_cdk._internal.validation import LateFaults, PropsError, elsewhere, known, require
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
@@ -81,7 +80,8 @@ class Endpoint(EndpointBase):
         self._deployment = deployment
         self._retain = retain_variant_properties
         self._scaled: set[str] = set()
-        self.node.add_validation(_FleetValidation(self))
+        # Late: the config may get variants after the endpoint is defined.
+        self.node.add_validation(LateFaults(self.fleet_faults))
         allow_logs_and_metrics(config.model.grantee, self, self.endpoint_name)
         self._resource = aws_sagemaker.CfnEndpoint(
             self,
@@ -188,17 +188,6 @@ class Endpoint(EndpointBase):
             self._resource.exclude_retained_variant_properties = [
                 aws_sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
             ]
-
-
-@jsii.implements(IValidation)
-class _FleetValidation:
-    """Runs before synthesis, because the config may get variants after the endpoint is defined."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def validate(self) -> list[str]:
-        return self._endpoint.fleet_faults()
 
 
 def _fleet_faults(deployment: DeploymentStrategy, config: EndpointConfig) -> list[str]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-import jsii
 from aws_cdk import Annotations, Duration, Names, TimeZone, aws_applicationautoscaling
-from constructs import Construct, IValidation
+from constructs import Construct
 
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import known, outside, require, seconds
+from mme_cdk._internal.validation import LateFaults, known, outside, require, seconds
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
@@ -92,7 +91,8 @@ class ScalableInstanceCount(UtilizationScaling):
             at=(scope, id),
         )
         super().__init__(scope, id)
-        self.node.add_validation(_ScheduleValidation(self._half_faults))
+        # Late: a later schedule may give the bound that an earlier one needs.
+        self.node.add_validation(LateFaults(self._half_faults))
         self._endpoint = endpoint
         self._variant = variant
         self._actions: dict[str, _Action] = {}
@@ -323,17 +323,6 @@ class ScalableInstanceCount(UtilizationScaling):
             f"instances: after this deployment, set instance_type to {variant.next_instance_type} and deploy "
             "again",
         )
-
-
-@jsii.implements(IValidation)
-class _ScheduleValidation:
-    """Runs before synthesis, because a later schedule may give the bound that an earlier one needs."""
-
-    def __init__(self, faults: Callable[[], list[str]]) -> None:
-        self._faults = faults
-
-    def validate(self) -> list[str]:
-        return self._faults()
 
 
 def _burstable_fault(instance_type: str) -> str | None:

@@ -95,9 +95,8 @@ class UtilizationScaling(Construct):
         Raises:
             PropsError: A percentage out of bounds, or an instance type without a GPU.
         """
-        self._require_gpu(id, target_utilization_percent)
         metric = self._endpoint.metric_gpu_utilization(variant_name=self._variant.variant_name)
-        return self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
+        return self._track_gpu(id, metric, target_utilization_percent, props)
 
     @checked
     def scale_on_gpu_memory_utilization(
@@ -116,9 +115,8 @@ class UtilizationScaling(Construct):
         Raises:
             PropsError: A percentage out of bounds, or an instance type without a GPU.
         """
-        self._require_gpu(id, target_utilization_percent)
         metric = self._endpoint.metric_gpu_memory_utilization(variant_name=self._variant.variant_name)
-        return self.scale_to_track_metric(id, metric=metric, target_value=target_utilization_percent, **props)
+        return self._track_gpu(id, metric, target_utilization_percent, props)
 
     @checked
     def scale_to_track_metric(
@@ -168,7 +166,9 @@ class UtilizationScaling(Construct):
             "statistic of a metric: change that one"
         )
 
-    def _require_gpu(self, id: str, percent: float) -> None:
+    def _track_gpu(
+        self, id: str, metric: aws_cloudwatch.IMetric, percent: float, props: TrackingProps
+    ) -> aws_applicationautoscaling.TargetTrackingScalingPolicy:
         type = self._variant.instance_type
         kind = describe(type) if known(type) else None
         require(
@@ -178,6 +178,7 @@ class UtilizationScaling(Construct):
             else None,
             at=(self, id),
         )
+        return self.scale_to_track_metric(id, metric=metric, target_value=percent, **props)
 
 
 def _identity(metric: aws_cloudwatch.IMetric) -> list[str]:
