@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import functools
 import json
 import logging
 import os
@@ -19,6 +16,7 @@ from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
+from mme_local.containers.server_process import ServerProcess
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.patches import SOCKET
@@ -60,14 +58,12 @@ class TritonProcess(ContractContainer):
         self._log_path = log or folder / "triton.log"
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
-        self._process: asyncio.subprocess.Process | None = None
-        self._lifeline: int | None = None
+        self._process = ServerProcess(_STOP_SECONDS)
 
     @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
-        process = self._process
-        return process.pid if process and process.returncode is None else None
+        return self._process.pid
 
     async def start(self) -> None:
         """Start the server and wait for ``/ping``.
@@ -91,30 +87,10 @@ class TritonProcess(ContractContainer):
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             *serve_arguments(self._environment),
         ]
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        read, lifeline = os.pipe()
-        try:
-            with self._log_path.open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    *command,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._installation.environment
-                    | self._environment
-                    | {"SAGEMAKER_MULTI_MODEL": "true"},
-                    cwd=self._folder,
-                    pass_fds=[read],
-                    preexec_fn=functools.partial(_end_with, read),
-                )
-        except BaseException:
-            os.close(lifeline)
-            raise
-        finally:
-            os.close(read)
-        self._lifeline = lifeline
+        environment = self._installation.environment | self._environment | {"SAGEMAKER_MULTI_MODEL": "true"}
+        pid = await self._process.start(command, environment, self._folder, self._log_path)
         # Through the process, as the path of a Unix socket has 107 bytes at most.
-        self._connect(f"/proc/{self._process.pid}/cwd/{SOCKET}")
+        self._connect(f"/proc/{pid}/cwd/{SOCKET}")
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
@@ -143,33 +119,19 @@ class TritonProcess(ContractContainer):
         reply = await super().invoke(handle, target_model, body, headers, seconds)
         if reply.status == _BAD_REQUEST and _UNHEALTHY.fullmatch(reply.body) and self.pid:
             log.warning("%s: its python process has ended; Triton is started again", target_model)
-            _signal_group(self.pid, signal.SIGKILL)
+            self._process.signal(signal.SIGKILL)
         return reply
 
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""
-        if self._process is None:
-            raise RuntimeError("the container was never started")
         return await self._process.wait()
 
     async def stop(self) -> None:
         """End the server and its python processes, and remove their shared memory."""
         self._disconnect()
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            _signal_group(process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-        # The group, not the server alone: python processes may outlive it.
-        _signal_group(process.pid, signal.SIGKILL)
-        await process.wait()
-        for region in _SHARED_MEMORY.glob(f"{self._region}*"):
-            region.unlink(missing_ok=True)
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
+        if await self._process.stop():
+            for region in _SHARED_MEMORY.glob(f"{self._region}*"):
+                region.unlink(missing_ok=True)
 
     def log_tail(self) -> str:
         """Return the end of the server's log."""
@@ -185,7 +147,7 @@ class TritonProcess(ContractContainer):
 
     async def _until_up(self) -> None:
         while True:
-            if self._process is None or self._process.returncode is not None:
+            if self.pid is None:
                 reason = self._start_error()
                 await self.stop()
                 raise MmeError(f"Triton ended at its start\n{reason}")
@@ -201,20 +163,3 @@ def _refusal(target_model: str, name: str, letter: str) -> ContainerReply:
         "backend passes it to a shell unquoted"
     )
     return ContainerReply(_BAD_REQUEST, json.dumps({"error": error}).encode(), "application/json")
-
-
-def _end_with(lifeline: int) -> None:
-    """Run in the child: have the kernel kill its process group once the other end of a pipe is closed.
-
-    The local endpoint has that end, so Triton and its python processes end with it, even if it is killed. If
-    that happens now, the child's own copy of that end closes, and the kernel acts, when it executes Triton.
-    """
-    os.setsid()  # not by `start_new_session`, which uvloop applies later
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
