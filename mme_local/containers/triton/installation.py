@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
+from mme.archives.triton import onnxruntime_rules, torchscript_rules
 from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.triton import patches
 from mme_local.containers.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"
+_RULES = {
+    "onnxruntime": Path(onnxruntime_rules.__file__),
+    "pytorch": Path(torchscript_rules.__file__),
+}
+"""What each of our own backends checks a configuration by: copied next to it."""
 _MODEL_PACKAGES = Path(__file__).with_name("model_packages.py")
 _LIBPYTHON_NAME = re.compile(rb"libpython3[\w.-]*\.so\.1\.0")
 _STUB_CHECK_SECONDS = 20
@@ -85,7 +91,8 @@ class TritonInstallation:
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):
                 continue
             (backends / source.name).mkdir()
-            shutil.copyfile(source / "model.py", backends / source.name / "model.py")
+            for file in (source / "model.py", _RULES[source.name]):
+                shutil.copyfile(file, backends / source.name / file.name)
             names.append(source.name)
 
         installation = cls(server, backends, _environment(folder, wheel), tuple(names))

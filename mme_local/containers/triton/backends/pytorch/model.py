@@ -1,8 +1,8 @@
 """Triton's PyTorch backend as a python-based one, for the wheel that ships without it.
 
-Triton hands every model with ``platform: "pytorch_libtorch"`` to this class. It runs the
-TorchScript file ``model.pt`` of the version folder on the CPU by the torch package. Inputs and
-outputs are ordered by the number after ``__`` in their names, as Triton's own backend does.
+Triton hands every model of the backend ``pytorch`` to this class. It checks the configuration by the real
+backend's rules, and runs the TorchScript file ``model.pt`` of the version folder on the CPU by the torch
+package.
 """
 
 import json
@@ -11,12 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
-
-
-def _position(tensor):
-    """The place of ``INPUT__3`` is 3; other names keep the order of the configuration."""
-    _, _, number = tensor["name"].rpartition("__")
-    return int(number) if number.isdigit() else 0
+from torchscript_rules import fault, order
 
 
 class TritonPythonModel:
@@ -29,14 +24,23 @@ class TritonPythonModel:
         path = folder / (config.get("default_model_filename") or "model.pt")
         if not path.exists():
             raise pb_utils.TritonModelException(
-                f"failed to load model: {path.name} is missing in version {args['model_version']}"
+                f"unable to find '{path.relative_to(folder.parent)}' for model instance '{config['name']}'"
             )
         torch.set_num_threads(1)  # many models share one machine
-        self.module = torch.jit.load(str(path), map_location="cpu").eval()
-        self.inputs = [tensor["name"] for tensor in sorted(config["input"], key=_position)]
-        outputs = sorted(config["output"], key=_position)
-        self.outputs = [tensor["name"] for tensor in outputs]
-        self.dtypes = [pb_utils.triton_string_to_numpy(tensor["data_type"]) for tensor in outputs]
+        try:
+            self.module = torch.jit.load(str(path), map_location="cpu").eval()
+        except RuntimeError as error:
+            raise pb_utils.TritonModelException(
+                f"failed to load model '{config['name']}': {str(error).splitlines()[0]}"
+            ) from None
+        _, *given = self.module.forward.schema.arguments
+        arguments = [(argument.name, str(argument.type)) for argument in given]
+        if reason := fault(config, arguments) or _unserved(config):
+            raise pb_utils.TritonModelException(reason)
+        self.takes_dict = len(arguments) == 1 and arguments[0][1].startswith("Dict")
+        self.inputs = [name for _, name in _ordered(config["input"], [name for name, _ in arguments])]
+        self.outputs = _ordered(config["output"])
+        self.types = {output["name"]: output["data_type"] for output in config["output"]}
 
     def execute(self, requests):
         """Run each request; a failure answers that request alone."""
@@ -44,24 +48,53 @@ class TritonPythonModel:
 
     def _answer(self, request):
         try:
-            feed = [
-                torch.from_numpy(np.array(pb_utils.get_input_tensor_by_name(request, name).as_numpy()))
+            feed = {
+                name: torch.from_numpy(np.array(pb_utils.get_input_tensor_by_name(request, name).as_numpy()))
                 for name in self.inputs
-            ]
+            }
             with torch.inference_mode():
-                result = self.module(*feed)
+                result = self.module(feed) if self.takes_dict else self.module(*feed.values())
             results = result if isinstance(result, (list, tuple)) else [result]
-            if len(results) != len(self.outputs):
+            if len(results) < len(self.outputs):
                 raise ValueError(
-                    f"the model gave {len(results)} outputs, its configuration names {len(self.outputs)}"
+                    "The number of outputs in the model configuration does not match the number of outputs "
+                    "of the model"
                 )
             wanted = set(request.requested_output_names())
             return pb_utils.InferenceResponse(
                 [
-                    pb_utils.Tensor(name, np.ascontiguousarray(tensor.numpy(), dtype=dtype))
-                    for name, dtype, tensor in zip(self.outputs, self.dtypes, results, strict=True)
+                    pb_utils.Tensor(name, self._returned(name, results[position]))
+                    for position, name in self.outputs
                     if name in wanted
                 ]
             )
         except Exception as error:  # the boundary to Triton: any failure is this request's answer
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"PyTorch execute failure: {error}"))
+
+    def _returned(self, name, tensor):
+        array = np.ascontiguousarray(tensor.numpy())
+        if not tensor.dim():
+            raise ValueError(f"output '{name}' is a scalar which is not supported.")
+        wanted = self.types[name]
+        if array.dtype != pb_utils.triton_string_to_numpy(wanted):
+            raise ValueError(
+                f"configuration expects datatype {wanted} for output '{name}', model provides {tensor.dtype}"
+            )
+        return array
+
+
+def _ordered(tensors, arguments=()):
+    """Return position and name of each tensor, by position in the model's signature."""
+    positions = order(tensors, arguments)
+    return sorted((position, tensor["name"]) for position, tensor in zip(positions, tensors, strict=True))
+
+
+def _unserved(config):
+    """Return what the real backend serves and this one does not; None if there is nothing."""
+    tensors = (*config["input"], *config["output"])
+    found = ["TYPE_STRING" for tensor in tensors if tensor["data_type"] == "TYPE_STRING"]
+    found += [name for name in ("batch_input", "batch_output") if config.get(name)]
+    found += ["sequence_batching's state"] if config.get("sequence_batching", {}).get("state") else []
+    if not found:
+        return None
+    return f"{found[0]} is not served by the local PyTorch backend; set MME_LOCAL_CONTAINERS=docker"
