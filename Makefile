@@ -24,6 +24,10 @@ LOWEST := $(VENV)/lowest
 # Servers that only nightly tests and benchmarks run.
 BENCHMARKS := $(VENV)/benchmarks
 FUZZ := $(VENV)/fuzz
+# MkDocs and its theme.
+DOCS := $(VENV)/docs
+MERMAID := mermaid-11.12.2
+MERMAID_SHA256 := d0830a6c05546e9edb8fe20a8f545f3e0dc7c4c3134d584bad9c13a99d7a71e0
 # Of each target of `make fuzz`.
 MINUTES ?= 10
 # checkov pins some hundred packages: they stay apart from this project's.
@@ -35,7 +39,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security sbom security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security sbom docs docs-publish security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,7 +81,7 @@ test: install  ## Run what CI runs: every check and every test but the nightly o
 tests: install
 	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not nightly"
 
-checks: lint typecheck security
+checks: lint typecheck docs security
 
 lint: $(VENV)/.installed  ## Check style and layers
 	@ruff check .
@@ -142,6 +146,24 @@ security: install $(CHECKOV)/.installed $(SUPPLY_CHAIN)/.installed  ## Check tem
 sbom: install $(SUPPLY_CHAIN)/.installed  ## Write dist/sbom.cdx.json: the packages that users install
 	@python -m tools.supply_chain sbom $(SUPPLY_CHAIN)/bin
 
+# The theme would load Mermaid from elsewhere: the site has its own copy.
+$(DOCS)/.installed: requirements-docs.txt $(VENV)/.installed
+	@echo "installing MkDocs into $(DOCS)"
+	@rm -rf $(DOCS)
+	@uv pip install --quiet --python $(BIN)/python --target $(DOCS) --require-hashes --no-deps -r requirements-docs.txt
+	@cd $(DOCS) && npm pack --silent $(subst mermaid-,mermaid@,$(MERMAID)) >/dev/null && \
+		tar -xzf $(MERMAID).tgz --strip-components=2 package/dist/mermaid.min.js && rm $(MERMAID).tgz && \
+		echo "$(MERMAID_SHA256)  mermaid.min.js" | sha256sum --check --quiet
+	@touch $@
+
+docs: $(DOCS)/.installed  ## Build the documentation site into site/, with warnings as errors
+	@PYTHONPATH="$(CURDIR)/$(DOCS):$(CURDIR)" NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build
+
+# PUSH= leaves the commit in the local branch gh-pages.
+docs-publish: PUSH := --push
+docs-publish: $(DOCS)/.installed  ## Build the site as VERSION, called ALIAS, and push it to gh-pages
+	@PYTHONPATH="$(CURDIR)/$(DOCS):$(CURDIR)" NO_MKDOCS_2_WARNING=1 PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" python $(DOCS)/bin/mike deploy $(PUSH) --update-aliases $(VERSION) $(ALIAS)
+
 security-docs: install  ## Update the tables of docs/security.md and docs/compliance.md
 	@python -m tools.security_report
 
@@ -164,8 +186,9 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
 	@$(LOCK) requirements-supply-chain.in --output-file requirements-supply-chain.txt
 	@$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.txt
+	@$(LOCK) requirements-docs.in --constraints requirements-dev.txt --output-file requirements-docs.txt
 	@rm build.constraints
 
 clean:  ## Delete what make installed and what tools left
-	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist build .home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) node_modules cdk.out cdk.out.* dist site build .home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,76 @@
+"""Pages of the reference for public names, settings and environments."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mme.aws.settings import Settings
+from mme_local.settings import LocalSettings
+
+ROOT: Final = Path(__file__).parents[2]
+LIBRARIES: Final = {
+    "mme_cdk": ("Constructs", "`from mme_cdk import ...`"),
+    "mme.client": ("Client", "`from mme.client import ...`"),
+}
+"""Packages whose public names have a page each, with the title of their list and how they are imported."""
+
+
+def public_names(package: str) -> list[str]:
+    """Return the names that a package exports, in alphabetical order."""
+    return sorted(importlib.import_module(package).__all__, key=str.lower)
+
+
+def name_pages() -> dict[str, str]:
+    """Return a page per public name and a list per package: path below `reference/` to Markdown."""
+    pages = {}
+    for package, (title, how) in LIBRARIES.items():
+        names = public_names(package)
+        links = "\n".join(f"- [{name}]({name}.md)" for name in names)
+        pages[f"{package}/index.md"] = f"# {title}\n\n{how}\n\n{links}\n"
+        for name in names:
+            pages[f"{package}/{name}.md"] = (
+                f"# {name}\n\n`from {package} import {name}`\n\n::: {package}.{name}\n"
+            )
+    pages["mme_local.testing.md"] = (
+        "# Pytest plugin\n\nHow to use these fixtures is in [Test your code](../testing.md).\n\n"
+        "::: mme_local.testing.plugin\n    options:\n      members_order: source\n"
+    )
+    return pages
+
+
+def variables_page() -> str:
+    """Return the page of all `MME_*` environment variables."""
+    parts = ["# Environment variables", "A flag of a command overrides its variable."]
+    for title, settings in (("The toolkit", Settings), ("The local endpoint", LocalSettings)):
+        prefix = settings.model_config["env_prefix"]
+        meanings = dict(_attributes(settings.__doc__ or ""))
+        rows = []
+        for name, field in settings.model_fields.items():
+            default = getattr(field.default, "value", field.default)
+            shown = "" if default is None else f"`{default}`"
+            rows.append(f"| `{prefix}{name.upper()}` | {meanings[name]} | {shown} |")
+        parts += [f"## {title}", "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def environments_page() -> str:
+    """Return the page that shows the file which a team edits."""
+    source = (ROOT / "stacks" / "environments.py").read_text("utf-8")
+    return (
+        "# Environments\n\nA team that deploys this repository edits one file, `stacks/environments.py`. "
+        f"How is in [Deploying](../deploying.md).\n\n```python\n{source}```\n"
+    )
+
+
+def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
+    """Yield name and meaning of each entry of a docstring's `Attributes` section."""
+    section = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
+    for entry in re.split(r"\n(?=        \w)", "\n" + section):
+        name, found, text = entry.strip().partition(":")
+        if found:
+            sentence = " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+            yield name, sentence[0].upper() + sentence[1:]
