@@ -11,7 +11,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -117,6 +117,21 @@ def _json_text(value: Any, *, indent: int | None) -> str:
         text = json.dumps(_without_nan(value), allow_nan=False, **options)
     # JSON's escapes, in UTF-16, keep the value.
     return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def print_csv(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as CSV on standard output, with the first one's keys as the header.
+
+    Args:
+        rows: Column name to value; None is an empty cell. All have the same keys.
+    """
+    import csv
+
+    for number, row in enumerate(rows):
+        writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
+        if not number:
+            writer.writeheader()
+        writer.writerow({name: one_line(str(v)) if isinstance(v, str) else v for name, v in row.items()})
 
 
 def fields(value: object, names: str) -> dict[str, Any]:

@@ -32,11 +32,14 @@ _CONNECT_TIMEOUT_SECONDS: Final = 5
 _CONNECTIONS: Final = 32
 _ATTEMPTS: Final = {"s3": 5, "cloudformation": 2}
 """How often a call is tried; 4 times for other services. CloudFormation is asked first: fail fast there."""
+_REGIONS: Final = {"pricing": "us-east-1"}
+"""Services with endpoints in few regions. Source: AWS general reference, `billing`."""
 _SERVICES: Final = {
     "cloudformation": "cloudformation",
     "cloudwatch": "cloudwatch",
     "iam": "iam",
     "logs": "logs",
+    "pricing": "pricing",
     "quotas": "service-quotas",
     "runtime": "sagemaker-runtime",
     "s3": "s3",
@@ -116,6 +119,7 @@ class AwsClients:
     cloudwatch: CloudWatchClient
     iam: IAMClient
     logs: CloudWatchLogsClient
+    pricing: Any
     quotas: ServiceQuotasClient
     runtime: SageMakerRuntimeClient
     s3: S3Client
@@ -136,7 +140,8 @@ class AwsClients:
             raise AttributeError(name)
         with self._lock:
             if name not in self.__dict__:
-                self.__dict__[name] = _create(self.session, self.settings, _SERVICES[name])
+                region = _REGIONS.get(name)
+                self.__dict__[name] = _create(self.session, self.settings, _SERVICES[name], region)
             return self.__dict__[name]
 
     @property

@@ -54,6 +54,10 @@ class Price:
             return GIVEN
         return self.assumption or f"{self.region}, {self.date}, {self.source}"
 
+    def text(self, instance_type: str) -> str:
+        """Return the price with its origin, for people."""
+        return f"{instance_type}: {self.usd_per_hour:g} USD an hour ({self.origin})"
+
 
 class PriceList:
     """Prices by instance type and region.
@@ -85,7 +89,19 @@ class PriceList:
                 f"{file} does not exist, and {FILE_VARIABLE} names it as the price file",
                 hint=f"write it: mme cost refresh-prices; or unset {FILE_VARIABLE}",
             )
-        return cls(dict(parse_prices(record("prices"), "the catalog")) | read_file(file), given)
+        return cls.over_catalog(read_file(file), given)
+
+    @classmethod
+    def over_catalog(
+        cls, prices: Mapping[tuple[str, str], Price], given: Mapping[str, float] | None = None
+    ) -> PriceList:
+        """Return the catalog's prices with others over them.
+
+        Args:
+            prices: By type and region.
+            given: USD per hour by instance type, over both.
+        """
+        return cls(dict(parse_prices(record("prices"), "the catalog")) | dict(prices), given)
 
     def hourly(self, instance_type: str, region: str) -> Price | None:
         """Return the price of an instance type; another region's, with that assumption, if there is none.

@@ -36,6 +36,7 @@ class _Nouns(LazyGroup):
         ("archives", "Explain how the container reads a model.tar.gz, offline.", "mme.cli.archives"),
         ("invoke", "Call a model and print its answer.", "mme.cli.invoke"),
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
+        ("cost", "Compare what endpoints cost in a month.", "mme.cli.cost"),
         ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),
     )
 

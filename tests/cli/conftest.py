@@ -131,6 +131,8 @@ def _own_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Nothing answers here: a test that needs AWS asks for it.
     monkeypatch.setenv("MME_ENDPOINT_URL", "http://localhost:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("MME_PRICES", raising=False)
 
 
 @pytest.fixture

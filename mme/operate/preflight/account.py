@@ -8,7 +8,7 @@ from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
 from mme.operate.endpoint_state import EndpointState, config_variants, find_endpoint
 from mme.operate.log_events import has_log_group
-from mme.operate.scaling_state import scalable_targets
+from mme.operate.scaling_state import ScalingState, read_scaling, scalable_targets
 from mme.operate.stacks import StackState, last_of_arn, read_stack, stack_template
 
 
@@ -57,6 +57,10 @@ class Account:
     def registered(self, endpoint: EndpointState) -> frozenset[str]:
         """Return the names of the variants that are scalable targets of Application Auto Scaling."""
         return frozenset(scalable_targets(self._clients.scaling, endpoint))
+
+    def scaling(self, endpoint: EndpointState) -> tuple[ScalingState, ...]:
+        """Return the scaling of each variant that is registered with Application Auto Scaling."""
+        return read_scaling(self._clients.scaling, endpoint)
 
     def has_log_group(self, name: str) -> bool:
         """Return whether a log group exists."""

@@ -15,6 +15,8 @@ from mme.errors import MmeError
 
 _STACK: Final = "aws:cloudformation:stack"
 _NESTED: Final = "cdk:cloud-assembly"
+_FILES: Final = {_STACK: "templateFile", _NESTED: "directoryName"}
+"""The property of each kind of artifact that names its file or folder."""
 _UNKNOWN: Final = "unknown-"  # "unknown-region", "unknown-account": the deploying credentials decide
 
 
@@ -75,6 +77,23 @@ def find_stack(folder: Path, name: str, *, region: str | None, hint: str) -> Syn
     return _load(directory, _artifacts(directory, hint), id, {})
 
 
+def every_stack(folder: Path, hint: str) -> tuple[SynthesizedStack, ...]:
+    """Return all stacks of an assembly, with those of its stages, in the order of the manifest.
+
+    Args:
+        folder: The assembly, `cdk.out`.
+        hint: Command that synthesizes it, for messages.
+
+    Raises:
+        MmeError: There is no assembly, or it can't be read.
+    """
+    loaded: dict[Path, dict[str, SynthesizedStack]] = {}
+    return tuple(
+        _load(directory, _artifacts(directory, hint), id, loaded.setdefault(directory, {}))
+        for directory, id, _ in _stacks(folder, hint)
+    )
+
+
 def _stacks(folder: Path, hint: str) -> Iterator[tuple[Path, str, dict[str, Any]]]:
     for id, artifact in _artifacts(folder, hint).items():
         if artifact.get("type") == _STACK:
@@ -88,9 +107,16 @@ def _artifacts(folder: Path, hint: str) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
         artifacts: dict[str, Any] = content.get("artifacts", {})
+        for artifact in artifacts.values():
+            if artifact.get("type") in _FILES:
+                str(artifact["properties"][_FILES[artifact["type"]]])
     except FileNotFoundError:
         raise MmeError(f"there is no cloud assembly in {folder}", hint=f"synthesize it: {hint}") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (AttributeError, KeyError, TypeError):
+        raise MmeError(
+            f"{file} is not the manifest of a cloud assembly", hint=f"synthesize it again: {hint}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MmeError(f"{file} can't be read: {reason}", hint=f"synthesize it again: {hint}") from error
     return artifacts
@@ -105,8 +131,11 @@ def _load(
     file = folder / artifact["properties"]["templateFile"]
     try:
         template = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MmeError(f"the template {file} can't be read: {error}", hint="synthesize it again") from error
+    resources = template.get("Resources", {}) if isinstance(template, dict) else None
+    if not isinstance(resources, dict) or not all(isinstance(one, dict) for one in resources.values()):
+        raise MmeError(f"{file} is not a CloudFormation template", hint="synthesize it again")
     account, region = _place(artifact)
     # Dependencies on stacks of other assemblies do not exist: a stage is whole.
     needed = [one for one in artifact.get("dependencies", []) if artifacts.get(one, {}).get("type") == _STACK]

@@ -1,0 +1,1 @@
+"""Plan what to deploy: capacity, cost, load tests, and which hosting option fits."""
