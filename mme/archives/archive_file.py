@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Final
 
-from mme.archives.contents import Contents, FileStarts
+from mme.archives.contents import ContentReader, Contents
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.gzip_stream import CHUNK_BYTES, Digest, GzipStream, Limits
 from mme.archives.member_findings import member_findings, path_conflict
@@ -102,7 +102,7 @@ def _end_findings(stream: GzipStream, tar: TarStream) -> list[Finding]:
 class _Reading:
     def __init__(self, stream: GzipStream) -> None:
         self._members: dict[str, Member] = {}
-        self._starts = FileStarts(lambda: stream.packed_bytes)
+        self._reader = ContentReader(lambda: stream.packed_bytes)
         self._junk: list[str] = []
         self.findings: list[Finding] = []
 
@@ -111,7 +111,8 @@ class _Reading:
         self.findings += faults
         path = "/".join(entry.parts)
         if path and not any(fault.severity is Severity.ERROR for fault in faults):
-            self._add(Member(path, entry.unpacked_size, entry.is_directory, entry.executable), tar)
+            member = Member(path, entry.unpacked_size, entry.is_directory, entry.executable)
+            self._add(member, tar, readable=not (entry.sparse or entry.is_directory))
 
     def contents(self) -> Contents:
         """Ends the reading."""
@@ -121,9 +122,9 @@ class _Reading:
             message = f"files that tools leave behind: {first}{rest}"
             self.findings.append(Finding.note("junk", message, "leave them out; mme models add does"))
         self._conflicts()
-        return Contents(self._members.values(), self._starts.by_path, self._starts.without_activate)
+        return Contents(self._members.values(), self._reader.notes)
 
-    def _add(self, member: Member, tar: TarStream) -> None:
+    def _add(self, member: Member, tar: TarStream, *, readable: bool) -> None:
         path = member.path
         known = self._members.get(path)
         if known and not (known.is_directory and member.is_directory):
@@ -141,9 +142,8 @@ class _Reading:
             self.findings.append(Finding.warning("pax-leftovers", message, hint))
         elif any(is_junk(part) or is_left_out(part) for part in parts) and not known:
             self._junk.append(path)
-        size = self._starts.wanted(path, member.size) if not member.is_directory else 0
-        if size:
-            self._starts.add(path, tar.read(size), tar.read)
+        if readable and self._reader.wants(path, member.size):
+            self._reader.read(path, member.size, tar)
 
     def _conflicts(self) -> None:
         for path in list(self._members):

@@ -68,7 +68,7 @@ def check_model(path: str | Path) -> CheckedModel:
         faults = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
         raise ArchiveError(directory.subject, faults)
     warnings = _only(Severity.WARNING, reading.findings)
-    return CheckedModel(directory, main.config.signature, warnings=warnings)
+    return CheckedModel(directory, main.signature, warnings=warnings)
 
 
 def _only(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:

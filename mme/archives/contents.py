@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from mme.archives.errors import ArchiveError, UnreadableArchiveError
 from mme.archives.file_kind import GZIP_MAGIC
 from mme.archives.gzip_stream import GzipStream, Limits, too_large
 from mme.archives.model_directory import Member, ModelDirectory, open_file, unreadable
+from mme.archives.model_files.content_stream import ContentStream, FileStream, StreamWithStart
+from mme.archives.model_files.reading import ModelFile, read_model_file, reads
 from mme.archives.tar_stream import TarStream
+from mme.findings import Finding
 
 _HEAD_BYTES: Final = 600
 """Cached of other files than code and configuration: enough to recognise their kind."""
@@ -29,19 +33,31 @@ _LIMIT_CODES: Final = ("bomb", "header-too-large", "too-large", "too-many-member
 """Findings that tell of our own limits, not of a fault of the archive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What was noted of the files' content when they were listed.
+
+    Attributes:
+        starts: The first bytes of files, by path.
+        without_activate: Paths of the archives in it that surely hold no `bin/activate`, as an
+            environment must.
+        model_files: What the models' own files say, or what is wrong with them, by path.
+    """
+
+    starts: dict[str, bytes] = field(default_factory=dict)
+    without_activate: set[str] = field(default_factory=set)
+    model_files: dict[str, ModelFile | Finding] = field(default_factory=dict)
+
+
 class Contents:
     """The files and directories of one model archive. Directories that are not listed are added.
 
     Args:
         members: Each path once.
-        starts: The first bytes of files, by path.
-        without_activate: Paths of the archives in it that surely hold no `bin/activate`, as an
-            environment must.
+        notes: Of their content.
     """
 
-    def __init__(
-        self, members: Iterable[Member], starts: Mapping[str, bytes], without_activate: Collection[str] = ()
-    ) -> None:
+    def __init__(self, members: Iterable[Member], notes: Notes | None = None) -> None:
         known = {member.path: member for member in members}
         for path in list(known):
             parent = path.rpartition("/")[0]
@@ -49,8 +65,10 @@ class Contents:
                 known[parent] = Member(parent, 0, is_directory=True)
                 parent = parent.rpartition("/")[0]
         self._known = dict(sorted(known.items()))
-        self._starts = starts
-        self.without_activate = without_activate
+        notes = notes or Notes()
+        self._starts = notes.starts
+        self.without_activate: Collection[str] = notes.without_activate
+        self.model_files: Mapping[str, ModelFile | Finding] = notes.model_files
         self._children: dict[str, list[Member]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
         for path, member in self._known.items():
@@ -109,8 +127,8 @@ class Contents:
         return self._sizes[path]
 
 
-class FileStarts:
-    """The first bytes of an archive's files, up to a total that fits in memory.
+class ContentReader:
+    """Reads what matters of an archive's files, up to a total that fits in memory.
 
     Args:
         packed_bytes: Returns how many bytes were read of the archive itself, which bounds what is unpacked
@@ -118,37 +136,43 @@ class FileStarts:
     """
 
     def __init__(self, packed_bytes: Callable[[], int]) -> None:
-        self.by_path: dict[str, bytes] = {}
-        self.without_activate: set[str] = set()
+        self.notes = Notes()
         self._room = _CACHED_BYTES
         self._packed_bytes = packed_bytes
         self._nested_bytes = 0
 
-    def wanted(self, path: str, size: int) -> int:
-        """Return how many of a file's first bytes to add.
+    def wants(self, path: str, size: int) -> bool:
+        """Return whether a file's content matters.
 
         Args:
             path: Of the file in the archive.
             size: Of the file, in bytes.
         """
+        return self._wanted(path, size) > 0
+
+    def read(self, path: str, size: int, stream: ContentStream) -> None:
+        """Cache a file's first bytes. An archive is read up to its `bin/activate`, a model without weights.
+
+        Args:
+            path: Of the file in the archive.
+            size: Of the file, in bytes.
+            stream: Its content, of which as much is read as matters.
+        """
+        start = stream.read(self._wanted(path, size))
+        self._room -= len(start)
+        self.notes.starts[path] = start
+        nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
+        if nested and self._holds_activate(start, stream.read) is False:
+            self.notes.without_activate.add(path)
+        elif reads(path):
+            whole = StreamWithStart(start, stream)
+            self.notes.model_files[path] = read_model_file(path, size, start, whole)
+
+    def _wanted(self, path: str, size: int) -> int:
         wanted = _HEAD_BYTES if path.count("/") <= _HEADS_DEPTH else 0
         if path.endswith((".py", ".pbtxt")) and size <= _WHOLE_FILE_BYTES:
             wanted = size
         return min(wanted, size, self._room)
-
-    def add(self, path: str, start: bytes, rest: Callable[[int], bytes]) -> None:
-        """Cache a file's first bytes. An archive is read up to its `bin/activate`.
-
-        Args:
-            path: Of the file in the archive.
-            start: As many bytes as `wanted` says.
-            rest: Reads up to so many of the following bytes.
-        """
-        self._room -= len(start)
-        self.by_path[path] = start
-        nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
-        if nested and self._holds_activate(start, rest) is False:
-            self.without_activate.add(path)
 
     def _holds_activate(self, start: bytes, rest: Callable[[int], bytes]) -> bool | None:
         """Return whether a nested archive has it; None if a limit was reached before."""
@@ -179,13 +203,13 @@ def contents_of(directory: ModelDirectory) -> Contents:
         ArchiveError: A file can't be read.
     """
     total = sum(member.size for member in directory.members)
-    starts = FileStarts(lambda: total)
+    reader = ContentReader(lambda: total)
     for member in directory.members:
-        if member.is_directory or not (size := starts.wanted(member.path, member.size)):
+        if member.is_directory or not reader.wants(member.path, member.size):
             continue
         try:
             with open_file(directory.root, member.path) as file:
-                starts.add(member.path, file.read(size), file.read)
+                reader.read(member.path, member.size, FileStream(file))
         except OSError as error:
             raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
-    return Contents(directory.members, starts.by_path, starts.without_activate)
+    return Contents(directory.members, reader.notes)

@@ -83,7 +83,7 @@ def _read_directory(source: str | Path) -> ArchiveFile:
         contents = contents_of(directory)
     except ArchiveError as error:
         findings = [*findings, *error.findings]
-        contents = Contents(directory.members, {})
+        contents = Contents(directory.members)
     return ArchiveFile(contents, tuple(findings), packed_bytes=None, complete=True)
 
 

@@ -134,6 +134,19 @@ class TarStream:
             raise self._cut_off()
         return block
 
+    def skip(self, size: int) -> int:
+        """Drop up to `size` bytes of the current member's content; return how many there were.
+
+        Raises:
+            UnreadableArchiveError: The tar ends before.
+        """
+        size = min(size, self._left)
+        skipped = self._stream.skip(size)
+        self._left -= skipped
+        if skipped < size:
+            raise self._cut_off()
+        return skipped
+
     def _begin(self, entry: TarEntry) -> None:
         self._current = entry.name
         self._left = entry.size

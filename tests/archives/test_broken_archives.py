@@ -16,9 +16,10 @@ from tests.archives.broken_configs import CONFIGS
 from tests.archives.broken_elsewhere import CONTAINERS, WITH_AN_ENDPOINT
 from tests.archives.broken_files import FILES
 from tests.archives.broken_layouts import LAYOUTS
+from tests.archives.broken_onnx import ONNX
 from tests.archives.finding_codes import codes_in_the_source
 
-CASES = FILES | LAYOUTS | CONFIGS | CONTAINERS
+CASES = FILES | LAYOUTS | CONFIGS | CONTAINERS | ONNX
 
 
 @pytest.mark.parametrize(("content", "code", "words"), CASES.values(), ids=CASES)
@@ -44,7 +45,7 @@ def test_what_is_wrong_for_one_endpoint(
 
 def test_every_code_has_its_broken_archive() -> None:
     """Those with tests of their own apart."""
-    elsewhere = {"sparse-file", "huge", "unreadable", "empty-directory", "left-out"}
+    elsewhere = {"sparse-file", "huge", "unreadable", "empty-directory", "left-out", "onnx-too-large"}
     of_directories_and_unpacking = {
         "not-found",
         "not-a-directory",

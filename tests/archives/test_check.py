@@ -14,6 +14,7 @@ from mme.archives.check import check_model
 from mme.archives.errors import ArchiveError
 from mme.archives.explain import explain
 from mme.errors import MmeError
+from mme.registry.tiny_onnx import doubling_model
 from tests.archives.archive_builder import CONFIG, PIPELINE
 
 CODE = "class TritonPythonModel:\n    def execute(self, requests): ..."
@@ -28,7 +29,11 @@ BROKEN = {
         "one level too deep, in the wrapper directory inner/",
     ),
     "two wrappers": ({"a/b/config.pbtxt": CONFIG}, "config-missing", "config.pbtxt is missing"),
-    "wrapper without config": ({"inner/1/model.onnx": "x"}, "config-missing", "config.pbtxt is missing"),
+    "wrapper without config": (
+        {"inner/1/model.onnx": doubling_model()},
+        "config-missing",
+        "config.pbtxt is missing",
+    ),
     "not built": ({"config.pbtxt": CONFIG}, "model-file-missing", "1/model.py is missing"),
 }
 

@@ -35,11 +35,13 @@ from tests.archives.archive_builder import (
     pipeline,
     tar,
 )
+from tests.archives.onnx_builder import doubled
 
 FOREST = 'backend: "fil" parameters { key: "model_type" value { string_value: "xgboost_json" } }'
 ENVIRONMENT = """parameters {
   key: "EXECUTION_ENV_PATH" value { string_value: "$$TRITON_MODEL_DIRECTORY/env.tar.gz" } }
 """
+DOUBLED = doubled((3,)).SerializeToString()
 XGBOOST_JSON = '{"learner":{"attributes":{}}}'
 SOUND: dict[str, tuple[Files, str, str]] = {
     "flat": (FLAT, "triton", "flat"),
@@ -48,7 +50,7 @@ SOUND: dict[str, tuple[Files, str, str]] = {
     "ensemble": (PIPELINE, "triton", "ensemble"),
     "completed by its code": (flat('backend: "python"', COMPLETING_CODE), "triton", "flat"),
     "onnx": (
-        {"config.pbtxt": 'platform: "onnxruntime_onnx"' + TENSORS, "1/model.onnx": "x"},
+        {"config.pbtxt": 'platform: "onnxruntime_onnx"' + TENSORS, "1/model.onnx": DOUBLED},
         "triton",
         "flat",
     ),

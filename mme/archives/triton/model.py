@@ -9,9 +9,11 @@ from typing import Final
 from mme.archives.contents import Contents
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary, Role
+from mme.archives.model_files.onnx_model import OnnxModel
 from mme.archives.python_source import PythonSource, read_python
 from mme.archives.signature import TensorSignature
 from mme.archives.triton.config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
+from mme.archives.triton.onnx_rules import OnnxFile
 from mme.archives.triton.version_rules import Versions, read_versions
 from mme.findings import Finding
 
@@ -83,6 +85,32 @@ class ModelReading:
             return self.config.model_file
         return str(self.config.message.default_model_filename) or DEFAULT_MODEL_FILES.get(self.backend)
 
+    def file_path(self, version: int) -> str | None:
+        """Return the path in the archive of a version's model file; None if nothing fixed is expected."""
+        name = self.model_file
+        if name is None:
+            return None
+        path = self.path(f"{version}/{name}")
+        # ONNX Runtime's backend takes a directory of the file's name for the place of a model.onnx.
+        inside = self.backend == "onnxruntime" and self.contents.is_directory(path)
+        return f"{path}/model.onnx" if inside else path
+
+    def onnx_file(self, version: int) -> OnnxFile | None:
+        """Return a version's ONNX model; None if there is none that can be read."""
+        path = self.file_path(version) if self.backend == "onnxruntime" else None
+        found = self.contents.model_files.get(path) if path else None
+        if path is None or not isinstance(found, OnnxModel):
+            return None
+        return OnnxFile(path, found, self.config, self.config_path)
+
+    @property
+    def signature(self) -> TensorSignature:
+        """Its tensors as the config declares them, completed as the backend does."""
+        onnx = self.onnx_file(self.versions.served[-1]) if self.versions.served else None
+        if onnx:
+            return onnx.signature()
+        return self.config.signature if self.config else TensorSignature()
+
     @property
     def completed(self) -> bool | None:
         """Whether Triton fills in missing tensors; None if that is not known."""
@@ -114,7 +142,7 @@ class ModelReading:
             role=role,
             platform=self.platform,
             versions=self.versions.served,
-            signature=self.config.signature if self.config else TensorSignature(),
+            signature=self.signature,
             calls=tuple(self.calls),
             unpacked_bytes=sizes.size_below(self.folder) if self.folder else sizes.unpacked_bytes,
         )

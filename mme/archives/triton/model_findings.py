@@ -13,6 +13,7 @@ from mme.archives.python_source import PythonSource, python_version
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings, tensor_findings
 from mme.archives.triton.model import ModelReading
+from mme.archives.triton.onnx_rules import onnx_findings
 from mme.findings import Finding
 
 _MODEL_DIRECTORY: Final = "$$TRITON_MODEL_DIRECTORY"
@@ -90,12 +91,11 @@ def _model_files(model: ModelReading) -> Iterator[Finding]:
             text = f"default_model_filename {file!r} leads out of {folder}/"
             yield Finding.error("model-file-outside", text, "name a file in the version directory")
         else:
-            yield from _model_file(model, folder, file)
+            yield from _model_file(model, version, f"{folder}/{file}")
 
 
-def _model_file(model: ModelReading, folder: str, file: str) -> Iterator[Finding]:
+def _model_file(model: ModelReading, version: int, path: str) -> Iterator[Finding]:
     contents = model.contents
-    path = f"{folder}/{file}"
     name = path.rpartition("/")[2]
     member = contents.find(path)
     if member is None:
@@ -110,19 +110,38 @@ def _model_file(model: ModelReading, folder: str, file: str) -> Iterator[Finding
         yield Finding.error("model-file-missing", f"{path}/saved_model.pb is missing", hint)
     elif member.size == 0 and not member.is_directory:
         yield Finding.error("model-file-empty", f"{path} is an empty file", "save the model again")
+    elif model.backend == "onnxruntime" and (found := model.file_path(version)):
+        yield from _onnx(model, version, found)
     elif is_lfs_pointer(contents.start(path)):
         yield lfs_pointer(path)
     elif model.backend == "python" and path in model.sources:
         yield from _python(model.sources[path], path)
 
 
+def _onnx(model: ModelReading, version: int, path: str) -> Iterator[Finding]:
+    contents = model.contents
+    member, read = contents.find(path), contents.model_files.get(path)
+    if member is None or member.is_directory:
+        yield _missing_file(model, path, path.rpartition("/")[2])
+    elif is_lfs_pointer(contents.start(path)):
+        yield lfs_pointer(path)
+    elif isinstance(read, Finding):
+        yield read
+    elif onnx := model.onnx_file(version):
+        yield from onnx_findings(onnx, member.size, contents, model.endpoint)
+
+
 def _missing_file(model: ModelReading, path: str, name: str) -> Finding:
     text = f"{path} is missing, which {model.platform} loads"
     if model.backend == "python":
         text += "; Triton then does not fail but hangs until the load times out"
-    others = [other.name for other in model.contents.children(path.rpartition("/")[0])]
+    folder = path.rpartition("/")[0]
+    others = [other.name for other in model.contents.children(folder)]
     hint = f"put the model's file at {path}"
-    if len(others) == 1:
+    below = [file.path for file in model.contents.files if file.path.startswith(f"{folder}/")]
+    if inner := next((one for one in below if one.endswith(f"/{name}")), None):
+        hint = f"move it from {inner}, with the files next to it, to {folder}/"
+    elif len(others) == 1:
         hint = f"rename {others[0]} to {name}, or name it in default_model_filename"
     return Finding.error("model-file-missing", text, hint)
 

@@ -1,0 +1,49 @@
+"""Which of an archive's files are read as models, and what each says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from mme.archives.file_kind import file_kind
+from mme.archives.model_files.content_stream import ContentStream
+from mme.archives.model_files.onnx_model import OnnxModel, read_onnx
+from mme.archives.model_files.wire import WireError
+from mme.findings import Finding
+
+ModelFile: TypeAlias = OnnxModel
+"""What a model's file says of itself."""
+
+_ORT_FORMAT: Final = b"ORTM"
+_READERS: Final[dict[str, tuple[str, Callable[[ContentStream, int], ModelFile]]]] = {
+    ".onnx": ("an ONNX model", read_onnx),
+}
+"""What a file with this ending should be, and its reader."""
+
+
+def reads(path: str) -> bool:
+    """Return whether a file of this name is read as a model."""
+    return path.endswith(tuple(_READERS))
+
+
+def read_model_file(path: str, size: int, start: bytes, stream: ContentStream) -> ModelFile | Finding:
+    """Read a model's file; return what it says, or what is wrong with it.
+
+    Args:
+        path: Of the file, for messages; `reads` is true of it.
+        size: Of the file, in bytes.
+        start: Its first bytes.
+        stream: All of it.
+    """
+    what, read = next(reader for ending, reader in _READERS.items() if path.endswith(ending))
+    try:
+        return read(stream, size)
+    except WireError as error:
+        # The graph is by far the largest part: nothing else ends beyond a file that was cut off.
+        if error.missing and error.field == 7:
+            text = f"{path} ends in the middle: {error.missing:,} bytes are missing"
+            hint = "a download or a copy was cut off: get the file again"
+            return Finding.error("model-file-truncated", text, hint)
+    kind = file_kind(start) or ("in ONNX Runtime's own format" if start[4:8] == _ORT_FORMAT else None)
+    text = f"{path} is {kind}, not {what}" if kind else f"{path} is not {what}; it starts with {start[:8]!r}"
+    return Finding.error("model-file-foreign", text, f"put {what} there, as its exporter wrote it")
