@@ -39,7 +39,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security sbom docs docs-publish security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security dist sbom docs docs-publish security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,6 +142,14 @@ security: install $(CHECKOV)/.installed $(SUPPLY_CHAIN)/.installed  ## Check tem
 	@python -m tools.supply_chain licences $(SUPPLY_CHAIN)/bin
 	@python -m tools.supply_chain advisories $(SUPPLY_CHAIN)/bin $(ADVISORIES)
 	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
+
+# Reproducible: the files carry the date of the commit.
+dist: install  ## Build wheel and sdist into dist/; TAG=v0.1.0 must be this version
+	@version=$$(python -c 'from importlib.metadata import version; print(version("sagemaker-mme"))'); \
+		test "$(or $(TAG),v$$version)" = "v$$version" || { \
+		echo "error: the tag is $(TAG), pyproject.toml says $$version" >&2; exit 2; }
+	@rm -f dist/sagemaker_mme-*
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
 sbom: install $(SUPPLY_CHAIN)/.installed  ## Write dist/sbom.cdx.json: the packages that users install
 	@python -m tools.supply_chain sbom $(SUPPLY_CHAIN)/bin

@@ -58,6 +58,7 @@ def test_a_wheel_from_the_sdist_equals_one_from_the_checkout(
     wheel_of_the_sdist: Path, tmp_path: Path
 ) -> None:
     direct = build(ROOT, tmp_path, "--wheel")
+    assert direct.read_bytes() == wheel_of_the_sdist.read_bytes()
     with zipfile.ZipFile(direct) as one, zipfile.ZipFile(wheel_of_the_sdist) as other:
         assert sorted(one.namelist()) == sorted(other.namelist())
         assert {name: one.read(name) for name in one.namelist()} == {
