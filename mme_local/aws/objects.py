@@ -69,7 +69,7 @@ def head_object(bucket: str, key: str, *, account: str = DEFAULT_ACCOUNT) -> Obj
     Raises:
         ObjectMissing: No such bucket or object, or its current version is a delete marker.
     """
-    return _head(bucket, _find(bucket, key, account))
+    return _head(bucket, find_record(bucket, key, account))
 
 
 @contextmanager
@@ -85,11 +85,21 @@ def open_object(bucket: str, key: str, *, account: str = DEFAULT_ACCOUNT) -> Ite
         ObjectMissing: As `head_object`; or the object is overwritten or deleted while the body is read, in a
             bucket without versioning.
     """
-    record = _find(bucket, key, account)
+    record = find_record(bucket, key, account)
     yield OpenObject(_head(bucket, record), _chunks(bucket, record))
 
 
-def _find(bucket: str, key: str, account: str) -> Any:
+def find_record(bucket: str, key: str, account: str) -> Any:
+    """Return moto's record of the current version.
+
+    Args:
+        bucket: The bucket.
+        key: The object's key.
+        account: Twelve digits.
+
+    Raises:
+        ObjectMissing: As `head_object`.
+    """
     from moto.s3.exceptions import MissingBucket
     from moto.s3.models import s3_backends
 

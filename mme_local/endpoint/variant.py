@@ -19,6 +19,7 @@ from mme_local.aws.control_plane import (
     ObjectMissing,
     open_object,
 )
+from mme_local.aws.role_rights import may_read_object
 from mme_local.containers.container import ServingContainer
 from mme_local.endpoint import errors
 from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
@@ -177,7 +178,9 @@ class EndpointInstances:
         return Instance(
             name,
             self._new_container(name, container, folder),
-            self._around_fetch(url, _fetch(url, self._settings.disk_bytes)),
+            self._around_fetch(
+                url, _fetch(url, self._settings.disk_bytes, variant.variant.execution_role_arn)
+            ),
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
@@ -227,13 +230,15 @@ def multi_model_variants(endpoint: DeployedEndpoint) -> list[tuple[DeployedVaria
     return found
 
 
-def _fetch(model_data_url: str, max_bytes: int) -> Fetch:
-    """Return a function that downloads and unpacks target models under an S3 prefix."""
+def _fetch(model_data_url: str, max_bytes: int, role_arn: str) -> Fetch:
+    """Return a function that downloads and unpacks target models under an S3 prefix, if the role may."""
     bucket, _, prefix = model_data_url.removeprefix("s3://").partition("/")
 
     def fetch(download: Download) -> UnpackedArchive:
         key = prefix + download.model
         try:
+            if not may_read_object(role_arn, bucket, key):
+                raise errors.artifact_unavailable(bucket, key)
             with open_object(bucket, key) as archive:
                 return download.unpack(archive.body, max_bytes)
         except ObjectMissing:

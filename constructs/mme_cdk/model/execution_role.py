@@ -8,6 +8,7 @@ from constructs import Construct
 from mme_cdk._internal.acknowledgements import acknowledge_wildcards
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
+from mme_cdk.model.policy_generation import PolicyGeneration
 from mme_cdk.model.policy_size import PolicySize
 
 _LOG_ACTIONS = [
@@ -30,7 +31,8 @@ class ExecutionRole(aws_iam.Role):
     is code that runs with this role.
 
     All rights, granted ones too, are in one managed policy, which compliance packs require instead of an
-    inline one. IAM limits it to 6144 characters; more fail at synth.
+    inline one. IAM limits it to 6144 characters; more fail at synth. A change of the rights replaces the
+    policy: until the end of the update the role has the old rights, too.
     """
 
     @checked
@@ -84,6 +86,7 @@ class ExecutionRole(aws_iam.Role):
         acknowledge_wildcards(self, _STREAMS_REASON, resources=logs)
         acknowledge_wildcards(self, _METRICS_REASON, resources=["*"])
         self.node.add_validation(PolicySize(self._rights))
+        self.node.add_validation(PolicyGeneration(self))
 
     def add_to_principal_policy(
         self, statement: aws_iam.PolicyStatement

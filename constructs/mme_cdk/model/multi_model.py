@@ -21,6 +21,7 @@ from mme_cdk.model.container_environment import environment_faults, merged, trit
 from mme_cdk.model.execution_role import ExecutionRole
 from mme_cdk.model.local_role import local_role
 from mme_cdk.model.pipeline_container import PipelineContainer
+from mme_cdk.model.policy_generation import PolicyGeneration
 from mme_cdk.model.serving_image import ServingImage
 from mme_cdk.model.triton_settings import TritonSettings, logs_model_names
 from mme_cdk.storage.model_store import ModelStore
@@ -125,6 +126,8 @@ class MultiModel(Construct):
         self.companion_traits = tuple(container.image.traits for container in further)
         self.role: aws_iam.IRole = props.get("role") or ExecutionRole(self, "Role")
         self.grantee = local_role(self, self.role)
+        if not isinstance(self.grantee, ExecutionRole):  # which does it itself
+            self.node.add_validation(PolicyGeneration(self.grantee))
         models.grant_read(self.grantee)
         self._network: ModelNetwork | None = None
         if vpc is not None:

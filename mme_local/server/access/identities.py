@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
-from urllib.parse import unquote
 
 from mme_local.aws.account import DEFAULT_ACCOUNT
+from mme_local.aws.role_rights import default_version, own_policies, parsed
 
 _PARTITION = "aws"
 
@@ -66,7 +65,7 @@ def _user(access_key: str, account: str) -> Identity | None:
                 arn=user.arn,
                 secret=key.secret_access_key,
                 session_token="",
-                documents=tuple(document for holder in (user, *groups) for document in _own(holder)),
+                documents=tuple(document for holder in (user, *groups) for document in own_policies(holder)),
                 limits=(),
                 context={"aws:username": user.name, **_context("User", user.arn, account, tags)},
                 active=key.status == "Active",
@@ -85,15 +84,15 @@ def _role_session(access_key: str, account: str) -> Identity | None:
         role = next((role for role in backend.roles.values() if role.arn == session.role_arn), None)
         limits: list[Documents] = []
         if session.policy:
-            limits.append((_document(session.policy),))
+            limits.append((parsed(session.policy),))
         if role is not None and role.permissions_boundary_arn:
             boundary = backend.managed_policies.get(role.permissions_boundary_arn)
-            limits.append((_document(_text_of(boundary)),) if boundary else ())
+            limits.append((default_version(boundary),) if boundary else ())
         return Identity(
             arn=session.arn,
             secret=session.secret_access_key,
             session_token=session.session_token,
-            documents=tuple(_own(role)) if role else (),
+            documents=tuple(own_policies(role)) if role else (),
             limits=tuple(limits),
             context=_context("AssumedRole", session.role_arn, account, _tags(role)),
             expires=session.expiration.replace(tzinfo=UTC).timestamp(),
@@ -108,26 +107,6 @@ def _context(kind: str, arn: str, account: str, tags: Mapping[str, str]) -> dict
         "aws:PrincipalAccount": account,
         **{f"aws:PrincipalTag/{name}": value for name, value in tags.items()},
     }
-
-
-def _own(holder: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the policies of a user, group or role."""
-    for text in dict(holder.policies).values():
-        yield _document(text)
-    for policy in dict(holder.managed_policies).values():
-        yield _document(_text_of(policy))
-
-
-def _text_of(policy: Any) -> Any:
-    """Return the document of a managed policy's default version."""
-    return next(version.document for version in policy.versions if version.is_default)
-
-
-def _document(text: Any) -> Mapping[str, Any]:
-    if isinstance(text, Mapping):
-        return text
-    content: Any = json.loads(text if str(text).lstrip().startswith("{") else unquote(str(text)))
-    return content if isinstance(content, Mapping) else {}
 
 
 def _tags(role: Any) -> dict[str, str]:

@@ -82,7 +82,7 @@ async def a_world(
         world.environments.append(deployed.environment)
         return container
 
-    def fetch(url: str, most_bytes: int) -> Fetch:
+    def fetch(url: str, most_bytes: int, role_arn: str) -> Fetch:
         def fetch_one(download: Download) -> UnpackedArchive:
             path = download.folder / "model"
             path.mkdir(parents=True)
