@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from mme.aws.clients import AwsClients, open_session
 from mme.aws.settings import Settings
+from mme.operate.aws_errors import DENIED, error_code
 from mme.operate.endpoint_state import EndpointState, config_variants, find_endpoint
 from mme.operate.log_events import has_log_group
+from mme.operate.preflight.quota_checks import QuotaRoom
+from mme.operate.quotas import endpoint_quotas, instances_of_others
 from mme.operate.scaling_state import ScalingState, read_scaling, scalable_targets
 from mme.operate.stacks import StackState, last_of_arn, read_stack, stack_template
 
@@ -17,10 +22,12 @@ class Account:
 
     Args:
         clients: boto3 clients.
+        local: Whether this is the local endpoint, which has no quotas.
     """
 
-    def __init__(self, clients: AwsClients) -> None:
+    def __init__(self, clients: AwsClients, *, local: bool = False) -> None:
         self._clients = clients
+        self._local = local
 
     @property
     def region(self) -> str:
@@ -66,6 +73,26 @@ class Account:
         """Return whether a log group exists."""
         return has_log_group(self._clients.logs, name)
 
+    def quota_room(self, endpoint: str, instance_types: Collection[str]) -> dict[str, QuotaRoom]:
+        """Return what the account's quotas leave for an endpoint; nothing if they can't be read.
+
+        Args:
+            endpoint: Its name.
+            instance_types: Its types, now and then.
+        """
+        if self._local or not instance_types:
+            return {}
+        from botocore.exceptions import ClientError
+
+        try:
+            quotas = endpoint_quotas(self._clients.quotas, instance_types)
+            others = instances_of_others(self._clients.sagemaker, endpoint) if quotas else Counter()
+        except ClientError as error:
+            if error_code(error) not in DENIED:
+                raise
+            return {}
+        return {kind: QuotaRoom(quota, others[kind]) for kind, quota in quotas.items()}
+
     def instance_types(self, config_name: str) -> dict[str, str]:
         """Return the instance type of each variant of an endpoint config; empty if it does not exist."""
         variants = config_variants(self._clients.sagemaker, config_name)
@@ -80,4 +107,4 @@ def connect(settings: Settings, region: str | None = None) -> Account:
         region: The region, if the settings have none.
     """
     placed = settings.model_copy(update={"region": settings.region or region})
-    return Account(AwsClients(open_session(placed), placed))
+    return Account(AwsClients(open_session(placed), placed), local=settings.is_local)

@@ -9,10 +9,13 @@ from pathlib import Path
 from mme.aws.settings import Settings
 from mme.aws.template_resolver import is_known
 from mme.errors import MmeError
+from mme.operate.endpoint_state import EndpointState
 from mme.operate.preflight.account import Account
 from mme.operate.preflight.assembly import SynthesizedStack, all_stacks, find_stack
 from mme.operate.preflight.endpoint_checks import Commands, EndpointChange, check_change
 from mme.operate.preflight.findings import Effect, PreflightFinding, PreflightReport, finding, ordered
+from mme.operate.preflight.quota_checks import check_quotas, new_instances
+from mme.operate.preflight.right_checks import check_rights
 from mme.operate.preflight.stack_checks import (
     NOTHING_DEPLOYED,
     check_data,
@@ -20,6 +23,7 @@ from mme.operate.preflight.stack_checks import (
     check_log_groups,
     check_names,
     check_nested,
+    check_scaling_policies,
     check_status,
 )
 from mme.operate.preflight.template import NESTED_STACK, EndpointPlan, StackTemplate, VariantPlan
@@ -99,6 +103,8 @@ class _Comparison:
         if self.old is None:
             yield from self._without_old()
             yield from check_names(self._stack.name, {}, after, names={}, taken=self._taken(after))
+            for plan in after.values() if self.is_new else ():
+                yield from self._quotas(plan.name or plan.logical_id, plan, None)
             return
         before = self.old.endpoints()
         names = {id: self._name(plan) for id, plan in before.items()}
@@ -111,12 +117,26 @@ class _Comparison:
         yield from check_names(self._stack.name, before, after, names=names, taken=self._taken(moved))
         yield from check_data(self._stack.name, self.old, self.new)
         yield from check_fixed_names(self.old, self.new)
+        yield from check_scaling_policies(self.old, self.new)
+        updated = any(plan.content != before[id].content for id, plan in stays.items())
+        yield from check_rights(self.old, self.new, updated=updated)
         for id, plan in stays.items():
             live = self._account.endpoint(names[id])
             registered = self._account.registered(live) if live else frozenset()
             configured = self._with_config(plan)
             change = EndpointChange(names[id], before[id], configured, self.old, self.new, live, registered)
             yield from check_change(change, self._commands)
+            if change.is_update and live is not None:
+                yield from self._quotas(names[id], configured, live)
+        for plan in moved.values():
+            yield from self._quotas(plan.name or plan.logical_id, plan, None)
+
+    def _quotas(
+        self, name: str, plan: EndpointPlan, live: EndpointState | None
+    ) -> Iterator[PreflightFinding]:
+        """Check the quotas of an endpoint that is created, or updated from what runs."""
+        types = {kind for kind in new_instances(plan, live) if is_known(kind)}
+        yield from check_quotas(name, plan, live, self._account.quota_room(name, types))
 
     def _without_old(self) -> Iterator[PreflightFinding]:
         name = self._stack.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
@@ -28,6 +29,8 @@ _NOUNS: Final = {
     MODEL: "model",
     ENDPOINT_CONFIG: "endpoint config",
 }
+_POLICY: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
+_TRACKING: Final = "TargetTrackingScalingPolicyConfiguration"
 _LOG_GROUP: Final = "AWS::Logs::LogGroup"
 _NAMED: Final = {MODEL: "ModelName", ENDPOINT_CONFIG: "EndpointConfigName"}
 # CloudFormation user guide, stack status codes: none of these can be updated.
@@ -186,6 +189,47 @@ def check_fixed_names(old: StackTemplate, new: StackTemplate) -> Iterator[Prefli
                 "it deletes the old one",
                 f"remove {property}: CloudFormation then generates a new name each time",
             )
+
+
+def check_scaling_policies(old: StackTemplate, new: StackTemplate) -> Iterator[PreflightFinding]:
+    """Check for renamed target tracking policies, which would be the second of their metric for a while.
+
+    Args:
+        old: The deployed template.
+        new: The new template.
+    """
+    before = {_tracked(one): one for one in old.of_type(_POLICY) if _tracked(one)}
+    for policy in new.of_type(_POLICY):
+        was = before.get(_tracked(policy))
+        if was is None or (was.logical_id, _policy_name(was)) == (policy.logical_id, _policy_name(policy)):
+            continue
+        if was.logical_id in new.resources and was.logical_id != policy.logical_id:
+            continue  # still there, for another metric
+        yield finding(
+            Effect.FAILS,
+            "scaling-policy-renamed",
+            policy.logical_id,
+            f"the scaling policy {_policy_name(was) or was.logical_id} becomes "
+            f"{_policy_name(policy) or policy.logical_id} for the same metric and target",
+            "Application Auto Scaling takes one target tracking policy for a metric, and CloudFormation "
+            "creates the new one before it deletes the old one",
+            "keep the policy's id; or deploy once without the policy, and then with its new id",
+        )
+
+
+def _tracked(policy: Resource) -> str | None:
+    """Return target and metric of a target tracking policy; None for other policies."""
+    tracking = policy.properties.get(_TRACKING)
+    if not isinstance(tracking, Mapping):
+        return None
+    metric = {name: value for name, value in tracking.items() if name.endswith("MetricSpecification")}
+    target = policy.properties.get("ScalingTargetId") or policy.properties.get("ResourceId")
+    return json.dumps([target, metric], sort_keys=True, default=str)
+
+
+def _policy_name(policy: Resource) -> str | None:
+    name = policy.properties.get("PolicyName")
+    return None if name is None else str(name)
 
 
 def check_log_groups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from mme.aws.settings import Settings
 from mme.operate.endpoint_state import EndpointState, VariantState
 from mme.operate.preflight import PreflightReport, inspect
+from mme.operate.preflight.quota_checks import QuotaRoom
 from mme.operate.stacks import StackState
 from tools.sample_deployment import serving_template
 
@@ -75,6 +76,7 @@ class Cloud:
         self.configs: dict[str, dict[str, str]] = {}
         self.names: dict[str, str] = {}
         self.log_groups: set[str] = set()
+        self.room: dict[str, QuotaRoom] = {}
 
     def deployed(self, name: str, template: Document | None, **more: Any) -> None:
         facts: Any = {"status": "UPDATE_COMPLETE", "parameters": {}, **more}
@@ -117,6 +119,9 @@ class Cloud:
 
     def has_log_group(self, name: str) -> bool:
         return name in self.log_groups
+
+    def quota_room(self, endpoint: str, instance_types: Collection[str]) -> dict[str, QuotaRoom]:
+        return {kind: self.room[kind] for kind in instance_types if kind in self.room}
 
     def instance_types(self, config_name: str) -> dict[str, str]:
         return self.configs.get(config_name, {})

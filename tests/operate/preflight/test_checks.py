@@ -22,6 +22,10 @@ GROUP = "/aws/sagemaker/Endpoints/mme-dev"
 IMPORTED = {"Fn::ImportValue": "store:Bucket"}
 BIGGER = {"type": "ml.m5.2xlarge"}
 UPDATED = {"image": "image:2"}
+MOVED = {
+    "rights-removed-early": WARNING,
+    "endpoint-updated": NOTE,
+}  # the role's inline policy changes in place
 
 
 def codes(report: PreflightReport) -> dict[str, Effect]:
@@ -110,9 +114,9 @@ def log_group(days: int) -> dict[str, Any]:
         ({"registered": False}, {"scaled": False}, {}, {"scaling-added": NOTE}),
         ({"registered": False}, {}, {}, {"scaling-lost": WARNING}),
         # Models.
-        ({}, {}, {"prefix": "new/"}, {"models-moved": LOSES, "endpoint-updated": NOTE}),
+        ({}, {}, {"prefix": "new/"}, {"models-moved": LOSES, **MOVED}),
         ({}, {"bucket": IMPORTED}, {"bucket": IMPORTED}, {}),
-        ({}, {"bucket": IMPORTED}, {}, {"undecided": WARNING, "endpoint-updated": NOTE}),
+        ({}, {"bucket": IMPORTED}, {}, {"undecided": WARNING, **MOVED}),
         # Names.
         ({}, {}, {"name": "other"}, {"endpoint-replaced": LOSES}),
         ({}, {}, {"name": None, "scaled": False}, {"endpoint-replaced": LOSES}),
