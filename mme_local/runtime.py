@@ -133,6 +133,7 @@ async def _serve(
             "assumptions": {
                 "memory_mib": settings.memory_mib,
                 "weight_factor": settings.weight_factor,
+                "floor_mib": settings.floor_mib,
                 "eviction": settings.eviction.value,
                 "placement": settings.placement.value,
                 "spill_at": settings.spill_at,

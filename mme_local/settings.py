@@ -22,6 +22,8 @@ class LocalSettings(BaseSettings):
         port: the localhost port; 0 takes a free one.
         memory_mib: memory of each instance for models, in MiB.
         weight_factor: a model's weight is its unpacked bytes times this. Real use differs by framework.
+        floor_mib: least weight of a model by backend, in MiB: ``python=45,onnxruntime=54`` is what an
+            idle one takes (measured). Without it, a model weighs no more than its files.
         disk_mib: disk of each instance for unpacked models, in MiB; the limit for one archive, too.
         eviction: order in which unused models are evicted from memory and disk: ``lru``, ``lfu`` or ``fifo``.
         placement: instance that loads a new model: ``most-free``, ``least-busy`` or ``first``.
@@ -43,6 +45,7 @@ class LocalSettings(BaseSettings):
     port: int = Field(LOCAL_PORT, ge=0, le=65535)
     memory_mib: float = Field(1024, gt=0)
     weight_factor: float = Field(1.5, gt=0)
+    floor_mib: str = Field("none", pattern=r"^(none|\w+=\d+(\.\d+)?(,\w+=\d+(\.\d+)?)*)$")
     disk_mib: float = Field(8192, gt=0)
     eviction: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
     placement: Placement = Placement.MOST_FREE
@@ -67,9 +70,11 @@ class LocalSettings(BaseSettings):
         """Disk of each instance for unpacked models, in bytes."""
         return max(1, int(self.disk_mib * 1024 * 1024))
 
-    def weigh(self, unpacked_bytes: int) -> int:
-        """Return the memory, in bytes, that is reserved for a model of this size."""
-        return int(unpacked_bytes * self.weight_factor)
+    @property
+    def floor_bytes(self) -> dict[str, int]:
+        """Least weight of a model by backend, in bytes."""
+        pairs = (pair.split("=") for pair in self.floor_mib.split(",") if pair != "none")
+        return {backend: int(float(least) * 1024 * 1024) for backend, least in pairs}
 
 
 def chosen_settings(**flags: float | str | None) -> LocalSettings:

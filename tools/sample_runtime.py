@@ -49,6 +49,7 @@ def sample_instance(number: int = 0, *models: dict[str, Any], **changes: Any) ->
         "pid": 100 + number,
         "in_flight": 0,
         "restarts": 0,
+        "last_restart": None,
         "memory_used_bytes": 300 * MIB,
         "memory_bytes": 1024 * MIB,
         "disk_used_bytes": 10 * MIB,

@@ -207,6 +207,11 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             "it is decoupled; SageMaker supports only models that answer once",
             "remove model_transaction_policy from config.pbtxt and publish it again",
         ),
+        (
+            r"failed to poll from model repository: (?P<what>.{1,2000})",
+            "its config.pbtxt can't be read: {what}",
+            _EXPLAIN,
+        ),
         ("failed to poll from model repository", "its config.pbtxt is missing or can't be read", _EXPLAIN),
         ("at least one version must be available", "it has no version directory such as 1/", _EXPLAIN),
         (
@@ -239,6 +244,11 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
     ),
     FaultKind.TIMEOUT: (
         (r"(?P<reason>did not load within \d+.*)", "{reason}", "the log has the reason: mme endpoint logs"),
+        (
+            r"invocation timed out while waiting .{0,300}The limit here is (?P<seconds>[\d.]{1,12}) s",
+            "the model did not answer within {seconds} s, this endpoint's limit",
+            "send smaller batches, look at the log (mme endpoint logs), or set MME_LOCAL_INVOKE_SECONDS",
+        ),
         (
             r"invocation timed out while waiting for a response",
             "the model did not answer within 60 s, SageMaker's limit",

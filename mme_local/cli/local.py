@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mme.console import (
+    age_text,
     count_text,
     log_to_terminal,
     plain_table,
@@ -193,6 +195,11 @@ def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
         disk = f"{size_text(instance['disk_used_bytes'])} of {size_text(instance['disk_bytes'])} disk"
         models = count_text(len(instance["models"]), "models")
         lines.append(f"instance {index}: {models}, {memory}, {disk} in use")
+        if restart := instance.get("last_restart"):
+            ago = age_text(datetime.fromtimestamp(restart["at"], UTC))
+            times = count_text(instance["restarts"], "restarts")
+            why = f"{restart['reason']} (exit status {restart['exit_status']})"
+            lines.append(f"  {times}, the last {ago} ago: {why}")
         for model in instance["models"]:
             weight, hits = size_text(model["weight_bytes"]), f"{model['hits']:,}"
             table.add_row(str(index), model["name"], model["state"], weight, hits)

@@ -23,12 +23,14 @@ class ContainerReply:
         body: The whole body.
         content_type: Its Content-Type.
         headers: Those of `RETURNED_HEADERS` that it sent.
+        fatal: Why the container ended, or was ended, right after this response; empty if it goes on.
     """
 
     status: int
     body: bytes
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    fatal: str = ""
 
     @property
     def ok(self) -> bool:

@@ -34,6 +34,12 @@ class UnpackedArchive:
     path: Path
     unpacked_bytes: int
 
+    def moved(self, folder: Path) -> UnpackedArchive:
+        """Rename its parent folder and return it at its new place."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self.path.parent.rename(folder)
+        return UnpackedArchive(folder / self.path.name, self.unpacked_bytes)
+
     def remove(self) -> None:
         """Delete it and its parent folder."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
@@ -89,6 +95,7 @@ Fetch = Callable[[Download], UnpackedArchive]
 @dataclass(slots=True)
 class _Pending:
     download: Download
+    folder: Path
     task: asyncio.Task[None] = field(init=False)
 
 
@@ -137,7 +144,8 @@ class ArchiveCache:
 
         Args:
             model: The target model.
-            handle: Prefix of its folder's name.
+            handle: Name of its folder, the same for every download as on SageMaker: Triton takes two folders
+                for two models of one name.
 
         Raises:
             Exception: What the download raises; it leaves nothing then.
@@ -189,9 +197,9 @@ class ArchiveCache:
                     for name in self._disk.grow(model, more):
                         self._delete(name)
 
-        # A new folder each time: an abandoned download may still write to its own.
+        # Another folder each time: an abandoned download may still write to its own.
         folder = self._folder / f"{handle}.{next(self._numbers)}"
-        pending = _Pending(Download(model, folder, reserve, abandoned))
+        pending = _Pending(Download(model, folder, reserve, abandoned), self._folder / handle)
         with self._lock:
             self._disk.begin(model)
         pending.task = asyncio.create_task(self._download(pending), name=f"download {model}")
@@ -224,7 +232,7 @@ class ArchiveCache:
         del self._downloads[model]
         with self._lock:
             self._disk.complete(model)
-            self._archives[model] = archive
+            self._archives[model] = archive.moved(pending.folder)
 
     def _delete(self, model: str) -> None:
         archive = self._archives.pop(model, None)

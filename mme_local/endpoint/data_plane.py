@@ -121,7 +121,7 @@ class DataPlane:
         except UnreadableArchiveError as error:
             raise errors.validation_error(f"{model}: {error}") from None
         except ContainerTimeoutError:
-            raise errors.timed_out(call.endpoint_id) from None
+            raise errors.timed_out(call.endpoint_id, self._settings.invoke_seconds) from None
         except ContainerDiedError as error:
             log.warning("%s: the container ended during a request for %s: %s", call.endpoint, model, error)
             raise errors.no_response(call.endpoint_id) from None

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mme.catalog import limits
+
 
 @dataclass(slots=True)
 class InvokeError(Exception):
@@ -141,13 +143,19 @@ def model_error(endpoint: EndpointId, status: int, original: str) -> InvokeError
     )
 
 
-def timed_out(endpoint: EndpointId) -> InvokeError:
-    """424: the container did not answer in time."""
+def timed_out(endpoint: EndpointId, seconds: float = limits.INVOKE_TIMEOUT_SECONDS) -> InvokeError:
+    """Return a 424: the container did not answer in time.
+
+    Args:
+        endpoint: The endpoint.
+        seconds: The time limit; named if it is not SageMaker's.
+    """
+    own = "" if seconds == limits.INVOKE_TIMEOUT_SECONDS else f" The limit here is {seconds:g} s."
     return model_error(
         endpoint,
         0,
         "Your invocation timed out while waiting for a response from container primary. Review the latency "
-        "metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
+        f"metrics for each container in Amazon CloudWatch, resolve the issue, and try again.{own}",
     )
 
 

@@ -6,22 +6,19 @@ import asyncio
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from mme.aws.backoff import backoff_delays
 from mme.fleet import InstanceView, ModelState
-from mme_local.containers.container import (
-    ContainerDiedError,
-    ContainerReply,
-    ContainerTimeoutError,
-    ServingContainer,
-)
+from mme_local.containers.container import ContainerDiedError, ContainerReply, ServingContainer
 from mme_local.endpoint.archive_cache import ArchiveCache, Fetch
 from mme_local.endpoint.in_flight import InFlight
 from mme_local.endpoint.load import Lease, NotReadyError
 from mme_local.endpoint.model_cache import INSUFFICIENT_STORAGE, ModelCache, handle
+from mme_local.endpoint.restart import Restart
 from mme_local.endpoint.trace import StepTimed, Trace
 from mme_local.settings import LocalSettings
 
@@ -32,6 +29,8 @@ _RESTART_SECONDS: Final = (0.5, 10.0)
 """First and longest delay between two tries to start a container again."""
 _UNKNOWN_MODEL_SECONDS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Delays between the tries of a request for a model that Triton does not know for a moment."""
+_MEMORY_RETRIES: Final = 2
+"""How often a request that gets a 507 evicts an idle model and is sent again: each time, its code runs."""
 _NEVER_READ_SECONDS: Final = 0.5
 """A request that fails this soon after it was sent may have met a container that was ending."""
 
@@ -64,6 +63,8 @@ class Instance:
     ) -> None:
         self.name = name
         self.restarts = 0
+        self.last_restart: Restart | None = None
+        self._ending = ""  # why the container is being ended
         self._container = container
         self._folder = folder
         self._settings = settings
@@ -138,6 +139,7 @@ class Instance:
             "pid": self.pid,
             "folder": str(self._folder),
             "restarts": self.restarts,
+            "last_restart": self.last_restart.describe() if self.last_restart else None,
             "in_flight": self._in_flight.count,
             "longest_in_flight_seconds": round(self._in_flight.longest, 3),
             "memory_bytes": memory.budget,
@@ -171,7 +173,7 @@ class Instance:
             trace: Gets cache hit and times.
 
         Raises:
-            NotReadyError: The model is still loading, or loaded too late to answer; the load goes on.
+            NotReadyError: The model is still loading, or no time is left after its load; the load goes on.
             LoadFailedError: It can't be loaded.
             UnreadableArchiveError: Its archive can't be unpacked.
             ContainerDiedError: The container ended during this request.
@@ -179,7 +181,7 @@ class Instance:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.invoke_seconds
-        deaths = 0
+        deaths = evictions = 0
         delays = iter(_UNKNOWN_MODEL_SECONDS)
         trace = trace or Trace()
         with self._in_flight.track(target_model):
@@ -187,13 +189,11 @@ class Instance:
                 lease = await self._acquire(target_model, deadline, trace)
                 sent = loop.time()
                 try:
+                    if lease.waited and sent >= deadline:
+                        raise NotReadyError(target_model)
                     reply = await self._container.invoke(
                         handle(target_model), target_model, body, headers, max(0.0, deadline - sent)
                     )
-                except ContainerTimeoutError:
-                    if lease.waited:
-                        raise NotReadyError(target_model) from None
-                    raise
                 except ContainerDiedError as error:
                     deaths += 1
                     if error.read or deaths > 1 or loop.time() - sent > _NEVER_READ_SECONDS:
@@ -203,8 +203,11 @@ class Instance:
                 finally:
                     trace.model_seconds += loop.time() - sent
                     self._models.release(lease)
-                if reply.status == INSUFFICIENT_STORAGE and await self._models.make_room(lease, deadline):
-                    continue
+                self._ending = reply.fatal or self._ending
+                if reply.status == INSUFFICIENT_STORAGE and evictions < _MEMORY_RETRIES:
+                    evictions += 1
+                    if await self._models.make_room(lease, deadline):
+                        continue
                 if _unknown_model(reply, target_model) and (delay := next(delays, None)) is not None:
                     await asyncio.sleep(min(delay, max(0.0, deadline - loop.time())))
                     continue
@@ -224,7 +227,9 @@ class Instance:
         """Start the container again whenever it ends."""
         while True:
             status = await self._container.wait_dead()
-            log.warning("%s: the container ended with status %s; starting it again", self.name, status)
+            self.last_restart = Restart(time.time(), status, self._ending)
+            self._ending = ""
+            log.warning("%s: the container ended: %s; starting it again", self.name, self.last_restart)
             await self._models.container_ended()
             await self._start_again()
             self.restarts += 1
@@ -240,9 +245,10 @@ class Instance:
                 log.error("%s: the container does not start: %s", self.name, error)
             await asyncio.sleep(delay)
 
-    async def _kill(self) -> None:
-        """End a container that hangs; the watchdog starts it again."""
+    async def _kill(self, reason: str) -> None:
+        """End a container that can't go on; the watchdog starts it again."""
         self._models.up = False
+        self._ending = reason
         await self._container.stop()
 
 

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from mme_local.endpoint.archive_cache import ArchiveCache, UnpackedArchive
 from mme_local.endpoint.condition import Condition
 from mme_local.endpoint.load import Lease, Load, LoadFailedError, NotReadyError
 from mme_local.endpoint.trace import Step, StepTimed
+from mme_local.endpoint.weight import weigh
 from mme_local.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 INSUFFICIENT_STORAGE: Final = 507
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
+_LOAD_EVICTIONS: Final = (1, 2, 4, 8)
+"""Idle models to evict before each further try of a load that gets a 507: each try runs the model's code."""
 _DEATH_NOTICED_SECONDS: Final = 0.5
 """A dead process closes its connections some milliseconds before its exit status can be read."""
 
@@ -43,7 +46,7 @@ class ModelCache:
         container: Loads and unloads; when it ends, call :meth:`container_ended`.
         archives: The models' files.
         settings: Budgets and time limits.
-        kill: Ends a container that hangs.
+        kill: Ends a container that hangs, for the reason given.
         keep_loaded: ModelCacheSetting; if False, a model is unloaded right after its last use.
         timed: Called after every load and unload.
 
@@ -59,7 +62,7 @@ class ModelCache:
         container: ServingContainer,
         archives: ArchiveCache,
         settings: LocalSettings,
-        kill: Callable[[], Awaitable[None]],
+        kill: Callable[[str], Awaitable[None]],
         *,
         keep_loaded: bool = True,
         timed: StepTimed = lambda *_: None,
@@ -239,7 +242,7 @@ class ModelCache:
         await self._changed.wait_for(lambda: memory.state(model) is not ModelState.UNLOADING)
         try:
             archive = await self._archive(model)
-            await self._reserve(model, self._settings.weigh(archive.unpacked_bytes))
+            await self._reserve(model, weigh(archive, self._settings))
             await self._load_into_container(model, archive.path, load)
         finally:
             if not load.done and memory is self.memory:
@@ -295,6 +298,7 @@ class ModelCache:
     async def _load_into_container(self, model: str, path: Path, load: Load) -> None:
         memory = load.memory
         answered = False
+        evictions = iter(_LOAD_EVICTIONS)
         try:
             while True:
                 answered = False
@@ -304,13 +308,14 @@ class ModelCache:
                 if reply.ok:
                     self._timed(Step.LOAD, time.perf_counter() - began)
                     break
-                await self._resolve_refusal(reply, model)
-        except BaseException:
+                await self._resolve_refusal(reply, model, evictions)
+        except BaseException as error:
             self._archives.forget(model)
             if not answered and memory is self.memory and self.up and not self._closed:
                 # The container may be loading it still; its waiters get this error instead of the death's.
                 self._loads.pop(model, None)
-                await self._kill()
+                hangs = not isinstance(error, ContainerDiedError)
+                await self._kill(f"the load of {model} {'did not end' if hangs else f'failed: {error}'}")
             raise
         memory.loaded(model)
         if memory is self.memory:
@@ -320,18 +325,25 @@ class ModelCache:
             memory.acquire(model)
         load.done = True
 
-    async def _resolve_refusal(self, reply: ContainerReply, model: str) -> None:
-        """Make a second try of a refused load possible, or raise LoadFailedError."""
+    async def _resolve_refusal(self, reply: ContainerReply, model: str, evictions: Iterator[int]) -> None:
+        """Make another try of a refused load possible, or raise LoadFailedError.
+
+        Args:
+            reply: The container's refusal.
+            model: The target model.
+            evictions: How many idle models to evict for this try, and for the next ones.
+        """
         if reply.status == _CONFLICT:
             # The container still has a model whose unload failed.
             unloaded = await self._container.unload(handle(model), model)
             if unloaded.ok:
                 return
-        victim = self.memory.evict_one() if reply.status == INSUFFICIENT_STORAGE else None
-        if victim is None:
+        most = next(evictions, 0) if reply.status == INSUFFICIENT_STORAGE else 0
+        victims = [victim for _ in range(most) if (victim := self.memory.evict_one())]
+        if not victims:
             message = reply.text or f"the container answered {reply.status} without a message"
             raise LoadFailedError(reply.status, message)
-        await asyncio.shield(self._start_unload(victim))
+        await asyncio.wait([self._start_unload(victim) for victim in victims])
 
     def _start_unload(self, model: str) -> asyncio.Task[None]:
         """Unload a model; it continues if the request that needs the memory gives up."""
@@ -361,7 +373,7 @@ class ModelCache:
                     self._archives.forget(model)
             self._changed.notify_all()
         if hangs and memory is self.memory and self.up:
-            await self._kill()
+            await self._kill(f"the unload of {model} did not end")
 
 
 def _left(deadline: float) -> float:

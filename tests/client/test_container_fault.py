@@ -62,6 +62,12 @@ TRITON = {
         "its config.pbtxt is missing or can't be read",
         "mme archives explain",
     ),
+    "a config with a reason": (
+        "failed to load 'm_v0.tar.gz', failed to poll from model repository: 2:43: Unknown enumeration value",
+        FaultKind.LOAD,
+        "its config.pbtxt can't be read: 2:43: Unknown enumeration value",
+        "mme archives explain",
+    ),
     "no version": (
         f"{LOAD}at least one version must be available under the version policy of model 'm_v0.tar.gz'\n",
         FaultKind.LOAD,

@@ -26,6 +26,7 @@ class FakeContainer:
         self.unload_gate.set()
         self.fail_start: Exception | None = None
         self.fail_load: ContainerReply | None = None
+        self.fail_invoke: ContainerReply | None = None
         self.running = False
         self.starts = 0
         self._dead = asyncio.Event()
@@ -80,6 +81,8 @@ class FakeContainer:
         if not self.running or start != self.starts:
             raise ContainerDiedError("gone")
         assert handle in self.loaded, f"{target_model} unloaded while it was in use"
+        if self.fail_invoke:
+            return self.fail_invoke
         return ContainerReply(200, target_model.encode() + b":" + bytes(body), "text/plain")
 
     async def wait_dead(self) -> int:

@@ -25,6 +25,16 @@ _RULES = {
 }
 """What each of our own backends checks a configuration by: copied next to it."""
 _MODEL_PACKAGES = Path(__file__).with_name("model_packages.py")
+_PRINT_UTF8 = b"""
+
+import sys as _sys
+
+for _stream in (_sys.stdout, _sys.stderr):
+    if _stream is not None:
+        _stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+"""
+"""Added to the module that every model's process imports first: its Python takes no variables, and would
+print ASCII only, and a model's lines once 8 KiB are full."""
 _LIBPYTHON_NAME = re.compile(rb"libpython3[\w.-]*\.so\.1\.0")
 _STUB_CHECK_SECONDS = 20
 _LOADER_FAILED = 127
@@ -84,8 +94,8 @@ class TritonInstallation:
         # Copies, never links: Triton refuses a library whose real path is outside its backend's folder.
         library = wheel.python_backend / "libtriton_python.so"
         (python / library.name).write_bytes(patches.patched_backend(library))
-        helper = "triton_python_backend_utils.py"
-        shutil.copyfile(wheel.python_backend / helper, python / helper)
+        helper = wheel.python_backend / "triton_python_backend_utils.py"
+        (python / helper.name).write_bytes(helper.read_bytes() + _PRINT_UTF8)
         names = ["python"]
         for source in sorted(_OWN_BACKENDS.iterdir()):
             if not source.is_dir() or (source.name == "pytorch" and not has_torch()):

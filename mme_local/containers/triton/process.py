@@ -10,15 +10,17 @@ import re
 import secrets
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
-from mme_local.containers.container import ContainerReply
+from mme_local.containers.container import ContainerDiedError, ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.server_process import ServerProcess
 from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
+from mme_local.containers.triton.load_errors import readable, with_sagemaker_paths
 from mme_local.containers.triton.patches import SOCKET
 from mme_local.logs import TAIL_BYTES, tail
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _BAD_REQUEST = 400
 _UNHEALTHY = re.compile(rb"""\{"error":"Stub process '[^"]+' is not healthy\."\}""")
+_NO_MORE_ENVIRONMENTS = b"Failed to create environment directory for"
+"""After one archive of an environment that can't be unpacked, Triton 2.51 unpacks no other (observed)."""
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of the python backend's regions
@@ -100,14 +104,27 @@ class TritonProcess(ContractContainer):
             raise MmeError(f"Triton was not up within {self._start_seconds:g} s\n{log_tail}") from None
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
-        """Implement `ServingContainer.load`; 400 if a name holds a shell metacharacter."""
+        """Implement `ServingContainer.load`; 400 if a name holds a shell metacharacter.
+
+        Raises:
+            ContainerDiedError: An earlier model left the server unable to load this one; it was ended.
+        """
         names = [target_model]
         if not (path / "config.pbtxt").exists():  # else the directories are no models
             names += [each.name for each in path.iterdir() if each.is_dir()]
         for name in names:
             if letter := first_shell_metacharacter(name):
                 return _refusal(target_model, name, letter)
-        return await super().load(handle, target_model, path, seconds)
+        begin = self._log_size()
+        reply = await super().load(handle, target_model, path, seconds)
+        if reply.ok:
+            return reply
+        if _NO_MORE_ENVIRONMENTS in reply.body and self.pid:
+            log.warning("%s: a broken environment was loaded before; Triton is started again", target_model)
+            self._process.signal(signal.SIGKILL)
+            raise ContainerDiedError("an earlier model's environment archive was broken", read=True)
+        written = tail(self._log_path, min(TAIL_BYTES, self._log_size() - begin))
+        return readable(reply, self._folder, written)
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
@@ -117,10 +134,13 @@ class TritonProcess(ContractContainer):
         Triton 2.51 does not start that again, and can't unload the model: it counts this request as running.
         """
         reply = await super().invoke(handle, target_model, body, headers, seconds)
+        if reply.ok:
+            return reply
         if reply.status == _BAD_REQUEST and _UNHEALTHY.fullmatch(reply.body) and self.pid:
             log.warning("%s: its python process has ended; Triton is started again", target_model)
             self._process.signal(signal.SIGKILL)
-        return reply
+            return replace(reply, fatal=f"the python process of {target_model} ended")
+        return with_sagemaker_paths(reply, self._folder)
 
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""
@@ -136,6 +156,12 @@ class TritonProcess(ContractContainer):
     def log_tail(self) -> str:
         """Return the end of the server's log."""
         return tail(self._log_path)
+
+    def _log_size(self) -> int:
+        try:
+            return self._log_path.stat().st_size
+        except OSError:
+            return 0
 
     def _start_error(self) -> str:
         """Return why a start failed: Triton prints the reason, then all its help."""

@@ -58,6 +58,9 @@ def test_status_without_a_runtime_has_a_hint(tmp_path: Path) -> None:
     assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
 
 
+RESTART = {"at": 0.0, "exit_status": -9, "reason": "the load of a did not end"}
+
+
 def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = state.RunFile(4747, os.getpid(), 0.0, str(tmp_path), ready=True)
     model = {"name": "odd[red]_v0.tar.gz", "state": "ready", "weight_bytes": 2048, "hits": 1234}
@@ -72,7 +75,7 @@ def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.Monk
         "name": "e",
         "instance_type": "ml.c5.xlarge",
         "requests": 1,
-        "instances": [instance, instance | {"models": []}],
+        "instances": [instance, instance | {"models": [], "restarts": 2, "last_restart": RESTART}],
     }
     monkeypatch.setattr(state, "running", lambda: [here])
     monkeypatch.setattr(
@@ -85,6 +88,7 @@ def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.Monk
     assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
     assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
     assert shown[4].startswith("instance 1: 0 models")
+    assert shown.pop(5).startswith("  2 restarts, the last ")
     assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS"]
     assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
     assert len(shown) == 7

@@ -41,6 +41,16 @@ async def test_unused_archives_are_evicted_when_others_need_the_space(tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_model_is_always_in_the_same_folder(tmp_path: Path) -> None:
+    """Triton takes two folders for two models of one name, and then serves neither."""
+    cache = ArchiveCache(tmp_path / "cache", fetching(40), 100)
+    first = (await cache.get("a", "hash")).path
+    cache.forget("a")
+    assert not first.exists()
+    assert (await cache.get("a", "hash")).path == first == tmp_path / "cache" / "hash" / "model"
+    assert first.is_dir()
+
+
 async def test_an_abandoned_download_does_not_affect_a_later_one(tmp_path: Path) -> None:
     gate = threading.Event()
     began = threading.Event()

@@ -26,12 +26,69 @@ async def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path: Path) -> Non
             await instance.invoke("a", b"", {})
 
 
-async def test_one_time_limit_is_for_load_and_answer_together(tmp_path: Path) -> None:
+async def test_a_slow_answer_after_a_load_is_not_asked_for_again(tmp_path: Path) -> None:
     container = FakeContainer()
     container.invoke_gate.clear()
     async with an_instance(tmp_path, container, invoke_seconds=1) as instance:
-        with pytest.raises(NotReadyError):  # to be tried again, with all the time for the answer
+        with pytest.raises(ContainerTimeoutError):  # a client would retry NotReadyError
             await instance.invoke("a", b"", {})
+        assert container.calls["invoke a"] == 1
+
+
+async def test_a_load_that_takes_all_the_time_is_to_be_tried_again(tmp_path: Path) -> None:
+    container = FakeContainer()
+    container.load_gate.clear()
+    async with an_instance(tmp_path, container, invoke_seconds=0.1) as instance:
+        with pytest.raises(NotReadyError):
+            await instance.invoke("a", b"", {})
+        assert container.calls["invoke a"] == 0
+
+
+OUT_OF_MEMORY = ContainerReply(507, b'{"error":"MemoryError"}', "application/json")
+
+
+async def test_a_request_without_memory_evicts_two_models_at_most(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, memory_mib=10) as instance:
+        for model in "abcdef":
+            await instance.invoke(model, b"", {})
+        container.fail_invoke = OUT_OF_MEMORY
+        assert (await instance.invoke("a", b"", {})).status == 507
+        assert container.calls["invoke a"] == 1 + 3
+        assert sorted(states(instance)) == ["a", "d", "e", "f"]
+
+
+async def test_a_load_without_memory_is_tried_five_times_at_most(tmp_path: Path) -> None:
+    container = FakeContainer()
+    models = [f"m{number}" for number in range(20)]
+    async with an_instance(tmp_path, container, memory_mib=30) as instance:
+        for model in models:
+            await instance.invoke(model, b"", {})
+        container.fail_load = OUT_OF_MEMORY
+        with pytest.raises(LoadFailedError):
+            await instance.invoke("a", b"", {})
+        assert container.calls["load a"] == 5
+        assert len(states(instance)) == len(models) - 1 - 2 - 4 - 8
+
+
+async def test_a_restart_has_its_reason(tmp_path: Path) -> None:
+    container = FakeContainer()
+    async with an_instance(tmp_path, container, load_seconds=0.1) as instance:
+        assert instance.describe()["last_restart"] is None
+        container.die()
+        await until(lambda: instance.restarts == 1)
+        assert instance.last_restart is not None
+        assert (
+            instance.last_restart.describe()["reason"] == "it was ended by SIGKILL, as when memory runs out"
+        )
+        container.load_gate.clear()
+        with pytest.raises(LoadFailedError):
+            await instance.invoke("a", b"", {})
+        await until(lambda: instance.restarts == 2)
+        assert (instance.last_restart.reason, instance.last_restart.exit_status) == (
+            "the load of a did not end",
+            -9,
+        )
 
 
 async def test_a_dead_container_fails_only_requests_in_flight(

@@ -53,6 +53,14 @@ def test_models_with_size_age_and_hits() -> None:
     assert "2 models · 0 in flight · CPU 12 %" in text
 
 
+def test_a_restart_with_its_reason() -> None:
+    restart = {"at": NOW, "exit_status": -9, "reason": "the load of <b>a</b> did not end"}
+    instance = sample_instance(0) | {"restarts": 2, "last_restart": restart}
+    text = text_of(SampleRuntime(endpoints=[sample_endpoint(instance)]))
+    assert "2 restarts" in text
+    assert re.search(r"Last restart at \S+: the load of <b>a</b> did not end \(exit status -9\)", text)
+
+
 def test_totals_requests_and_errors() -> None:
     runtime = SampleRuntime()
     runtime.history.count(
