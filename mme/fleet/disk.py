@@ -6,6 +6,8 @@ AWS: an unloaded model stays on the instance's volume until the volume is full (
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mme.fleet.memory import EvictionOrder
@@ -32,7 +34,6 @@ class _Archive:
     size: int = 0
     complete: bool = False
     pinned: bool = False
-    last_use: int = 0
     begun: int = 0
     uses: int = 0
 
@@ -51,8 +52,10 @@ class ModelDisk:
 
     budget: int
     order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
-    _archives: dict[str, _Archive] = field(default_factory=dict)
-    _ticks: int = 0
+    # Least recently used first, with a running sum: a simulation makes millions of calls.
+    _archives: OrderedDict[str, _Archive] = field(default_factory=OrderedDict)
+    _used: int = 0
+    _downloads: int = 0
 
     def __post_init__(self) -> None:
         if self.budget < 1:
@@ -61,12 +64,12 @@ class ModelDisk:
     @property
     def used(self) -> int:
         """Bytes taken now, incomplete archives included."""
-        return sum(archive.size for archive in self._archives.values())
+        return self._used
 
     @property
     def models(self) -> tuple[str, ...]:
         """All models, incomplete ones included, least recently used first."""
-        return tuple(sorted(self._archives, key=lambda name: self._archives[name].last_use))
+        return tuple(self._archives)
 
     def holds(self, model: str) -> bool:
         """Whether the archive is complete."""
@@ -76,8 +79,8 @@ class ModelDisk:
         """Start a download. ValueError if the model is on the disk already."""
         if model in self._archives:
             raise ValueError(f"{model} is on the disk already")
-        now = self._tick()
-        self._archives[model] = _Archive(last_use=now, begun=now)
+        self._downloads += 1
+        self._archives[model] = _Archive(begun=self._downloads)
 
     def grow(self, model: str, more: int) -> tuple[str, ...]:
         """Reserve bytes for a download.
@@ -108,12 +111,13 @@ class ModelDisk:
         for name in chosen:
             del self._archives[name]
         growing.size += more
+        self._used = used + more
         return tuple(chosen)
 
     def complete(self, model: str) -> None:
         """Finish a download. KeyError if it was not begun."""
         self._archives[model].complete = True
-        self._archives[model].last_use = self._tick()
+        self._archives.move_to_end(model)
 
     def pin(self, model: str) -> bool:
         """Prevent eviction until :meth:`unpin`. False if the archive is not complete."""
@@ -122,7 +126,7 @@ class ModelDisk:
             return False
         archive.pinned = True
         archive.uses += 1
-        archive.last_use = self._tick()
+        self._archives.move_to_end(model)
         return True
 
     def unpin(self, model: str) -> None:
@@ -130,23 +134,19 @@ class ModelDisk:
         archive = self._archives.get(model)
         if archive is not None and archive.pinned:
             archive.pinned = False
-            archive.last_use = self._tick()
+            self._archives.move_to_end(model)
 
     def drop(self, model: str) -> bool:
         """Remove it, even if it is incomplete or pinned. False if it is not on the disk."""
-        return self._archives.pop(model, None) is not None
+        dropped = self._archives.pop(model, None)
+        self._used -= dropped.size if dropped else 0
+        return dropped is not None
 
-    def _evictable(self) -> list[str]:
-        """Return archives in the order of their eviction."""
-        idle = [
-            name for name in self.models if self._archives[name].complete and not self._archives[name].pinned
-        ]
+    def _evictable(self) -> Iterable[str]:
+        """Return archives in the order of their eviction; lazily, as the first few are enough."""
+        idle = (name for name, one in self._archives.items() if one.complete and not one.pinned)
         if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
-            idle.sort(key=lambda name: self._archives[name].uses)
-        elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
-            idle.sort(key=lambda name: self._archives[name].begun)
+            return sorted(idle, key=lambda name: self._archives[name].uses)
+        if self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
+            return sorted(idle, key=lambda name: self._archives[name].begun)
         return idle
-
-    def _tick(self) -> int:
-        self._ticks += 1
-        return self._ticks

@@ -6,6 +6,8 @@ is not documented: least recently used first is an assumption, and can be change
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -54,7 +56,6 @@ class _Model:
     weight: int
     state: ModelState
     users: int = 0
-    last_use: int = 0
     hits: int = 0
     admitted: int = 0
 
@@ -90,8 +91,11 @@ class ModelMemory:
     budget: int
     keep_loaded: bool = True
     order: EvictionOrder = EvictionOrder.LEAST_RECENTLY_USED
-    _models: dict[str, _Model] = field(default_factory=dict)
-    _ticks: int = 0
+    # Least recently used first, with running sums: a simulation makes millions of calls.
+    _models: OrderedDict[str, _Model] = field(default_factory=OrderedDict)
+    _used: int = 0
+    _reserved: int = 0
+    _admissions: int = 0
 
     def __post_init__(self) -> None:
         if self.budget < 1:
@@ -100,17 +104,17 @@ class ModelMemory:
     @property
     def used(self) -> int:
         """Bytes in memory now, models being loaded or unloaded included."""
-        return sum(one.weight for one in self._models.values() if one.state is not ModelState.WAITING)
+        return self._used
 
     @property
     def reserved(self) -> int:
         """Bytes in memory once all waiting models are loaded and all evicted ones unloaded."""
-        return sum(one.weight for one in self._models.values() if one.state is not ModelState.UNLOADING)
+        return self._reserved
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names of all models in any state, least recently used first."""
-        return tuple(sorted(self._models, key=lambda name: self._models[name].last_use))
+        return tuple(self._models)
 
     def state(self, model: str) -> ModelState | None:
         """Return the model's state; None if it is unknown."""
@@ -159,9 +163,10 @@ class ModelMemory:
         if staying + weight > self.budget:
             raise NoRoomError(f"no memory for {model}: {staying} of {self.budget} bytes are in use")
         for name in chosen:
-            self._models[name].state = ModelState.UNLOADING
-        now = self._tick()
-        self._models[model] = _Model(weight, ModelState.WAITING, last_use=now, admitted=now)
+            self._begin_unload(self._models[name])
+        self._admissions += 1
+        self._models[model] = _Model(weight, ModelState.WAITING, admitted=self._admissions)
+        self._reserved += weight
         return Admission(model, tuple(chosen))
 
     def begin_load(self, model: str) -> bool:
@@ -173,6 +178,7 @@ class ModelMemory:
         if self.used + found.weight > self.budget:
             return False
         found.state = ModelState.LOADING
+        self._used += found.weight
         return True
 
     def evict_one(self, *, sparing: str | None = None) -> str | None:
@@ -182,7 +188,7 @@ class ModelMemory:
         """
         for name in self._idle():
             if name != sparing:
-                self._models[name].state = ModelState.UNLOADING
+                self._begin_unload(self._models[name])
                 return name
         return None
 
@@ -191,7 +197,7 @@ class ModelMemory:
         found = self._models.get(model)
         if found is None or found.state is not ModelState.READY or found.users:
             return False
-        found.state = ModelState.UNLOADING
+        self._begin_unload(found)
         return True
 
     def loaded(self, model: str) -> None:
@@ -200,12 +206,15 @@ class ModelMemory:
 
     def load_failed(self, model: str) -> None:
         """Release the memory of a model whose load failed, before or after it began."""
-        self._expect(model, ModelState.WAITING, ModelState.LOADING)
+        found = self._expect(model, ModelState.WAITING, ModelState.LOADING)
+        self._reserved -= found.weight
+        if found.state is ModelState.LOADING:
+            self._used -= found.weight
         del self._models[model]
 
     def unloaded(self, model: str) -> None:
         """Release the memory of an UNLOADING model."""
-        self._expect(model, ModelState.UNLOADING)
+        self._used -= self._expect(model, ModelState.UNLOADING).weight
         del self._models[model]
 
     def acquire(self, model: str) -> bool:
@@ -215,7 +224,7 @@ class ModelMemory:
             return False
         found.users += 1
         found.hits += 1
-        found.last_use = self._tick()
+        self._models.move_to_end(model)
         return True
 
     def release(self, model: str) -> bool:
@@ -227,21 +236,23 @@ class ModelMemory:
         if not found.users:
             raise ValueError(f"{model} is not in use")
         found.users -= 1
-        found.last_use = self._tick()
+        self._models.move_to_end(model)
         return not self.keep_loaded and self.evict(model)
 
-    def _idle(self) -> list[str]:
-        """Return idle models in the order of their eviction."""
-        idle = [
-            name
-            for name in self.models
-            if self._models[name].state is ModelState.READY and not self._models[name].users
-        ]
+    def _idle(self) -> Iterable[str]:
+        """Return idle models in the order of their eviction; lazily, as the first few are enough."""
+        idle = (
+            name for name, one in self._models.items() if one.state is ModelState.READY and not one.users
+        )
         if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
-            idle.sort(key=lambda name: self._models[name].hits)
-        elif self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
-            idle.sort(key=lambda name: self._models[name].admitted)
+            return sorted(idle, key=lambda name: self._models[name].hits)
+        if self.order is EvictionOrder.FIRST_IN_FIRST_OUT:
+            return sorted(idle, key=lambda name: self._models[name].admitted)
         return idle
+
+    def _begin_unload(self, found: _Model) -> None:
+        found.state = ModelState.UNLOADING
+        self._reserved -= found.weight
 
     def _expect(self, model: str, *states: ModelState) -> _Model:
         found = self._models[model]
@@ -249,7 +260,3 @@ class ModelMemory:
             wanted = " or ".join(state.value for state in states)
             raise ValueError(f"{model} is {found.state.value}, not {wanted}")
         return found
-
-    def _tick(self) -> int:
-        self._ticks += 1
-        return self._ticks
