@@ -37,6 +37,7 @@ class _Nouns(LazyGroup):
         ("invoke", "Call a model and print its answer.", "mme.cli.invoke"),
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
         ("cost", "Compare what endpoints cost in a month.", "mme.cli.cost"),
+        ("plan", "Find the cheapest instances for a latency and traffic.", "mme.cli.plan"),
         ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),
     )
 

@@ -241,9 +241,7 @@ class ModelMemory:
 
     def _idle(self) -> Iterable[str]:
         """Return idle models in the order of their eviction; lazily, as the first few are enough."""
-        idle = (
-            name for name, one in self._models.items() if one.state is ModelState.READY and not one.users
-        )
+        idle = (name for name, one in self._models.items() if one.state is ModelState.READY and not one.users)
         if self.order is EvictionOrder.LEAST_FREQUENTLY_USED:
             return sorted(idle, key=lambda name: self._models[name].hits)
         if self.order is EvictionOrder.FIRST_IN_FIRST_OUT:

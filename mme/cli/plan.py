@@ -1,0 +1,119 @@
+"""`mme plan`: the cheapest instances for models and traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mme.cli.options import Csv, Json, Prices
+from mme.cli.traffic import Daily, LogSince, ModelsFile, Rate, TraceFile, TrafficOptions, Zipf
+
+if TYPE_CHECKING:
+    from mme.plan.assumptions import Assumptions
+
+app = typer.Typer(name="plan")
+
+_GOALS = "Objectives"
+
+
+@app.command(no_args_is_help=True)
+def plan(
+    context: typer.Context,
+    trace: TraceFile = None,
+    since: LogSince = None,
+    rate: Rate = None,
+    zipf: Zipf = 1.0,
+    daily: Daily = None,
+    models: ModelsFile = None,
+    p95_ms: Annotated[
+        float | None,
+        typer.Option("--p95-ms", rich_help_panel=_GOALS, help="Highest p95 latency, cold starts included."),
+    ] = None,
+    hit_ratio: Annotated[
+        float | None,
+        typer.Option("--hit-ratio", rich_help_panel=_GOALS, help="Lowest hit ratio, such as 0.95."),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", rich_help_panel=_GOALS, help="Most USD per month.")
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            "-t",
+            metavar="TYPE",
+            help="Instance types, repeatable; * is a wildcard. Default: CPU types with a known price.",
+        ),
+    ] = None,
+    counts: Annotated[
+        str, typer.Option("--counts", metavar="1-8", help="Numbers of instances to compare.")
+    ] = "1-8",
+    price: Prices = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--assume",
+            metavar="NAME=VALUE",
+            help="An assumption, such as service_ms=12 or weight_factor=2; repeatable.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Find the cheapest instances that meet objectives for these models and this traffic.
+
+    The hit ratio is exact for a trace, Che's approximation for a mix; the best few are replayed.
+
+    Example: mme plan --rate 50 --zipf 0.9 --models sizes.csv --p95-ms 300
+
+    Example: mme --env prod plan --since 7d --hit-ratio 0.98 --type 'ml.g5.*'
+    """
+    from mme.catalog.prices import REFERENCE_REGION, PriceList, parse_given
+    from mme.cli.deployment import target_of
+    from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
+    from mme.cli.progress import counted_bars
+    from mme.errors import MmeError
+    from mme.plan.instance_choice import choose_types, parse_counts
+    from mme.plan.objectives import Objectives
+    from mme.plan.planning import make_plan
+
+    if as_json and as_csv:
+        raise MmeError("--json and --csv both name the output", hint="give one of them")
+    options = TrafficOptions(trace, since, rate, zipf, daily, models)
+    options.check()
+    objectives = Objectives(p95_ms=p95_ms, hit_ratio=hit_ratio, budget=budget)
+    target = target_of(context)
+    region = target.settings.aws_region or REFERENCE_REGION
+    prices = PriceList.load(parse_given(price or ()))
+    kinds = choose_types(types or (), prices, region)
+    numbers = parse_counts(counts)
+    for kind in kinds:
+        prices.require(kind.name, region)
+    traffic = options.traffic(target, _assumptions(assume or []))
+    with counted_bars() as progress:
+        tasks = {step: progress.add_task(step, total=None) for step in ("estimating", "replaying")}
+        found = make_plan(
+            traffic,
+            kinds,
+            numbers,
+            lambda name: prices.require(name, region),
+            objectives,
+            progress=lambda step, done, total: progress.update(tasks[step], completed=done, total=total),
+        )
+    if as_json:
+        print_plan_json(found, traffic, region)
+    elif as_csv:
+        print_plan_csv(found)
+    else:
+        print_plan(found, traffic, region)
+
+
+def _assumptions(texts: list[str]) -> Assumptions:
+    from dataclasses import fields
+
+    from mme.plan.assumptions import Assumptions
+    from mme.plan.instance_choice import parse_assumptions
+
+    given = parse_assumptions(texts, [one.name for one in fields(Assumptions)])
+    return Assumptions().replaced(**given)

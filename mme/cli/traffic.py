@@ -1,0 +1,161 @@
+"""The options that describe models and traffic, for `mme plan` and `mme bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from mme.errors import MmeError
+
+if TYPE_CHECKING:
+    from mme.cli.deployment import Target
+    from mme.plan.assumptions import Assumptions
+    from mme.plan.caching import Traffic
+    from mme.plan.model_fleet import ModelSize
+    from mme.plan.trace import Trace
+
+_PANEL: Final = "Traffic"
+_CALLS: Final = '"Invoking SageMaker TargetModel:"'
+"""Filter pattern of CloudWatch Logs for Triton's lines about calls."""
+
+TraceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        rich_help_panel=_PANEL,
+        help="Requests: CSV or JSON lines with time and model, or Triton's log.",
+    ),
+]
+LogSince = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        rich_help_panel=_PANEL,
+        help="Requests from the endpoint's log: 1h, 2d. Triton logs each call.",
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", rich_help_panel=_PANEL, help="A mix instead: mean requests per second."),
+]
+Zipf = Annotated[
+    float, typer.Option("--zipf", rich_help_panel=_PANEL, help="Exponent of the mix's popularity; 0 = equal.")
+]
+Daily = Annotated[
+    str | None,
+    typer.Option(
+        "--daily",
+        metavar="24 NUMBERS",
+        rich_help_panel=_PANEL,
+        help="Relative rate of each hour of the mix, separated by commas.",
+    ),
+]
+ModelsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        metavar="FILE",
+        rich_help_panel=_PANEL,
+        help="Sizes: CSV with model, unpacked_bytes, archive_bytes. Default: as published.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class TrafficOptions:
+    """Values of the options above."""
+
+    trace: Path | None
+    since: str | None
+    rate: float | None
+    zipf: float
+    daily: str | None
+    models: Path | None
+
+    def check(self) -> None:
+        """Refuse none or several sources of traffic.
+
+        Raises:
+            MmeError: There is not exactly one.
+        """
+        given = [
+            flag
+            for flag, value in (("--trace", self.trace), ("--since", self.since), ("--rate", self.rate))
+            if value is not None
+        ]
+        if not given:
+            raise MmeError(
+                "no traffic is given; a plan needs the requests or a mix",
+                hint="give --trace FILE, --since 1d for the endpoint's log, or --rate 50 for a Zipf mix",
+            )
+        if len(given) > 1:
+            raise MmeError(f"{' and '.join(given)} both give the traffic", hint="give one of them")
+        if self.daily is not None and self.rate is None:
+            raise MmeError("--daily is about a mix, and none is given", hint="add --rate")
+
+    def sizes(self, target: Target) -> tuple[list[ModelSize], str]:
+        """Return the models' sizes, and where they are from.
+
+        Args:
+            target: The deployment whose published models are read without a file.
+        """
+        from mme.plan.model_fleet import sizes_of_records
+        from mme.plan.size_files import read_sizes
+
+        if self.models is not None:
+            return read_sizes(self.models), str(self.models)
+        from mme.console import waiting
+
+        store = target.store()
+        with waiting(f"reading the sizes of the models under {store.url}"):
+            return sizes_of_records(store.records()), store.url
+
+    def read_trace(self, target: Target) -> tuple[Trace, str]:
+        """Return the requests of the file or the log, and where they are from.
+
+        Args:
+            target: The deployment whose log is read.
+        """
+        from mme.plan.trace_files import read_trace, trace_of_events
+
+        if self.trace is not None:
+            return read_trace(self.trace), str(self.trace)
+        from mme.console import waiting
+        from mme.operate.log_events import log_group_name, read_events
+        from mme.operate.periods import parse_since
+
+        start = parse_since(self.since or "1d")
+        endpoint = target.deployment.endpoint_name
+        with waiting(f"reading the log of {endpoint} since {start:%Y-%m-%d %H:%M} UTC"):
+            events = read_events(target.clients.logs, endpoint, start, pattern=_CALLS)
+            found = trace_of_events(((one.moment, one.message) for one in events), log_group_name(endpoint))
+        return found, f"the log of {endpoint}"
+
+    def traffic(self, target: Target, assumptions: Assumptions) -> Traffic:
+        """Return the traffic with its models.
+
+        Args:
+            target: The deployment.
+            assumptions: How instances and containers behave.
+        """
+        from mme.plan.mix import Mix, MixTraffic
+        from mme.plan.model_fleet import fleet_of
+        from mme.plan.trace_traffic import TraceTraffic
+
+        self.check()
+        if self.rate is not None:
+            from mme.plan.instance_choice import parse_daily
+
+            mix = Mix(self.rate, self.zipf, parse_daily(self.daily))
+            sizes, source = self.sizes(target)
+            names: Sequence[str] = [one.model for one in sizes]
+            return MixTraffic(mix, fleet_of(sizes, names, assumptions, source=source, traffic="the mix"))
+        trace, name = self.read_trace(target)
+        sizes, source = self.sizes(target)
+        return TraceTraffic(trace, fleet_of(sizes, trace.names, assumptions, source=source, traffic=name))

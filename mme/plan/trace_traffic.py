@@ -1,0 +1,227 @@
+"""Caching of a trace: exact for every memory size, from stack distances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mme.plan.caching import CacheOutcome, Room, Spread, copies_of, spread
+from mme.plan.latency import BINS, Histogram, bins_of
+from mme.plan.model_fleet import ModelFleet
+from mme.plan.stack_distance import NEVER, stack_distances
+from mme.plan.trace import Trace
+
+_SIZES: Final = 512
+
+
+@dataclass(frozen=True)
+class _Followers:
+    """Requests that arrive while a load that an earlier one began would still run.
+
+    Attributes:
+        request: Their indexes.
+        leader: The request that may have begun the load.
+        bins: Bin of the seconds until the load ends.
+    """
+
+    request: NDArray[np.int64]
+    leader: NDArray[np.int64]
+    bins: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Counts by how many of the sorted sizes are too small, and by model or bin."""
+
+    loads: NDArray[np.int64]
+    waits: NDArray[np.int64]
+
+
+class TraceTraffic:
+    """The requests of a trace for models of known sizes.
+
+    Args:
+        trace: The requests.
+        fleet: The models, in the order of `trace.names`.
+    """
+
+    def __init__(self, trace: Trace, fleet: ModelFleet) -> None:
+        self.trace = trace
+        self.fleet = fleet
+        self.rate = trace.rate
+        self.peak_rate = trace.peak_rate
+        self.model_rates = trace.counts / trace.duration
+        self.requests: int | None = len(trace)
+        self._followers: dict[tuple[bool, bool], _Followers] = {}
+
+    @cached_property
+    def first_share(self) -> float:
+        """Share of requests that are the first for their model: loads in every configuration."""
+        return int((self.trace.counts > 0).sum()) / len(self.trace)
+
+    def distances(self, instances: int) -> NDArray[np.int64]:
+        """Return the stack distance of each request on a number of instances."""
+        placed = spread(self.model_rates, self.fleet, instances)
+        weights = self.fleet.weights[placed.model_of]
+        return stack_distances(self._objects(placed), weights, placed.instance_of)
+
+    def outcomes(self, instances: int, rooms: Sequence[Room]) -> list[CacheOutcome]:
+        """See `mme.plan.caching.Traffic`."""
+        distances = self.distances(instances)
+        memories = self._without_loading(distances, instances, [room.memory for room in rooms])
+        factor = self.fleet.assumptions.weight_factor
+        # A disk of this size is like a memory of the factor times as much.
+        disks = [int(room.disk * factor) for room in rooms]
+        sizes = np.unique(np.array(memories + disks, np.int64))
+        # How many of the sizes are too small for the request.
+        short = np.searchsorted(sizes, distances, side="left")
+        del distances
+        copies = copies_of(self.model_rates, self.fleet, instances)
+        used = self.trace.counts > 0
+        working_set = float((self.fleet.weights * copies)[used].sum()) / instances
+        cells = short * len(self.fleet) + self.trace.models
+        every_load = np.bincount(cells, minlength=(len(sizes) + 1) * len(self.fleet))
+        every_load = every_load.reshape(len(sizes) + 1, len(self.fleet))
+        counted: dict[tuple[int, bool], _Counts] = {}
+        found = []
+        for room, memory, disk in zip(rooms, memories, disks, strict=True):
+            memory_index = int(np.searchsorted(sizes, memory))
+            disk_index = max(memory_index, int(np.searchsorted(sizes, disk)))
+            evicts = working_set > room.memory
+            kind = disk_index, evicts
+            if kind not in counted:
+                counted[kind] = self._counts(disk_index, evicts, every_load, short)
+            counts = counted[kind]
+            loads = _between(counts.loads, memory_index, disk_index), _beyond(counts.loads, disk_index)
+            waits = _beyond(counts.waits, memory_index)
+            cold: Histogram = waits.astype(np.float64)
+            for downloads, count in zip((False, True), loads, strict=True):
+                cold += np.bincount(bins_of(self._seconds(downloads, evicts)), count, BINS)
+            total = len(self.trace)
+            per_model = loads[0] + loads[1]
+            shares = float(per_model.sum()) / total, float(waits.sum()) / total
+            found.append(
+                CacheOutcome(
+                    hits=1 - sum(shares),
+                    waits=shares[1],
+                    loads=shares[0],
+                    cold=cold / total,
+                    model_loads=per_model / np.maximum(1, self.trace.counts),
+                    resident=min(working_set, float(room.memory)),
+                )
+            )
+        return found
+
+    def _without_loading(
+        self, distances: NDArray[np.int64], instances: int, memories: Sequence[int]
+    ) -> list[int]:
+        """Return each memory without the bytes of the models that are being loaded, on average.
+
+        By Little's law these are the loads per second times the bytes and seconds of a load.
+        """
+        fleet = self.fleet
+        total = float(fleet.weights.sum())
+        sizes = np.unique(np.geomspace(max(1.0, total * 1e-5), total * 2, _SIZES).astype(np.int64))
+        # First requests belong to the start of the trace, not to its steady state.
+        again = distances != NEVER
+        bins = np.searchsorted(sizes, distances[again], side="left")
+        loading = fleet.weights * self._seconds(True, True)
+        moved = np.bincount(bins, loading[self.trace.models[again]], len(sizes) + 1)
+        beyond = moved.sum() - np.cumsum(moved)[: len(sizes)]
+        needed = sizes + beyond / self.trace.duration / instances
+        found = []
+        for memory in memories:
+            fits = np.flatnonzero(needed <= memory)
+            if not len(fits):
+                found.append(int(min(memory, sizes[0])))
+            elif fits[-1] == len(sizes) - 1:
+                found.append(memory)
+            else:
+                found.append(int(max(sizes[fits[-1]], memory - (needed - sizes)[fits[-1]])))
+        return found
+
+    def _seconds(self, downloads: bool, evicts: bool) -> NDArray[np.float64]:
+        """Return the seconds of each model's load."""
+        seconds = self.fleet.load_seconds + (self.fleet.download_seconds if downloads else 0)
+        return seconds + (self.fleet.assumptions.unload_seconds if evicts else 0)
+
+    def _objects(self, placed: Spread) -> NDArray[np.int32]:
+        """Return the object that each request uses: a model's requests take its copies in turns."""
+        models = self.trace.models
+        if len(placed.model_of) == len(self.fleet):
+            return models
+        starts = np.cumsum(self.trace.counts) - self.trace.counts
+        turn = np.empty(len(models), np.int64)
+        turn[self._by_model] = np.arange(len(models)) - np.repeat(starts, self.trace.counts)
+        return (placed.first[models] + turn % placed.copies[models]).astype(np.int32)
+
+    @cached_property
+    def _by_model(self) -> NDArray[np.int64]:
+        return np.argsort(self.trace.models, kind="stable")
+
+    def _counts(
+        self, disk_index: int, evicts: bool, every_load: NDArray[np.int64], short: NDArray[np.int64]
+    ) -> _Counts:
+        """Return loads and waits if archives that fit into the size of this index are on the disk."""
+        sizes, models = every_load.shape
+        loads = every_load.copy()
+        waits = np.zeros((sizes, BINS), np.int64)
+        for downloads in (False, True):
+            followers = self._find_followers(downloads, evicts)
+            leader, own = short[followers.leader], short[followers.request]
+            # The load that they wait for is from S3 if it did not fit on the disk.
+            chosen = np.flatnonzero(((leader > disk_index) == downloads) & (own <= leader))
+            cells = own[chosen] * models + self.trace.models[followers.request[chosen]]
+            loads -= np.bincount(cells, minlength=sizes * models).reshape(sizes, models)
+            cells = leader[chosen] * BINS + followers.bins[chosen]
+            waits += np.bincount(cells, minlength=sizes * BINS).reshape(sizes, BINS)
+        return _Counts(loads, waits)
+
+    def _find_followers(self, downloads: bool, evicts: bool) -> _Followers:
+        kind = downloads, evicts
+        if kind in self._followers:
+            return self._followers[kind]
+        order, seconds = self._by_model, self._seconds(*kind)
+        models = self.trace.models[order]
+        times = self.trace.seconds[order]
+        length = seconds[models]
+        position = np.arange(len(order))
+        fresh = np.ones(len(order), bool)
+        fresh[1:] = (models[1:] != models[:-1]) | (times[1:] - times[:-1] >= length[1:])
+        # The first of a burst of requests is the one that may begin a load.
+        leader = np.maximum.accumulate(np.where(fresh, position, 0))
+        left = length - (times - times[leader])
+        follows = np.flatnonzero(~fresh & (left > 0))
+        self._followers[kind] = _Followers(order[follows], order[leader[follows]], bins_of(left[follows]))
+        return self._followers[kind]
+
+
+def _beyond(counts: NDArray[np.int64], index: int) -> NDArray[np.int64]:
+    """Return the sum over requests that do not fit into the size of this index."""
+    found: NDArray[np.int64] = counts[index + 1 :].sum(axis=0)
+    return found
+
+
+def _between(counts: NDArray[np.int64], index: int, larger: int) -> NDArray[np.int64]:
+    """Return the sum over requests that fit into the larger size only."""
+    found: NDArray[np.int64] = counts[index + 1 : larger + 1].sum(axis=0)
+    return found
+
+
+def hit_ratio_curve(distances: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of requests that each size of memory answers without a load.
+
+    Args:
+        distances: Stack distance of each request.
+        sizes: Memory sizes in bytes, ascending.
+    """
+    bins = np.searchsorted(sizes, distances, side="left")
+    bins[distances == NEVER] = len(sizes)
+    fit = np.bincount(bins, minlength=len(sizes) + 1)[: len(sizes)]
+    ratios: NDArray[np.float64] = np.cumsum(fit) / max(1, len(distances))
+    return ratios

@@ -1,0 +1,26 @@
+"""Models and traffic that the tests of planning share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mme.plan.assumptions import Assumptions
+from mme.plan.mix import Mix, MixTraffic
+from mme.plan.model_fleet import ModelFleet
+from mme.plan.trace_traffic import TraceTraffic
+
+MB = 1_000_000
+
+
+def some_fleet(count: int = 300, seed: int = 1, **assumed: float) -> ModelFleet:
+    sizes = np.random.default_rng(seed).integers(10 * MB, 60 * MB, count)
+    names = tuple(f"model-{number:03d}_v0.tar.gz" for number in range(count))
+    return ModelFleet(names, sizes, sizes // 2, Assumptions(**assumed))  # type: ignore[arg-type]
+
+
+def a_mix(fleet: ModelFleet, rate: float = 5.0, zipf: float = 0.9) -> MixTraffic:
+    return MixTraffic(Mix(rate, zipf), fleet)
+
+
+def a_trace(mix: MixTraffic, requests: int = 25_000, seed: int = 3) -> TraceTraffic:
+    return TraceTraffic(mix.mix.sample(mix.fleet.names, requests, seed=seed), mix.fleet)
