@@ -69,7 +69,7 @@ def plan(
 
     Example: mme --env prod plan --since 7d --hit-ratio 0.98 --type 'ml.g5.*'
     """
-    from mme.catalog.prices import REFERENCE_REGION, PriceList, parse_given
+    from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
@@ -77,6 +77,7 @@ def plan(
     from mme.plan.instance_choice import choose_types, parse_counts
     from mme.plan.objectives import Objectives
     from mme.plan.planning import make_plan
+    from mme.plan.price_list import price_region
 
     if as_json and as_csv:
         raise MmeError("--json and --csv both name the output", hint="give one of them")
@@ -84,7 +85,7 @@ def plan(
     options.check()
     objectives = Objectives(p95_ms=p95_ms, hit_ratio=hit_ratio, budget=budget)
     target = target_of(context)
-    region = target.settings.aws_region or REFERENCE_REGION
+    region = price_region(target.settings)
     prices = PriceList.load(parse_given(price or ()))
     kinds = choose_types(types or (), prices, region)
     numbers = parse_counts(counts)

@@ -125,7 +125,7 @@ def _print_notes(plan: Plan, traffic: Traffic) -> None:
         f"{assumed.weight_factor:g} bytes in memory per byte; change them with --assume",
     )
     if plan.best.price.assumption:
-        print_note("price:", f"{plan.best.kind.name}: {plan.best.price.origin}")
+        print_note("price:", plan.best.price.text(plan.best.kind.name))
     if plan.best.count == 1:
         print_note("note:", "one instance gives no availability; AWS recommends two: --counts 2-8")
 
