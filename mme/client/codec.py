@@ -31,6 +31,12 @@ _RESERVED: Final = frozenset({"binary_data_output", "binary_data_size", "classif
 _HEADER_SIZE = re.compile(
     r"\s*application/vnd\.sagemaker-triton\.binary\+json\s*;\s*json-header-size\s*=\s*(\d{1,12})\s*$"
 )
+"""In a reply, which proxies and clients may have formatted again."""
+_REQUEST_HEADER_SIZE = re.compile(re.escape(BINARY_CONTENT_TYPE) + r"[ \t]*\+?([0-9]{1,12})")
+"""In a request: Triton compares letter by letter, then takes the digits and ignores what follows them.
+
+With any other spelling it reads the tensors as JSON. Source: `src/sagemaker_server.cc`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def check_header_size(body: bytes | bytearray, content_type: str) -> None:
     """
     if not content_type.strip().lower().startswith(_BINARY_TYPE):
         return
-    match = _HEADER_SIZE.match(content_type)
+    match = _REQUEST_HEADER_SIZE.match(content_type.strip())
     size = int(match[1]) if match else -1
     try:
         if size == 0 or (0 < size <= len(body) and isinstance(json.loads(body[:size]), dict)):
@@ -162,7 +168,8 @@ def check_header_size(body: bytes | bytearray, content_type: str) -> None:
     raise TensorError(
         f"json-header-size is missing or wrong in {content_type!r}; it is the number of bytes of the JSON "
         "before the tensors",
-        hint="send tensors with infer(), which sets it",
+        hint="send tensors with infer(), which sets it; Triton reads no other spelling than "
+        f"{BINARY_CONTENT_TYPE}N, without spaces",
     )
 
 

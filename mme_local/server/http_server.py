@@ -15,20 +15,34 @@ BACKLOG: Final = 256
 """Connections that may wait to be accepted."""
 _READ_BYTES: Final = 1 << 20
 """Request bytes to buffer before the kernel must hold back the rest."""
-_BODY_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 30.0
 """Longest pause of a body, so that callers which announce one and send nothing don't stay."""
+_BODY_SECONDS: Final = 600.0
+"""Longest time of a whole body, so that a few bytes now and then don't hold a connection for ever."""
 _SHUTDOWN_SECONDS: Final = 2.0
 """Time for requests in flight to finish."""
 
 
 async def body_pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield a request's body as it arrives. Raises HTTPRequestTimeout if nothing arrives for a while."""
+    """Yield a request's body as it arrives.
+
+    Raises:
+        HTTPRequestTimeout: Nothing arrives for a while, or the body as a whole takes too long.
+    """
+    clock = asyncio.get_running_loop().time
+    end = clock() + _BODY_SECONDS
     while not request.content.at_eof():
+        pause_end = clock() + _PAUSE_SECONDS
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout_at(min(pause_end, end)):
                 piece = await request.content.readany()
         except TimeoutError:
-            raise web.HTTPRequestTimeout(text=f"no byte of the body in {_BODY_SECONDS:g} s") from None
+            fault = (
+                f"no byte of the body in {_PAUSE_SECONDS:g} s"
+                if pause_end < end
+                else f"the body did not end within {_BODY_SECONDS:g} s"
+            )
+            raise web.HTTPRequestTimeout(text=fault) from None
         yield piece
 
 

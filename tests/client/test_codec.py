@@ -12,8 +12,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mme.client import ReplyError, TensorError, decode_reply, encode_request
-from mme.client.codec import check_header_size
+from mme.client.codec import BINARY_CONTENT_TYPE, check_header_size
 from mme.client.datatypes import NUMPY_TYPES, datatype_of, from_wire, to_wire
+
+TYPE = "application/vnd.sagemaker-triton.binary+json"
+SPELLED_RIGHT = (
+    f"{TYPE};json-header-size={{}}",
+    f"{TYPE};json-header-size= {{}}",
+    f"{TYPE};json-header-size=+{{}}",
+    f"{TYPE};json-header-size={{}}; charset=utf-8",
+)
+SPELLED_WRONG = (
+    TYPE,
+    TYPE.title() + ";json-header-size={}",
+    f"{TYPE}; json-header-size={{}}",
+    f"{TYPE} ;json-header-size={{}}",
+    f"{TYPE};json-header-size ={{}}",
+    f"{TYPE};Json-Header-Size={{}}",
+    f"{TYPE};charset=utf-8;json-header-size={{}}",
+)
 
 
 def split(request) -> tuple[dict, bytes]:
@@ -193,20 +210,25 @@ def test_reply_in_json_and_binary() -> None:
     assert decoded["I"].tolist() == [9]
 
 
-@pytest.mark.parametrize(
-    "given",
-    ["", ";json-header-size=", ";json-header-size=abc", "-1", "12", "14", "999", str(2**64), "9" * 5000],
-)
+@pytest.mark.parametrize("given", ["", "abc", "-1", "12", "14", "999", str(2**64), "9" * 5000, "\u0663"])
 def test_a_wrong_header_size_is_named(given: str) -> None:
     header = b'{"inputs":[]}'
-    right = f"application/vnd.sagemaker-triton.binary+json;json-header-size={len(header)}"
-    check_header_size(header + b"xyz", right)
+    check_header_size(header + b"xyz", f"{BINARY_CONTENT_TYPE}{len(header)}")
     check_header_size(b"1,2", "text/csv")
-    wrong = right.partition(";")[0] + (
-        given if not given or given[0] == ";" else f"; json-header-size={given}"
-    )
     with pytest.raises(TensorError, match="json-header-size is missing or wrong"):
-        check_header_size(header + b"xyz", wrong)
+        check_header_size(header + b"xyz", f"{BINARY_CONTENT_TYPE}{given}")
+
+
+@pytest.mark.parametrize("wrong", SPELLED_WRONG)
+def test_a_type_that_triton_does_not_recognise_is_refused(wrong: str) -> None:
+    with pytest.raises(TensorError, match="json-header-size is missing or wrong") as caught:
+        check_header_size(b"{}xyz", wrong.format(2))
+    assert "without spaces" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("right", SPELLED_RIGHT)
+def test_a_type_that_triton_recognises_passes(right: str) -> None:
+    check_header_size(b"{}xyz", right.format(2))
 
 
 def test_a_header_size_of_0_is_a_raw_request() -> None:

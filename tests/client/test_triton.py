@@ -20,10 +20,12 @@ from mme.client import (
     UnhealthyModelError,
     UnknownEndpointError,
     UnknownModelError,
+    encode_request,
 )
 from mme_local import launcher
 from mme_local.containers.triton.wheel import why_not_here
 from mme_local.settings import LocalSettings
+from tests.client.test_codec import SPELLED_RIGHT, SPELLED_WRONG
 from tests.mme_local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
@@ -137,6 +139,25 @@ def test_every_type_round_trips(client, publish) -> None:
     for name, array in ARRAYS.items():
         assert answer[f"Y{name}"].dtype == array.dtype
         np.testing.assert_array_equal(answer[f"Y{name}"], array)
+
+
+@pytest.fixture(scope="module")
+def identity(endpoint: Endpoint) -> str:
+    name, config = "identity_v0.tar.gz", CONFIG.format(batch=0, more="")
+    endpoint.publish(name, {"config.pbtxt": config, "1/model.py": MODEL.format(load="pass", call="pass")})
+    return name
+
+
+@pytest.mark.parametrize("spelled", [*SPELLED_RIGHT, *SPELLED_WRONG])
+def test_triton_reads_the_spellings_that_the_client_sends(endpoint, identity, spelled: str) -> None:
+    request = encode_request(X)
+    content_type = spelled.format(request.content_type.rpartition("=")[2])
+    call = {"EndpointName": endpoint.name, "TargetModel": identity, "Body": request.body}
+    if spelled in SPELLED_RIGHT:
+        assert endpoint.calls.invoke_endpoint(**call, ContentType=content_type)["Body"].read()
+    else:
+        with pytest.raises(endpoint.calls.exceptions.ModelError, match="unexpected size for input"):
+            endpoint.calls.invoke_endpoint(**call, ContentType=content_type)
 
 
 def test_request_parameters_reach_the_model(client, publish) -> None:

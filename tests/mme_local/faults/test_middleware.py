@@ -134,7 +134,7 @@ async def test_a_body_that_does_not_come_times_out(monkeypatch: pytest.MonkeyPat
         yield b"{"
         await asyncio.sleep(2)
 
-    monkeypatch.setattr(http_server, "_BODY_SECONDS", 0.05)
+    monkeypatch.setattr(http_server, "_PAUSE_SECONDS", 0.05)
     async with a_gateway() as gateway:
         await asyncio.to_thread(gateway.faults.set, "s3-failing")
         headers = FOR_S3 | {"Content-Type": "application/json"}

@@ -266,11 +266,25 @@ async def test_an_incomplete_body_invokes_nothing(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("path", ["/endpoints/shop/invocations", "/bucket/key"])
 async def test_a_body_that_does_not_arrive_is_given_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mme_local.server.http_server._BODY_SECONDS", 0.05)
+    monkeypatch.setattr("mme_local.server.http_server._PAUSE_SECONDS", 0.05)
     async with address(Echo()) as port:
         reader, writer = await connect(port)
         writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25000000\r\n\r\n".encode())
         assert (await response(reader))[0] == 408
+        writer.close()
+
+
+@pytest.mark.parametrize("path", ["/endpoints/shop/invocations", "/bucket/key"])
+async def test_a_body_that_drips_is_given_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme_local.server.http_server._BODY_SECONDS", 0.2)
+    async with address(Echo()) as port:
+        reader, writer = await connect(port)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25000000\r\n\r\n".encode())
+        answer = asyncio.create_task(response(reader))
+        while not answer.done():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
+        assert await answer == (408, b"the body did not end within 0.2 s")
         writer.close()
 
 
