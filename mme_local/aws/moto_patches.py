@@ -18,6 +18,7 @@ from mme_local.aws.clients import bare_session
 _MOST_DECOMPRESSED = 16 * 1024 * 1024
 _NO_ACLS = "BucketOwnerEnforced"
 _EVERYONE = ("*", {"AWS": "*"}, {"AWS": ["*"]})
+_NO_CONTAINERS = "it starts a Docker container, and embedded AWS starts none"
 
 
 @cache
@@ -34,6 +35,7 @@ def apply() -> None:
     _allow_logging_to_buckets_without_acls()
     _answer_lookup_events()
     _refuse_unknown_operations()
+    _start_no_containers()
     _match_in_linear_time()
     _limit_decompression()
 
@@ -164,6 +166,8 @@ def _refuse_unknown_operations() -> None:
 
     def call_or_refuse(self: BaseResponse) -> Any:
         try:
+            if (self.service_name, self._get_action()) == ("batch", "submitjob"):
+                raise NotImplementedError(_NO_CONTAINERS)  # the thread of a job could tell no one
             return call_action(self)
         except NotImplementedError as error:
             action = self._get_action()
@@ -173,6 +177,20 @@ def _refuse_unknown_operations() -> None:
             return self.serialized(ActionResult(OperationMissing(text)))
 
     BaseResponse.call_action = call_or_refuse  # type: ignore[method-assign]
+
+
+def _start_no_containers() -> None:
+    """Refuse to run Lambda functions and Batch jobs: moto starts images and mounts that a caller names.
+
+    It runs functions for queues, topics, log groups and secrets too.
+    """
+    from moto.utilities.docker_utilities import DockerModel
+
+    def docker_client(_: DockerModel) -> Any:
+        raise NotImplementedError(_NO_CONTAINERS)
+
+    _require(DockerModel, "docker_client")
+    DockerModel.docker_client = property(docker_client)  # type: ignore[method-assign,assignment]
 
 
 def _match_in_linear_time() -> None:

@@ -53,7 +53,7 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
             raise MmeError(f"the body must be JSON, not {request.content_type}")
         try:
             fault = InjectedFault.checked(json.loads(await _small_body(request)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MmeError(f"the body is not JSON: {error}") from None
         if fault.model is not None:
             if not models.has_model(fault.model):

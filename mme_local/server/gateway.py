@@ -61,6 +61,9 @@ def build_gateway(
     async def aws(request: web.Request) -> web.StreamResponse:
         return await serve_wsgi(control_plane, executor, request)
 
+    async def no_page(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound(text=f"the local endpoint has no page for {request.method} {request.path}")
+
     application = web.Application(middlewares=[_guard(hosts, other_users)])
     application.router.add_post("/endpoints/{name}/invocations", invoke)
     application.router.add_post(
@@ -68,6 +71,7 @@ def build_gateway(
     )
     application.router.add_get(STATUS_PATH, show_status)
     application.router.add_routes(pages)
+    application.router.add_route("*", f"{_PAGES.rstrip('/')}{{path:(/.*)?}}", no_page)
     application.router.add_route("*", "/{path:.*}", aws)
     return application
 
@@ -84,6 +88,8 @@ def _guard(hosts: Sequence[str], other_users: bool) -> Middleware:
             return await handler(request)
         except web.HTTPException:
             raise
+        except RecursionError:  # JSON or XML of thousands of levels
+            return error_response(errors.validation_error("the request is nested too deeply"))
         except Exception as error:
             if request.transport or not isinstance(error, ConnectionError):  # else the caller left
                 request.app.logger.exception("failed to answer %s %s", request.method, request.path)
