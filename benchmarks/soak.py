@@ -1,8 +1,11 @@
-"""Soak test: many models in little memory while Triton is killed repeatedly; every answer must be right.
+"""Soak test: many models in little memory while everything fails repeatedly; every answer must be right.
 
 20,000 requests, distributed over 200 models by Zipf's law, go through a local endpoint whose memory holds 40
-of them. Triton is killed five times. Requests with a retryable error are retried; one that never gets a right
-answer is lost.
+of them and whose disk holds 80. Triton is killed five times. Requests with a retryable error are retried; one
+that never gets a right answer is lost.
+
+--disconnects N: N of 100 callers leave in the middle of a request, and ask again.
+--full-disks N: the disk is filled N times. It must be a small file system: mount one and set TMPDIR to it.
 
 Run it: python -m benchmarks.soak [--requests N] [--models N] [--room N] [--kills N] [--json]
 """
@@ -14,11 +17,16 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -35,9 +43,17 @@ MODEL_BYTES: Final = 10_000
 TRIES: Final = 50
 SAMPLES: Final = 40
 _ZIPF: Final = 1.1
+_PATH: Final = f"/endpoints/{ENDPOINT}/invocations"
+_NO_SPACE: Final = "ModelError, the disk is full"
 _REQUEST_SECONDS: Final = 90.0
 _RETRY_SECONDS: Final = 0.2
 _POLL_SECONDS: Final = 0.05
+_LEAVE_SECONDS: Final = 0.03
+"""Longest time after which a caller leaves; a request of a loaded model takes a few milliseconds."""
+FULL_REQUESTS: Final = 20
+"""Requests that must have met a full disk before it has space again."""
+_DISK_BYTES: Final = 2**30
+"""Only a file system that is smaller is filled: it is nobody's but the test's."""
 
 
 @dataclass
@@ -52,7 +68,9 @@ class Outcome:
         lost: Never answered correctly; each with its last error in `fatal`.
         retried: Errors that were retried, by name.
         fatal: Errors that no client retries, by name and text.
+        disconnects: Callers that left in the middle of a request.
         kills: Times that Triton was killed.
+        full_disks: Times that the disk was filled.
         loaded_at_most: Most models in memory at once.
         seconds: Duration.
         p50_ms: Median time of a request, retries included.
@@ -67,7 +85,9 @@ class Outcome:
     lost: int = 0
     retried: Counter[str] = field(default_factory=Counter)
     fatal: Counter[str] = field(default_factory=Counter)
+    disconnects: int = 0
     kills: int = 0
+    full_disks: int = 0
     loaded_at_most: int = 0
     seconds: float = 0.0
     p50_ms: float = 0.0
@@ -97,6 +117,8 @@ class Plan:
         models: Number of models.
         room: Number of models that fit into memory.
         kills: Times that Triton is killed, at equal distances.
+        disconnects: Percent of the callers that leave in the middle of a request.
+        full_disks: Times that the disk is filled, at equal distances, for `FULL_REQUESTS` failed requests.
         connections: Concurrent requests.
         seed: Seed of the models' order.
     """
@@ -105,6 +127,8 @@ class Plan:
     models: int = 200
     room: int = 40
     kills: int = 5
+    disconnects: int = 0
+    full_disks: int = 0
     connections: int = 16
     seed: int = 1
 
@@ -120,6 +144,7 @@ def soak(plan: Plan) -> Outcome:
         # Each python model takes this much of /dev/shm, which may be small.
         environment={"SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": str(1024 * 1024)},
         memory_mib=(plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
+        disk_mib=(2 * plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         weight_factor=1,
     ) as state:
         return asyncio.run(_Soak(plan, state).run())
@@ -137,13 +162,15 @@ class _Soak:
         chance = random.Random(plan.seed)  # noqa: S311 - the same models in each run
         choice = chance.choices(range(plan.models), weights, k=plan.requests)
         self._left = iter(enumerate(choice))
+        self._leaving = random.Random(plan.seed + 1)  # noqa: S311 - a separate sequence
+        self._out_of_space = 0
 
     async def run(self) -> Outcome:
         began = time.monotonic()
-        background = [asyncio.create_task(self._kill()), asyncio.create_task(self._watch())]
+        background = [asyncio.create_task(task()) for task in (self._kill, self._fill, self._watch)]
         try:
             await asyncio.gather(*(self._caller() for _ in range(self._plan.connections)))
-            await background[0]
+            await asyncio.gather(*background[:2])
         finally:
             for task in background:
                 task.cancel()
@@ -166,6 +193,8 @@ class _Soak:
         outcome = self._outcome
         error = "never tried"
         for attempt in range(TRIES):
+            if self._leaving.randrange(100) < self._plan.disconnects:
+                await self._leave(index, number)
             try:
                 async with asyncio.timeout(_REQUEST_SECONDS):
                     answer = await self._ask(index, number)
@@ -185,32 +214,57 @@ class _Soak:
                 error = f"{answer.status} {answer.body.decode(errors='replace')[:200]}"
                 break
             outcome.retried[error] += 1
+            self._out_of_space += error == _NO_SPACE
             await asyncio.sleep(_RETRY_SECONDS)
         outcome.lost += 1
         outcome.fatal[error] += 1
 
+    async def _leave(self, index: int, number: int) -> None:
+        """Send a request, or the beginning of one, and disconnect without reading the answer."""
+        headers, body = _request(index, number)
+        head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **headers}.items())
+        sent = f"POST {_PATH} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        _, writer = await asyncio.open_connection("127.0.0.1", self._state.port)
+        whole = self._leaving.random() < 0.5
+        writer.write(sent if whole else sent[: self._leaving.randrange(len(sent))])
+        await asyncio.sleep(self._leaving.random() * _LEAVE_SECONDS)
+        if self._leaving.random() < 0.5:
+            writer.transport.abort()  # a reset instead of an end
+        writer.close()
+        self._outcome.disconnects += 1
+
     async def _ask(self, index: int, number: int) -> HttpResponse:
-        tensor = {"name": "X", "datatype": "INT32", "shape": [1], "data": [index]}
-        headers = {
-            "Authorization": SIGNED,
-            "Content-Type": "application/json",
-            "X-Amzn-SageMaker-Target-Model": _target(number),
-        }
-        body = json.dumps({"inputs": [tensor]}).encode()
-        return await self._http.request("POST", f"/endpoints/{ENDPOINT}/invocations", headers, body)
+        headers, body = _request(index, number)
+        return await self._http.request("POST", _PATH, headers, body)
 
     async def _kill(self) -> None:
         plan = self._plan
         for kill in range(plan.kills):
-            due = plan.requests * (kill + 1) // (plan.kills + 1)
+            await self._answered(plan.requests * (kill + 1) // (plan.kills + 1))
             while True:
-                await asyncio.sleep(_POLL_SECONDS)
-                if len(self._seconds) < due:
-                    continue
                 if pid := (await self._instance())["pid"]:  # none while it is started again
                     break
+                await asyncio.sleep(_POLL_SECONDS)
             os.kill(pid, signal.SIGKILL)
             self._outcome.kills += 1
+
+    async def _fill(self) -> None:
+        plan = self._plan
+        for full in range(plan.full_disks):
+            await self._answered(plan.requests * (2 * full + 1) // (2 * plan.full_disks))
+            await self._fill_until(plan.requests * (full + 1) // plan.full_disks)
+
+    async def _fill_until(self, requests: int) -> None:
+        """Fill the disk until requests failed by it, or so many are answered."""
+        before = self._out_of_space
+        with _full(Path(self._state.workdir)):
+            await _until(
+                lambda: self._out_of_space >= before + FULL_REQUESTS or len(self._seconds) >= requests
+            )
+        self._outcome.full_disks += self._out_of_space > before
+
+    async def _answered(self, requests: int) -> None:
+        await _until(lambda: len(self._seconds) >= requests)
 
     async def _watch(self) -> None:
         """Sample the gateway's memory at regular numbers of requests."""
@@ -235,6 +289,51 @@ class _Soak:
             await asyncio.sleep(_POLL_SECONDS)
 
 
+def _request(index: int, number: int) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of a request.
+
+    Args:
+        index: Its number, which the model adds its own to.
+        number: Of its model.
+    """
+    tensor = {"name": "X", "datatype": "INT32", "shape": [1], "data": [index]}
+    headers = {
+        "Authorization": SIGNED,
+        "Content-Type": "application/json",
+        "X-Amzn-SageMaker-Target-Model": _target(number),
+    }
+    return headers, json.dumps({"inputs": [tensor]}).encode()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _full(folder: Path) -> Iterator[None]:
+    """Leave no byte free in the file system of a folder while the block runs."""
+    with tempfile.TemporaryFile(dir=folder.parent, buffering=0) as ballast:
+        with suppress(OSError):
+            while True:
+                ballast.write(bytes(2**20))
+        yield
+
+
+def why_not_fill() -> str | None:
+    """Return why the disk of the temporary folder may not be filled; None if it may."""
+    folder = tempfile.gettempdir()
+    size = shutil.disk_usage(folder).total
+    if size <= _DISK_BYTES:
+        return None
+    return (
+        f"the file system of {folder} has {size / 2**30:.0f} GiB, and may have 1: "
+        "mount -t tmpfs -o size=300m tmpfs FOLDER, and set TMPDIR to FOLDER"
+    )
+
+
 def _retriable(answer: HttpResponse) -> str:
     """Return the error's name if a caller should retry; an empty string otherwise."""
     content = json.loads(answer.body)
@@ -244,6 +343,8 @@ def _retriable(answer: HttpResponse) -> str:
     # The container ended during its answer: there is no status.
     if name == "ModelError" and content.get("OriginalStatusCode") == 0:
         return "ModelError, the container ended"
+    if name == "ModelError" and "No space left on device" in content.get("OriginalMessage", ""):
+        return _NO_SPACE
     return ""
 
 
@@ -255,10 +356,14 @@ def main() -> None:
     """Run the soak test and print the counts; exit with status 1 if an answer was missing or wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     for name, default in vars(Plan()).items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"by default {default}")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=int, default=default, help=f"by default {default}"
+        )
     parser.add_argument(AS_JSON, action="store_true", help="print JSON")
     given = vars(parser.parse_args())
     given.pop("json")
+    if given["full_disks"] and (reason := why_not_fill()):
+        parser.error(reason)
     outcome = soak(Plan(**given))
     facts = vars(outcome) | {
         "clean": outcome.clean,

@@ -1,24 +1,55 @@
-"""A short soak on real Triton."""
+"""A short soak on real Triton, with callers that leave, kills and a full disk."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from benchmarks.soak import Outcome, Plan, soak
+from benchmarks.soak import Outcome, Plan, soak, why_not_fill
 from mme_local.containers.triton.wheel import why_not_here
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make a file system of 100 MiB the temporary folder."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("this machine mounts no file system")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    subprocess.run(["umount", tmp_path], check=True)
 
 
 @pytest.mark.nightly
 @pytest.mark.triton
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")
+@pytest.mark.usefixtures("small_disk")
 def test_every_request_is_answered_and_right() -> None:
-    plan = Plan(requests=600, models=16, room=10, kills=2, connections=8)
+    plan = Plan(requests=600, models=16, room=10, kills=2, disconnects=20, full_disks=1, connections=8)
     outcome = soak(plan)
     assert outcome.clean, outcome
-    assert outcome.kills == 2
+    assert (outcome.kills, outcome.full_disks) == (2, 1)
+    assert outcome.disconnects > 60
     assert 0 < outcome.loaded_at_most <= plan.room
     assert outcome.right == 600
+
+
+def test_only_a_small_disk_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(300 * 2**20, 0, 0))
+    assert why_not_fill() is None
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(50 * 2**30, 0, 0))
+    assert "has 50 GiB, and may have 1" in str(why_not_fill())
 
 
 def test_growth_is_that_after_the_first_quarter() -> None:

@@ -28,7 +28,7 @@ def main(target: str, *options: str) -> None:
     findings = ROOT / ".venv" / "fuzz-findings"
     for folder in (found, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    with atheris.instrument_imports(include=["mme", "mme_local", "tarfile", "yaml", "aiohttp"]):
+    with atheris.instrument_imports(include=["mme", "mme_local", "tarfile", "yaml", "aiohttp", "numpy.lib"]):
         from tests.fuzz.mutation import mutate_json
         from tests.fuzz.targets import TARGETS
 
