@@ -8,12 +8,17 @@ Sources: Fetch standard, "`Origin` header"; W3C, "Fetch Metadata Request Headers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from mme.aws.settings import THIS_MACHINE
+
+_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]*)(:[0-9]*)?")
+"""A name or an address, and a port; URLs also take users, as in `localhost:80@evil.example`."""
 
 
 def from_elsewhere(headers: Mapping[str, str]) -> str | None:
@@ -45,6 +50,8 @@ def foreign_name(headers: Mapping[str, str], allowed: Sequence[str] = ()) -> str
 
 @lru_cache(maxsize=64)  # called for every request
 def _foreign(host: str) -> str | None:
+    if not _HOST.fullmatch(host):
+        return host.lower()
     try:
         name = (urlsplit(f"//{host}").hostname or "localhost").rstrip(".")
         if name != "localhost" and not name.endswith(".localhost"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -286,6 +287,23 @@ async def test_a_body_that_drips_is_given_up(path: str, monkeypatch: pytest.Monk
             await asyncio.sleep(0.01)
         assert await answer == (408, b"the body did not end within 0.2 s")
         writer.close()
+
+
+async def test_announced_bodies_take_no_memory() -> None:
+    async with address(Echo()) as port:
+        tracemalloc.start()
+        try:
+            connections = [await connect(port) for _ in range(100)]
+            for _, writer in connections:
+                writer.write(written().replace(b"Content-Length: 0", b"Content-Length: 25000000") + b"x")
+            reader, writer = await connect(port)
+            writer.write(written(b"answered"))
+            assert await response(reader) == (200, b"answered")
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+        for _, each in [*connections, (reader, writer)]:
+            each.close()
 
 
 async def test_an_invocation_outlives_its_caller(caplog: pytest.LogCaptureFixture) -> None:

@@ -49,6 +49,9 @@ ELSEWHERE = (
     ("bucket.s3.amazonaws.com", "bucket.s3.amazonaws.com"),
     ("evillocalhost", "evillocalhost"),
     ("a.[b", "a.[b"),
+    ("localhost:80@evil.example", "localhost:80@evil.example"),
+    ("evil.example\\.localhost", "evil.example\\.localhost"),
+    ("evil.example/.localhost", "evil.example/.localhost"),
 )
 
 
