@@ -75,6 +75,17 @@ def test_a_model_that_does_not_load_is_a_model_error_with_the_reason(endpoint: E
         endpoint.invoke("unloadable_v0.tar.gz", body(1))
 
 
+@pytest.mark.parametrize("levels", [2_000, 1_000_000])
+def test_nested_json_ends_at_most_the_container(endpoint: Endpoint, levels: int) -> None:
+    endpoint.publish("a_v0.tar.gz", a_model())
+    start = b'{"inputs":[{"name":"X","datatype":"FP32","shape":[1],"data":'
+    with pytest.raises(ClientError) as caught:
+        endpoint.invoke("a_v0.tar.gz", start + b"[" * levels)
+    assert error_of(caught)["Error"]["Code"] == "ModelError"
+    assert error_of(caught)["OriginalStatusCode"] in (0, 400)
+    assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
+
+
 def test_unknown_endpoint_and_unknown_model_are_validation_errors(endpoint: Endpoint) -> None:
     with pytest.raises(ClientError, match="Endpoint nowhere of account 123456789012 not found") as caught:
         endpoint.calls.invoke_endpoint(EndpointName="nowhere", TargetModel="x", Body=b"")

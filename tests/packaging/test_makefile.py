@@ -131,6 +131,13 @@ def test_no_recipe_needs_bash() -> None:
     assert not [*(ROOT / "tools").glob("*.sh")]
 
 
+def test_npm_prints_no_notices(tmp_path: Path, stub: dict[str, str]) -> None:
+    folder = checkout(tmp_path)
+    with (folder / "Makefile").open("a") as makefile:
+        makefile.write('\nnotices:\n\t@echo "$$npm_config_update_notifier" >&2\n')
+    assert make(folder, "notices", **stub) == "false\n"
+
+
 def test_without_a_home_folder_caches_are_in_the_checkout(tmp_path: Path, stub: dict[str, str]) -> None:
     folder = checkout(tmp_path)
     with (folder / "Makefile").open("a") as makefile:
