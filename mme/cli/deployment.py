@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mme.registry.model_store import ModelStore
 
 # Neither `mme --env ...`, which has flags already, nor `mme local`, which takes none.
-_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:async|bench|cost|endpoint|invoke|models|plan)\b)")
+_COMMAND: Final = re.compile(r"(?<![\w-])mme(?= (?:advise|async|bench|cost|endpoint|invoke|models|plan)\b)")
 
 _PLACES: Final = ("env", "stack", "endpoint_name", "bucket", "prefix")
 """Flags that name a deployment."""

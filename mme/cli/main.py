@@ -38,6 +38,7 @@ class _Nouns(LazyGroup):
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
         ("cost", "Compare what endpoints cost in a month.", "mme.cli.cost"),
         ("plan", "Find the cheapest instances for a latency and traffic.", "mme.cli.plan"),
+        ("advise", "Decide how to host models, with the limit that decides.", "mme.cli.advise"),
         ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),
     )
 

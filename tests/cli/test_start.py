@@ -40,6 +40,8 @@ def loaded(*arguments: str) -> set[str]:
         ("models", "list", "--help"),
         ("models", "add", "--help"),
         ("endpoint", "--help"),
+        ("cost", "--help"),
+        ("advise", "--help"),
     ],
     ids=" ".join,
 )
@@ -49,7 +51,8 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 
 
 def test_help_of_all_loads_no_noun() -> None:
-    nouns = {f"mme.cli.{noun}" for noun in ("local", "models", "archives", "invoke", "endpoint")}
+    names = ("local", "models", "archives", "invoke", "endpoint", "cost", "advise")
+    nouns = {f"mme.cli.{noun}" for noun in names}
     assert (nouns | {"pydantic"}) & loaded("--help") == set()
 
 
