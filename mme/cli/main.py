@@ -37,6 +37,7 @@ class _Nouns(LazyGroup):
         ("invoke", "Call a model and print its answer.", "mme.cli.invoke"),
         ("async", "Follow asynchronous requests: status, results, dead letters.", "mme.cli.async_requests"),
         ("cost", "Compare what endpoints cost in a month.", "mme.cli.cost"),
+        ("bench", "Load-test an endpoint at a given rate; latency warm and cold.", "mme.cli.bench"),
         ("plan", "Find the cheapest instances for a latency and traffic.", "mme.cli.plan"),
         ("advise", "Decide how to host models, with the limit that decides.", "mme.cli.advise"),
         ("endpoint", "Inspect, repair and clean up a deployed endpoint.", "mme.cli.endpoint"),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from mme.cli.options import Csv, Json, Prices
-from mme.cli.traffic import Daily, LogSince, ModelsFile, Rate, TraceFile, TrafficOptions, Zipf
-
-if TYPE_CHECKING:
-    from mme.plan.assumptions import Assumptions
+from mme.cli.traffic import Assume, Daily, LogSince, ModelsFile, Rate, TraceFile, TrafficOptions, Zipf
 
 app = typer.Typer(name="plan")
 
@@ -50,13 +48,10 @@ def plan(
         str, typer.Option("--counts", metavar="1-8", help="Numbers of instances to compare.")
     ] = "1-8",
     price: Prices = None,
-    assume: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--assume",
-            metavar="NAME=VALUE",
-            help="An assumption, such as service_ms=12 or weight_factor=2; repeatable.",
-        ),
+    assume: Assume = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option("--calibrate", metavar="FILE", help="Times that mme bench measured, not assumed ones."),
     ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -74,7 +69,7 @@ def plan(
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
     from mme.errors import MmeError
-    from mme.plan.instance_choice import choose_types, parse_counts
+    from mme.plan.instance_choice import choose_types, given_assumptions, parse_counts
     from mme.plan.objectives import Objectives
     from mme.plan.planning import make_plan
     from mme.plan.price_list import price_region
@@ -91,7 +86,7 @@ def plan(
     numbers = parse_counts(counts)
     for kind in kinds:
         prices.require(kind.name, region)
-    traffic = options.traffic(target, _assumptions(assume or []))
+    traffic, notes = options.traffic(target, given_assumptions(assume or []), calibrate)
     with counted_bars() as progress:
         tasks = {step: progress.add_task(step, total=None) for step in ("estimating", "replaying")}
         found = make_plan(
@@ -107,14 +102,4 @@ def plan(
     elif as_csv:
         print_plan_csv(found)
     else:
-        print_plan(found, traffic, region)
-
-
-def _assumptions(texts: list[str]) -> Assumptions:
-    from dataclasses import fields
-
-    from mme.plan.assumptions import Assumptions
-    from mme.plan.instance_choice import parse_assumptions
-
-    given = parse_assumptions(texts, [one.name for one in fields(Assumptions)])
-    return Assumptions().replaced(**given)
+        print_plan(found, traffic, region, notes)

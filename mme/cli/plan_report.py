@@ -20,6 +20,8 @@ from mme.console import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mme.plan.caching import Traffic
     from mme.plan.grid import Estimate
     from mme.plan.planning import Plan
@@ -33,13 +35,14 @@ _FIELDS: Final = (
 )
 
 
-def print_plan(plan: Plan, traffic: Traffic, region: str) -> None:
+def print_plan(plan: Plan, traffic: Traffic, region: str, calibration: Sequence[str] = ()) -> None:
     """Print the answer, the configurations around it, and what it rests on.
 
     Args:
         plan: The answer.
         traffic: The requests and their models.
         region: Of the prices.
+        calibration: What a load test replaced.
     """
     fleet, best = traffic.fleet, plan.best
     requests = "a mix" if traffic.requests is None else count_text(traffic.requests, "requests")
@@ -69,6 +72,8 @@ def print_plan(plan: Plan, traffic: Traffic, region: str) -> None:
     print_line("")
     print_outcome("best", f"{best.name} in {region}: {_met(plan)}")
     _print_leaving(plan)
+    for note in calibration:
+        print_note("calibrated:", note)
     _print_notes(plan, traffic)
 
 

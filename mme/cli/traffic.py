@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mme.cli.deployment import Target
     from mme.plan.assumptions import Assumptions
     from mme.plan.caching import Traffic
+    from mme.plan.mix import Mix
     from mme.plan.model_fleet import ModelSize
     from mme.plan.trace import Trace
 
@@ -63,6 +64,15 @@ ModelsFile = Annotated[
         metavar="FILE",
         rich_help_panel=_PANEL,
         help="Sizes: CSV with model, unpacked_bytes, archive_bytes. Default: as published.",
+    ),
+]
+
+Assume = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assume",
+        metavar="NAME=VALUE",
+        help="An assumption, such as service_ms=12 or weight_factor=2; repeatable.",
     ),
 ]
 
@@ -137,25 +147,49 @@ class TrafficOptions:
             found = trace_of_events(((one.moment, one.message) for one in events), log_group_name(endpoint))
         return found, f"the log of {endpoint}"
 
-    def traffic(self, target: Target, assumptions: Assumptions) -> Traffic:
-        """Return the traffic with its models.
+    def mix(self) -> Mix | None:
+        """Return the mix; None if the traffic is a trace."""
+        from mme.plan.instance_choice import parse_daily
+        from mme.plan.mix import Mix
+
+        return None if self.rate is None else Mix(self.rate, self.zipf, parse_daily(self.daily))
+
+    def traffic(
+        self, target: Target, assumptions: Assumptions, calibration: Path | None
+    ) -> tuple[Traffic, list[str]]:
+        """Return the traffic with its models, and what a calibration changed.
 
         Args:
             target: The deployment.
             assumptions: How instances and containers behave.
+            calibration: A result of `mme bench`, whose times replace the assumed ones.
         """
-        from mme.plan.mix import Mix, MixTraffic
+        from mme.plan.mix import MixTraffic
         from mme.plan.model_fleet import fleet_of
         from mme.plan.trace_traffic import TraceTraffic
 
         self.check()
-        if self.rate is not None:
-            from mme.plan.instance_choice import parse_daily
-
-            mix = Mix(self.rate, self.zipf, parse_daily(self.daily))
+        mix = self.mix()
+        if mix is not None:
             sizes, source = self.sizes(target)
+            assumptions, notes = _calibrated(calibration, sizes, assumptions)
             names: Sequence[str] = [one.model for one in sizes]
-            return MixTraffic(mix, fleet_of(sizes, names, assumptions, source=source, traffic="the mix"))
+            return MixTraffic(
+                mix, fleet_of(sizes, names, assumptions, source=source, traffic="the mix")
+            ), notes
         trace, name = self.read_trace(target)
         sizes, source = self.sizes(target)
-        return TraceTraffic(trace, fleet_of(sizes, trace.names, assumptions, source=source, traffic=name))
+        assumptions, notes = _calibrated(calibration, sizes, assumptions)
+        fleet = fleet_of(sizes, trace.names, assumptions, source=source, traffic=name)
+        return TraceTraffic(trace, fleet), notes
+
+
+def _calibrated(
+    result: Path | None, sizes: list[ModelSize], assumptions: Assumptions
+) -> tuple[Assumptions, list[str]]:
+    if result is None:
+        return assumptions, []
+    from mme.plan.calibration import calibrated
+    from mme.plan.measurement import read_measurement
+
+    return calibrated(read_measurement(result), sizes, assumptions)

@@ -18,6 +18,8 @@ class Assumptions:
     """How instances and containers behave. `mme bench` measures the times; see docs/planning.md.
 
     Attributes:
+        memory_gb: Memory for models of each instance, GB; 0 = by the instance type. The local endpoint has
+            `MME_LOCAL_MEMORY_MIB`, whatever the type.
         memory_share: Share of an instance's memory (of its GPU's, if it has one) that holds models.
         weight_factor: Bytes in memory for each unpacked byte of a model.
         disk_gb: Disk for models on types without local storage, GB.
@@ -33,6 +35,7 @@ class Assumptions:
         spill_at: Requests in flight for one model at which a second instance loads it too.
     """
 
+    memory_gb: float = 0.0
     memory_share: float = 0.8
     weight_factor: float = 1.5
     disk_gb: float = 256.0
@@ -80,7 +83,8 @@ class Assumptions:
         Loaded models stay on the disk, so a small disk limits the memory too.
         """
         gib = kind.gpu_memory_gib if kind.gpus else kind.memory_gib
-        return min(int(gib * GIB * self.memory_share), int(self.disk_bytes(kind) * self.weight_factor))
+        given = int(self.memory_gb * GB) or int(gib * GIB * self.memory_share)
+        return min(given, int(self.disk_bytes(kind) * self.weight_factor))
 
     def disk_bytes(self, kind: InstanceType) -> int:
         """Return the disk for unpacked models of an instance, in bytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -11,6 +12,7 @@ from mme.catalog.hosting_types import hosting_types, unknown_type
 from mme.catalog.instances import InstanceType, instance_types
 from mme.catalog.prices import PriceList
 from mme.errors import MmeError
+from mme.plan.assumptions import Assumptions
 
 _WILD: Final = frozenset("*?[")
 _MOST: Final = 1000
@@ -121,6 +123,19 @@ def parse_assumptions(texts: Sequence[str], names: Sequence[str]) -> dict[str, f
                 hint="such as --assume service_ms=12",
             ) from error
     return found
+
+
+def given_assumptions(texts: Sequence[str]) -> Assumptions:
+    """Return the assumptions with the values of `NAME=VALUE`.
+
+    Raises:
+        MmeError: A name is unknown, or a value is not possible.
+    """
+    whole = ("workers", "spill_at")
+    given = parse_assumptions(texts, [one.name for one in fields(Assumptions)])
+    return Assumptions().replaced(
+        **{name: int(value) if name in whole else value for name, value in given.items()}
+    )
 
 
 def _fault(kind: InstanceType) -> str | None:

@@ -63,6 +63,15 @@ class Trace:
         """Requests of each model, shape (models,)."""
         return np.bincount(self.models, minlength=len(self.names))
 
+    def before(self, seconds: float) -> Trace:
+        """Return the requests of the first seconds; at least one."""
+        count = int(np.searchsorted(self.seconds, self.seconds[0] + seconds))
+        return self if count >= len(self) else Trace(self.seconds[:count], self.models[:count], self.names)
+
+    def faster(self, times: float) -> Trace:
+        """Return the same requests in a part of the time."""
+        return Trace((self.seconds - self.seconds[0]) / times, self.models, self.names)
+
     def last(self, count: int) -> Trace:
         """Return the last requests."""
         return self if count >= len(self) else Trace(self.seconds[-count:], self.models[-count:], self.names)
