@@ -149,24 +149,17 @@ def _schedule(
 def _predicted(target: Target, fleet: ModelFleet, measured: Measurement) -> tuple[list[Compared] | None, str]:
     """Return the comparison with a replay on the instances that are deployed, and what those are."""
     from mme.catalog.instances import instance_type
-    from mme.operate.endpoint_state import read_endpoint
     from mme.plan.caching import Room
     from mme.plan.comparison import compare
+    from mme.plan.deployed import deployed_instances
     from mme.plan.replay import replay
 
-    try:
-        variant = read_endpoint(target.clients.sagemaker, target.deployment.endpoint_name).variants[0]
-    except (MmeError, IndexError):
+    deployed = deployed_instances(target.clients.sagemaker, target.deployment.endpoint_name)
+    if deployed is None:
         return None, "the endpoint can't be described"
-    except Exception as error:
-        from mme.operate.aws_errors import explain_aws_error
-
-        if explain_aws_error(error) is None:
-            raise
-        return None, "the endpoint can't be described"
-    kind, count = instance_type(variant.instance_type), variant.instances
-    if kind is None or count < 1:
-        return None, f"{variant.instance_type or 'its instance type'} is not in the catalog"
+    kind, count = instance_type(deployed[0]), deployed[1]
+    if kind is None:
+        return None, f"{deployed[0]} is not in the catalog"
     assumed = fleet.assumptions
     room = Room(assumed.memory_bytes(kind), assumed.disk_bytes(kind))
     if int(fleet.weights.max()) > room.memory:

@@ -53,6 +53,9 @@ def plan(
         Path | None,
         typer.Option("--calibrate", metavar="FILE", help="Times that mme bench measured, not assumed ones."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with charts.")
+    ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -69,8 +72,11 @@ def plan(
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
     from mme.errors import MmeError
+    from mme.plan.deployed import deployed_instances
+    from mme.plan.html_report import write_page
     from mme.plan.instance_choice import choose_types, given_assumptions, parse_counts
     from mme.plan.objectives import Objectives
+    from mme.plan.plan_notes import plan_notes
     from mme.plan.planning import make_plan
     from mme.plan.price_list import price_region
 
@@ -78,6 +84,8 @@ def plan(
         raise MmeError("--json and --csv both name the output", hint="give one of them")
     options = TrafficOptions(trace, since, rate, zipf, daily, models)
     options.check()
+    if html is not None and not html.absolute().parent.is_dir():
+        raise MmeError(f"{html.parent} is not a folder", hint="create it, or set another --html")
     objectives = Objectives(p95_ms=p95_ms, hit_ratio=hit_ratio, budget=budget)
     target = target_of(context)
     region = price_region(target.settings)
@@ -86,7 +94,7 @@ def plan(
     numbers = parse_counts(counts)
     for kind in kinds:
         prices.require(kind.name, region)
-    traffic, notes = options.traffic(target, given_assumptions(assume or []), calibrate)
+    traffic, changed = options.traffic(target, given_assumptions(assume or []), calibrate)
     with counted_bars() as progress:
         tasks = {step: progress.add_task(step, total=None) for step in ("estimating", "replaying")}
         found = make_plan(
@@ -97,6 +105,12 @@ def plan(
             objectives,
             progress=lambda step, done, total: progress.update(tasks[step], completed=done, total=total),
         )
+    notes = plan_notes(found, traffic, changed)
+    if html is not None:
+        today = None
+        if models is None:
+            today = deployed_instances(target.clients.sagemaker, target.deployment.endpoint_name)
+        write_page(html, found, traffic, [f"{kind} {text}" for kind, text in notes], today)
     if as_json:
         print_plan_json(found, traffic, region)
     elif as_csv:

@@ -35,14 +35,14 @@ _FIELDS: Final = (
 )
 
 
-def print_plan(plan: Plan, traffic: Traffic, region: str, calibration: Sequence[str] = ()) -> None:
+def print_plan(plan: Plan, traffic: Traffic, region: str, notes: Sequence[tuple[str, str]]) -> None:
     """Print the answer, the configurations around it, and what it rests on.
 
     Args:
         plan: The answer.
         traffic: The requests and their models.
         region: Of the prices.
-        calibration: What a load test replaced.
+        notes: What it rests on: pairs of a kind and a text.
     """
     fleet, best = traffic.fleet, plan.best
     requests = "a mix" if traffic.requests is None else count_text(traffic.requests, "requests")
@@ -72,9 +72,8 @@ def print_plan(plan: Plan, traffic: Traffic, region: str, calibration: Sequence[
     print_line("")
     print_outcome("best", f"{best.name} in {region}: {_met(plan)}")
     _print_leaving(plan)
-    for note in calibration:
-        print_note("calibrated:", note)
-    _print_notes(plan, traffic)
+    for kind, text in notes:
+        print_note(kind, text)
 
 
 def _met(plan: Plan) -> str:
@@ -96,43 +95,6 @@ def _print_leaving(plan: Plan) -> None:
         print_note("should leave", f"{one.model} ({one.rate:,.3g} requests/s): {one.reason}")
     if len(plan.leaving) > _LEAVING:
         print_note("should leave", f"{len(plan.leaving) - _LEAVING} more models: see --json")
-
-
-def _print_notes(plan: Plan, traffic: Traffic) -> None:
-    from mme.plan.trace_traffic import TraceTraffic
-
-    assumed = traffic.fleet.assumptions
-    if plan.uncertainty is not None:
-        print_note(
-            "uncertain:",
-            f"{traffic.requests} requests are few; the hit ratio is {plan.best.hit_ratio:.1%} "
-            f"plus or minus {plan.uncertainty:.1%} (95 % interval), and p99 is close to the slowest request",
-        )
-    if isinstance(traffic, TraceTraffic) and traffic.first_share >= 0.01:
-        print_note(
-            "note:",
-            f"{traffic.first_share:.1%} of the requests are the first for their model and count as loads; "
-            "a longer trace has fewer",
-        )
-    if traffic.fleet.guessed:
-        print_note(
-            "note:",
-            f"{count_text(traffic.fleet.guessed, 'models')} of the traffic are not published any more "
-            "and count with the median size",
-        )
-    for name, reason in plan.left_out.items():
-        print_note("left out:", f"{name}: {reason}")
-    print_note(
-        "assumed:",
-        f"service {assumed.service_ms:g} ms (cv {assumed.service_cv:g}), load {assumed.load_seconds:g} s + "
-        f"{assumed.load_mb_per_second:g} MB/s, download {assumed.download_seconds:g} s + "
-        f"{assumed.download_mb_per_second:g} MB/s, eviction {assumed.unload_seconds:g} s, "
-        f"{assumed.weight_factor:g} bytes in memory per byte; change them with --assume",
-    )
-    if plan.best.price.assumption:
-        print_note("price:", plan.best.price.text(plan.best.kind.name))
-    if plan.best.count == 1:
-        print_note("note:", "one instance gives no availability; AWS recommends two: --counts 2-8")
 
 
 def print_plan_json(plan: Plan, traffic: Traffic, region: str) -> None:
