@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mme.archives.triton.torchscript_rules import fault, order
+from mme_local.containers.triton.backend_rules.torchscript_rules import fault, order
 
 
 def named(*names: str, data_type: str = "TYPE_FP32", dims: tuple[int, ...] = (2,)) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mme.archives.triton.onnxruntime_rules import (
+from mme_local.containers.triton.backend_rules.onnxruntime_rules import (
     OnnxSignature,
     OnnxTensor,
     completed,

@@ -1,0 +1,1 @@
+"""What Triton's own backends refuse and complete; the local ones run copies, so these import nothing."""
