@@ -106,7 +106,12 @@ async def _serve(
     logs = workdir / run_files.LOGS
 
     def new_container(name: str, deployed: DeployedContainer, folder: Path) -> ServingContainer:
-        return FaultyContainer(containers.make(deployed, folder, log_path(logs, name)), faults)
+        path = log_path(logs, name)
+        made = containers.make(deployed, folder, path)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"mme local: {deployed.image} is served by {made.title}\n")
+        return FaultyContainer(made, faults)
 
     faults = FaultBoard()
     watch = Watch(logs, settings.metrics_seconds)
@@ -128,6 +133,7 @@ async def _serve(
             "containers": containers.kind,
             "backends": list(containers.backends),
             "endpoints": data_plane.describe(),
+            "failures": data_plane.describe_failures(),
             "functions": functions.describe(),
             "faults": faults.describe(),
             "assumptions": {

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.catalog import limits
 from mme.errors import MmeError
 from mme.fleet import EvictionOrder, Placement
+
+
+class ServerKind(StrEnum):
+    """A server of this machine that serves in place of an image."""
+
+    TRITON = "triton"
+    XGBOOST = "xgboost"
+    SCIKIT_LEARN = "scikit-learn"
+    TOOLKIT = "toolkit"
+    HUGGING_FACE = "hugging-face"
 
 
 class LocalSettings(BaseSettings):
@@ -32,8 +43,10 @@ class LocalSettings(BaseSettings):
         invoke_seconds: time limit of one request (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
         start_seconds: time limit of a container's start.
-        containers: ``wheel`` serves every image by the wheel's Triton; ``docker`` starts the deployed image
-            under Docker; ``auto`` uses Docker if a daemon answers.
+        containers: ``wheel`` serves by servers from PyPI, NVIDIA's Triton and AWS's Multi Model Server;
+            ``docker`` starts the deployed image under Docker; ``auto`` uses Docker if a daemon answers.
+        images: servers for images that the local endpoint can't tell, as ``REPOSITORY=KIND``, separated by
+            commas; a repository may have wildcards.
         metrics_seconds: time between two publications of metrics (AWS: 60).
         enforce_iam: whether to check callers that are users or roles of embedded IAM.
         allowed_hosts: host names to answer in addition to ``*.localhost`` and addresses, separated by commas.
@@ -55,6 +68,7 @@ class LocalSettings(BaseSettings):
     spill_at: int = Field(8, ge=1)
     start_seconds: float = Field(30, gt=0)
     containers: Literal["wheel", "docker", "auto"] = "wheel"
+    images: str = "none"
     metrics_seconds: float = Field(60, gt=0)
     enforce_iam: bool = False
     allowed_hosts: str = "localhost"
@@ -76,6 +90,29 @@ class LocalSettings(BaseSettings):
         pairs = (pair.split("=") for pair in self.floor_mib.split(",") if pair != "none")
         return {backend: int(float(least) * 1024 * 1024) for backend, least in pairs}
 
+    @property
+    def server_kinds(self) -> dict[str, ServerKind]:
+        """The kind of server by pattern of an image's repository."""
+        return _server_kinds(self.images)
+
+    @field_validator("images")
+    @classmethod
+    def _check_images(cls, text: str) -> str:
+        _server_kinds(text)
+        return text
+
+
+def _server_kinds(text: str) -> dict[str, ServerKind]:
+    """Read ``REPOSITORY=KIND,...``. Raises ValueError."""
+    found = {}
+    parts = (part.strip() for part in text.split(","))
+    for part in (part for part in parts if part not in ("", "none")):
+        repository, equals, kind = (one.strip() for one in part.partition("="))
+        if not (repository and equals and kind in set(ServerKind)):
+            raise ValueError(f"{part!r} is not REPOSITORY=KIND with a kind of {', '.join(ServerKind)}")
+        found[repository] = ServerKind(kind)
+    return found
+
 
 def chosen_settings(**flags: float | str | None) -> LocalSettings:
     """Return the settings of flags over ``MME_LOCAL_*`` variables over defaults; None is a flag not given.
@@ -90,8 +127,10 @@ def chosen_settings(**flags: float | str | None) -> LocalSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        own = first["type"] == "value_error"
+        reason = str(first["ctx"]["error"]) if own else first["msg"].lower()
         raise MmeError(
-            f"{name} {first['input']!r} is not valid: {first['msg'].lower()}",
+            f"{name} {first['input']!r} is not valid: {reason}",
             hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
         ) from None
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="local",
-    help="Run the same endpoint on this machine: embedded AWS and NVIDIA's real Triton.",
+    help="Run the same endpoint on this machine: embedded AWS and real model servers.",
     no_args_is_help=True,
 )
 app.add_typer(fault_app)
@@ -52,7 +52,7 @@ def up(
         str | None,
         typer.Option(
             "--containers",
-            help="wheel: real Triton from its wheel, whatever image is deployed. docker: the deployed image. "
+            help="wheel: servers from PyPI that are like the deployed image. docker: the deployed image. "
             "auto: docker if a daemon answers. Default: wheel.",
             show_default=False,
             metavar="KIND",
@@ -172,11 +172,13 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
         f"{runtime['url']} process {runtime['pid']}, {serves}",
         f"status page: {runtime['page']}",
     ]
-    if not runtime["endpoints"]:
+    failures = runtime.get("failures", [])
+    if not runtime["endpoints"] and not failures:
         deploy = "cdk bootstrap -c env=local && cdk deploy -c env=local 'local/*'"
         lines.append(f"no endpoint is deployed; deploy one: {deploy}")
     for endpoint in runtime["endpoints"]:
         lines += _endpoint_lines(endpoint)
+    lines += [f"endpoint {failure['name']} does not start: {failure['error']}" for failure in failures]
     if runtime.get("faults"):
         lines.append(f"faults are set: mme local fault list --port {runtime['port']}")
     for line in lines:
@@ -189,6 +191,8 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
 def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
     requests = count_text(endpoint["requests"], "requests")
     lines: list[Any] = [f"endpoint {endpoint['name']} {endpoint['instance_type']}, {requests}"]
+    if servers := {instance["server"] for instance in endpoint["instances"]}:
+        lines.append(f"image {endpoint['image']}, served by {' and '.join(sorted(servers))}")
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS", right=("WEIGHT", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"

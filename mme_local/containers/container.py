@@ -108,5 +108,9 @@ class ServingContainer(Protocol):
         """End it and remove everything it made. Safe to call twice."""
 
     @property
+    def title(self) -> str:
+        """What serves, such as ``Triton 2.51 of NVIDIA's wheel``."""
+
+    @property
     def pid(self) -> int | None:
         """The server's process id while it runs; None if it is not a process of this machine."""

@@ -1,13 +1,14 @@
-"""Choose what serves an instance: the wheel's Triton, or the deployed image under Docker."""
+"""Choose what serves an instance: a server of this machine, or the deployed image under Docker."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -17,9 +18,21 @@ from mme_local.aws.control_plane import DeployedContainer
 from mme_local.containers.container import ServingContainer
 from mme_local.containers.docker.container import OWNER_LABEL, DockerContainer
 from mme_local.containers.docker.daemon import connect, docker_errors, has_gpus
+from mme_local.containers.mms import handler as handlers
+from mme_local.containers.mms.container import MmsContainer
+from mme_local.containers.mms.handler import Handler
+from mme_local.containers.mms.installation import MmsInstallation
+from mme_local.containers.server_kind import server_kind
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.process import TritonProcess
-from mme_local.settings import LocalSettings
+from mme_local.settings import LocalSettings, ServerKind
+
+_HANDLERS: Final[Mapping[ServerKind, Callable[[Mapping[str, str]], Handler]]] = {
+    ServerKind.XGBOOST: handlers.xgboost,
+    ServerKind.SCIKIT_LEARN: handlers.scikit_learn,
+    ServerKind.TOOLKIT: handlers.inference_toolkit,
+    ServerKind.HUGGING_FACE: handlers.hugging_face,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,7 @@ class ContainerFactory:
         backends: Triton's backends that models may name; empty if the image decides.
         make: Returns a container that is not started yet, from image and environment of the endpoint's model,
             the instance's folder (``models`` in it holds the unpacked models) and the file for its output.
+            Raises MmeError if nothing here can serve the image.
         close: Releases shared resources, once all containers have stopped.
     """
 
@@ -60,12 +74,24 @@ async def open_containers(settings: LocalSettings, folder: Path) -> ContainerFac
 
 
 def _wheel(settings: LocalSettings, folder: Path) -> ContainerFactory:
-    """Serve every image by the Triton of NVIDIA's wheel."""
+    """Serve each image by the server of this machine that is like it."""
     installation = TritonInstallation.create(folder)
 
     def make(deployed: DeployedContainer, folder: Path, log: Path) -> ServingContainer:
-        seconds = settings.start_seconds
-        return TritonProcess(installation, folder, deployed.environment, start_seconds=seconds, log=log)
+        seconds, environment = settings.start_seconds, deployed.environment
+        kind = server_kind(deployed.image, environment, settings.server_kinds)
+        if kind is ServerKind.TRITON:
+            return TritonProcess(installation, folder, environment, start_seconds=seconds, log=log)
+        return MmsContainer(
+            MmsInstallation.find(),
+            _HANDLERS[kind](environment),
+            deployed.image,
+            folder,
+            environment,
+            start_seconds=seconds,
+            log=log,
+            multi_model=deployed.mode == "MultiModel",
+        )
 
     async def close() -> None:
         pass

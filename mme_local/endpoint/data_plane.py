@@ -159,6 +159,7 @@ class DataPlane:
                 "region": region,
                 "config": served.endpoint.config_name,
                 "variant": variant.variant.name,
+                "image": variant.container.image,
                 "instance_type": variant.variant.instance_type,
                 "models": variant.container.model_data_url,
                 "requests": served.requests,
@@ -166,6 +167,13 @@ class DataPlane:
             }
             for (region, _), served in sorted(self._endpoints.items())
             for variant in served.variants.values()
+        ]
+
+    def describe_failures(self) -> list[dict[str, object]]:
+        """Return every endpoint that does not start, with the reason, as JSON."""
+        return [
+            {"name": failure.endpoint.name, "region": region, "error": failure.error.message}
+            for (region, _), failure in sorted(self._failures.items())
         ]
 
     async def unload_idle(self, model: str) -> None:

@@ -136,6 +136,7 @@ class Instance:
         return {
             "name": self.name,
             "id": self.id,
+            "server": self._container.title,
             "pid": self.pid,
             "folder": str(self._folder),
             "restarts": self.restarts,

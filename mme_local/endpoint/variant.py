@@ -170,14 +170,19 @@ class EndpointInstances:
             await stop_all(instances)
 
     def _new_instance(self, variant: VariantInstances, index: int) -> Instance:
+        """Return an instance that is not started yet. Raises InvokeError if nothing serves its image here."""
         container = variant.container
         folder = self._folder / f"{next(_folders)}"
-        folder.mkdir(parents=True)
         name = f"{self.endpoint.name}/{variant.variant.name}/{index}"
         url = container.model_data_url
+        try:
+            server = self._new_container(name, container, folder)
+        except MmeError as error:
+            raise self._not_starting(error) from None
+        folder.mkdir(parents=True)
         return Instance(
             name,
-            self._new_container(name, container, folder),
+            server,
             self._around_fetch(
                 url, _fetch(url, self._settings.disk_bytes, variant.variant.execution_role_arn)
             ),
@@ -199,8 +204,10 @@ class EndpointInstances:
             first = error.exceptions[0]
             if not isinstance(first, (MmeError, OSError)):
                 raise
-            name = self.endpoint.name
-            raise errors.service_unavailable(f"the container of {name} does not start: {first}") from None
+            raise self._not_starting(first) from None
+
+    def _not_starting(self, error: Exception) -> errors.InvokeError:
+        return errors.service_unavailable(f"the container of {self.endpoint.name} does not start: {error}")
 
 
 async def stop_all(instances: list[Instance]) -> None:

@@ -34,6 +34,11 @@ class FaultyContainer:
         self.stop = container.stop
 
     @property
+    def title(self) -> str:
+        """See `ServingContainer.title`."""
+        return self._container.title
+
+    @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
         return self._container.pid

@@ -63,14 +63,16 @@ class LocalEndpoint:
         instances: int = 1,
         variables: Mapping[str, str] | None = None,
         bucket: str | None = None,
+        image: str = IMAGE,
     ) -> LocalEndpoint:
         """Create the bucket, the model, the config and the endpoint.
 
         Args:
             url: address of the local endpoint.
-            instances: number of instances; each is its own Triton.
+            instances: number of instances; each is its own server.
             variables: environment of the container, instead of `ENVIRONMENT`.
             bucket: an existing bucket; by default one is created.
+            image: the image of its model; by default Triton's.
         """
         name = f"test-{uuid.uuid4().hex[:8]}"
         endpoint = cls(url, name, bucket or name)
@@ -80,7 +82,7 @@ class LocalEndpoint:
             ModelName=name,
             ExecutionRoleArn=_ROLE,
             PrimaryContainer={
-                "Image": IMAGE,
+                "Image": image,
                 "Mode": "MultiModel",
                 "ModelDataUrl": f"s3://{endpoint.bucket}/{endpoint.prefix}",
                 "Environment": dict(ENVIRONMENT if variables is None else variables),

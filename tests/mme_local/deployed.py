@@ -42,11 +42,21 @@ class Endpoint:
     """A multi-model endpoint with its bucket."""
 
     def __init__(
-        self, runtime: Runtime, *, instances: int = 1, environment: dict[str, str] | None = None
+        self,
+        runtime: Runtime,
+        *,
+        instances: int = 1,
+        environment: dict[str, str] | None = None,
+        image: str = IMAGE,
+        bucket: str | None = None,
     ) -> None:
         self.runtime = runtime
         made = LocalEndpoint.create(
-            runtime.state.url, instances=instances, variables={**ENVIRONMENT, **(environment or {})}
+            runtime.state.url,
+            instances=instances,
+            variables={**ENVIRONMENT, **(environment or {})},
+            image=image,
+            bucket=bucket,
         )
         self.name, self.bucket, self.s3, self.sagemaker = made.name, made.bucket, made.s3, made.sagemaker
         self.calls: Any = made.client
@@ -85,14 +95,13 @@ class Endpoint:
                 archive.addfile(info, io.BytesIO(data))
         self.s3.put_object(Bucket=self.bucket, Key=f"models/{target_model}", Body=buffer.getvalue())
 
-    def invoke(self, target_model: str, body: bytes = b"", **more: Any) -> bytes:
+    def invoke(self, target_model: str, body: bytes | str = b"", **more: Any) -> bytes:
         """InvokeEndpoint; returns the body."""
         answer = self.calls.invoke_endpoint(
             EndpointName=self.name,
             TargetModel=target_model,
             Body=body,
-            ContentType="application/json",
-            **more,
+            **{"ContentType": "application/json", **more},
         )
         content: bytes = answer["Body"].read()
         return content

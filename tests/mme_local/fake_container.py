@@ -32,6 +32,10 @@ class FakeContainer:
         self._dead = asyncio.Event()
 
     @property
+    def title(self) -> str:
+        return "a fake"
+
+    @property
     def pid(self) -> int | None:
         return os.getpid() if self.running else None
 

@@ -72,6 +72,11 @@ class DockerContainer(ContractContainer):
         self._follower: asyncio.Task[None] | None = None
 
     @property
+    def title(self) -> str:
+        """What serves."""
+        return "the image under Docker"
+
+    @property
     def pid(self) -> int | None:
         """None: its processes belong to the daemon."""
         return None

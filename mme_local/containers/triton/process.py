@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
@@ -26,6 +27,7 @@ from mme_local.logs import TAIL_BYTES, tail
 
 log = logging.getLogger(__name__)
 
+TITLE: Final = "Triton 2.51 of NVIDIA's wheel"
 _BAD_REQUEST = 400
 _UNHEALTHY = re.compile(rb"""\{"error":"Stub process '[^"]+' is not healthy\."\}""")
 _NO_MORE_ENVIRONMENTS = b"Failed to create environment directory for"
@@ -63,6 +65,11 @@ class TritonProcess(ContractContainer):
         self._start_seconds = start_seconds
         self._region = f"mme_{os.getpid()}_{secrets.token_hex(4)}"
         self._process = ServerProcess(_STOP_SECONDS)
+
+    @property
+    def title(self) -> str:
+        """What serves."""
+        return TITLE
 
     @property
     def pid(self) -> int | None:

@@ -70,9 +70,11 @@ def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.Monk
         "disk_used_bytes": 4096,
         "disk_bytes": 8 * 1024**3,
         "models": [model],
+        "server": "Triton 2.51",
     }
     endpoint = {
         "name": "e",
+        "image": "triton:1",
         "instance_type": "ml.c5.xlarge",
         "requests": 1,
         "instances": [instance, instance | {"models": [], "restarts": 2, "last_restart": RESTART}],
@@ -86,12 +88,13 @@ def test_status_shows_models_in_a_table(tmp_path: Path, monkeypatch: pytest.Monk
     shown = CliRunner(env={"COLUMNS": "120"}).invoke(local.app, ["status"]).output.splitlines()
     assert shown[1] == "status page: http://localhost:4747/_mme/"
     assert shown[2] == "endpoint e ml.c5.xlarge, 1 request"
-    assert shown[3] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
-    assert shown[4].startswith("instance 1: 0 models")
-    assert shown.pop(5).startswith("  2 restarts, the last ")
-    assert shown[5].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS"]
-    assert shown[6].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
-    assert len(shown) == 7
+    assert shown[3] == "image triton:1, served by Triton 2.51"
+    assert shown[4] == "instance 0: 1 model, 2.0 kB of 1.1 GB memory, 4.1 kB of 8.6 GB disk in use"
+    assert shown[5].startswith("instance 1: 0 models")
+    assert shown.pop(6).startswith("  2 restarts, the last ")
+    assert shown[6].split("\t") == ["INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS"]
+    assert shown[7].split("\t") == ["0", "odd[red]_v0.tar.gz", "ready", "2.0 kB", "1,234"]
+    assert len(shown) == 8
 
 
 def test_status_is_of_the_runtime_that_the_environment_names(
