@@ -68,6 +68,7 @@ class Screens:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
             "PYTHONPATH": str(ROOT),
+            "XDG_DATA_HOME": str(folder),
             "COLUMNS": str(COLUMNS),
             "TERM": "xterm-256color",
         }
@@ -132,6 +133,8 @@ def main(*arguments: str) -> None:
         secure_bucket(clients, "mme-dev-models")
         _write_metrics(clients)
         screens = Screens(state, Path(folder), text="--text" in arguments)
+        screens.show("mme cost --models 10 --type ml.g5.xlarge --price ml.g5.xlarge=1.41", "cost")
+        screens.show("mme advise --models 500 --framework xgboost --model-size 50MB", "advise")
         screens.show("mme models add models", "models-add")
         screens.show("mme endpoint warm '*'")
         _wait_for_log(clients, "failed to load")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mme.cli.options import Json, Prices
-from mme.console import fields, plain_table, print_json, print_line, print_outcome, print_table, styled
+from mme.console import (
+    assembled,
+    fields,
+    plain_table,
+    print_json,
+    print_line,
+    print_outcome,
+    print_table,
+    styled,
+)
 from mme.plan.workload import Traffic, Wait
 
 if TYPE_CHECKING:
@@ -169,16 +178,17 @@ def _print(found: Advice, assumed: dict[str, Any], region: str) -> None:
             ("read", best.option.page),
             *(("note", note) for note in found.notes),
         ):
-            print_line(f"  {label}  {text}")
+            print_line(f"  {label:<4}  {text}")
     print_line("")
-    table = plain_table("OPTION", "FITS", "DECIDED BY", "USD A MONTH", right=("USD A MONTH",))
+    table = plain_table("OPTION", "DECIDED BY")
     for one in found.verdicts:
         if one is best:
             continue
-        decisive = one.decisive
-        why = f"{decisive.limit.text}; here {decisive.need}\n{_source(decisive)}" if decisive else ""
-        fits = styled("no", "red") if decisive else styled("yes", "green")
-        table.add_row(one.option.title, fits, styled(why), "" if decisive else _cost(one, unit=""))
+        if (check := one.decisive) is None:
+            table.add_row(one.option.name, assembled(("fits", "green"), f", {_cost(one)}"))
+        else:
+            why = f"{check.limit.text}; here {check.need}\n"
+            table.add_row(one.option.name, assembled(why, (_source(check), "dim")))
     print_table(table)
     if assumed:
         print_line("")
@@ -199,10 +209,10 @@ def _source(one: Checked) -> str:
     return ", ".join(part for part in (one.limit.source, one.limit.date) if part)
 
 
-def _cost(one: Verdict, unit: str = " USD a month") -> str:
+def _cost(one: Verdict) -> str:
     if one.usd is not None:
-        return f"{one.usd.text()}{unit}"
-    return "by use" if one.instances is None else "no price"
+        return f"{one.usd.text()} USD a month"
+    return "billed by use" if one.instances is None else "no price"
 
 
 def _assumed(found: Advice, assumed: dict[str, Any]) -> list[str]:

@@ -140,6 +140,6 @@ def _print(found: Comparison) -> None:
     for line in (
         "One instance gives no availability: if it fails, calls fail. AWS recommends two.",
         "The first call of a model that is not in memory waits until it is loaded.",
-        "Whether these instances suffice depends on memory and traffic.",
+        "How many instances are enough depends on memory and traffic: mme plan --help",
     ):
         print_line(line, style="dim")

@@ -270,6 +270,7 @@ def _notes(workload: Workload, name: str) -> Iterator[str]:
     several = workload.models > 1
     if name in ("multi-model", "hybrid"):
         yield f"compare the costs: mme cost --models {workload.models} --type {workload.type}"
+        yield "find how many instances are enough: mme plan --help"
         if len(workload.frameworks) > 1:
             yield f"one multi-model endpoint for each framework: {', '.join(workload.frameworks)}"
         if workload.gpu and not workload.frameworks:

@@ -135,13 +135,12 @@ def compare(
     one, other = prices.require(check_type(instance_type), region), prices.require(shared_type, region)
 
     def dedicated(each: int) -> Setup:
-        name = f"{_count(models, 'endpoint')}, {_count(each, 'instance')} each"
+        name = f"{_count(models, 'endpoint')}, {each} each"
         total = float(models * each)
         return Setup(name, instance_type, Range(total, total), one, hours)
 
     def shared(low: int, high: int, against: Setup) -> Setup:
-        count = _count(low, "instance") if low == high else f"{low} to {high} instances"
-        setup = Setup(f"1 multi-model endpoint, {count}", shared_type, Range(low, high), other, hours)
+        setup = Setup("multi-model endpoint", shared_type, Range(low, high), other, hours)
         saving = Range(1 - setup.usd.most / against.usd.least, 1 - setup.usd.least / against.usd.least)
         return Setup(setup.name, shared_type, setup.instances, other, hours, saving)
 

@@ -40,11 +40,10 @@ def test_the_decision_with_costs_limits_and_assumptions(mme) -> None:
     assert "with mme_cdk.MultiModelEndpoint" in ran.rows
     assert "note compare the costs: mme cost --models 500 --type ml.m5.xlarge" in ran.rows
     assert any(
-        row.startswith(
-            "serverless endpoint no 50 serverless endpoints a region; here 500 models; SageMaker AI"
-        )
+        row.startswith("serverless 50 serverless endpoints a region; here 500 models; SageMaker AI")
         for row in ran.rows
     )
+    assert "inference-components fits, 662 to 1,325 USD a month" in ran.rows
     assert any(row.startswith("assumed: a payload of 1.0 MB (--payload);") for row in ran.rows)
     assert not any("--models)" in row for row in ran.rows)
 
