@@ -63,7 +63,7 @@ def local_runtime(
         environment: More variables of the containers.
         settings: Settings of the runtime.
     """
-    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}))
+    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}), tied=True)
     try:
         _publish(state.url, models)
         _deploy(state.url, environment or {})

@@ -64,7 +64,7 @@ LOAD_LINE, CALL_LINE = 7, 13
 def endpoint() -> Iterator[Endpoint]:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0, load_seconds=60))
+    state = launcher.start_detached(LocalSettings(port=0, load_seconds=60), tied=True)
     try:
         yield Endpoint(Runtime(state))
     finally:

@@ -36,7 +36,7 @@ class LocalRuntime:
         from mme_local.settings import LocalSettings
 
         settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
-        self.state: RunFile = launcher.start_detached(settings)
+        self.state: RunFile = launcher.start_detached(settings, tied=True)
         self._first = LocalEndpoint.create(self.state.url)
         self.target = self._target(self._first)
 

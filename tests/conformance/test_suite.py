@@ -86,7 +86,9 @@ def test_other_tests_are_no_cases() -> None:
 @pytest.mark.skipif(why_not_here() is not None, reason=f"Triton's wheel can't run here: {why_not_here()}")
 def test_it_asks_an_endpoint_by_name(tmp_path: Path) -> None:
     """As on AWS: by the endpoint's name and the environment's credentials, and knowing nothing else of it."""
-    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB}))
+    state = launcher.start_detached(
+        LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB}), tied=True
+    )
     try:
         endpoint = LocalEndpoint.create(state.url)
         chosen = "test_first_call or test_fields or test_malformed_out_of_range or test_ping"

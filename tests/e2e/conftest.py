@@ -106,7 +106,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
     assert shutil.which("cdk", path=str(ROOT / "node_modules" / ".bin")), "run make install"
-    state = launcher.start_detached(LocalSettings(port=0))
+    state = launcher.start_detached(LocalSettings(port=0), tied=True)
     try:
         yield Machine(state, tmp_path_factory.mktemp("cdk"))
     finally:

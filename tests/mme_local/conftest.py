@@ -20,7 +20,7 @@ def runtime() -> Iterator[Runtime]:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
     state = launcher.start_detached(
-        LocalSettings.model_validate({"port": 0, "memory_mib": 0.01, "weight_factor": 1})
+        LocalSettings.model_validate({"port": 0, "memory_mib": 0.01, "weight_factor": 1}), tied=True
     )
     try:
         yield Runtime(state)

@@ -248,7 +248,7 @@ def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
 def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
-    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1))
+    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1), tied=True)
     try:
         endpoint = Endpoint(Runtime(state))
         endpoint.publish("slow_v0.tar.gz", a_model(at_load=at_load))
@@ -265,7 +265,7 @@ def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
 
 def test_a_load_over_its_time_limit_fails(tmp_path: Path) -> None:
     at_load = "time.sleep(600)"
-    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3))
+    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3), tied=True)
     try:
         endpoint = Endpoint(Runtime(state))
         endpoint.publish("hangs_v0.tar.gz", a_model(at_load=at_load))

@@ -87,7 +87,7 @@ class Laptop:
 def _state() -> Iterator[RunFile]:
     if why_not_here():
         pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0))
+    state = launcher.start_detached(LocalSettings(port=0), tied=True)
     try:
         yield state
     finally:

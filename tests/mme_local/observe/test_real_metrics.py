@@ -46,7 +46,8 @@ def observed() -> Iterator[Runtime]:
     state = launcher.start_detached(
         LocalSettings.model_validate(
             {"port": 0, "memory_mib": 0.01, "weight_factor": 1, "metrics_seconds": 0.5}
-        )
+        ),
+        tied=True,
     )
     try:
         yield Runtime(state)

@@ -28,7 +28,7 @@ REAL_IMAGE = os.environ.get("MME_TEST_IMAGE", "")
 def a_runtime(**settings: Any) -> Iterator[Runtime]:
     """One that runs on containers."""
     state = launcher.start_detached(
-        LocalSettings.model_validate({"port": 0, "containers": "docker", **settings})
+        LocalSettings.model_validate({"port": 0, "containers": "docker", **settings}), tied=True
     )
     try:
         yield Runtime(state)
