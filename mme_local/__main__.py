@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 
+from mme.console import log_to_terminal, safe_text
 from mme.errors import MmeError
 from mme_local.launcher import LISTENER, TIED
 from mme_local.run_files import RunFile
@@ -19,7 +20,7 @@ from mme_local.settings import chosen_settings
 
 def main() -> int:
     """Serve until SIGINT or SIGTERM; return 2 if it can't start."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_to_terminal(logging.WARNING)
 
     def ready(here: RunFile) -> None:
         print(f"ready at {here.url}", flush=True)  # noqa: T201 - the one line of this program
@@ -29,7 +30,7 @@ def main() -> int:
     try:
         run_event_loop(run(chosen_settings(), ready, _listener(sys.argv[1:])))
     except MmeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {safe_text(str(error))}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     return 0
 

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -232,11 +231,17 @@ def direct_output(module: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("package", ["mme/cli", "mme/operate", "mme_local/cli"])
+@pytest.mark.parametrize("package", ["mme", "mme_local"])
 def test_every_command_prints_through_the_boundary(package: str) -> None:
-    found: list[Any] = [one for module in (ROOT / package).rglob("*.py") for one in direct_output(module)]
-    # Before rich is known to be installed.
-    assert [one for one in found if not (package == "mme/cli" and one.startswith("__init__.py"))] == []
+    exempt = (
+        "mme/console.py",
+        "mme/cli/__init__.py",  # before rich is known to be installed
+        "mme_local/__main__.py",  # its first line is read by a program
+        "mme_local/containers/triton/model_packages.py",  # in the Python of models
+    )
+    modules = set((ROOT / package).rglob("*.py")) - {ROOT / path for path in exempt}
+    assert len(modules) > 50
+    assert [one for module in sorted(modules) for one in direct_output(module)] == []
 
 
 def test_an_error_loses_the_middle_of_a_very_long_line() -> None:
