@@ -7,6 +7,7 @@ Run it: python -m tools.extra_sizes [EXTRA ...]
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,9 @@ def installed_size(extra: str) -> tuple[int, int]:
         install = ["pip", "install", "--compile-bytecode", "--python", str(python)]
         # Locked versions; the hashes of a constraint are not compared.
         locked = ["--constraint", str(ROOT / "requirements-dev.txt")]
-        subprocess.run([*uv, *install, *locked, wanted], check=True)
+        # uv gives a file 60 s; some of aws-cdk-lib's need more on a busy machine.
+        patient = {**os.environ, "UV_COMPILE_BYTECODE_TIMEOUT": "none"}
+        subprocess.run([*uv, *install, *locked, wanted], check=True, env=patient)
         (packages,) = environment.glob("lib/python*/site-packages")
         size = sum(file.lstat().st_size for file in packages.rglob("*") if not file.is_dir())
         return size, len([*packages.glob("*.dist-info")])

@@ -182,7 +182,7 @@ def _from_json(file: IO[str], path: str) -> Iterator[tuple[int, float, str]]:
             called = _CALLED.search(str(found["message"]))
             if called:
                 moment = found.get("time", found.get("timestamp"))
-                seconds = moment / 1000 if isinstance(moment, int) else _seconds(moment, place)
+                seconds = _seconds(moment, place) / (1000 if isinstance(moment, int) else 1)
                 yield row, seconds, called["model"].strip()
             continue
         time = next((found[name] for name in _TIME_COLUMNS if name in found), None)

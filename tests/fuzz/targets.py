@@ -26,6 +26,8 @@ from mme.client.errors import ReplyError, TensorError
 from mme.client.forms import decode_npy
 from mme.client.multi_model_client import Reply
 from mme.errors import MmeError
+from mme.plan.size_files import read_sizes
+from mme.plan.trace_files import read_trace
 from mme.registry.aliases import Alias
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Template
@@ -114,6 +116,17 @@ def answer(data: bytes) -> None:
     json.dumps(reply_json("m", "m", "mme", Reply(data, "application/json", "v"), 1.0), indent=2)
 
 
+def trace(data: bytes) -> None:
+    """Read a file of requests or of sizes, as `mme plan` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(data)
+        with suppress(MmeError):
+            assert len(read_trace(path).seconds)
+        with suppress(MmeError):
+            assert read_sizes(path)
+
+
 class _HttpServer:
     """The local endpoint's HTTP server, with an endpoint that echoes, on an event loop of this thread."""
 
@@ -169,5 +182,5 @@ def _packed(files: dict[str, bytes]) -> bytes:
 
 TARGETS: Final[dict[str, Callable[[bytes], Any]]] = {
     target.__name__: target
-    for target in (alias, answer, archive, config, http, npy, policy, signature, template, tensors)
+    for target in (alias, answer, archive, config, http, npy, policy, signature, template, tensors, trace)
 }
