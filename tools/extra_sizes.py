@@ -44,7 +44,7 @@ def installed_size(extra: str) -> tuple[int, int]:
         # Locked versions; the hashes of a constraint are not compared.
         locked = ["--constraint", str(ROOT / "requirements-dev.txt")]
         # uv gives a file 60 s; some of aws-cdk-lib's need more on a busy machine.
-        patient = {**os.environ, "UV_COMPILE_BYTECODE_TIMEOUT": "none"}
+        patient = {**os.environ, "UV_COMPILE_BYTECODE_TIMEOUT": "3600"}
         subprocess.run([*uv, *install, *locked, wanted], check=True, env=patient)
         (packages,) = environment.glob("lib/python*/site-packages")
         size = sum(file.lstat().st_size for file in packages.rglob("*") if not file.is_dir())
