@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mme.cli import models_delete, models_promote, models_publish, models_read, models_try
+from mme.cli import models_delete, models_new, models_promote, models_publish, models_read, models_try
 
 app = typer.Typer(
     name="models",
@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 # In the order of a model's life.
-app.command("new")(models_publish.new)
+app.command("new")(models_new.new)
 app.command("pack")(models_publish.pack)
 app.command("try")(models_try.try_model)
 app.command("add")(models_publish.add)

@@ -27,33 +27,6 @@ if TYPE_CHECKING:
     from mme.registry.publishing import Published
 
 
-def new(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The model's name.", metavar="NAME")],
-    backend: Annotated[
-        str, typer.Option("--backend", help="python, onnx or pytorch.", metavar="BACKEND")
-    ] = "python",
-    parent: Annotated[str, typer.Option("--in", help="Where to create the directory.", metavar="PATH")] = ".",
-    as_json: Json = False,
-) -> None:
-    """Create a model directory that packs, publishes and loads as it is; replace its model with yours.
-
-    Example: mme models new doubler --backend python --in model_registry
-    """
-    from mme.registry.skeletons import new_model
-
-    made = new_model(name, backend, parent)
-    if as_json:
-        files = [str(path) for path in made.files]
-        print_json({"directory": str(made.directory), "files": files, "next_step": made.next_step})
-        return
-    for path in made.files:
-        print_line(f"wrote {path}")
-    if made.next_step:
-        print_line(f"next: {made.next_step}")
-    print_line(f"then: {target_of(context).command} models add {made.directory}")
-
-
 def pack(
     path: Annotated[str, typer.Argument(help="The model's directory.", metavar="PATH", path_type=str)],
     output: Annotated[

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Final
 
 from mme.errors import MmeError
 from mme.registry.candidates import build_script
-from mme.registry.names import check_name
+from mme.registry.drafts.draft import Content, Draft, NewModel, check_new_name, write_draft
 from mme.registry.tiny_onnx import doubling_model
 
 BACKENDS: Final = ("python", "onnx", "pytorch")
@@ -25,7 +23,7 @@ $kind
 max_batch_size: 8
 input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
 output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
-instance_group [ { count: 1 kind: KIND_CPU } ]
+instance_group [ { count: 1 kind: $processor } ]
 """)
 
 _PYTHON = Template('''\
@@ -98,22 +96,7 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
-    """A new model directory.
-
-    Attributes:
-        directory: The model's directory.
-        files: All files that were written.
-        next_step: A command to run before it can be published; empty if it is ready.
-    """
-
-    directory: Path
-    files: tuple[Path, ...]
-    next_step: str = ""
-
-
-def new_model(name: str, backend: str, parent: str | Path = ".") -> Skeleton:
+def new_model(name: str, backend: str, parent: str | Path = ".", *, gpu: bool = False) -> NewModel:
     """Write a model directory that packs, publishes and loads, and doubles four numbers.
 
     Args:
@@ -121,46 +104,35 @@ def new_model(name: str, backend: str, parent: str | Path = ".") -> Skeleton:
         backend: `python`; `onnx`, with a model.onnx of one operation; or `pytorch`, with a script that builds
             model.pt, since only torch writes TorchScript.
         parent: Where to create the directory.
+        gpu: Whether it runs on a GPU.
 
     Raises:
         MmeError: The name or the backend is invalid, or the directory exists.
     """
-    check_name(name)
-    if "/" in name:
-        raise MmeError(
-            f"{name} has a folder; a model's directory has the name only",
-            hint=f"create {name.rpartition('/')[2]}, and publish it with --name {name}",
-        )
+    check_new_name(name)
     if backend not in BACKENDS:
         raise MmeError(
             f"there is no skeleton for the backend {backend}", hint=f"choose {', '.join(BACKENDS)}"
         )
     root = Path(parent) / name
-    script = build_script(root) if backend == "pytorch" else None
-    for path in (root, script):
-        if path and os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a path that is too long)
-            raise MmeError(f"{path} exists already", hint="choose another name or another --in")
-    files = {root / "config.pbtxt": _config(name, backend, script)}
+    script = build_script(root)
+    files: dict[str, Content] = {"config.pbtxt": _config(name, backend, script, gpu=gpu)}
+    if backend == "pytorch":
+        files["1"] = None
+        text = _PYTORCH.substitute(name=name, script=script).encode()
+        return write_draft(Draft(files, {script.name: text}, next_step=f"python {script}"), root)
     if backend == "python":
-        files[root / "1" / "model.py"] = _PYTHON.substitute(name=name).encode()
-    elif backend == "onnx":
-        files[root / "1" / "model.onnx"] = doubling_model()
-    elif script:
-        files[script] = _PYTORCH.substitute(name=name, script=script).encode()
-    try:
-        (root / "1").mkdir(parents=True)
-        for path, content in files.items():
-            path.write_bytes(content)
-    except OSError as error:
-        raise MmeError(f"{root} can't be written: {(error.strerror or str(error)).lower()}") from error
-    return Skeleton(root, tuple(files), f"python {script}" if script else "")
+        files["1/model.py"] = _PYTHON.substitute(name=name).encode()
+    else:
+        files["1/model.onnx"] = doubling_model()
+    return write_draft(Draft(files), root)
 
 
-def _config(name: str, backend: str, script: Path | None) -> bytes:
+def _config(name: str, backend: str, script: Path, *, gpu: bool) -> bytes:
     what = {
         "python": "Y = 2 * X, in Python: replace 1/model.py with your own.",
         "onnx": "Y = X + X, by ONNX Runtime: replace 1/model.onnx with your own, and state its tensors here.",
-        "pytorch": f"Y = 2 * X, as TorchScript: {script and script.name}, next to this directory, builds "
-        "1/model.pt.",
+        "pytorch": f"Y = 2 * X, as TorchScript: {script.name}, next to this directory, builds 1/model.pt.",
     }[backend]
-    return _CONFIG.substitute(what=what, name=name, kind=_KINDS[backend]).encode()
+    processor = "KIND_GPU" if gpu else "KIND_CPU"
+    return _CONFIG.substitute(what=what, name=name, kind=_KINDS[backend], processor=processor).encode()

@@ -16,6 +16,7 @@ import pytest
 from mme.client import MultiModelClient, Warmed
 from mme.errors import MmeError
 from mme.registry.aliases import AliasStore
+from mme.registry.tiny_onnx import doubling_model
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 
@@ -48,6 +49,29 @@ def test_new_then_add(aws, mme, tmp_path: Path) -> None:
     ran = mme("models", "new", "net", "--backend", "pytorch", "--in", tmp_path, "--json")
     assert ran.json["next_step"].startswith("python ")
     assert mme("models", "new", "net", "--backend", "caffe").status == 2
+
+
+def test_new_from_a_file_then_add(aws, mme, tmp_path: Path) -> None:
+    source = tmp_path / "net.onnx"
+    source.write_bytes(doubling_model())
+    ran = mme("models", "new", "net", "--from", source, "--in", tmp_path, "--kind", "gpu")
+    assert ran.status == 0
+    assert "input X: FP32 [batch, 4]" in ran.out
+    assert f"then: mme invoke net --json-input {tmp_path}/net/request.json" in ran.out
+    assert "KIND_GPU" in (tmp_path / "net" / "config.pbtxt").read_text()
+    assert mme("models", "add", tmp_path / "net").status == 0
+    assert keys(aws) == ["models/net_v0.tar.gz"]
+    made = mme("models", "new", "again", "--from", source, "--in", tmp_path, "--json").json
+    assert made["request"] == str(tmp_path / "again" / "request.json")
+    assert made["facts"][0].startswith("ONNX, operator set 13")
+
+
+def test_new_refuses_options_that_do_not_go_together(mme, tmp_path: Path) -> None:
+    ran = mme("models", "new", "net", "--from", "x.onnx", "--backend", "onnx", "--in", tmp_path)
+    assert (ran.status, "leave out one of them" in ran.err) == (2, True)
+    ran = mme("models", "new", "net", "--input", "x:FP32:4", "--in", tmp_path)
+    assert (ran.status, "add --from PATH" in ran.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pack(mme, model: Path, tmp_path: Path) -> None:

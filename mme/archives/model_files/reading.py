@@ -26,16 +26,19 @@ def reads(path: str) -> bool:
     return path.endswith(tuple(_READERS))
 
 
-def read_model_file(path: str, size: int, start: bytes, stream: ContentStream) -> ModelFile | Finding:
+def read_model_file(
+    path: str, size: int, start: bytes, stream: ContentStream, ending: str | None = None
+) -> ModelFile | Finding:
     """Read a model's file; return what it says, or what is wrong with it.
 
     Args:
-        path: Of the file, for messages; `reads` is true of it.
+        path: Of the file, for messages.
         size: Of the file, in bytes.
         start: Its first bytes.
         stream: All of it.
+        ending: Of the kind of file that it is. Default: the one of its name, of which `reads` is true.
     """
-    what, read = next(reader for ending, reader in _READERS.items() if path.endswith(ending))
+    what, read = next(reader for known, reader in _READERS.items() if (ending or path).endswith(known))
     try:
         return read(stream, size)
     except WireError as error:
@@ -44,6 +47,8 @@ def read_model_file(path: str, size: int, start: bytes, stream: ContentStream) -
             text = f"{path} ends in the middle: {error.missing:,} bytes are missing"
             hint = "a download or a copy was cut off: get the file again"
             return Finding.error("model-file-truncated", text, hint)
+    if not size:
+        return Finding.error("model-file-empty", f"{path} is an empty file", "save the model again")
     kind = file_kind(start) or ("in ONNX Runtime's own format" if start[4:8] == _ORT_FORMAT else None)
     text = f"{path} is {kind}, not {what}" if kind else f"{path} is not {what}; it starts with {start[:8]!r}"
     return Finding.error("model-file-foreign", text, f"put {what} there, as its exporter wrote it")
