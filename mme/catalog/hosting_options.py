@@ -66,6 +66,11 @@ def hosting_options() -> dict[str, HostingOption]:
     }
 
 
+def options_date() -> str:
+    """Return when the options were read, an ISO date."""
+    return str(record("hosting_options")["date"])
+
+
 @cache
 def component_minimum() -> tuple[int, int]:
     """Return what an inference component reserves at least: GPUs, if it uses any, and bytes of memory."""

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from mme.catalog.frameworks import frameworks
-from mme.catalog.hosting_options import HostingLimit, HostingOption, component_minimum, hosting_options
+from mme.catalog.hosting_options import (
+    HostingLimit,
+    HostingOption,
+    component_minimum,
+    hosting_options,
+    options_date,
+)
 from mme.catalog.prices import HOURS_PER_MONTH, PriceList
 from mme.errors import MmeError
 from mme.plan.cost import AVAILABLE_INSTANCES, Range, check_shared_type
@@ -143,7 +149,7 @@ def _choices(workload: Workload, fitting: set[str]) -> Iterator[tuple[str, str]]
         (
             "multi-model",
             True,
-            "many models share instances, and a call may wait until its model is loaded",
+            "many models share instances, and a call may wait for its model's load",
         ),
         (
             "inference-components",
@@ -210,7 +216,7 @@ def _own_rules(workload: Workload, option: HostingOption) -> Iterator[Checked]:
 
 
 def _rule(text: str, source: str, need: str, fits: bool) -> Checked:
-    return Checked(HostingLimit(need="", text=text, source=source, date=""), need, fits)
+    return Checked(HostingLimit(need="", text=text, source=source, date=options_date()), need, fits)
 
 
 def _instances(workload: Workload, name: str) -> tuple[Range | None, str]:
@@ -246,7 +252,7 @@ def _instances(workload: Workload, name: str) -> tuple[Range | None, str]:
 
 
 def _component_instances(workload: Workload, models: int) -> int | None:
-    """Return how many instances the reservations of two copies of each model need at least."""
+    """Return how many instances the reservations of one copy of each model need at least."""
     kind = workload.instance
     if kind is None or workload.memory_bytes is None:
         return None

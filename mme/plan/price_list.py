@@ -6,6 +6,7 @@ Source of names and filters: AWS Billing guide, `using-price-list-query-api`; bo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from mme.errors import MmeError
 
 SOURCE: Final = "AWS Price List API"
 _FILTERS: Final = {"productFamily": "ML Instance", "platoinstancetype": "Hosting"}
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
 _OTHER_CURRENCY: Final = "cn-"
 """Regions whose prices are in CNY."""
 
@@ -70,9 +72,15 @@ def price_region(settings: Settings) -> str:
     """Return the region whose prices hold: the flag's, the configured one, or us-east-1.
 
     The local environment has its own region, which says nothing about prices.
+
+    Raises:
+        MmeError: It is not a region's name.
     """
     in_aws = settings.model_copy(update={"env": "aws"})
-    return in_aws.aws_region or open_session(in_aws).region_name or REFERENCE_REGION
+    region = in_aws.aws_region or open_session(in_aws).region_name or REFERENCE_REGION
+    if not _REGION.fullmatch(region):
+        raise MmeError(f"{region!r} is not an AWS region", hint="give one such as --region us-east-1")
+    return region
 
 
 def read_prices(pricing: Any, region: str, types: Iterable[str], today: str) -> dict[tuple[str, str], Price]:

@@ -100,6 +100,15 @@ def test_bad_input_is_one_line_and_a_hint(mme, arguments, message, hint) -> None
     assert hint in fix
 
 
+def test_a_region_that_is_none(mme) -> None:
+    ran = mme("--region", "nowhere", "cost", "--models", 3)
+    assert ran.status == 2
+    assert ran.err.splitlines() == [
+        "error: 'nowhere' is not an AWS region",
+        "give one such as --region us-east-1",
+    ]
+
+
 def test_the_hint_of_a_missing_price_repeats_the_flags(mme) -> None:
     ran = mme("--region", "eu-west-1", "cost", "--models", 3, "--type", "ml.r7i.large")
     assert "mme --region eu-west-1 cost refresh-prices ml.r7i.large" in ran.err
@@ -305,6 +314,10 @@ def test_the_account_of_the_assembly_must_be_that_of_the_credentials(mme, assemb
         (
             '{"artifacts": {"a": {"type": "aws:cloudformation:stack", "properties": {}}}}',
             "is not the manifest",
+        ),
+        (
+            '{"artifacts": {"a": {"type": "cdk:cloud-assembly", "properties": {"directoryName": "."}}}}',
+            "itself",
         ),
         ("{", "can't be read"),
         ('{"artifacts": {}}', "has no AWS::SageMaker::Endpoint"),

@@ -17,6 +17,8 @@ _STACK: Final = "aws:cloudformation:stack"
 _NESTED: Final = "cdk:cloud-assembly"
 _FILES: Final = {_STACK: "templateFile", _NESTED: "directoryName"}
 """The property of each kind of artifact that names its file or folder."""
+_DEEPEST: Final = 20
+"""Stages in stages."""
 _UNKNOWN: Final = "unknown-"  # "unknown-region", "unknown-account": the deploying credentials decide
 
 
@@ -94,12 +96,14 @@ def every_stack(folder: Path, hint: str) -> tuple[SynthesizedStack, ...]:
     )
 
 
-def _stacks(folder: Path, hint: str) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+def _stacks(folder: Path, hint: str, depth: int = 0) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    if depth > _DEEPEST:
+        raise MmeError(f"the cloud assembly {folder} contains itself", hint=f"synthesize it again: {hint}")
     for id, artifact in _artifacts(folder, hint).items():
         if artifact.get("type") == _STACK:
             yield folder, id, artifact
         elif artifact.get("type") == _NESTED:
-            yield from _stacks(folder / artifact["properties"]["directoryName"], hint)
+            yield from _stacks(folder / artifact["properties"]["directoryName"], hint, depth + 1)
 
 
 def _artifacts(folder: Path, hint: str) -> dict[str, Any]:
