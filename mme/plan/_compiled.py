@@ -91,3 +91,24 @@ def distances(
         slot_of[one] = used[cache]
         held[cache, used[cache]] = one
         _add(tree[cache], used[cache], weight)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def ranks(sizes: Any, distances: Any, out: Any) -> None:
+    """Write how many sizes are smaller than each distance.
+
+    Args:
+        sizes: Ascending.
+        distances: To compare with them.
+        out: Receives the counts.
+    """
+    for request in range(len(distances)):
+        distance = distances[request]
+        low, high = 0, len(sizes)
+        while low < high:
+            middle = (low + high) >> 1
+            if sizes[middle] < distance:
+                low = middle + 1
+            else:
+                high = middle
+        out[request] = low

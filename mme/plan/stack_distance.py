@@ -17,6 +17,7 @@ NEVER: Final = np.iinfo(np.int64).max
 
 _COMPILED_FROM: Final = 200_000
 """Requests from which compiled code pays for its import."""
+_BLOCK: Final = 1_000_000
 _CHUNK: Final = 192
 
 
@@ -52,6 +53,42 @@ def stack_distances(
         chosen = np.flatnonzero(of_request == number)
         out[chosen] = _vectorized(objects[chosen], weights)
     return out
+
+
+def too_small(sizes: NDArray[np.int64], distances: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Return for each request how many sizes of memory it does not fit into.
+
+    Args:
+        sizes: Memory sizes in bytes, ascending.
+        distances: Stack distance of each request.
+    """
+    short = np.empty(len(distances), np.int16)
+    if len(distances) >= _COMPILED_FROM and has_numba():
+        from mme.plan._compiled import ranks
+
+        ranks(sizes, distances, short)
+        return short
+    for part in blocks(len(distances)):
+        short[part] = np.searchsorted(sizes, distances[part], side="left")
+    return short
+
+
+def hit_ratio_curve(distances: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of requests that each size of memory answers without a load.
+
+    Args:
+        distances: Stack distance of each request.
+        sizes: Memory sizes in bytes, ascending.
+    """
+    short = too_small(sizes, distances)
+    fit = sum(np.bincount(short[part], minlength=len(sizes) + 1) for part in blocks(len(short)))
+    ratios: NDArray[np.float64] = np.cumsum(np.asarray(fit)[: len(sizes)]) / max(1, len(distances))
+    return ratios
+
+
+def blocks(count: int) -> list[slice]:
+    """Return slices of at most a million, so that temporary arrays stay small."""
+    return [slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
 
 
 def has_numba() -> bool:

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from mme.plan.caching import CacheOutcome, Room, Spread, copies_of, spread
 from mme.plan.latency import BINS, Histogram, bins_of
 from mme.plan.model_fleet import ModelFleet
-from mme.plan.stack_distance import NEVER, stack_distances
+from mme.plan.stack_distance import NEVER, blocks, stack_distances, too_small
 from mme.plan.trace import Trace
 
 _SIZES: Final = 512
+_SAMPLED: Final = 500_000
+"""Requests from which the memory of models that are being loaded is estimated."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,25 @@ class _Followers:
         bins: Bin of the seconds until the load ends.
     """
 
-    request: NDArray[np.int64]
+    request: NDArray[np.int32]
+    leader: NDArray[np.int32]
+    bins: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Followers that wait in some of the sizes.
+
+    Attributes:
+        leader: How many sizes are too small for the request that may have begun the load.
+        own: How many are too small for their own.
+        model: Their model.
+        bins: Bin of the seconds until the load ends.
+    """
+
     leader: NDArray[np.int64]
+    own: NDArray[np.int64]
+    model: NDArray[np.int32]
     bins: NDArray[np.int64]
 
 
@@ -79,15 +98,18 @@ class TraceTraffic:
         disks = [int(room.disk * factor) for room in rooms]
         sizes = np.unique(np.array(memories + disks, np.int64))
         # How many of the sizes are too small for the request.
-        short = np.searchsorted(sizes, distances, side="left")
+        short = too_small(sizes, distances)
         del distances
         copies = copies_of(self.model_rates, self.fleet, instances)
         used = self.trace.counts > 0
         working_set = float((self.fleet.weights * copies)[used].sum()) / instances
-        cells = short * len(self.fleet) + self.trace.models
-        every_load = np.bincount(cells, minlength=(len(sizes) + 1) * len(self.fleet))
+        every_load = np.zeros((len(sizes) + 1) * len(self.fleet), np.int64)
+        for part in blocks(len(short)):
+            cells = short[part].astype(np.int64) * len(self.fleet) + self.trace.models[part]
+            every_load += np.bincount(cells, minlength=len(every_load))
         every_load = every_load.reshape(len(sizes) + 1, len(self.fleet))
         counted: dict[tuple[int, bool], _Counts] = {}
+        waiting: dict[tuple[bool, bool], _Waiting] = {}
         found = []
         for room, memory, disk in zip(rooms, memories, disks, strict=True):
             memory_index = int(np.searchsorted(sizes, memory))
@@ -95,7 +117,7 @@ class TraceTraffic:
             evicts = working_set > room.memory
             kind = disk_index, evicts
             if kind not in counted:
-                counted[kind] = self._counts(disk_index, evicts, every_load, short)
+                counted[kind] = self._counts(disk_index, evicts, every_load, waiting, short)
             counts = counted[kind]
             loads = _between(counts.loads, memory_index, disk_index), _beyond(counts.loads, disk_index)
             waits = _beyond(counts.waits, memory_index)
@@ -128,10 +150,12 @@ class TraceTraffic:
         total = float(fleet.weights.sum())
         sizes = np.unique(np.geomspace(max(1.0, total * 1e-5), total * 2, _SIZES).astype(np.int64))
         # First requests belong to the start of the trace, not to its steady state.
-        again = distances != NEVER
-        bins = np.searchsorted(sizes, distances[again], side="left")
-        loading = fleet.weights * self._seconds(True, True)
-        moved = np.bincount(bins, loading[self.trace.models[again]], len(sizes) + 1)
+        step = max(1, len(distances) // _SAMPLED)
+        sampled, models = distances[::step], self.trace.models[::step]
+        again = sampled != NEVER
+        bins = np.searchsorted(sizes, sampled[again], side="left")
+        loading = fleet.weights * self._seconds(True, True) * step
+        moved = np.bincount(bins, loading[models[again]], len(sizes) + 1)
         beyond = moved.sum() - np.cumsum(moved)[: len(sizes)]
         needed = sizes + beyond / self.trace.duration / instances
         found = []
@@ -161,44 +185,75 @@ class TraceTraffic:
         return (placed.first[models] + turn % placed.copies[models]).astype(np.int32)
 
     @cached_property
-    def _by_model(self) -> NDArray[np.int64]:
-        return np.argsort(self.trace.models, kind="stable")
+    def _by_model(self) -> NDArray[np.int32]:
+        return np.argsort(self.trace.models, kind="stable").astype(np.int32)
 
     def _counts(
-        self, disk_index: int, evicts: bool, every_load: NDArray[np.int64], short: NDArray[np.int64]
+        self,
+        disk_index: int,
+        evicts: bool,
+        every_load: NDArray[np.int64],
+        waiting: dict[tuple[bool, bool], _Waiting],
+        short: NDArray[np.int16],
     ) -> _Counts:
         """Return loads and waits if archives that fit into the size of this index are on the disk."""
         sizes, models = every_load.shape
         loads = every_load.copy()
         waits = np.zeros((sizes, BINS), np.int64)
         for downloads in (False, True):
-            followers = self._find_followers(downloads, evicts)
-            leader, own = short[followers.leader], short[followers.request]
+            kind = downloads, evicts
+            if kind not in waiting:
+                waiting[kind] = self._waiting(self._find_followers(downloads, evicts), short)
+            one = waiting[kind]
             # The load that they wait for is from S3 if it did not fit on the disk.
-            chosen = np.flatnonzero(((leader > disk_index) == downloads) & (own <= leader))
-            cells = own[chosen] * models + self.trace.models[followers.request[chosen]]
+            chosen = np.flatnonzero((one.leader > disk_index) == downloads)
+            cells = one.own[chosen] * models + one.model[chosen]
             loads -= np.bincount(cells, minlength=sizes * models).reshape(sizes, models)
-            cells = leader[chosen] * BINS + followers.bins[chosen]
+            cells = one.leader[chosen] * BINS + one.bins[chosen]
             waits += np.bincount(cells, minlength=sizes * BINS).reshape(sizes, BINS)
         return _Counts(loads, waits)
 
+    def _waiting(self, followers: _Followers, short: NDArray[np.int16]) -> _Waiting:
+        leader = short[followers.leader]
+        # The others' model is loaded in every size.
+        chosen = np.flatnonzero((leader > 0) & (short[followers.request] <= leader))
+        request = followers.request[chosen]
+        return _Waiting(
+            leader[chosen].astype(np.int64),
+            short[request].astype(np.int64),
+            self.trace.models[request],
+            followers.bins[chosen],
+        )
+
     def _find_followers(self, downloads: bool, evicts: bool) -> _Followers:
         kind = downloads, evicts
-        if kind in self._followers:
-            return self._followers[kind]
-        order, seconds = self._by_model, self._seconds(*kind)
-        models = self.trace.models[order]
-        times = self.trace.seconds[order]
+        if kind not in self._followers:
+            seconds = self._seconds(*kind)
+            # Parts of whole models, so that memory stays small.
+            ends = np.cumsum(self.trace.counts)
+            cuts = [int(ends[np.searchsorted(ends, part.stop)]) for part in blocks(len(self.trace))]
+            starts = [0, *cuts[:-1]]
+            found = [
+                self._followers_of(self._by_model[start:stop], seconds)
+                for start, stop in zip(starts, cuts, strict=True)
+                if start < stop
+            ]
+            request, leader, bins = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            self._followers[kind] = _Followers(request, leader, bins)
+        return self._followers[kind]
+
+    def _followers_of(
+        self, order: NDArray[np.int32], seconds: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        models, times = self.trace.models[order], self.trace.seconds[order]
         length = seconds[models]
-        position = np.arange(len(order))
         fresh = np.ones(len(order), bool)
         fresh[1:] = (models[1:] != models[:-1]) | (times[1:] - times[:-1] >= length[1:])
         # The first of a burst of requests is the one that may begin a load.
-        leader = np.maximum.accumulate(np.where(fresh, position, 0))
+        leader = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
         left = length - (times - times[leader])
         follows = np.flatnonzero(~fresh & (left > 0))
-        self._followers[kind] = _Followers(order[follows], order[leader[follows]], bins_of(left[follows]))
-        return self._followers[kind]
+        return order[follows], order[leader[follows]], bins_of(left[follows])
 
 
 def _beyond(counts: NDArray[np.int64], index: int) -> NDArray[np.int64]:
@@ -211,17 +266,3 @@ def _between(counts: NDArray[np.int64], index: int, larger: int) -> NDArray[np.i
     """Return the sum over requests that fit into the larger size only."""
     found: NDArray[np.int64] = counts[index + 1 : larger + 1].sum(axis=0)
     return found
-
-
-def hit_ratio_curve(distances: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the share of requests that each size of memory answers without a load.
-
-    Args:
-        distances: Stack distance of each request.
-        sizes: Memory sizes in bytes, ascending.
-    """
-    bins = np.searchsorted(sizes, distances, side="left")
-    bins[distances == NEVER] = len(sizes)
-    fit = np.bincount(bins, minlength=len(sizes) + 1)[: len(sizes)]
-    ratios: NDArray[np.float64] = np.cumsum(fit) / max(1, len(distances))
-    return ratios
