@@ -9,6 +9,7 @@ import typer
 
 from mme.cli.options import Csv, Json, Prices
 from mme.cli.traffic import Assume, Daily, LogSince, ModelsFile, Rate, TraceFile, TrafficOptions, Zipf
+from mme.errors import MmeError
 
 app = typer.Typer(name="plan")
 
@@ -53,6 +54,13 @@ def plan(
         Path | None,
         typer.Option("--calibrate", metavar="FILE", help="Times that mme bench measured, not assumed ones."),
     ] = None,
+    endpoints: Annotated[
+        int, typer.Option("--endpoints", help="Split the models over several endpoints.", min=1, max=1000)
+    ] = 1,
+    endpoint_map: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="Write which endpoint serves which model."),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with charts.")
     ] = None,
@@ -71,7 +79,7 @@ def plan(
     from mme.cli.deployment import target_of
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
-    from mme.errors import MmeError
+    from mme.client.endpoint_map import EndpointMap
     from mme.plan.deployed import deployed_instances
     from mme.plan.html_report import write_page
     from mme.plan.instance_choice import choose_types, given_assumptions, parse_counts
@@ -79,13 +87,13 @@ def plan(
     from mme.plan.plan_notes import plan_notes
     from mme.plan.planning import make_plan
     from mme.plan.price_list import price_region
+    from mme.plan.splitting import busiest_part, split_text
 
     if as_json and as_csv:
         raise MmeError("--json and --csv both name the output", hint="give one of them")
     options = TrafficOptions(trace, since, rate, zipf, daily, models)
     options.check()
-    if html is not None and not html.absolute().parent.is_dir():
-        raise MmeError(f"{html.parent} is not a folder", hint="create it, or set another --html")
+    _check_files(html, endpoint_map, endpoints)
     objectives = Objectives(p95_ms=p95_ms, hit_ratio=hit_ratio, budget=budget)
     target = target_of(context)
     region = price_region(target.settings)
@@ -95,6 +103,8 @@ def plan(
     for kind in kinds:
         prices.require(kind.name, region)
     traffic, changed = options.traffic(target, given_assumptions(assume or []), calibrate)
+    names = EndpointMap.numbered(target.settings.endpoint_name or f"mme-{target.settings.env}", endpoints)
+    everything, traffic = traffic, busiest_part(traffic, names)
     with counted_bars() as progress:
         tasks = {step: progress.add_task(step, total=None) for step in ("estimating", "replaying")}
         found = make_plan(
@@ -106,6 +116,10 @@ def plan(
             progress=lambda step, done, total: progress.update(tasks[step], completed=done, total=total),
         )
     notes = plan_notes(found, traffic, changed)
+    if endpoints > 1:
+        notes.insert(0, ("endpoints:", split_text(everything, traffic, found, endpoints)))
+    if endpoint_map is not None:
+        names.write(endpoint_map, everything.fleet.names, everything.fleet.weight_of)
     if html is not None:
         today = None
         if models is None:
@@ -117,3 +131,11 @@ def plan(
         print_plan_csv(found)
     else:
         print_plan(found, traffic, region, notes)
+
+
+def _check_files(html: Path | None, endpoint_map: Path | None, endpoints: int) -> None:
+    for flag, file in (("--html", html), ("--map", endpoint_map)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise MmeError(f"{file.parent} is not a folder", hint=f"create it, or set another {flag}")
+    if endpoint_map is not None and endpoints == 1:
+        raise MmeError("--map needs several endpoints", hint="set --endpoints, such as 4")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mme.aws.runtime import runtime_client
     from mme.client.calls import Call, Outcome
     from mme.client.codec import EncodedRequest, decode_reply, encode_request
+    from mme.client.endpoint_map import EndpointMap, MultiEndpointClient
     from mme.client.forms import (
         decode_csv,
         decode_json_lines,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from mme.client.targets import LargePayloadWarning, SupportsResolve
     from mme.client.warming import Warmed
 
-_WITH_NUMPY: Final = ("multi_model_client", "codec", "forms", "targets")
+_WITH_NUMPY: Final = ("multi_model_client", "codec", "forms", "targets", "endpoint_map")
 """Modules of the other names."""
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Call",
     "ContainerFault",
     "EncodedRequest",
+    "EndpointMap",
     "EndpointUnreachableError",
     "FaultKind",
     "InvalidRequestError",
@@ -71,6 +73,7 @@ __all__ = [
     "ModelNotReadyError",
     "ModelOutOfMemoryError",
     "ModelTimedOutError",
+    "MultiEndpointClient",
     "MultiModelClient",
     "Outcome",
     "PayloadTooLargeError",

@@ -21,7 +21,7 @@ from mme.plan.trace import Trace
 
 _POLL_SECONDS: Final = 0.2
 _LAST_SECONDS: Final = 90.0
-"""How long to wait for the last answers: InvokeEndpoint's time limit, and some for the connection."""
+"""How long to wait for the next answer at the end: InvokeEndpoint's limit, and some for the connection."""
 _INTERRUPTED_SECONDS: Final = 1.0
 NO_ANSWER: Final = "NoAnswer"
 """Kind of the error of a request without an answer at the end."""
@@ -108,11 +108,13 @@ class LoadTest:
                 self._changed.notify_all()
 
     def _wait(self, sent: int, seconds: float) -> None:
-        """Wait in real time until all answers are there, or the time is over."""
-        until = time.monotonic() + seconds
+        """Wait in real time until all answers are there, or there was none for so many seconds."""
+        until, before = time.monotonic() + seconds, 0
         with self._changed:
             while len(self._answers) < sent and (left := until - time.monotonic()) > 0:
                 self._changed.wait(min(left, _POLL_SECONDS))
+                if len(self._answers) > before and seconds == _LAST_SECONDS:
+                    until, before = time.monotonic() + seconds, len(self._answers)
                 self.progress(len(self._answers))
 
     def _measured(self, interrupted: bool, begin: float, offsets: list[float]) -> Measurement:

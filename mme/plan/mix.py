@@ -67,7 +67,15 @@ class Mix:
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
-    def sample(self, names: Sequence[str], requests: int, *, seed: int = 1, start_hour: float = 0.0) -> Trace:
+    def sample(
+        self,
+        names: Sequence[str],
+        requests: int,
+        *,
+        seed: int = 1,
+        start_hour: float = 0.0,
+        shares: NDArray[np.float64] | None = None,
+    ) -> Trace:
         """Return a trace of this mix: a Poisson process whose rate follows the daily curve.
 
         Args:
@@ -75,10 +83,13 @@ class Mix:
             requests: How many.
             seed: Makes the same trace again.
             start_hour: Time of day of its start.
+            shares: Share of each model's requests. Default: by Zipf's law.
         """
         rng = np.random.default_rng(seed)
         work = np.cumsum(rng.exponential(1.0, requests))
-        models = rng.choice(len(names), requests, p=self.shares(len(names))).astype(np.int32)
+        models = rng.choice(
+            len(names), requests, p=self.shares(len(names)) if shares is None else shares
+        ).astype(np.int32)
         return Trace(self._clock(work, start_hour), models, tuple(names))
 
     def _clock(self, work: NDArray[np.float64], start_hour: float) -> NDArray[np.float64]:
@@ -106,10 +117,12 @@ class MixTraffic:
     Args:
         mix: The traffic; the model of rank r is the r-th of the fleet.
         fleet: The models.
+        shares: Share of each model's requests. Default: by Zipf's law.
     """
 
-    def __init__(self, mix: Mix, fleet: ModelFleet) -> None:
+    def __init__(self, mix: Mix, fleet: ModelFleet, shares: NDArray[np.float64] | None = None) -> None:
         self.mix = mix
+        self.shares = mix.shares(len(fleet)) if shares is None else shares
         self.fleet = fleet
         self.rate = mix.rate
         self.peak_rate = mix.peak_rate
@@ -118,7 +131,7 @@ class MixTraffic:
     @cached_property
     def model_rates(self) -> NDArray[np.float64]:
         """See `mme.plan.caching.Traffic`."""
-        return self.mix.shares(len(self.fleet)) * self.rate
+        return self.shares * self.rate
 
     def outcomes(self, instances: int, rooms: Sequence[Room]) -> list[CacheOutcome]:
         """See `mme.plan.caching.Traffic`."""

@@ -60,6 +60,11 @@ class ModelFleet:
         """Bytes of each in memory."""
         return np.maximum(1, (self.unpacked * self.assumptions.weight_factor).astype(np.int64))
 
+    @property
+    def weight_of(self) -> dict[str, int]:
+        """Bytes in memory by TargetModel."""
+        return dict(zip(self.names, self.weights.tolist(), strict=True))
+
     @cached_property
     def load_seconds(self) -> NDArray[np.float64]:
         """Seconds of each load from the disk, without evictions."""
@@ -71,6 +76,11 @@ class ModelFleet:
         """Seconds of each download."""
         rate = self.assumptions.download_mb_per_second * _MB
         return self.assumptions.download_seconds + self.archives / rate
+
+    def of(self, chosen: NDArray[np.int64]) -> ModelFleet:
+        """Return some of the models, by index."""
+        names = tuple(self.names[number] for number in chosen.tolist())
+        return ModelFleet(names, self.unpacked[chosen], self.archives[chosen], self.assumptions)
 
     def with_assumptions(self, assumptions: Assumptions) -> ModelFleet:
         """Return the same models under other assumptions."""

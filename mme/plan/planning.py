@@ -133,4 +133,6 @@ def _sample(traffic: Traffic, requests: int) -> tuple[Trace, Sequence[int]]:
     rates = traffic.model_rates * traffic.peak_rate / traffic.rate
     # Times since the last use of each model, in the steady state.
     ages = np.random.default_rng(_SEED).exponential(1 / np.maximum(rates, math.ulp(0)))
-    return busiest.sample(traffic.fleet.names, requests, seed=_SEED), np.argsort(-ages).tolist()
+    return busiest.sample(traffic.fleet.names, requests, seed=_SEED, shares=traffic.shares), np.argsort(
+        -ages
+    ).tolist()

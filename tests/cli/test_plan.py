@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,23 @@ def test_sizes_refused(mme: Mme, tmp_path: Path, text: str, message: str) -> Non
     ran = mme("plan", "--models", tmp_path / "sizes.csv", "--rate", 5)
     assert ran.status == 2
     assert message in ran.err
+
+
+def test_models_are_split_over_endpoints(mme: Mme, sizes: Path, tmp_path: Path) -> None:
+    result = tmp_path / "map.json"
+    given = ("--rate", 60, "--models", sizes, "--type", "ml.m5.xlarge", "--counts", "1-2")
+    ran = mme("plan", *given, "--endpoints", 3, "--map", result)
+    assert ran.status == 0, ran.err
+    assert "this is the busiest of 3, with " in ran.err
+    content = json.loads(result.read_text())
+    assert [one["name"] for one in content["endpoints"]] == ["mme-local-0", "mme-local-1", "mme-local-2"]
+    assert sum(len(one["models"]) for one in content["endpoints"]) == 300
+
+
+def test_a_page_is_written(mme: Mme, sizes: Path, tmp_path: Path) -> None:
+    given = ("--rate", 20, "--models", sizes, "--counts", "1-2")
+    assert mme("plan", *given, "--html", tmp_path / "plan.html").status == 0
+    assert (tmp_path / "plan.html").read_text().startswith("<!doctype html>")
+    ran = mme("plan", *given, "--html", tmp_path / "no" / "plan.html")
+    assert ran.status == 2
+    assert "is not a folder" in ran.err
