@@ -134,11 +134,23 @@ class MultiEndpointClient:
         return self._clients.get(endpoint) or self._clients.setdefault(endpoint, self._create(endpoint))
 
     def infer(self, model: str, inputs: Mapping[str, Array], **options: Any) -> dict[str, Array]:
-        """Run one inference request; see `MultiModelClient.infer`."""
+        """Run one inference request.
+
+        Args:
+            model: Target model or alias.
+            inputs: Tensor name to array.
+            options: As of `MultiModelClient.infer`.
+        """
         return self.client_of(model).infer(model, inputs, **options)
 
     def invoke(self, model: str, body: bytes, **options: Any) -> Reply:
-        """Send bytes; see `MultiModelClient.invoke`."""
+        """Send bytes unchanged.
+
+        Args:
+            model: Target model or alias.
+            body: The request.
+            options: As of `MultiModelClient.invoke`.
+        """
         return self.client_of(model).invoke(model, body, **options)
 
 

@@ -166,7 +166,7 @@ class TraceTraffic:
             elif fits[-1] == len(sizes) - 1:
                 found.append(memory)
             else:
-                found.append(int(max(sizes[fits[-1]], memory - (needed - sizes)[fits[-1]])))
+                found.append(max(int(sizes[fits[-1]]), memory - int((needed - sizes)[fits[-1]])))
         return found
 
     def _seconds(self, downloads: bool, evicts: bool) -> NDArray[np.float64]:
