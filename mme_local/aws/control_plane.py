@@ -6,6 +6,7 @@ after an update, never a mixture. S3 objects are in `mme_local.aws.objects`, re-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -45,6 +46,7 @@ class DeployedContainer:
         model_data_url: S3 URL of one archive, or in MultiModel mode the prefix of all archives.
         environment: The container's environment.
         cache_setting: `Enabled` (SageMaker's default) or `Disabled`.
+        hostname: `ContainerHostname`; empty if it has none.
     """
 
     image: str
@@ -52,6 +54,7 @@ class DeployedContainer:
     model_data_url: str
     environment: Mapping[str, str]
     cache_setting: str
+    hostname: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,11 @@ class DeployedEndpoint:
     status: str
     variants: tuple[DeployedVariant, ...]
     revision: str
+
+    @property
+    def multi_model(self) -> bool:
+        """Whether requests name a target model."""
+        return any(one.mode == "MultiModel" for variant in self.variants for one in variant.containers)
 
 
 def resolve_endpoint(
@@ -184,7 +192,21 @@ def _container(described: Mapping[str, Any]) -> DeployedContainer:
     return DeployedContainer(
         image=described.get("Image", ""),
         mode=described.get("Mode", "SingleModel"),
-        model_data_url=described.get("ModelDataUrl") or source.get("S3Uri", ""),
+        model_data_url=_s3_url(described.get("ModelDataUrl") or source.get("S3Uri", "")),
         environment=dict(described.get("Environment") or {}),
         cache_setting=(described.get("MultiModelConfig") or {}).get("ModelCacheSetting", "Enabled"),
+        hostname=described.get("ContainerHostname", ""),
     )
+
+
+_HTTPS = re.compile(
+    r"https://(?:(?P<host>[a-z0-9.-]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?/(?P<path>.*)"
+)
+
+
+def _s3_url(url: str) -> str:
+    """Return a ModelDataUrl as ``s3://``; SageMaker takes S3's HTTPS addresses too."""
+    match = _HTTPS.fullmatch(url)
+    if match is None:
+        return url
+    return f"s3://{match['host']}/{match['path']}" if match["host"] else f"s3://{match['path']}"

@@ -191,8 +191,12 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
 def _endpoint_lines(endpoint: dict[str, Any]) -> list[Any]:
     requests = count_text(endpoint["requests"], "requests")
     lines: list[Any] = [f"endpoint {endpoint['name']} {endpoint['instance_type']}, {requests}"]
-    if servers := {instance["server"] for instance in endpoint["instances"]}:
-        lines.append(f"image {endpoint['image']}, served by {' and '.join(sorted(servers))}")
+    containers = [one for instance in endpoint["instances"] for one in instance.get("containers", [instance])]
+    served = {
+        (one.get("hostname", ""), one.get("image", endpoint["image"]), one["server"]) for one in containers
+    }
+    for hostname, image, server in sorted(served):
+        lines.append(f"{f'container {hostname}: ' if hostname else ''}image {image}, served by {server}")
     table = plain_table("INSTANCE", "MODEL", "STATE", "WEIGHT", "HITS", right=("WEIGHT", "HITS"))
     for index, instance in enumerate(endpoint["instances"]):
         memory = f"{size_text(instance['memory_used_bytes'])} of {size_text(instance['memory_bytes'])} memory"

@@ -25,14 +25,14 @@ from mme_local.aws.control_plane import (
 from mme_local.containers.container import ContainerDiedError, ContainerTimeoutError
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import Invocation, InvokeCall
-from mme_local.endpoint.instance import Instance
 from mme_local.endpoint.load import LoadFailedError, NotReadyError
 from mme_local.endpoint.trace import Observer, Trace
 from mme_local.endpoint.variant import (
     AroundFetch,
     EndpointInstances,
     NewContainer,
-    multi_model_variants,
+    Serving,
+    served_variants,
     stop_all,
 )
 from mme_local.settings import LocalSettings
@@ -108,7 +108,12 @@ class DataPlane:
 
     async def _answer(self, call: InvokeCall, trace: Trace) -> Invocation:
         endpoint = await self._current(call)
-        model = call.checked_model()
+        if endpoint.endpoint.multi_model:
+            model = call.checked_model()
+        elif call.target_model:
+            raise errors.target_model_unsupported(call.endpoint)
+        else:
+            model = ""
         variant, instance = endpoint.choose(model, call.target_variant)
         trace.variant, trace.instance = variant.variant.name, instance.name
         trace.instances = len(variant.instances)
@@ -117,16 +122,17 @@ class DataPlane:
         except NotReadyError:
             raise errors.model_not_ready(model) from None
         except LoadFailedError as error:
-            raise errors.model_error(call.endpoint_id, error.status, error.message) from None
+            container = trace.container
+            raise errors.model_error(call.endpoint_id, error.status, error.message, container) from None
         except UnreadableArchiveError as error:
             raise errors.validation_error(f"{model}: {error}") from None
         except ContainerTimeoutError:
-            raise errors.timed_out(call.endpoint_id, self._settings.invoke_seconds) from None
+            raise errors.timed_out(call.endpoint_id, self._settings.invoke_seconds, trace.container) from None
         except ContainerDiedError as error:
             log.warning("%s: the container ended during a request for %s: %s", call.endpoint, model, error)
-            raise errors.no_response(call.endpoint_id) from None
+            raise errors.no_response(call.endpoint_id, trace.container) from None
         if not reply.ok:
-            raise errors.model_error(call.endpoint_id, reply.status, reply.text)
+            raise errors.model_error(call.endpoint_id, reply.status, reply.text, trace.container)
         return Invocation(reply, variant.variant.name)
 
     def reconcile(self) -> None:
@@ -204,7 +210,7 @@ class DataPlane:
         self._endpoints.clear()
         await stop_all(instances)
 
-    def _instances(self) -> list[Instance]:
+    def _instances(self) -> list[Serving]:
         return [instance for served in self._endpoints.values() for instance in served.instances]
 
     async def _current(self, call: InvokeCall) -> EndpointInstances:
@@ -220,6 +226,8 @@ class DataPlane:
             ):
                 return known
             endpoint = _deployed(call)
+            if call.target_model and not endpoint.multi_model:
+                raise errors.target_model_unsupported(call.endpoint)
             self._regions.add(call.region)
             if failure := self._failure(key, endpoint):
                 raise failure.error
@@ -234,7 +242,7 @@ class DataPlane:
         return failure if asyncio.get_running_loop().time() < failure.retry_at else None
 
     def _begin_change(self, key: _Key, endpoint: DeployedEndpoint) -> asyncio.Task[None]:
-        multi_model_variants(endpoint)  # raises at once if no start could ever succeed
+        served_variants(endpoint)  # raises at once if no start could ever succeed
         task = asyncio.create_task(self._change(key, endpoint), name=f"change {endpoint.name}")
         self._changes[key] = task
         return task
@@ -277,7 +285,7 @@ class DataPlane:
         failure.retry_at = asyncio.get_running_loop().time() + delay
         log.warning("%s: %s; next try in %.1f s", endpoint.name, error.message, delay)
 
-    def _retire(self, endpoint: EndpointInstances, instances: list[Instance]) -> None:
+    def _retire(self, endpoint: EndpointInstances, instances: list[Serving]) -> None:
         if not instances:
             return
         task = asyncio.create_task(endpoint.retire(instances), name=f"retire {endpoint.endpoint.name}")

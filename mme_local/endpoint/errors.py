@@ -117,13 +117,14 @@ def artifact_unavailable(bucket: str, key: str) -> InvokeError:
     )
 
 
-def model_error(endpoint: EndpointId, status: int, original: str) -> InvokeError:
+def model_error(endpoint: EndpointId, status: int, original: str, container: str = "primary") -> InvokeError:
     """Return a 424: the container answered with an error, or not at all.
 
     Args:
         endpoint: The endpoint.
         status: Status of the container's answer; 0 if there was none.
         original: The container's message.
+        container: Its name.
     """
     group = f"arn:aws:logs:{endpoint.region}:{endpoint.account}:log-group:{endpoint.log_group}"
     by_server = status == 0 or status >= 500
@@ -131,7 +132,7 @@ def model_error(endpoint: EndpointId, status: int, original: str) -> InvokeError
     return InvokeError(
         "ModelError",
         424,
-        f"Received {'server' if by_server else 'client'} error ({status}) from primary with message "
+        f"Received {'server' if by_server else 'client'} error ({status}) from {container} with message "
         f'"{original}". See {console}#logEventViewer:group={endpoint.log_group} '
         f"in account {endpoint.account} for more information.",
         "INTERNAL_FAILURE_FROM_MODEL" if by_server else "CLIENT_ERROR_FROM_MODEL",
@@ -143,30 +144,42 @@ def model_error(endpoint: EndpointId, status: int, original: str) -> InvokeError
     )
 
 
-def timed_out(endpoint: EndpointId, seconds: float = limits.INVOKE_TIMEOUT_SECONDS) -> InvokeError:
+def timed_out(
+    endpoint: EndpointId, seconds: float = limits.INVOKE_TIMEOUT_SECONDS, container: str = "primary"
+) -> InvokeError:
     """Return a 424: the container did not answer in time.
 
     Args:
         endpoint: The endpoint.
         seconds: The time limit; named if it is not SageMaker's.
+        container: Name of the container.
     """
     own = "" if seconds == limits.INVOKE_TIMEOUT_SECONDS else f" The limit here is {seconds:g} s."
     return model_error(
         endpoint,
         0,
-        "Your invocation timed out while waiting for a response from container primary. Review the latency "
-        f"metrics for each container in Amazon CloudWatch, resolve the issue, and try again.{own}",
+        f"Your invocation timed out while waiting for a response from container {container}. Review the "
+        f"latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.{own}",
+        container,
     )
 
 
-def no_response(endpoint: EndpointId) -> InvokeError:
-    """424: the container ended while it answered (message: aws/amazon-sagemaker-examples issue 2815)."""
+def no_response(endpoint: EndpointId, container: str = "primary") -> InvokeError:
+    """Return a 424: the container ended while it answered.
+
+    The message is that of aws/amazon-sagemaker-examples issue 2815.
+
+    Args:
+        endpoint: The endpoint.
+        container: Name of the container.
+    """
     return model_error(
         endpoint,
         0,
         f"Amazon SageMaker could not get a response from the {endpoint.name} endpoint. This can occur when "
         "CPU or memory utilization is high. To check your utilization, see Amazon CloudWatch. To fix this "
         "problem, use an instance type with more CPU capacity or memory.",
+        container,
     )
 
 

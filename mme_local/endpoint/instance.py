@@ -105,6 +105,11 @@ class Instance:
                 await self._archives.clear()
                 shutil.rmtree(self._folder, ignore_errors=True)
 
+    async def load(self, target_model: str) -> None:
+        """Load a model now. Raises as :meth:`invoke` does."""
+        deadline = asyncio.get_running_loop().time() + self._settings.load_seconds
+        self._models.release(await self._models.acquire(target_model, deadline))
+
     async def wait_idle(self) -> None:
         """Return once no request is in flight."""
         await self._in_flight.wait_idle()

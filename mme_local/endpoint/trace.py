@@ -33,6 +33,7 @@ class Trace:
         cache_hit: whether its model was in memory; None if that was not checked.
         waited_seconds: wait for the model's download and load, and for a container's restart.
         model_seconds: the container's time.
+        container: name of the container that was called last.
     """
 
     variant: str = ""
@@ -41,6 +42,7 @@ class Trace:
     cache_hit: bool | None = None
     waited_seconds: float = 0.0
     model_seconds: float = 0.0
+    container: str = "primary"
 
 
 class Observer:

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from mme.errors import MmeError
 from mme.fleet import VariantView, choose_instance, choose_variant
@@ -24,6 +25,7 @@ from mme_local.containers.container import ServingContainer
 from mme_local.endpoint import errors
 from mme_local.endpoint.archive_cache import Download, Fetch, UnpackedArchive
 from mme_local.endpoint.instance import Instance
+from mme_local.endpoint.pipeline import Pipeline, Stage
 from mme_local.endpoint.trace import Step
 from mme_local.settings import LocalSettings
 
@@ -34,16 +36,21 @@ container and the instance's folder, in which ``models`` holds the unpacked mode
 AroundFetch = Callable[[str, Fetch], Fetch]
 """Wraps a function that downloads from a container's ModelDataUrl."""
 
+_MULTI_MODEL: Final = "MultiModel"
+
+Serving = Instance | Pipeline
+"""One instance of a variant."""
+
 _folders = itertools.count()
 
 
 @dataclass(slots=True)
 class VariantInstances:
-    """One variant's instances."""
+    """One variant's instances; ``container`` is the multi-model one of the variant, or its first."""
 
     variant: DeployedVariant
     container: DeployedContainer
-    instances: list[Instance] = field(default_factory=list)
+    instances: list[Serving] = field(default_factory=list)
     requests: int = 0
     """Requests since the weights were set."""
 
@@ -65,7 +72,7 @@ class EndpointInstances:
         around_fetch: Wraps every download.
 
     Raises:
-        InvokeError: The endpoint is not a multi-model endpoint, or is a pipeline.
+        InvokeError: The endpoint has no container that can be served.
     """
 
     def __init__(
@@ -81,7 +88,7 @@ class EndpointInstances:
         self.requests = 0
         self.variants = {
             variant.name: VariantInstances(variant, container)
-            for variant, container in multi_model_variants(endpoint)
+            for variant, container in served_variants(endpoint)
         }
         self._new_container = new_container
         self._folder = folder
@@ -90,7 +97,7 @@ class EndpointInstances:
         self._around_fetch = around_fetch
 
     @property
-    def instances(self) -> list[Instance]:
+    def instances(self) -> list[Serving]:
         """All of them, in the variants' order."""
         return [instance for variant in self.variants.values() for instance in variant.instances]
 
@@ -100,7 +107,7 @@ class EndpointInstances:
             len(variant.instances) == variant.desired for variant in self.variants.values()
         )
 
-    async def scale(self, endpoint: DeployedEndpoint) -> list[Instance]:
+    async def scale(self, endpoint: DeployedEndpoint) -> list[Serving]:
         """Start missing instances and return the surplus ones, which get no more requests.
 
         Raises:
@@ -123,13 +130,13 @@ class EndpointInstances:
         await self._start([instance for _, instance in added])
         for variant, instance in added:
             variant.instances.append(instance)
-        surplus: list[Instance] = []
+        surplus: list[Serving] = []
         for variant in self.variants.values():
             surplus += variant.instances[variant.desired :]
             del variant.instances[variant.desired :]
         return surplus
 
-    def choose(self, model: str, target_variant: str | None) -> tuple[VariantInstances, Instance]:
+    def choose(self, model: str, target_variant: str | None) -> tuple[VariantInstances, Serving]:
         """Choose the variant and the instance for one request, and count it.
 
         Args:
@@ -159,7 +166,7 @@ class EndpointInstances:
             [VariantView(name, one.variant.weight, one.requests) for name, one in self.variants.items()]
         )
 
-    async def retire(self, instances: list[Instance]) -> None:
+    async def retire(self, instances: list[Serving]) -> None:
         """Stop instances once they have answered their requests in flight."""
         try:
             with contextlib.suppress(TimeoutError):
@@ -169,30 +176,51 @@ class EndpointInstances:
         finally:
             await stop_all(instances)
 
-    def _new_instance(self, variant: VariantInstances, index: int) -> Instance:
+    def _new_instance(self, variant: VariantInstances, index: int) -> Serving:
         """Return an instance that is not started yet. Raises InvokeError if nothing serves its image here."""
-        container = variant.container
-        folder = self._folder / f"{next(_folders)}"
         name = f"{self.endpoint.name}/{variant.variant.name}/{index}"
-        url = container.model_data_url
+        containers = variant.variant.containers
+        if len(containers) == 1:
+            if variant.container.mode == _MULTI_MODEL:
+                return self._new_stage(name, variant, variant.container)
+            names = ["primary"]
+        else:
+            names = [one.hostname or f"container-{number}" for number, one in enumerate(containers, 1)]
+        alone = len(containers) == 1
+        stages = [
+            Stage(
+                hostname,
+                one.image,
+                self._new_stage(name if alone else f"{name}/{hostname}", variant, one),
+                None if one.mode == _MULTI_MODEL else _model_of(one),
+            )
+            for hostname, one in zip(names, containers, strict=True)
+        ]
+        return Pipeline(name, stages, self._settings.invoke_seconds)
+
+    def _new_stage(self, name: str, variant: VariantInstances, container: DeployedContainer) -> Instance:
+        folder = self._folder / f"{next(_folders)}"
         try:
             server = self._new_container(name, container, folder)
         except MmeError as error:
             raise self._not_starting(error) from None
         folder.mkdir(parents=True)
+        url = container.model_data_url
+        if container.mode != _MULTI_MODEL:
+            url = url.removesuffix(_model_of(container)) if url else ""
+        role = variant.variant.execution_role_arn
+        fetch = _fetch(url, self._settings.disk_bytes, role) if url else _no_files
         return Instance(
             name,
             server,
-            self._around_fetch(
-                url, _fetch(url, self._settings.disk_bytes, variant.variant.execution_role_arn)
-            ),
+            self._around_fetch(url, fetch),
             folder,
             self._settings,
             keep_loaded=container.cache_setting != "Disabled",
             timed=functools.partial(self._timed, variant.variant.name),
         )
 
-    async def _start(self, instances: list[Instance]) -> None:
+    async def _start(self, instances: list[Serving]) -> None:
         try:
             async with asyncio.TaskGroup() as starts:
                 for instance in instances:
@@ -210,31 +238,42 @@ class EndpointInstances:
         return errors.service_unavailable(f"the container of {self.endpoint.name} does not start: {error}")
 
 
-async def stop_all(instances: list[Instance]) -> None:
+async def stop_all(instances: list[Serving]) -> None:
     """Stop every instance, even if some fail to."""
     await asyncio.gather(*(instance.stop() for instance in instances), return_exceptions=True)
 
 
-def multi_model_variants(endpoint: DeployedEndpoint) -> list[tuple[DeployedVariant, DeployedContainer]]:
-    """Return each variant with its multi-model container.
+def served_variants(endpoint: DeployedEndpoint) -> list[tuple[DeployedVariant, DeployedContainer]]:
+    """Return each variant with its multi-model container, or with its first one if none is.
 
     Raises:
-        InvokeError: The endpoint is not a multi-model endpoint, or is a pipeline.
+        InvokeError: No variant has a container, or one has several multi-model containers.
     """
     found = []
     for variant in endpoint.variants:
-        for container in variant.containers:
-            if container.mode != "MultiModel" or not container.model_data_url.startswith("s3://"):
-                continue
-            if len(variant.containers) > 1:
-                raise errors.validation_error(
-                    f"{endpoint.name} is a serial pipeline; the local endpoint serves single-container "
-                    "multi-model endpoints only"
-                )
-            found.append((variant, container))
+        multi = [one for one in variant.containers if one.mode == _MULTI_MODEL]
+        if len(multi) > 1:
+            raise errors.validation_error(
+                f"variant {variant.name} of {endpoint.name} has {len(multi)} multi-model containers; one is "
+                "allowed"
+            )
+        if variant.containers:
+            found.append((variant, multi[0] if multi else variant.containers[0]))
     if not found:
-        raise errors.target_model_unsupported(endpoint.name)
+        raise errors.validation_error(f"endpoint {endpoint.name} has no container")
     return found
+
+
+def _model_of(container: DeployedContainer) -> str:
+    """Return the name of a single-model container's model: the file of its archive."""
+    return container.model_data_url.rpartition("/")[2] or "model"
+
+
+def _no_files(download: Download) -> UnpackedArchive:
+    """Return the model of a container without ModelDataUrl: nothing."""
+    path = download.folder / "model"
+    path.mkdir(parents=True)
+    return UnpackedArchive(path, 0)
 
 
 def _fetch(model_data_url: str, max_bytes: int, role_arn: str) -> Fetch:

@@ -116,16 +116,26 @@ def log_path(logs: Path, instance: str) -> Path:
 
 
 def _log_sources(endpoints: list[dict[str, Any]], logs: Path) -> list[LogSource]:
+    """Return the log of each instance, or of each container of a pipeline."""
     return [
         LogSource(
-            path=log_path(logs, instance["name"]),
+            path=log_path(logs, container["name"]),
             region=endpoint["region"],
             endpoint=endpoint["name"],
-            stream=f"{endpoint['variant']}/{instance['id']}",
+            stream=f"{endpoint['variant']}/{instance['id']}{suffix}",
         )
         for endpoint in endpoints
         for instance in endpoint["instances"]
+        for container, suffix in _containers(instance)
     ]
+
+
+def _containers(instance: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return what has a log, with the end of its stream's name."""
+    several = instance.get("containers", [])
+    if len(several) < 2:
+        return [(instance, "")]
+    return [(container, f"/{container['hostname']}") for container in several]
 
 
 def _evaluate_alarms(now: float) -> None:

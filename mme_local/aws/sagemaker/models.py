@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
 _NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_MOST_CONTAINERS = 15
 RETAINABLE = frozenset({"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"})
 
 _Record = TypeVar("_Record")
@@ -59,6 +60,7 @@ class EmbeddedSageMaker(SageMakerModelBackend):
             raise AWSValidationException(
                 "Both PrimaryContainer and Containers can not be specified in one request."
             )
+        _check_containers(request.get("Containers") or [request.get("PrimaryContainer") or {}])
         model = EmbeddedModel(self.account_id, self.region_name, request)
         self._models[name] = model
         return model
@@ -217,6 +219,21 @@ class EmbeddedSageMaker(SageMakerModelBackend):
     def _scalable_variants(self) -> Collection[str]:
         scaling = self._scaling()
         return scaling.targets.get(SCALABLE_DIMENSION, {}) if scaling else ()
+
+
+def _check_containers(containers: list[dict[str, Any]]) -> None:
+    """Refuse multi-model containers without models, and pipelines that SageMaker does not allow.
+
+    Source: developer guide, "inference-pipelines" and "create-multi-model-endpoint". AWS publishes no
+    messages for these.
+    """
+    multi_model = [one for one in containers if one.get("Mode") == "MultiModel"]
+    if any(not one.get("ModelDataUrl") for one in multi_model):
+        raise AWSValidationException("A container in MultiModel mode needs ModelDataUrl, an S3 prefix.")
+    if len(multi_model) > 1:
+        raise AWSValidationException("Only one container of a pipeline can be in MultiModel mode.")
+    if len(containers) > _MOST_CONTAINERS:
+        raise AWSValidationException(f"A pipeline can have at most {_MOST_CONTAINERS} containers.")
 
 
 def _check_name(member: str, name: str) -> None:

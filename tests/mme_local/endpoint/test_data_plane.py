@@ -268,6 +268,33 @@ async def test_invalid_requests_are_validation_errors(
         assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
 
 
+async def test_a_pipeline_passes_answers_on(new_world: NewWorld) -> None:
+    async with new_world() as world:
+        endpoint = an_endpoint()
+        (variant,) = endpoint.variants
+        (models,) = variant.containers
+        first = replace(models, mode="SingleModel", model_data_url="s3://bucket/first/v1.tar.gz")
+        last = replace(first, model_data_url="s3://bucket/last/v2.tar.gz", hostname="last")
+        world.deploy(replace(endpoint, variants=(replace(variant, containers=(first, models, last)),)))
+        assert await world.call() == "v2.tar.gz:a:v1.tar.gz:x"
+        (described,) = instances(world)
+        hostnames = [one["hostname"] for one in described["containers"]]
+        assert hostnames == ["container-1", "container-2", "last"]
+        world.containers[1].die()
+        assert await world.call() == "v2.tar.gz:a:v1.tar.gz:x"
+        assert world.running() == 3
+    assert world.running() == 0
+
+
+async def test_a_pipeline_of_which_one_container_does_not_start(new_world: NewWorld) -> None:
+    async with new_world() as world:
+        world.fail_start = MmeError("no room")
+        world.deploy(an_endpoint("single", mode="SingleModel"))
+        with pytest.raises(InvokeError, match="the container of single does not start: primary: no room"):
+            await world.plane.invoke(InvokeCall("single", None, b"x"))
+        assert world.running() == 0
+
+
 @pytest.mark.parametrize(("placement", "instances"), [("most-free", [1, 1]), ("first", [0, 2])])
 async def test_placement_is_a_setting(new_world: NewWorld, placement: str, instances: list[int]) -> None:
     async with new_world(placement=placement) as world:

@@ -147,6 +147,7 @@ def score(data, context):
 """
 
 
+@pytest.mark.nightly
 async def test_a_handler_function_that_raises_at_its_load(tmp_path: Path) -> None:
     """On AWS's image that load never ends."""
     write_files(tmp_path / "source", {"scorer.py": FUNCTION})
@@ -170,6 +171,7 @@ async def test_a_program_that_fails_to_import(tmp_path: Path) -> None:
     assert "Traceback" in (tmp_path / "i" / "log").read_text()
 
 
+@pytest.mark.nightly
 async def test_limits_of_the_environment(tmp_path: Path) -> None:
     slow = """
 import time

@@ -138,6 +138,7 @@ def test_what_can_t_be_served_is_reported(cpu_runtime: Runtime, bucket: str) -> 
     wait_for(lambda: "does not start" not in status_of(cpu_runtime))
 
 
+@pytest.mark.nightly
 def test_own_images_with_the_inference_toolkit(cpu_runtime: Runtime, bucket: str) -> None:
     program = """
 def model_fn(model_dir, context):
