@@ -40,18 +40,19 @@ class CheckedModel:
     warnings: tuple[Finding, ...] = ()
 
 
-def check_model(path: str | Path) -> CheckedModel:
+def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel:
     """Read a model's directory and check it, as the container would read its archive.
 
     A directory without config.pbtxt that another framework's container would serve is accepted too.
 
     Args:
         path: The directory that holds config.pbtxt, or the directories of an ensemble and its steps.
+        follow_links: Pack what a symbolic link points at, if that is in the directory too.
 
     Raises:
         ArchiveError: With every error found.
     """
-    directory = scan_directory(path)
+    directory = scan_directory(path, follow_links=follow_links)
     contents = contents_of(directory)
     reading = read_triton(contents, EndpointTraits())
     errors = _only(Severity.ERROR, reading.findings)

@@ -208,7 +208,7 @@ def contents_of(directory: ModelDirectory) -> Contents:
         if member.is_directory or not reader.wants(member.path, member.size):
             continue
         try:
-            with open_file(directory.root, member.path) as file:
+            with open_file(directory.root, member.file) as file:
                 reader.read(member.path, member.size, FileStream(file))
         except OSError as error:
             raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error

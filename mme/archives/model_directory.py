@@ -88,12 +88,19 @@ class Member:
         size: Bytes of content; 0 for a directory.
         is_directory: Whether it is a directory, else a regular file.
         executable: Whether its owner may run it; a model's own Python backend stub needs that.
+        linked: Where the file is, relative to the root, if `path` leads there through symbolic links.
     """
 
     path: str
     size: int
     is_directory: bool = False
     executable: bool = False
+    linked: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file to read, relative to the root; no part of it is a symbolic link."""
+        return self.linked or self.path
 
     @property
     def depth(self) -> int:
@@ -136,24 +143,29 @@ class ModelDirectory:
         return sum(member.size for member in self.members)
 
 
-def scan_directory(path: str | Path) -> ModelDirectory:
+def scan_directory(path: str | Path, *, follow_links: bool = False) -> ModelDirectory:
     """List what a model's directory holds, without junk. A trailing slash changes nothing.
 
     Args:
-        path: The model's directory. It may be a symbolic link; nothing in it may.
+        path: The model's directory. It may be a symbolic link.
+        follow_links: Pack what a symbolic link points at, if that is in the directory too.
 
     Raises:
         ArchiveError: It is not a directory, is empty, or holds what can't be packed (symbolic links, special
             or unreadable files, names that are not UTF-8): all of these at once.
     """
-    directory, findings = survey_directory(path)
+    directory, findings = survey_directory(path, follow_links=follow_links)
     if findings:
         raise ArchiveError(directory.subject, findings)
     return directory
 
 
-def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
+def survey_directory(path: str | Path, *, follow_links: bool = False) -> tuple[ModelDirectory, list[Finding]]:
     """List like `scan_directory`; return what can't be packed as findings.
+
+    Args:
+        path: The model's directory.
+        follow_links: See `scan_directory`.
 
     Raises:
         ArchiveError: It is not a directory.
@@ -171,7 +183,7 @@ def survey_directory(path: str | Path) -> tuple[ModelDirectory, list[Finding]]:
             hint += "; archives are packed for you"
         text = "it is a file, not a model's directory"
         raise ArchiveError(subject, [Finding.error("not-a-directory", text, hint)])
-    scan = _Scan(root)
+    scan = _Scan(root, follow_links=follow_links)
     findings, members = scan.findings, sorted(scan.run(), key=lambda member: member.path)
     links = [finding for finding in findings if finding.code == "symlink"]
     if len(links) > 1:
@@ -195,16 +207,26 @@ def open_file(root: Path, path: str) -> IO[bytes]:
     Raises:
         OSError: It is not a regular file, is reached through a link, or can't be read.
     """
-    *parents, name = path.split("/")
-    folder = os.open(root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
+    parent, _, name = path.rpartition("/")
+    folder = _open_folder(root, parent)
     try:
-        for parent in parents:
-            inner = os.open(parent, _OPEN_FOLDER, dir_fd=folder)
-            os.close(folder)
-            folder = inner
         return _open_regular(name, folder)
     finally:
         os.close(folder)
+
+
+def _open_folder(root: Path, path: str) -> int:
+    """Open a directory below another one, through no symbolic link; the caller closes it."""
+    folder = os.open(root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
+    try:
+        for part in filter(None, path.split("/")):
+            inner = os.open(part, _OPEN_FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def _open_regular(name: str, folder: int) -> IO[bytes]:
@@ -218,8 +240,10 @@ def _open_regular(name: str, folder: int) -> IO[bytes]:
 class _Scan:
     """A walk through a directory, by open directories: nothing that is moved meanwhile leads it elsewhere."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, follow_links: bool) -> None:
         self._root = root
+        self._follow_links = follow_links
+        self._walked: list[str] = []  # the directories above, by where they really are
         self._ignored = re.compile(r"(?!)")
         self.findings: list[Finding] = []
         self.left_out: list[str] = []
@@ -234,10 +258,17 @@ class _Scan:
             lines = file.read(_IGNORE_MAX_BYTES).decode("utf-8", "replace").splitlines()
             patterns = [line.strip().strip("/") for line in lines if not line.startswith("#")]
             self._ignored = re.compile("|".join(map(translate, filter(None, patterns))) or r"(?!)")
-        yield from self._walk(folder, "")
+        yield from self._walk(folder, "", "")
 
-    def _walk(self, folder: int, prefix: str) -> Iterator[Member]:
-        """Yield what is in an open directory, and close it."""
+    def _walk(self, folder: int, prefix: str, place: str) -> Iterator[Member]:
+        """Yield what is in an open directory, and close it.
+
+        Args:
+            folder: The directory.
+            prefix: Of the paths in it.
+            place: Where it really is, as `prefix` says if there are no links.
+        """
+        self._walked.append(place)
         try:
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
@@ -245,21 +276,25 @@ class _Scan:
                     if is_left_out(entry.name) or any(map(self._ignored.match, (entry.name, path))):
                         self.left_out.append(path)
                     elif not is_junk(entry.name):
-                        yield from self._member(entry, folder, path)
+                        yield from self._member(entry, folder, path, place + entry.name)
         except OSError as error:
             self.findings.append(unreadable(prefix.rstrip("/") or ".", error))
         finally:
+            self._walked.pop()
             os.close(folder)
 
-    def _member(self, entry: os.DirEntry[str], folder: int, path: str) -> Iterator[Member]:
+    def _member(self, entry: os.DirEntry[str], folder: int, path: str, place: str) -> Iterator[Member]:
         try:
+            if self._follow_links and entry.is_symlink() and (target := self._target(place)):
+                yield from self._linked(path, target)
+                return
             if fault := _name_fault(path) or _kind_fault(entry, folder, path):
                 self.findings.append(fault)
                 return
             if entry.is_dir(follow_symlinks=False):
                 inner = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)
                 yield Member(path, 0, is_directory=True)
-                yield from self._walk(inner, f"{path}/")
+                yield from self._walk(inner, f"{path}/", f"{place}/")
                 return
             # Opening is the only sure test: permission bits say nothing about ACLs or network disks.
             with _open_regular(entry.name, folder) as file:
@@ -267,7 +302,30 @@ class _Scan:
         except OSError as error:
             self.findings.append(unreadable(path, error))
         else:
-            yield Member(path, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
+            yield _file(path, status, place)
+
+    def _target(self, place: str) -> str:
+        """Return where a link of the directory points at in it; empty if that is elsewhere, or above it."""
+        root = os.path.realpath(self._root)
+        target = os.path.relpath(os.path.realpath(f"{root}/{place}"), root)
+        outside = target == "." or target.split("/")[0] == ".." or not os.path.exists(f"{root}/{target}")  # noqa: PTH110
+        secret = any(map(is_left_out, target.split("/")))
+        return "" if outside or secret or f"{target}/" in self._walked else target
+
+    def _linked(self, path: str, target: str) -> Iterator[Member]:
+        if fault := _name_fault(path):
+            self.findings.append(fault)
+        elif (self._root / target).is_dir():
+            yield Member(path, 0, is_directory=True)
+            yield from self._walk(_open_folder(self._root, target), f"{path}/", f"{target}/")
+        else:
+            with open_file(self._root, target) as file:
+                yield _file(path, os.fstat(file.fileno()), target)
+
+
+def _file(path: str, status: os.stat_result, place: str) -> Member:
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    return Member(path, status.st_size, executable=executable, linked=place if place != path else "")
 
 
 def _name_fault(path: str) -> Finding | None:
@@ -289,9 +347,9 @@ def _kind_fault(entry: os.DirEntry[str], folder: int, path: str) -> Finding | No
     if entry.is_symlink():
         target = os.readlink(entry.name, dir_fd=folder)
         text = f"{path} is a symbolic link to {target}, which the container does not have"
-        hint = "put a copy of the file in its place"
+        hint = "put a copy of the file in its place, or give --follow-links if it is in the directory"
         if "/snapshots/" in path and "/blobs/" in target:
-            hint = "it is a Hugging Face cache: download the model with local_dir=, which makes no links"
+            hint = "it is a Hugging Face cache: give --follow-links, or download the model with local_dir="
         return Finding.error("symlink", text, hint)
     if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
         return None
@@ -303,7 +361,11 @@ def _kind_fault(entry: os.DirEntry[str], folder: int, path: str) -> Finding | No
 
 def _many_links(links: list[Finding], subject: str) -> Finding:
     """Return one finding for a directory with many symbolic links."""
-    hint = links[0].hint if "Hugging Face" in links[0].hint else f"copy the files: cp -aL {subject} COPY"
+    hint = (
+        links[0].hint
+        if "Hugging Face" in links[0].hint
+        else f"copy the files: cp -aL {subject} COPY; or give --follow-links"
+    )
     return Finding.error("symlink", f"{len(links)} symbolic links, such as: {links[0].message}", hint)
 
 

@@ -160,7 +160,7 @@ def _header(member: Member) -> bytes:
 
 def _content(directory: ModelDirectory, member: Member) -> Iterator[bytes]:
     try:
-        opened = open_file(directory.root, member.path)
+        opened = open_file(directory.root, member.file)
     except OSError as error:
         raise _changed(directory, member, (error.strerror or str(error)).lower()) from error
     with opened as file:

@@ -21,6 +21,10 @@ from mme.console import (
     styled,
 )
 
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Pack what symbolic links within the directory point at.")
+]
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -36,6 +40,7 @@ def pack(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    follow_links: FollowLinks = False,
     as_json: Json = False,
 ) -> None:
     """Pack a model into the archive that `add` would upload. The same files give the same bytes.
@@ -49,7 +54,7 @@ def pack(
         def advanced(done: int, total: int) -> None:
             progress.update(progress.task_ids[0], completed=done, total=total)
 
-        packed = pack_to_file(path, output, replace=force, on_progress=advanced)
+        packed = pack_to_file(path, output, replace=force, follow_links=follow_links, on_progress=advanced)
     if as_json:
         print_json({"archive": str(packed.path)} | fields(packed, "size_bytes=size unpacked_bytes digest"))
         return
@@ -72,6 +77,7 @@ def add(
         str | None,
         typer.Option("--name", help="Publish one model under this name; / makes folders: tenant-a/add_sub."),
     ] = None,
+    follow_links: FollowLinks = False,
     as_json: Json = False,
 ) -> None:
     """Pack models and publish each as its next free version. Unchanged models are skipped.
@@ -87,7 +93,7 @@ def add(
 
     if name is not None:
         check_name(name)
-    found = find_models(paths)
+    found = find_models(paths, follow_links=follow_links)
     for directory in (one.directory for one in found.models if one.directory.left_out):
         print_note("left out", f"{directory.name}: {directory.left_out_text}")
     for model in found.models:

@@ -55,7 +55,7 @@ class Candidates:
     skipped: tuple[Skipped, ...] = ()
 
 
-def find_models(paths: Iterable[str | Path]) -> Candidates:
+def find_models(paths: Iterable[str | Path], *, follow_links: bool = False) -> Candidates:
     """Check every model that the paths name, before anything is uploaded.
 
     A directory with config.pbtxt is a model, and so is one that holds an ensemble, its steps and nothing
@@ -65,6 +65,7 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
 
     Args:
         paths: Models and registries.
+        follow_links: Pack what a symbolic link points at, if that is in the model's directory too.
 
     Raises:
         MmeError: A model has a fault, two have one name, or there is none; all faults at once.
@@ -84,8 +85,9 @@ def find_models(paths: Iterable[str | Path]) -> Candidates:
             identity = (os.path.realpath(folder), folder.absolute().name)
             if identity not in checked_before:
                 checked_before.add(identity)
-                checked.append((folder, _check(folder)))
-        for folder, result in _join_ensemble(Path(path), checked) if folders else checked:
+                checked.append((folder, _check(folder, follow_links)))
+        joined = _join_ensemble(Path(path), checked, follow_links) if folders else checked
+        for folder, result in joined:
             if isinstance(result, CheckedModel):
                 if folders and result.framework != "triton":
                     other = f"not for Triton but for {result.framework}: publish it by its own path"
@@ -108,9 +110,9 @@ def build_script(model: Path) -> Path:
     return Path(model).parent / f"build_{name.replace('-', '_')}.py"
 
 
-def _check(folder: Path) -> CheckedModel | MmeError:
+def _check(folder: Path, follow_links: bool) -> CheckedModel | MmeError:
     try:
-        model = check_model(folder)
+        model = check_model(folder, follow_links=follow_links)
         check_name(model.directory.name)
     except ArchiveError as error:
         if error.codes == ("not-found",):
@@ -137,7 +139,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(one for one in path.iterdir() if one.is_dir() and not is_junk(one.name))
 
 
-def _join_ensemble(path: Path, checked: list[_Checked]) -> list[_Checked]:
+def _join_ensemble(path: Path, checked: list[_Checked], follow_links: bool) -> list[_Checked]:
     """Return the same, or one model if the directories are an ensemble and its steps."""
     ensembles = [
         folder for folder, one in checked if isinstance(one, ArchiveError) and _STEP_MISSING in one.codes
@@ -145,14 +147,14 @@ def _join_ensemble(path: Path, checked: list[_Checked]) -> list[_Checked]:
     if not ensembles:
         return checked
     try:
-        reading = read_triton(contents_of(scan_directory(path)), EndpointTraits())
+        reading = read_triton(contents_of(scan_directory(path, follow_links=follow_links)), EndpointTraits())
     except ArchiveError:
         return checked
     if reading.layout != "ensemble" or reading.main is None:
         return checked
     idle = [model.folder for model in reading.models if model.role == "idle"]
     if not idle:
-        return [(path, _check(path))]
+        return [(path, _check(path, follow_links))]
     ensemble = reading.main.folder
     fault = MmeError(
         f"{path} holds the ensemble {ensemble} and models that it does not need: {', '.join(idle)}",

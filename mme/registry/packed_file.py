@@ -36,6 +36,7 @@ def pack_to_file(
     output: str | Path | None = None,
     *,
     replace: bool = False,
+    follow_links: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PackedFile:
     """Check a model's directory and pack it, in constant memory.
@@ -44,13 +45,14 @@ def pack_to_file(
         directory: The model's directory.
         output: The archive. Default: the directory's name with `.tar.gz`, in the working directory.
         replace: Replace an existing file.
+        follow_links: Pack what a symbolic link points at, if that is in the directory too.
         on_progress: Receives progress.
 
     Raises:
         ArchiveError: The directory has a fault, or changed while it was packed.
         MmeError: The file can't be written, or exists.
     """
-    model = check_model(directory)
+    model = check_model(directory, follow_links=follow_links)
     path = Path(output) if output is not None else Path(model.directory.name + SUFFIX)
     # Not Path.is_dir(): it raises for a path that is too long.
     if os.path.isdir(path):  # noqa: PTH112

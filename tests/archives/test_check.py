@@ -72,14 +72,16 @@ def test_symbolic_links_are_named(good_model: Path) -> None:
         check_model(good_model)
     assert caught.value.codes == ("symlink",)
     assert "2 symbolic links, such as: 1/weights is a symbolic link to /etc/hosts" in str(caught.value)
-    assert caught.value.hint == f"copy the files: cp -aL {good_model} COPY"
+    assert caught.value.hint == f"copy the files: cp -aL {good_model} COPY; or give --follow-links"
 
 
 def test_a_hugging_face_cache_is_recognised(good_model: Path) -> None:
     (good_model / "1" / "hub" / "snapshots" / "r1").mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):
         (good_model / "1" / "hub" / "snapshots" / "r1" / name).symlink_to("../../blobs/abc")
-    with pytest.raises(ArchiveError, match="Hugging Face cache: download the model with local_dir="):
+    with pytest.raises(
+        ArchiveError, match="Hugging Face cache: give --follow-links, or download the model with local_dir="
+    ):
         check_model(good_model)
 
 

@@ -156,6 +156,49 @@ def test_a_file_that_changes_after_the_scan(good_model: Path, change: str) -> No
     assert "1/model.py" in caught.value.message
 
 
+def test_links_are_followed_within_the_directory(good_model: Path) -> None:
+    """A Hugging Face cache, a link to a directory, and a link to a link."""
+    hub = good_model / "1" / "hub" / "models--x"
+    for folder in ("blobs", "snapshots/r1"):
+        (hub / folder).mkdir(parents=True)
+    (hub / "blobs" / "abc").write_bytes(b"weights")
+    (hub / "snapshots" / "r1" / "model.safetensors").symlink_to("../../blobs/abc")
+    (good_model / "1" / "latest").symlink_to("hub/models--x/snapshots/r1")
+    (good_model / "again").symlink_to(good_model / "1" / "latest" / "model.safetensors")
+    directory = scan_directory(good_model, follow_links=True)
+    _, packed = pack_directory(directory)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        files = {one.name: archive.extractfile(one) for one in archive if one.isfile()}
+        assert not [one for one in archive if one.issym() or one.islnk()]
+        for name in ("again", "1/latest/model.safetensors", "1/hub/models--x/snapshots/r1/model.safetensors"):
+            file = files[name]
+            assert file is not None
+            assert file.read() == b"weights"
+
+
+@pytest.mark.parametrize("target", ["/etc/hosts", "../outside", "nowhere", "loop", ".", "..", ".env", "1/.."])
+def test_links_that_lead_elsewhere_are_not_followed(good_model: Path, target: str) -> None:
+    (good_model.parent / "outside").write_text("x")
+    (good_model / ".env").write_text("SECRET=1")
+    (good_model / "loop").symlink_to("loop")
+    (good_model / "1" / "x").symlink_to(target if target.startswith("/") else f"../{target}")
+    with pytest.raises(ArchiveError) as caught:
+        scan_directory(good_model, follow_links=True)
+    assert "1/x is a symbolic link" in str(caught.value)
+    assert set(caught.value.codes) == {"symlink"}
+
+
+def test_a_followed_link_that_changes_after_the_scan(good_model: Path) -> None:
+    (good_model / "real").write_bytes(b"x" * 10)
+    (good_model / "1" / "x").symlink_to("../real")
+    directory = scan_directory(good_model, follow_links=True)
+    (good_model / "real").unlink()
+    (good_model / "real").symlink_to("/etc/hosts")
+    with pytest.raises(ArchiveError) as caught:
+        pack_directory(directory)
+    assert caught.value.codes == ("changed-while-packed",)
+
+
 def test_a_directory_that_changes_during_the_scan(good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link or a named pipe in the place of what the listing showed is neither followed nor waited for."""
     (good_model.parent / "secret").write_text("x")
