@@ -20,11 +20,18 @@ class TensorSpec:
         name: As in the config.
         datatype: KServe's name: `FP32`, `INT64`, `BYTES`.
         dims: Without the batch dimension; -1 is any length.
+        optional: Whether a request may leave it out.
     """
 
     name: str
     datatype: str
     dims: tuple[int, ...]
+    optional: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Its data type, for people: `FP32`, `FP32, optional`."""
+        return f"{self.datatype}, optional" if self.optional else self.datatype
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ class TensorSignature:
         """Return compact ASCII JSON for the S3 object's metadata; None if it is over SIGNATURE_MAX_BYTES."""
         text = json.dumps(
             {
-                "in": [[spec.name, spec.datatype, list(spec.dims)] for spec in self.inputs],
-                "out": [[spec.name, spec.datatype, list(spec.dims)] for spec in self.outputs],
+                "in": [_entry(spec) for spec in self.inputs],
+                "out": [_entry(spec) for spec in self.outputs],
                 "batch": self.max_batch_size,
                 "platform": self.platform,
             },
@@ -79,6 +86,10 @@ class TensorSignature:
             return None
 
 
+def _entry(spec: TensorSpec) -> list[Any]:
+    return [spec.name, spec.datatype, list(spec.dims), *([True] if spec.optional else [])]
+
+
 def _spec(entry: Any) -> TensorSpec:
-    name, datatype, dims = entry
-    return TensorSpec(str(name), str(datatype), tuple(int(dim) for dim in dims))
+    name, datatype, dims, *optional = entry
+    return TensorSpec(str(name), str(datatype), tuple(int(dim) for dim in dims), optional=bool(optional))

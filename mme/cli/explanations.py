@@ -114,7 +114,7 @@ def _tensors(models: tuple[ModelSummary, ...]) -> Table | None:
             for spec in specs:
                 shape = model.signature.request_shape(spec)
                 row = [model.folder or "(root)"] if several else []
-                row += [kind, spec.name, spec.datatype, _shape(shape, model.signature.max_batch_size)]
+                row += [kind, spec.name, spec.kind, _shape(shape, model.signature.max_batch_size)]
                 table.add_row(*row)
     return table
 

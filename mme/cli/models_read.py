@@ -107,7 +107,7 @@ def show(
     table = plain_table("TENSOR", "KIND", "TYPE", "SHAPE")
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
-            table.add_row(spec.name, kind, spec.datatype, str(list(signature.request_shape(spec))))
+            table.add_row(spec.name, kind, spec.kind, str(list(signature.request_shape(spec))))
     print_table(table)
 
 
@@ -231,7 +231,9 @@ def _signature_json(record: ModelRecord) -> dict[str, Any] | None:
         return None
 
     def tensors(specs: Sequence[Any]) -> list[dict[str, Any]]:
-        return [fields(one, "name datatype") | {"shape": signature.request_shape(one)} for one in specs]
+        return [
+            fields(one, "name datatype optional") | {"shape": signature.request_shape(one)} for one in specs
+        ]
 
     tensors_json = {"inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
     return fields(signature, "platform max_batch_size") | tensors_json

@@ -219,7 +219,7 @@ def _zeros(signature: TensorSignature | None, given: set[str]) -> list[NamedTens
 
     tensors = []
     for spec in signature.inputs if signature else ():
-        if spec.name in given:
+        if spec.name in given or spec.optional:
             continue
         shape = [max(1, dim) for dim in signature.request_shape(spec)] if signature else []
         zeros = (

@@ -148,7 +148,7 @@ def test_a_path_reads_like_a_stream(tmp_path: Path) -> None:
 def test_json_is_plain(tmp_path: Path) -> None:
     found = json.loads(json.dumps(explain(io.BytesIO(pack(pipeline()))).to_json()))
     assert found["servable"] is True
-    assert found["models"][0]["inputs"] == [{"name": "X", "datatype": "FP32", "dims": [3]}]
+    assert found["models"][0]["inputs"] == [{"name": "X", "datatype": "FP32", "dims": [3], "optional": False}]
 
 
 def test_what_can_not_be_asked(tmp_path: Path) -> None:

@@ -85,6 +85,18 @@ def test_contract_form() -> None:
     )
 
 
+def test_an_optional_input_is_stored_as_one() -> None:
+    signature = parsed(
+        'backend: "python" input { name: "X" data_type: TYPE_FP32 dims: 4 }'
+        ' input { name: "K" data_type: TYPE_FP32 dims: 1 optional: true }'
+    ).signature
+    stored = signature.to_metadata()
+    assert stored is not None
+    assert '["K","FP32",[1],true]' in stored
+    assert TensorSignature.from_metadata(stored) == signature
+    assert [spec.kind for spec in signature.inputs] == ["FP32", "FP32, optional"]
+
+
 def test_long_signature_is_left_out() -> None:
     many = tuple(TensorSpec(f"input_{number}", "FP32", (1, 2, 3)) for number in range(100))
     assert TensorSignature(inputs=many).to_metadata() is None

@@ -215,5 +215,8 @@ def _tensor(tensor: Any) -> TensorSpec:
     # TYPE_STRING of Triton's config is BYTES on the wire (KServe v2); all other names agree.
     name = load_schema().DataType.Name(tensor.data_type).removeprefix("TYPE_")
     return TensorSpec(
-        str(tensor.name), "BYTES" if name == "STRING" else name, tuple(int(dim) for dim in tensor.dims)
+        str(tensor.name),
+        "BYTES" if name == "STRING" else name,
+        tuple(int(dim) for dim in tensor.dims),
+        optional=bool(getattr(tensor, "optional", False)),  # outputs have no such field
     )
