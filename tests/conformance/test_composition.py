@@ -38,6 +38,17 @@ def test_business_logic_scripting(target: Target) -> None:
     assert target.call(model, 5).tensor("Y") == [120]
 
 
+@case("a call to another model of the archive fails once two loaded archives have one of that name")
+def test_business_logic_scripting_of_one_name(target: Target) -> None:
+    shared = f"shared_{target.folder[-8:]}"
+    first = target.publish("first", models.ensemble(shared, "script", models.calling(shared)))
+    assert target.call(first, 5).tensor("Y") == [120]
+    second = target.publish("second", models.ensemble(shared, "other", models.PLUS_ONE))
+    assert target.call(second, 5).tensor("Y") == [11]
+    with pytest.raises(target.exceptions.ModelError, match=f"{shared}.{{0,3}} is not ready"):
+        target.call(first, 5)
+
+
 @case("a decoupled model is refused: SageMaker takes one answer to a request")
 def test_decoupled(target: Target) -> None:
     model = target.publish("decoupled", models.DECOUPLED)
