@@ -14,6 +14,7 @@ from tests.archives.archive_builder import (
 
 CPU = {"processor": Processor.CPU}
 GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
+WARMUP = 'model_warmup { name: "w" batch_size: 2 inputs { key: "X" value { zero_data: true %s } } }'
 ENVIRONMENT = 'parameters { key: "EXECUTION_ENV_PATH" value { string_value: "%s" } }'
 
 BATCHING = CONFIG + "max_batch_size: 4 dynamic_batching { %s }"
@@ -159,11 +160,42 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         pack(
             flat(
                 CONFIG
-                + 'model_warmup { inputs { key: "X" value { data_type: TYPE_FP32 input_data_file: "x" } } }'
+                + 'model_warmup { inputs { key: "X" '
+                + 'value { data_type: TYPE_FP32 dims: 3 input_data_file: "x" } } }'
             )
         ),
         "warmup-missing",
         "warmup/x is missing",
+    ),
+    "warm-up without an input": (
+        pack(flat(CONFIG + 'model_warmup { name: "w" batch_size: 1 }')),
+        "warmup-input",
+        "the warm-up w in config.pbtxt has no input X",
+    ),
+    "warm-up of other dims": (
+        pack(flat(CONFIG + WARMUP % "data_type: TYPE_FP32 dims: [ 9, 9 ]")),
+        "warmup-input",
+        "has the dims [9, 9]; the model's are [3]",
+    ),
+    "warm-up of another type": (
+        pack(flat(CONFIG + WARMUP % "data_type: TYPE_INT64 dims: 3")),
+        "warmup-input",
+        "has another data_type than the model's",
+    ),
+    "warm-up of a large batch": (
+        pack(flat(CONFIG + "max_batch_size: 1 " + WARMUP % "data_type: TYPE_FP32 dims: 3")),
+        "warmup-input",
+        "has batches of 2; the maximum is 1",
+    ),
+    "only passive groups": (
+        pack(flat(CONFIG + "instance_group { kind: KIND_CPU passive: true }")),
+        "instance-group",
+        "every instance group in config.pbtxt is passive",
+    ),
+    "batches of no inputs": (
+        pack(flat('backend: "python" max_batch_size: 4 output { name: "Y" data_type: TYPE_FP32 dims: 3 }')),
+        "config-no-batch",
+        "Triton finds no batch in them",
     ),
     "environment missing": (
         pack(flat(CONFIG + ENVIRONMENT % "$$TRITON_MODEL_DIRECTORY/env.tar.gz")),

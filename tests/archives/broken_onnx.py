@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 from tests.archives.archive_builder import LFS_POINTER, pack
 from tests.archives.onnx_builder import CONFIG, doubled, files, model, sequence, value, with_external
 
+CONTROL = 'control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
 WEIGHTS = bytes(64)
 RESHAPED = CONFIG.replace("[ 4 ]", "[ 1 ] reshape { shape: [ ] }")
 
@@ -105,6 +106,35 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         pack(files(doubled(), CONFIG.replace('"X"', '"X" allow_ragged_batch: true'))),
         "tensor-dims",
         "its shape in 1/model.onnx is [-1, 4], not [-1]",
+    ),
+    "an optional input that the model needs": (
+        pack(files(doubled(), CONFIG.replace("size: 8", "size: 0").replace('"X"', '"X" optional: true'))),
+        "onnx-optional",
+        "has the optional input X, which 1/model.onnx needs in each request",
+    ),
+    "a sequence control that the model lacks": (
+        pack(files(doubled(), f"{CONFIG} sequence_batching {{ {CONTROL} }}")),
+        "tensor-unknown",
+        "config.pbtxt has the input START, which 1/model.onnx does not have",
+    ),
+    "a batch input that the model lacks": (
+        pack(
+            files(
+                doubled(),
+                CONFIG + 'batch_input { target_name: "B" data_type: TYPE_FP32 source_input: "X" }',
+            )
+        ),
+        "tensor-unknown",
+        "config.pbtxt has the input B",
+    ),
+    "an output without dims": (
+        pack(
+            files(
+                doubled(), CONFIG.replace('"Y" data_type: TYPE_FP32 dims: [ 4 ]', '"Y" data_type: TYPE_FP32')
+            )
+        ),
+        "config-tensor-dims",
+        "the output Y in config.pbtxt has no dims",
     ),
     "open": (
         pack(files(doubled(("N", "M")))),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.agreement import verdicts
+from benchmarks.generated_models import generated
 from mme.archives.explain import explain
 from mme.archives.unpacking import unpack
 from mme.catalog.images import Processor
@@ -49,6 +51,7 @@ CODE_WITHOUT_INPUTS = "import numpy\n" + CODE.replace(GET_X, "numpy.ones(3, nump
 WITHOUT_INPUTS = ("no inputs", "sub-directory, no config, nothing completes it")
 CONTROL = 'control_input { name: "%s" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
 LOAD_SECONDS = 60
+GENERATED, SEED = 60, 20261130
 HANGS_AFTER_SECONDS = 6
 
 LAYOUTS: Mapping[str, Files] = {
@@ -249,6 +252,16 @@ def outcomes(
 def test_triton_agrees(name: str, outcomes: dict[str, Outcome]) -> None:
     found = explain(io.BytesIO(pack(LAYOUTS[name])), processor=Processor.CPU)
     assert found.servable is outcomes[name].served, (found.codes, outcomes[name])
+
+
+def test_triton_agrees_on_generated_models(tmp_path: Path) -> None:
+    """Random ones: `python -m benchmarks.agreement` asks about many more."""
+    found = verdicts(list(generated(GENERATED, SEED)), tmp_path / "run")
+    wrong = [
+        (each.kind, each.codes, each.reason, each.model.config) for each in found if each.kind != "agreed"
+    ]
+    assert len(found) == GENERATED
+    assert not wrong
 
 
 @pytest.mark.parametrize("name", FATAL)

@@ -98,6 +98,10 @@ def _tensorflow(config: TritonConfig, source: str, endpoint: EndpointTraits) -> 
 
 def _groups(config: TritonConfig, source: str, endpoint: EndpointTraits) -> Iterator[Finding]:
     needs_gpu = ""
+    groups = config.message.instance_group
+    if groups and all(group.passive for group in groups):
+        text = f"every instance group in {source} is passive; Triton ends at the first request"
+        yield Finding.error("instance-group", text, "remove passive")
     for number, group in enumerate(config.message.instance_group):
         kind = _GROUP_KINDS[group.kind]
         where = f"instance group {group.name or number} in {source}"

@@ -14,6 +14,7 @@ from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings, tensor_findings
 from mme.archives.triton.model import ModelReading
 from mme.archives.triton.onnx_rules import onnx_findings
+from mme.archives.triton.warmup_rules import warmup_findings
 from mme.findings import Finding
 
 _MODEL_DIRECTORY: Final = "$$TRITON_MODEL_DIRECTORY"
@@ -28,9 +29,11 @@ def model_findings(model: ModelReading) -> Iterator[Finding]:
         yield model.config_error
     if model.config:
         yield from config_findings(model.config, model.config_path, model.endpoint)
-        completed = model.completed is not False
+        # ONNX Runtime's backend completes lists that are empty, never a tensor.
+        completed = model.completed is not False and model.backend != "onnxruntime"
         yield from tensor_findings(model.config, model.config_path, completed=completed)
         yield from _named_files(model)
+        yield from warmup_findings(model.config, model.config_path)
         yield from _environment(model)
     yield from _stub(model)
     yield from _versions(model)
@@ -183,7 +186,11 @@ def _backend(model: ModelReading) -> Iterator[Finding]:
     hint = f"declare inputs and outputs in {model.config_path}"
     if model.completed is False and missing == "inputs":
         text = f"{model.config_path} declares no inputs, and nothing fills them in; requests must have none"
-        yield Finding.note("config-no-inputs", text, hint)
+        if config and config.signature.max_batch_size:
+            text += ", and Triton finds no batch in them"
+            yield Finding.error("config-no-batch", text, f"{hint}, or write max_batch_size: 0")
+        else:
+            yield Finding.note("config-no-inputs", text, hint)
     else:
         text = f"{model.config_path} leaves the {missing} to Triton, which reads the model to complete it: "
         text += "loads are slower, and --disable-auto-complete-config turns it off"

@@ -178,6 +178,7 @@ def _inputs(file: OnnxFile, message: Any) -> Iterator[Finding]:
     if not message.input:
         return
     known = {one.name: one for one in (*file.model.inputs, *file.model.overridable)}
+    required = {one.name for one in file.model.inputs}
     extra = _extra_inputs(message)
     given = {tensor.name for tensor in message.input} | extra
     for tensor in message.input:
@@ -186,8 +187,17 @@ def _inputs(file: OnnxFile, message: Any) -> Iterator[Finding]:
         elif tensor.optional and file.max_batch_size:
             text = f"{file.config_path} marks {tensor.name} as optional, which batching excludes"
             yield Finding.error("onnx-optional", text, "remove optional, or write max_batch_size: 0")
+        elif tensor.optional == (tensor.name in required):
+            fits = "needs in each request" if tensor.optional else "has a value for"
+            text = (
+                f"{file.config_path} has {'the optional' if tensor.optional else 'the'} input {tensor.name}, "
+            )
+            hint = "remove optional" if tensor.optional else "remove the input, or write optional: true"
+            yield Finding.error("onnx-optional", f"{text}which {file.path} {fits}", hint)
         else:
             yield from _tensor(file, "input", tensor, known[tensor.name], exact=False)
+    for name in sorted(extra - required):
+        yield _unknown(file, "input", name, [])
     missing = [one.name for one in file.model.inputs if one.name not in given]
     unknown = [tensor.name for tensor in message.input if tensor.name not in known]
     if missing and not unknown:
