@@ -151,7 +151,7 @@ def _client(url: str, service: str, **config: Any) -> Any:
 
 def _counted(cloudwatch: Any, requests: int) -> tuple[float, float]:
     """Return hit ratio and loads by the endpoint's metrics, once all requests are in them."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     wanted = (("ModelCacheHit", "Sum"), ("ModelCacheHit", "SampleCount"), ("ModelLoadingTime", "SampleCount"))
     while True:
         now = datetime.now(UTC) + timedelta(minutes=1)

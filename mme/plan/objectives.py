@@ -8,6 +8,7 @@ from typing import Final
 
 from mme.errors import MmeError
 from mme.plan.grid import Estimate
+from mme.plan.replay import Replayed
 
 _FASTER: Final = 0.99
 """A more expensive configuration must be at least 1 % faster to be worth a look."""
@@ -49,6 +50,11 @@ class Objectives:
         if self.budget is not None and one.usd_per_month > self.budget:
             found.append(f"it costs ${one.usd_per_month:,.0f} per month")
         return found
+
+    def missed_by_replay(self, one: Replayed) -> bool:
+        """Return whether a replay misses the latency or the hit ratio."""
+        too_slow = self.p95_ms is not None and not one.percentile_ms(0.95) <= self.p95_ms
+        return too_slow or (self.hit_ratio is not None and one.hits < self.hit_ratio)
 
 
 def meeting(estimates: Sequence[Estimate], objectives: Objectives) -> list[Estimate]:

@@ -20,6 +20,12 @@ def plan_notes(plan: Plan, traffic: Traffic, calibration: Sequence[str] = ()) ->
     """
     assumed, fleet = traffic.fleet.assumptions, traffic.fleet
     notes = [("calibrated:", note) for note in calibration]
+    if not plan.replay_meets:
+        text = (
+            "the replays miss an objective that the estimates meet, so the real endpoint may too; "
+            "set it a little higher to get the next larger configuration"
+        )
+        notes.append(("close:", text))
     if plan.uncertainty is not None:
         text = (
             f"{traffic.requests} requests are few; the hit ratio is {plan.best.hit_ratio:.1%} "

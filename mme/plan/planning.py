@@ -31,12 +31,13 @@ class Plan:
     """The answer.
 
     Attributes:
-        best: The cheapest configuration that meets the objectives.
+        best: The cheapest configuration that meets the objectives, in its replay too.
         estimates: All, cheapest first.
         front: Those that are the fastest for their cost.
         replays: Replays of the best few, by their name.
         leaving: Models that should not share the endpoint.
         left_out: Instance types that can't serve the models, with the reason.
+        replay_meets: Whether the replay of the best meets the objectives.
         objectives: What was asked for.
         uncertainty: Half the width of the hit ratio's 95 % interval; None if there are requests enough.
     """
@@ -47,6 +48,7 @@ class Plan:
     replays: Mapping[str, Replayed]
     leaving: tuple[Departure, ...]
     left_out: Mapping[str, str]
+    replay_meets: bool
     objectives: Objectives
     uncertainty: float | None
 
@@ -82,20 +84,26 @@ def make_plan(
     front = cheapest_front(grid.estimates)
     candidates = list(dict.fromkeys([suitable[0], *cheapest_front(suitable)]))[:replays]
     replayed = {}
+    best: Estimate | None = None
     for done, one in enumerate(candidates):
         progress("replaying", done, len(candidates))
         replayed[one.name] = replay_estimate(traffic, one)
+        if best is None and not objectives.missed_by_replay(replayed[one.name]):
+            best = one
     progress("replaying", len(candidates), len(candidates))
+    replay_meets = best is not None or not candidates
+    best = best or suitable[0]
     few = traffic.requests is not None and traffic.requests < FEW_REQUESTS
     return Plan(
-        best=suitable[0],
+        best=best,
         estimates=grid.estimates,
         front=tuple(front),
         replays=replayed,
-        leaving=tuple(departures(traffic, suitable[0], grid.estimates)),
+        leaving=tuple(departures(traffic, best, grid.estimates)),
         left_out=grid.left_out,
+        replay_meets=replay_meets,
         objectives=objectives,
-        uncertainty=wilson(suitable[0].hit_ratio, traffic.requests) if few and traffic.requests else None,
+        uncertainty=wilson(best.hit_ratio, traffic.requests) if few and traffic.requests else None,
     )
 
 

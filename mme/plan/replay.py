@@ -20,7 +20,7 @@ from mme.fleet import (
     Placement,
     choose_instance,
 )
-from mme.plan.caching import Room
+from mme.plan.caching import Room, copies_of
 from mme.plan.model_fleet import ModelFleet
 from mme.plan.trace import Trace
 
@@ -105,8 +105,9 @@ def replay(
         TooLargeError: A model is larger than the memory.
     """
     simulation = _Simulation(fleet, instances, room, workers, placement, seed)
+    copies = copies_of(trace.counts / trace.duration, fleet, instances)
     for model in used_before:
-        simulation.touch(model)
+        simulation.touch(model, int(copies[model]))
     return simulation.run(trace)
 
 
@@ -140,11 +141,17 @@ class _Simulation:
         self._seconds: list[float] = []
         self._cold: list[float] = []
 
-    def touch(self, model: int) -> None:
-        """Use a model in no time, as before the trace."""
-        name = self._names[model]
-        instance = self._choose(name)
-        memory = instance.memory
+    def touch(self, model: int, copies: int) -> None:
+        """Use a model in no time, as before the trace, on as many instances as its traffic needs."""
+        if copies == 1:
+            self._touch(self._choose(self._names[model]), model)
+            return
+        emptiest = sorted(self._instances, key=lambda one: (one.memory.reserved, one.index))
+        for instance in emptiest[:copies]:
+            self._touch(instance, model)
+
+    def _touch(self, instance: _Instance, model: int) -> None:
+        name, memory = self._names[model], instance.memory
         if not memory.acquire(name):
             for evicted in memory.admit(name, self._weights[model]).evicted:
                 memory.unloaded(evicted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,8 @@ def loaded(*arguments: str) -> set[str]:
         ("models", "list", "--help"),
         ("models", "add", "--help"),
         ("endpoint", "--help"),
+        ("plan", "--help"),
+        ("bench", "--help"),
         ("cost", "--help"),
         ("advise", "--help"),
     ],
@@ -73,3 +76,11 @@ def test_listing_models_needs_no_arrays() -> None:
 def test_calling_a_model_needs_numpy_and_no_more() -> None:
     there = loaded(*NOWHERE, "invoke", "add_sub_v0.tar.gz", "--input", "X=1")
     assert (NEVER | LOCAL | TERMINAL) & there == set()
+
+
+def test_planning_a_mix_needs_no_compiler(tmp_path: Path) -> None:
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("a_v0.tar.gz,1000000\n")
+    there = loaded("plan", "--rate", "1", "--models", str(sizes), "--counts", "1")
+    assert "numpy" in there
+    assert ({"numba", "llvmlite"} | NEVER | LOCAL | TERMINAL) & there == set()
