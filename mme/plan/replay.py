@@ -136,6 +136,7 @@ class _Simulation:
             for number in range(instances)
         ]
         self._events: list[tuple[float, int, int, _Instance, str, _Request | None]] = []
+        self._holders: dict[str, set[int]] = {}
         self._number = 0
         self._hits = self._waits = self._loads = 0
         self._seconds: list[float] = []
@@ -153,9 +154,11 @@ class _Simulation:
     def _touch(self, instance: _Instance, model: int) -> None:
         name, memory = self._names[model], instance.memory
         if not memory.acquire(name):
-            for evicted in memory.admit(name, self._weights[model]).evicted:
-                memory.unloaded(evicted)
-                instance.disk.unpin(evicted)
+            evicted = memory.admit(name, self._weights[model]).evicted
+            self._moved(instance, name, evicted)
+            for one in evicted:
+                memory.unloaded(one)
+                instance.disk.unpin(one)
             memory.begin_load(name)
             self._fetch(instance, model)
             memory.loaded(name)
@@ -202,17 +205,33 @@ class _Simulation:
     def _choose(self, name: str) -> _Instance:
         if len(self._instances) == 1:
             return self._instances[0]
+        holders = self._holders.get(name)
+        if holders:
+            # Of all instances, one that holds the model wins unless it is too busy: look at these first.
+            chosen = self._instances[self._chosen(name, [self._instances[index] for index in holders])]
+            if chosen.model_in_flight.get(name, 0) < self._spill_at:
+                return chosen
+        return self._instances[self._chosen(name, self._instances)]
+
+    def _chosen(self, name: str, candidates: list[_Instance]) -> int:
+        holders = self._holders.get(name, ())
         views = [
             InstanceView(
                 index=one.index,
-                holds=one.memory.state(name) not in (None, ModelState.UNLOADING),
+                holds=one.index in holders,
                 model_in_flight=one.model_in_flight.get(name, 0),
                 in_flight=one.in_flight,
                 free=one.memory.budget - one.memory.reserved,
             )
-            for one in self._instances
+            for one in candidates
         ]
-        return self._instances[choose_instance(views, spill_at=self._spill_at, placement=self._placement)]
+        return choose_instance(views, spill_at=self._spill_at, placement=self._placement)
+
+    def _moved(self, instance: _Instance, name: str, evicted: tuple[str, ...]) -> None:
+        """Note that an instance holds a model now, and others not any more."""
+        self._holders.setdefault(name, set()).add(instance.index)
+        for one in evicted:
+            self._holders[one].discard(instance.index)
 
     def _arrive(self, now: float, model: int) -> None:
         name = self._names[model]
@@ -243,6 +262,7 @@ class _Simulation:
             evicted = memory.admit(name, self._weights[model]).evicted
         except NoRoomError:
             return False
+        self._moved(instance, name, evicted)
         for one in evicted:
             self._push(now + self._unload, _UNLOADED, instance, one, None)
         instance.waiting[name] = [request]

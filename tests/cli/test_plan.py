@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
@@ -139,3 +141,27 @@ def test_a_page_is_written(mme: Mme, sizes: Path, tmp_path: Path) -> None:
     ran = mme("plan", *given, "--html", tmp_path / "no" / "plan.html")
     assert ran.status == 2
     assert "is not a folder" in ran.err
+
+
+def test_the_log_of_an_endpoint_is_a_trace(mme: Mme, aws: Any) -> None:
+    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+    logs = session.client("logs", endpoint_url=aws.meta.endpoint_url)
+    group = "/aws/sagemaker/Endpoints/mme-local"
+    now = int(time.time() * 1000)
+    logs.create_log_group(logGroupName=group)
+    for number in range(2):
+        aws.put_object(Bucket="models", Key=f"models/m{number}_v0.tar.gz", Body=b"x" * 1000)
+        stream = f"AllTraffic/i-{number}"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        start = "I1130 10:00:00.000000 1 sagemaker_server.cc:190]"
+        call = f'{start} "Invoking SageMaker TargetModel: m{number}_v0.tar.gz"'
+        events = [{"timestamp": now - 600_000 + step * 1000, "message": call} for step in range(50)]
+        events.append({"timestamp": now - 1000, "message": 'I1130 10:00:00.0 1 server.cc:1] "other"'})
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    given = ("--type", "ml.m5.xlarge", "--counts", "2")
+    ran = mme("plan", "--since", "1h", *given, "--json")
+    assert ran.status == 0, ran.err
+    assert ran.json["traffic"] == {"requests": 100, "rate": pytest.approx(2.02, rel=0.02), "models": 2,
+                                   "peak_rate": pytest.approx(2.02, rel=0.02)}  # fmt: skip
+    assert ran.json["hit_ratio_uncertainty"] > 0
+    assert "uncertain: 100 requests are few" in mme("plan", "--since", "1h", *given).err
