@@ -112,3 +112,16 @@ def ranks(sizes: Any, distances: Any, out: Any) -> None:
             else:
                 high = middle
         out[request] = low
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def count_pairs(rows: Any, columns: Any, out: Any) -> None:
+    """Add one to the cell of each pair.
+
+    Args:
+        rows: Row of each pair.
+        columns: Column of each pair.
+        out: Receives the counts.
+    """
+    for index in range(len(rows)):
+        out[rows[index], columns[index]] += 1

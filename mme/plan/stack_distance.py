@@ -73,6 +73,26 @@ def too_small(sizes: NDArray[np.int64], distances: NDArray[np.int64]) -> NDArray
     return short
 
 
+def tally(short: NDArray[np.int16], models: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return the number of requests by too small sizes and model.
+
+    Args:
+        short: How many sizes each request does not fit into.
+        models: Model of each request.
+        shape: Of the result: one more than the sizes, and the models.
+    """
+    found = np.zeros(shape, np.int64)
+    if len(short) >= _COMPILED_FROM and has_numba():
+        from mme.plan._compiled import count_pairs
+
+        count_pairs(short, models, found)
+        return found
+    for part in blocks(len(short)):
+        cells = short[part].astype(np.int64) * shape[1] + models[part]
+        found += np.bincount(cells, minlength=found.size).reshape(shape)
+    return found
+
+
 def hit_ratio_curve(distances: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the share of requests that each size of memory answers without a load.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mme.plan.caching import CacheOutcome, Room, Spread, copies_of, spread
 from mme.plan.latency import BINS, Histogram, bins_of
 from mme.plan.model_fleet import ModelFleet
-from mme.plan.stack_distance import NEVER, blocks, stack_distances, too_small
+from mme.plan.stack_distance import NEVER, blocks, stack_distances, tally, too_small
 from mme.plan.trace import Trace
 
 _SIZES: Final = 512
@@ -103,11 +103,7 @@ class TraceTraffic:
         copies = copies_of(self.model_rates, self.fleet, instances)
         used = self.trace.counts > 0
         working_set = float((self.fleet.weights * copies)[used].sum()) / instances
-        every_load = np.zeros((len(sizes) + 1) * len(self.fleet), np.int64)
-        for part in blocks(len(short)):
-            cells = short[part].astype(np.int64) * len(self.fleet) + self.trace.models[part]
-            every_load += np.bincount(cells, minlength=len(every_load))
-        every_load = every_load.reshape(len(sizes) + 1, len(self.fleet))
+        every_load = tally(short, self.trace.models, (len(sizes) + 1, len(self.fleet)))
         counted: dict[tuple[int, bool], _Counts] = {}
         waiting: dict[tuple[bool, bool], _Waiting] = {}
         found = []

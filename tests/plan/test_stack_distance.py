@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mme.plan.caching import Room
 from mme.plan.stack_distance import NEVER, stack_distances
+from tests.plan.workload import MB, a_mix, a_trace, some_fleet
 
 REQUESTS = st.lists(st.integers(0, 40), min_size=1, max_size=700)
 WEIGHTS = st.lists(st.integers(1, 50), min_size=41, max_size=41)
@@ -56,3 +58,15 @@ def test_slots_are_renumbered_many_times() -> None:
     plain, fast = (stack_distances(objects, weights, compiled=compiled) for compiled in (False, True))
     assert plain.tolist() == fast.tolist()
     assert (plain == NEVER).sum() == 300
+
+
+def test_compiled_and_plain_code_give_the_same_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    mix = a_mix(some_fleet(60), rate=20.0)
+    rooms = [Room(size * MB, 2 * size * MB) for size in (300, 900, 2700)]
+    found = []
+    for least in (0, 10**9):
+        monkeypatch.setattr("mme.plan.stack_distance._COMPILED_FROM", least)
+        found.append(a_trace(mix, 3000).outcomes(2, rooms))
+    for compiled, plain in zip(*found, strict=True):
+        assert (compiled.hits, compiled.waits, compiled.loads) == (plain.hits, plain.waits, plain.loads)
+        assert compiled.cold.tolist() == plain.cold.tolist()
