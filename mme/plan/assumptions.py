@@ -1,4 +1,4 @@
-"""What a plan assumes because AWS does not publish it: each value can be set, and a load test measures most."""
+"""What a plan assumes because AWS does not publish it. A load test measures most of it."""
 
 from __future__ import annotations
 
