@@ -203,6 +203,11 @@ _STANDARD_LIBRARY: Final = "|".join(name for name in sorted(sys.stdlib_module_na
 _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
     FaultKind.LOAD: (
         (
+            r"^Unable to load model: (?P<what>[^\n]{1,500})",
+            "its model file can't be loaded: {what}",
+            _EXPLAIN,
+        ),
+        (
             r"doesn't support models with decoupled transaction policy",
             "it is decoupled; SageMaker supports only models that answer once",
             "remove model_transaction_policy from config.pbtxt and publish it again",
@@ -261,6 +266,12 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     FaultKind.INPUT: (
+        (
+            r"Feature size of [\w-]{1,30} inference data (?P<given>\d+) is not consistent with "
+            r"feature size of trained model (?P<wanted>\d+)",
+            "the rows have {given} columns; the model was trained with {wanted}",
+            "send {wanted} columns, in the order of the training and without the label",
+        ),
         (
             r"^unexpected shape for input '(?P<name>[^']*)' .*?Expected (?P<wanted>\[[^\[\]]*\]), "
             r"got (?P<given>\[[^\[\]]*\])",

@@ -279,6 +279,17 @@ FRAMEWORKS = {
         FaultKind.CODE,
         "ValueError: need 4 features (code/inference.py line 12)",
     ),
+    "xgboost: columns": (
+        "Unable to evaluate payload provided: Feature size of csv inference data 2 is not consistent with "
+        "feature size of trained model 4.",
+        FaultKind.INPUT,
+        "the rows have 2 columns; the model was trained with 4",
+    ),
+    "xgboost: load": (
+        "Unable to load model: Model xgboost-model cannot be loaded: not a booster\nsecond line\n",
+        FaultKind.LOAD,
+        "its model file can't be loaded: Model xgboost-model cannot be loaded: not a booster",
+    ),
     "content type": (
         "Content-type text/plain is not supported",
         FaultKind.INPUT,

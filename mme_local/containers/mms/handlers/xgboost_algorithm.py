@@ -102,7 +102,7 @@ def _load(folder: Path) -> xgboost.Booster:
             booster.load_model(bytearray(path.read_bytes()))
         except Exception as error:
             reason = str(error).partition("\nStack trace:")[0]
-            raise ValueError(f"Model {path.name} cannot be loaded:\n{unpickling}\n{reason}") from None
+            raise ValueError(f"Model {path.name} cannot be loaded: {unpickling}; {reason}") from None
     booster.set_param({"nthread": 1})
     return booster
 
