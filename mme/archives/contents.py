@@ -164,7 +164,7 @@ class ContentReader:
         nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
         if nested and self._holds_activate(start, stream.read) is False:
             self.notes.without_activate.add(path)
-        elif reads(path):
+        elif reads(path, start):
             whole = StreamWithStart(start, stream)
             self.notes.model_files[path] = read_model_file(path, size, start, whole)
 

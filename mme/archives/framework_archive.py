@@ -11,6 +11,7 @@ from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explanation import ModelSummary
 from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.python_source import PythonSource, python_version, read_python
+from mme.archives.signature import TensorSignature
 from mme.findings import Finding
 
 CODE_FILE: Final = "code/inference.py"
@@ -76,11 +77,14 @@ class FrameworkArchive:
     def read(self) -> FrameworkReading:
         """Read the archive as the framework's container does."""
         findings = (*self.check(), *_code_findings(self), *_lfs_pointers(self.contents))
+        pointers = {one.message for one in findings if one.code == "lfs-pointer"}
+        findings += tuple(one for one in self.unreadable() if not pointers)
         summary = ModelSummary(
             folder="",
             role="model",
             platform=self.model_file(),
             versions=self.versions(),
+            signature=self.signature(),
             unpacked_bytes=self.contents.unpacked_bytes,
         )
         return FrameworkReading(self.layout, (summary,), findings)
@@ -88,6 +92,16 @@ class FrameworkArchive:
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong for this framework alone."""
         yield from ()
+
+    def unreadable(self) -> Iterator[Finding]:
+        """Yield what is wrong with the model's own file, if its kind is read."""
+        found = self.contents.model_files.get(self.model_file())
+        if isinstance(found, Finding) and self.contents.start(self.model_file()):
+            yield found
+
+    def signature(self) -> TensorSignature:
+        """Return the model's tensors, if its file states them."""
+        return TensorSignature()
 
     def model_file(self) -> str:
         """Return the file that the container loads; empty if that is not known."""

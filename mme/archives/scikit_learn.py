@@ -20,7 +20,7 @@ class ScikitLearn(OneFileArchive):
 
     def matches(self) -> bool:
         """Return whether there is a pickle. Pickles of boosters match XGBoost too, which comes first."""
-        return bool(self.anywhere(PICKLE_ENDINGS))
+        return bool(self.anywhere((*PICKLE_ENDINGS, ".skops")))
 
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong with the model's file and the code."""

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from mme.archives.framework_archive import FrameworkArchive
+from mme.archives.model_files.reading import ModelFile
+from mme.archives.model_files.saved_model import SERVING_SIGNATURE, SavedModel
+from mme.archives.signature import TensorSignature
 from mme.findings import Finding
 
 _SAVED_MODEL: Final = "saved_model.pb"
@@ -33,6 +36,30 @@ class TensorFlow(FrameworkArchive):
     def versions(self) -> tuple[int, ...]:
         """Return the numbers among the directories' names."""
         return tuple(sorted(int(name) for name in self.contents.folders() if name.isdecimal()))
+
+    def unreadable(self) -> Iterator[Finding]:
+        """Yield what is wrong with the newest version's SavedModel."""
+        found = self._newest()
+        if isinstance(found, Finding):
+            yield found
+        elif isinstance(found, SavedModel) and found.serving is None:
+            text = (
+                f"{self._newest_path()} has no signature {SERVING_SIGNATURE}, which requests get by default"
+            )
+            known = ", ".join(sorted(found.signatures)) or "none"
+            yield Finding.warning("signature-missing", text, f"name one in requests; it has: {known}")
+
+    def signature(self) -> TensorSignature:
+        """Return the tensors of the newest version's default signature."""
+        found = self._newest()
+        serving = found.serving if isinstance(found, SavedModel) else None
+        return TensorSignature(serving.inputs, serving.outputs) if serving else TensorSignature()
+
+    def _newest_path(self) -> str:
+        return f"{max(self.versions(), default=0)}/{_SAVED_MODEL}"
+
+    def _newest(self) -> ModelFile | Finding | None:
+        return self.contents.model_files.get(self._newest_path())
 
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong with the SavedModels."""

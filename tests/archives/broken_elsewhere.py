@@ -13,6 +13,7 @@ from tests.archives.archive_builder import (
     flat,
     pack,
 )
+from tests.archives.model_files.saved_model_builder import saved_model
 
 CPU = {"processor": Processor.CPU}
 GROUP = "instance_group [ { kind: %s gpus: [ %d ] } ]"
@@ -31,6 +32,11 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
         pack({"1/saved_model.pb": "x"}),
         "variables-missing",
         "1/variables/ is missing",
+    ),
+    "saved model without a default signature": (
+        pack({"1/saved_model.pb": saved_model("train"), "1/variables/x": "x"}),
+        "signature-missing",
+        "1/saved_model.pb has no signature serving_default",
     ),
     "weights too deep": (pack({"out/model.pth": "x"}), "weights-deep", "out/model.pth is not at"),
     "two weights": (

@@ -16,6 +16,7 @@ from mme.archives.explain import explain
 from mme.errors import MmeError
 from mme.registry.tiny_onnx import doubling_model
 from tests.archives.archive_builder import CONFIG, PIPELINE
+from tests.archives.model_files.saved_model_builder import saved_model
 
 CODE = "class TritonPythonModel:\n    def execute(self, requests): ..."
 
@@ -103,7 +104,7 @@ def test_secrets_environments_and_what_the_ignore_file_names_are_left_out(good_m
     [
         ({"xgboost-model": "x"}, "xgboost"),
         ({"model.joblib": "x", "code/inference.py": "def model_fn(d): ..."}, "scikit-learn"),
-        ({"1/saved_model.pb": "x", "1/variables/variables.index": "x"}, "tensorflow"),
+        ({"1/saved_model.pb": saved_model(), "1/variables/variables.index": "x"}, "tensorflow"),
         ({"model.pth": "x", "code/inference.py": "def model_fn(d): ..."}, "pytorch"),
     ],
 )

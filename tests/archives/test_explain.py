@@ -35,6 +35,7 @@ from tests.archives.archive_builder import (
     pipeline,
     tar,
 )
+from tests.archives.model_files.saved_model_builder import saved_model
 from tests.archives.onnx_builder import doubled
 
 FOREST = 'backend: "fil" parameters { key: "model_type" value { string_value: "xgboost_json" } }'
@@ -42,7 +43,7 @@ ENVIRONMENT = """parameters {
   key: "EXECUTION_ENV_PATH" value { string_value: "$$TRITON_MODEL_DIRECTORY/env.tar.gz" } }
 """
 DOUBLED = doubled((3,)).SerializeToString()
-XGBOOST_JSON = '{"learner":{"attributes":{}}}'
+XGBOOST_JSON = '{"learner":{"attributes":{},"learner_model_param":{"num_feature":"4"}}}'
 SOUND: dict[str, tuple[Files, str, str]] = {
     "flat": (FLAT, "triton", "flat"),
     "version 0": ({"config.pbtxt": CONFIG, "0/model.py": CODE}, "triton", "flat"),
@@ -74,7 +75,7 @@ SOUND: dict[str, tuple[Files, str, str]] = {
     ),
     "dots before the names": ({f"./{path}": text for path, text in FLAT.items()}, "triton", "flat"),
     "TensorFlow": (
-        {"1/saved_model.pb": "x", "1/variables/variables.index": "x", "code/inference.py": ""},
+        {"1/saved_model.pb": saved_model(), "1/variables/variables.index": "x", "code/inference.py": ""},
         "tensorflow",
         "saved-model",
     ),

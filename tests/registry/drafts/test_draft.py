@@ -41,9 +41,9 @@ def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
 
 
 def test_unknown_kinds_list_what_is_supported(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
+    path = tmp_path / "notes.bin"
     path.write_text("hello")
-    with pytest.raises(MmeError, match=r"notes.txt") as caught:
+    with pytest.raises(MmeError, match=r"notes.bin is not a model of a known kind") as caught:
         model_from_file("net", path, DraftOptions(), tmp_path)
     assert ".onnx" in str(caught.value.hint)
     with pytest.raises(MmeError, match="there is no"):

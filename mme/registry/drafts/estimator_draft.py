@@ -1,0 +1,134 @@
+"""Model directories from estimators that scikit-learn users save: pickles, joblib's and skops's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from mme.archives.file_kind import file_kind, is_lfs_pointer
+from mme.errors import MmeError
+from mme.registry.drafts.draft import Draft, DraftOptions
+from mme.registry.drafts.onnx_draft import onnx_draft
+
+ENDINGS: Final = (".joblib", ".pkl", ".pickle", ".skops")
+
+_HEAD_BYTES: Final = 600
+_FOREIGN: Final = ("HTML", "Git LFS", "HDF5", "RAR", "7-Zip")
+_OPSET: Final = 15
+"""Every Triton image of the catalog loads it, and skl2onnx converts everything to it."""
+
+
+def estimator_draft(path: Path, options: DraftOptions, scratch: Path) -> Draft:
+    """Return the model directory of an estimator: for AWS's scikit-learn image, or converted to ONNX.
+
+    Args:
+        path: The file. It is unpickled, which runs code in it, only to convert it.
+        options: What the user says about it.
+        scratch: A directory for the converted model.
+
+    Raises:
+        MmeError: It is something else, or can't be converted.
+    """
+    _check_kind(path)
+    if options.convert_to:
+        converted = scratch / "model.onnx"
+        converted.write_bytes(_converted(path, options))
+        return onnx_draft(converted, options, converted_from=path.name)
+    if options.inputs or options.outputs or options.max_batch_size is not None:
+        raise MmeError(
+            "the scikit-learn image takes rows, not tensors",
+            hint="leave out --input, --output, --max-batch-size",
+        )
+    loader = "skops.io.load" if path.suffix == ".skops" else "joblib.load"
+    facts = (
+        "served by AWS's scikit-learn image, one file at the root",
+        "its endpoint needs a program, the same for all models: SAGEMAKER_PROGRAM and "
+        "SAGEMAKER_SUBMIT_DIRECTORY of the container name it",
+        f"its model_fn(model_dir) returns {loader}(model_dir + '/model{path.suffix}')",
+        "or serve it with Triton, without a program: --to onnx",
+    )
+    return Draft({f"model{path.suffix}": path}, facts=facts)
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise MmeError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
+    kind = file_kind(start) or ""
+    if not start or is_lfs_pointer(start) or any(word in kind for word in _FOREIGN):
+        what = f"is {kind}, not a saved estimator" if start else "is an empty file"
+        raise MmeError(f"{path} {what}", hint="save the estimator again: joblib.dump(model, 'model.joblib')")
+
+
+def _converted(path: Path, options: DraftOptions) -> bytes:
+    try:
+        import skl2onnx
+        from skl2onnx.common.data_types import (
+            DoubleTensorType,
+            FloatTensorType,
+            Int64TensorType,
+            StringTensorType,
+        )
+        from sklearn.base import is_classifier
+    except ImportError as error:
+        raise MmeError(
+            f"converting {path} to ONNX needs {error.name}, which is not installed",
+            hint="pip install scikit-learn skl2onnx",
+        ) from None
+    estimator = _loaded(path)
+    types = {
+        "FP32": FloatTensorType,
+        "FP64": DoubleTensorType,
+        "INT64": Int64TensorType,
+        "BYTES": StringTensorType,
+    }
+    unknown = next((spec for spec in options.inputs if spec.datatype not in types), None)
+    if unknown:
+        raise MmeError(
+            f"--input {unknown.name} has the type {unknown.datatype}",
+            hint=f"skl2onnx takes {', '.join(types)}",
+        )
+    features = getattr(estimator, "n_features_in_", None)
+    if not options.inputs and features is None:
+        raise MmeError(
+            f"{path} does not state how many features it has", hint="add --input X:FP32:N, with N features"
+        )
+    initial = [(spec.name, types[spec.datatype]([None, *spec.dims])) for spec in options.inputs]
+    try:
+        model: Any = skl2onnx.to_onnx(
+            estimator,
+            initial_types=initial or [("X", FloatTensorType([None, features]))],
+            options={id(estimator): {"zipmap": False}} if is_classifier(estimator) else None,
+            target_opset=_OPSET,
+        )
+    except Exception as error:  # skl2onnx's and scikit-learn's errors have no base class of their own
+        reason = " ".join(str(error).split())[:300]
+        raise MmeError(
+            f"skl2onnx can't convert {path}: {reason}",
+            hint="state its inputs: --input NAME:TYPE:DIMS, one for each type of column; or leave out --to",
+        ) from error
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        if path.suffix == ".skops":
+            import skops.io
+
+            return skops.io.load(path, trusted=[])
+        import joblib
+
+        return joblib.load(path)
+    except ImportError as error:
+        raise MmeError(
+            f"loading {path} needs {error.name}, which is not installed", hint=f"pip install {error.name}"
+        ) from error
+    except Exception as error:  # unpickling raises whatever the classes in it raise
+        reason = " ".join(str(error).split())[:300]
+        raise MmeError(
+            f"{path} can't be loaded: {type(error).__name__}: {reason}",
+            hint="convert it where it was trained, with the same versions of its packages",
+        ) from error
