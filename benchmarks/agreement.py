@@ -8,7 +8,6 @@ Run it: python -m benchmarks.agreement [COUNT [SEED]] [--json]
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import sys
 import tempfile
@@ -20,7 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.generated_models import Generated, Tensor, generated
+from benchmarks.generated_config import Generated
+from benchmarks.generated_models import generated
 from benchmarks.report import AS_JSON, report
 from mme.archives.explain import explain
 from mme.archives.explanation import Explanation
@@ -124,33 +124,25 @@ async def _refusal(
     if "sequence_batching" in model.config:
         return ""  # a request would have to belong to a sequence
     signature = explained.models[0].signature if explained.models else TensorSignature()
-    arrays, datatypes = _zeros(model, signature)
+    arrays, datatypes = _zeros(signature)
     request = encode_request(arrays, datatypes=datatypes)
     headers = {"Content-Type": request.content_type}
     answered: ContainerReply = await triton.invoke(handle, name, bytes(request.body), headers, _SECONDS)
     return "" if answered.ok else answered.text
 
 
-def _zeros(model: Generated, completed: TensorSignature) -> tuple[dict[str, Array], dict[str, str]]:
-    """Return one item of zeros for each input, and the inputs' types.
-
-    Args:
-        model: Its configuration may leave the inputs to Triton.
-        completed: The signature with those.
-    """
+def _zeros(signature: TensorSignature) -> tuple[dict[str, Array], dict[str, str]]:
+    """Return one item of zeros for each input, and the inputs' types."""
     arrays: dict[str, Array] = {}
     datatypes: dict[str, str] = {}
-    inputs = model.inputs or tuple(Tensor(one.name, one.datatype, one.dims) for one in completed.inputs)
-    batch = completed.max_batch_size or int((re.findall(r"max_batch_size: (\d+)", model.config) or [0])[0])
-    for one in inputs:
-        datatype = (one.data_type or "").removeprefix("TYPE_").replace("STRING", "BYTES")
-        shape = [1] * (batch > 0) + [max(1, dim) for dim in one.dims or ()]
+    for one in signature.inputs:
+        shape = [max(1, dim) for dim in signature.request_shape(one)]
         arrays[one.name] = (
             np.full(shape, b"", np.object_)
-            if datatype == "BYTES"
-            else np.zeros(shape, NUMPY_TYPES.get(datatype, np.float32))
+            if one.datatype == "BYTES"
+            else np.zeros(shape, NUMPY_TYPES.get(one.datatype, np.float32))
         )
-        datatypes[one.name] = datatype
+        datatypes[one.name] = one.datatype
     return arrays, datatypes
 
 
