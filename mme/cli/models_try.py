@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
@@ -74,12 +74,12 @@ class _Result:
     """What a trial showed."""
 
     load_seconds: float
-    call_seconds: float
     memory_bytes: int | None
-    inputs: dict[str, Any]
-    zeros: tuple[str, ...]
-    outputs: dict[str, Any]
-    difference: float | None
+    call_seconds: float | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    zeros: tuple[str, ...] = ()
+    outputs: dict[str, Any] = field(default_factory=dict)
+    difference: float | None = None
 
 
 def try_model(
@@ -114,8 +114,12 @@ def try_model(
     with waiting(f"loading {path}"), _archive(path) as archive:
         name = f"{Path(path).resolve().name.removesuffix('.tar.gz')}.tar.gz"
         with open_trial(archive, name, _repository(found)) as trial:
-            signature = found.models[0].signature if found.models else None
-            result = _called(trial, path, signature, list(inputs or ()), json_input)
+            _check(trial.load, f"{path} does not load", path)
+            if found.framework in ("triton", "unknown"):
+                signature = found.models[0].signature if found.models else None
+                result = _called(trial, path, signature, list(inputs or ()), json_input)
+            else:  # its requests are bytes of a type that its code decides
+                result = _Result(trial.load_seconds, trial.memory_bytes)
     if as_json:
         print_json(_as_json(path, result))
     else:
@@ -170,7 +174,6 @@ def _called(
 ) -> _Result:
     from mme.client.codec import decode_reply, encode_request
 
-    _check(trial.load, f"{path} does not load", path)
     tensors = _given(signature, inputs, json_input)
     zeros = _zeros(signature, {tensor.name for tensor in tensors})
     tensors += zeros
@@ -183,8 +186,8 @@ def _called(
     difference = _difference(outputs, trial.reference(arrays))
     return _Result(
         trial.load_seconds,
-        seconds,
         trial.memory_bytes,
+        seconds,
         arrays,
         tuple(tensor.name for tensor in zeros),
         outputs,
@@ -258,7 +261,7 @@ def _as_json(path: str, result: _Result) -> dict[str, Any]:
     return {
         "path": path,
         "load_seconds": round(result.load_seconds, 3),
-        "call_seconds": round(result.call_seconds, 4),
+        "call_seconds": None if result.call_seconds is None else round(result.call_seconds, 4),
         "memory_bytes": result.memory_bytes,
         "inputs": outputs_json(result.inputs),
         "outputs": outputs_json(result.outputs),
@@ -273,8 +276,11 @@ def _print(name: str, result: _Result) -> None:
     if result.zeros:
         shapes = ", ".join(f"{zero} {list(result.inputs[zero].shape)}" for zero in result.zeros)
         print_note("zeros", f"for {shapes}; give values: --input NAME=VALUES")
-    print_answer(name, result.outputs, None)
     memory = "" if result.memory_bytes is None else f", {size_text(result.memory_bytes)} of memory"
+    if result.call_seconds is None:
+        print_line(f"loaded in {result.load_seconds:.1f} s{memory}; models of this container take bytes")
+        return
+    print_answer(name, result.outputs, None)
     print_line(
         f"loaded in {result.load_seconds:.1f} s, answered in {result.call_seconds * 1000:.1f} ms{memory}"
     )

@@ -102,6 +102,16 @@ def test_a_refused_load_is_an_error_with_its_cause(monkeypatch: pytest.MonkeyPat
     assert not answering.asked
 
 
+def test_a_model_of_another_container_is_loaded_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "trees").mkdir()
+    (tmp_path / "trees" / "xgboost-model").write_bytes(b"x")
+    answering = Answering()
+    ran = run(monkeypatch, answering, str(tmp_path / "trees"))
+    assert answering.opened == [("trees.tar.gz", "sagemaker-xgboost")]
+    assert not answering.asked
+    assert "loaded in 1.2 s, 45.0 MB of memory; models of this container take bytes" in ran.stdout
+
+
 @pytest.mark.parametrize("wrong", ["X=1,2", "Z=1", "X"])
 def test_wrong_inputs_are_errors(monkeypatch: pytest.MonkeyPatch, model: Path, wrong: str) -> None:
     assert isinstance(run(monkeypatch, Answering(), str(model), "-i", wrong).exception, MmeError)
