@@ -34,10 +34,12 @@ from mme_local.containers.triton.process import TritonProcess
 
 COUNT: Final = 600
 SEED: Final = 1
+_NOT_IN_THE_FILE: Final = "tensor-dims-open"
+"""ONNX Runtime may know a dim that the file leaves open, and the backend compares with what it knows."""
 _QUIET: Final = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}
 _AS_WRITTEN: Final = _QUIET | {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
 _MODELS_PER_SERVER: Final = 25
-_SECONDS: Final = 20.0
+_SECONDS: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ class Verdicts:
 
     @property
     def kind(self) -> str:
-        """`agreed`, `false yes` or `false no`."""
+        """`agreed`, `false yes`, `false no`; `open` if explain warns that the file does not tell."""
         if self.servable == self.served:
             return "agreed"
+        if not self.served and _NOT_IN_THE_FILE in self.codes:
+            return "open"
         return "false yes" if self.servable else "false no"
 
 
@@ -165,6 +169,7 @@ def main() -> None:
                 "refused": len(of_kind) - served,
                 "false yes": counts["false yes"],
                 "false no": counts["false no"],
+                "open": counts["open"],
             }
         )
     report("Verdicts of explain and Triton", rows)

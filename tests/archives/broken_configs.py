@@ -187,6 +187,11 @@ CONFIGS: dict[str, tuple[bytes, str, str]] = {
         "warmup-input",
         "has batches of 2; the maximum is 1",
     ),
+    "a shape tensor": (
+        pack(flat(CONFIG.replace('"Y"', '"Y" is_shape_tensor: true'))),
+        "config-shape-tensor",
+        "the output Y in config.pbtxt is a shape tensor",
+    ),
     "only passive groups": (
         pack(flat(CONFIG + "instance_group { kind: KIND_CPU passive: true }")),
         "instance-group",

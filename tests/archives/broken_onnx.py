@@ -117,6 +117,16 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         "tensor-unknown",
         "config.pbtxt has the input START, which 1/model.onnx does not have",
     ),
+    "a batch input that requests have": (
+        pack(
+            files(
+                doubled(),
+                CONFIG + 'batch_input { target_name: "X" data_type: TYPE_FP32 source_input: "X" }',
+            )
+        ),
+        "onnx-fed-input",
+        "config.pbtxt declares the input X, which Triton itself feeds too",
+    ),
     "a batch input that the model lacks": (
         pack(
             files(

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,19 @@ def test_pack(mme, model: Path, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     refused = mme("models", "pack", model, "-o", pipe, "--force")
     assert (refused.status, f"{pipe} is a device or a pipe" in refused.err, pipe.is_fifo()) == (2, True, True)
+
+
+def test_add_and_pack_follow_links_if_asked(aws, mme, model: Path, tmp_path: Path) -> None:
+    (model / "1" / "weights").write_bytes(b"w")
+    (model / "1" / "latest").symlink_to("weights")
+    refused = mme("models", "pack", model, "-o", tmp_path / "x.tar.gz")
+    assert (refused.status, "give --follow-links" in refused.err) == (2, True)
+    assert mme("models", "pack", model, "-o", tmp_path / "x.tar.gz", "--follow-links").status == 0
+    with tarfile.open(tmp_path / "x.tar.gz") as archive:
+        assert archive.getmember("1/latest").isreg()
+    assert mme("models", "add", model).status == 2
+    added = mme("models", "add", model, "--follow-links", "--json").json["published"]
+    assert [one["created"] for one in added] == [True]
 
 
 def test_show(two, mme) -> None:

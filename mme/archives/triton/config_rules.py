@@ -191,6 +191,9 @@ def tensor_findings(config: TritonConfig, source: str, *, completed: bool) -> It
                 yield Finding.error("config-tensor-twice", f"{where} is declared twice", hint)
             names.add(tensor.name)
             yield from _tensor(tensor, where, completed=completed)
+            if tensor.is_shape_tensor and config.backend not in ("", "tensorrt"):
+                text = f"{where} is a shape tensor, which only TensorRT has"
+                yield Finding.error("config-shape-tensor", text, "remove is_shape_tensor")
             yield from _reshape(tensor, where, batched=message.max_batch_size > 0)
             if kind == "input" and tensor.format and len(tensor.dims) != _IMAGE_DIMS:
                 text = f"{where} has {len(tensor.dims)} dims; NHWC and NCHW need 3"

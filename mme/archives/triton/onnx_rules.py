@@ -198,6 +198,11 @@ def _inputs(file: OnnxFile, message: Any) -> Iterator[Finding]:
             yield from _tensor(file, "input", tensor, known[tensor.name], exact=False)
     for name in sorted(extra - required):
         yield _unknown(file, "input", name, [])
+    fed_twice = [tensor.name for tensor in message.input if tensor.name in extra]
+    if fed_twice:
+        text = f"{file.config_path} declares the input {fed_twice[0]}, which Triton itself feeds too"
+        hint = "remove the input, or what feeds it: batch_input, or a control or state of a sequence"
+        yield Finding.error("onnx-fed-input", text, hint)
     missing = [one.name for one in file.model.inputs if one.name not in given]
     unknown = [tensor.name for tensor in message.input if tensor.name not in known]
     if missing and not unknown:

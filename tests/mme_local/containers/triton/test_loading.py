@@ -101,6 +101,7 @@ async def test_what_a_model_prints_is_in_the_log_at_once(tmp_path: Path) -> None
         assert "gelöscht: \\udcff\n" in (tmp_path / "triton.log").read_text("utf-8")
 
 
+@pytest.mark.nightly
 async def test_a_request_without_memory_runs_three_times_at_most(tmp_path: Path) -> None:
     count = tmp_path / "count"
     greedy = CODE.replace(
