@@ -25,9 +25,10 @@ from mme_cdk.deployment.capacity_size import CapacitySize
 from mme_cdk.deployment.deployment_strategy import BlueGreenProps, DeploymentStrategy, RollingProps
 from mme_cdk.endpoint.data_capture import DataCapture
 from mme_cdk.endpoint.endpoint import Endpoint
-from mme_cdk.endpoint.endpoint_base import EndpointBase
+from mme_cdk.endpoint.endpoint_base import EndpointBase, ImportedEndpoint
 from mme_cdk.endpoint.endpoint_config import EndpointConfig, EndpointConfigProps
 from mme_cdk.endpoint.endpoint_metrics import MetricProps
+from mme_cdk.endpoint.instance_type import InstanceType
 from mme_cdk.endpoint.multi_model_endpoint import MultiModelEndpoint
 from mme_cdk.endpoint.production_variant import ProductionVariant, RoutingStrategy, VariantProps
 from mme_cdk.model.execution_role import ExecutionRole
@@ -58,6 +59,8 @@ __all__ = [
     "EndpointConfigProps",
     "EndpointMonitoring",
     "ExecutionRole",
+    "ImportedEndpoint",
+    "InstanceType",
     "MetricProps",
     "ModelBucket",
     "ModelProps",

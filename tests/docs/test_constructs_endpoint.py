@@ -28,7 +28,7 @@ def test_the_page_runs(tmp_path: Path) -> None:
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::SageMaker::Endpoint", 1)
     template.resource_count_is("AWS::ApplicationAutoScaling::ScalingPolicy", 4)
-    template.resource_count_is("AWS::Events::Rule", 1)
+    template.resource_count_is("AWS::Events::Rule", 2)
 
 
 def test_the_page_names_every_metric() -> None:

@@ -222,7 +222,7 @@ ACCEPTED: dict[str, dict[str, Probe]] = {
         "arguments": with_triton(auto_complete_config=False, additional_arguments=["--exit-timeout-secs=60"]),
         "a pipeline in its order": pipeline,
         "a CPU container next to a GPU container": partial(
-            endpoint_in, containers_before=[PipelineContainer(image=SCIKIT_LEARN)]
+            endpoint_in, containers_before=[PipelineContainer(image=XGBOOST)]
         ),
     },
     "AWS::ApplicationAutoScaling::ScalableTarget": {

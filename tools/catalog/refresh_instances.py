@@ -1,4 +1,4 @@
-"""Refresh `data/instances.json`: `python -m tools.catalog.refresh_instances`.
+"""Refresh `data/instances.json` and `mme_cdk.InstanceType`: `python -m tools.catalog.refresh_instances`.
 
 Run it by hand after upgrading botocore or moto, and read the diff. It joins three public sources:
 botocore's list of hosting types, EC2's answer to `DescribeInstanceTypes` as moto ships it (the
@@ -11,11 +11,31 @@ import datetime
 import gzip
 import importlib.resources
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from mme.catalog.hosting_types import hosting_types
+from mme.catalog.instances import instance_types
+from mme.catalog.records import record
 
 Spec = dict[str, Any]
+
+CONSTANTS = Path(__file__).parents[2] / "constructs/mme_cdk/endpoint/instance_type.py"
+_MODULE = '''"""Names of instance types, for completion; made by `tools.catalog.refresh_instances`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class InstanceType:
+    """Hosting types that may serve a multi-model endpoint: `InstanceType.G5_XLARGE` is `"ml.g5.xlarge"`.
+
+    Props take any string, so types that are newer than this list work, too.
+    """
+
+'''
 
 SOURCES = [
     "types: botocore, sagemaker service-2, enum ProductionVariantInstanceType",
@@ -133,6 +153,21 @@ def render(content: Spec) -> str:
     return json.dumps(head, indent=2)[:-2] + ',\n  "types": {\n' + ",\n".join(lines) + "\n  }\n}\n"
 
 
+def render_constants() -> str:
+    """Return the module of `mme_cdk.InstanceType`: every CPU type, and every type with one GPU."""
+    names = [
+        kind.name
+        for kind in sorted(instance_types().values(), key=lambda kind: (kind.family, kind.vcpus))
+        if not kind.accelerator and kind.gpus <= 1
+    ]
+    lines = [f'    {_constant(name)}: Final = "{name}"' for name in names]
+    return _MODULE + "\n".join(lines) + "\n"
+
+
+def _constant(name: str) -> str:
+    return re.sub(r"[.-]", "_", name.removeprefix("ml.")).upper()
+
+
 def main() -> None:
     """Read moto's recording and rewrite the data file of the checkout."""
     import moto
@@ -142,6 +177,9 @@ def main() -> None:
     target = importlib.resources.files("mme.catalog") / "data/instances.json"
     with importlib.resources.as_file(target) as path:
         path.write_text(render(catalog(described, datetime.date.today())), encoding="utf-8")
+    instance_types.cache_clear()
+    record.cache_clear()
+    CONSTANTS.write_text(render_constants(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Stack, aws_sagemaker
+import jsii
+from aws_cdk import RemovalPolicy, Stack, aws_iam, aws_sagemaker
 from constructs import Construct, IConstruct
 
 from mme_cdk._internal.type_checks import checked
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 _names: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], str]] = WeakKeyDictionary()
 
 
+@jsii.implements(aws_iam.IGrantable)
 class Endpoint(EndpointBase):
-    """A SageMaker endpoint.
+    """A SageMaker endpoint; grants to it are grants to the role of its first variant's containers.
 
     Its name is fixed at synth: it is always updated in place, and alarms, log queries and grants can name it
     without depending on it. An alarm on its metrics can therefore roll its deployments back: the endpoint
@@ -92,6 +94,23 @@ class Endpoint(EndpointBase):
         )
         if retain_variant_properties is not None:
             self._retain_variants(retain_variant_properties)
+
+    @property
+    def grant_principal(self) -> aws_iam.IPrincipal:
+        """The role of the containers, which gets further rights."""
+        return self.config.model.grant_principal
+
+    @checked
+    def apply_removal_policy(self, policy: RemovalPolicy) -> None:
+        """Decide what happens to the endpoint when it leaves the stack.
+
+        A retained endpoint costs as before. It keeps its config and models, but needs its role to load
+        models: `MultiModelEndpoint.apply_removal_policy` includes these.
+
+        Args:
+            policy: `RETAIN` or `DESTROY`, the default.
+        """
+        self._resource.apply_removal_policy(policy)
 
     @checked
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:

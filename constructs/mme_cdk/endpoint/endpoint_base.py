@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
-from aws_cdk import Annotations, Arn, ArnFormat, Names, Stack, aws_iam
+from aws_cdk import Annotations, Arn, ArnFormat, Environment, Names, Stack, aws_iam
 from constructs import Construct
 
-from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS, ENDPOINT_NAME_PATTERN
+from mme.catalog.limits import ENDPOINT_NAME_MAX_CHARS
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import PropsError, elsewhere, known, pending, require
-from mme_cdk.endpoint.endpoint_metrics import EndpointMetrics
+from mme_cdk._internal.validation import PropsError, known, pending, require
+from mme_cdk.endpoint.endpoint_events import EndpointEvents
+from mme_cdk.endpoint.endpoint_faults import action_fault, arn_fault, missing_attribute, name_fault
 from mme_cdk.endpoint.model_patterns import pattern_fault, pattern_warning
 from mme_cdk.storage.model_store import ModelStore
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_events
 
-
-class EndpointBase(EndpointMetrics):
+class EndpointBase(EndpointEvents):
     """An endpoint by its name: ARN, grants, metrics and events; also the endpoints that are imported.
 
     An imported endpoint offers the same as one defined here. Grants on its models need `models`.
@@ -32,7 +29,7 @@ class EndpointBase(EndpointMetrics):
     _other_region: str | None = None
 
     @staticmethod
-    def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> EndpointBase:
+    def from_endpoint_name(scope: Construct, id: str, endpoint_name: str) -> ImportedEndpoint:
         """Import an endpoint of this account and region.
 
         Args:
@@ -46,7 +43,7 @@ class EndpointBase(EndpointMetrics):
         return EndpointBase.from_endpoint_attributes(scope, id, endpoint_name=endpoint_name)
 
     @staticmethod
-    def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> EndpointBase:
+    def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> ImportedEndpoint:
         """Import an endpoint of any account and region.
 
         Args:
@@ -61,7 +58,6 @@ class EndpointBase(EndpointMetrics):
         return EndpointBase.from_endpoint_attributes(scope, id, endpoint_arn=endpoint_arn)
 
     @staticmethod
-    @checked
     def from_endpoint_attributes(
         scope: Construct,
         id: str,
@@ -70,7 +66,7 @@ class EndpointBase(EndpointMetrics):
         endpoint_arn: str | None = None,
         variant_name: str = "AllTraffic",
         models: ModelStore | None = None,
-    ) -> EndpointBase:
+    ) -> ImportedEndpoint:
         """Import an endpoint by its attributes.
 
         Args:
@@ -84,23 +80,14 @@ class EndpointBase(EndpointMetrics):
         Raises:
             PropsError: Neither name nor ARN, not an endpoint's ARN, or a name that contradicts the ARN.
         """
-        require(
-            "neither endpoint_name nor endpoint_arn is given: give one"
-            if endpoint_name is None and endpoint_arn is None
-            else None,
-            _arn_fault(endpoint_arn, endpoint_name),
-            at=(scope, id),
+        return ImportedEndpoint(
+            scope,
+            id,
+            endpoint_name=endpoint_name,
+            endpoint_arn=endpoint_arn,
+            variant_name=variant_name,
+            models=models,
         )
-        parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
-        if endpoint_name is None and parts is not None:
-            endpoint_name = parts.resource_name
-        found = EndpointBase(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
-        found._arn = endpoint_arn
-        if parts is not None:
-            # Tokens count as this account and region, as in aws-cdk's own imports.
-            found._other_account = parts.account if known(parts.account) else None
-            found._other_region = parts.region if known(parts.region) else None
-        return found
 
     @checked
     def __init__(
@@ -132,7 +119,18 @@ class EndpointBase(EndpointMetrics):
                 self, max_length=ENDPOINT_NAME_MAX_CHARS, separator="-"
             ).lower()
         self._endpoint_name = endpoint_name
-        require(_name_fault(endpoint_name), at=self)
+        require(name_fault(endpoint_name), at=self)
+
+    @property
+    def stack(self) -> Stack:
+        """The stack that defines or imports it."""
+        return Stack.of(self)
+
+    @property
+    def env(self) -> Environment:
+        """Its account and region; tokens if only deployment knows them."""
+        account, region = self.place
+        return Environment(account=account, region=region)
 
     @property
     def endpoint_arn(self) -> str:
@@ -183,7 +181,7 @@ class EndpointBase(EndpointMetrics):
             "no action was given; the grant would allow nothing: name one, such as sagemaker:InvokeEndpoint"
             if not actions
             else None,
-            *(_action_fault(action) for action in actions),
+            *(action_fault(action) for action in actions),
             at=self,
         )
         self._warn_of_mismatches(grantee)
@@ -282,53 +280,6 @@ class EndpointBase(EndpointMetrics):
         """
         return self.models.grant_resolve_aliases(grantee, prefix=prefix)
 
-    @checked
-    def on_deployment_state_change(
-        self,
-        id: str,
-        *,
-        target: aws_events.IRuleTarget | None = None,
-        description: str | None = None,
-        rule_name: str | None = None,
-    ) -> aws_events.Rule:
-        """Define an EventBridge rule for deployments: started, canary up, baking, done, rolled back.
-
-        SageMaker may send several events for one change. Add a custom `detail` with `rule.add_event_pattern`.
-
-        Args:
-            id: Id of the rule.
-            target: What gets the events. Default: none, until `rule.add_target`.
-            description: Description of the rule. Default: none.
-            rule_name: Name of the rule. Default: chosen by CloudFormation.
-
-        Raises:
-            PropsError: An imported endpoint of another account or region, whose events do not arrive here.
-        """
-        # Late, here and elsewhere: each module of aws-cdk costs start-up time.
-        from aws_cdk import aws_events
-
-        if found := elsewhere(Stack.of(self), *self.place):
-            what, ours, theirs = found
-            require(
-                f"the endpoint is in {what} {theirs} and the rule in {ours}; its events do not arrive there: "
-                f"define the rule in {theirs}, or forward the events",
-                at=(self, id),
-            )
-        return aws_events.Rule(
-            self,
-            id,
-            description=description,
-            rule_name=rule_name,
-            targets=[target] if target else None,
-            event_pattern=aws_events.EventPattern(
-                # Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
-                source=["aws.sagemaker"],
-                detail_type=["SageMaker Endpoint Deployment State Change"],
-                # Events may have the name in its own case or in lower case.
-                detail={"EndpointName": [{"equals-ignore-case": self.endpoint_name}]},
-            ),
-        )
-
     @cached_property
     def place(self) -> tuple[str, str]:
         """Its account and region; tokens if only deployment knows them."""
@@ -363,31 +314,53 @@ class EndpointBase(EndpointMetrics):
         )
 
 
-def _arn_fault(arn: str | None, name: str | None) -> str | None:
-    if arn is None or not known(arn):
-        return None
-    match = re.fullmatch(r"arn:[\w-]+:sagemaker:[\w-]+:\d{12}:endpoint/([^/]+)", arn)
-    if match is None:
-        return f"{arn} is not an endpoint's ARN: use arn:aws:sagemaker:REGION:ACCOUNT:endpoint/NAME"
-    if name is not None and known(name) and name.lower() != match[1].lower():
-        return f"endpoint_name {name} is not the name in {arn}: give one of them"
-    return None
+class ImportedEndpoint(EndpointBase):
+    """An endpoint by name or ARN, with grants, metrics and events; made by `EndpointBase.from_...`.
 
+    Scaling, monitoring and everything else that belongs to its stack raise an `AttributeError` with a hint.
+    """
 
-def _name_fault(name: str) -> str | None:
-    if not name:
-        return "endpoint_name is empty: give a name, or leave it out for one derived from the path"
-    if not known(name) or (
-        len(name) <= ENDPOINT_NAME_MAX_CHARS and re.fullmatch(ENDPOINT_NAME_PATTERN, name) is not None
-    ):
-        return None
-    return (
-        f"endpoint_name {name} is not valid: use at most {ENDPOINT_NAME_MAX_CHARS} letters, digits and "
-        "hyphens, starting and ending with a letter or digit"
-    )
+    @checked
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str | None = None,
+        endpoint_arn: str | None = None,
+        variant_name: str = "AllTraffic",
+        models: ModelStore | None = None,
+    ) -> None:
+        """Import the endpoint; see `EndpointBase.from_endpoint_attributes`.
 
+        Args:
+            scope: Parent.
+            id: Construct id.
+            endpoint_name: Its name. Default: the last part of the ARN.
+            endpoint_arn: Its ARN. Default: made from the name.
+            variant_name: The variant of its metrics. Default: `AllTraffic`.
+            models: Its models. Default: unknown.
 
-def _action_fault(action: str) -> str | None:
-    if not known(action) or re.fullmatch(r"[\w-]+:[\w*?]+", action):
-        return None
-    return f'"{action}" is not an IAM action: write SERVICE:ACTION, such as sagemaker:InvokeEndpoint'
+        Raises:
+            PropsError: Neither name nor ARN, not an endpoint's ARN, or a name that contradicts the ARN.
+        """
+        require(
+            "neither endpoint_name nor endpoint_arn is given: give one"
+            if endpoint_name is None and endpoint_arn is None
+            else None,
+            arn_fault(endpoint_arn, endpoint_name),
+            at=(scope, id),
+        )
+        parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
+        if endpoint_name is None and parts is not None:
+            endpoint_name = parts.resource_name
+        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
+        self._arn = endpoint_arn
+        if parts is not None:
+            # Tokens count as this account and region, as in aws-cdk's own imports.
+            self._other_account = parts.account if known(parts.account) else None
+            self._other_region = parts.region if known(parts.region) else None
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise an error that names what an imported endpoint can't do."""
+        raise AttributeError(missing_attribute(type(self).__name__, name))

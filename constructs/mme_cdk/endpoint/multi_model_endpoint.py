@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import jsii
-from aws_cdk import Annotations, Duration, Size, aws_iam
+from aws_cdk import Annotations, CfnResource, Duration, RemovalPolicy, Size, aws_iam
 from constructs import Construct
 
 from mme_cdk._internal.connectable import declare_connectable
@@ -77,6 +77,8 @@ class MultiModelEndpoint(EndpointBase):
         container_startup_health_check_timeout: Duration | None = None,
         inference_ami_version: str | None = None,
         routing_strategy: RoutingStrategy | None = None,
+        capacity_reservation_arn: str | None = None,
+        enable_ssm_access: bool = False,
         encryption_key: aws_kms.IKey | None = None,
         data_capture: DataCapture | None = None,
         detailed_observability: bool = False,
@@ -124,6 +126,10 @@ class MultiModelEndpoint(EndpointBase):
             inference_ami_version: AMI of the instances, such as `al2023-ami-sagemaker-inference-gpu-4-1`.
                 Default: for a Triton with the newest CUDA the one with a driver for it, else SageMaker's.
             routing_strategy: How an instance is picked. Default: SageMaker's, which is random.
+            capacity_reservation_arn: ARN of a capacity reservation (training plan); the variant then uses
+                nothing else. Default: on-demand capacity.
+            enable_ssm_access: Whether people may open a shell in the containers with Systems Manager, with
+                the rights of the role. Default: False.
             encryption_key: Encrypts the instances' volumes; types with local NVMe storage take none, as their
                 hardware encrypts it. Default: AWS's encryption.
             data_capture: Samples requests and responses into S3; AWS does not document it for multi-model
@@ -179,6 +185,8 @@ class MultiModelEndpoint(EndpointBase):
             container_startup_health_check_timeout=container_startup_health_check_timeout,
             inference_ami_version=inference_ami_version,
             routing_strategy=routing_strategy,
+            capacity_reservation_arn=capacity_reservation_arn,
+            enable_ssm_access=enable_ssm_access,
             encryption_key=encryption_key,
             data_capture=data_capture,
             detailed_observability=detailed_observability,
@@ -209,6 +217,44 @@ class MultiModelEndpoint(EndpointBase):
             PropsError: An endpoint outside a VPC.
         """
         return self.model.connections
+
+    @checked
+    def apply_removal_policy(self, policy: RemovalPolicy) -> None:
+        """Decide what happens to endpoint, config, model and role when they leave the stack.
+
+        Scaling, alarms and a role that was passed are not affected. A retained endpoint costs as before. With
+        `RETAIN` the role's rights change in place, before the endpoint moves to a new config.
+
+        Args:
+            policy: `RETAIN` or `DESTROY`, the default.
+        """
+        self.endpoint.apply_removal_policy(policy)
+        parts = [self.config, self.model]
+        if isinstance(self.role, ExecutionRole) and self.role.node.scope is self:
+            parts.append(self.role)
+        for part in parts:
+            for child in part.node.find_all():
+                if isinstance(child, CfnResource):
+                    child.apply_removal_policy(policy)
+
+    @checked
+    def add_outputs(self, *, parameter_prefix: str | None = None) -> None:
+        """Add the outputs that `mme` finds the endpoint and its models by; once for each stack.
+
+        They are `EndpointName`, `ModelBucketName` and `ModelPrefix`. For further endpoints of the stack use
+        `mme --endpoint-name --bucket --prefix`.
+
+        Args:
+            parameter_prefix: Also writes SSM parameters for other stacks and apps, such as `/mme/prod` for
+                `/mme/prod/endpoint-name`, `.../model-bucket` and `.../model-prefix`. Default: none.
+
+        Raises:
+            PropsError: The stack has such an output already, or the prefix is not a path of SSM.
+        """
+        # Late: it loads aws_ssm.
+        from mme_cdk.endpoint.endpoint_outputs import add_outputs
+
+        add_outputs(self, self.models, parameter_prefix)
 
     def add_rollback_alarm(self, *alarms: aws_cloudwatch.IAlarm) -> None:
         """Roll a deployment back when one of these alarms goes off; see `Endpoint.add_rollback_alarm`.

@@ -27,6 +27,10 @@ _Variant = aws_sagemaker.CfnEndpointConfig.ProductionVariantProperty
 _Routing = aws_sagemaker.CfnEndpointConfig.RoutingConfigProperty
 
 
+_Reservation = aws_sagemaker.CfnEndpointConfig.CapacityReservationConfigProperty
+
+# Source: API reference, ProductionVariantCapacityReservationConfig.
+_RESERVATION = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:[a-z0-9-]{1,14}/.*")
 _GPU_TYPE = "ml.g5.xlarge"  # any
 # The form of SageMaker's types: one of this form that botocore does not list may be newer.
 _TYPE_FORM = re.compile(r"ml\.[a-z][a-z0-9-]*\.(medium|large|\d*xlarge)")
@@ -55,6 +59,8 @@ class VariantProps(TypedDict, total=False):
     container_startup_health_check_timeout: Duration | None
     inference_ami_version: str | None
     routing_strategy: RoutingStrategy | None
+    capacity_reservation_arn: str | None
+    enable_ssm_access: bool
     next_instance_type: str | None
 
 
@@ -91,6 +97,8 @@ class ProductionVariant:
         self._download_timeout = props.get("model_data_download_timeout")
         self._startup_timeout = props.get("container_startup_health_check_timeout")
         self._routing = props.get("routing_strategy")
+        self._reservation = props.get("capacity_reservation_arn")
+        self._ssm_access = props.get("enable_ssm_access", False)
         given_ami = props.get("inference_ami_version")
         self._has_own_ami = given_ami is not None
         if given_ami is None and known(instance_type):
@@ -123,6 +131,10 @@ class ProductionVariant:
             outside("initial_instance_count", self.initial_instance_count, VARIANT_MIN_INSTANCES),
             outside("initial_variant_weight", self._weight, 0),
             self._volume_fault(),
+            f"capacity_reservation_arn {self._reservation} is not an ARN of SageMaker: use "
+            "arn:aws:sagemaker:REGION:ACCOUNT:training-plan/NAME"
+            if known(self._reservation) and not _RESERVATION.fullmatch(str(self._reservation))
+            else None,
             *(outside(name, seconds(length), *bounds, whole="seconds") for name, length in timeouts.items()),
         ]
 
@@ -157,6 +169,15 @@ class ProductionVariant:
             model_data_download_timeout_in_seconds=seconds(self._download_timeout),
             container_startup_health_check_timeout_in_seconds=seconds(self._startup_timeout),
             inference_ami_version=self.inference_ami_version,
+            capacity_reservation_config=_Reservation(
+                # The only preference that SageMaker has.
+                capacity_reservation_preference="capacity-reservations-only",
+                ml_reservation_arn=self._reservation,
+            )
+            if self._reservation
+            else None,
+            # Left out if False, SageMaker's default: a change of the property replaces the config.
+            enable_ssm_access=self._ssm_access or None,
             routing_config=_Routing(routing_strategy=self._routing.value) if self._routing else None,
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Stack, aws_iam
 from constructs import Construct
 
 from mme_cdk._internal.acknowledgements import acknowledge_wildcards
 from mme_cdk._internal.grants import allow
 from mme_cdk._internal.type_checks import checked
+from mme_cdk._internal.validation import require
 from mme_cdk.model.policy_generation import PolicyGeneration
 from mme_cdk.model.policy_size import PolicySize
 
@@ -18,6 +21,7 @@ _LOG_ACTIONS = [
     "logs:PutLogEvents",
 ]
 _NAMESPACES = {"StringEquals": {"cloudwatch:namespace": ["AWS/SageMaker", "/aws/sagemaker/Endpoints"]}}
+_FURTHER_POLICIES = 8  # of the 10 of IAM's quota, two are this role's own during an update
 _STREAMS_REASON = "log streams are named after instances that do not exist yet"
 _METRICS_REASON = (
     "cloudwatch:PutMetricData takes no resource; a condition limits it to SageMaker's namespaces"
@@ -44,6 +48,9 @@ class ExecutionRole(aws_iam.Role):
         endpoint_name: str | None = None,
         description: str | None = None,
         permissions_boundary: aws_iam.IManagedPolicy | None = None,
+        role_name: str | None = None,
+        path: str | None = None,
+        managed_policies: Sequence[aws_iam.IManagedPolicy] = (),
     ) -> None:
         """Define the role.
 
@@ -53,10 +60,20 @@ class ExecutionRole(aws_iam.Role):
             endpoint_name: The endpoint whose log group it may write. Default: all endpoints.
             description: Shown in the console. Default: what the role is for.
             permissions_boundary: A permissions boundary that the account requires. Default: none.
+            role_name: A fixed name. Default: chosen by CloudFormation.
+            path: Of the role, such as `/serving/`. Default: `/`.
+            managed_policies: Further policies, at most 8: IAM allows 10. Default: none.
 
         Raises:
-            PropsError: Wrong types.
+            PropsError: Wrong types, or too many policies.
         """
+        require(
+            f"managed_policies has {len(managed_policies)} policies; an update needs two of the 10 that IAM "
+            "allows: give at most 8"
+            if len(managed_policies) > _FURTHER_POLICIES
+            else None,
+            at=(scope, id),
+        )
         stack = Stack.of(scope)
         # Against the confused deputy: without these conditions SageMaker could use the role for another
         # account's resource. SageMaker presents the ARNs of models, endpoints and configs.
@@ -73,6 +90,9 @@ class ExecutionRole(aws_iam.Role):
             ),
             description=description or "Runs the containers of a SageMaker multi-model endpoint",
             permissions_boundary=permissions_boundary,
+            role_name=role_name,
+            path=path,
+            managed_policies=list(managed_policies) or None,
         )
         logs = _log_groups(stack, endpoint_name or "*")
         self._log_groups_of = endpoint_name

@@ -22,6 +22,7 @@ from mme_cdk.model.execution_role import ExecutionRole
 from mme_cdk.model.local_role import local_role
 from mme_cdk.model.pipeline_container import PipelineContainer
 from mme_cdk.model.policy_generation import PolicyGeneration
+from mme_cdk.model.program import program_faults
 from mme_cdk.model.serving_image import ServingImage
 from mme_cdk.model.triton_settings import TritonSettings, logs_model_names
 from mme_cdk.storage.model_store import ModelStore
@@ -99,6 +100,7 @@ class MultiModel(Construct):
         containers_before = props.get("containers_before", ())
         containers_after = props.get("containers_after", ())
         container_hostname = props.get("container_hostname")
+        isolated = props.get("network_isolation", False)
         vpc = props.get("vpc")
         if vpc is not None:
             declare_connectable(type(self))
@@ -110,6 +112,9 @@ class MultiModel(Construct):
             *triton_faults(image.traits, triton, environment),
             *environment_faults([variables, *(container.environment for container in further)]),
             *_pipeline_faults(further, hostnames, container_hostname),
+            *program_faults(
+                (image, variables), *((each.image, each.environment) for each in further), isolated=isolated
+            ),
             *(
                 f"{name} is given without vpc: give vpc, too"
                 for name in _VPC_PROPS
@@ -142,8 +147,10 @@ class MultiModel(Construct):
                 allow_all_outbound=props.get("allow_all_outbound", True),
             )
             self._network.grant_interfaces(self.grantee)
+        bound = image.bind(self, self.grantee)
+        variables = {**bound.environment, **variables}
         many = _Container(
-            image=image.bind(self, self.grantee).image_uri,
+            image=bound.image_uri,
             mode="MultiModel",
             model_data_url=models.url,
             multi_model_config=aws_sagemaker.CfnModel.MultiModelConfigProperty(
@@ -168,7 +175,7 @@ class MultiModel(Construct):
             ),
             vpc_config=self._network.vpc_config if self._network else None,
             # Left out if False, SageMaker's default: a change of the property replaces the model.
-            enable_network_isolation=props.get("network_isolation") or None,
+            enable_network_isolation=isolated or None,
         )
         # On the role's policy, too: SageMaker checks the rights when the model is created.
         resource.node.add_dependency(self.grantee)
@@ -211,12 +218,13 @@ class MultiModel(Construct):
             container.grant_read(self.grantee)
             # A separate scope, because an image that is built here is a construct.
             scope = Construct(self, f"Container{place}")
+            bound = container.image.bind(scope, self.grantee)
             definitions.append(
                 _Container(
-                    image=container.image.bind(scope, self.grantee).image_uri,
+                    image=bound.image_uri,
                     mode="SingleModel",
                     model_data_url=container.model_data_url,
-                    environment=dict(container.environment) or None,
+                    environment={**bound.environment, **container.environment} or None,
                     container_hostname=hostnames[place - 1],
                 )
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 import jsii
-from aws_cdk import CfnResource, Stack, aws_iam
+from aws_cdk import CfnDeletionPolicy, CfnResource, Stack, aws_iam
 from constructs import IValidation
 
 _DIGITS: Final = 8
@@ -41,7 +41,9 @@ class PolicyGeneration:
             base = stack.get_logical_id(cast(CfnResource, resource))
             statements = json.dumps(stack.resolve(policy.document), sort_keys=True)
             id = f"{base}{hashlib.sha256(statements.encode()).hexdigest()[:_DIGITS]}"
-            # A policy with a fixed name stays: its next generation could not have the same name.
+            # A retained policy would never go, and a fixed name would collide with itself: both stay.
+            if cast(CfnResource, resource).cfn_options.deletion_policy is CfnDeletionPolicy.RETAIN:
+                continue
             if isinstance(resource, aws_iam.CfnManagedPolicy):
                 if stack.resolve(resource.managed_policy_name) is None:
                     resource.override_logical_id(id)

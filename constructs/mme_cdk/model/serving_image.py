@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,12 @@ from mme.catalog.images import (
 from mme.errors import MmeError
 from mme_cdk._internal.type_checks import checked
 from mme_cdk._internal.validation import PropsError, known, pending, require
-from mme_cdk.model.image_pull import acknowledge_authorization, grant_pull, require_region
+from mme_cdk.model.custom_image import DockerSource, EcrSource
+from mme_cdk.model.image_pull import grant_pull, require_region
+from mme_cdk.model.program import Program
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr, aws_ecr_assets
-
-_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,11 @@ class ServingImageConfig:
 
     Attributes:
         image_uri: Full URI, possibly with tokens.
+        environment: Variables that the image needs. Default: none.
     """
 
     image_uri: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class ServingImage(ABC):
@@ -52,9 +54,11 @@ class ServingImage(ABC):
 
     Attributes:
         traits: What is known of the image at synth; instance types are checked against it.
+        program: What the container runs, if the image is in script mode.
     """
 
     traits: ImageTraits
+    program: Program | None = None
 
     @classmethod
     @checked
@@ -77,25 +81,56 @@ class ServingImage(ABC):
 
     @classmethod
     @checked
-    def xgboost(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """Return AWS's XGBoost image.
+    def xgboost(
+        cls,
+        version: str,
+        *,
+        program: str = "inference.py",
+        source: str | Path | None = None,
+        account: str | None = None,
+    ) -> ServingImage:
+        """Return AWS's XGBoost image: in script mode with `source`, else in algorithm mode.
 
         Args:
             version: AWS's version, such as `3.2-0`.
+            program: As for `scikit_learn`. Default: `inference.py`.
+            source: As for `scikit_learn`. Default: none: models as XGBoost saves them; CSV, libsvm, recordio.
             account: Account of the repository, 12 digits. Default: AWS's, by region.
+
+        Raises:
+            PropsError: An unknown version, an invalid account, or a program that can't be found.
         """
-        return _CatalogServingImage("xgboost", version, account)
+        code = Program(program, source) if source is not None else None
+        return _CatalogServingImage("xgboost", version, account, program=code)
 
     @classmethod
     @checked
-    def scikit_learn(cls, version: str, *, account: str | None = None) -> ServingImage:
-        """Return AWS's scikit-learn image.
+    def scikit_learn(
+        cls,
+        version: str,
+        *,
+        program: str = "inference.py",
+        source: str | Path | None = None,
+        account: str | None = None,
+    ) -> ServingImage:
+        """Return AWS's scikit-learn image, which serves all models by one program.
+
+        The program has `model_fn`, and `input_fn`, `predict_fn` and `output_fn` if the defaults don't suit.
+        The container imports it when it starts; code in the models' archives is not read.
 
         Args:
             version: AWS's version, such as `1.9-0`.
+            program: The program's file in `source`. Default: `inference.py`.
+            source: A directory, which each deployment packs and uploads, or the S3 URL of a
+                `sourcedir.tar.gz`; the role may read it. Default: none: set `SAGEMAKER_PROGRAM` in the
+                container's environment instead, or synth refuses the endpoint.
             account: Account of the repository, 12 digits. Default: AWS's, by region.
+
+        Raises:
+            PropsError: An unknown version, an invalid account, or a program that can't be found.
         """
-        return _CatalogServingImage("scikit-learn", version, account)
+        code = Program(program, source) if source is not None else None
+        return _CatalogServingImage("scikit-learn", version, account, program=code)
 
     @classmethod
     @checked
@@ -176,7 +211,7 @@ class ServingImage(ABC):
             repository: Owned or imported.
             tag: Tag, or digest with its `sha256:`. Default: `latest`.
         """
-        return _EcrServingImage(repository, tag)
+        return _SourcedServingImage(EcrSource(repository, tag))
 
     @classmethod
     @checked
@@ -205,14 +240,14 @@ class ServingImage(ABC):
         Raises:
             PropsError: No such directory, or no such Dockerfile in it.
         """
-        return _DockerServingImage(Path(directory), file, target, build_args, platform)
+        return _SourcedServingImage(DockerSource(Path(directory), file, target, build_args, platform))
 
     @classmethod
     @checked
     def from_uri(cls, uri: str) -> ServingImage:
         """Return any image in ECR, such as AWS's images of other versions and for Graviton.
 
-        Whether it serves many models is not checked: a URI says nothing about the server in the image.
+        Whether it serves many models is not checked.
 
         Args:
             uri: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`. Pull rights are granted for it; a URI
@@ -233,12 +268,30 @@ class ServingImage(ABC):
         """
 
 
+class _SourcedServingImage(ServingImage):
+    """A custom image."""
+
+    def __init__(self, source: EcrSource | DockerSource) -> None:
+        self._source = source
+        self.traits = source.traits
+
+    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
+        return ServingImageConfig(image_uri=self._source.bind(scope, role))
+
+
 class _CatalogServingImage(ServingImage):
     """One of AWS's images, whose account depends on the region."""
 
     def __init__(
-        self, framework: str, version: str, account: str | None, processor: Processor | str = Processor.CPU
+        self,
+        framework: str,
+        version: str,
+        account: str | None,
+        processor: Processor | str = Processor.CPU,
+        *,
+        program: Program | None = None,
     ) -> None:
+        self.program = program
         if known(account) and not re.fullmatch(r"\d{12}", str(account)):
             raise PropsError([f"account {account} is not valid; an AWS account has 12 digits"])
         try:
@@ -270,7 +323,10 @@ class _CatalogServingImage(ServingImage):
         grant_pull(
             role, stack.format_arn(service="ecr", account=account, resource="repository", resource_name=name)
         )
-        return ServingImageConfig(image_uri=f"{account}.dkr.ecr.{stack.region}.{suffix}/{name}:{self._tag}")
+        return ServingImageConfig(
+            image_uri=f"{account}.dkr.ecr.{stack.region}.{suffix}/{name}:{self._tag}",
+            environment=self.program.bind(scope, role) if self.program else {},
+        )
 
     def _account_in(self, stack: Stack, scope: Construct) -> str:
         if not known(stack.region):
@@ -279,7 +335,8 @@ class _CatalogServingImage(ServingImage):
             if known(self._version):
                 self._image.require_region(self._version, stack.region)
         except MmeError as error:
-            raise PropsError([_fault(error)], path=scope.node.path) from None
+            hint = f"{_fault(error)}; if an account of the region has a mirror of it, give its account="
+            raise PropsError([hint], path=scope.node.path) from None
         return self._image.accounts.get(stack.region, "000000000000")
 
     def _account_mapping(self, stack: Stack) -> CfnMapping:
@@ -293,64 +350,6 @@ class _CatalogServingImage(ServingImage):
         return CfnMapping(
             stack, id, mapping={region: {"Account": self._image.accounts[region]} for region in regions}
         )
-
-
-class _EcrServingImage(ServingImage):
-    """An image of a repository that the app knows."""
-
-    def __init__(self, repository: aws_ecr.IRepository, tag: str) -> None:
-        self._repository = repository
-        self._tag = tag
-        name = repository.repository_name
-        self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        require_region(scope, self._repository.env.region, "the repository")
-        self._repository.grant_pull(role)
-        acknowledge_authorization(role)
-        return ServingImageConfig(image_uri=self._repository.repository_uri_for_tag_or_digest(self._tag))
-
-
-class _DockerServingImage(ServingImage):
-    """An image that is built from a directory."""
-
-    def __init__(
-        self,
-        directory: Path,
-        file: str,
-        target: str | None,
-        build_args: Mapping[str, str] | None,
-        platform: aws_ecr_assets.Platform | None,
-    ) -> None:
-        from aws_cdk import aws_ecr_assets
-
-        if not directory.is_dir():
-            raise PropsError([f"directory {directory} does not exist: give the folder of the Dockerfile"])
-        if not (directory / file).is_file():
-            raise PropsError([f"directory {directory} has no {file}: name the Dockerfile with file="])
-        self._directory = directory
-        self._file = file
-        self._target = target
-        self._build_args = build_args
-        self._platform = platform or aws_ecr_assets.Platform.LINUX_AMD64
-        arch = _ARCHITECTURES.get(self._platform.platform)
-        self.traits = ImageTraits(name=f"the image of {directory.name or directory}", arch=arch)
-
-    def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
-        from aws_cdk import aws_ecr_assets
-
-        asset = aws_ecr_assets.DockerImageAsset(
-            scope,
-            "AssetImage",
-            directory=str(self._directory),
-            file=self._file,
-            target=self._target,
-            build_args=self._build_args,
-            platform=self._platform,
-        )
-        asset.repository.grant_pull(role)
-        acknowledge_authorization(role)
-        return ServingImageConfig(image_uri=asset.image_uri)
 
 
 class _UriServingImage(ServingImage):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from aws_cdk import aws_cloudwatch
+import jsii
+from aws_cdk import Names, aws_cloudwatch
 from constructs import Construct
 
 from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES, AlarmRule, AlarmThresholds
 from mme_cdk.monitoring.metric_expressions import MetricExpressions
+
+_PERMISSION_BY_ALARM: Final = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermissionLogicalIdForLambdaAction"
 
 
 def pascal_case(name: str) -> str:
@@ -76,7 +80,39 @@ def create_alarms(
             treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         if severity.lower() in by_severity:
-            alarm.add_alarm_action(*by_severity[severity.lower()])
-            alarm.add_ok_action(*by_severity[severity.lower()])
+            bound = [_bound(scope, alarm, action) for action in by_severity[severity.lower()]]
+            alarm.add_alarm_action(*bound)
+            alarm.add_ok_action(*bound)
         created.setdefault(severity.lower(), []).append(alarm)
     return created
+
+
+@jsii.implements(aws_cloudwatch.IAlarmAction)
+class _BoundAction:
+    """An action whose permissions exist."""
+
+    def __init__(self, config: aws_cloudwatch.AlarmActionConfig) -> None:
+        self._config = config
+
+    def bind(self, *_: object) -> aws_cloudwatch.AlarmActionConfig:
+        return self._config
+
+
+def _bound(
+    scope: Construct, alarm: aws_cloudwatch.Alarm, action: aws_cloudwatch.IAlarmAction
+) -> aws_cloudwatch.IAlarmAction:
+    """Return the action of a Lambda function with a permission for this alarm; other actions as they are.
+
+    CDK names a function's permission by the alarm's id, which two endpoints' alarms share; without a feature
+    flag it gives all alarms the same name. Here it sees an import of the alarm with an id of its own.
+    """
+    from aws_cdk import aws_cloudwatch_actions
+
+    if not isinstance(action, aws_cloudwatch_actions.LambdaAction):
+        return action
+    place = Construct(scope, f"Function{len(scope.node.children)}")
+    place.node.set_context(_PERMISSION_BY_ALARM, True)
+    known_as = aws_cloudwatch.Alarm.from_alarm_arn(
+        place, f"{Names.unique_resource_name(alarm, max_length=200)}", alarm.alarm_arn
+    )
+    return _BoundAction(action.bind(place, known_as))

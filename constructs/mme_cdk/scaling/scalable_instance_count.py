@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-from aws_cdk import Annotations, Duration, Names, TimeZone, aws_applicationautoscaling
+from aws_cdk import Annotations, Duration, TimeZone, aws_applicationautoscaling
 from constructs import Construct
 
 from mme.catalog.limits import SAFETY_FACTOR, VARIANT_MIN_INSTANCES
 from mme_cdk._internal.type_checks import checked
-from mme_cdk._internal.validation import LateFaults, known, outside, require, seconds
+from mme_cdk._internal.validation import LateFaults, known, outside, require
 from mme_cdk.deployment.deployment_strategy import DeploymentStrategy
 from mme_cdk.endpoint.endpoint_base import EndpointBase
 from mme_cdk.endpoint.endpoint_config import EndpointConfig
 from mme_cdk.scaling.schedule_faults import schedule_faults
+from mme_cdk.scaling.tracking_policy import expression_policy, predefined_policy
 from mme_cdk.scaling.utilization_scaling import (
     TrackingProps,
     UtilizationScaling,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _NAMESPACE = "sagemaker"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-_Tracking = aws_applicationautoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
-_Metric = aws_applicationautoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty
 _Action = aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty
 _Capacity = aws_applicationautoscaling.CfnScalableTarget.ScalableTargetActionProperty
 _BOUNDS = ("min_capacity", "max_capacity")
@@ -158,23 +157,60 @@ class ScalableInstanceCount(UtilizationScaling):
             at=(self, id),
         )
         require(self._claim(id, "InvocationsPerInstance"), at=(self, id))
-        policy = Construct(self, id)
-        return aws_applicationautoscaling.CfnScalingPolicy(
-            policy,
-            "Resource",
-            policy_name=Names.unique_resource_name(policy, max_length=256, separator="-"),
-            policy_type="TargetTrackingScaling",
-            scaling_target_id=self._resource.ref,
-            target_tracking_scaling_policy_configuration=_Tracking(
-                target_value=max_requests_per_second * safety_factor * 60,
-                predefined_metric_specification=_Metric(
-                    predefined_metric_type="SageMakerVariantInvocationsPerInstance"
-                ),
-                scale_in_cooldown=seconds(props.get("scale_in_cooldown")),
-                scale_out_cooldown=seconds(props.get("scale_out_cooldown")),
-                disable_scale_in=True if props.get("disable_scale_in") else None,
-            ),
+        target = max_requests_per_second * safety_factor * 60
+        return predefined_policy(
+            self, id, self._resource.ref, "SageMakerVariantInvocationsPerInstance", target, props
         )
+
+    @checked
+    def scale_on_concurrent_requests(
+        self, id: str, *, max_concurrent_requests_per_model: float, **props: Unpack[TrackingProps]
+    ) -> aws_applicationautoscaling.CfnScalingPolicy:
+        """Track the requests that are in flight, on each instance; the metric comes every 10 seconds.
+
+        It reacts in seconds, where `scale_on_invocations` takes minutes: for slow models and sudden load. AWS
+        documents it for models of one container each; its name counts this endpoint as one model.
+
+        Args:
+            id: Id of the policy.
+            max_concurrent_requests_per_model: Target, above 0.
+            props: See `TrackingProps`.
+
+        Raises:
+            PropsError: A target that is not positive, or a second policy for this metric.
+        """
+        metric = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+        require(
+            not_positive("max_concurrent_requests_per_model", max_concurrent_requests_per_model),
+            *cooldown_faults(props),
+            at=(self, id),
+        )
+        require(self._claim(id, metric), at=(self, id))
+        target = max_concurrent_requests_per_model
+        return predefined_policy(self, id, self._resource.ref, metric, target, props)
+
+    @checked
+    def scale_to_track_expression(
+        self,
+        id: str,
+        *,
+        expression: aws_cloudwatch.MathExpression,
+        target_value: float,
+        **props: Unpack[TrackingProps],
+    ) -> aws_applicationautoscaling.CfnScalingPolicy:
+        """Track metric math that falls when instances are added, such as a queue's length per instance.
+
+        Args:
+            id: Id of the policy.
+            expression: Of metrics of this account and region, read each minute.
+            target_value: In the expression's unit, above 0.
+            props: See `TrackingProps`.
+
+        Raises:
+            PropsError: A target that is not positive, or an expression that searches for metrics.
+        """
+        require(not_positive("target_value", target_value), *cooldown_faults(props), at=(self, id))
+        return expression_policy(self, id, self._resource.ref, expression, target_value, props)
 
     @checked
     def scale_on_metric(
@@ -231,7 +267,7 @@ class ScalableInstanceCount(UtilizationScaling):
         start_time: datetime | None = None,
         end_time: datetime | None = None,
         time_zone: TimeZone | None = None,
-    ) -> None:
+    ) -> aws_applicationautoscaling.CfnScalableTarget.ScheduledActionProperty:
         """Change the bounds at given times; policies keep scaling between them.
 
         Args:
@@ -269,6 +305,7 @@ class ScalableInstanceCount(UtilizationScaling):
             timezone=zone,
         )
         self._resource.scheduled_actions = list(self._actions.values())
+        return self._actions[id]
 
     def _bounds_faults(self, least: int | None, most: int | None) -> list[str | None]:
         """Return why bounds contradict each other, SageMaker or the deployment strategy."""

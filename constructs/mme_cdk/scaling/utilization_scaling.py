@@ -131,7 +131,7 @@ class UtilizationScaling(Construct):
 
         Args:
             id: Id of the policy.
-            metric: A metric per instance, for example; math expressions do not work.
+            metric: A metric per instance, for example. For metric math use `scale_to_track_expression`.
             target_value: In the metric's unit, above 0.
             props: See `TrackingProps`.
 
@@ -141,6 +141,9 @@ class UtilizationScaling(Construct):
         """
         require(
             not_positive("target_value", target_value),
+            "metric is metric math: use scale_to_track_expression"
+            if not hasattr(metric, "metric_name")
+            else None,
             *cooldown_faults(props),
             at=(self, id),
         )
@@ -182,13 +185,11 @@ class UtilizationScaling(Construct):
 
 
 def _identity(metric: aws_cloudwatch.IMetric) -> list[str]:
-    """Return what tells a metric from others, its statistic included; nothing for math expressions."""
-    if not hasattr(metric, "metric_name"):
-        return []
+    """Return what tells a metric from others, its statistic included."""
     dimensions: Mapping[str, object] = getattr(metric, "dimensions", None) or {}
     parts = [f"{name}={value}" for name, value in sorted(dimensions.items())]
     statistic, unit = (getattr(metric, name, None) for name in ("statistic", "unit"))
-    named = f"{statistic} of {metric.metric_name}"
+    named = f"{statistic} of {getattr(metric, 'metric_name', '')}"
     return [str(getattr(metric, "namespace", "")), *parts, str(unit), named]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, aws_s3
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class ModelBucket(aws_s3.Bucket):
     """A versioned, encrypted bucket with access logs, TLS only and no public access.
 
-    CloudFormation never deletes a bucket that contains objects, whatever the removal policy: empty it first.
+    CloudFormation never deletes a bucket that contains objects, whatever the removal policy: empty it first,
+    or use `auto_delete_objects`.
     """
 
     @checked
@@ -33,6 +35,10 @@ class ModelBucket(aws_s3.Bucket):
         access_logs: bool = True,
         access_logs_bucket: aws_s3.IBucket | None = None,
         access_logs_expire_after: Duration | None = None,
+        bucket_name: str | None = None,
+        lifecycle_rules: Sequence[aws_s3.LifecycleRule] = (),
+        event_bridge_enabled: bool = False,
+        auto_delete_objects: bool = False,
     ) -> None:
         """Define the bucket.
 
@@ -46,13 +52,22 @@ class ModelBucket(aws_s3.Bucket):
             access_logs: Whether S3 writes access logs. Default: True.
             access_logs_bucket: Their bucket. Default: a new one with the same removal policy.
             access_logs_expire_after: How long the new bucket stores them; whole days. Default: 365 days.
+            bucket_name: A fixed name. Default: chosen by CloudFormation.
+            lifecycle_rules: Further rules. Default: none but those of this class.
+            event_bridge_enabled: Whether S3 sends events of the objects to EventBridge. Default: False.
+            auto_delete_objects: Whether deleting the bucket deletes its objects first, with a Lambda function
+                that aws-cdk adds to the stack; the new log bucket, too. Default: False.
 
         Raises:
-            PropsError: Wrong types, or durations that are not whole days.
+            PropsError: Wrong types, durations that are not whole days, or auto_delete_objects without
+                `RemovalPolicy.DESTROY`.
         """
         require(
             outside("old_versions_expire_after", days(old_versions_expire_after), 1, whole="days"),
             outside("access_logs_expire_after", days(access_logs_expire_after), 1, whole="days"),
+            "auto_delete_objects needs removal_policy=RemovalPolicy.DESTROY: give both"
+            if auto_delete_objects and removal_policy is not RemovalPolicy.DESTROY
+            else None,
             at=(scope, id),
         )
         super().__init__(
@@ -75,9 +90,14 @@ class ModelBucket(aws_s3.Bucket):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                     expired_object_delete_marker=True,
                 ),
+                *lifecycle_rules,
             ],
+            bucket_name=bucket_name,
+            event_bridge_enabled=event_bridge_enabled or None,
+            auto_delete_objects=auto_delete_objects or None,
             server_access_logs_bucket=(
-                access_logs_bucket or _log_bucket(scope, id, removal_policy, access_logs_expire_after)
+                access_logs_bucket
+                or _log_bucket(scope, id, removal_policy, access_logs_expire_after, auto_delete_objects)
                 if access_logs
                 else None
             ),
@@ -92,7 +112,11 @@ class ModelBucket(aws_s3.Bucket):
 
 
 def _log_bucket(
-    scope: Construct, id: str, removal_policy: RemovalPolicy, expire_after: Duration | None
+    scope: Construct,
+    id: str,
+    removal_policy: RemovalPolicy,
+    expire_after: Duration | None,
+    auto_delete_objects: bool,
 ) -> aws_s3.Bucket:
     # A sibling, because the model bucket needs it before it can be a parent. CDK sets its object ownership:
     # apps without the feature flag for log delivery by bucket policy need an ACL.
@@ -113,6 +137,7 @@ def _log_bucket(
             ),
             aws_s3.LifecycleRule(id="drop-leftovers", expired_object_delete_marker=True),
         ],
+        auto_delete_objects=auto_delete_objects or None,
         removal_policy=removal_policy,
     )
     acknowledge_checkov(

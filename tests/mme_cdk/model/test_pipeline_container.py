@@ -8,7 +8,12 @@ from tests.mme_cdk.building import CPU, XGBOOST, bucket_in, docker_image, endpoi
 
 def test_the_role_reads_that_one_archive_and_pulls_each_image(placed: Stack, synth) -> None:
     image = ServingImage.scikit_learn("1.9-0")
-    scaler = PipelineContainer(image=image, bucket=bucket_in(placed, "features"), key="scaler.tar.gz")
+    scaler = PipelineContainer(
+        image=image,
+        bucket=bucket_in(placed, "features"),
+        key="scaler.tar.gz",
+        environment={"SAGEMAKER_PROGRAM": "scale.py"},
+    )
     endpoint_in(placed, image=XGBOOST, instance_type=CPU, containers_before=[scaler])
     template = synth(placed)
     (read,) = template.allowing("s3:GetObject")

@@ -82,7 +82,7 @@ def _locked_down(
         initial_instance_count=2,
         cache_models=version == 1,
         triton=TritonSettings(auto_complete_config=False),
-        containers_before=[PipelineContainer(image=ServingImage.scikit_learn("1.9-0"), hostname="tokens")],
+        containers_before=[PipelineContainer(image=ServingImage.xgboost("3.2-0"), hostname="tokens")],
         vpc=vpc,
         network_isolation=True,
         volume_size=Size.gibibytes(40 * version),
