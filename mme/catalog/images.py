@@ -224,16 +224,24 @@ def parse_ecr_uri(uri: str) -> EcrImage | None:
     )
 
 
-def traits_of(repository: str, tag: str, *, name: str) -> ImageTraits:
+def traits_of(repository: str, tag: str, *, name: str, account: str | None = None) -> ImageTraits:
     """Return what is known of an image: much of AWS's own, nothing of others.
+
+    A repository of another account that is only named like one of AWS's CPU images may contain anything; one
+    that is named like Triton's is taken for a mirror of it.
 
     Args:
         repository: The repository's name.
         tag: The image's tag.
         name: The image's name in messages.
+        account: Account of the repository. Default: AWS's.
     """
     framework = framework_of_repository(repository)
-    if framework is None:
+    if framework is None or (
+        account is not None
+        and not framework.gpu
+        and account not in catalog_image(framework.name).accounts.values()
+    ):
         return ImageTraits(name=name)
     number = re.match(r"\d+(\.\d+)*", tag)
     return ImageTraits(

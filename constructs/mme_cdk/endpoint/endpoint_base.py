@@ -295,7 +295,7 @@ class EndpointBase(EndpointEvents):
         return {"stack_account": account, "stack_region": region}
 
     def _warn_of_mismatches(self, grantee: aws_iam.IGrantable) -> None:
-        theirs = grantee.grant_principal.principal_account
+        theirs = getattr(grantee.grant_principal, "principal_account", None)  # unknown principals have none
         ours, _ = self.place
         name = self.endpoint_name
         if self._arn is None and not known(name) and not pending(name):

@@ -33,7 +33,7 @@ _Reservation = aws_sagemaker.CfnEndpointConfig.CapacityReservationConfigProperty
 _RESERVATION = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:[a-z0-9-]{1,14}/.*")
 _GPU_TYPE = "ml.g5.xlarge"  # any
 # The form of SageMaker's types: one of this form that botocore does not list may be newer.
-_TYPE_FORM = re.compile(r"ml\.[a-z][a-z0-9-]*\.(medium|large|\d*xlarge)")
+_TYPE_FORM = re.compile(r"ml\.[a-z][a-z0-9-]*\.(medium|large|\d*xlarge|metal(-\d+xl)?)")
 
 
 class RoutingStrategy(Enum):
@@ -214,7 +214,7 @@ class ProductionVariant:
         return [f"next_instance_type: {fault}" for fault in errors]
 
     def _ami_verdict(self) -> Verdict:
-        if not self._has_own_ami or Token.is_unresolved(self.inference_ami_version):
+        if not self._has_own_ami or not known(self.inference_ami_version):
             return Verdict()
         type = self.instance_type if known(self.instance_type) else ""
         return check_inference_ami(self.inference_ami_version or "", type, self.model.image_traits)

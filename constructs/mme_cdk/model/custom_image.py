@@ -32,7 +32,13 @@ class EcrSource:
         self._repository = repository
         self._tag = tag
         name = repository.repository_name
-        self.traits = traits_of(name if known(name) else "", tag, name=f"the image tagged {tag}")
+        account = repository.env.account
+        self.traits = traits_of(
+            name if known(name) else "",
+            tag,
+            name=f"the image tagged {tag}",
+            account=account if known(account) else "",
+        )
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> str:
         """Allow a role to pull the image, and return its URI.

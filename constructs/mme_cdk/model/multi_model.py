@@ -120,7 +120,13 @@ class MultiModel(Construct):
                 for name in _VPC_PROPS
                 if vpc is None and props.get(name)
             ),
-            *place_faults(self, bucket=models.bucket, role=props.get("role")),
+            *place_faults(
+                self,
+                bucket=models.bucket,
+                further_buckets=[each.bucket for each in further if each.bucket is not None],
+                vpc=vpc,
+                role=props.get("role"),
+            ),
             at=self,
         )
         for warning in check_image(image.traits).warnings:

@@ -364,13 +364,9 @@ class _UriServingImage(ServingImage):
                 "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
             )
         repository, tag = (self._parts.repository, self._parts.tag) if self._parts else ("", "")
-        self.traits = traits_of(repository, tag, name=f"{repository}:{tag}" if repository else "the image")
-        framework = self.traits.framework
-        # An image that is only named like one of AWS's CPU images may be anything.
-        if framework and not framework.gpu and self._parts:
-            accounts = catalog_image(framework.name).accounts.values()
-            if self._parts.account not in accounts:
-                self.traits = ImageTraits(name=self.traits.name)
+        name = f"{repository}:{tag}" if repository else "the image"
+        account = self._parts.account if self._parts else ""
+        self.traits = traits_of(repository, tag, name=name, account=account)
 
     def bind(self, scope: Construct, role: aws_iam.IRole) -> ServingImageConfig:
         if self._parts is None:
@@ -381,6 +377,12 @@ class _UriServingImage(ServingImage):
             )
         else:
             require_region(scope, self._parts.region, self._uri)
+            require(
+                f"{self._uri} is in another partition than {self._parts.region}: use its own domain"
+                if (".amazonaws.com.cn/" in self._uri) is not self._parts.region.startswith("cn-")
+                else None,
+                at=scope,
+            )
             arn = Stack.of(scope).format_arn(
                 service="ecr",
                 account=self._parts.account,

@@ -22,6 +22,7 @@ _RESERVED = {
     "allow-sagemaker",
     "load-model",
     "model-control-mode",
+    "model-namespacing",
     "model-repository",
     "model-store",
     "sagemaker-port",

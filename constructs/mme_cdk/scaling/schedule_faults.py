@@ -38,6 +38,11 @@ def schedule_faults(
             f"schedule is {expression}; must be at(yyyy-mm-ddThh:mm:ss), rate(VALUE UNIT) or cron(...) with "
             'six fields: use Schedule.cron(hour="8", minute="0")'
         )
+    elif known(expression) and expression.startswith("at("):
+        try:
+            datetime.fromisoformat(expression[3:-1])
+        except ValueError:
+            yield f"schedule is {expression}, which is not a valid time: use at(2030-01-31T12:00:00)"
     # The zones are read from files; there are none on a machine without their database.
     if time_zone is not None and known(time_zone):
         zones = available_timezones()

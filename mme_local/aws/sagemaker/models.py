@@ -12,6 +12,7 @@ from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.utils import arn_formatter
 
 from mme.catalog.instances import instance_type
+from mme.catalog.limits import VARIANTS_MAX
 from mme_local.aws.sagemaker.records import (
     LIVE_MEMBERS,
     EmbeddedEndpoint,
@@ -80,6 +81,19 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         self._check_free("endpoint-config", self.endpoint_configs, name)
         config = EmbeddedEndpointConfig(self.account_id, self.region_name, request)
         _refuse_volume_options(config)
+        names = [variant["VariantName"] for variant in config.production_variants]
+        if not 1 <= len(names) <= VARIANTS_MAX:
+            raise AWSValidationException(
+                "1 validation error detected: Value at 'productionVariants' failed to satisfy constraint: "
+                f"Member must have length between 1 and {VARIANTS_MAX}, inclusive"
+            )
+        if duplicates := [name for name in names if names.count(name) > 1]:
+            raise AWSValidationException(f"Production variant names must be unique: {duplicates[0]}.")
+        if request.get("AsyncInferenceConfig") and self._is_multi_model(config):
+            raise AWSValidationException(
+                "AsyncInferenceConfig is not supported for endpoints with a MultiModel container; a queue "
+                "in front of the endpoint serves such requests (AsyncInvocations, mme invoke --async)."
+            )
         for variant in config.production_variants:
             _check_name("variantName", variant["VariantName"])
             if "ModelName" in variant:  # inference components have none
@@ -190,6 +204,11 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         if name in records:
             arn = self.arn(kind, name)
             raise AWSValidationException(f'Cannot create already existing {NOUNS[kind]} "{arn}".')
+
+    def _is_multi_model(self, config: EmbeddedEndpointConfig) -> bool:
+        names = {variant.get("ModelName", "") for variant in config.production_variants}
+        models = [model for name, model in self._models.items() if name in names]
+        return any(one.get("Mode") == "MultiModel" for model in models for one in model.all_containers)
 
     def _models_of(self, config: EmbeddedEndpointConfig) -> dict[str, EmbeddedModel]:
         names = [variant["ModelName"] for variant in config.production_variants if "ModelName" in variant]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, Final, cast
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.sagemaker.responses import SageMakerResponse
 
 from mme_local.aws.sagemaker.models import EmbeddedSageMaker
+
+_PAGE: Final = 10  # SageMaker's default of MaxResults
 
 
 class EmbeddedSageMakerResponse(SageMakerResponse):
@@ -26,6 +29,25 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
             return super().call_action()
         members = service.operation_model(operation).output_shape.members
         return self.serialized(ActionResult({n: [] for n, one in members.items() if one.type_name == "list"}))
+
+    def list_models(self) -> ActionResult:
+        """ListModels with its filters, order and pages."""
+        request = self._get_params()
+        models = [model.response_object for model in self._ours.list_models()]
+        kept = [
+            {name: one[name] for name in ("ModelName", "ModelArn", "CreationTime")}
+            for one in models
+            if request.get("NameContains", "").lower() in one["ModelName"].lower()
+            and _within(one["CreationTime"], request)
+        ]
+        by = "ModelName" if request.get("SortBy") == "Name" else "CreationTime"
+        kept.sort(
+            key=lambda one: str(one[by]), reverse=request.get("SortOrder", "Descending") == "Descending"
+        )
+        first = int(request.get("NextToken") or 0)
+        last = first + int(request.get("MaxResults") or _PAGE)
+        token = {"NextToken": str(last)} if last < len(kept) else {}
+        return ActionResult({"Models": kept[first:last], **token})
 
     def create_model(self) -> ActionResult:
         return ActionResult({"ModelArn": self._ours.store_model(self._get_params()).arn})
@@ -48,3 +70,9 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
     def delete_endpoint(self) -> EmptyResult:
         self._ours.delete_endpoint(self._get_param("EndpointName"))
         return EmptyResult()
+
+
+def _within(created: datetime, request: dict[str, Any]) -> bool:
+    """Return whether a time is between CreationTimeAfter and CreationTimeBefore, all in UTC."""
+    after, before = request.get("CreationTimeAfter"), request.get("CreationTimeBefore")
+    return (after is None or created > after) and (before is None or created < before)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mme_local.aws import control_plane
 
@@ -245,3 +247,44 @@ def test_a_type_with_local_storage_takes_no_volume_options(config: Any, sagemake
         sagemaker.create_endpoint_config(**request)
     variant["InstanceType"] = "ml.m5.xlarge"
     sagemaker.create_endpoint_config(**request)
+
+
+def test_models_are_listed_by_name_and_time_in_pages(sagemaker: Any, config: Any) -> None:
+    for name in ("churn-b", "churn-a", "fraud"):
+        config(name)
+    request = {"NameContains": "CHURN", "MaxResults": 1, "SortBy": "Name", "SortOrder": "Ascending"}
+    first = sagemaker.list_models(**request)
+    second = sagemaker.list_models(**request, NextToken=first["NextToken"])
+    assert [one["ModelName"] for page in (first, second) for one in page["Models"]] == ["churn-a", "churn-b"]
+    assert "NextToken" not in second
+    (created,) = (one["CreationTime"] for one in sagemaker.list_models(NameContains="fraud")["Models"])
+    assert sagemaker.list_models(CreationTimeAfter=created + timedelta(days=1))["Models"] == []
+    assert len(sagemaker.list_models(CreationTimeBefore=created + timedelta(days=1))["Models"]) == 3
+
+
+VARIANT = {"VariantName": "A", "ModelName": "m", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
+ASYNC = {"OutputConfig": {"S3OutputPath": "s3://b/out/"}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"ProductionVariants": [VARIANT, VARIANT]}, "Production variant names must be unique: A"),
+        ({"ProductionVariants": [VARIANT], "AsyncInferenceConfig": ASYNC}, "not supported for .*MultiModel"),
+    ],
+)
+def test_configs_that_sagemaker_refuses(
+    sagemaker: Any, config: Any, request_: dict[str, Any], reason: str
+) -> None:
+    config("m")
+    with pytest.raises(ClientError, match=reason):
+        sagemaker.create_endpoint_config(EndpointConfigName="refused", **request_)
+
+
+def test_a_multi_model_container_needs_a_place(sagemaker: Any) -> None:
+    with pytest.raises(ClientError, match="MultiModel mode needs ModelDataUrl"):
+        sagemaker.create_model(
+            ModelName="m",
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/m",
+            PrimaryContainer={"Image": "image:1", "Mode": "MultiModel"},
+        )
