@@ -24,6 +24,8 @@ LOWEST := $(VENV)/lowest
 # Servers that only nightly tests and benchmarks run.
 BENCHMARKS := $(VENV)/benchmarks
 FUZZ := $(VENV)/fuzz
+# Packages with model files that nightly tests serve; their code never runs.
+MODELS := $(VENV)/models
 # MkDocs and its theme.
 DOCS := $(VENV)/docs
 MERMAID := mermaid-11.12.2
@@ -97,12 +99,17 @@ test-fast: install  ## Run the fast tests, in parallel
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 	@pytest -q -n 2 --dist loadfile -m "slow and not nightly"
 
-test-nightly: test-lowest $(BENCHMARKS)/.installed  ## Run what is too slow for every change
+test-nightly: test-lowest $(BENCHMARKS)/.installed $(MODELS)/.installed  ## Run what is too slow for every change
 	@pytest -q -n 2 --dist loadfile -m nightly
 
 $(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
 	@rm -rf $(BENCHMARKS)
 	@uv pip install --quiet --python $(BIN)/python --target $(BENCHMARKS) --require-hashes --no-deps -r requirements-benchmarks.txt
+	@touch $@
+
+$(MODELS)/.installed: requirements-models.txt $(VENV)/.installed
+	@rm -rf $(MODELS)
+	@uv pip install --quiet --python $(BIN)/python --target $(MODELS) --require-hashes --no-deps -r requirements-models.txt
 	@touch $@
 
 $(FUZZ)/.installed: requirements-fuzz.txt $(VENV)/.installed
@@ -194,6 +201,7 @@ lock: $(VENV)/.installed  ## Compile the hashed locks from pyproject.toml
 	@$(LOCK) requirements-checkov.in --output-file requirements-checkov.txt
 	@$(LOCK) requirements-supply-chain.in --output-file requirements-supply-chain.txt
 	@$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.txt
+	@$(LOCK) --no-deps requirements-models.in --output-file requirements-models.txt
 	@$(LOCK) requirements-docs.in --constraints requirements-dev.txt --output-file requirements-docs.txt
 	@rm build.constraints
 

@@ -38,6 +38,7 @@ INPUTS = {
 APART = {
     "requirements-checkov.txt": (ROOT / "requirements-checkov.in").read_text().split(),
     "requirements-fuzz.txt": (ROOT / "requirements-fuzz.in").read_text().split(),
+    "requirements-models.txt": (ROOT / "requirements-models.in").read_text().split(),
     "requirements-supply-chain.txt": (ROOT / "requirements-supply-chain.in").read_text().split(),
     "requirements-benchmarks.txt": GROUPS["benchmarks"],
 }
