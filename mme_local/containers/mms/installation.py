@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
@@ -36,12 +36,11 @@ class MmsInstallation:
         Raises:
             MmeError: The server or a Java runtime is missing.
         """
-        spec = importlib.util.find_spec("mms")
         try:
-            number = version("multi-model-server")
+            server = distribution("multi-model-server")
         except PackageNotFoundError:
-            number = ""
-        if not number or spec is None or spec.origin is None or not has("sagemaker_inference"):
+            server = None
+        if server is None or not has("sagemaker_inference"):
             raise MmeError("AWS's Multi Model Server is not installed", hint=_INSTALL)
         java = _java()
         if java is None:
@@ -49,7 +48,8 @@ class MmsInstallation:
                 "there is no Java runtime, which AWS's Multi Model Server needs",
                 hint=f"{_INSTALL}, or set JAVA_HOME",
             )
-        return cls(java, Path(spec.origin).parents[1], number)
+        # Not by an import's path: a module of the user may be called mms too.
+        return cls(java, Path(str(server.locate_file(""))), server.version)
 
 
 def has(package: str) -> bool:

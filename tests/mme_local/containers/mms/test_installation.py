@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,12 @@ def test_what_is_installed() -> None:
     found = MmsInstallation.find()
     assert os.access(found.java, os.X_OK)
     assert (found.home / "mms" / "frontend").is_dir()
+
+
+def test_a_module_of_the_same_name_is_not_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mms.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert (MmsInstallation.find().home / "mms" / "frontend").is_dir()
 
 
 def test_java_home_is_preferred(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -34,7 +39,6 @@ def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mms", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MmeError, match="Multi Model Server is not installed") as missing:
         MmsInstallation.find()
