@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _MAX_LINE_CHARS: Final = 1000
+_OWN: Final = ("mme", "mme_local", "mme_cdk")
 
 
 def shortened(text: str, most: int) -> str:
@@ -35,3 +36,26 @@ class MmeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def missing_package(error: ModuleNotFoundError, program: str, requirement: str) -> MmeError:
+    """Explain an import that failed because a package is not installed.
+
+    Args:
+        error: As the import raised it.
+        program: What needed the package.
+        requirement: What to install, in pip's syntax.
+
+    Returns:
+        The error to print.
+
+    Raises:
+        ModuleNotFoundError: The module is one of ours: a bug, not a missing package.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package in _OWN:
+        raise error
+    return MmeError(
+        f"{program} needs the package {package}, which is not installed",
+        hint=f'pip install "{requirement}"',
+    )

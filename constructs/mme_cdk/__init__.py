@@ -13,6 +13,14 @@ Import names from here. Subpackages are the library's own structure, in layers: 
 
 from typing import TYPE_CHECKING, Any
 
+try:
+    import aws_cdk as _  # noqa: F401
+except ModuleNotFoundError as error:
+    from mme.errors import missing_package
+
+    missing = missing_package(error, "mme_cdk", "sagemaker-mme[cdk]")
+    raise ImportError(str(missing), name=error.name) from error
+
 from mme.catalog.images import Processor
 from mme_cdk._internal.acknowledgements import (
     acknowledge,

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
+
+from mme.errors import missing_package
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that Ctrl-C ended, as of a shell: 128 + SIGINT."""
 
 
 def run() -> None:
-    """Run `mme`. If a package of the command line is missing, print in one line what to install."""
+    """Run `mme`; an interrupt, or a package of the command line that is not installed, ends in one line."""
     try:
         from mme.cli.main import main
 
         main()
     except ModuleNotFoundError as error:
-        package = (error.name or "mme").partition(".")[0]
-        if package in ("mme", "mme_local"):
-            raise
-        print(f"error: mme needs the package {package}, which is not installed", file=sys.stderr)  # noqa: T201
         extra = "local" if sys.argv[1:2] == ["local"] else "cli"
-        print(f'pip install "sagemaker-mme[{extra}]"', file=sys.stderr)  # noqa: T201
+        print(f"error: {missing_package(error, 'mme', f'sagemaker-mme[{extra}]')}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(INTERRUPTED)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from difflib import get_close_matches
+from importlib.machinery import SourceFileLoader as FileLoader
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from mme.errors import MmeError
+from mme.errors import MmeError, missing_package
 
 PLUGIN_GROUP: Final = "mme.commands"
 """Entry points of this group add a command each: its name, and the `typer.Typer` that it runs."""
 
 DISTRIBUTION: Final = "sagemaker-mme"
 _ROOT_ONLY: Final = ("install_completion", "show_completion")
-_OWN: Final = ("mme", "mme_local", "mme_cdk")
 
 
 class LazyCommand(TyperGroup):
@@ -59,17 +61,28 @@ class PluginCommand(LazyCommand):
 
     def __init__(self, plugin: EntryPoint) -> None:
         self._plugin = plugin
+        super().__init__(plugin.name, self._help_line(), plugin.module)
+
+    def _help_line(self) -> str:
+        """Return the first line of the module's docstring, without running the module."""
         try:
-            help_line = str(self.load().info.help or "")
-        except MmeError as error:
-            help_line = f"Not available: {error.message}."
-        super().__init__(plugin.name, help_line, plugin.module)
+            spec = find_spec(self._plugin.module)
+            loader = spec.loader if spec else None
+            source = loader.get_source(spec.name) if spec and isinstance(loader, FileLoader) else None
+            text = ast.get_docstring(ast.parse(source or "")) or ""
+        except Exception:  # a package that is broken: running the command reports it
+            text = ""
+        return text.partition("\n")[0] or f"Added by {self._distribution}."
+
+    @property
+    def _distribution(self) -> str:
+        return self._plugin.dist.name if self._plugin.dist else self._plugin.module.partition(".")[0]
 
     @property
     def requirement(self) -> str:
         """What to install for this command, in pip's syntax."""
-        name = self._plugin.dist.name if self._plugin.dist else self._plugin.module.partition(".")[0]
-        return f"{name}[{','.join(self._plugin.extras)}]" if self._plugin.extras else name
+        extras = f"[{','.join(self._plugin.extras)}]" if self._plugin.extras else ""
+        return f"{self._distribution}{extras}"
 
     def load(self) -> typer.Typer:
         """Load the entry point.
@@ -80,7 +93,7 @@ class PluginCommand(LazyCommand):
         try:
             app = self._plugin.load()
         except ModuleNotFoundError as error:
-            raise missing_package(error, self._plugin.name, self.requirement) from error
+            raise missing_package(error, f"mme {self._plugin.name}", self.requirement) from error
         except Exception as error:
             raise MmeError(
                 f"the command {self._plugin.name} fails to import: {type(error).__name__}: {error}",
@@ -137,26 +150,3 @@ class LazyGroup(TyperGroup):
                 else f'pip install "{DISTRIBUTION}[all]" has all of ours',
             )
         return super().resolve_command(ctx, args)
-
-
-def missing_package(error: ModuleNotFoundError, command: str, requirement: str) -> MmeError:
-    """Explain an import that failed because a package is not installed.
-
-    Args:
-        error: As the import raised it.
-        command: Name of the command that needed it.
-        requirement: What to install, in pip's syntax.
-
-    Returns:
-        The error to print.
-
-    Raises:
-        ModuleNotFoundError: The module is one of ours: a bug, not a missing package.
-    """
-    package = (error.name or "").partition(".")[0]
-    if not package or package in _OWN:
-        raise error
-    return MmeError(
-        f"mme {command} needs the package {package}, which is not installed",
-        hint=f'pip install "{requirement}"',
-    )

@@ -12,9 +12,10 @@ from typing import Annotated, Any, ClassVar, Final, TypeGuard
 
 import typer
 
+from mme.cli import INTERRUPTED
 from mme.cli.deployment import Target
-from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand, missing_package
-from mme.errors import MmeError
+from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand
+from mme.errors import MmeError, missing_package
 
 _SYSTEM_HINTS: Final[dict[int | None, str]] = {
     errno.ENAMETOOLONG: "use a shorter path or name",
@@ -54,7 +55,7 @@ class _Nouns(LazyGroup):
             name = str(ctx.invoked_subcommand)
             command = self.get_command(ctx, name)
             needed = command.requirement if isinstance(command, PluginCommand) else f"{DISTRIBUTION}[cli]"
-            raise missing_package(error, name, needed) from error
+            raise missing_package(error, f"mme {name}", needed) from error
         except Exception as error:
             explained = _explain(error)
             if explained is None:
@@ -138,14 +139,14 @@ def main() -> None:
     try:
         try:
             status = app(standalone_mode=False)
+            if status == INTERRUPTED:  # typer catches interrupts
+                raise KeyboardInterrupt
         finally:
             # Flush here, not at the interpreter's end: a full disk is an error to report.
             sys.stdout.flush()
         sys.exit(status if isinstance(status, int) else 0)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except ModuleNotFoundError:
-        raise  # `run` prints what to install
+    except (KeyboardInterrupt, ModuleNotFoundError):
+        raise  # `run` reports them
     except Exception as error:
         from mme.console import print_error, print_traceback, standard_error
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 
-from mme.cli.lazy import DISTRIBUTION, missing_package
+from mme.cli.lazy import DISTRIBUTION
 from mme.cli.options import Json
-from mme.errors import MmeError
+from mme.errors import MmeError, missing_package
 
 if TYPE_CHECKING:
     from mme.archives.explanation import Explanation
@@ -132,7 +132,7 @@ def _open_trial() -> OpenTrial:
         try:
             loaded: OpenTrial = plugin.load()
         except ModuleNotFoundError as error:
-            raise missing_package(error, "models try", _REQUIREMENT) from error
+            raise missing_package(error, "mme models try", _REQUIREMENT) from error
         return loaded
     raise MmeError(
         "mme models try needs the local endpoint, which is not installed",

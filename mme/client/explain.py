@@ -155,8 +155,8 @@ def _refused(message: str, endpoint: str, model: str) -> tuple[type[InvocationEr
         unavailable = f"{model} is not available to endpoint {endpoint}: {cause}"
         return UnknownModelError, unavailable, "list the models: mme models list", cause
     multi_model = "an endpoint that is not multi-model does not accept a TargetModel"
-    hint = multi_model if "TargetModel" in message else None
-    return InvalidRequestError, f"endpoint {endpoint} refused the request: {message}", hint, message
+    refused = f"endpoint {endpoint} refused the request: {message}"
+    return InvalidRequestError, refused, multi_model if "TargetModel" in message else None, message
 
 
 _KINDS: Final[dict[FaultKind, tuple[type[ModelFailedError], str]]] = {

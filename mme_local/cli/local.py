@@ -1,4 +1,4 @@
-"""`mme local`: the endpoint on this machine."""
+"""Run the same endpoint on this machine: embedded AWS and real model servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="local",
-    help="Run the same endpoint on this machine: embedded AWS and real model servers.",
+    help=__doc__,
     no_args_is_help=True,
 )
 app.add_typer(fault_app)

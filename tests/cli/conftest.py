@@ -17,7 +17,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from mme.cli.main import main
+from mme.cli import run as enter
 from mme.client.codec import decode_reply, encode_request
 
 OUTPUTS = {"EndpointName": "mme-local", "ModelBucketName": "models", "ModelPrefix": "models/"}
@@ -167,7 +167,7 @@ def mme(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["mme", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main()
+            enter()
         captured = capfd.readouterr()
         code = ended.value.code
         return Ran(code if isinstance(code, int) else 0 if code is None else 1, captured.out, captured.err)

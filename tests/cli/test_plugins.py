@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-APP = """
+APP = """'Count sheep.'
 import typer
 {first}
 app = typer.Typer(help="Count sheep.")
@@ -61,9 +61,18 @@ def plugin(tmp_path: Path) -> Callable[..., None]:
     return install
 
 
+def test_help_does_not_import_a_plugin(run: Run, plugin: Callable[..., None], tmp_path: Path) -> None:
+    plugin(first="print('imported')")
+    listed = run("--help").stdout
+    assert "Count sheep." in listed
+    assert "Run the same endpoint on this machine" in listed
+    assert "imported" not in listed
+    (tmp_path / "sheep_cli.py").unlink()
+    assert "Added by sheep-counter." in run("--help").stdout
+
+
 def test_an_installed_package_adds_a_command(run: Run, plugin: Callable[..., None]) -> None:
     plugin()
-    assert "Count sheep." in run("--help").stdout
     assert run("sheep", "count", "3").stdout == "sheep: 3\n"
 
 
@@ -142,3 +151,47 @@ def test_an_option_of_mme_after_the_command_is_one_error(run: Run) -> None:
         "error: --env is an option of mme, not of mme models list",
         "give it first: mme --env ... models list",
     ]
+
+
+def start(module: str, error: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module in a process in which the import of a package raises an error."""
+    package = "aws_cdk" if module == "mme_cdk" else "pydantic"
+    script = (
+        f"import runpy, sys\n"
+        f"class Raising:\n"
+        f"    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {package!r}:\n"
+        f"            raise {error}\n"
+        f"sys.meta_path.insert(0, Raising())\n"
+        f"sys.argv = ['mme', *{list(arguments)!r}]\n"
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=False)\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [("mme", ("models", "list"), "cli"), ("mme", ("local", "up"), "local"), ("mme_local", (), "local")],
+)
+def test_a_module_without_its_extra_names_it(module: str, arguments: tuple[str, ...], extra: str) -> None:
+    ran = start(module, "ModuleNotFoundError(name='pydantic')", *arguments)
+    assert ran.returncode == 2
+    error, hint = ran.stderr.splitlines()
+    assert error.endswith(" needs the package pydantic, which is not installed")
+    assert hint == f'pip install "sagemaker-mme[{extra}]"'
+
+
+def test_the_constructs_without_their_extra_name_it() -> None:
+    ran = start("mme_cdk", "ModuleNotFoundError(name='aws_cdk')")
+    assert ran.stderr.splitlines()[-2:] == [
+        "ImportError: mme_cdk needs the package aws_cdk, which is not installed",
+        'pip install "sagemaker-mme[cdk]"',
+    ]
+
+
+@pytest.mark.parametrize(("module", "arguments"), [("mme", ("local", "up")), ("mme_local", ())])
+def test_an_early_interrupt_is_one_line(module: str, arguments: tuple[str, ...]) -> None:
+    ran = start(module, "KeyboardInterrupt", *arguments)
+    assert (ran.returncode, ran.stderr) == (130, "interrupted\n")
