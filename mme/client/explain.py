@@ -153,7 +153,10 @@ def _refused(message: str, endpoint: str, model: str) -> tuple[type[InvocationEr
             place = f"s3://{found['bucket']}/{found['key']}"
             cause = f"{place} does not exist, or the endpoint's role may not read it"
         unavailable = f"{model} is not available to endpoint {endpoint}: {cause}"
-        return UnknownModelError, unavailable, "list the models: mme models list", cause
+        hint = "list the models: mme models list"
+        if not model.endswith(".tar.gz"):
+            hint = f"give the archive's full name, such as {model}_v0.tar.gz; {hint}"
+        return UnknownModelError, unavailable, hint, cause
     multi_model = "an endpoint that is not multi-model does not accept a TargetModel"
     refused = f"endpoint {endpoint} refused the request: {message}"
     return InvalidRequestError, refused, multi_model if "TargetModel" in message else None, message

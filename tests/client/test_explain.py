@@ -145,6 +145,15 @@ def test_unclear_errors_refer_to_the_log() -> None:
     assert error.hint == "look at its log: mme endpoint logs --model m.tar.gz"
 
 
+def test_a_name_without_its_ending_is_hinted_at() -> None:
+    response = {"Error": {"Code": "ValidationError", "Message": DOWNLOAD}}
+    error = explain(ClientError(response, "InvokeEndpoint"), endpoint="mme", model="add_sub")  # type: ignore[arg-type]
+    assert isinstance(error, UnknownModelError)
+    assert error.hint == (
+        "give the archive's full name, such as add_sub_v0.tar.gz; list the models: mme models list"
+    )
+
+
 def test_missing_credentials_are_not_translated() -> None:
     assert explain(NoCredentialsError(), endpoint="mme", model="m.tar.gz") is None
 
