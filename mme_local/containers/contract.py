@@ -36,7 +36,7 @@ class ContractContainer:
     async def ping(self, seconds: float) -> bool:
         """Whether ``GET /ping`` is answered with 2xx within ``seconds``."""
         try:
-            return (await self._request("GET", "/ping", {}, b"", seconds)).ok
+            return (await self.request("GET", "/ping", {}, b"", seconds)).ok
         except (ContainerDiedError, ContainerTimeoutError):
             return False
 
@@ -44,20 +44,20 @@ class ContractContainer:
         """Implement `ServingContainer.load`."""
         body = json.dumps({"model_name": handle, "url": self._path_inside(path)}).encode()
         headers = {"Content-Type": "application/json", TARGET_MODEL_HEADER: target_model}
-        return await self._request("POST", "/models", headers, body, seconds, blocking=True)
+        return await self.request("POST", "/models", headers, body, seconds, blocking=True)
 
     async def unload(self, handle: str, target_model: str) -> ContainerReply:
         """Implement `ServingContainer.unload`; Triton takes about 2 s."""
         headers = {TARGET_MODEL_HEADER: target_model}
         path = f"/models/{handle}"
-        return await self._request("DELETE", path, headers, b"", _UNLOAD_SECONDS, blocking=True)
+        return await self.request("DELETE", path, headers, b"", _UNLOAD_SECONDS, blocking=True)
 
     async def invoke(
         self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> ContainerReply:
         """Implement `ServingContainer.invoke`."""
         sent = {**headers, TARGET_MODEL_HEADER: target_model}
-        return await self._request("POST", f"/models/{handle}/invoke", sent, body, seconds)
+        return await self.request("POST", f"/models/{handle}/invoke", sent, body, seconds)
 
     def _path_inside(self, path: Path) -> str:
         """Return the container's name for a path of this machine."""
@@ -73,7 +73,7 @@ class ContractContainer:
         if pool:
             pool.close()
 
-    async def _request(
+    async def request(
         self,
         method: str,
         path: str,
@@ -83,6 +83,20 @@ class ContractContainer:
         *,
         blocking: bool = False,
     ) -> ContainerReply:
+        """Send one request.
+
+        Args:
+            method: Upper case.
+            path: Escaped, with its query.
+            headers: Added to Host and Content-Length.
+            body: The payload.
+            seconds: Time limit.
+            blocking: The server may block a thread until it answers.
+
+        Raises:
+            ContainerDiedError: The connection ended first, or the response is not HTTP.
+            ContainerTimeoutError: No response within ``seconds``.
+        """
         if self._pool is None:
             raise ContainerDiedError("the container is not running")
         try:

@@ -135,7 +135,7 @@ def open_trial(archive: Iterable[bytes], name: str, repository: str) -> Iterator
     )
     with (
         tempfile.TemporaryDirectory(prefix="mme-try-", ignore_cleanup_errors=True) as root,
-        _ended_by_signals(),
+        ended_by_signals(),
         asyncio.Runner() as runner,
     ):
         place, log = Path(root, "instances", "0"), Path(root, "container.log")
@@ -173,7 +173,7 @@ def _explained(message: str, variable: str) -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """End in order on SIGTERM and SIGHUP too, so that no process and no file stays."""
 
     def end(number: int, _: object) -> None:
