@@ -27,6 +27,7 @@ class FakeImage:
     ends_at_once: int | None = None
     answers_ping: bool = True
     output: tuple[bytes, ...] = (b"hello from", b" the image\n")
+    labels: dict[str, str] | None = None
 
 
 @dataclass
@@ -157,9 +158,9 @@ class FakeDaemon:
 
     async def _image(self, request: web.Request) -> web.Response:
         image = request.match_info["image"]
-        return (
-            web.json_response({"Id": image}) if image in self.images else _missing(f"No such image: {image}")
-        )
+        if image not in self.images:
+            return _missing(f"No such image: {image}")
+        return web.json_response({"Id": image, "Config": {"Labels": self.images[image].labels}})
 
     async def _create(self, request: web.Request) -> web.Response:
         specification = await request.json()
