@@ -65,7 +65,10 @@ def test_what_outlives_an_endpoint_is_apart_from_it(name: str, assembly) -> None
 @pytest.mark.parametrize(("name", "policy"), [("local", "Delete"), ("dev", "Delete"), ("prod", "Retain")])
 def test_models_are_retained_outside_development(name: str, policy: str, assembly) -> None:
     buckets = of(assembly.template(name, "ModelStore"), "AWS::S3::Bucket")
-    assert {bucket["DeletionPolicy"] for bucket in buckets} == {policy}
+    logged = [bucket for bucket in buckets if "LoggingConfiguration" in bucket["Properties"]]
+    assert [bucket["DeletionPolicy"] for bucket in logged or buckets] == [policy]
+    # S3 keeps writing logs: a bucket of them is never empty, and its deletion would fail.
+    assert {bucket["DeletionPolicy"] for bucket in buckets if logged and bucket not in logged} <= {"Retain"}
 
 
 @pytest.mark.parametrize("name", NAMES)

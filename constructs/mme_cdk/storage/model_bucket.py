@@ -50,7 +50,8 @@ class ModelBucket(aws_s3.Bucket):
             old_versions_expire_after: How long overwritten and deleted objects can be restored; whole days.
                 Default: 30 days.
             access_logs: Whether S3 writes access logs. Default: True.
-            access_logs_bucket: Their bucket. Default: a new one with the same removal policy.
+            access_logs_bucket: Their bucket. Default: a new one, which outlives the stack unless
+                `auto_delete_objects`.
             access_logs_expire_after: How long the new bucket stores them; whole days. Default: 365 days.
             bucket_name: A fixed name. Default: chosen by CloudFormation.
             lifecycle_rules: Further rules. Default: none but those of this class.
@@ -96,8 +97,7 @@ class ModelBucket(aws_s3.Bucket):
             event_bridge_enabled=event_bridge_enabled or None,
             auto_delete_objects=auto_delete_objects or None,
             server_access_logs_bucket=(
-                access_logs_bucket
-                or _log_bucket(scope, id, removal_policy, access_logs_expire_after, auto_delete_objects)
+                access_logs_bucket or _log_bucket(scope, id, access_logs_expire_after, auto_delete_objects)
                 if access_logs
                 else None
             ),
@@ -114,7 +114,6 @@ class ModelBucket(aws_s3.Bucket):
 def _log_bucket(
     scope: Construct,
     id: str,
-    removal_policy: RemovalPolicy,
     expire_after: Duration | None,
     auto_delete_objects: bool,
 ) -> aws_s3.Bucket:
@@ -138,7 +137,8 @@ def _log_bucket(
             aws_s3.LifecycleRule(id="drop-leftovers", expired_object_delete_marker=True),
         ],
         auto_delete_objects=auto_delete_objects or None,
-        removal_policy=removal_policy,
+        # It is never empty: S3 delivers logs for hours, also of the deletion itself.
+        removal_policy=RemovalPolicy.DESTROY if auto_delete_objects else RemovalPolicy.RETAIN,
     )
     acknowledge_checkov(
         logs, "CKV_AWS_18", "this bucket receives access logs; logging its own would never end"

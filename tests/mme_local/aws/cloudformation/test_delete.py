@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
+
+SNAPSHOTS: Final = Path(__file__).parents[3] / "snapshots"
 
 
 def bucket(**policies: str) -> dict[str, Any]:
@@ -42,6 +46,19 @@ def test_a_bucket_with_objects_is_not_deleted(
     s3.delete_object(Bucket=name, Key="models/a.tar.gz")
     cloudformation.delete_stack(StackName="app")
     assert s3.list_buckets()["Buckets"] == []
+
+
+def test_the_store_of_dev_is_deleted_although_its_logs_are_not_empty(
+    deploy: Any, resource_id: Any, cloudformation: Any, aws: Any
+) -> None:
+    template = json.loads((SNAPSHOTS / "dev-ModelStore.json").read_text("utf-8"))
+    deploy({part: template[part] for part in ("Resources", "Outputs")})  # without bootstrap's version
+    logs, s3 = resource_id("ModelBucketAccessLogs7173F375"), aws("s3")
+    s3.put_object(Bucket=logs, Key="models/2026-11-30", Body=b"log")
+
+    cloudformation.delete_stack(StackName="app")
+
+    assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == [logs]
 
 
 @pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
