@@ -111,7 +111,8 @@ def test_show(two, mme) -> None:
         assert "INPUT0\tinput\tFP32\t[4]" in out
     assert "runs on   python, no batching" in mme("models", "show", "add_sub_v0.tar.gz").out
     facts = mme("models", "show", "add_sub_v0.tar.gz", "--json").json
-    assert facts["signature"]["inputs"][0] == {"name": "INPUT0", "datatype": "FP32", "shape": [4]}
+    first = {"name": "INPUT0", "datatype": "FP32", "shape": [4], "optional": False}
+    assert facts["signature"]["inputs"][0] == first
     assert facts["loaded"] is None
     wrong = mme("models", "show", "add_sb_v0.tar.gz")
     assert wrong.status == 2

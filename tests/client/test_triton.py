@@ -263,7 +263,11 @@ def test_out_of_memory_that_becomes_a_507_and_one_that_does_not(endpoint, publis
 @pytest.mark.parametrize(
     ("files", "cause"),
     [
-        ({"1/model.py": "x = 1"}, "its config.pbtxt is missing or can't be read"),
+        (
+            {"1/model.py": "x = 1"},
+            "its config.pbtxt can't be read: failed to open text file for read 1/config.pbtxt: "
+            "No such file or directory",
+        ),
         (
             {"config.pbtxt": CONFIG.format(batch=0, more="")},
             "it has no version directory such as 1/",

@@ -23,6 +23,7 @@ PAGE = Path(__file__).parents[3] / "docs/own-container.md"
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not has("mms"), reason="AWS's Multi Model Server is not installed")
 def test_the_page_ends_with_a_passing_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MME_LOCAL_START_SECONDS", "200")

@@ -128,6 +128,7 @@ def account(cpu_runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[Ac
     account.close()
 
 
+@pytest.mark.nightly
 def test_a_single_model(account: Account) -> None:
     account.deploy("one", {"Image": XGBOOST, "ModelDataUrl": account.put("m/model.tar.gz", booster_files())})
     answer = account.invoke("one", csv(ROWS[:3]), Accept="text/csv")
