@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+INTERRUPTED: Final = 130
+"""Exit status of a command that Ctrl-C ended, as of a shell: 128 + SIGINT."""
+
 _MAX_LINE_CHARS: Final = 1000
 _OWN: Final = ("mme", "mme_local", "mme_cdk")
 

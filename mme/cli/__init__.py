@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
 
-from mme.errors import missing_package
-
-INTERRUPTED: Final = 130
-"""Exit status of a command that Ctrl-C ended, as of a shell: 128 + SIGINT."""
+from mme.errors import INTERRUPTED, missing_package
 
 
 def run() -> None:

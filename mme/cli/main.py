@@ -12,10 +12,9 @@ from typing import Annotated, Any, ClassVar, Final, TypeGuard
 
 import typer
 
-from mme.cli import INTERRUPTED
 from mme.cli.deployment import Target
 from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand
-from mme.errors import MmeError, missing_package
+from mme.errors import INTERRUPTED, MmeError, missing_package
 
 _SYSTEM_HINTS: Final[dict[int | None, str]] = {
     errno.ENAMETOOLONG: "use a shorter path or name",
