@@ -53,7 +53,7 @@ _LEAVE_SECONDS: Final = 0.03
 FULL_REQUESTS: Final = 20
 """Requests that must have met a full disk before it has space again."""
 _DISK_BYTES: Final = 2**30
-"""Only a file system that is smaller is filled: it is nobody's but the test's."""
+"""Only a file system that is smaller is filled: it belongs to the test alone."""
 
 
 @dataclass

@@ -42,7 +42,7 @@ def print_plan(plan: Plan, traffic: Traffic, region: str, notes: Sequence[tuple[
         plan: The answer.
         traffic: The requests and their models.
         region: Of the prices.
-        notes: What it rests on: pairs of a kind and a text.
+        notes: What it rests on: pairs of a kind and a string.
     """
     fleet, best = traffic.fleet, plan.best
     requests = "a mix" if traffic.requests is None else count_text(traffic.requests, "requests")

@@ -11,7 +11,7 @@ from mme.plan.trace_traffic import TraceTraffic
 
 
 def plan_notes(plan: Plan, traffic: Traffic, calibration: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Return pairs of a kind, such as `assumed:`, and a text.
+    """Return pairs of a kind, such as `assumed:`, and a string.
 
     Args:
         plan: The answer.

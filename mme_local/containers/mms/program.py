@@ -54,7 +54,7 @@ class Program:
         """Return the folder with the program; None if the environment names none on this machine.
 
         Args:
-            folder: For an archive's files; made anew.
+            folder: For an archive's files; created again.
 
         Raises:
             MmeError: The archive or the path does not exist, or can't be unpacked.

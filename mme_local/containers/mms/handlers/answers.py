@@ -1,4 +1,4 @@
-"""Errors of handlers that the inference toolkit turns into a status and a text."""
+"""Errors of handlers that the inference toolkit turns into a status and a message."""
 
 from __future__ import annotations
 
