@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.panel import Panel
+from rich.padding import Padding
 from rich.text import Text
 
 from mme.errors import MmeError
@@ -37,6 +37,11 @@ ENDPOINT_STACK = "local/*"
 LEAST_ACCURACY = 0.9
 WARM_CALLS = 50
 COMMAND_SECONDS = 600
+INTRODUCTION = (
+    "This demo deploys a multi-model endpoint to embedded AWS on this machine,\n"
+    "publishes models, calls them and deletes everything. Each command that it runs\n"
+    "is printed after a $: you can run it yourself."
+)
 console = Console(highlight=False)
 
 
@@ -45,7 +50,7 @@ class DemoError(Exception):
 
 
 class Steps:
-    """Numbered headings, each with the duration of its step."""
+    """Numbered headings in plain text, each with the duration of its step at its end."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -55,10 +60,10 @@ class Steps:
     def step(self, title: str) -> Iterator[None]:
         """Print the heading of a step, then its duration."""
         self._number += 1
-        console.print(f"\n[bold cyan]{self._number}. {title}[/]")
+        console.print(f"\n[bold cyan]Step {self._number}: {title}[/]")
         began = time.monotonic()
         yield
-        console.print(f"   [dim]{time.monotonic() - began:.1f} s[/]")
+        console.print(f"   [dim]step {self._number} took {time.monotonic() - began:.1f} s[/]")
 
     @property
     def seconds(self) -> float:
@@ -127,6 +132,7 @@ def environment_for(here: RunFile) -> dict[str, str]:
 
 def demonstrate() -> None:
     """Run all steps."""
+    console.print(INTRODUCTION)
     steps = Steps()
     here: RunFile | None = None
     processes: list[Any] = []
@@ -153,9 +159,7 @@ def demonstrate() -> None:
                 )
     if left:
         raise DemoError(f"left behind: {', '.join(left)}")
-    console.print(
-        Panel(f"[bold green]All answers were right.[/] {steps.seconds:.0f} s in all.", expand=False)
-    )
+    console.print(f"\n[bold green]All answers were right.[/] {steps.seconds:.0f} s in all.")
 
 
 def deploy(steps: Steps, environment: dict[str, str]) -> None:
@@ -248,7 +252,8 @@ def classify(client: MultiModelClient) -> float:
         raise DemoError(f"the accuracy is {accuracy:.3f}")
     chosen = int(np.flatnonzero(predicted == labels)[0])
     picture = (half_blocks if console.color_system else shades)(images[chosen])
-    console.print(Panel(picture, title=f"predicted {predicted[chosen]}", expand=False))
+    console.print(f"   one of them, which the model reads as {predicted[chosen]}:")
+    console.print(Padding(picture, (0, 0, 0, 3)))
     return first
 
 
@@ -278,7 +283,7 @@ def destroy(steps: Steps, environment: dict[str, str]) -> None:
         for bucket in s3.buckets.all():
             if not bucket.name.startswith("cdk-"):
                 bucket.object_versions.delete()
-        console.print("   the bucket is emptied first: CloudFormation does not delete a bucket with objects")
+        console.print("   the bucket is emptied first: CloudFormation deletes no bucket with objects")
         run(cdk("destroy", ENDPOINT_STACK, "--force"), environment, show=False)
         stacks = boto3.client("cloudformation").list_stacks(
             StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"]
