@@ -12,7 +12,8 @@ from mme.archives.file_kind import GZIP_MAGIC
 from mme.archives.gzip_stream import GzipStream, Limits, too_large
 from mme.archives.model_directory import Member, ModelDirectory, open_file, unreadable
 from mme.archives.model_files.content_stream import ContentStream, FileStream, StreamWithStart
-from mme.archives.model_files.reading import ModelFile, read_model_file, reads
+from mme.archives.model_files.reading import ModelFile, kind_of, read_model_file
+from mme.archives.model_files.torch_script import torch_script_of
 from mme.archives.tar_stream import TarStream
 from mme.findings import Finding
 
@@ -22,6 +23,8 @@ _HEAD_BYTES: Final = 600
 _WHOLE_FILE_BYTES: Final = 1024 * 1024
 _HEADS_DEPTH: Final = 6
 _ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz")
+_TORCH_ENDINGS: Final = (".pt", ".pth")
+_ZIP_MAGIC: Final = b"PK\x03\x04"
 _CACHED_BYTES: Final = 32 * 1024 * 1024
 
 _NESTED_BYTES: Final = 20 * 10**9
@@ -164,9 +167,15 @@ class ContentReader:
         nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
         if nested and self._holds_activate(start, stream.read) is False:
             self.notes.without_activate.add(path)
-        elif reads(path, start):
+        elif kind := kind_of(path, start):
             whole = StreamWithStart(start, stream)
-            self.notes.model_files[path] = read_model_file(path, size, start, whole)
+            self.notes.model_files[path] = read_model_file(path, size, start, whole, kind)
+        elif (
+            path.endswith(_TORCH_ENDINGS)
+            and start.startswith(_ZIP_MAGIC)
+            and (script := torch_script_of(StreamWithStart(start, stream), size))
+        ):
+            self.notes.model_files[path] = script
 
     def _wanted(self, path: str, size: int) -> int:
         wanted = _HEAD_BYTES if path.count("/") <= _HEADS_DEPTH else 0

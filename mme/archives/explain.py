@@ -16,6 +16,8 @@ from mme.archives.explanation import Explanation, ModelSummary
 from mme.archives.framework_archive import FrameworkArchive
 from mme.archives.gzip_stream import Digest, Limits
 from mme.archives.model_directory import IGNORE_FILE, survey_directory
+from mme.archives.model_files.booster import Booster
+from mme.archives.model_files.torch_script import TorchScript
 from mme.catalog.frameworks import find_framework, frameworks
 from mme.catalog.images import Processor
 from mme.catalog.instances import instance_types
@@ -25,6 +27,7 @@ from mme.findings import Finding, Severity
 _ORDER: Final = tuple(Severity)
 _LARGEST_SHOWN: Final = 3
 _GIB: Final = 2**30
+_TEXT_MAX_CHARS: Final = 500
 
 
 def explain(
@@ -120,6 +123,11 @@ def _explanation(
         files=len(files),
         largest=tuple(largest),
         models=models,
+        model_files={
+            path: read.text[:_TEXT_MAX_CHARS]
+            for path, read in contents.model_files.items()
+            if isinstance(read, Booster | TorchScript)
+        },
         complete=archive.complete,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class Explanation:
         files: Number of files.
         largest: The largest files, the largest first.
         models: The one that answers requests first.
+        model_files: What boosters and TorchScript files say of themselves, by path: features, or the
+            signature of `forward`.
         complete: False if reading stopped early, so that sizes are lower bounds.
     """
 
@@ -80,6 +83,7 @@ class Explanation:
     files: int = 0
     largest: tuple[Member, ...] = ()
     models: tuple[ModelSummary, ...] = ()
+    model_files: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
 
     @property
@@ -117,4 +121,5 @@ class Explanation:
             "largest": [{"path": member.path, "bytes": member.size} for member in self.largest],
             "findings": [asdict(finding) for finding in self.findings],
             "models": [model.to_json() for model in self.models],
+            "model_files": dict(self.model_files),
         }

@@ -49,6 +49,10 @@ def print_explanation(found: Explanation) -> None:
     if tensors is not None:
         console.print()
         print_table(tensors)
+    if found.model_files:
+        console.print()
+        for path, text in found.model_files.items():
+            print_line(f"{path}: {text}")
     console.print()
     print_line(_sizes(found), style="dim")
 

@@ -38,7 +38,9 @@ def new(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", help="Make an example: python, onnx or pytorch.", metavar="BACKEND"),
+        typer.Option(
+            "--backend", help="Make an example: python, onnx, pytorch, xgboost or sklearn.", metavar="BACKEND"
+        ),
     ] = None,
     parent: Annotated[str, typer.Option("--in", help="Where to create the directory.", metavar="PATH")] = ".",
     kind: Annotated[_Kind, typer.Option("--kind", help="What it computes on.")] = _Kind.CPU,
@@ -67,6 +69,8 @@ def new(
     Example: mme models new churn --from churn.onnx
 
     Example: mme models new doubler --backend python --in model_registry
+
+    Example: mme models new churn --backend xgboost
     """
     from mme.registry.drafts.draft import DraftOptions
     from mme.registry.drafts.from_file import model_from_file

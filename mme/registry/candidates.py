@@ -23,6 +23,7 @@ _STEP_MISSING: Final = "ensemble-step-missing"
 """The fault of an ensemble's directory that is checked without the directories of its steps."""
 
 _MAX_DEPTH: Final = 4
+_EMPTY: Final = "empty-directory"
 _FOLDER_FAULTS: Final = ("wrapper-directory", "several-models", "config-missing")
 
 _Checked = tuple[Path, CheckedModel | MmeError]
@@ -171,11 +172,13 @@ def _reason_to_skip(folder: Path, error: MmeError) -> str | None:
         finding = error.findings[0]
         file = finding.message.partition(" is missing")[0].rpartition("/")[2]
         return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
+    if error.codes == (_EMPTY,) and build_script(folder).is_file():
+        return f"empty, {error.findings[0].hint.replace('run: ', 'run ')}"
     looks_like_a_model = any(
         (entry.is_dir() and entry.name.isdecimal()) or entry.name.lower().startswith("config.pb")
         for entry in folder.iterdir()
     )
-    if error.codes[0] in ("config-missing", "empty-directory") and not looks_like_a_model:
+    if error.codes[0] in ("config-missing", _EMPTY) and not looks_like_a_model:
         return f"not a model: no {CONFIG_FILE}"
     return None
 
@@ -186,7 +189,7 @@ def _with_build_hint(folder: Path, error: ArchiveError) -> ArchiveError:
         return error
 
     def hinted(finding: Finding) -> Finding:
-        missing = finding.code == MODEL_FILE_MISSING
+        missing = finding.code in (MODEL_FILE_MISSING, _EMPTY)
         return replace(finding, hint=f"run: python {script}") if missing else finding
 
     return ArchiveError(error.subject, [hinted(finding) for finding in error.findings])

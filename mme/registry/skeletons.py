@@ -8,10 +8,14 @@ from typing import Final
 
 from mme.errors import MmeError
 from mme.registry.candidates import build_script
+from mme.registry.drafts.booster_draft import CSV_FILE, xgboost_facts
 from mme.registry.drafts.draft import Content, Draft, NewModel, check_new_name, write_draft
+from mme.registry.drafts.estimator_draft import estimator_facts
+from mme.registry.tiny_booster import sign_booster
 from mme.registry.tiny_onnx import doubling_model
 
-BACKENDS: Final = ("python", "onnx", "pytorch")
+BACKENDS: Final = ("python", "onnx", "pytorch", "xgboost", "sklearn")
+_ROWS: Final[dict[str, Content]] = {CSV_FILE: b"1,2,3,4\n", ".mmeignore": f"{CSV_FILE}\n".encode()}
 
 _CONFIG = Template("""\
 # $what
@@ -89,6 +93,33 @@ if not torch.equal(answer, torch.full((2, 4), 2.0)):
 print(f"wrote {TARGET} ({TARGET.stat().st_size:,} bytes)")
 ''')
 
+_SKLEARN = Template('''\
+"""Build $name/model.joblib: run `python $script`.
+
+Needs scikit-learn, of about the version of the image that will serve the model: pip install scikit-learn.
+Replace the data and the estimator with your own and keep the rest.
+"""
+
+import sys
+from pathlib import Path
+
+try:
+    import joblib
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+except ImportError as error:
+    sys.exit(f"{error.name} is not installed: pip install scikit-learn, then run this again")
+
+TARGET = Path(__file__).parent / "$name" / "model.joblib"
+
+rows = np.random.default_rng(0).normal(size=(200, 4))
+labels = (rows[:, 0] > 0).astype(int)
+model = LogisticRegression().fit(rows, labels)
+TARGET.parent.mkdir(parents=True, exist_ok=True)
+joblib.dump(model, TARGET)
+print(f"wrote {TARGET} ({TARGET.stat().st_size:,} bytes)")
+''')
+
 _KINDS: Final = {
     "python": 'backend: "python"',
     "onnx": 'platform: "onnxruntime_onnx"',
@@ -97,12 +128,13 @@ _KINDS: Final = {
 
 
 def new_model(name: str, backend: str, parent: str | Path = ".", *, gpu: bool = False) -> NewModel:
-    """Write a model directory that packs, publishes and loads, and doubles four numbers.
+    """Write a model directory that packs, publishes and loads, for rows of four numbers.
 
     Args:
         name: The name of the model and of its directory.
-        backend: `python`; `onnx`, with a model.onnx of one operation; or `pytorch`, with a script that builds
-            model.pt, since only torch writes TorchScript.
+        backend: For Triton `python`; `onnx`, with a model.onnx of one operation; or `pytorch`, with a script
+            that builds model.pt, since only torch writes TorchScript. For AWS's images `xgboost`, with a
+            booster of one tree; or `sklearn`, with a script that trains an estimator.
         parent: Where to create the directory.
         gpu: Whether it runs on a GPU.
 
@@ -116,6 +148,10 @@ def new_model(name: str, backend: str, parent: str | Path = ".", *, gpu: bool = 
         )
     root = Path(parent) / name
     script = build_script(root)
+    if backend in ("xgboost", "sklearn"):
+        if gpu:
+            raise MmeError(f"AWS's image for {backend} computes on the CPU", hint="leave out --kind gpu")
+        return write_draft(_booster() if backend == "xgboost" else _estimator(name, script), root)
     files: dict[str, Content] = {"config.pbtxt": _config(name, backend, script, gpu=gpu)}
     if backend == "pytorch":
         files["1"] = None
@@ -126,6 +162,19 @@ def new_model(name: str, backend: str, parent: str | Path = ".", *, gpu: bool = 
     else:
         files["1/model.onnx"] = doubling_model()
     return write_draft(Draft(files), root)
+
+
+def _booster() -> Draft:
+    files: dict[str, Content] = {"xgboost-model.json": sign_booster(), **_ROWS}
+    facts = ("answers 1 if the first column is 0.5 or more, else -1", *xgboost_facts())
+    return Draft(files, facts=facts, request=CSV_FILE)
+
+
+def _estimator(name: str, script: Path) -> Draft:
+    text = _SKLEARN.substitute(name=name, script=script).encode()
+    facts = estimator_facts("model.joblib")
+    next_step = f"python {script}"
+    return Draft(_ROWS, {script.name: text}, facts=facts, request=CSV_FILE, next_step=next_step)
 
 
 def _config(name: str, backend: str, script: Path, *, gpu: bool) -> bytes:

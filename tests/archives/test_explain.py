@@ -10,6 +10,7 @@ import tracemalloc
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ from tests.archives.archive_builder import (
     tar,
 )
 from tests.archives.model_files.saved_model_builder import saved_model
+from tests.archives.model_files.torch_builder import ONE_TO_ONE, write_torch
 from tests.archives.onnx_builder import doubled
 
 FOREST = 'backend: "fil" parameters { key: "model_type" value { string_value: "xgboost_json" } }'
@@ -122,7 +124,16 @@ def alike(root: Path) -> Explanation:
     of_directory = explain(root)
     _, packed = pack_directory(scan_directory(root))
     of_archive = explain(io.BytesIO(packed))
-    for field in ("framework", "layout", "findings", "unpacked_bytes", "files", "largest", "models"):
+    for field in (
+        "framework",
+        "layout",
+        "findings",
+        "unpacked_bytes",
+        "files",
+        "largest",
+        "models",
+        "model_files",
+    ):
         assert getattr(of_directory, field) == getattr(of_archive, field), field
     assert (of_directory.kind, of_archive.kind) == ("directory", "archive")
     return of_directory
@@ -138,6 +149,28 @@ def test_tensors_versions_roles_and_weight() -> None:
     assert found.unpacked_bytes == len(PIPELINE["both/config.pbtxt"]) + len(CONFIG) + 3 * len(CODE)  # type: ignore[arg-type]
     assert found.packed_bytes == len(pack({**PIPELINE, "first/2/model.py": CODE, "x/1/model.py": CODE}))
     assert found.largest[0].size == len(CODE)
+
+
+@pytest.mark.parametrize("name", ["xgboost-model", "xgboost-model.ubj", "model.json"])
+def test_a_booster_states_its_features(name: str) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    rows = [[float(row == column) for column in range(3)] for row in range(12)]
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(np.array(rows), np.arange(12) % 2), 2)
+    saved = bytes(booster.save_raw("json" if name == "model.json" else "ubj"))
+    text = f"XGBoost {xgboost.__version__}, 3 features, reg:squarederror"
+    found = explain(io.BytesIO(pack({name: saved})))
+    assert (found.framework, found.servable, found.model_files) == ("xgboost", True, {name: text})
+    assert found.to_json()["model_files"] == {name: text}
+    assert not explain(io.BytesIO(pack({name: saved[: len(saved) // 2]}))).servable
+
+
+def test_torch_script_states_its_signature(tmp_path: Path) -> None:
+    content = write_torch(tmp_path / "model.pt", ONE_TO_ONE).read_bytes()
+    config = 'platform: "pytorch_libtorch"' + TENSORS
+    for path, files in (("1/model.pt", {"config.pbtxt": config}), ("model.pth", {})):
+        found = explain(io.BytesIO(pack({**files, path: content})))
+        assert found.servable
+        assert found.model_files == {path: "forward(x: Tensor) -> Tensor"}
 
 
 def test_a_path_reads_like_a_stream(tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ def two(aws, mme, model: Path) -> Path:
 
 
 def test_new_then_add(aws, mme, tmp_path: Path) -> None:
-    for backend in ("python", "onnx"):
+    for backend in ("python", "onnx", "xgboost"):
         ran = mme("models", "new", f"my-{backend}", "--backend", backend, "--in", tmp_path)
         assert ran.status == 0
         assert f"then: mme models add {tmp_path}/my-{backend}" in ran.out
         assert mme("models", "add", tmp_path / f"my-{backend}").status == 0
-    assert keys(aws) == ["models/my-onnx_v0.tar.gz", "models/my-python_v0.tar.gz"]
+    assert keys(aws) == [f"models/my-{name}_v0.tar.gz" for name in ("onnx", "python", "xgboost")]
     ran = mme("models", "new", "net", "--backend", "pytorch", "--in", tmp_path, "--json")
     assert ran.json["next_step"].startswith("python ")
     assert mme("models", "new", "net", "--backend", "caffe").status == 2

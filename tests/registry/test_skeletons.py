@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,43 @@ def test_pytorch_names_the_script_to_run(tmp_path: Path) -> None:
     assert caught.value.findings[0].hint == f"run: python {script}"
     (made.directory / "1" / "model.pt").write_bytes(b"built")
     assert check_model(made.directory).signature.platform == "pytorch_libtorch"
+
+
+def test_booster_predicts_and_publishes(store, tmp_path: Path) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    made = new_model("churn", "xgboost", tmp_path)
+    assert made.request == made.directory / "request.csv"
+    booster = xgboost.Booster(model_file=made.directory / "xgboost-model.json")
+    rows = xgboost.DMatrix(np.float32([[1, 2, 3, 4], [0, 9, 9, 9]]))
+    assert booster.predict(rows).tolist() == [1, -1]
+    (model,) = find_models([made.directory]).models
+    assert (model.framework, model.warnings) == ("xgboost", ())
+    assert publish(store, model).target_model == "churn_v0.tar.gz"
+
+
+def test_estimator_is_trained_by_its_script(store, tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib")
+    made = new_model("churn", "sklearn", tmp_path)
+    assert made.next_step == f"python {tmp_path / 'build_churn.py'}"
+    with pytest.raises(ArchiveError, match="the directory is empty") as caught:
+        find_models([made.directory])
+    assert caught.value.findings[0].hint == f"run: {made.next_step}"
+    new_model("other", "python", tmp_path)
+    (skipped,) = find_models([tmp_path]).skipped
+    assert (skipped.name, skipped.reason) == ("churn", f"empty, run {made.next_step}")
+
+    runpy.run_path(str(tmp_path / "build_churn.py"))
+    assert joblib.load(made.directory / "model.joblib").predict([[1, 2, 3, 4]]).tolist() == [1]
+    (model,) = find_models([made.directory]).models
+    assert (model.framework, model.warnings) == ("scikit-learn", ())
+    assert publish(store, model).target_model == "churn_v0.tar.gz"
+
+
+@pytest.mark.parametrize("backend", ["xgboost", "sklearn"])
+def test_images_without_gpu(tmp_path: Path, backend: str) -> None:
+    with pytest.raises(MmeError, match=f"AWS's image for {backend} computes on the CPU"):
+        new_model("x", backend, tmp_path, gpu=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -45,6 +45,13 @@ class Booster:
     objective: str = ""
     version: str = ""
 
+    @property
+    def text(self) -> str:
+        """All of it in a line: `XGBoost 3.2.0, 6 features, binary:logistic`."""
+        classes = f"{self.classes} classes" if self.classes > 1 else ""
+        library = f"{self.library} {self.version}".rstrip()
+        return ", ".join(filter(None, (library, f"{self.features} features", classes, self.objective)))
+
 
 def read_xgboost(stream: ContentStream, size: int) -> Booster:
     """Read a booster in XGBoost's JSON or UBJSON.

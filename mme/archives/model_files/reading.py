@@ -11,10 +11,11 @@ from mme.archives.model_files.booster import Booster, read_lightgbm, read_xgboos
 from mme.archives.model_files.content_stream import ContentStream
 from mme.archives.model_files.onnx_model import OnnxModel, read_onnx
 from mme.archives.model_files.saved_model import SavedModel, read_saved_model
+from mme.archives.model_files.torch_script import TorchScript
 from mme.archives.model_files.wire import WireError
 from mme.findings import Finding
 
-ModelFile: TypeAlias = OnnxModel | SavedModel | Booster
+ModelFile: TypeAlias = OnnxModel | SavedModel | Booster | TorchScript
 """What a model's file says of itself."""
 
 _ORT_FORMAT: Final = b"ORTM"
@@ -27,19 +28,21 @@ _READERS: Final[dict[str, tuple[str, Callable[[ContentStream, int], ModelFile]]]
 }
 """What a file with this ending should be, and its reader."""
 
-_GRAPHS: Final = {".onnx": 7, ".pb": 2}
+_GRAPHS: Final = {".onnx": 7, "saved_model.pb": 2}
 _BY_NAME: Final = (".onnx", "saved_model.pb", ".ubj")
-_XGBOOST_JSON: Final = re.compile(rb'\s*\{\s*"learner"')
+_XGBOOST: Final = {".json": re.compile(rb'\s*\{\s*"learner"'), ".ubj": re.compile(rb"\{L\x00{7}\x07learner")}
+"""How boosters begin: AWS's own are called `xgboost-model`, without an ending."""
 
 
-def reads(path: str, start: bytes) -> bool:
-    """Return whether a file is read as a model, by its name and, as for JSON, by its first bytes.
+def kind_of(path: str, start: bytes) -> str | None:
+    """Return the ending of the kind of model as which a file is read, by its name or its first bytes.
 
     Args:
         path: Of the file.
         start: Its first bytes.
     """
-    return path.endswith(_BY_NAME) or (path.endswith(".json") and _XGBOOST_JSON.match(start) is not None)
+    by_name = next((ending for ending in _BY_NAME if path.endswith(ending)), None)
+    return by_name or next((ending for ending, begins in _XGBOOST.items() if begins.match(start)), None)
 
 
 def read_model_file(
@@ -52,19 +55,22 @@ def read_model_file(
         size: Of the file, in bytes.
         start: Its first bytes.
         stream: All of it.
-        ending: Of the kind of file that it is. Default: the one of its name, of which `reads` is true.
+        ending: Of the kind of file that it is, from `kind_of`. Default: the one of its name.
     """
-    what, read = next(reader for known, reader in _READERS.items() if (ending or path).endswith(known))
+    kind = next(known for known in _READERS if (ending or path).endswith(known))
+    what, read = _READERS[kind]
     try:
         return read(stream, size)
     except WireError as error:
         # The graph is by far the largest part: nothing else ends beyond a file that was cut off.
-        if error.missing and error.field == _GRAPHS.get(ending or path[path.rfind(".") :]):
+        if error.missing and error.field == _GRAPHS.get(kind):
             text = f"{path} ends in the middle: {error.missing:,} bytes are missing"
             hint = "a download or a copy was cut off: get the file again"
             return Finding.error("model-file-truncated", text, hint)
     if not size:
         return Finding.error("model-file-empty", f"{path} is an empty file", "save the model again")
-    kind = file_kind(start) or ("in ONNX Runtime's own format" if start[4:8] == _ORT_FORMAT else None)
-    text = f"{path} is {kind}, not {what}" if kind else f"{path} is not {what}; it starts with {start[:8]!r}"
+    found = file_kind(start) or ("in ONNX Runtime's own format" if start[4:8] == _ORT_FORMAT else None)
+    text = (
+        f"{path} is {found}, not {what}" if found else f"{path} is not {what}; it starts with {start[:8]!r}"
+    )
     return Finding.error("model-file-foreign", text, f"put {what} there, as its exporter wrote it")

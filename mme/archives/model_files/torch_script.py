@@ -5,19 +5,20 @@ Source: torch/csrc/jit/docs/serialization.md of the PyTorch repository.
 
 from __future__ import annotations
 
-import pickletools
-import re
+import io
 import zipfile
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
+from mme.archives.model_files.content_stream import ContentStream
 from mme.errors import MmeError
 
 _CODE_MAX_BYTES: Final = 16 * 1024 * 1024
 _ROOT_MAX_BYTES: Final = 64 * 1024 * 1024
-_FORWARD: Final = re.compile(
-    r"^  def forward\(self: [^,)]+,?\s*(?P<arguments>.*?)\) -> (?P<returns>.+?):$", re.MULTILINE | re.DOTALL
-)
+_HEAD_BYTES: Final = 256 * 1024
+_TAIL_BYTES: Final = 4 * 1024 * 1024
+"""Of a stream: torch.jit.save writes the code after the weights."""
+_FORWARD: Final = "\n  def forward(self: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,33 @@ class TorchScript:
 
     arguments: tuple[tuple[str, str], ...]
     returns: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The signature in a line: `forward(x: Tensor) -> Tensor`."""
+        arguments = ", ".join(f"{name}: {kind}" for name, kind in self.arguments)
+        return f"forward({arguments}) -> {', '.join(self.returns)}"
+
+
+def torch_script_of(stream: ContentStream, size: int) -> TorchScript | None:
+    """Return what a file says if it is TorchScript. Its weights are skipped.
+
+    Args:
+        stream: The file.
+        size: Of the file, in bytes.
+    """
+    head = b""
+    while len(head) < _HEAD_BYTES and (block := stream.read(_HEAD_BYTES - len(head))):
+        head += block
+    stream.skip(max(0, size - len(head) - _TAIL_BYTES))
+    blocks = []
+    while block := stream.read(_TAIL_BYTES):
+        blocks.append(block)
+    tail = b"".join(blocks)
+    try:
+        return read_torch_script(io.BufferedReader(_Ends(head, tail, size)), "the file")
+    except Exception:  # on foreign bytes, zipfile raises many more kinds than its own
+        return None
 
 
 def read_torch_script(file: IO[bytes], path: str) -> TorchScript:
@@ -62,16 +90,58 @@ def read_torch_script(file: IO[bytes], path: str) -> TorchScript:
     except (KeyError, ValueError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         raise MmeError(f"{path} is damaged: {error}", hint="save the model again") from error
     body = code.partition(f"class {name}(Module):")[2].partition("\nclass ")[0]
-    found = _FORWARD.search(body)
-    if not found:
+    begin = body.find(_FORWARD)
+    arrow = body.find(") -> ", begin)
+    end = body.find(":\n", arrow)
+    if min(begin, arrow, end) < 0:
         raise MmeError(f"{path} has no forward function", hint="define forward, and script the module again")
-    arguments = [part.partition(":") for part in _split(found["arguments"])]
-    returns = found["returns"].strip()
+    listed = body[begin + len(_FORWARD) : arrow].partition(",")[2]
+    arguments = [part.partition(":") for part in _split(listed)]
+    returns = body[arrow + len(") -> ") : end].strip()
     several = returns.removeprefix("Tuple[")[:-1] if returns.startswith("Tuple[") else None
     return TorchScript(
         tuple((name.strip(), kind.partition("=")[0].strip()) for name, _, kind in arguments),
         tuple(_split(several)) if several is not None else (returns,),
     )
+
+
+class _Ends(io.RawIOBase):
+    """A file of which only the first and the last bytes were read.
+
+    Args:
+        head: The first bytes.
+        tail: The last bytes.
+        size: Of the file, in bytes.
+    """
+
+    def __init__(self, head: bytes, tail: bytes, size: int) -> None:
+        self._parts = (0, head), (size - len(tail), tail)
+        self._size = size
+        self._position = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = max(0, offset + (0, self._position, self._size)[whence])
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        for start, part in self._parts:
+            if start <= self._position < start + len(part):
+                found = part[self._position - start :][: len(buffer)]
+                buffer[: len(found)] = found
+                self._position += len(found)
+                return len(found)
+        if self._position >= self._size:
+            return 0
+        raise ValueError("this part of the file was not read")
 
 
 def _content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -82,6 +152,8 @@ def _content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _root_class(pickle: bytes) -> str:
     """Return the class of the pickled object, which is the first that the pickle names."""
+    import pickletools
+
     for code, argument, _ in pickletools.genops(pickle):
         if code.name == "GLOBAL" and str(argument).startswith("__torch__"):
             return str(argument).replace(" ", ".")

@@ -63,18 +63,22 @@ def xgboost_draft(path: Path, options: DraftOptions, ending: str | None = None) 
     booster = _read(path, ending)
     _refuse_tensors(path, options)
     name = f"xgboost-model{ending or path.suffix}"
-    facts = [
-        f"XGBoost {booster.version}, {_described(booster)}",
-        "served by AWS's XGBoost image, in algorithm mode",
-    ]
-    if booster.version:
-        facts.append(f"the image must not be older than XGBoost {booster.version}")
     files: dict[str, Content] = {
         name: path,
         CSV_FILE: (",".join(["0"] * booster.features) + "\n").encode(),
         ".mmeignore": f"{CSV_FILE}\n".encode(),
     }
-    return Draft(files, facts=tuple(facts), request=CSV_FILE)
+    return Draft(files, facts=(booster.text, *xgboost_facts(booster.version)), request=CSV_FILE)
+
+
+def xgboost_facts(version: str = "") -> tuple[str, ...]:
+    """Return what serves a booster, a line each.
+
+    Args:
+        version: Of the XGBoost that saved it, if it is known.
+    """
+    served = "served by AWS's XGBoost image, in algorithm mode"
+    return (served, f"the image must not be older than XGBoost {version}") if version else (served,)
 
 
 def lightgbm_draft(path: Path, options: DraftOptions, ending: str | None = None) -> Draft:
@@ -98,7 +102,7 @@ def lightgbm_draft(path: Path, options: DraftOptions, ending: str | None = None)
         outputs=[TensorSpec("prediction", "FP64", (*rows, booster.classes))],
         max_batch_size=batch,
         gpu=options.gpu,
-        comment=(f"Written from {path.name}: {_described(booster)}.",),
+        comment=(f"Written from {path.name}: {booster.text}.",),
     )
     files: dict[str, Content] = {
         "config.pbtxt": triton.config(),
@@ -108,7 +112,7 @@ def lightgbm_draft(path: Path, options: DraftOptions, ending: str | None = None)
         ".mmeignore": f"{REQUEST_FILE}\n".encode(),
     }
     facts = (
-        f"LightGBM, {_described(booster)}",
+        booster.text,
         *triton.lines(),
         "served by Triton's python backend, whose image has no lightgbm: pack an environment with conda-pack "
         "and name it in EXECUTION_ENV_PATH",
@@ -126,10 +130,3 @@ def _read(path: Path, ending: str | None) -> Booster:
 def _refuse_tensors(path: Path, options: DraftOptions) -> None:
     if options.inputs or options.outputs:
         raise MmeError(f"{path} states its own tensors", hint="leave out --input and --output")
-
-
-def _described(booster: Booster) -> str:
-    text = f"{booster.features} features"
-    if booster.classes > 1:
-        text += f", {booster.classes} classes"
-    return f"{text}, {booster.objective}" if booster.objective else text

@@ -39,15 +39,24 @@ def estimator_draft(path: Path, options: DraftOptions, scratch: Path) -> Draft:
             "the scikit-learn image takes rows, not tensors",
             hint="leave out --input, --output, --max-batch-size",
         )
-    loader = "skops.io.load" if path.suffix == ".skops" else "joblib.load"
-    facts = (
+    name = f"model{path.suffix}"
+    facts = (*estimator_facts(name), "or serve it with Triton, without a program: --to onnx")
+    return Draft({name: path}, facts=facts)
+
+
+def estimator_facts(file_name: str) -> tuple[str, ...]:
+    """Return what serves an estimator, a line each.
+
+    Args:
+        file_name: Of the estimator, in its archive.
+    """
+    loader = "skops.io.load" if file_name.endswith(".skops") else "joblib.load"
+    return (
         "served by AWS's scikit-learn image, one file at the root",
         "its endpoint needs a program, the same for all models: SAGEMAKER_PROGRAM and "
         "SAGEMAKER_SUBMIT_DIRECTORY of the container name it",
-        f"its model_fn(model_dir) returns {loader}(model_dir + '/model{path.suffix}')",
-        "or serve it with Triton, without a program: --to onnx",
+        f"its model_fn(model_dir) returns {loader}(model_dir + '/{file_name}')",
     )
-    return Draft({f"model{path.suffix}": path}, facts=facts)
 
 
 def _check_kind(path: Path) -> None:

@@ -50,7 +50,7 @@ def torch_draft(path: Path, options: DraftOptions) -> Draft:
         outputs=outputs,
         max_batch_size=DEFAULT_MAX_BATCH_SIZE if options.max_batch_size is None else options.max_batch_size,
         gpu=options.gpu,
-        comment=(f"Written from {path.name}, whose forward is {_shown(script)}.",),
+        comment=(f"Written from {path.name}, whose forward is {script.text}.",),
     )
     files: dict[str, Content] = {
         "config.pbtxt": triton.config(),
@@ -58,7 +58,7 @@ def torch_draft(path: Path, options: DraftOptions) -> Draft:
         REQUEST_FILE: triton.request(),
         ".mmeignore": f"{REQUEST_FILE}\n".encode(),
     }
-    return Draft(files, facts=(f"TorchScript, {_shown(script)}", *triton.lines()), request=REQUEST_FILE)
+    return Draft(files, facts=(f"TorchScript, {script.text}", *triton.lines()), request=REQUEST_FILE)
 
 
 def _check_number(path: Path, script: TorchScript, options: DraftOptions) -> None:
@@ -74,7 +74,7 @@ def _check_number(path: Path, script: TorchScript, options: DraftOptions) -> Non
     missing += [f"--output OUTPUT__{number}:FP32:DIMS" for number in range(len(script.returns))]
     given = f"{len(options.inputs)} inputs and {len(options.outputs)} outputs were given"
     raise MmeError(
-        f"TorchScript states no types and shapes of tensors; {path} has {_shown(script)}, and {given}",
+        f"TorchScript states no types and shapes of tensors; {path} has {script.text}, and {given}",
         hint=f"add {' '.join(missing)}, with dims without the batch, such as 3,224,224",
     )
 
@@ -88,8 +88,3 @@ def _input_name(script: TorchScript, number: int, name: str) -> str:
 def _numbered(name: str, default: str, number: int) -> str:
     head, separator, index = name.rpartition("__")
     return name if separator and head and index == str(number) else f"{name or default}__{number}"
-
-
-def _shown(script: TorchScript) -> str:
-    arguments = ", ".join(f"{name}: {kind}" for name, kind in script.arguments)
-    return f"forward({arguments}) -> {', '.join(script.returns)}"
