@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.local_endpoint import ENDPOINT, SIGNED, echo_model, local_runtime
+from benchmarks.local_endpoint import ENDPOINT, SIGNED, Files, echo_model, local_runtime
 from benchmarks.report import AS_JSON, report
 from mme.client import EncodedRequest, encode_request
 from mme_local import launcher
@@ -44,8 +44,15 @@ _ONE: Final = np.zeros((1,), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """One request, sent repeatedly."""
+class Target:
+    """One request to a model, sent repeatedly.
+
+    Attributes:
+        pool: Connections to the gateway or to the server itself.
+        path: Of the request.
+        headers: Of the request.
+        body: Of the request.
+    """
 
     pool: HttpPool
     path: str
@@ -53,12 +60,26 @@ class _Target:
     body: bytes
 
     @classmethod
-    def gateway(cls, state: RunFile, model: str, request: EncodedRequest) -> _Target:
+    def gateway(cls, state: RunFile, model: str, request: EncodedRequest) -> Target:
+        """Return a request to the local endpoint.
+
+        Args:
+            state: The running local endpoint.
+            model: The TargetModel.
+            request: What is sent.
+        """
         headers = _headers(model, request) | {"Authorization": SIGNED}
         return cls(HttpPool(state.port), f"/endpoints/{ENDPOINT}/invocations", headers, request.body)
 
     @classmethod
-    def direct(cls, socket: str, model: str, request: EncodedRequest) -> _Target:
+    def direct(cls, socket: str, model: str, request: EncodedRequest) -> Target:
+        """Return a request to the server of an instance.
+
+        Args:
+            socket: The server's Unix socket.
+            model: The TargetModel.
+            request: What is sent.
+        """
         return cls(
             HttpPool(socket), f"/models/{handle(model)}/invoke", _headers(model, request), request.body
         )
@@ -70,7 +91,12 @@ class _Target:
         return time.perf_counter() - began
 
     async def measure(self, connections: int, requests: int) -> tuple[float, float]:
-        """Return the median seconds of a request, and requests per second, on several connections at once."""
+        """Return the median seconds of a request, and requests per second.
+
+        Args:
+            connections: That are used at once.
+            requests: In all.
+        """
 
         async def one() -> list[float]:
             return [await self.seconds() for _ in range(max(1, requests // connections))]
@@ -92,27 +118,43 @@ async def _warm(rounds: int, requests: int) -> list[dict[str, object]]:
         for name, shape in SHAPES.items():
             model = f"{len(shape)}_v0.tar.gz"
             request = encode_request({"X": np.zeros(shape, np.float32)})
-            gateway = _Target.gateway(state, model, request)
+            gateway = Target.gateway(state, model, request)
             await gateway.seconds()
-            direct = _Target.direct(_triton_socket(state), model, request)
-            for connections in CONNECTIONS:
-                pairs = [
-                    (
-                        await direct.measure(connections, requests),
-                        await gateway.measure(connections, requests),
-                    )
-                    for _ in range(rounds)
-                ]
-                p50, rate = ([median(each[side][n] for each in pairs) for side in (0, 1)] for n in (0, 1))
-                what = f"{name}, {connections} connection{'s' if connections > 1 else ''}"
-                most = f"at most {_P50_GOALS[name]}" if connections == 1 else ""
-                least = f"at least {_RATE_GOALS[name]}" if connections == CONNECTIONS[-1] else ""
-                rows += [
-                    _row(f"{what}: p50", p50[0] * 1000, p50[1] * 1000, "ms", most),
-                    _row(f"{what}: requests", rate[0], rate[1], "/s", least),
-                ]
+            direct = Target.direct(_triton_socket(state), model, request)
+            goals = _P50_GOALS[name], _RATE_GOALS[name]
+            rows += await compare_warm(name, direct, gateway, rounds, requests, goals)
             gateway.pool.close()
             direct.pool.close()
+    return rows
+
+
+async def compare_warm(
+    name: str, direct: Target, gateway: Target, rounds: int, requests: int, goals: tuple[float, float]
+) -> list[dict[str, object]]:
+    """Return rows of p50 and requests per second at several numbers of connections.
+
+    Args:
+        name: Of the request.
+        direct: The request to the server.
+        gateway: The same to the local endpoint.
+        rounds: In which both take turns.
+        requests: Of each in a round.
+        goals: Highest ratio of the p50 at one connection, and lowest of requests per second at most of them.
+    """
+    rows = []
+    for connections in CONNECTIONS:
+        pairs = [
+            (await direct.measure(connections, requests), await gateway.measure(connections, requests))
+            for _ in range(rounds)
+        ]
+        p50, rate = ([median(each[side][n] for each in pairs) for side in (0, 1)] for n in (0, 1))
+        what = f"{name}, {connections} connection{'s' if connections > 1 else ''}"
+        most = f"at most {goals[0]}" if connections == 1 else ""
+        least = f"at least {goals[1]}" if connections == CONNECTIONS[-1] else ""
+        rows += [
+            row(f"{what}: p50", p50[0] * 1000, p50[1] * 1000, "ms", most),
+            row(f"{what}: requests", rate[0], rate[1], "/s", least),
+        ]
     return rows
 
 
@@ -128,13 +170,13 @@ async def _cold(rounds: int) -> dict[str, object]:
     ):
         # The first starts the endpoint, and is not counted.
         for name in names:
-            target = _Target.gateway(state, name, request)
+            target = Target.gateway(state, name, request)
             gateway.append(await target.seconds())
             target.pool.close()
-            path = _unpacked(Path(folder) / "models" / handle(name), files)
-            direct.append(await _load_directly(_triton_socket(state), f"direct-{name}", path, request))
+            path = unpacked(Path(folder) / "models" / handle(name), files)
+            direct.append(await load_directly(_triton_socket(state), f"direct-{name}", path, request))
     goal = "at most 1.2"
-    return _row(
+    return row(
         "cold request, with download", median(direct[1:]) * 1000, median(gateway[1:]) * 1000, "ms", goal
     )
 
@@ -146,25 +188,32 @@ async def _evictions() -> dict[str, object]:
     large = {"large_v0.tar.gz": echo_model((1,), size=ROOM * _MODEL_BYTES)}
     memory = (ROOM + 0.5) * _MODEL_BYTES / 1024 / 1024
     with local_runtime(small | large, memory_mib=memory, weight_factor=1) as state:
-        *_, together = [await _Target.gateway(state, name, request).seconds() for name in small | large]
+        *_, together = [await Target.gateway(state, name, request).seconds() for name in small | large]
     with local_runtime(small) as state:
         for name in small:
-            await _Target.gateway(state, name, request).seconds()
+            await Target.gateway(state, name, request).seconds()
         triton = HttpPool(_triton_socket(state))
         began = time.perf_counter()
         for name in small:
             await _sent(triton, "DELETE", f"/models/{handle(name)}", _headers(name))
         one_by_one = time.perf_counter() - began
         triton.close()
-    return _row(f"{ROOM} unloads; a request that needs them", one_by_one, together, "s")
+    return row(f"{ROOM} unloads; a request that needs them", one_by_one, together, "s")
 
 
-async def _load_directly(socket: str, name: str, path: Path, request: EncodedRequest) -> float:
-    """Return the seconds of Triton's own load of an unpacked model and its first answer."""
-    target = _Target.direct(socket, name, request)
+async def load_directly(socket: str, name: str, path: Path, request: EncodedRequest) -> float:
+    """Return the seconds of the server's own load of an unpacked model and its first answer.
+
+    Args:
+        socket: The server's Unix socket.
+        name: Of the model.
+        path: Of its folder.
+        request: What is sent.
+    """
+    target = Target.direct(socket, name, request)
     order = json.dumps({"model_name": handle(name), "url": str(path)}).encode()
     began = time.perf_counter()
-    await _sent(target.pool, "POST", "/models", _headers(name), order)
+    await _sent(target.pool, "POST", "/models", _headers(name) | {"Content-Type": "application/json"}, order)
     await target.seconds()
     target.pool.close()
     return time.perf_counter() - began
@@ -183,9 +232,25 @@ def _headers(model: str, request: EncodedRequest | None = None) -> dict[str, str
     return {"X-Amzn-SageMaker-Target-Model": model, **content_type}
 
 
-def _row(what: str, direct: float, gateway: float, unit: str, goal: str = "") -> dict[str, object]:
-    ratio = gateway / direct
-    return {"": what, "Triton alone": direct, "gateway": gateway, "unit": unit, "ratio": ratio, "goal": goal}
+def row(what: str, direct: float, gateway: float, unit: str, goal: str = "") -> dict[str, object]:
+    """Return a row that compares the server with the local endpoint.
+
+    Args:
+        what: What was measured.
+        direct: Of the server alone; 0 if it does not do that.
+        gateway: Of the local endpoint.
+        unit: Unit of both.
+        goal: Of the ratio.
+    """
+    ratio = gateway / direct if direct else None
+    return {
+        "": what,
+        "server alone": direct or None,
+        "gateway": gateway,
+        "unit": unit,
+        "ratio": ratio,
+        "goal": goal,
+    }
 
 
 def _triton_socket(state: RunFile) -> str:
@@ -193,12 +258,17 @@ def _triton_socket(state: RunFile) -> str:
     return f"/proc/{instance['pid']}/cwd/{SOCKET}"
 
 
-def _unpacked(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write the model as the runtime unpacks it: a folder named `model`."""
+def unpacked(folder: Path, files: Files) -> Path:
+    """Write the model as the runtime unpacks it, in a folder named `model`; return that.
+
+    Args:
+        folder: Where the folder is made.
+        files: Their content by path.
+    """
     path = folder / "model"
-    for name, text in files.items():
+    for name, content in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(text)
+        (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 

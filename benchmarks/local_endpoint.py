@@ -6,11 +6,14 @@ import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
+
+Files: TypeAlias = Mapping[str, str | bytes]
+"""A model's files: content by path."""
 
 ENDPOINT: Final = "benchmark"
 IMAGE: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"
@@ -51,22 +54,24 @@ def echo_model(shape: Sequence[int], datatype: str = "FP32", added: int = 0, siz
 
 @contextmanager
 def local_runtime(
-    models: Mapping[str, Mapping[str, str]],
+    models: Mapping[str, Files],
     *,
+    image: str = IMAGE,
     environment: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Iterator[RunFile]:
     """Start a runtime with the endpoint and these models; stop it at the end.
 
     Args:
-        models: Files and their text, by TargetModel.
+        models: Their files, by TargetModel.
+        image: Of the endpoint's model.
         environment: More variables of the containers.
         settings: Settings of the runtime.
     """
     state = launcher.start_detached(LocalSettings.model_validate({"port": 0, **settings}), tied=True)
     try:
         _publish(state.url, models)
-        _deploy(state.url, environment or {})
+        _deploy(state.url, image, environment or {})
         yield state
     finally:
         launcher.stop(state.port)
@@ -78,26 +83,27 @@ def _client(url: str, service: str) -> Any:
     return boto3.client(service, endpoint_url=url, **CLIENT)  # type: ignore[call-overload]
 
 
-def _publish(url: str, models: Mapping[str, Mapping[str, str]]) -> None:
+def _publish(url: str, models: Mapping[str, Files]) -> None:
     s3 = _client(url, "s3")
     s3.create_bucket(Bucket=ENDPOINT)
     for target, files in models.items():
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, text in files.items():
+            for name, content in files.items():
+                encoded = content.encode() if isinstance(content, str) else content
                 info = tarfile.TarInfo(name)
-                info.size = len(text.encode())
-                archive.addfile(info, io.BytesIO(text.encode()))
+                info.size = len(encoded)
+                archive.addfile(info, io.BytesIO(encoded))
         s3.put_object(Bucket=ENDPOINT, Key=f"models/{target}", Body=buffer.getvalue())
 
 
-def _deploy(url: str, environment: Mapping[str, str]) -> None:
+def _deploy(url: str, image: str, environment: Mapping[str, str]) -> None:
     sagemaker = _client(url, "sagemaker")
     sagemaker.create_model(
         ModelName=ENDPOINT,
         ExecutionRoleArn="arn:aws:iam::123456789012:role/local",
         PrimaryContainer={
-            "Image": IMAGE,
+            "Image": image,
             "Mode": "MultiModel",
             "ModelDataUrl": f"s3://{ENDPOINT}/models/",
             "Environment": {

@@ -21,7 +21,8 @@ from mme_local.containers.server_process import ServerProcess
 from mme_local.logs import tail
 
 _LOG_CONFIG: Final = Path(__file__).with_name("log4j2.xml")
-_SOCKET: Final = "mms.sock"
+SOCKET: Final = "mms.sock"
+"""Of the server, in its folder."""
 _HEAP: Final = "256m"
 _POLL_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 3.0
@@ -88,9 +89,9 @@ class MmsContainer(ContractContainer):
         self._handler.check_installed()
         for name in ("tmp", "failed", "code"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
-        (self._folder / _SOCKET).unlink(missing_ok=True)
+        (self._folder / SOCKET).unlink(missing_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        properties = server_properties(self._handler, self._environment, f"/proc/self/cwd/{_SOCKET}")
+        properties = server_properties(self._handler, self._environment, f"/proc/self/cwd/{SOCKET}")
         lines = [f"{name}={value}" for name, value in properties.items()]
         (self._folder / "config.properties").write_text("\n".join(lines))
         program = Program.of(self._environment)
@@ -103,7 +104,7 @@ class MmsContainer(ContractContainer):
                     check = program.check_import(environment, self._folder, self._log, self._start_seconds)
                     starting.create_task(check)
                 pid = await self._process.start(self._command(), environment, self._folder, self._log)
-                self._connect(f"/proc/{pid}/cwd/{_SOCKET}")
+                self._connect(f"/proc/{pid}/cwd/{SOCKET}")
                 starting.create_task(self._until_up())
         except TimeoutError:
             await self.stop()
