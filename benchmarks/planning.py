@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from benchmarks.report import AS_JSON, report
 from mme.catalog.instances import instance_types
 from mme.catalog.prices import Price
-from mme.plan.assumptions import Assumptions
-from mme.plan.grid import evaluate
-from mme.plan.mix import Mix
-from mme.plan.model_fleet import ModelFleet
-from mme.plan.stack_distance import has_numba, hit_ratio_curve, stack_distances
-from mme.plan.trace_traffic import TraceTraffic
+from mme.plan.capacity.grid import evaluate
+from mme.plan.models.assumptions import Assumptions
+from mme.plan.models.model_fleet import ModelFleet
+from mme.plan.prediction.stack_distance import has_numba, hit_ratio_curve, stack_distances
+from mme.plan.prediction.trace_traffic import TraceTraffic
+from mme.plan.traffic.mix import Mix
 
 _PLAIN_REQUESTS = 200_000
 _SIZES = 100

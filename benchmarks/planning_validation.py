@@ -25,16 +25,16 @@ from benchmarks.report import AS_JSON, report
 from mme.client.codec import JSON_CONTENT_TYPE
 from mme.client.multi_model_client import MultiModelClient
 from mme.operate.metric_series import read_series
-from mme.plan.assumptions import Assumptions
-from mme.plan.caching import Room
-from mme.plan.calibration import calibrated
-from mme.plan.load_test import LoadTest
-from mme.plan.measurement import Measurement
-from mme.plan.mix import Mix
-from mme.plan.model_fleet import ModelFleet, ModelSize, fleet_of
-from mme.plan.replay import replay
-from mme.plan.trace import Trace
-from mme.plan.trace_traffic import TraceTraffic
+from mme.plan.load_test.calibration import calibrated
+from mme.plan.load_test.load_test import LoadTest
+from mme.plan.load_test.measurement import Measurement
+from mme.plan.models.assumptions import Assumptions
+from mme.plan.models.model_fleet import ModelFleet, ModelSize, fleet_of
+from mme.plan.prediction.caching import Room
+from mme.plan.prediction.replay import replay
+from mme.plan.prediction.trace_traffic import TraceTraffic
+from mme.plan.traffic.mix import Mix
+from mme.plan.traffic.trace import Trace
 
 HIT_POINTS: Final = 2.0
 LOADS_PERCENT: Final = 5.0

@@ -14,13 +14,14 @@ import numpy as np
 from benchmarks.report import AS_JSON, report
 from mme.catalog.instances import InstanceType, instance_types
 from mme.catalog.prices import REFERENCE_REGION, PriceList
-from mme.plan.assumptions import Assumptions
-from mme.plan.grid import Estimate, evaluate
-from mme.plan.mix import Mix, MixTraffic
-from mme.plan.model_fleet import ModelFleet
-from mme.plan.objectives import Objectives
-from mme.plan.planning import replay_estimate
-from mme.plan.replay import Replayed
+from mme.plan.capacity.grid import Estimate, evaluate
+from mme.plan.capacity.objectives import Objectives
+from mme.plan.capacity.planning import replay_estimate
+from mme.plan.models.assumptions import Assumptions
+from mme.plan.models.model_fleet import ModelFleet
+from mme.plan.prediction.mix_traffic import MixTraffic
+from mme.plan.prediction.replay import Replayed
+from mme.plan.traffic.mix import Mix
 
 _MODELS: Final = (100, 1_000, 10_000, 100_000)
 _RATES: Final = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)

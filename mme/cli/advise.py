@@ -18,10 +18,10 @@ from mme.console import (
     print_table,
     styled,
 )
-from mme.plan.workload import Traffic, Wait
+from mme.plan.hosting.workload import Traffic, Wait
 
 if TYPE_CHECKING:
-    from mme.plan.advice import Advice, Checked, Verdict
+    from mme.plan.hosting.advice import Advice, Checked, Verdict
 
 app = typer.Typer(name="advise")
 
@@ -90,10 +90,10 @@ def advise(
     from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
-    from mme.plan.advice import advise
-    from mme.plan.price_list import price_region
-    from mme.plan.quantities import parse_seconds, parse_size
-    from mme.plan.workload import Workload
+    from mme.plan.cost.price_list import price_region
+    from mme.plan.hosting.advice import advise
+    from mme.plan.hosting.quantities import parse_seconds, parse_size
+    from mme.plan.hosting.workload import Workload
 
     given: dict[str, Any] = {
         "payload_bytes": parse_size(payload) if payload is not None else None,

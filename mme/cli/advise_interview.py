@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mme.console import print_error, standard_error
 from mme.errors import MmeError
-from mme.plan.quantities import parse_seconds, parse_size
-from mme.plan.workload import CUSTOM, Traffic, Wait, Workload
+from mme.plan.hosting.quantities import parse_seconds, parse_size
+from mme.plan.hosting.workload import CUSTOM, Traffic, Wait, Workload
 
 
 def _number(text: str) -> int:

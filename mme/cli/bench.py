@@ -13,10 +13,10 @@ from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
-    from mme.plan.assumptions import Assumptions
-    from mme.plan.comparison import Compared
-    from mme.plan.measurement import Measurement
-    from mme.plan.model_fleet import ModelFleet
+    from mme.plan.load_test.comparison import Compared
+    from mme.plan.load_test.measurement import Measurement
+    from mme.plan.models.assumptions import Assumptions
+    from mme.plan.models.model_fleet import ModelFleet
     from mme.registry.model_store import ModelRecord
 
 app = typer.Typer(name="bench")
@@ -66,9 +66,9 @@ def bench(
     from mme.cli.deployment import target_of
     from mme.cli.progress import counted_bars
     from mme.console import waiting
-    from mme.plan.bench_requests import example_payloads, sender
-    from mme.plan.instance_choice import given_assumptions
-    from mme.plan.load_test import LoadTest
+    from mme.plan.capacity.instance_choice import given_assumptions
+    from mme.plan.load_test.bench_requests import example_payloads, sender
+    from mme.plan.load_test.load_test import LoadTest
 
     options = TrafficOptions(trace, since, rate, zipf, daily, None)
     options.check()
@@ -118,7 +118,7 @@ def _schedule(
     speed: float,
 ) -> tuple[ModelFleet, Any]:
     """Return the models and the requests to send."""
-    from mme.plan.model_fleet import fleet_of, sizes_of_records
+    from mme.plan.models.model_fleet import fleet_of, sizes_of_records
 
     sizes = sizes_of_records(records)
     source = target.deployment.bucket
@@ -149,10 +149,10 @@ def _schedule(
 def _predicted(target: Target, fleet: ModelFleet, measured: Measurement) -> tuple[list[Compared] | None, str]:
     """Return the comparison with a replay on the instances that are deployed, and what those are."""
     from mme.catalog.instances import instance_type
-    from mme.plan.caching import Room
-    from mme.plan.comparison import compare
-    from mme.plan.deployed import deployed_instances
-    from mme.plan.replay import replay
+    from mme.plan.capacity.deployed import deployed_instances
+    from mme.plan.load_test.comparison import compare
+    from mme.plan.prediction.caching import Room
+    from mme.plan.prediction.replay import replay
 
     deployed = deployed_instances(target.clients.sagemaker, target.deployment.endpoint_name)
     if deployed is None:

@@ -11,8 +11,8 @@ from mme.console import count_text, plain_table, print_json, print_line, print_n
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mme.plan.comparison import Compared
-    from mme.plan.measurement import Measurement
+    from mme.plan.load_test.comparison import Compared
+    from mme.plan.load_test.measurement import Measurement
 
 _LATE: Final = 0.01
 

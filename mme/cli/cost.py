@@ -12,7 +12,7 @@ from mme.cli.options import Csv, Json, Prices
 from mme.console import plain_table, print_csv, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from mme.plan.cost import Comparison, Setup
+    from mme.plan.cost.comparison import Comparison, Setup
 
 app = typer.Typer(name="cost")
 app.command("refresh-prices")(refresh_prices)
@@ -58,8 +58,8 @@ def cost(
     from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
-    from mme.plan.cost import check_hours, compare
-    from mme.plan.price_list import price_region
+    from mme.plan.cost.comparison import check_hours, compare
+    from mme.plan.cost.price_list import price_region
 
     if as_json and as_csv:
         raise MmeError("--json and --csv both name the output", hint="give one of them")

@@ -10,8 +10,8 @@ from mme.console import plain_table, print_csv, print_json, print_line, print_no
 if TYPE_CHECKING:
     from mme.aws.settings import Settings
     from mme.catalog.prices import PriceList
-    from mme.plan.assembly_cost import AssemblyCost, Capacity, VariantCost
-    from mme.plan.cost import Range
+    from mme.plan.cost.assembly_cost import AssemblyCost, Capacity, VariantCost
+    from mme.plan.cost.comparison import Range
 
 _PLAIN: Final = ("stack", "endpoint", "variant", "region", "usd_per_instance_hour", "price", "compared")
 
@@ -39,7 +39,7 @@ def print_assembly_cost(
     """
     from mme.console import waiting
     from mme.operate.preflight import connect
-    from mme.plan.assembly_cost import assembly_cost
+    from mme.plan.cost.assembly_cost import assembly_cost
 
     with waiting("reading what is deployed"):
         found = assembly_cost(settings, folder, prices, region=region, hours=hours, connect=connect)

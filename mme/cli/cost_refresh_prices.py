@@ -28,7 +28,7 @@ def refresh_prices(
     from mme.aws.clients import AwsClients, open_session
     from mme.catalog.prices import check_type, price_file
     from mme.cli.deployment import target_of
-    from mme.plan.price_list import price_region, refresh
+    from mme.plan.cost.price_list import price_region, refresh
 
     wanted = [check_type(name) for name in types or ()]
     settings = target_of(context).settings

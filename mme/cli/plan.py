@@ -80,14 +80,14 @@ def plan(
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
     from mme.client.endpoint_map import EndpointMap
-    from mme.plan.deployed import deployed_instances
-    from mme.plan.html_report import write_page
-    from mme.plan.instance_choice import choose_types, given_assumptions, parse_counts
-    from mme.plan.objectives import Objectives
-    from mme.plan.plan_notes import plan_notes
-    from mme.plan.planning import make_plan
-    from mme.plan.price_list import price_region
-    from mme.plan.splitting import busiest_part, split_text
+    from mme.plan.capacity.deployed import deployed_instances
+    from mme.plan.capacity.instance_choice import choose_types, given_assumptions, parse_counts
+    from mme.plan.capacity.objectives import Objectives
+    from mme.plan.capacity.planning import make_plan
+    from mme.plan.capacity.splitting import busiest_part, split_text
+    from mme.plan.cost.price_list import price_region
+    from mme.plan.report.html_report import write_page
+    from mme.plan.report.plan_notes import plan_notes
 
     if as_json and as_csv:
         raise MmeError("--json and --csv both name the output", hint="give one of them")

@@ -22,10 +22,10 @@ from mme.console import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mme.plan.caching import Traffic
-    from mme.plan.grid import Estimate
-    from mme.plan.planning import Plan
-    from mme.plan.replay import Replayed
+    from mme.plan.capacity.grid import Estimate
+    from mme.plan.capacity.planning import Plan
+    from mme.plan.prediction.caching import Traffic
+    from mme.plan.prediction.replay import Replayed
 
 _ROWS: Final = 12
 _LEAVING: Final = 10
@@ -105,7 +105,7 @@ def print_plan_json(plan: Plan, traffic: Traffic, region: str) -> None:
         traffic: The requests and their models.
         region: Of the prices.
     """
-    from mme.plan.model_figures import model_figures
+    from mme.plan.capacity.model_figures import model_figures
 
     print_json(
         {

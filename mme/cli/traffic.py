@@ -13,11 +13,11 @@ from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
-    from mme.plan.assumptions import Assumptions
-    from mme.plan.caching import Traffic
-    from mme.plan.mix import Mix
-    from mme.plan.model_fleet import ModelSize
-    from mme.plan.trace import Trace
+    from mme.plan.models.assumptions import Assumptions
+    from mme.plan.models.model_fleet import ModelSize
+    from mme.plan.prediction.caching import Traffic
+    from mme.plan.traffic.mix import Mix
+    from mme.plan.traffic.trace import Trace
 
 _PANEL: Final = "Traffic"
 _CALLS: Final = '"Invoking SageMaker TargetModel:"'
@@ -115,8 +115,8 @@ class TrafficOptions:
         Args:
             target: The deployment whose published models are read without a file.
         """
-        from mme.plan.model_fleet import sizes_of_records
-        from mme.plan.size_files import read_sizes
+        from mme.plan.models.model_fleet import sizes_of_records
+        from mme.plan.models.size_files import read_sizes
 
         if self.models is not None:
             return read_sizes(self.models), str(self.models)
@@ -132,7 +132,7 @@ class TrafficOptions:
         Args:
             target: The deployment whose log is read.
         """
-        from mme.plan.trace_files import read_trace, trace_of_events
+        from mme.plan.traffic.trace_files import read_trace, trace_of_events
 
         if self.trace is not None:
             return read_trace(self.trace), str(self.trace)
@@ -149,8 +149,8 @@ class TrafficOptions:
 
     def mix(self) -> Mix | None:
         """Return the mix; None if the traffic is a trace."""
-        from mme.plan.instance_choice import parse_daily
-        from mme.plan.mix import Mix
+        from mme.plan.capacity.instance_choice import parse_daily
+        from mme.plan.traffic.mix import Mix
 
         return None if self.rate is None else Mix(self.rate, self.zipf, parse_daily(self.daily))
 
@@ -164,9 +164,9 @@ class TrafficOptions:
             assumptions: How instances and containers behave.
             calibration: A result of `mme bench`, whose times replace the assumed ones.
         """
-        from mme.plan.mix import MixTraffic
-        from mme.plan.model_fleet import fleet_of
-        from mme.plan.trace_traffic import TraceTraffic
+        from mme.plan.models.model_fleet import fleet_of
+        from mme.plan.prediction.mix_traffic import MixTraffic
+        from mme.plan.prediction.trace_traffic import TraceTraffic
 
         self.check()
         mix = self.mix()
@@ -189,7 +189,7 @@ def _calibrated(
 ) -> tuple[Assumptions, list[str]]:
     if result is None:
         return assumptions, []
-    from mme.plan.calibration import calibrated
-    from mme.plan.measurement import read_measurement
+    from mme.plan.load_test.calibration import calibrated
+    from mme.plan.load_test.measurement import read_measurement
 
     return calibrated(read_measurement(result), sizes, assumptions)

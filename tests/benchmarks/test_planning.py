@@ -11,7 +11,8 @@ from benchmarks import planning
 from benchmarks.scaling import estimated, fewest, some_models
 from mme.catalog.instances import instance_types
 from mme.catalog.prices import PriceList
-from mme.plan.mix import Mix, MixTraffic
+from mme.plan.prediction.mix_traffic import MixTraffic
+from mme.plan.traffic.mix import Mix
 
 
 def test_hit_ratios_are_those_of_a_plain_cache(

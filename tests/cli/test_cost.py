@@ -15,7 +15,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.plan.test_price_list import product
+from tests.plan.cost.test_price_list import product
 
 
 @pytest.fixture(autouse=True)

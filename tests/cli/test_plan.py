@@ -14,8 +14,8 @@ import boto3
 import numpy as np
 import pytest
 
-from mme.plan.mix import Mix
-from mme.plan.trace_files import write_trace
+from mme.plan.traffic.mix import Mix
+from mme.plan.traffic.trace_files import write_trace
 from tests.cli.conftest import Ran
 
 Mme = Callable[..., Ran]

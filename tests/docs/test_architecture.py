@@ -38,19 +38,20 @@ def between(found: list[list[str]]) -> Arrows:
 
 
 def test_the_drawn_arrows_are_the_enforced_ones() -> None:
-    deployment, constructs, toolkit, local = (one for one in CONTRACTS if one["type"] == "layers")
+    deployment, constructs, toolkit, planning, local = (one for one in CONTRACTS if one["type"] == "layers")
     (allowed,) = (
         one for one in CONTRACTS if one["type"] == "forbidden" and one["source_modules"] == ["mme_local"]
     )
     tools = layers(toolkit, "mme.")
     usable = [[name for name in layer if name not in allowed["forbidden_modules"]] for layer in tools]
-    parts, inside_constructs, inside_local = drawings()
+    parts, inside_constructs, inside_planning, inside_local = drawings()
     assert parts == (
         between(layers(deployment)[:-1])
         | between(tools)
         | {("mme_local", name) for name in next(layer for layer in usable if layer)}
     )
     assert inside_constructs == between(layers(constructs))
+    assert inside_planning == between(layers(planning))
     assert inside_local == between(layers(local))
 
 

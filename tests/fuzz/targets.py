@@ -26,8 +26,8 @@ from mme.client.errors import ReplyError, TensorError
 from mme.client.forms import decode_npy
 from mme.client.multi_model_client import Reply
 from mme.errors import MmeError
-from mme.plan.size_files import read_sizes
-from mme.plan.trace_files import read_trace
+from mme.plan.models.size_files import read_sizes
+from mme.plan.traffic.trace_files import read_trace
 from mme.registry.aliases import Alias
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Template

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mme.plan.assumptions import Assumptions
-from mme.plan.mix import Mix, MixTraffic
-from mme.plan.model_fleet import ModelFleet
-from mme.plan.trace_traffic import TraceTraffic
+from mme.plan.models.assumptions import Assumptions
+from mme.plan.models.model_fleet import ModelFleet
+from mme.plan.prediction.mix_traffic import MixTraffic
+from mme.plan.prediction.trace_traffic import TraceTraffic
+from mme.plan.traffic.mix import Mix
 
 MB = 1_000_000
 

@@ -1,0 +1,1 @@
+"""Which instances meet objectives: a grid of types and counts, and the choice."""

@@ -1,0 +1,1 @@
+"""What endpoints cost, and hosting prices from AWS."""

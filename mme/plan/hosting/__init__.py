@@ -1,0 +1,1 @@
+"""Which hosting option fits a workload."""

@@ -1,0 +1,1 @@
+"""Models with their sizes, and what follows from them."""

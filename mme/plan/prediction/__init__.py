@@ -1,0 +1,1 @@
+"""What an endpoint does with traffic: caching, latency, and a simulation of both."""

@@ -1,0 +1,1 @@
+"""What a plan says, for people: notes, and a page with charts."""
