@@ -41,7 +41,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-em
 	--no-emit-find-links --python-version 3.11
 COMPILE := $(LOCK) pyproject.toml
 
-.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security dist sbom docs docs-publish security-docs snapshots release-snapshots synth lock clean
+.PHONY: help install python platform demo test lint typecheck test-fast test-slow test-nightly fuzz test-lowest tests checks security dist sbom docs docs-publish pictures security-docs snapshots release-snapshots synth lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -178,6 +178,10 @@ docs: $(DOCS)/.installed  ## Build the documentation site into site/, with warni
 docs-publish: PUSH := --push
 docs-publish: $(DOCS)/.installed  ## Build the site as VERSION, called ALIAS, and push it to gh-pages
 	@PYTHONPATH="$(CURDIR)/$(DOCS):$(CURDIR)" NO_MKDOCS_2_WARNING=1 PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" python $(DOCS)/bin/mike deploy $(PUSH) --update-aliases $(VERSION) $(ALIAS)
+
+pictures: install  ## Draw the pictures of docs/images again; needs Chromium
+	@python -m tools.screenshots
+	@python -m tools.page_pictures
 
 security-docs: install  ## Update the tables of docs/security.md and docs/compliance.md
 	@python -m tools.security_report

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/images: real commands on a real local endpoint, in 80 columns.
+"""Draw the pictures of commands in docs/images: real commands on a real local endpoint, in 80 or 100 columns.
 
 `python -m tools.screenshots` writes the SVG files; with `--text` it also prints the output of each command,
 for the docs. The runtime serves with real Triton. Only the metrics of the last hour are made up.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import random
 import re
 import shlex
 import shutil
@@ -29,6 +30,7 @@ from mme.aws.clients import AwsClients
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
+from tools.planning_example import prepare
 from tools.sample_deployment import (
     GROUP,
     alarm_resource,
@@ -46,14 +48,19 @@ _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 COLUMNS: Final = 80
+WIDE: Final = 100
 NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "ranking", "recommend")
+LFS_POINTER: Final = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 4711\n"
+)
 BROKEN: Final = (
     "import scikit_lern\n\n\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
 )
 
 
 class Screens:
-    """Runs commands in a terminal of 80 columns and draws their output."""
+    """Runs commands in a terminal and draws their output."""
 
     def __init__(self, state: RunFile, folder: Path, *, text: bool) -> None:
         self._folder = folder
@@ -69,37 +76,42 @@ class Screens:
             "AWS_DEFAULT_REGION": "us-east-1",
             "PYTHONPATH": str(ROOT),
             "XDG_DATA_HOME": str(folder),
-            "COLUMNS": str(COLUMNS),
             "TERM": "xterm-256color",
         }
 
-    def show(self, command: str, picture: str | None = None) -> None:
+    def show(self, command: str, picture: str | None = None, *, columns: int = COLUMNS) -> None:
         """Run a command and draw its output.
 
         Args:
             command: `mme ...`.
             picture: name of the SVG file; None draws nothing.
+            columns: width of the terminal, in characters.
         """
-        shown = self.run(command)
+        shown = self.run(command, columns)
         if self._text:
             sys.stdout.write(f"$ {command}\n{Text.from_ansi(shown).plain}\n\n")
         if picture:
             IMAGES.mkdir(parents=True, exist_ok=True)
-            console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+            console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
             console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
             # An empty line at the end: without it the last one's underscores are cut off.
             console.print(Text.from_ansi(shown.rstrip()), end="\n\n")
             drawn = console.export_svg(title="mme", unique_id=f"mme-{picture}")
             (IMAGES / f"{picture}.svg").write_text(_FONT.sub("", drawn))
 
-    def run(self, command: str) -> str:
-        """Return what a command writes to standard output, with its colours."""
+    def run(self, command: str, columns: int) -> str:
+        """Return what a command writes to standard output, with its colours.
+
+        Args:
+            command: `mme ...`.
+            columns: width of the terminal, in characters.
+        """
         ours, theirs = pty.openpty()
         arguments = [sys.executable, "-m", "mme.cli.main", *shlex.split(command)[1:]]
         with subprocess.Popen(
             arguments,
             cwd=self._folder,
-            env=self._environment,
+            env=self._environment | {"COLUMNS": str(columns)},
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=subprocess.DEVNULL,
@@ -135,7 +147,10 @@ def main(*arguments: str) -> None:
         screens = Screens(state, Path(folder), text="--text" in arguments)
         screens.show("mme cost --models 10 --type ml.g5.xlarge --price ml.g5.xlarge=1.41", "cost")
         screens.show("mme advise --models 500 --framework xgboost --model-size 50MB", "advise")
+        screens.show("mme archives explain fraud", "explain")
+        screens.show(shlex.join(prepare(Path(folder))), "plan", columns=WIDE)
         screens.show("mme models add models", "models-add")
+        screens.show("mme bench --trace calls.csv", "bench", columns=WIDE)
         screens.show("mme endpoint warm '*'")
         _wait_for_log(clients, "failed to load")
         screens.show("mme endpoint status", "status")
@@ -176,6 +191,15 @@ def _write_models(folder: Path) -> None:
         config = model / "config.pbtxt"
         config.write_text(config.read_text().replace('"add_sub"', f'"{name}"'))
     (folder / "models" / "churn" / "1" / "model.py").write_text(BROKEN)
+    fraud = folder / "fraud"
+    shutil.copytree(ROOT / "model_registry" / "digits", fraud)
+    (fraud / "1" / "model.onnx").write_text(LFS_POINTER)
+    (fraud / "requirements.txt").write_text("onnx\n")
+    chance = random.Random(3)  # noqa: S311 - no secret
+    served = [f"{name}_v0.tar.gz" for name in NAMES if name != "churn"]
+    models = chance.choices(served, [1 / rank for rank in range(1, len(served) + 1)], k=200)
+    calls = [f"{number / 20},{model}\n" for number, model in enumerate(models)]
+    (folder / "calls.csv").write_text("time,model\n" + "".join(calls))
 
 
 def _write_metrics(clients: Any) -> None:

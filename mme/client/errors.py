@@ -11,6 +11,8 @@ from mme.errors import MmeError
 class InvocationError(MmeError):
     """A call failed. The base class of all errors of the client.
 
+    Retry: see its subclass.
+
     Attributes:
         message: One sentence that names the model or endpoint.
         cause: The reason, in one line.
@@ -27,23 +29,37 @@ class InvocationError(MmeError):
 
 
 class TensorError(InvocationError):
-    """An array can't be sent, or a tensor can't be read."""
+    """An array can't be sent, or a tensor can't be read.
+
+    Retry: no; change the array or its type.
+    """
 
 
 class ReplyError(InvocationError):
-    """The container's answer is malformed."""
+    """The container's answer is malformed.
+
+    Retry: no; the container, or the endpoint's URL, is at fault.
+    """
 
 
 class InvalidTargetError(InvocationError):
-    """The model's name is not a valid target model."""
+    """The model's name is not a valid target model.
+
+    Retry: no; correct the name.
+    """
 
 
 class PayloadTooLargeError(InvocationError):
-    """The request is larger than SageMaker accepts."""
+    """The request is larger than SageMaker accepts.
+
+    Retry: no; send smaller batches.
+    """
 
 
 class ModelFailedError(InvocationError):
     """The container answered with an error. Subclasses tell the kind, if its message does.
+
+    Retry: once, if `original_status` is 0, 502, 503 or 504 and the call is idempotent.
 
     Attributes:
         original_status: The container's HTTP status; 0 if there is none.
@@ -77,19 +93,31 @@ class ModelFailedError(InvocationError):
 
 
 class ModelLoadError(ModelFailedError):
-    """The model can't be loaded: its archive, its configuration, or an exception as it starts."""
+    """The model can't be loaded: its archive, its configuration, or an exception as it starts.
+
+    Retry: no; publish a fixed archive.
+    """
 
 
 class ModelCodeError(ModelFailedError):
-    """The model's own code raised an exception on this request."""
+    """The model's own code raised an exception on this request.
+
+    Retry: no; fix the code, or the request.
+    """
 
 
 class BadInputError(ModelFailedError):
-    """The tensors don't fit the model: names, shapes, types, or bytes that are not a request."""
+    """The tensors don't fit the model: names, shapes, types, or bytes that are not a request.
+
+    Retry: no; change the request.
+    """
 
 
 class ModelOutOfMemoryError(ModelFailedError):
-    """The instance or its GPU has too little memory for the model or for this request."""
+    """The instance or its GPU has too little memory for the model or for this request.
+
+    Retry: later, or at once with a smaller batch.
+    """
 
     @property
     def became_507(self) -> bool:
@@ -98,40 +126,70 @@ class ModelOutOfMemoryError(ModelFailedError):
 
 
 class UnhealthyModelError(ModelFailedError):
-    """The process that runs the model ended. Calls fail until the model is loaded again."""
+    """The process that runs the model ended. Calls fail until the model is loaded again.
+
+    Retry: once, if `original_status` is 0 and the call is idempotent; it may have ended the container.
+    """
 
 
 class ModelTimedOutError(ModelFailedError):
-    """The container did not answer within SageMaker's limit."""
+    """The container did not answer within SageMaker's limit.
+
+    Retry: no; send smaller batches.
+    """
 
 
 class UnknownModelError(InvocationError):
-    """The archive does not exist, or the endpoint's role may not read it."""
+    """The archive does not exist, or the endpoint's role may not read it.
+
+    Retry: no; publish the model, or grant the right.
+    """
 
 
 class UnknownEndpointError(InvocationError):
-    """No endpoint has that name in this account and region."""
+    """No endpoint has that name in this account and region.
+
+    Retry: no; correct name, region or account.
+    """
 
 
 class ModelNotReadyError(InvocationError):
-    """The model did not load before the timeout."""
+    """The model did not load before the timeout.
+
+    Retry: yes, later; the load goes on.
+    """
 
 
 class AccessDeniedError(InvocationError):
-    """The caller may not invoke this endpoint, or not this model on it."""
+    """The caller may not invoke this endpoint, or not this model on it.
+
+    Retry: no; grant the right.
+    """
 
 
 class InvalidRequestError(InvocationError):
-    """SageMaker refused the request for another reason."""
+    """SageMaker refused the request for another reason.
+
+    Retry: no; change the request.
+    """
 
 
 class EndpointUnreachableError(InvocationError):
-    """No connection, or no answer in time."""
+    """No connection, or no answer in time.
+
+    Retry: yes, if the call is idempotent; the model may have run.
+    """
 
 
 class ServiceFaultError(InvocationError):
-    """SageMaker itself failed, also after retries."""
+    """SageMaker itself failed, also after retries.
+
+    Retry: yes, after a pause.
+    """
 
 
 class ThrottledError(ServiceFaultError):
-    """SageMaker throttles calls at this rate, also after retries."""
+    """SageMaker throttles calls at this rate, also after retries.
+
+    Retry: yes, later and with fewer calls at once.
+    """

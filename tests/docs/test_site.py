@@ -1,4 +1,4 @@
-"""The documentation site: its navigation has every page, its reference every public name and command."""
+"""The documentation site: its navigation, the generated pages of its reference, and what a search finds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 import typer
 
+from mme.client import errors
 from mme.errors import MmeError
-from tools.site import commands, reference
+from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES
+from stacks.environments import ENVIRONMENTS
+from tests.archives.finding_codes import codes_in_the_source
+from tools.site import client_errors, commands, environments, findings, monitoring, reference
+from tools.site.search_index import unfound
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +25,20 @@ def test_the_navigation_has_every_page_of_the_docs_once() -> None:
     assert sorted(own) == sorted(
         str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")
     )
+
+
+def test_the_tutorials_are_these() -> None:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8").partition("  - Tutorials:\n")[2]
+    assert re.findall(r": (.+)\.md$", text.partition("\n  - ")[0], re.MULTILINE) == [
+        "models",
+        "first-deployment",
+        "constructs",
+        "testing",
+        "planning",
+        "migration",
+        "from-multi-data-model",
+        "from-cdk-sample",
+    ]
 
 
 def test_each_public_name_has_a_page() -> None:
@@ -65,5 +84,54 @@ def test_variables_show_their_meaning_and_default() -> None:
     assert "`lru`" in page
 
 
-def test_the_page_of_environments_shows_the_file() -> None:
-    assert (ROOT / "stacks" / "environments.py").read_text("utf-8") in reference.environments_page()
+def test_the_page_of_environments_shows_fields_values_and_the_file() -> None:
+    page = environments.environments_page()
+    assert "| `instance_count` | `int` | required | Instances that the endpoint starts with. |" in page
+    assert "| `account` | `str \\| None` | `None` | 12-digit AWS account." in page
+    types = " | ".join(f"`'{one.instance_type}'`" for one in ENVIRONMENTS)
+    assert f"| `instance_type` | {types} |" in page
+    assert (ROOT / "stacks" / "environments.py").read_text("utf-8") in page
+
+
+def test_every_finding_has_its_fix_and_nearly_every_one_an_example() -> None:
+    page = findings.findings_page()
+    sections = dict(re.findall(r"^### (\S+)\n\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert sections.keys() == codes_in_the_source().keys()
+    assert [code for code, text in sections.items() if "\nFix: " not in text] == []
+    # Findings of directories and of packing have no archive.
+    assert len([code for code, text in sections.items() if f"[{code}]\n" in text]) > 110
+    assert "error config.pbtxt.txt must be called config.pbtxt\n      [config-misnamed]\n" in page
+
+
+def test_every_error_of_the_client_says_when_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = client_errors.client_errors_page()
+    for name in reference.public_names("mme.client"):
+        assert (f"| [{name}](mme.client/{name}.md) |" in page) is name.endswith("Error")
+    assert "SageMaker throttles calls at this rate, also after retries. | yes, later and with fewer" in page
+    monkeypatch.setattr(errors.ThrottledError, "__doc__", "It is throttled.")
+    with pytest.raises(MmeError, match="ThrottledError has no line about retries"):
+        client_errors.client_errors_page()
+
+
+def test_metrics_show_their_methods_and_alarms_their_conditions() -> None:
+    page = monitoring.metrics_page()
+    assert (
+        "| `ModelCacheHit` | `metric_model_cache_hit` | Average | Share of requests whose model was" in page
+    )
+    alarm = (
+        "| [load waits](../runbook.md#load-waits) | critical: p90 ModelLoadingWaitTime > 180 s for 3 min; "
+    )
+    assert alarm in page
+    assert page.count("../runbook.md#") == len(ALARM_RULES)
+
+
+def test_a_word_that_no_search_finds_on_its_page_is_reported() -> None:
+    entries = [
+        {"location": "reference/mme_cdk/Endpoint/", "title": "Endpoint", "text": "It serves."},
+        {"location": "reference/findings/#not-gzip", "title": "not-gzip", "text": "error"},
+        {"location": "changelog/", "title": "Changelog", "text": "Endpoint, Model, --warm"},
+    ]
+    wanted = [("Endpoint", "reference/mme_cdk/Endpoint/"), ("not-gzip", "reference/findings/#not-gzip")]
+    assert unfound(entries, wanted) == []
+    wanted += [("Model", "reference/mme_cdk/Model/"), ("--warm", "reference/commands/")]
+    assert unfound(entries, wanted) == ["--warm", "Model"]

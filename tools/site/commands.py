@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mme.errors import MmeError
+from tools.site.markdown import cell, table
 
 
 def command_pages() -> dict[str, str]:
@@ -56,14 +57,14 @@ def _sections(command: Any, path: str) -> Iterator[str]:
         _row(one, path) for one in command.params if one.name != "help" and not getattr(one, "hidden", False)
     ]
     if rows:
-        yield "\n".join(["| argument or option | meaning |", "|---|---|", *rows])
+        yield table(["argument or option", "meaning"], rows)
     for name, sub in getattr(command, "commands", {}).items():
         if not sub.hidden:
             yield from _sections(sub, f"{path} {name}")
 
 
-def _row(parameter: Any, path: str) -> str:
-    """Return the row of an argument or option."""
+def _row(parameter: Any, path: str) -> list[str]:
+    """Return the cells of an argument or option."""
     text = (getattr(parameter, "help", None) or "").strip()
     if not text:
         raise MmeError(f"{path}: {parameter.name} has no help", hint="give it help=...")
@@ -73,9 +74,4 @@ def _row(parameter: Any, path: str) -> str:
         names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
     default = parameter.default
     shown = "" if default in (None, False, True, (), []) or callable(default) else f" Default: `{default}`."
-    return f"| {names} | {_cell(text)}{'' if text.endswith('.') or not shown else '.'}{shown} |"
-
-
-def _cell(text: str) -> str:
-    """Return text that a table cell can hold."""
-    return " ".join(text.split()).replace("\\[", "[").replace("|", "\\|").replace("<", "&lt;")
+    return [names, f"{cell(text)}{'' if text.endswith('.') or not shown else '.'}{shown}"]

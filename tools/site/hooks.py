@@ -12,7 +12,8 @@ from typing import Any
 from mkdocs.exceptions import PluginError  # type: ignore[import-not-found]
 from mkdocs.structure.files import File  # type: ignore[import-not-found]
 
-from tools.site import commands, reference
+from tools.site import client_errors, commands, environments, findings, monitoring, reference
+from tools.site.search_index import unfound
 
 _LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#|/)([^)#\s]+)(#[^)]*)?\)")
 
@@ -22,7 +23,10 @@ def _generated() -> dict[str, str]:
     pages = {f"reference/{path}": text for path, text in reference.name_pages().items()}
     pages |= {f"reference/commands/{path}": text for path, text in commands.command_pages().items()}
     pages["reference/variables.md"] = reference.variables_page()
-    pages["reference/environments.md"] = reference.environments_page()
+    pages["reference/environments.md"] = environments.environments_page()
+    pages["reference/findings.md"] = findings.findings_page()
+    pages["reference/client_errors.md"] = client_errors.client_errors_page()
+    pages["reference/metrics.md"] = monitoring.metrics_page()
     for page in sorted(reference.ROOT.glob("examples/**/README.md")):
         path = page.parent.relative_to(reference.ROOT)
         pages[f"{path.as_posix()}/index.md"] = page.read_text("utf-8")
@@ -91,18 +95,25 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
 
 
 def on_post_build(config: Any) -> None:
-    """Check that a search finds each public name, option and variable.
+    """Check that a search finds the page of each public name, option, variable and finding.
 
     Raises:
         PluginError: The search index lacks one.
     """
     index = json.loads((Path(config.site_dir) / "search" / "search_index.json").read_text("utf-8"))
-    found = set(
-        re.findall(r"[\w-]+", " ".join(f"{entry['title']} {entry['text']}" for entry in index["docs"]))
-    )
-    wanted = {name for package in reference.LIBRARIES for name in reference.public_names(package)}
-    wanted |= set(re.findall(r"`(--[\w-]+|MME_\w+)`", " ".join(_PAGES.values())))
-    if missing := sorted(wanted - found):
+    wanted = [
+        (name, f"reference/{package}/{name}/")
+        for package in reference.LIBRARIES
+        for name in reference.public_names(package)
+    ]
+    for path, text in _PAGES.items():
+        if path.startswith("reference/commands/"):
+            wanted += [(option, path.removesuffix(".md")) for option in re.findall(r"`(--[\w-]+)`", text)]
+    variables = re.findall(r"`(MME_\w+)`", _PAGES["reference/variables.md"])
+    wanted += [(variable, "reference/variables/") for variable in variables]
+    codes = re.findall(r"^### ([a-z0-9-]+)$", _PAGES["reference/findings.md"], re.MULTILINE)
+    wanted += [(code, f"reference/findings/#{code}") for code in codes]
+    if missing := unfound(index["docs"], wanted):
         raise PluginError(f"a search finds no page for {', '.join(missing)}")
 
 

@@ -1,15 +1,14 @@
-"""Pages of the reference for public names, settings and environments."""
+"""Pages of the reference for public names and settings."""
 
 from __future__ import annotations
 
 import importlib
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from mme.aws.settings import Settings
 from mme_local.settings import LocalSettings
+from tools.site.markdown import attributes, table
 
 ROOT: Final = Path(__file__).parents[2]
 LIBRARIES: Final = {
@@ -47,30 +46,11 @@ def variables_page() -> str:
     parts = ["# Environment variables", "A flag of a command overrides its variable."]
     for title, settings in (("The toolkit", Settings), ("The local endpoint", LocalSettings)):
         prefix = settings.model_config["env_prefix"]
-        meanings = dict(_attributes(settings.__doc__ or ""))
+        meanings = dict(attributes(settings.__doc__ or ""))
         rows = []
         for name, field in settings.model_fields.items():
             default = getattr(field.default, "value", field.default)
             shown = "" if default is None else f"`{default}`"
-            rows.append(f"| `{prefix}{name.upper()}` | {meanings[name]} | {shown} |")
-        parts += [f"## {title}", "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows])]
+            rows.append([f"`{prefix}{name.upper()}`", meanings[name], shown])
+        parts += [f"## {title}", table(["variable", "meaning", "default"], rows)]
     return "\n\n".join(parts) + "\n"
-
-
-def environments_page() -> str:
-    """Return the page that shows the file which a team edits."""
-    source = (ROOT / "stacks" / "environments.py").read_text("utf-8")
-    return (
-        "# Environments\n\nA team that deploys this repository edits one file, `stacks/environments.py`. "
-        f"How is in [Deploying](../deploying.md).\n\n```python\n{source}```\n"
-    )
-
-
-def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
-    """Yield name and meaning of each entry of a docstring's `Attributes` section."""
-    section = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
-    for entry in re.split(r"\n(?=        \w)", "\n" + section):
-        name, found, text = entry.strip().partition(":")
-        if found:
-            sentence = " ".join(text.split()).replace("``", "`").replace("|", "\\|")
-            yield name, sentence[0].upper() + sentence[1:]

@@ -1,6 +1,7 @@
-"""Render the status page's picture in docs/images with headless Chromium.
+"""Render the pictures of pages in docs/images with headless Chromium, for a desktop and for a phone.
 
-`python -m tools.status_page_picture` serves the page with half an hour of made-up traffic on two instances.
+`python -m tools.page_pictures` draws the status page, with half an hour of made-up traffic on two instances,
+and the report that `mme plan --html` writes for the example of docs/planning.md.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +21,7 @@ from PIL import Image
 
 from mme_local.observe.alarms import ObservedAlarm
 from tools.browser import new_page
+from tools.planning_example import prepare
 from tools.sample_runtime import (
     MIB,
     NOW,
@@ -26,8 +31,9 @@ from tools.sample_runtime import (
     sample_request,
 )
 
-PICTURE: Final = Path(__file__).parents[1] / "docs" / "images" / "status-page.png"
-SIZE: Final = (1040, 1070)
+IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
+DESKTOP: Final = (1040, 1070)
+PHONE: Final = (400, 860)
 COLOURS: Final = 64
 NAMES: Final = (
     "add_sub_v0",
@@ -80,8 +86,8 @@ def busy_runtime() -> SampleRuntime:
     return runtime
 
 
-async def draw(width: int, height: int, *, phone: bool = False, dark: bool = False) -> bytes:
-    """Return a picture of the page as PNG.
+async def draw_status(width: int, height: int, *, phone: bool = False, dark: bool = False) -> bytes:
+    """Return a picture of the status page as PNG.
 
     Args:
         width: of the window, in pixels.
@@ -101,10 +107,44 @@ async def draw(width: int, height: int, *, phone: bool = False, dark: bool = Fal
     return picture
 
 
+async def draw_file(file: Path, width: int, height: int, *, phone: bool = False) -> bytes:
+    """Return a picture of the top of an HTML file as PNG.
+
+    Args:
+        file: the page.
+        width: of the window, in pixels.
+        height: of the window, in pixels.
+        phone: whether it is a phone's browser.
+    """
+    async with new_page() as browser:
+        await browser.look_like(width, height, phone=phone)
+        await browser.open(file.as_uri())
+        return await browser.picture()
+
+
+def save(name: str, picture: bytes) -> None:
+    """Write a picture to docs/images with few colours.
+
+    Args:
+        name: of the file.
+        picture: as PNG.
+    """
+    drawn = Image.open(io.BytesIO(picture)).convert("RGB")
+    drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+
+
 def main() -> None:
-    """Write the picture."""
-    drawn = Image.open(io.BytesIO(asyncio.run(draw(*SIZE)))).convert("RGB")
-    drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    """Write the pictures."""
+    save("status-page.png", asyncio.run(draw_status(*DESKTOP)))
+    save("status-page-phone.png", asyncio.run(draw_status(*PHONE, phone=True)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = prepare(folder)
+        report = folder / "plan.html"
+        arguments = [sys.executable, "-m", "mme.cli.main", *command[1:], "--html", str(report)]
+        subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        save("plan-report.png", asyncio.run(draw_file(report, *DESKTOP)))
+        save("plan-report-phone.png", asyncio.run(draw_file(report, *PHONE, phone=True)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+"""Page of the reference for the errors of `mme.client`: when each is raised, and whether to retry."""
+
+from __future__ import annotations
+
+import inspect
+
+from mme.client import errors
+from mme.errors import MmeError
+from tools.site.markdown import cell, table
+
+
+def client_errors_page() -> str:
+    """Return the page.
+
+    Raises:
+        MmeError: The docstring of an error has no line `Retry: ...`.
+    """
+    rows = []
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and kind.__module__ == errors.__name__:
+            summary, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+            retry = rest.partition("Retry: ")[2].partition("\n\n")[0]
+            if not retry:
+                raise MmeError(f"{name} has no line about retries", hint="add 'Retry: ...' to its docstring")
+            base = kind.__mro__[1].__name__
+            shown = "" if base == "MmeError" else f"[{base}](mme.client/{base}.md)"
+            rows.append([f"[{name}](mme.client/{name}.md)", cell(summary), cell(retry), shown])
+    return (
+        "# Client errors\n\n`MultiModelClient` raises these. `InvocationError` catches all of them. Each has "
+        "a `message`, a `cause` and a `hint`. The client retries while a model loads, and boto3 retries "
+        "throttled and failed calls: the column *retry* is what is left to you. "
+        "[Calling models from Python](../client.md#errors) shows how.\n\n"
+        + table(["error", "when", "retry", "kind of"], rows)
+        + "\n"
+    )
