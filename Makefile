@@ -73,7 +73,7 @@ node_modules/.installed: package.json package-lock.json $(VENV)/.installed
 platform: python
 	@"$(if $(STALE)$(if $(wildcard $(VENV)/.installed),,new),$(PYTHON),$(BIN)/python)" tools/install.py demo-check
 
-demo: platform install  ## Deploy, publish and call a multi-model endpoint here, with real Triton
+demo: platform install  ## Deploy, publish and call multi-model endpoints here, with real Triton and Multi Model Server
 	@python -m tools.demo
 
 # Slow tests wait for servers: the fast ones and the checks run meanwhile.

@@ -1,4 +1,4 @@
-"""`make demo`: deploy, publish, call and destroy on embedded AWS with real Triton.
+"""`make demo`: deploy, publish, call and destroy on embedded AWS with real model servers.
 
 Each step runs the command that a user would run, or the library behind it, and checks the result. The exit
 status is 1 if an answer is wrong, a command fails, or a process or file is left over.
@@ -24,6 +24,7 @@ from rich.text import Text
 
 from mme.errors import MmeError
 from mme_local import launcher
+from mme_local.containers.mms.installation import MmsInstallation
 from mme_local.settings import LocalSettings
 from tools.demo_picture import half_blocks, shades
 from tools.leftovers import descendants, still_alive
@@ -31,10 +32,13 @@ from tools.leftovers import descendants, still_alive
 if TYPE_CHECKING:
     from mme.client import MultiModelClient
     from mme_local.run_files import RunFile
+    from mme_local.testing.endpoint import LocalEndpoint
 
 ROOT = Path(__file__).parents[1]
 ENDPOINT_STACK = "local/*"
 LEAST_ACCURACY = 0.9
+XGBOOST_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+CHURN_ACCURACY = 0.8
 WARM_CALLS = 50
 COMMAND_SECONDS = 600
 INTRODUCTION = (
@@ -135,6 +139,7 @@ def demonstrate() -> None:
     console.print(INTRODUCTION)
     steps = Steps()
     here: RunFile | None = None
+    second: LocalEndpoint | None = None
     processes: list[Any] = []
     left: list[str] = []
     try:
@@ -146,8 +151,9 @@ def demonstrate() -> None:
         deploy(steps, environment)
         publish(steps, environment)
         call(steps, environment)
+        second = call_xgboost(steps, environment)
         processes = descendants(here.pid)
-        destroy(steps, environment)
+        destroy(steps, environment, second)
     finally:
         if here:
             with steps.step("Stop everything"):
@@ -220,10 +226,58 @@ def call(steps: Steps, environment: dict[str, str]) -> None:
                 f"   {model:20} first {seconds * 1000:7.1f} ms   warm {usual * 1000:5.1f} ms "
                 f"(median of {WARM_CALLS})"
             )
+
+
+def call_xgboost(steps: Steps, environment: dict[str, str]) -> LocalEndpoint | None:
+    """Create a second endpoint by boto3, publish an XGBoost model and call it.
+
+    Args:
+        steps: Get a step.
+        environment: Variables of commands.
+
+    Returns:
+        The endpoint; None if no server for it is installed.
+    """
+    from mme_local.testing.endpoint import LocalEndpoint
+
+    endpoint = None
+    with steps.step("A second endpoint on CPU: XGBoost, on AWS's Multi Model Server"):
+        try:
+            MmsInstallation.find()
+        except MmeError as error:
+            console.print(Text(f"   skipped: {error.message}; {error.hint}"), soft_wrap=True)
+        else:
+            url = environment["AWS_ENDPOINT_URL"]
+            endpoint = LocalEndpoint.create(url, variables={}, image=XGBOOST_IMAGE)
+            console.print(f"   boto3 created the endpoint [bold]{endpoint.name}[/] of the image")
+            console.print(f"   {XGBOOST_IMAGE}", soft_wrap=True)
+            mme = ["mme", "--endpoint-name", endpoint.name, "--bucket", endpoint.bucket]
+            mme += ["--prefix", endpoint.prefix]
+            run([*mme, "models", "add", "model_registry/churn_xgboost"], environment)
+            body = "model_registry/churn_xgboost/request.csv"
+            run([*mme, "invoke", "churn_xgboost_v0.tar.gz", "--body", body], environment)
+            score(endpoint)
         run(
             ["mme", "local", "status", "--port", environment["AWS_ENDPOINT_URL"].rpartition(":")[2]],
             environment,
         )
+    return endpoint
+
+
+def score(endpoint: LocalEndpoint) -> None:
+    """Ask for all held-out customers in one request and compare the answers with who left."""
+    import numpy as np
+
+    sys.path.insert(0, str(ROOT / "model_registry"))
+    import churn_data
+
+    _, rows, _, left = churn_data.split()
+    body = "\n".join(",".join(map(str, row)) for row in rows).encode()
+    answer = endpoint.invoke("churn_xgboost_v0.tar.gz", body, ContentType="text/csv")
+    accuracy = float(((np.array(json.loads(answer)) > 0.5) == left).mean())
+    console.print(f"   {len(left)} synthetic customers in one call, [bold]{accuracy:.1%}[/] right")
+    if accuracy < CHURN_ACCURACY:
+        raise DemoError(f"the accuracy is {accuracy:.3f}")
 
 
 def classify(client: MultiModelClient) -> float:
@@ -274,11 +328,19 @@ def warm(client: MultiModelClient, model: str) -> float:
     return statistics.median(taken)
 
 
-def destroy(steps: Steps, environment: dict[str, str]) -> None:
-    """Empty the buckets, which CloudFormation deletes only if they are empty, and destroy the stacks."""
+def destroy(steps: Steps, environment: dict[str, str], second: LocalEndpoint | None) -> None:
+    """Empty the buckets, which CloudFormation deletes only if they are empty, and destroy everything.
+
+    Args:
+        steps: Get a step.
+        environment: Variables of commands.
+        second: The endpoint that no stack has.
+    """
     import boto3
 
-    with steps.step("Destroy the stacks"):
+    with steps.step("Destroy the stacks, and delete the second endpoint" if second else "Destroy the stacks"):
+        if second:
+            second.delete()
         s3 = boto3.resource("s3")
         for bucket in s3.buckets.all():
             if not bucket.name.startswith("cdk-"):

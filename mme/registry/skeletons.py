@@ -15,7 +15,7 @@ from mme.registry.tiny_booster import sign_booster
 from mme.registry.tiny_onnx import doubling_model
 
 BACKENDS: Final = ("python", "onnx", "pytorch", "xgboost", "sklearn")
-_ROWS: Final[dict[str, Content]] = {CSV_FILE: b"1,2,3,4\n", ".mmeignore": f"{CSV_FILE}\n".encode()}
+_ROWS: Final[dict[str, Content]] = {CSV_FILE: b"1,2,3,4\n5,6,7,8\n", ".mmeignore": f"{CSV_FILE}\n".encode()}
 
 _CONFIG = Template("""\
 # $what

@@ -116,6 +116,22 @@ def test_xgboost_deploys_with_its_alarm_and_its_scaling(bootstrapped: Machine) -
         ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{outputs['EndpointName']}/variant/AllTraffic"]
     )["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 6)
+    here = ("mme", "--stack", "CpuXgboost")
+    bootstrapped.run(*here, "models", "add", "model_registry/churn_xgboost")
+    body = ("--body", "model_registry/churn_xgboost/request.csv")
+    said = bootstrapped.run(*here, "invoke", "churn_xgboost_v0.tar.gz", *body)
+    assert json.loads(said.splitlines()[0]) == pytest.approx([0.045, 0.108], abs=0.001)
+
+
+def test_scikit_learn_serves_the_wines_with_the_program_of_the_example(bootstrapped: Machine) -> None:
+    deploy(bootstrapped, "scikit_learn", "ScikitLearn")
+    here = ("mme", "--stack", "ScikitLearn")
+    bootstrapped.run(*here, "models", "add", "model_registry/wine_sklearn")
+    body = ("--body", "model_registry/wine_sklearn/request.csv")
+    said = bootstrapped.run(*here, "invoke", "wine_sklearn_v0.tar.gz", *body)
+    probabilities = json.loads(said.splitlines()[0])
+    assert [len(row) for row in probabilities] == [3, 3]
+    assert [sum(row) for row in probabilities] == pytest.approx([1, 1])
 
 
 def test_the_pipelines_bucket_is_there_before_its_endpoint(bootstrapped: Machine) -> None:
