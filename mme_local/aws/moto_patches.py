@@ -40,6 +40,16 @@ def apply() -> None:
     _limit_decompression()
 
 
+@cache
+def use_our_scaling() -> None:
+    """Let moto create our Application Auto Scaling; it takes a second to import, so when it is first used."""
+    from moto.applicationautoscaling.models import applicationautoscaling_backends
+
+    from mme_local.aws.scaling import EmbeddedScaling
+
+    applicationautoscaling_backends.backend = EmbeddedScaling
+
+
 def _ignore_aws_files() -> None:
     """List regions without the user's AWS profile, which may not even exist here."""
     import boto3

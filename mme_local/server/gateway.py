@@ -48,10 +48,13 @@ def build_gateway(
     async def unsupported(request: web.Request) -> web.StreamResponse:
         if is_for_s3(request.headers):
             return await aws(request)
+        verb = request.match_info["verb"]
+        instead = "call InvokeEndpoint"
+        if verb == "async-invocations":
+            instead = "put a queue in front of the endpoint (AsyncInvocations, mme invoke --async)"
         return error_response(
             errors.validation_error(
-                f"{request.match_info['verb']} does not take a TargetModel, so a multi-model endpoint "
-                "can't answer it; use InvokeEndpoint"
+                f"{verb} does not take a TargetModel, so a multi-model endpoint can't answer it; {instead}"
             )
         )
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from aiohttp import web
 
 from mme.catalog import limits
 from mme_local.aws.account import DEFAULT_REGION
+from mme_local.aws.constraints import broken_constraints, request_shape
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
@@ -50,6 +53,7 @@ class InvokeEndpoint:
         request_id = str(uuid.uuid4())
         headers = request.headers
         try:
+            _check_members(request.match_info["name"], headers)
             scope = scope_of(headers)
             call = InvokeCall(
                 request.match_info["name"],
@@ -87,6 +91,25 @@ class InvokeEndpoint:
             if size > self._payload_bytes:
                 raise errors.too_large(self._payload_bytes)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _check_members(endpoint: str, headers: Mapping[str, str]) -> None:
+    """Raise InvokeError if a member breaks a constraint of the API; the target model is checked later."""
+    shape = request_shape("sagemaker-runtime", "InvokeEndpoint")
+    members = {name: headers[header] for header, name in _header_members().items() if header in headers}
+    if message := broken_constraints({"EndpointName": endpoint, "Body": b"", **members}, shape):
+        raise errors.validation_error(message)
+
+
+@cache
+def _header_members() -> dict[str, str]:
+    """Return the member that each header has."""
+    members = request_shape("sagemaker-runtime", "InvokeEndpoint").members
+    return {
+        one.serialization["name"]: name
+        for name, one in members.items()
+        if one.serialization.get("location") == "header" and name != "TargetModel"
+    }
 
 
 def error_response(error: errors.InvokeError, request_id: str | None = None) -> web.Response:

@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
-
-from mme.catalog.hosting_types import hosting_types
 
 Request = dict[str, Any]
 
@@ -77,13 +74,7 @@ class EmbeddedEndpointConfig(_Ready, FakeEndpointConfig):
         self._request = request
 
     def validate_instance_type(self, instance_type: str) -> None:
-        """Accept what botocore lists today; moto's own list ends before g5."""
-        if instance_type not in hosting_types():
-            raise AWSValidationException(
-                f"1 validation error detected: Value '{instance_type}' at "
-                "'productionVariants.1.member.instanceType' failed to satisfy constraint: "
-                f"Member must satisfy enum value set: [{', '.join(sorted(hosting_types()))}]"
-            )
+        """Accept any: the request is checked already, and moto's own list ends before g5."""
 
     @property
     def response_object(self) -> dict[str, Any]:

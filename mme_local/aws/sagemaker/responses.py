@@ -7,8 +7,10 @@ from typing import Any, Final, cast
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.responses import SageMakerResponse
 
+from mme_local.aws.constraints import broken_constraints, request_shape
 from mme_local.aws.sagemaker.models import EmbeddedSageMaker
 
 _PAGE: Final = 10  # SageMaker's default of MaxResults
@@ -30,6 +32,13 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
         members = service.operation_model(operation).output_shape.members
         return self.serialized(ActionResult({n: [] for n, one in members.items() if one.type_name == "list"}))
 
+    def _checked(self) -> dict[str, Any]:
+        """Return the request. Raises AWSValidationException if a member breaks a constraint of the API."""
+        request = self._get_params()
+        if message := broken_constraints(request, request_shape("sagemaker", self._get_action())):
+            raise AWSValidationException(message)
+        return request
+
     def list_models(self) -> ActionResult:
         """ListModels with its filters, order and pages."""
         request = self._get_params()
@@ -50,14 +59,14 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
         return ActionResult({"Models": kept[first:last], **token})
 
     def create_model(self) -> ActionResult:
-        return ActionResult({"ModelArn": self._ours.store_model(self._get_params()).arn})
+        return ActionResult({"ModelArn": self._ours.store_model(self._checked()).arn})
 
     def create_endpoint_config(self) -> ActionResult:
-        config = self._ours.store_endpoint_config(self._get_params())
+        config = self._ours.store_endpoint_config(self._checked())
         return ActionResult({"EndpointConfigArn": config.endpoint_config_arn})
 
     def create_endpoint(self) -> ActionResult:
-        request = self._get_params()
+        request = self._checked()
         endpoint = self._ours.create_endpoint(
             request["EndpointName"], request["EndpointConfigName"], request.get("Tags") or []
         )
@@ -65,7 +74,7 @@ class EmbeddedSageMakerResponse(SageMakerResponse):
         return ActionResult({"EndpointArn": endpoint.arn})
 
     def update_endpoint(self) -> ActionResult:
-        return ActionResult({"EndpointArn": self._ours.update_endpoint(self._get_params()).arn})
+        return ActionResult({"EndpointArn": self._ours.update_endpoint(self._checked()).arn})
 
     def delete_endpoint(self) -> EmptyResult:
         self._ours.delete_endpoint(self._get_param("EndpointName"))

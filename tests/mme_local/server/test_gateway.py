@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
@@ -175,11 +176,38 @@ def test_an_unexpected_exception_is_an_internal_failure() -> None:
     assert "oops" in json.loads(body)["Message"]
 
 
-def test_asynchronous_and_streaming_invocations_are_refused() -> None:
-    for verb in ("async-invocations", "invocations-response-stream"):
-        reply, body = post(Echo(), f"/endpoints/e/{verb}")
-        assert reply.status == 400
-        assert "does not take a TargetModel" in json.loads(body)["Message"]
+@pytest.mark.parametrize(
+    ("verb", "instead"),
+    [
+        ("async-invocations", "(AsyncInvocations, mme invoke --async)"),
+        ("invocations-response-stream", "InvokeEndpoint"),
+    ],
+)
+def test_asynchronous_and_streaming_invocations_are_refused(verb: str, instead: str) -> None:
+    reply, body = post(Echo(), f"/endpoints/e/{verb}")
+    assert reply.status == 400
+    assert f"{verb} does not take a TargetModel" in json.loads(body)["Message"]
+    assert json.loads(body)["Message"].endswith(instead)
+
+
+@pytest.mark.parametrize(
+    ("headers", "fault"),
+    [
+        ({"Custom-Attributes": "a" * 1025}, "at 'customAttributes' ... length less than or equal to 1024"),
+        ({"Custom-Attributes": "né"}, r"at 'customAttributes' ... regular expression pattern: \p{ASCII}*"),
+        ({"Inference-Id": "a" * 65}, "at 'inferenceId' ... length less than or equal to 64"),
+        ({"Inference-Id": "né"}, "at 'inferenceId' ... regular expression pattern: "),
+        ({"Target-Variant": "a_b"}, "'a_b' at 'targetVariant' ... regular expression pattern: "),
+        ({"Inference-Id": "a" * 65, "Target-Variant": "b" * 64}, "2 validation errors detected: Value 'b"),
+    ],
+)
+def test_headers_that_sagemaker_refuses(headers: dict[str, str], fault: str) -> None:
+    plane = Echo()
+    reply, body = post(plane, headers={f"X-Amzn-SageMaker-{name}": one for name, one in headers.items()})
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (400, "ValidationError")
+    message = json.loads(body)["Message"]
+    assert re.search(".*".join(map(re.escape, fault.split(" ... "))), message), message
+    assert plane.calls == []
 
 
 RAW = {

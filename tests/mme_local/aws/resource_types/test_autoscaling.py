@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
@@ -83,6 +84,50 @@ def test_a_scaled_endpoint_may_change_its_model_and_keeps_its_count(
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
     [variant] = sagemaker.describe_endpoint(EndpointName="mme")["ProductionVariants"]
     assert variant["CurrentInstanceCount"] == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "variant", "reason"),
+    [
+        ("other", "AllTraffic", 'Could not find endpoint ".*:endpoint/other"'),
+        ("mme", "Other", r'variant name\(s\) "Other" is/are not present within endpoint configuration'),
+    ],
+)
+def test_a_target_is_a_variant_that_exists(
+    deploy: Any, endpoint_template: Any, aws: Any, endpoint: str, variant: str, reason: str
+) -> None:
+    deploy(endpoint_template())
+    scaling = aws("application-autoscaling")
+    with pytest.raises(ClientError, match=f"ValidationException.*{reason}"):
+        scaling.register_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId=f"endpoint/{endpoint}/variant/{variant}",
+            ScalableDimension=DIMENSION,
+            MinCapacity=1,
+            MaxCapacity=2,
+        )
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+
+
+def test_one_target_tracking_policy_for_a_metric(
+    deploy: Any, endpoint_template: Any, events: Any, aws: Any
+) -> None:
+    template = scaled(endpoint_template())
+    assert deploy(template)["StackStatus"] == "CREATE_COMPLETE"
+    properties = template["Resources"]["Policy"]["Properties"]
+    tracking = properties["TargetTrackingScalingPolicyConfiguration"]
+    # The same policy may change; another name means another policy.
+    properties["TargetTrackingScalingPolicyConfiguration"] = {**tracking, "TargetValue": 300.0}
+    assert deploy(template)["StackStatus"] == "UPDATE_COMPLETE"
+    properties["PolicyName"] = "renamed"
+
+    assert deploy(template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    only = "Only one TargetTrackingScaling policy for a given metric specification is allowed."
+    assert any(only in reason for _, _, reason in events())
+    scaling = aws("application-autoscaling")
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert policy["PolicyName"] == "invocations"
 
 
 @pytest.mark.parametrize("target", ["endpoint/mme/variant/AllTraffic", "a|b", "a||c", "a|b|c|d"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from mme_local.aws import control_plane
@@ -263,6 +265,11 @@ def test_models_are_listed_by_name_and_time_in_pages(sagemaker: Any, config: Any
 
 
 VARIANT = {"VariantName": "A", "ModelName": "m", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
+SERVERLESS = {
+    "VariantName": "A",
+    "ModelName": "m",
+    "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+}
 ASYNC = {"OutputConfig": {"S3OutputPath": "s3://b/out/"}}
 
 
@@ -271,14 +278,44 @@ ASYNC = {"OutputConfig": {"S3OutputPath": "s3://b/out/"}}
     [
         ({"ProductionVariants": [VARIANT, VARIANT]}, "Production variant names must be unique: A"),
         ({"ProductionVariants": [VARIANT], "AsyncInferenceConfig": ASYNC}, "not supported for .*MultiModel"),
+        ({"ProductionVariants": [SERVERLESS]}, 'ServerlessConfig of variant "A" is not supported with'),
+        (
+            {"ProductionVariants": [{**VARIANT, "InitialInstanceCount": 0}]},
+            "1 validation error detected: Value '0' at 'productionVariants.1.member.initialInstanceCount' "
+            "failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            {"ProductionVariants": [{**VARIANT, "InstanceType": "ml.huge"}, *[VARIANT] * 10]},
+            "2 validation errors detected: Value .*'productionVariants' .*length less than or equal to 10; "
+            "Value 'ml.huge' at .*enum value set: .ml.c4.2xlarge, ",
+        ),
+        ({}, "Value null at 'productionVariants' failed to satisfy constraint: Member must not be null"),
     ],
 )
 def test_configs_that_sagemaker_refuses(
-    sagemaker: Any, config: Any, request_: dict[str, Any], reason: str
+    aws_environment: dict[str, str], config: Any, request_: dict[str, Any], reason: str
 ) -> None:
     config("m")
-    with pytest.raises(ClientError, match=reason):
-        sagemaker.create_endpoint_config(EndpointConfigName="refused", **request_)
+    # Some of it boto3 refuses itself; other clients send it.
+    unchecked = boto3.client(
+        "sagemaker",
+        endpoint_url=aws_environment["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(ClientError, match=f"ValidationException.*{reason}"):
+        unchecked.create_endpoint_config(EndpointConfigName="refused", **request_)
+
+
+def test_names_of_endpoints_differ_in_more_than_case(sagemaker: Any, config: Any) -> None:
+    config("one")
+    sagemaker.create_endpoint(EndpointName="Fraud", EndpointConfigName="one")
+    with pytest.raises(ClientError, match=r'Cannot create already existing endpoint ".*:endpoint/Fraud"'):
+        sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="one")
+    with pytest.raises(ClientError, match=r'Could not find endpoint ".*:endpoint/fraud"'):
+        sagemaker.describe_endpoint(EndpointName="fraud")
 
 
 def test_a_multi_model_container_needs_a_place(sagemaker: Any) -> None:

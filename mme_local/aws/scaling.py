@@ -1,0 +1,72 @@
+"""Application Auto Scaling that knows which variants there are."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, cast
+
+from moto.applicationautoscaling import urls
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import (
+    ApplicationAutoscalingBackend,
+    FakeApplicationAutoscalingPolicy,
+    FakeScalableTarget,
+)
+from moto.sagemaker.exceptions import AWSValidationException as SageMakerValidationException
+from moto.sagemaker.models import sagemaker_backends
+
+from mme_local.aws.sagemaker.models import SCALABLE_DIMENSION, EmbeddedSageMaker
+
+_SPECIFICATIONS = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
+
+
+class EmbeddedScaling(ApplicationAutoscalingBackend):
+    """moto's Application Auto Scaling, which takes targets and policies that AWS refuses."""
+
+    @property
+    def _url_module(self) -> ModuleType:
+        """moto's routes; by default moto looks next to the backend's class."""
+        return urls
+
+    def register_scalable_target(
+        self, namespace: str, r_id: str, dimension: str, *rest: Any, **bounds: Any
+    ) -> FakeScalableTarget:
+        """RegisterScalableTarget, of a variant that exists."""
+        match r_id.split("/"):
+            case ["endpoint", endpoint, "variant", variant] if dimension == SCALABLE_DIMENSION:
+                try:
+                    self._sagemaker.check_variant(endpoint, variant)
+                except SageMakerValidationException as error:
+                    raise AWSValidationException(error.message) from None
+        return super().register_scalable_target(namespace, r_id, dimension, *rest, **bounds)
+
+    def put_scaling_policy(
+        self,
+        policy_name: str,
+        service_namespace: str,
+        resource_id: str,
+        scalable_dimension: str,
+        policy_body: dict[str, Any],
+        policy_type: str | None,
+    ) -> FakeApplicationAutoscalingPolicy:
+        """PutScalingPolicy: a target has one target-tracking policy for each metric."""
+        tracked = _tracked(policy_body)
+        for policy in self.policies.values():
+            same = (policy.resource_id, policy.scalable_dimension) == (resource_id, scalable_dimension)
+            body = policy.target_tracking_scaling_policy_configuration
+            if tracked and same and policy.policy_name != policy_name and _tracked(body) == tracked:
+                raise AWSValidationException(
+                    "Only one TargetTrackingScaling policy for a given metric specification is allowed."
+                )
+        return super().put_scaling_policy(
+            policy_name, service_namespace, resource_id, scalable_dimension, policy_body, policy_type
+        )
+
+    @property
+    def _sagemaker(self) -> EmbeddedSageMaker:
+        return cast(EmbeddedSageMaker, sagemaker_backends[self.account_id][self.region_name])
+
+
+def _tracked(body: dict[str, Any] | None) -> list[Any]:
+    """Return the metric specification of a target-tracking policy; empty for other policies."""
+    return [body[name] for name in _SPECIFICATIONS if name in body] if body else []
