@@ -233,7 +233,8 @@ class Instance:
         """Start the container again whenever it ends."""
         while True:
             status = await self._container.wait_dead()
-            self.last_restart = Restart(time.time(), status, self._ending)
+            models = len(self._models.memory.models)
+            self.last_restart = Restart(time.time(), status, self._ending, models)
             self._ending = ""
             log.warning("%s: the container ended: %s; starting it again", self.name, self.last_restart)
             await self._models.container_ended()

@@ -14,18 +14,25 @@ class Restart:
         at: When it ended, in seconds since the epoch.
         exit_status: Of the container; minus the signal's number if a signal ended it.
         reason: Why the local endpoint ended it; empty if it ended by itself.
+        models: Number of models that it had in memory.
     """
 
     at: float
     exit_status: int
     reason: str = ""
+    models: int = 0
 
     def __str__(self) -> str:
         return f"{self.reason or self._cause()} (exit status {self.exit_status})"
 
     def describe(self) -> dict[str, object]:
         """Return it as JSON."""
-        return {"at": self.at, "exit_status": self.exit_status, "reason": self.reason or self._cause()}
+        return {
+            "at": self.at,
+            "exit_status": self.exit_status,
+            "reason": self.reason or self._cause(),
+            "models": self.models,
+        }
 
     def _cause(self) -> str:
         """Return what its exit status tells."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Final
 
 from markupsafe import Markup
@@ -28,7 +27,7 @@ _METER: Final = Markup(
 
 
 def line_chart(points: _Points, title: str, *, most: float, colour: str = "c1") -> Markup:
-    """Draw a line over a filled area. It is interrupted at missing values; a single value is a dot.
+    """Draw a line over a filled area. It joins the values that there are; a single one is a dot.
 
     Args:
         points: values from left to right.
@@ -36,18 +35,15 @@ def line_chart(points: _Points, title: str, *, most: float, colour: str = "c1") 
         most: value at the upper edge.
         colour: class of the line.
     """
-    parts = []
-    for present, run in groupby(enumerate(points), lambda point: point[1] is not None):
-        if not present:
-            continue
-        path = [(_x(number, len(points)), _y(value or 0.0, most)) for number, value in run]
-        if len(path) == 1:
-            parts.append(Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(*path[0]))
-            continue
-        line = " L".join(f"{x} {y}" for x, y in path)
-        area = f"M{path[0][0]} {HEIGHT} L{line} L{path[-1][0]} {HEIGHT} Z"
-        parts.append(Markup('<path class="area" d="{}"/><path class="line" d="M{}"/>').format(area, line))
-    return _chart(title, parts, colour)
+    known = ((number, value) for number, value in enumerate(points) if value is not None)
+    path = [(_x(number, len(points)), _y(value, most)) for number, value in known]
+    if len(path) < 2:
+        dots = [Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(*one) for one in path]
+        return _chart(title, dots, colour)
+    line = " L".join(f"{x} {y}" for x, y in path)
+    area = f"M{path[0][0]} {HEIGHT} L{line} L{path[-1][0]} {HEIGHT} Z"
+    drawn = Markup('<path class="area" d="{}"/><path class="line" d="M{}"/>').format(area, line)
+    return _chart(title, [drawn], colour)
 
 
 def bar_chart(points: _Points, title: str, *, most: float, over: _Points = (), colour: str = "c1") -> Markup:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
+from mme.errors import shortened
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.errors import InvokeError
 from mme_local.endpoint.trace import Trace
@@ -20,7 +22,7 @@ class Failure:
         status: HTTP status of the answer.
         counted: status for the metrics: the container's own if it answered with an error, or 500.
         name: the error's name.
-        message: its text, shortened.
+        message: the container's or the error's text, without its middle if it is long.
     """
 
     status: int
@@ -35,10 +37,17 @@ class Failure:
         if error.name == "ModelError":
             counted = int(error.fields.get("OriginalStatusCode", 0)) or 500
         original = error.fields.get("OriginalMessage")
-        text = f"{counted}: {original}" if original else error.message
-        if len(text) > _MESSAGE_CHARACTERS:
-            text = f"{text[:_MESSAGE_CHARACTERS]}…"
-        return cls(error.status, counted, error.name, text)
+        text = f"{counted}: {_message_in(str(original))}" if original else error.message
+        return cls(error.status, counted, error.name, shortened(text, _MESSAGE_CHARACTERS))
+
+
+def _message_in(answer: str) -> str:
+    """Return the message in a container's JSON; another answer as it is."""
+    try:
+        members = json.loads(answer)
+        return str(members.get("error") or members["message"])
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        return answer
 
 
 class ObservedRequest(NamedTuple):

@@ -30,13 +30,11 @@ def share(part: float, whole: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Format a duration in the unit that fits it."""
+    """Format a duration in milliseconds, or in seconds from one second on."""
     if value is None:
         return NOTHING
-    if value < 0.001:
-        return f"{value * 1_000_000:.0f} µs"
-    if value < 1:
-        return f"{value * 1000:.{1 if value < 0.0995 else 0}f} ms"
+    if value < 0.9995:
+        return f"{value * 1000:.{2 if value < 0.0009995 else 1 if value < 0.09995 else 0}f} ms"
     return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mme_local.observe import charts
 from mme_local.observe.alarms import ObservedAlarm
 from mme_local.observe.history import SLICE_SECONDS, History
 from mme_local.observe.page.document import render_main, render_page
@@ -54,11 +56,11 @@ def test_models_with_size_age_and_hits() -> None:
 
 
 def test_a_restart_with_its_reason() -> None:
-    restart = {"at": NOW, "exit_status": -9, "reason": "the load of <b>a</b> did not end"}
+    restart = {"at": NOW, "exit_status": -9, "reason": "the load of <b>a</b> did not end", "models": 77}
     instance = sample_instance(0) | {"restarts": 2, "last_restart": restart}
     text = text_of(SampleRuntime(endpoints=[sample_endpoint(instance)]))
-    assert "2 restarts" in text
-    assert re.search(r"Last restart at \S+: the load of <b>a</b> did not end \(exit status -9\)", text)
+    assert "2 restarts The last one lost 77 models at" in text
+    assert re.search(r"at \S+: the load of <b>a</b> did not end \(exit status -9\)", text)
 
 
 def test_totals_requests_and_errors() -> None:
@@ -79,6 +81,24 @@ def test_totals_requests_and_errors() -> None:
     assert "200 b.tar.gz miss 800 ms 4.0 ms 805 ms" in text
     assert "424 ModelError churn_v0.tar.gz" in text
     assert "400: wrong shape of input" in text
+
+
+def test_a_long_json_error_shows_its_cause() -> None:
+    runtime = SampleRuntime()
+    answer = json.dumps({"error": f"load failed: {'x' * 2000}: No module named 'scikit_lern'"})
+    runtime.history.count([sample_request(error=answer)])
+    text = text_of(runtime)
+    assert "400: load failed: xxx" in text
+    assert "No module named 'scikit_lern'" in text
+    assert len(text) < 2000
+
+
+def test_sparse_traffic_is_one_line() -> None:
+    points = [None] * 10 + [100.0] + [None] * 9 + [50.0] + [None] * 5 + [75.0]
+    drawn = charts.line_chart(points, "hits", most=100)
+    assert (drawn.count('class="line"'), drawn.count('class="dot"')) == (1, 0)
+    alone = charts.line_chart([None, 50.0, None], "hits", most=100)
+    assert (alone.count('class="line"'), alone.count('class="dot"')) == (0, 1)
 
 
 class Tags(HTMLParser):

@@ -11,9 +11,12 @@ from mme_local.observe.page import formats
     ("value", "shown"),
     [
         (None, formats.NOTHING),
-        (0.0004, "400 µs"),
+        (0.0004, "0.40 ms"),
+        (0.0009999, "1.0 ms"),
         (0.0042, "4.2 ms"),
+        (0.09996, "100 ms"),
         (0.25, "250 ms"),
+        (0.9996, "1.00 s"),
         (2.5, "2.50 s"),
         (75, "75 s"),
     ],
