@@ -20,6 +20,7 @@ from mme.client import (
     ModelNotReadyError,
     Outcome,
     TensorError,
+    UnhealthyModelError,
     UnknownModelError,
 )
 from mme.client.warming import example_inputs
@@ -183,23 +184,32 @@ BROKEN = failure(
     OriginalStatusCode=400,
     OriginalMessage='{"error":"load failed for model \'m\': boom"}',
 )
+DEAD = failure(
+    424,
+    "ModelError",
+    "x",
+    OriginalStatusCode=400,
+    OriginalMessage='{"error":"Stub process \'m_0\' is not healthy."}',
+)
 UNCLEAR = failure(424, "ModelError", "x", OriginalStatusCode=500, OriginalMessage="Internal Server Error")
 
 
 def test_a_refused_probe_means_loaded(service: Service, make_client) -> None:
-    answers = {0: REFUSED, 1: BROKEN, 2: answer_of(1), 3: UNCLEAR}
+    answers = {0: REFUSED, 1: BROKEN, 2: answer_of(1), 3: UNCLEAR, 4: DEAD}
     service.respond = lambda target, _: answers[number_of(target)]
     progress: list[str] = []
     warmed = {
         one.model: one
         for one in make_client().warm(
-            [f"m{number}_v0.tar.gz" for number in range(4)], progress=lambda one: progress.append(one.model)
+            [f"m{number}_v0.tar.gz" for number in answers], progress=lambda one: progress.append(one.model)
         )
     }
-    assert [warmed[f"m{number}_v0.tar.gz"].loaded for number in range(4)] == [True, False, True, False]
+    loaded = [warmed[f"m{number}_v0.tar.gz"].loaded for number in answers]
+    assert loaded == [True, False, True, False, False]
     assert warmed["m0_v0.tar.gz"].error is None
     assert isinstance(warmed["m1_v0.tar.gz"].error, ModelLoadError)
     assert type(warmed["m3_v0.tar.gz"].error) is ModelFailedError
+    assert isinstance(warmed["m4_v0.tar.gz"].error, UnhealthyModelError)
     assert sorted(progress) == sorted(warmed)
     assert {body for _, _, body in service.requests} == {b'{"inputs": []}'}
 

@@ -256,6 +256,15 @@ def test_the_last_hours_errors_are_explained(context: DoctorContext) -> None:
     assert next(iter(check_recent_errors(context, now + timedelta(hours=2)))).severity is Severity.OK
 
 
+def test_a_model_whose_process_died_is_reported(context: DoctorContext) -> None:
+    line = "E1121 14:32:31.646224 7 model.cc:9] \"Stub process 'churn_v0.tar.gz_0' is not healthy.\""
+    put_log(context.clients, "AllTraffic/i-1", [(datetime.now(UTC) - timedelta(minutes=1), line)])
+    (found,) = check_recent_errors(context)
+    assert found.severity is Severity.WARNING
+    assert found.message == "churn_v0.tar.gz failed (once): the process that runs it has ended"
+    assert found.hint.startswith("it crashed or was killed, often out of memory: see mme endpoint logs")
+
+
 def test_a_listener_that_ends_the_examination_ends_it(context: DoctorContext) -> None:
     class Impatient(Listener):
         def finished(self, check: str, findings: list[Finding]) -> None:
