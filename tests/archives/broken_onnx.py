@@ -117,6 +117,16 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         "tensor-unknown",
         "config.pbtxt has the input START, which 1/model.onnx does not have",
     ),
+    "a sequence control of three numbers": (
+        pack(
+            files(
+                model([helper.make_node("Add", ["X", "X"], ["Y"])], [value("X"), value("START", ("N", 3))]),
+                f"{CONFIG} sequence_batching {{ {CONTROL} }}",
+            )
+        ),
+        "onnx-control",
+        "1/model.onnx does not take START as a sequence control",
+    ),
     "a batch input that requests have": (
         pack(
             files(

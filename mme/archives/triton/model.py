@@ -13,7 +13,7 @@ from mme.archives.model_files.onnx_model import OnnxModel
 from mme.archives.python_source import PythonSource, read_python
 from mme.archives.signature import TensorSignature
 from mme.archives.triton.config import CONFIG_FILE, DEFAULT_MODEL_FILES, TritonConfig, parse_config
-from mme.archives.triton.onnx_rules import OnnxFile
+from mme.archives.triton.onnx_findings import OnnxFile
 from mme.archives.triton.version_rules import Versions, read_versions
 from mme.findings import Finding
 

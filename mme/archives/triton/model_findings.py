@@ -13,7 +13,7 @@ from mme.archives.python_source import PythonSource, python_version
 from mme.archives.triton.config import CONFIG_FILE
 from mme.archives.triton.config_rules import KNOWN_BACKENDS, config_findings, tensor_findings
 from mme.archives.triton.model import ModelReading
-from mme.archives.triton.onnx_rules import onnx_findings
+from mme.archives.triton.onnx_findings import onnx_findings
 from mme.archives.triton.warmup_rules import warmup_findings
 from mme.findings import Finding
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
+from mme.archives.triton import onnxruntime_rules
 from mme.archives.triton.shell import first_shell_metacharacter
 from mme.errors import MmeError
 from mme_local.containers.triton import patches
-from mme_local.containers.triton.backend_rules import onnxruntime_rules, torchscript_rules
+from mme_local.containers.triton.backend_rules import torchscript_rules
 from mme_local.containers.triton.wheel import TritonWheel, has_torch, libpython
 
 _OWN_BACKENDS = Path(__file__).parent / "backends"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from onnxruntime_rules import OnnxSignature, OnnxTensor, completed, faults, needs_completion
+from onnxruntime_rules import ModelTensor, ModelTensors, completed, needs_completion, refusals
 
 _ORT_ERROR = re.compile(r"\[ONNXRuntimeError\] : (\d+) : \w+ : ")
 _MODEL_PATH = 1  # of the arguments of the process
@@ -29,7 +29,7 @@ class TritonPythonModel:
             folder = Path(arguments[_MODEL_PATH].decode()).parent
             session = _open(_model_file(folder, config), config)
             try:
-                config.update(completed(config, _signature(session)))
+                config.update(completed(config, _tensors(session)))
             except ValueError as error:
                 raise pb_utils.TritonModelException(str(error)) from None
         return auto_complete_model_config
@@ -39,12 +39,11 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         folder = Path(args["model_repository"]) / args["model_version"]
         self.session = _open(_model_file(folder, config), config)
-        signature = _signature(self.session)
-        reason = next((fault.message for fault in faults(config, signature)), None) or _unserved(config)
+        found = _tensors(self.session)
+        reason = next((one.message for one in refusals(config, found)), None) or _unserved(config)
         if reason:
             raise pb_utils.TritonModelException(reason)
-        tensors = (*signature.inputs, *signature.initializers)
-        self.inputs = {tensor.name: tensor for tensor in tensors}
+        self.inputs = {tensor.name: tensor for tensor in (*found.inputs, *found.initializers)}
         self.outputs = {output["name"]: _dims(output) for output in config["output"]}
 
     def execute(self, requests):
@@ -101,14 +100,16 @@ def _open(path, config):
         raise pb_utils.TritonModelException(_message(error)) from None
 
 
-def _signature(session):
+def _tensors(session):
     def tensors(nodes):
         return [
-            OnnxTensor(node.name, node.type, tuple(dim if isinstance(dim, int) else -1 for dim in node.shape))
+            ModelTensor.of_type(
+                node.name, node.type, tuple(dim if isinstance(dim, int) else -1 for dim in node.shape)
+            )
             for node in nodes
         ]
 
-    return OnnxSignature(
+    return ModelTensors(
         tensors(session.get_inputs()),
         tensors(session.get_outputs()),
         tensors(session.get_overridable_initializers()),

@@ -13,7 +13,7 @@ from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.explain import explain
 from mme.archives.model_directory import Member
 from mme.archives.model_files.onnx_model import OnnxModel
-from mme.archives.triton.onnx_rules import OnnxFile, onnx_findings
+from mme.archives.triton.onnx_findings import OnnxFile, onnx_findings
 from mme.catalog.images import catalog_image
 from mme.catalog.onnx_runtime import onnx_runtime_of, onnx_runtimes
 from tests.archives.archive_builder import pack

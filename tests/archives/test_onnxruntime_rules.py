@@ -6,27 +6,30 @@ from typing import Any
 
 import pytest
 
-from mme_local.containers.triton.backend_rules.onnxruntime_rules import (
-    OnnxSignature,
-    OnnxTensor,
+from mme.archives.triton.onnxruntime_rules import (
+    ModelTensor,
+    ModelTensors,
     completed,
-    faults,
     needs_completion,
+    refusals,
 )
 
 FLOAT, LONG = "tensor(float)", "tensor(int64)"
-ADD = OnnxSignature([OnnxTensor("X", FLOAT, (-1, 4))], [OnnxTensor("Y", FLOAT, (-1, 4))])
-FIXED = OnnxSignature([OnnxTensor("X", FLOAT, (1, 4))], [OnnxTensor("Y", FLOAT, (1, 4))])
-SCALAR = OnnxSignature([OnnxTensor("X", FLOAT, ())], [OnnxTensor("Y", FLOAT, ())])
-LABEL = OnnxSignature(
-    [OnnxTensor("X", FLOAT, (-1, 4))],
-    [OnnxTensor("label", LONG, (-1,)), OnnxTensor("p", FLOAT, (-1, 3))],
+ADD = ModelTensors([ModelTensor.of_type("X", FLOAT, (-1, 4))], [ModelTensor.of_type("Y", FLOAT, (-1, 4))])
+FIXED = ModelTensors([ModelTensor.of_type("X", FLOAT, (1, 4))], [ModelTensor.of_type("Y", FLOAT, (1, 4))])
+SCALAR = ModelTensors([ModelTensor.of_type("X", FLOAT, ())], [ModelTensor.of_type("Y", FLOAT, ())])
+LABEL = ModelTensors(
+    [ModelTensor.of_type("X", FLOAT, (-1, 4))],
+    [ModelTensor.of_type("label", LONG, (-1,)), ModelTensor.of_type("p", FLOAT, (-1, 3))],
 )
-ZIPMAP = OnnxSignature(
-    [OnnxTensor("X", FLOAT, (-1, 4))],
-    [OnnxTensor("label", LONG, (-1,)), OnnxTensor("p", "seq(map(int64,tensor(float)))", ())],
+ZIPMAP = ModelTensors(
+    [ModelTensor.of_type("X", FLOAT, (-1, 4))],
+    [
+        ModelTensor.of_type("label", LONG, (-1,)),
+        ModelTensor.of_type("p", "seq(map(int64,tensor(float)))", ()),
+    ],
 )
-SCALED = OnnxSignature(ADD.inputs, ADD.outputs, [OnnxTensor("K", FLOAT, (1,))])
+SCALED = ModelTensors(ADD.inputs, ADD.outputs, [ModelTensor.of_type("K", FLOAT, (1,))])
 
 
 def tensor(name: str, data_type: str = "FP32", dims: tuple[int, ...] = (4,), **more: Any) -> dict[str, Any]:
@@ -47,11 +50,11 @@ def config(
     } | more
 
 
-def first(given: dict[str, Any], signature: OnnxSignature) -> str | None:
-    return next((fault.message for fault in faults(given, signature)), None)
+def first(given: dict[str, Any], signature: ModelTensors) -> str | None:
+    return next((one.message for one in refusals(given, signature)), None)
 
 
-SERVED: dict[str, tuple[dict[str, Any], OnnxSignature]] = {
+SERVED: dict[str, tuple[dict[str, Any], ModelTensors]] = {
     "as the model": (config(), ADD),
     "without a batch dimension": (config([tensor("X", dims=(-1, 4))], [tensor("Y", dims=(-1, 4))], 0), ADD),
     "a fixed dim of an input that is free in the model": (
@@ -77,7 +80,7 @@ SERVED: dict[str, tuple[dict[str, Any], OnnxSignature]] = {
     "dims as strings": (config([tensor("X") | {"dims": ["4"]}]), ADD),
 }
 
-REFUSED: dict[str, tuple[dict[str, Any], OnnxSignature, str]] = {
+REFUSED: dict[str, tuple[dict[str, Any], ModelTensors, str]] = {
     "input name": (config([tensor("x")]), ADD, "unexpected inference input 'x', allowed inputs are: X"),
     "output name": (
         config(None, [tensor("y")]),
@@ -224,6 +227,6 @@ def test_a_label_is_completed_with_an_empty_reshape_and_a_scalar_without() -> No
         (config([]), ZIPMAP, "Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE'"),
     ],
 )
-def test_what_is_not_completed(given: dict[str, Any], signature: OnnxSignature, message: str) -> None:
+def test_what_is_not_completed(given: dict[str, Any], signature: ModelTensors, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         completed(given, signature)
