@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.generated_config import Generated
 from benchmarks.generated_models import generated
 from benchmarks.report import AS_JSON, report
+from benchmarks.sample_models import write_files
 from mme.archives.explain import explain
 from mme.archives.explanation import Explanation
 from mme.archives.signature import TensorSignature
@@ -101,9 +102,7 @@ async def _batch(triton: TritonProcess, folder: Path, models: Sequence[Generated
             handle = f"{number:032x}"
             path = folder / "models" / handle / "model"
             shutil.rmtree(path, ignore_errors=True)
-            for name, content in model.files.items():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+            write_files(path, model.files)
             explained = explain(path, processor=Processor.CPU)
             try:
                 reason = await _refusal(triton, handle, path, model, explained)

@@ -18,6 +18,7 @@ from onnx import ModelProto, TensorProto, helper
 from benchmarks.report import report
 from benchmarks.sample_models import peak_memory
 from mme.archives.explain import explain
+from mme.registry.tiny_onnx import field, number
 
 SIZES: Final = {"1 MB": 10**6, "100 MB": 10**8, "1 GB": 10**9, "2 GB": 2 * 10**9}
 EXTERNAL: Final = 3 * 10**9
@@ -64,10 +65,10 @@ def _row(name: str, root: Path) -> dict[str, object]:
 
 def _inline(root: Path, size: int) -> Path:
     """Write a model whose weights are in the file: the last field of the graph, itself the last."""
-    weights = _field(8, b"W") + _number(2, TensorProto.FLOAT) + _number(1, size // 4) + _head(9, size)
-    graph = _graph() + _head(5, len(weights) + size) + weights
+    weights = field(8, b"W") + number(2, TensorProto.FLOAT) + number(1, size // 4) + field(9, b"", size)
+    graph = _graph() + field(5, weights, size)
     head = ModelProto(ir_version=8, opset_import=[helper.make_opsetid("", 13)]).SerializeToString()
-    return _write(root, head + _head(7, len(graph) + size) + graph, sparse=size)
+    return _write(root, head + field(7, graph, size), sparse=size)
 
 
 def _external(root: Path, size: int) -> Path:
@@ -97,26 +98,6 @@ def _write(root: Path, content: bytes, sparse: int = 0) -> Path:
     path.write_bytes(content)
     os.truncate(path, len(content) + sparse)
     return root
-
-
-def _head(number: int, length: int) -> bytes:
-    return _varint(number << 3 | 2) + _varint(length)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _head(number, len(content)) + content
-
-
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*encoded, value])
 
 
 if __name__ == "__main__":

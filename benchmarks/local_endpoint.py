@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from benchmarks.sample_models import write_files
+from mme.archives.model_directory import scan_directory
+from mme.archives.packing import pack_directory
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.settings import LocalSettings
@@ -87,14 +90,9 @@ def _publish(url: str, models: Mapping[str, Files]) -> None:
     s3 = _client(url, "s3")
     s3.create_bucket(Bucket=ENDPOINT)
     for target, files in models.items():
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, content in files.items():
-                encoded = content.encode() if isinstance(content, str) else content
-                info = tarfile.TarInfo(name)
-                info.size = len(encoded)
-                archive.addfile(info, io.BytesIO(encoded))
-        s3.put_object(Bucket=ENDPOINT, Key=f"models/{target}", Body=buffer.getvalue())
+        with tempfile.TemporaryDirectory() as folder:
+            _, archive = pack_directory(scan_directory(write_files(Path(folder, "model"), files)))
+        s3.put_object(Bucket=ENDPOINT, Key=f"models/{target}", Body=archive)
 
 
 def _deploy(url: str, image: str, environment: Mapping[str, str]) -> None:

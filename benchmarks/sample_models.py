@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,19 @@ def write_model(root: Path, size: int, seed: int = _SEED) -> Path:
     (root / "1" / "model.py").write_text("class TritonPythonModel:\n    def execute(self, requests): ...\n")
     (root / "1" / "weights.bin").write_bytes(rng.standard_normal(size // 8, dtype=np.float32).tobytes())
     (root / "1" / "vocabulary.txt").write_bytes(_text(rng, size // 2))
+    return root
+
+
+def write_files(root: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write a directory.
+
+    Args:
+        root: The directory to create.
+        files: Content by path in it.
+    """
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
     return root
 
 

@@ -14,31 +14,40 @@ def doubling_model() -> bytes:
 
     The fields and their numbers are those of onnx.proto3 (ONNX repository, onnx/onnx.proto).
     """
-    node = _field(1, b"X") + _field(1, b"X") + _field(2, b"Y") + _field(4, b"Add")
+    node = field(1, b"X") + field(1, b"X") + field(2, b"Y") + field(4, b"Add")
     graph = (
-        _field(1, node)
-        + _field(2, b"doubler")
-        + _field(11, _value_info(b"X"))
-        + _field(12, _value_info(b"Y"))
+        field(1, node) + field(2, b"doubler") + field(11, _value_info(b"X")) + field(12, _value_info(b"Y"))
     )
-    opset = _number(2, _OPSET)
-    return _number(1, _IR_VERSION) + _field(2, b"sagemaker-mme") + _field(7, graph) + _field(8, opset)
+    opset = number(2, _OPSET)
+    return number(1, _IR_VERSION) + field(2, b"sagemaker-mme") + field(7, graph) + field(8, opset)
 
 
 def _value_info(name: bytes) -> bytes:
-    batch = _field(1, _field(2, b"batch"))
-    four = _field(1, _number(1, 4))
-    tensor = _number(1, _FLOAT) + _field(2, batch + four)
-    return _field(1, name) + _field(2, _field(1, tensor))
+    batch = field(1, field(2, b"batch"))
+    four = field(1, number(1, 4))
+    tensor = number(1, _FLOAT) + field(2, batch + four)
+    return field(1, name) + field(2, field(1, tensor))
 
 
-def _field(number: int, content: bytes) -> bytes:
-    """Return a field of bytes in protobuf's wire format."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+def field(key: int, content: bytes, more: int = 0) -> bytes:
+    """Return a field of bytes in protobuf's wire format.
+
+    Args:
+        key: The field's number.
+        content: Its content.
+        more: Bytes of the content that follow what is returned.
+    """
+    return _varint(key << 3 | 2) + _varint(len(content) + more) + content
 
 
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+def number(key: int, value: int) -> bytes:
+    """Return an integer field in protobuf's wire format.
+
+    Args:
+        key: The field's number.
+        value: Its value, at least 0.
+    """
+    return _varint(key << 3) + _varint(value)
 
 
 def _varint(value: int) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Mapping
 
 Files = Mapping[str, str | bytes]
@@ -18,18 +16,6 @@ def tensor(request, name="X"):
 def answer(**tensors):
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in tensors.items()])
 """
-
-
-def archive(files: Files) -> bytes:
-    """A model.tar.gz of these files."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            packed.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def config(inputs: Mapping[str, str], outputs: Mapping[str, str], more: str = "") -> str:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from tests.conformance.models import Files, archive
+from tests.archives.archive_builder import pack
+from tests.conformance.models import Files
 
 JSON = "application/json"
 BINARY = "application/vnd.sagemaker-triton.binary+json;json-header-size="
@@ -98,7 +99,7 @@ class Target:
 
     def publish(self, name: str, files: Files) -> str:
         """Put a model in the bucket under a new key; returns its TargetModel."""
-        return self.put(name, archive(files))
+        return self.put(name, pack(files))
 
     def put(self, name: str, content: bytes, target_model: str | None = None) -> str:
         """Store these bytes as a model's archive; return the TargetModel."""

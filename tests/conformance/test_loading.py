@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.archives.archive_builder import pack
 from tests.conformance import models
 from tests.conformance.case import case
 from tests.conformance.target import Target, request
@@ -57,7 +58,7 @@ def test_wrapped_in_a_directory(target: Target) -> None:
 def test_overwritten(target: Target) -> None:
     model = target.publish("overwritten", models.times(2))
     loaded = target.call(model).tensor("LOAD")
-    new = models.archive(models.times(3))
+    new = pack(models.times(3))
     target.put("", new, model)
     again = target.call(model)
     assert (again.tensor("Y"), again.tensor("LOAD")) == ([2], loaded)

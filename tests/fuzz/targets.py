@@ -31,6 +31,7 @@ from mme.plan.traffic.trace_files import read_trace
 from mme.registry.aliases import Alias
 from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Template
+from tests.archives.archive_builder import pack
 from tests.mme_local.addresses import address
 from tests.mme_local.server.test_gateway import Echo
 
@@ -52,7 +53,7 @@ def archive(data: bytes) -> None:
 
 def config(data: bytes) -> None:
     """Explain an archive with this config.pbtxt."""
-    explain(io.BytesIO(_packed({"config.pbtxt": data, "1/model.py": b"x = 1"})), framework="triton")
+    explain(io.BytesIO(pack({"config.pbtxt": data, "1/model.py": b"x = 1"})), framework="triton")
 
 
 def signature(data: bytes) -> None:
@@ -166,18 +167,6 @@ def http(data: bytes) -> None:
     assert b" 500 " not in answer.partition(b"\r\n")[0], answer[:500]
     good = b"GET /_mme/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     assert _servers[0].answer(good).startswith(b"HTTP/1.1 200 ")
-
-
-def _packed(files: dict[str, bytes]) -> bytes:
-    import tarfile
-
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 TARGETS: Final[dict[str, Callable[[bytes], Any]]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ from botocore.config import Config
 from mme_local import launcher
 from mme_local.run_files import RunFile
 from mme_local.testing.endpoint import ENVIRONMENT, IMAGE, LocalEndpoint
+from tests.archives.archive_builder import pack
 
 
 @dataclass
@@ -86,14 +85,7 @@ class Endpoint:
 
     def publish(self, target_model: str, files: dict[str, str | bytes]) -> None:
         """Put an archive of these files under the models prefix."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, content in files.items():
-                data = content.encode() if isinstance(content, str) else content
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-        self.s3.put_object(Bucket=self.bucket, Key=f"models/{target_model}", Body=buffer.getvalue())
+        self.s3.put_object(Bucket=self.bucket, Key=f"models/{target_model}", Body=pack(files))
 
     def invoke(self, target_model: str, body: bytes | str = b"", **more: Any) -> bytes:
         """InvokeEndpoint; returns the body."""
