@@ -120,7 +120,7 @@ class DataPlane:
         try:
             reply = await instance.invoke(model, call.body, call.headers, trace)
         except NotReadyError:
-            raise errors.model_not_ready(model) from None
+            raise errors.model_not_ready(model, self._settings.invoke_seconds) from None
         except LoadFailedError as error:
             container = trace.container
             raise errors.model_error(call.endpoint_id, error.status, error.message, container) from None

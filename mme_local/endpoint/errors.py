@@ -154,12 +154,12 @@ def timed_out(
         seconds: The time limit; named if it is not SageMaker's.
         container: Name of the container.
     """
-    own = "" if seconds == limits.INVOKE_TIMEOUT_SECONDS else f" The limit here is {seconds:g} s."
     return model_error(
         endpoint,
         0,
         f"Your invocation timed out while waiting for a response from container {container}. Review the "
-        f"latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.{own}",
+        "latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+        f"{_limit(seconds)}",
         container,
     )
 
@@ -183,13 +183,22 @@ def no_response(endpoint: EndpointId, container: str = "primary") -> InvokeError
     )
 
 
-def model_not_ready(target_model: str) -> InvokeError:
-    """429: the model is still loading."""
+def model_not_ready(target_model: str, seconds: float = limits.INVOKE_TIMEOUT_SECONDS) -> InvokeError:
+    """Return a 429: the model is still loading.
+
+    Args:
+        target_model: The model.
+        seconds: How long the call waited for it; named if that is not SageMaker's limit.
+    """
     return InvokeError(
         "ModelNotReadyException",
         429,
-        f"The model {target_model} is being downloaded and loaded. Try again shortly.",
+        f"The model {target_model} is being downloaded and loaded. Try again shortly.{_limit(seconds)}",
     )
+
+
+def _limit(seconds: float) -> str:
+    return "" if seconds == limits.INVOKE_TIMEOUT_SECONDS else f" The limit here is {seconds:g} s."
 
 
 def service_unavailable(message: str) -> InvokeError:

@@ -134,6 +134,11 @@ def test_errors_have_aws_names_and_statuses(error: errors.InvokeError, status: i
     assert json.loads(body)["Message"] == error.message
 
 
+def test_a_limit_that_is_not_sagemakers_is_named() -> None:
+    assert errors.model_not_ready("m").message.endswith("Try again shortly.")
+    assert errors.model_not_ready("m", 5).message.endswith("Try again shortly. The limit here is 5 s.")
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
