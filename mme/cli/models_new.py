@@ -43,7 +43,9 @@ def new(
         ),
     ] = None,
     parent: Annotated[str, typer.Option("--in", help="Where to create the directory.", metavar="PATH")] = ".",
-    kind: Annotated[_Kind, typer.Option("--kind", help="What it computes on.")] = _Kind.CPU,
+    kind: Annotated[
+        _Kind | None, typer.Option("--kind", help="What a model of Triton computes on. Default: cpu.")
+    ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help=_TENSOR_HELP, metavar="NAME:TYPE:DIMS")
     ] = None,
@@ -94,7 +96,7 @@ def new(
                 "--backend makes an example; --from makes a model from a file", hint="leave out one of them"
             )
         options = DraftOptions(
-            gpu=kind is _Kind.GPU,
+            gpu=None if kind is None else kind is _Kind.GPU,
             max_batch_size=max_batch_size,
             inputs=tuple(parse_tensor(text, "--input") for text in inputs or ()),
             outputs=tuple(parse_tensor(text, "--output") for text in outputs or ()),

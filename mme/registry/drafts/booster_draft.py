@@ -61,7 +61,7 @@ def xgboost_draft(path: Path, options: DraftOptions, ending: str | None = None) 
         MmeError: It is not such a file, or the options don't fit.
     """
     booster = _read(path, ending)
-    _refuse_tensors(path, options)
+    options.refuse(path, "AWS's XGBoost image serves it, with the file's own columns, on its instance's CPU")
     name = f"xgboost-model{ending or path.suffix}"
     files: dict[str, Content] = {
         name: path,
@@ -93,7 +93,7 @@ def lightgbm_draft(path: Path, options: DraftOptions, ending: str | None = None)
         MmeError: It is not such a file, or the options don't fit.
     """
     booster = _read(path, ending)
-    _refuse_tensors(path, options)
+    options.refuse(path, "the file states its tensors", tensors_only=True)
     batch = DEFAULT_MAX_BATCH_SIZE if options.max_batch_size is None else options.max_batch_size
     rows = () if batch else (-1,)
     triton = TritonModel(
@@ -101,7 +101,7 @@ def lightgbm_draft(path: Path, options: DraftOptions, ending: str | None = None)
         inputs=[TensorSpec("X", "FP32", (*rows, booster.features))],
         outputs=[TensorSpec("prediction", "FP64", (*rows, booster.classes))],
         max_batch_size=batch,
-        gpu=options.gpu,
+        gpu=bool(options.gpu),
         comment=(f"Written from {path.name}: {booster.text}.",),
     )
     files: dict[str, Content] = {
@@ -125,8 +125,3 @@ def _read(path: Path, ending: str | None) -> Booster:
     if not isinstance(read, Booster):
         raise MmeError(f"{path} is not a booster", hint="save it with save_model")
     return read
-
-
-def _refuse_tensors(path: Path, options: DraftOptions) -> None:
-    if options.inputs or options.outputs:
-        raise MmeError(f"{path} states its own tensors", hint="leave out --input and --output")

@@ -24,18 +24,36 @@ class DraftOptions:
     """What the user says about a model, in addition to its file.
 
     Attributes:
-        gpu: Whether it runs on a GPU.
+        gpu: Whether it runs on a GPU; None if that is not said, which is no.
         max_batch_size: Largest batch; 0 if shapes have no batch dimension, None to find out.
         inputs: Tensors that the file does not state; dims without the batch.
         outputs: As inputs.
         convert_to: `onnx` to convert it; empty to serve it as it is.
     """
 
-    gpu: bool = False
+    gpu: bool | None = None
     max_batch_size: int | None = None
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     convert_to: str = ""
+
+    def refuse(self, path: Path, reason: str, *, tensors_only: bool = False) -> None:
+        """Refuse options that have no meaning for a model.
+
+        Args:
+            path: Of the model.
+            reason: Why they have none.
+            tensors_only: Refuse inputs and outputs alone, else what only Triton's models have.
+
+        Raises:
+            MmeError: One was given.
+        """
+        given = {"--input": bool(self.inputs), "--output": bool(self.outputs)}
+        if not tensors_only:
+            given |= {"--max-batch-size": self.max_batch_size is not None, "--kind": self.gpu is not None}
+        names = " and ".join(name for name, value in given.items() if value)
+        if names:
+            raise MmeError(f"{names} can't be given for {path}; {reason}", hint=f"leave out {names}")
 
 
 @dataclass(frozen=True, slots=True)

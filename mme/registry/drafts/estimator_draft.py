@@ -34,11 +34,7 @@ def estimator_draft(path: Path, options: DraftOptions, scratch: Path) -> Draft:
         converted = scratch / "model.onnx"
         converted.write_bytes(_converted(path, options))
         return onnx_draft(converted, options, converted_from=path.name)
-    if options.inputs or options.outputs or options.max_batch_size is not None:
-        raise MmeError(
-            "the scikit-learn image takes rows, not tensors",
-            hint="leave out --input, --output, --max-batch-size",
-        )
+    options.refuse(path, "AWS's scikit-learn image serves it, which takes rows, on its instance's CPU")
     name = f"model{path.suffix}"
     facts = (*estimator_facts(name), "or serve it with Triton, without a program: --to onnx")
     return Draft({name: path}, facts=facts)

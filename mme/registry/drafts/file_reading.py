@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from mme.archives.file_kind import is_lfs_pointer
 from mme.archives.model_files.content_stream import FileStream
@@ -10,7 +11,14 @@ from mme.archives.model_files.reading import ModelFile, read_model_file
 from mme.errors import MmeError
 from mme.findings import Finding
 
-_HEAD_BYTES = 600
+SUPPORTED: Final = (
+    "ONNX (.onnx), TorchScript (.pt, .pth), a SavedModel's directory, XGBoost (.json, .ubj), "
+    "LightGBM (.txt), scikit-learn (.joblib, .pkl, .skops), or a directory with MLmodel"
+)
+"""What a new model is made from, for messages."""
+
+_HEAD_BYTES: Final = 600
+_FOREIGN: Final = "model-file-foreign"
 
 
 def read_source(path: Path, ending: str | None = None) -> ModelFile:
@@ -37,5 +45,6 @@ def read_source(path: Path, ending: str | None = None) -> ModelFile:
         reason = (error.strerror or str(error)).lower()
         raise MmeError(f"{path} can't be read: {reason}", hint="give the path of a model file") from error
     if isinstance(read, Finding):
-        raise MmeError(read.message, hint=read.hint)
+        hint = f"--from takes {SUPPORTED}" if read.code == _FOREIGN else read.hint
+        raise MmeError(read.message, hint=hint)
     return read

@@ -12,16 +12,11 @@ from mme.errors import MmeError
 from mme.registry.drafts.booster_draft import lightgbm_draft, xgboost_draft
 from mme.registry.drafts.draft import Draft, DraftOptions, NewModel, check_new_name, write_draft
 from mme.registry.drafts.estimator_draft import ENDINGS, estimator_draft
+from mme.registry.drafts.file_reading import SUPPORTED
 from mme.registry.drafts.mlflow_draft import MLMODEL_FILE, mlflow_draft
 from mme.registry.drafts.onnx_draft import onnx_draft
 from mme.registry.drafts.saved_model_draft import SAVED_MODEL_FILE, saved_model_draft
 from mme.registry.drafts.torch_draft import torch_draft
-
-SUPPORTED: Final = (
-    "ONNX (.onnx), TorchScript (.pt, .pth), a SavedModel's directory, XGBoost (.json, .ubj), "
-    "LightGBM (.txt), scikit-learn (.joblib, .pkl, .skops), or a directory with MLmodel"
-)
-"""What `draft_from` takes, for messages."""
 
 _DRAFTS: Final[dict[str, Callable[[Path, DraftOptions], Draft]]] = {
     ".onnx": onnx_draft,

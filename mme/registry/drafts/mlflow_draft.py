@@ -275,7 +275,7 @@ def _pyfunc(path: Path, model: dict[str, Any], options: DraftOptions) -> Draft:
         inputs=[_without_batch(one) if size else one for one in inputs],
         outputs=[_with_dims(one, batched=bool(size)) for one in outputs],
         max_batch_size=size,
-        gpu=options.gpu,
+        gpu=bool(options.gpu),
         comment=("Written from an MLflow model and its signature.",),
         more=(f'parameters {{ key: "columns" value {{ string_value: "{str(columns).lower()}" }} }}',),
     )

@@ -41,7 +41,7 @@ def onnx_draft(path: Path, options: DraftOptions, converted_from: str = "") -> D
         inputs=[_spec(path, tensor, batch) for tensor in model.inputs],
         outputs=[_spec(path, tensor, batch) for tensor in model.outputs],
         max_batch_size=batch,
-        gpu=options.gpu,
+        gpu=bool(options.gpu),
         comment=(
             f"Written from {converted_from or path.name}, operator set {model.opset}: it states everything "
             "that Triton",

@@ -34,10 +34,9 @@ def saved_model_draft(path: Path, options: DraftOptions) -> Draft:
             f"{path} has no signature {SERVING_SIGNATURE}; it has: {known}",
             hint="save it with signatures=..., or model.export(PATH)",
         )
-    if options.inputs or options.outputs or options.max_batch_size is not None:
-        raise MmeError(
-            f"{path} states its own tensors", hint="leave out --input, --output and --max-batch-size"
-        )
+    options.refuse(
+        path, "AWS's TensorFlow image serves it, with the file's tensors, on what its instance has"
+    )
     described = TritonModel((), signature.inputs, signature.outputs, max_batch_size=0)
     files: dict[str, Content] = {
         f"1/{file.relative_to(path).as_posix()}": file

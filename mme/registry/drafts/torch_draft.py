@@ -49,7 +49,7 @@ def torch_draft(path: Path, options: DraftOptions) -> Draft:
         inputs=inputs,
         outputs=outputs,
         max_batch_size=DEFAULT_MAX_BATCH_SIZE if options.max_batch_size is None else options.max_batch_size,
-        gpu=options.gpu,
+        gpu=bool(options.gpu),
         comment=(f"Written from {path.name}, whose forward is {script.text}.",),
     )
     files: dict[str, Content] = {

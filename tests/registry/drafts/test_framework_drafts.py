@@ -155,6 +155,18 @@ def dumped(folder: Path, estimator: object, ending: str) -> Path:
         ("a.ubj", b"", {}, "is an empty file"),
         ("a.txt", b"hello", {}, "is not a LightGBM model"),
         ("a.bin", b"hello", {}, "is not a model of a known kind"),
+        (
+            "a.joblib",
+            b"\x80\x05",
+            {"gpu": True},
+            "--kind can't be given for .*a.joblib; AWS's scikit-learn image",
+        ),
+        (
+            "a.joblib",
+            b"\x80\x05",
+            {"inputs": (X,), "max_batch_size": 8},
+            "--input and --max-batch-size can't",
+        ),
     ],
 )
 def test_other_content(
@@ -165,4 +177,17 @@ def test_other_content(
     with pytest.raises(MmeError, match=message) as caught:
         make(path, **options)
     assert caught.value.hint
+    if caught.value.message.partition(" is not a")[1] and "convert_to" not in options:
+        assert "--from takes ONNX (.onnx), TorchScript (.pt, .pth)" in caught.value.hint
     assert [one.name for one in tmp_path.iterdir()] == [name]
+
+
+def test_boosters_and_saved_models_refuse_what_their_images_do_not_have(tmp_path: Path) -> None:
+    booster = xgboost.XGBRegressor(n_estimators=1, n_jobs=1).fit(ROWS, ROWS[:, 0])
+    booster.save_model(tmp_path / "a.json")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "saved_model.pb").write_bytes(saved_model())
+    for source, image in (("a.json", "XGBoost"), ("m", "TensorFlow")):
+        for options, names in (({"gpu": True}, "--kind"), ({"max_batch_size": 0}, "--max-batch-size")):
+            with pytest.raises(MmeError, match=f"{names} can't be given for .*; AWS's {image} image"):
+                make(tmp_path / source, **options)
