@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
+from mme.archives.contents import ContentReader, Contents
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.gzip_stream import CHUNK_BYTES, GzipStream, Limits
+from mme.archives.model_directory import Member
 from mme.archives.tar_stream import TarStream, printable
-from mme.archives.triton.config import CONFIG_FILE, TritonConfig, parse_config
 from mme.errors import MmeError
 from mme.registry.model_store import ModelStore
 from mme.registry.names import object_key
-
-_CONFIG_MAX_BYTES: Final = 1024 * 1024
 
 
 class ByteStream(Protocol):
@@ -47,18 +46,12 @@ class ArchiveContents:
     Attributes:
         digest: SHA-256 of the uncompressed tar: the identity of published content.
         files: Everything but directories, by path.
-        config_text: The config.pbtxt at its root; empty if there is none.
+        contents: Its files and directories with what their content says, as a container's rules read them.
     """
 
     digest: str
     files: dict[str, ArchivedFile]
-    config_text: str
-
-    @property
-    def config(self) -> TritonConfig | None:
-        """The parsed config, or None if there is none that Triton accepts."""
-        parsed = parse_config(self.config_text.encode()) if self.config_text else None
-        return parsed if isinstance(parsed, TritonConfig) else None
+    contents: Contents
 
 
 @contextmanager
@@ -98,27 +91,57 @@ def read_contents(
     chunks = _counted(iter(partial(stream.read, CHUNK_BYTES), b""), on_bytes)
     limits = Limits()
     files: dict[str, ArchivedFile] = {}
-    config = b""
+    members: dict[str, Member] = {}
+    unpacked = GzipStream(chunks, limits, identity)
+    reader = ContentReader(lambda: unpacked.packed_bytes)
     try:
-        members = TarStream(GzipStream(chunks, limits, identity), limits)
-        for member in members:
-            path = printable("/".join(member.parts))
-            if not member.is_file:
-                if not member.is_directory:
-                    files[path] = ArchivedFile(0, f"{member.kind!r} to {member.link}")
+        entries = TarStream(unpacked, limits)
+        for entry in entries:
+            path = printable("/".join(entry.parts))
+            if not entry.is_file:
+                if entry.is_directory:
+                    members[path] = Member(path, 0, is_directory=True)
+                else:
+                    files[path] = ArchivedFile(0, f"{entry.kind!r} to {entry.link}")
                 continue
-            digest = hashlib.sha256()
-            while block := members.read(CHUNK_BYTES):
-                digest.update(block)
-                if path == CONFIG_FILE and len(config) < _CONFIG_MAX_BYTES:
-                    config += block
-            files[path] = ArchivedFile(member.size, digest.hexdigest())
+            content = _HashedContent(entries)
+            if not entry.sparse and reader.wants(path, entry.size):
+                reader.read(path, entry.size, content)
+            content.skip(entry.size)
+            files[path] = ArchivedFile(entry.size, content.digest)
+            members[path] = Member(path, entry.size, is_directory=False)
     except UnreadableArchiveError as error:
         raise MmeError(
             f"{name} is damaged: {error}",
             hint="publish the model again, as a new version: mme models add PATH",
         ) from error
-    return ArchiveContents(identity.hexdigest(), files, config.decode("utf-8", "replace"))
+    return ArchiveContents(identity.hexdigest(), files, Contents(members.values(), reader.notes))
+
+
+class _HashedContent:
+    """The content of the current member, hashed as it is read or dropped."""
+
+    def __init__(self, stream: TarStream) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was read and dropped."""
+        return self._digest.hexdigest()
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        block = self._stream.read(size)
+        self._digest.update(block)
+        return block
+
+    def skip(self, size: int, /) -> int:
+        """Drop the next bytes, at most `size`; return how many there were."""
+        dropped = 0
+        while block := self.read(min(CHUNK_BYTES, size - dropped)):
+            dropped += len(block)
+        return dropped
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:

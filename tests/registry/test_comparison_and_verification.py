@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 
+import numpy as np
 import pytest
+import xgboost
 
 from mme.archives.check import check_model
 from mme.errors import MmeError
@@ -16,16 +19,12 @@ from mme.registry.comparison import compare
 from mme.registry.names import ModelName
 from mme.registry.verification import verify
 from mme.registry.versions import RemovedVersions
+from tests.archives.archive_builder import pack
+from tests.archives.onnx_builder import doubled, model, value
 
 
 def put(s3, name: str, files: dict[str, bytes], metadata: dict[str, str] | None = None) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for path, content in files.items():
-            info = tarfile.TarInfo(path)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    s3.put_object(Bucket="models", Key=f"models/{name}", Body=buffer.getvalue(), Metadata=metadata or {})
+    s3.put_object(Bucket="models", Key=f"models/{name}", Body=pack(files), Metadata=metadata or {})
 
 
 def test_differences_are_listed(store, make_directory) -> None:
@@ -69,6 +68,35 @@ def test_foreign_archives_are_compared_by_content(store, s3) -> None:
     assert [one.path for one in found.files] == ["x"]
     assert found.unchanged == 1
     assert found.signature == found.config == ()
+
+
+def test_the_signatures_of_model_files_are_compared(store, s3) -> None:
+    config = b'platform: "onnxruntime_onnx"'
+    put(s3, "a.tar.gz", {"config.pbtxt": config, "1/model.onnx": doubled().SerializeToString()})
+    newer = model(inputs=[value("X", ("N", 8))], outputs=[value("Z", ("N", 8))], opset=17).SerializeToString()
+    put(s3, "b.tar.gz", {"config.pbtxt": config, "1/model.onnx": newer})
+    assert compare(store, "a.tar.gz", "b.tar.gz").signature == (
+        "input X: FP32[4] -> FP32[8]",
+        "output Y removed: FP32[4]",
+        "output Z added: FP32[8]",
+        "1/model.onnx: input X: FP32[-1, 4] -> FP32[-1, 8]",
+        "1/model.onnx: output Y removed: FP32[-1, 4]",
+        "1/model.onnx: operator set: 13 -> 17",
+        "1/model.onnx: output Z added: FP32[-1, 8]",
+    )
+
+
+def test_boosters_are_compared(store, s3) -> None:
+    rows = np.random.default_rng(0).random((20, 5), np.float32)
+    for name, columns in (("a", 5), ("b", 3)):
+        booster = xgboost.XGBRegressor(n_estimators=1, n_jobs=1).fit(rows[:, :columns], rows[:, 0])
+        raw = bytes(booster.get_booster().save_raw("json"))
+        put(s3, f"{name}.tar.gz", {"xgboost-model.json": raw})
+    found = compare(store, "a.tar.gz", "b.tar.gz")
+    (line,) = found.signature
+    assert re.fullmatch(
+        r"xgboost-model.json: booster: XGBoost [\d.]+, 5 features\S* reg:\w+ -> XGBoost [\d.]+, 3 .*", line
+    )
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
