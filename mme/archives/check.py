@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from mme.findings import Finding, Severity
 MODEL_FILE_MISSING: Final = "model-file-missing"
 """Code of the one error that a build step fixes."""
 
+_HELPERS: Final = ("step", "callee")
 _PUT_AT: Final = "put the model's file at "
 
 
@@ -32,12 +33,14 @@ class CheckedModel:
         signature: Its tensors; none for containers other than Triton's.
         framework: The container's, by its short name in the catalog.
         warnings: What may fail on the endpoint, or differ from what was meant.
+        helpers: Models that are loaded with it under names of their own: whether its code calls them.
     """
 
     directory: ModelDirectory
     signature: TensorSignature
     framework: str = "triton"
     warnings: tuple[Finding, ...] = ()
+    helpers: Mapping[str, bool] = field(default_factory=dict)
 
 
 def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel:
@@ -69,7 +72,9 @@ def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel
         faults = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
         raise ArchiveError(directory.subject, faults)
     warnings = _only(Severity.WARNING, reading.findings)
-    return CheckedModel(directory, main.signature, warnings=warnings)
+    called = {name for one in reading.models if one.role != "idle" for name in one.calls}
+    helpers = {one.folder: one.folder in called for one in reading.models if one.role in _HELPERS}
+    return CheckedModel(directory, main.signature, warnings=warnings, helpers=helpers)
 
 
 def _only(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -107,6 +107,11 @@ def add(
         size = sum(tar_size(one.directory) for one in found.models)
         with cleaned_up_when_ended(), publishing(len(found.models), size) as listener:
             published = publish_all(store, found.models, listener, name=name)
+        if any(one.helpers for one in found.models):
+            from mme.registry.shared_names import shared_names
+
+            for text in shared_names(store, found.models, published):
+                print_note("warning", text)
     if as_json:
         names = "model=target_model name version created latest unpacked_bytes size_bytes=size digest"
         skips = [asdict(one) for one in found.skipped]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,10 @@ CONTENT_TYPE: Final = "application/gzip"
 DIGEST_KEY: Final = "mme-digest"
 UNPACKED_KEY: Final = "mme-unpacked-bytes"
 SIGNATURE_KEY: Final = "mme-signature"
+HELPERS_KEY: Final = "mme-helpers"
+
+_HELPERS_MAX_BYTES: Final = 300
+"""What a signature and a digest leave of the 2 KB of user metadata."""
 
 _PARALLEL_HEADS: Final = 16
 
@@ -45,6 +50,7 @@ class ModelRecord:
         unpacked_bytes: Bytes on the container's disk, or None likewise.
         signature: Its tensors, or None if unknown.
         etag: S3's ETag, with its quotes.
+        helpers: Models in it that are loaded under names of their own: whether its code calls them.
     """
 
     target_model: str
@@ -56,6 +62,7 @@ class ModelRecord:
     unpacked_bytes: int | None = None
     signature: TensorSignature | None = None
     etag: str = ""
+    helpers: Mapping[str, bool] = field(default_factory=dict)
 
 
 class ModelStore:
@@ -243,7 +250,20 @@ def _record(
         unpacked_bytes=int(unpacked) if unpacked.isdecimal() else None,
         signature=TensorSignature.from_metadata(metadata.get(SIGNATURE_KEY, "")),
         etag=etag,
+        helpers=_helpers(metadata.get(HELPERS_KEY, "")),
     )
+
+
+def helpers_metadata(helpers: Mapping[str, bool]) -> dict[str, str]:
+    """Return an archive's helpers as metadata; empty if there are none or they are too long."""
+    text = json.dumps(helpers, separators=(",", ":"))
+    return {HELPERS_KEY: text} if helpers and len(text) <= _HELPERS_MAX_BYTES else {}
+
+
+def _helpers(text: str) -> dict[str, bool]:
+    with suppress(ValueError, AttributeError, RecursionError):
+        return {str(name): bool(called) for name, called in json.loads(text).items()}
+    return {}
 
 
 def _order(record: ModelRecord) -> tuple[str, bool, int]:

@@ -29,6 +29,7 @@ from mme.registry.model_store import (
     ModelRecord,
     ModelStore,
     NameTakenError,
+    helpers_metadata,
 )
 from mme.registry.names import ModelName, check_name, object_key
 from mme.registry.upload import NewArchive
@@ -246,6 +247,7 @@ class _Publication:
 
     def _write(self, target_model: str, packed: PackedArchive, archive: bytes) -> int:
         metadata = {DIGEST_KEY: packed.digest, UNPACKED_KEY: str(packed.unpacked_bytes)}
+        metadata |= helpers_metadata(self._model.helpers)
         signature = self._model.signature.to_metadata()
         if signature:
             metadata[SIGNATURE_KEY] = signature
