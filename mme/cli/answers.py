@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mme.console import (
     plain_table,
@@ -28,6 +28,18 @@ _SHOWN_VALUES: Final = 12
 _SHOWN_ROWS: Final = 10
 _TOP: Final = 5
 _MANY_CLASSES: Final = 100
+
+
+class Answer(Protocol):
+    """A container's bytes."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes."""
+
+    @property
+    def content_type(self) -> str:
+        """Their type; may be empty."""
 
 
 def print_answer(
@@ -84,7 +96,7 @@ def save_bytes(path: Path, body: bytes, content_type: str) -> None:
     print_note("saved", f"{path}: {len(body)} bytes of {content_type or 'unknown type'}")
 
 
-def print_reply(model: str, reply: Reply, milliseconds: float | None) -> None:
+def print_reply(model: str, reply: Answer, milliseconds: float | None) -> None:
     """Print a container's bytes: text to a terminal, anything to a pipe or a file.
 
     Args:
@@ -110,6 +122,18 @@ def _print_time(model: str, milliseconds: float | None) -> None:
         standard_error().print(f"{model} answered in {milliseconds:.1f} ms", style="dim")
 
 
+def body_json(reply: Answer) -> dict[str, Any]:
+    """Return a container's bytes: JSON parsed, other text as a string, anything else in base64."""
+    found: dict[str, Any] = {"content_type": reply.content_type}
+    text = _text(reply)
+    if text is None:
+        return found | {"body_base64": base64.b64encode(reply.body).decode()}
+    if reply.content_type.partition(";")[0].strip() == "application/json":
+        with contextlib.suppress(ValueError, RecursionError):
+            return found | {"body": json.loads(text)}
+    return found | {"body": text}
+
+
 def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:
     """Return a container's answer: JSON parsed, other text as a string, anything else in base64.
 
@@ -120,15 +144,7 @@ def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds
         reply: The container's answer.
         milliseconds: Duration of the call.
     """
-    facts = _facts(asked, model, endpoint, milliseconds)
-    facts |= {"variant": reply.variant, "content_type": reply.content_type}
-    text = _text(reply)
-    if text is None:
-        return facts | {"body_base64": base64.b64encode(reply.body).decode()}
-    if reply.content_type.partition(";")[0].strip() == "application/json":
-        with contextlib.suppress(ValueError, RecursionError):
-            return facts | {"body": json.loads(text)}
-    return facts | {"body": text}
+    return _facts(asked, model, endpoint, milliseconds) | {"variant": reply.variant} | body_json(reply)
 
 
 def _facts(asked: str, model: str, endpoint: str, milliseconds: float) -> dict[str, Any]:
@@ -136,7 +152,7 @@ def _facts(asked: str, model: str, endpoint: str, milliseconds: float) -> dict[s
     return {"model": model, **alias, "endpoint": endpoint, "milliseconds": round(milliseconds, 3)}
 
 
-def _text(reply: Reply) -> str | None:
+def _text(reply: Answer) -> str | None:
     """Return the answer as text if its type is text, or if it has no type and is UTF-8."""
     kind = reply.content_type.partition(";")[0].strip().lower()
     if kind and not (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mme.cli.options import refuse
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -101,19 +102,19 @@ def invoke(
         "--parameter": parameters,
     }
     if body is not None:
-        _refuse(given, "--body sends bytes as they are; {} can't be given with it")
+        refuse(given, "--body sends bytes as they are; {} can't be given with it")
     else:
-        _refuse(
+        refuse(
             {"--content-type": content_type, "--accept": accept}, "{} is for bytes", hint="add --body FILE"
         )
     if asynchronous:
-        _refuse(
+        refuse(
             {"--output": output},
             "{} can't be given with --async, which returns before there is an answer",
             hint="save it later: mme async result ID --output FILE",
         )
     else:
-        _refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="add --async")
+        refuse({"--inference-id": inference_id}, "{} is for queued requests", hint="add --async")
     if output:
         from mme.client.files import check_directory, check_outputs_path
 
@@ -301,9 +302,3 @@ def _read_body(path: Path, content_type: str | None) -> tuple[bytes, str]:
 
     sent_as = content_type or content_type_of(path)
     return read_bytes(path), sent_as
-
-
-def _refuse(given: Mapping[str, object], message: str, hint: str | None = None) -> None:
-    names = [name for name, value in given.items() if value]
-    if names:
-        raise MmeError(message.format(" and ".join(names)), hint=hint)

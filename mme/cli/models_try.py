@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 import typer
 
 from mme.cli.lazy import DISTRIBUTION
-from mme.cli.options import Json
+from mme.cli.options import Json, refuse
 from mme.errors import MmeError, missing_package
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class _Result:
     zeros: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict)
     difference: float | None = None
+    reply: Reply | None = None
 
 
 def try_model(
@@ -96,6 +97,15 @@ def try_model(
     json_input: Annotated[
         Path | None, typer.Option("--json-input", help="Inputs from a file, or -.", metavar="FILE")
     ] = None,
+    body: Annotated[
+        Path | None, typer.Option("--body", help="Send this file (or -) as it is.", metavar="FILE")
+    ] = None,
+    content_type: Annotated[
+        str | None,
+        typer.Option(
+            "--content-type", help="Type of the body, if the file extension does not tell.", metavar="TYPE"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Load a model once in a private local container, call it, and print its answer, times and memory.
@@ -103,19 +113,38 @@ def try_model(
     Nothing is published. An ONNX model's answer is compared with onnxruntime's own.
 
     Example: mme models try model_registry/add_sub --input INPUT0=1,2,3,4
+
+    Example: mme models try churn --body churn/request.csv
     """
     from mme.archives.explain import explain
+    from mme.client.files import content_type_of, read_bytes
     from mme.console import print_json, print_note, waiting
 
+    tensors = {"--input": inputs, "--json-input": json_input}
+    sent: tuple[bytes, str] | None = None
+    if body is None:
+        refuse({"--content-type": content_type}, "{} is for bytes", hint="add --body FILE")
+    else:
+        refuse(tensors, "--body sends bytes as they are; {} can't be given with it")
+        sent = read_bytes(body), content_type or content_type_of(body)
     open_trial = _open_trial()
     found = explain(path)
+    takes_tensors = found.framework in ("triton", "unknown")
+    if not takes_tensors:
+        refuse(
+            tensors, f"{{}} is for models of Triton; the {found.framework} image takes bytes", "use --body"
+        )
     for finding in () if as_json else (*found.errors, *found.warnings):
         print_note(finding.severity.value, finding.message)
     with waiting(f"loading {path}"), _archive(path) as archive:
         name = f"{Path(path).resolve().name.removesuffix('.tar.gz')}.tar.gz"
         with open_trial(archive, name, _repository(found)) as trial:
             _check(trial.load, f"{path} does not load", path)
-            if found.framework in ("triton", "unknown"):
+            if sent:
+                reply, seconds = trial.invoke(*sent)
+                _check(reply, f"{path} does not answer", path)
+                result = _Result(trial.load_seconds, trial.memory_bytes, seconds, reply=reply)
+            elif takes_tensors:
                 signature = found.models[0].signature if found.models else None
                 result = _called(trial, path, signature, list(inputs or ()), json_input)
             else:  # its requests are bytes of a type that its code decides
@@ -256,8 +285,10 @@ def _difference(outputs: Mapping[str, Any], expected: Mapping[str, Any] | None) 
 
 
 def _as_json(path: str, result: _Result) -> dict[str, Any]:
+    from mme.cli.answers import body_json
     from mme.client.files import outputs_json
 
+    answer = body_json(result.reply) if result.reply else {}
     return {
         "path": path,
         "load_seconds": round(result.load_seconds, 3),
@@ -266,11 +297,12 @@ def _as_json(path: str, result: _Result) -> dict[str, Any]:
         "inputs": outputs_json(result.inputs),
         "outputs": outputs_json(result.outputs),
         "onnxruntime_difference": result.difference,
+        **answer,
     }
 
 
 def _print(name: str, result: _Result) -> None:
-    from mme.cli.answers import print_answer
+    from mme.cli.answers import print_answer, print_reply
     from mme.console import print_line, print_note, size_text
 
     if result.zeros:
@@ -278,12 +310,17 @@ def _print(name: str, result: _Result) -> None:
         print_note("zeros", f"for {shapes}; give values: --input NAME=VALUES")
     memory = "" if result.memory_bytes is None else f", {size_text(result.memory_bytes)} of memory"
     if result.call_seconds is None:
-        print_line(f"loaded in {result.load_seconds:.1f} s{memory}; models of this container take bytes")
+        print_line(
+            f"loaded in {result.load_seconds:.1f} s{memory}; models of this container take bytes: --body"
+        )
+        return
+    times = f"in {result.load_seconds:.1f} s, answered in {result.call_seconds * 1000:.1f} ms{memory}"
+    if result.reply:
+        print_reply(name, result.reply, None)
+        print_note("loaded", times)  # the answer may be piped
         return
     print_answer(name, result.outputs, None)
-    print_line(
-        f"loaded in {result.load_seconds:.1f} s, answered in {result.call_seconds * 1000:.1f} ms{memory}"
-    )
+    print_line(f"loaded {times}")
     if result.difference == 0:
         print_line("onnxruntime gives the same answer")
     elif result.difference is not None:

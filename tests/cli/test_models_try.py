@@ -112,6 +112,57 @@ def test_a_model_of_another_container_is_loaded_only(monkeypatch: pytest.MonkeyP
     assert "loaded in 1.2 s, 45.0 MB of memory; models of this container take bytes" in ran.stdout
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_body_is_sent_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, as_json: bool) -> None:
+    (tmp_path / "trees").mkdir()
+    (tmp_path / "trees" / "xgboost-model").write_bytes(b"x")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("1,2\n")
+    sent: list[tuple[bytes, str]] = []
+
+    def invoke(body: bytes, content_type: str) -> tuple[ContainerReply, float]:
+        sent.append((body, content_type))
+        return ContainerReply(200, b"0.5\n", "text/csv"), 0.002
+
+    answering = Answering()
+    monkeypatch.setattr(answering, "invoke", invoke)
+    arguments = [str(tmp_path / "trees"), "--body", str(rows), *(["--json"] if as_json else [])]
+    ran = run(monkeypatch, answering, *arguments)
+    assert sent == [(b"1,2\n", "text/csv")]
+    if as_json:
+        found = json.loads(ran.stdout)
+        assert (found["body"], found["content_type"], found["call_seconds"]) == ("0.5\n", "text/csv", 0.002)
+    else:
+        assert ran.stdout == "0.5\n"
+        assert "in 1.2 s, answered in 2.0 ms, 45.0 MB of memory" in ran.stderr
+    run(monkeypatch, answering, *arguments, "--content-type", "text/libsvm")
+    assert sent[1] == (b"1,2\n", "text/libsvm")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-i", "x=1"], "--input is for models of Triton; the xgboost image takes bytes"),
+        (["--content-type", "text/csv"], "--content-type is for bytes"),
+        (
+            ["--body", "rows.csv", "-i", "x=1"],
+            "--body sends bytes as they are; --input can't be given with it",
+        ),
+        (["--body", "absent.csv"], "absent.csv can't be read: no such file or directory"),
+    ],
+)
+def test_a_body_and_tensors_exclude_each_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "trees").mkdir()
+    (tmp_path / "trees" / "xgboost-model").write_bytes(b"x")
+    answering = Answering()
+    ran = run(monkeypatch, answering, str(tmp_path / "trees"), *arguments)
+    assert isinstance(ran.exception, MmeError)
+    assert ran.exception.message == message
+    assert not answering.opened
+
+
 @pytest.mark.parametrize("wrong", ["X=1,2", "Z=1", "X"])
 def test_wrong_inputs_are_errors(monkeypatch: pytest.MonkeyPatch, model: Path, wrong: str) -> None:
     assert isinstance(run(monkeypatch, Answering(), str(model), "-i", wrong).exception, MmeError)
