@@ -65,7 +65,7 @@ def measure_forms(array: Array) -> list[dict[str, object]]:
 def measure_calls(array: Array) -> dict[str, object]:
     """Measure the whole call, through InvokeEndpoint to Triton and back."""
     with local_runtime({MODEL: echo_model(SHAPE)}) as state:
-        make: Any = partial(boto3.client, "sagemaker-runtime", endpoint_url=state.url, **CLIENT)  # type: ignore[call-overload]
+        make: Any = partial(boto3.client, "sagemaker-runtime", endpoint_url=state.url, **CLIENT)
         session = boto3.Session(**CLIENT)  # type: ignore[arg-type]
         client = MultiModelClient(ENDPOINT, runtime_client(session, endpoint_url=state.url))
 

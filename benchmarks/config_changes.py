@@ -12,17 +12,37 @@ from benchmarks.generated_config import TYPES, Generated, Tensor
 Change = Callable[[Generated, random.Random], Generated]
 
 
+def _added(name: str, field: str, *contents: str) -> Change:
+    """Return a change that adds a field, `%s` in which is one of these contents."""
+
+    def change(made: Generated, source: random.Random) -> Generated:
+        return replace(made, more=(*made.more, field % source.choice(contents)))
+
+    change.__name__ = name
+    return change
+
+
+def _on_side(
+    made: Generated, source: random.Random, edit: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]
+) -> Generated:
+    """Change the inputs or the outputs."""
+    if source.choice((True, False)):
+        return replace(made, inputs=edit(made.inputs))
+    return replace(made, outputs=edit(made.outputs))
+
+
 def _with_tensor(made: Generated, source: random.Random, **changes: Any) -> Generated:
     """Change one tensor."""
-    side = source.choice(("inputs", "outputs"))
-    tensors = list(getattr(made, side))
-    if not tensors:
-        return made
-    place = source.randrange(len(tensors))
-    if "more" in changes:
-        changes["more"] = f"{tensors[place].more} {changes['more']}".strip()
-    tensors[place] = replace(tensors[place], **changes)
-    return replace(made, **{side: tuple(tensors)})
+
+    def edit(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if not tensors:
+            return tensors
+        place = source.randrange(len(tensors))
+        if "more" in changes:
+            changes["more"] = f"{tensors[place].more} {changes['more']}".strip()
+        return (*tensors[:place], replace(tensors[place], **changes), *tensors[place + 1 :])
+
+    return _on_side(made, source, edit)
 
 
 def _other_type(made: Generated, source: random.Random) -> Generated:
@@ -58,100 +78,99 @@ def _tensor_field(made: Generated, source: random.Random) -> Generated:
 
 
 def _fewer_tensors(made: Generated, source: random.Random) -> Generated:
-    side = source.choice(("inputs", "outputs"))
-    return replace(made, **{side: getattr(made, side)[:-1]})
+    return _on_side(made, source, lambda tensors: tensors[:-1])
 
 
 def _one_more_tensor(made: Generated, source: random.Random) -> Generated:
-    side = source.choice(("inputs", "outputs"))
-    one = Tensor(source.choice("QXYK"), f"TYPE_{source.choice(TYPES)}", source.choice(((1,), (3,), (-1,))))
-    one = replace(one, more=source.choice(("", "", "optional: true")))
-    return replace(made, **{side: (*getattr(made, side), one)})
+    def edit(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        name, data_type = source.choice("QXYK"), f"TYPE_{source.choice(TYPES)}"
+        dims, more = source.choice(((1,), (3,), (-1,))), source.choice(("", "", "optional: true"))
+        return (*tensors, Tensor(name, data_type, dims, more))
+
+    return _on_side(made, source, edit)
 
 
 def _other_batch(made: Generated, source: random.Random) -> Generated:
     return replace(made, batch=source.choice((0, 1, 2, 8, 16, -1)))
 
 
-def _batching(made: Generated, source: random.Random) -> Generated:
-    inner = source.choice(
-        (
-            "",
-            "preferred_batch_size: [ 4 ]",
-            "preferred_batch_size: [ 4, 16 ]",
-            "preferred_batch_size: [ 0 ]",
-            "max_queue_delay_microseconds: 100",
-            "priority_levels: 2 default_priority_level: 1",
-            "priority_levels: 2",
-            "priority_levels: 2 default_priority_level: 3",
-            "priority_levels: 2 default_priority_level: 1 preserve_ordering: true",
-            "preserve_ordering: true",
-            "default_priority_level: 1",
-            "priority_levels: 3 default_priority_level: 1 priority_queue_policy { key: 4 value { } }",
-            "priority_queue_policy { key: 1 value { } }",
-            "default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1000000 }",
-            "preserve_ordering: true default_queue_policy { timeout_action: DELAY }",
-            "default_queue_policy { max_queue_size: 5 }",
-        )
-    )
-    return replace(made, more=(*made.more, f"dynamic_batching {{ {inner} }}"))
+_batching = _added(
+    "_batching",
+    "dynamic_batching { %s }",
+    "",
+    "preferred_batch_size: [ 4 ]",
+    "preferred_batch_size: [ 4, 16 ]",
+    "preferred_batch_size: [ 0 ]",
+    "max_queue_delay_microseconds: 100",
+    "priority_levels: 2 default_priority_level: 1",
+    "priority_levels: 2",
+    "priority_levels: 2 default_priority_level: 3",
+    "priority_levels: 2 default_priority_level: 1 preserve_ordering: true",
+    "preserve_ordering: true",
+    "default_priority_level: 1",
+    "priority_levels: 3 default_priority_level: 1 priority_queue_policy { key: 4 value { } }",
+    "priority_queue_policy { key: 1 value { } }",
+    "default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1000000 }",
+    "preserve_ordering: true default_queue_policy { timeout_action: DELAY }",
+    "default_queue_policy { max_queue_size: 5 }",
+)
 
 
-def _groups(made: Generated, source: random.Random) -> Generated:
-    groups = (
-        "{ kind: KIND_CPU }",
-        "{ kind: KIND_AUTO count: 2 }",
-        "{ kind: KIND_GPU }",
-        "{ kind: KIND_MODEL }",
-        "{ kind: KIND_CPU gpus: [ 0 ] }",
-        "{ kind: KIND_CPU count: -1 }",
-        "{ count: 1 }",
-        "{ gpus: [ 0 ] }",
-        '{ kind: KIND_CPU profile: "p" }',
-        "{ kind: KIND_CPU passive: true }",
-        '{ name: "a" kind: KIND_CPU }, { name: "a" kind: KIND_CPU }',
-        "{ kind: KIND_CPU secondary_devices { kind: KIND_NVDLA device_id: 0 } }",
-        '{ kind: KIND_CPU host_policy: "cpu" }',
-        '{ kind: KIND_CPU rate_limiter { resources { name: "R" count: 1 } } }',
-    )
-    return replace(made, more=(*made.more, f"instance_group [ {source.choice(groups)} ]"))
+_groups = _added(
+    "_groups",
+    "instance_group [ %s ]",
+    "{ kind: KIND_CPU }",
+    "{ kind: KIND_AUTO count: 2 }",
+    "{ kind: KIND_GPU }",
+    "{ kind: KIND_MODEL }",
+    "{ kind: KIND_CPU gpus: [ 0 ] }",
+    "{ kind: KIND_CPU count: -1 }",
+    "{ count: 1 }",
+    "{ gpus: [ 0 ] }",
+    '{ kind: KIND_CPU profile: "p" }',
+    "{ kind: KIND_CPU passive: true }",
+    '{ name: "a" kind: KIND_CPU }, { name: "a" kind: KIND_CPU }',
+    "{ kind: KIND_CPU secondary_devices { kind: KIND_NVDLA device_id: 0 } }",
+    '{ kind: KIND_CPU host_policy: "cpu" }',
+    '{ kind: KIND_CPU rate_limiter { resources { name: "R" count: 1 } } }',
+)
 
 
-def _versions(made: Generated, source: random.Random) -> Generated:
-    policies = (
-        "all { }",
-        "latest { num_versions: 1 }",
-        "latest { num_versions: 0 }",
-        "latest { num_versions: 3 }",
-        "specific { versions: [ 1 ] }",
-        "specific { versions: [ 2 ] }",
-        "specific { versions: [ 1, 2 ] }",
-        "specific { }",
-    )
-    return replace(made, more=(*made.more, f"version_policy {{ {source.choice(policies)} }}"))
+_versions = _added(
+    "_versions",
+    "version_policy { %s }",
+    "all { }",
+    "latest { num_versions: 1 }",
+    "latest { num_versions: 0 }",
+    "latest { num_versions: 3 }",
+    "specific { versions: [ 1 ] }",
+    "specific { versions: [ 2 ] }",
+    "specific { versions: [ 1, 2 ] }",
+    "specific { }",
+)
 
 
-def _other_field(made: Generated, source: random.Random) -> Generated:
-    fields = (
-        'name: "other"',
-        "model_transaction_policy { decoupled: true }",
-        "model_transaction_policy { decoupled: false }",
-        "response_cache { enable: true }",
-        'parameters { key: "a" value { string_value: "b" } }',
-        "optimization { input_pinned_memory { enable: false } }",
-        "optimization { graph { level: 1 } }",
-        "optimization { priority: PRIORITY_MAX }",
-        'optimization { execution_accelerators { cpu_execution_accelerator { name: "openvino" } } }',
-        'default_model_filename: "other.bin"',
-        'metric_tags { key: "team" value: "a" }',
-        'cc_model_filenames { key: "8.0" value: "x" }',
-        "ensemble_scheduling { }",
-        "unknown_field: 1",
-        "# only a comment",
-        "model_warmup { name: 'w' batch_size: 1 }",
-        "max_batch_size: 4",
-    )
-    return replace(made, more=(*made.more, source.choice(fields)))
+_other_field = _added(
+    "_other_field",
+    "%s",
+    'name: "other"',
+    "model_transaction_policy { decoupled: true }",
+    "model_transaction_policy { decoupled: false }",
+    "response_cache { enable: true }",
+    'parameters { key: "a" value { string_value: "b" } }',
+    "optimization { input_pinned_memory { enable: false } }",
+    "optimization { graph { level: 1 } }",
+    "optimization { priority: PRIORITY_MAX }",
+    'optimization { execution_accelerators { cpu_execution_accelerator { name: "openvino" } } }',
+    'default_model_filename: "other.bin"',
+    'metric_tags { key: "team" value: "a" }',
+    'cc_model_filenames { key: "8.0" value: "x" }',
+    "ensemble_scheduling { }",
+    "unknown_field: 1",
+    "# only a comment",
+    "model_warmup { name: 'w' batch_size: 1 }",
+    "max_batch_size: 4",
+)
 
 
 def _batch_tensors(made: Generated, source: random.Random) -> Generated:
@@ -205,14 +224,18 @@ def _typing_error(made: Generated, source: random.Random) -> Generated:
     return replace(made, replaced={**made.replaced, **dict([source.choice(pairs)])})
 
 
-def _sequence(made: Generated, source: random.Random) -> Generated:
-    control = (
-        'control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
-    )
-    inner = source.choice(
-        ("", "direct { }", "oldest { max_candidate_sequences: 4 }", control, f"{control} {control}")
-    )
-    return replace(made, more=(*made.more, f"sequence_batching {{ {inner} }}"))
+_START = (
+    'control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
+)
+_sequence = _added(
+    "_sequence",
+    "sequence_batching { %s }",
+    "",
+    "direct { }",
+    "oldest { max_candidate_sequences: 4 }",
+    _START,
+    f"{_START} {_START}",
+)
 
 
 CHANGES: Final[tuple[Change, ...]] = (

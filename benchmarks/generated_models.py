@@ -89,7 +89,7 @@ def _onnx(source: random.Random) -> Generated:
     for left, right in list(zip("XV", "YW", strict=True))[: source.choice((1, 1, 2))]:
         kind = source.choice(list(_ELEMENTS))
         dims = source.choice(((4,), (2, 3), ("M", 3), ("M",), (1,), ()))
-        shape = ["N", *dims] if batched else list(dims)
+        shape: list[str | int | None] = ["N", *dims] if batched else list(dims)
         inputs.append(helper.make_tensor_value_info(left, _ELEMENTS[kind], shape))
         outputs.append(helper.make_tensor_value_info(right, _ELEMENTS[kind], shape))
         nodes.append(helper.make_node("Identity", [left], [right]))

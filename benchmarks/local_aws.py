@@ -29,7 +29,7 @@ def local_aws(models: Collection[str] = ()) -> Iterator[dict[str, str]]:
         models: Target models to publish.
     """
     import boto3
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -11,7 +11,7 @@ import resource
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ _PLAIN_REQUESTS = 200_000
 _SIZES = 100
 _TYPES = 40
 _COUNTS = 8
+Result = TypeVar("Result")
 _GOALS = {"numba": 2.0, "numpy": 60.0, "grid": 20.0, "memory": 1000.0}
 
 
@@ -69,15 +70,15 @@ def main() -> None:
     memories = np.geomspace(fleet.weights.max(), fleet.weights.sum(), _SIZES).astype(np.int64)
     rows: list[dict[str, object]] = []
 
-    def row(what: str, seconds: float, cpu: float, goal: float | None = None) -> None:
-        rows.append({"": what, "seconds": seconds, "CPU seconds": cpu, "goal": goal})
+    def row(what: str, times: tuple[float, float | None], goal: float | None = None) -> None:
+        rows.append({"": what, "seconds": times[0], "CPU seconds": times[1], "goal": goal})
 
     def curve(compiled: bool) -> NDArray[np.float64]:
         return hit_ratio_curve(stack_distances(trace.models, fleet.weights, compiled=compiled), memories)
 
     few = trace.models[:_PLAIN_REQUESTS]
-    plain, *times = timed(lambda: plain_hits(few.tolist(), fleet.weights.tolist(), int(memories[50])))
-    row(f"plain Python, {len(few):,} requests, one size", *times)
+    plain, times = timed(lambda: plain_hits(few.tolist(), fleet.weights.tolist(), int(memories[50])))
+    row(f"plain Python, {len(few):,} requests, one size", times)
     same = stack_distances(few, fleet.weights, compiled=False) <= memories[50]
     if int(same.sum()) != plain:
         raise SystemExit(f"stack distances give {int(same.sum())} hits, the plain cache {plain}")
@@ -85,33 +86,33 @@ def main() -> None:
     found = []
     if has_numba():
         stack_distances(few, fleet.weights, compiled=True)  # compiled here, or read from its cache
-        ratios, *times = timed(lambda: curve(True))
+        ratios, times = timed(lambda: curve(True))
         found.append(ratios)
-        row(f"numba, {what}", *times, _GOALS["numba"])
-    ratios, *times = timed(lambda: curve(False))
+        row(f"numba, {what}", times, _GOALS["numba"])
+    ratios, times = timed(lambda: curve(False))
     found.append(ratios)
-    row(f"numpy, {what}", *times, _GOALS["numpy"])
+    row(f"numpy, {what}", times, _GOALS["numpy"])
     if not all((one == found[0]).all() for one in found):
         raise SystemExit("numba and numpy give other hit ratios")
     usable = [kind for kind in instance_types().values() if kind.gpus <= 1 and not kind.accelerator]
     largest = sorted(usable, key=lambda kind: kind.memory_gib)[-4 * _TYPES :: 4]
     traffic = TraceTraffic(trace, fleet)
-    grid, *times = timed(
+    grid, times = timed(
         lambda: evaluate(
             traffic, largest, range(1, _COUNTS + 1), lambda _: Price(1.0, "us-east-1", "2026", "benchmark")
         )
     )
-    row(f"grid of {len(grid.estimates)} configurations, {given.requests:,} requests", *times, _GOALS["grid"])
+    row(f"grid of {len(grid.estimates)} configurations, {given.requests:,} requests", times, _GOALS["grid"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    rows.append({"": "peak memory, MB", "seconds": peak, "CPU seconds": None, "goal": _GOALS["memory"]})
+    row("peak memory, MB", (peak, None), _GOALS["memory"])
     report("planning", rows)
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return the result of work, its seconds and its CPU seconds."""
+def timed(work: Callable[[], Result]) -> tuple[Result, tuple[float, float]]:
+    """Return the result of work, and its seconds and CPU seconds."""
     began, cpu = time.perf_counter(), time.process_time()
     result = work()
-    return result, time.perf_counter() - began, time.process_time() - cpu
+    return result, (time.perf_counter() - began, time.process_time() - cpu)
 
 
 if __name__ == "__main__":

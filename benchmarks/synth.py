@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -54,7 +55,7 @@ def main() -> None:
     clock, processor = (
         {case: median(run[n] for run in found) for case, found in runs.items()} for n in (0, 1)
     )
-    derived = {
+    derived: dict[str, Callable[[dict[str, float]], float]] = {
         "one environment / empty": lambda found: found[ONE] / found[EMPTY],
         "all environments / empty": lambda found: found[ALL] / found[EMPTY],
         "AwsSolutions adds to one": lambda found: found[ONE_CHECKED] - found[ONE],
