@@ -224,9 +224,7 @@ def _typing_error(made: Generated, source: random.Random) -> Generated:
     return replace(made, replaced={**made.replaced, **dict([source.choice(pairs)])})
 
 
-_START = (
-    'control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
-)
+_START = 'control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } }'
 _sequence = _added(
     "_sequence",
     "sequence_batching { %s }",

@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--type", default="ml.m5.xlarge", help="instance type")
     parser.add_argument(AS_JSON, action="store_true", help="print JSON")
     kind = instance_types()[parser.parse_args().type]
-    prices = PriceList.load()
+    prices = PriceList.over_catalog({})
     rows: list[dict[str, object]] = []
     for count in _MODELS:
         fleet = some_models(count)

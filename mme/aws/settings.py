@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
         endpoint_name: Name of an endpoint that is used without its stack.
         bucket: Bucket of that endpoint's models. Default: as SageMaker reports it.
         prefix: Key prefix of those models.
+        prices: The user's price file. Default: `prices.json` in the user's data folder.
     """
 
     model_config = SettingsConfigDict(env_prefix="MME_", extra="ignore")
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     endpoint_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$")
     bucket: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{3,255}$")
     prefix: str | None = None
+    prices: str | None = None
 
     @field_validator("endpoint_url")
     @classmethod
@@ -85,6 +88,14 @@ class Settings(BaseSettings):
     def stack_name(self) -> str:
         """Name of the serving stack."""
         return self.stack or f"mme-{self.env}-serving"
+
+    @property
+    def price_file(self) -> Path:
+        """The user's price file, which need not exist unless `prices` names it."""
+        if self.prices:
+            return Path(self.prices)
+        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+        return Path(base) / "mme" / "prices.json"
 
     @property
     def aws_url(self) -> str | None:

@@ -24,7 +24,6 @@ REFERENCE_REGION: Final = "us-east-1"
 HOURS_PER_MONTH: Final = 720
 """Hours of a month of 30 days, which published examples use."""
 
-FILE_VARIABLE: Final = "MME_PRICES"
 GIVEN: Final = "given"
 """Source of a price that the user gives."""
 
@@ -72,24 +71,6 @@ class PriceList:
     ) -> None:
         self._prices = dict(prices)
         self._given = dict(given or {})
-
-    @classmethod
-    def load(cls, given: Mapping[str, float] | None = None) -> PriceList:
-        """Return the catalog's prices, the user's file over them, and given prices over both.
-
-        Args:
-            given: USD per hour by instance type.
-
-        Raises:
-            MmeError: The user's file is not a price file, or `MME_PRICES` names one that does not exist.
-        """
-        file = price_file()
-        if os.environ.get(FILE_VARIABLE) and not file.exists():
-            raise MmeError(
-                f"{file} does not exist, and {FILE_VARIABLE} names it as the price file",
-                hint=f"write it: mme cost refresh-prices; or unset {FILE_VARIABLE}",
-            )
-        return cls.over_catalog(read_file(file), given)
 
     @classmethod
     def over_catalog(
@@ -144,20 +125,6 @@ class PriceList:
         return price
 
 
-def hourly_price(instance_type: str, region: str, given: Mapping[str, float] | None = None) -> Price | None:
-    """Return what an instance costs an hour; None if no price of the type is known.
-
-    Args:
-        instance_type: Such as `ml.g5.xlarge`.
-        region: Such as `eu-west-1`. Another region's price is used, with that assumption, if it has none.
-        given: USD per hour by instance type, over all others.
-
-    Raises:
-        MmeError: The user's price file is not one.
-    """
-    return PriceList.load(given).hourly(instance_type, region)
-
-
 def parse_given(texts: Iterable[str]) -> dict[str, float]:
     """Return prices that the user gives, such as `ml.g5.xlarge=1.41`, by instance type.
 
@@ -191,14 +158,6 @@ def check_type(name: str) -> str:
     if name not in record("instances")["types"] and name not in hosting_types():
         raise unknown_type(name)
     return name
-
-
-def price_file() -> Path:
-    """Return the path of the user's price file, which need not exist."""
-    if given := os.environ.get(FILE_VARIABLE):
-        return Path(given)
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "mme" / "prices.json"
 
 
 def read_file(file: Path) -> dict[tuple[str, str], Price]:
@@ -278,5 +237,5 @@ def _is_price(value: object) -> bool:
 def _not_a_price_file(name: str, reason: str) -> MmeError:
     return MmeError(
         f"{name} is not a price file: {reason}",
-        hint=f"delete it and run mme cost refresh-prices, or set {FILE_VARIABLE} to another file",
+        hint="delete it and run mme cost refresh-prices, or set MME_PRICES to another file",
     )

@@ -87,10 +87,9 @@ def advise(
 
     Example: mme advise --models 500 --framework xgboost --model-size 50MB --cold-starts
     """
-    from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
-    from mme.plan.cost.price_list import price_region
+    from mme.plan.cost.price_list import load_prices, price_region
     from mme.plan.hosting.advice import advise
     from mme.plan.hosting.quantities import parse_seconds, parse_size
     from mme.plan.hosting.workload import Workload
@@ -109,8 +108,8 @@ def advise(
         "gpu": gpu,
         "type": instance_type,
     }
-    prices = PriceList.load(parse_given(price or ()))
-    region = price_region(target_of(context).settings)
+    settings = target_of(context).settings
+    prices, region = load_prices(settings, price or ()), price_region(settings)
     if all(value is None for value in given.values()):
         if not sys.stdin.isatty():
             raise MmeError(

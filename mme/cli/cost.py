@@ -55,17 +55,16 @@ def cost(
     """
     if context.invoked_subcommand is not None:
         return
-    from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.errors import MmeError
     from mme.plan.cost.comparison import check_hours, compare
-    from mme.plan.cost.price_list import price_region
+    from mme.plan.cost.price_list import load_prices, price_region
 
     if as_json and as_csv:
         raise MmeError("--json and --csv both name the output", hint="give one of them")
     check_hours(hours)
-    prices = PriceList.load(parse_given(price or ()))
     settings = target_of(context).settings
+    prices = load_prices(settings, price or ())
     region = price_region(settings)
     if assembly is not None:
         if models is not None:

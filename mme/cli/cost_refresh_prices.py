@@ -26,7 +26,7 @@ def refresh_prices(
     from datetime import UTC, datetime
 
     from mme.aws.clients import AwsClients, open_session
-    from mme.catalog.prices import check_type, price_file
+    from mme.catalog.prices import check_type
     from mme.cli.deployment import target_of
     from mme.plan.cost.price_list import price_region, refresh
 
@@ -38,7 +38,7 @@ def refresh_prices(
     with waiting(f"reading prices of {region}"):
         done = refresh(
             lambda: AwsClients(open_session(in_aws), in_aws).pricing,
-            price_file(),
+            settings.price_file,
             region,
             wanted,
             datetime.now(UTC).date().isoformat(),

@@ -75,7 +75,6 @@ def plan(
 
     Example: mme --env prod plan --since 7d --hit-ratio 0.98 --type 'ml.g5.*'
     """
-    from mme.catalog.prices import PriceList, parse_given
     from mme.cli.deployment import target_of
     from mme.cli.plan_report import print_plan, print_plan_csv, print_plan_json
     from mme.cli.progress import counted_bars
@@ -85,7 +84,7 @@ def plan(
     from mme.plan.capacity.objectives import Objectives
     from mme.plan.capacity.planning import make_plan
     from mme.plan.capacity.splitting import busiest_part, split_text
-    from mme.plan.cost.price_list import price_region
+    from mme.plan.cost.price_list import load_prices, price_region
     from mme.plan.report.html_report import write_page
     from mme.plan.report.plan_notes import plan_notes
 
@@ -96,8 +95,7 @@ def plan(
     _check_files(html, endpoint_map, endpoints)
     objectives = Objectives(p95_ms=p95_ms, hit_ratio=hit_ratio, budget=budget)
     target = target_of(context)
-    region = price_region(target.settings)
-    prices = PriceList.load(parse_given(price or ()))
+    prices, region = load_prices(target.settings, price or ()), price_region(target.settings)
     kinds = choose_types(types or (), prices, region)
     numbers = parse_counts(counts)
     for kind in kinds:

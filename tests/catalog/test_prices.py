@@ -17,21 +17,15 @@ from mme.catalog.prices import (
     GIVEN,
     Price,
     PriceList,
-    hourly_price,
     parse_given,
     parse_prices,
-    price_file,
     read_file,
     write_file,
 )
 from mme.catalog.records import record
 from mme.errors import MmeError
 
-
-@pytest.fixture(autouse=True)
-def _no_own_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("MME_PRICES", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+CATALOG = PriceList.over_catalog({})
 
 
 def test_the_data_file_has_a_date_sources_and_hosting_types_only() -> None:
@@ -43,7 +37,7 @@ def test_the_data_file_has_a_date_sources_and_hosting_types_only() -> None:
 
 
 def test_a_price_carries_region_date_and_source() -> None:
-    price = hourly_price("ml.g5.xlarge", "us-east-1")
+    price = CATALOG.hourly("ml.g5.xlarge", "us-east-1")
     assert price is not None
     assert (price.usd_per_hour, price.region, price.date, price.assumption) == (
         1.4084,
@@ -55,7 +49,7 @@ def test_a_price_carries_region_date_and_source() -> None:
 
 
 def test_the_price_of_another_region_is_an_assumption() -> None:
-    price = hourly_price("ml.g5.xlarge", "eu-west-1")
+    price = CATALOG.hourly("ml.g5.xlarge", "eu-west-1")
     assert price is not None
     assert (price.usd_per_hour, price.region) == (1.4084, "us-east-1")
     assert price.assumption == price.origin
@@ -64,9 +58,9 @@ def test_the_price_of_another_region_is_an_assumption() -> None:
 
 
 def test_a_type_without_a_price_has_none() -> None:
-    assert hourly_price("ml.m5.24xlarge", "us-east-1") is None
+    assert CATALOG.hourly("ml.m5.24xlarge", "us-east-1") is None
     with pytest.raises(MmeError, match=r"no price of ml\.m5\.24xlarge") as caught:
-        PriceList.load().require("ml.m5.24xlarge", "us-east-1")
+        CATALOG.require("ml.m5.24xlarge", "us-east-1")
     assert caught.value.hint is not None
     assert "mme cost refresh-prices ml.m5.24xlarge" in caught.value.hint
     assert "--price ml.m5.24xlarge=USD" in caught.value.hint
@@ -74,25 +68,22 @@ def test_a_type_without_a_price_has_none() -> None:
 
 def test_an_unknown_type_is_not_a_missing_price() -> None:
     with pytest.raises(MmeError, match="not a SageMaker hosting instance type") as caught:
-        PriceList.load().require("ml.g5.xlrage", "us-east-1")
+        CATALOG.require("ml.g5.xlrage", "us-east-1")
     assert "ml.g5.xlarge" in str(caught.value.hint)
 
 
 def test_given_prices_win_in_every_region() -> None:
     for region in ("us-east-1", "eu-west-1"):
-        price = hourly_price("ml.g5.xlarge", region, {"ml.g5.xlarge": 1.41})
+        price = PriceList.over_catalog({}, {"ml.g5.xlarge": 1.41}).hourly("ml.g5.xlarge", region)
         assert price == Price(1.41, region, "", GIVEN)
         assert price.origin == "given"
 
 
-def test_the_users_file_wins_over_the_catalog(tmp_path: Path) -> None:
-    file = price_file()
-    assert file == tmp_path / "data" / "mme" / "prices.json"
-    write_file(file, {("ml.g5.xlarge", "us-east-1"): Price(1.2, "us-east-1", "2026-11-30", "API")})
-    price = hourly_price("ml.g5.xlarge", "us-east-1")
-    assert price is not None
-    assert (price.usd_per_hour, price.date, price.source) == (1.2, "2026-11-30", "API")
-    other = hourly_price("ml.m5.xlarge", "us-east-1")
+def test_the_users_prices_win_over_the_catalog() -> None:
+    own = Price(1.2, "us-east-1", "2026-11-30", "API")
+    found = PriceList.over_catalog({("ml.g5.xlarge", "us-east-1"): own})
+    assert found.hourly("ml.g5.xlarge", "us-east-1") == own
+    other = found.hourly("ml.m5.xlarge", "us-east-1")
     assert other is not None
     assert other.date == "2025"
 
@@ -105,14 +96,6 @@ def test_without_the_reference_region_another_one_is_assumed() -> None:
     assert price is not None
     assert price.region == "eu-a"
     assert price.assumption.startswith("price of eu-a")
-
-
-def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MME_PRICES", str(tmp_path / "own.json"))
-    with pytest.raises(MmeError, match="does not exist"):
-        PriceList.load()
-    write_file(tmp_path / "own.json", {("ml.m5.large", "eu-west-1"): Price(0.1, "eu-west-1", "2026", "x")})
-    assert hourly_price("ml.m5.large", "eu-west-1") == Price(0.1, "eu-west-1", "2026", "x")
 
 
 GROUP = {"region": "us-east-1", "date": "2026", "source": "x", "usd_per_hour": {"ml.m5.large": 0.1}}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mme.aws.clients import open_session
 from mme.aws.settings import Settings
-from mme.catalog.prices import REFERENCE_REGION, Price, PriceList, read_file, write_file
+from mme.catalog.prices import REFERENCE_REGION, Price, PriceList, parse_given, read_file, write_file
 from mme.errors import MmeError
 
 SOURCE: Final = "AWS Price List API"
@@ -66,6 +66,26 @@ def refresh(
         if known is not None and known.region == region and known.usd_per_hour != price.usd_per_hour:
             changed[name] = (known.usd_per_hour, price.usd_per_hour)
     return Refreshed(file, region, {name: price.usd_per_hour for (name, _), price in new.items()}, changed)
+
+
+def load_prices(settings: Settings, given: Iterable[str]) -> PriceList:
+    """Return the catalog's prices, the user's file over them, and given prices over both.
+
+    Args:
+        settings: Names the file.
+        given: Such as `ml.g5.xlarge=1.41`.
+
+    Raises:
+        MmeError: The file is not a price file, the settings name one that does not exist, or a given price
+            is not one.
+    """
+    file = settings.price_file
+    if settings.prices and not file.exists():
+        raise MmeError(
+            f"{file} does not exist, and MME_PRICES names it as the price file",
+            hint="write it: mme cost refresh-prices; or unset MME_PRICES",
+        )
+    return PriceList.over_catalog(read_file(file), parse_given(given))
 
 
 def price_region(settings: Settings) -> str:

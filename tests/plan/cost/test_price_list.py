@@ -10,9 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from mme.aws.settings import Settings
 from mme.catalog.prices import Price, read_file, write_file
 from mme.errors import MmeError
-from mme.plan.cost.price_list import SOURCE, read_prices, refresh
+from mme.plan.cost.price_list import SOURCE, load_prices, read_prices, refresh
 
 TODAY = "2026-11-30"
 
@@ -168,3 +169,26 @@ def test_a_failure_changes_nothing(pricing: Any, stub: Stubber, tmp_path: Path) 
     file.write_text("[]")
     with pytest.raises(MmeError, match="not a price file"):
         refresh(lambda: pytest.fail("called"), file, "us-east-1", [], TODAY)
+
+
+def test_a_setting_names_the_price_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "own.json"
+    monkeypatch.setenv("MME_PRICES", str(file))
+    with pytest.raises(MmeError, match=r"own\.json does not exist, and MME_PRICES names it") as refused:
+        load_prices(Settings.load(), ())
+    assert refused.value.hint == "write it: mme cost refresh-prices; or unset MME_PRICES"
+    own = Price(0.1, "eu-west-1", "2026", "x")
+    write_file(file, {("ml.m5.large", "eu-west-1"): own})
+    assert load_prices(Settings.load(), ()).hourly("ml.m5.large", "eu-west-1") == own
+    given = load_prices(Settings.load(), ["ml.m5.large=0.2"]).hourly("ml.m5.large", "eu-west-1")
+    assert given is not None
+    assert given.usd_per_hour == 0.2
+
+
+def test_without_a_setting_the_price_file_need_not_exist(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MME_PRICES", "")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert Settings.load().price_file == tmp_path / "mme" / "prices.json"
+    assert load_prices(Settings.load(), ()).hourly("ml.m5.xlarge", "us-east-1") is not None
