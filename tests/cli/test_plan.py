@@ -87,6 +87,15 @@ def test_published_models_are_sized_from_the_registry(mme: Mme, aws: Any) -> Non
             ("--rate", 5, "--p95-ms", 1),
             "none of 16 configurations meets the objectives; the best available is",
         ),
+        (("--rate", 5, "--daily", "1,nan" + ",1" * 22), "the daily curve has the rate nan at hour 1"),
+        (("--rate", 5, "--daily", ",".join("0" * 24)), "the daily curve has the rate 0 at every hour"),
+        (("--rate", 5, "--assume", "workers=nan"), "workers can't be nan; it is a whole number"),
+        (
+            ("--rate", 5, "--assume", "weight_factor=1e6"),
+            "the largest type compared, ml.m5.xlarge",
+        ),
+        (("--trace", "unsorted.csv"), "unsorted.csv row 2: time 1 is before 2 of the row above"),
+        (("--trace", "once.csv"), "2 requests of the trace at the time 7 and none at another"),
         (("--trace", "other.csv"), "other.csv calls other_v0.tar.gz, which is not in"),
         (("--trace", "empty.csv"), "empty.csv has no requests"),
         (("--trace", "none.csv"), "no such file or directory"),
@@ -98,11 +107,14 @@ def test_refused(
 ) -> None:
     monkeypatch.chdir(sizes.parent)
     (sizes.parent / "other.csv").write_text("1,other_v0.tar.gz\n")
+    (sizes.parent / "unsorted.csv").write_text("2,tenant-001_v0.tar.gz\n1,tenant-001_v0.tar.gz\n")
+    (sizes.parent / "once.csv").write_text("7,tenant-001_v0.tar.gz\n7,tenant-002_v0.tar.gz\n")
     (sizes.parent / "empty.csv").write_text("")
     ran = mme("plan", "--models", sizes, *arguments)
     assert ran.status == 2
-    assert message in ran.err
-    assert "Traceback" not in ran.err
+    error, hint = ran.err.splitlines()
+    assert message in error
+    assert hint
     assert ran.out == ""
 
 

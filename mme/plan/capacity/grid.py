@@ -119,10 +119,10 @@ def evaluate(
     if not fitting:
         largest = max(kinds, key=assumed.memory_bytes)
         raise MmeError(
-            f"{fleet.names[heaviest]} needs {size_text(weight)} of memory; the largest type, {largest.name}, "
-            f"has {size_text(assumed.memory_bytes(largest))} for models",
+            f"{fleet.names[heaviest]} needs {size_text(weight)} of memory; the largest type compared, "
+            f"{largest.name}, has {size_text(assumed.memory_bytes(largest))} for models",
             hint="add a larger type with --type, host this model on its own endpoint, "
-            "or correct --weight-factor and --memory-share",
+            "or correct --assume weight_factor=VALUE and memory_share=VALUE",
         )
     rooms = [Room(assumed.memory_bytes(kind), assumed.disk_bytes(kind)) for kind in fitting]
     prices = {kind.name: price_of(kind.name) for kind in fitting}

@@ -133,6 +133,12 @@ def given_assumptions(texts: Sequence[str]) -> Assumptions:
     """
     whole = ("workers", "spill_at")
     given = parse_assumptions(texts, [one.name for one in fields(Assumptions)])
+    for name in whole:
+        if not given.get(name, 0.0).is_integer():
+            raise MmeError(
+                f"{name} can't be {given[name]:g}; it is a whole number",
+                hint=f"such as --assume {name}=8",
+            )
     return Assumptions().replaced(
         **{name: int(value) if name in whole else value for name, value in given.items()}
     )

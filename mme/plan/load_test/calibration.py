@@ -35,13 +35,20 @@ def calibrated(
         assumptions: Used for what was not measured.
 
     Raises:
-        MmeError: The test has too few warm requests.
+        MmeError: The test has too few warm requests, or called no model of these.
     """
     warm = measured.seconds[measured.warm]
     if len(warm) < _WARM:
         raise MmeError(
             f"the load test has {len(warm)} warm requests; {_WARM} are needed",
             hint="run mme bench for longer, or with fewer models",
+        )
+    unpacked = {one.model: one.unpacked_bytes for one in sizes}
+    called = measured.trace.names[int(measured.trace.models[0])]
+    if called not in unpacked and not unpacked.keys() & set(measured.trace.names):
+        raise MmeError(
+            f"the load test called {called}, and none of its models is known; is it of another endpoint?",
+            hint="give the result of a test of this endpoint: mme bench --output FILE",
         )
     # A few requests that queue behind others would dominate the variation.
     warm = warm[warm <= np.quantile(warm, _TRIMMED)]
@@ -50,7 +57,6 @@ def calibrated(
         service_ms=service * 1000, service_cv=float(warm.std() / service), overhead_ms=0.0
     )
     notes = [f"service {found.service_ms:.3g} ms, cv {found.service_cv:.2f}, of {len(warm)} warm requests"]
-    unpacked = {one.model: one.unpacked_bytes for one in sizes}
     chosen = [number for number in _loads(measured) if _name(measured, number) in unpacked]
     if not chosen:
         notes.append("no load was measured: load times are assumed")

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mme.console import count_text
+from mme.errors import MmeError
 from mme.plan.models.model_fleet import ModelFleet
 from mme.plan.prediction.caching import CacheOutcome, Room, Spread, copies_of, spread
 from mme.plan.prediction.latency import BINS, Histogram, bins_of
@@ -67,9 +69,18 @@ class TraceTraffic:
     Args:
         trace: The requests.
         fleet: The models, in the order of `trace.names`.
+
+    Raises:
+        MmeError: All requests are at one time, so that they have no rate.
     """
 
     def __init__(self, trace: Trace, fleet: ModelFleet) -> None:
+        if trace.seconds[-1] <= trace.seconds[0]:
+            raise MmeError(
+                f"{count_text(len(trace), 'requests')} of the trace at the time {trace.seconds[0]:.15g} and "
+                "none at another; a plan needs their rate",
+                hint="give a longer trace, or --rate for a Zipf mix",
+            )
         self.trace = trace
         self.fleet = fleet
         self.rate = trace.rate

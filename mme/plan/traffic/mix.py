@@ -14,6 +14,7 @@ from mme.plan.traffic.trace import Trace
 
 _HOURS: Final = 24
 _LARGEST_RATE: Final = 1e9
+_CURVE: Final = "such as --daily 1,1,1,1,1,1,2,4,8,9,9,9,8,9,9,9,8,6,4,3,2,2,1,1"
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,18 @@ class Mix:
                 f"a Zipf exponent of {self.zipf:g} is not possible; usual ones are 0.6 to 1.2",
                 hint="set --zipf from 0 (all models equal) to 10",
             )
-        if self.daily and (len(self.daily) != _HOURS or min(self.daily) < 0 or max(self.daily) <= 0):
-            raise MmeError(
-                f"the daily curve has {len(self.daily)} values; it needs 24, from 0, one for each hour",
-                hint="such as --daily 1,1,1,1,1,1,2,4,8,9,9,9,8,9,9,9,8,6,4,3,2,2,1,1",
-            )
+        if fault := self._curve_fault():
+            raise MmeError(f"{fault}; a curve has 24 rates, one for each hour, and some above 0", hint=_CURVE)
+
+    def _curve_fault(self) -> str | None:
+        if not self.daily:
+            return None
+        if len(self.daily) != _HOURS:
+            return f"the daily curve has {len(self.daily)} values"
+        for hour, rate in enumerate(self.daily):
+            if not 0 <= rate < _LARGEST_RATE:
+                return f"the daily curve has the rate {rate:g} at hour {hour}"
+        return None if any(self.daily) else "the daily curve has the rate 0 at every hour"
 
     @property
     def peak_rate(self) -> float:

@@ -27,6 +27,8 @@ _TIME_COLUMNS: Final = ("time", "timestamp", "seconds")
 _MODEL_COLUMNS: Final = ("model", "target_model", "targetmodel")
 _YEAR: Final = 2000  # Triton's lines have no year; a leap year has every day
 _YEAR_SECONDS: Final = 366 * 86400
+_LATEST: Final = 1e11
+"""Seconds; a later time, beyond the year 5000, is in milliseconds."""
 _FORMS: Final = "a trace has the columns time and model: CSV, JSON lines, or Triton's log"
 
 
@@ -182,8 +184,9 @@ def _from_json(file: IO[str], path: str) -> Iterator[tuple[int, float, str]]:
             called = _CALLED.search(str(found["message"]))
             if called:
                 moment = found.get("time", found.get("timestamp"))
-                seconds = _seconds(moment, place) / (1000 if isinstance(moment, int) else 1)
-                yield row, seconds, called["model"].strip()
+                # CloudWatch's moments are whole milliseconds.
+                unit = 1e-3 if isinstance(moment, int) else 1.0
+                yield row, _seconds(moment, place, unit), called["model"].strip()
             continue
         time = next((found[name] for name in _TIME_COLUMNS if name in found), None)
         model = next((found[name] for name in _MODEL_COLUMNS if name in found), None)
@@ -212,8 +215,8 @@ def _from_log(file: IO[str], path: str) -> Trace:
     return collected.trace()
 
 
-def _seconds(value: object, place: str) -> float:
-    """Return a time in seconds: a number, or a moment in ISO form, UTC without an offset."""
+def _seconds(value: object, place: str, unit: float = 1.0) -> float:
+    """Return a time in seconds: a number of units, or a moment in ISO form, UTC without an offset."""
     if isinstance(value, str):
         text = value.strip()
         try:
@@ -227,12 +230,17 @@ def _seconds(value: object, place: str) -> float:
                 number = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     elif isinstance(value, int | float) and not isinstance(value, bool):
         try:
-            number = float(value)
+            number = float(value) * unit
         except OverflowError:
             number = math.nan
     else:
         number = math.nan
-    if not math.isfinite(number) or abs(number) > 1e15:
+    if abs(number) > _LATEST and math.isfinite(number):
+        raise MmeError(
+            f"{place}: {number:.15g} is not a time in seconds; it may be in milliseconds",
+            hint="divide the times by 1000",
+        )
+    if not math.isfinite(number):
         raise MmeError(
             f"{place}: {shortened(repr(value), 80)} is not a time; use seconds or 2026-01-31T12:00:00Z",
             hint=_FORMS,

@@ -7,7 +7,7 @@ import pytest
 from mme.catalog.instances import instance_types
 from mme.catalog.prices import Price
 from mme.errors import MmeError
-from mme.plan.capacity.instance_choice import parse_assumptions, parse_counts, parse_daily
+from mme.plan.capacity.instance_choice import given_assumptions, parse_assumptions, parse_counts, parse_daily
 from mme.plan.capacity.objectives import Objectives
 from mme.plan.capacity.planning import Plan, make_plan
 from mme.plan.models.assumptions import Assumptions
@@ -49,7 +49,7 @@ def test_an_impossible_objective_names_the_best_available() -> None:
 
 
 def test_a_model_larger_than_every_type() -> None:
-    with pytest.raises(MmeError, match=r"model-\d+_v0.tar.gz needs .* the largest type, ml.m5.2xlarge, has"):
+    with pytest.raises(MmeError, match=r"model-\d+_v0.tar.gz needs .* type compared, ml.m5.2xlarge, "):
         planned(a_mix(some_fleet(weight_factor=2000.0)))
 
 
@@ -106,12 +106,14 @@ def test_counts_refused(text: str) -> None:
 def test_other_refusals() -> None:
     with pytest.raises(MmeError, match="is not a daily curve"):
         parse_daily("1,x")
-    with pytest.raises(MmeError, match="has 2 values; it needs 24"):
+    with pytest.raises(MmeError, match="has 2 values; a curve has 24"):
         Mix(1.0, 1.0, (1.0, 2.0))
     with pytest.raises(MmeError, match="'speed=1' is not an assumption; there are service_ms"):
         parse_assumptions(["speed=1"], ["service_ms"])
     with pytest.raises(MmeError, match="'x' is not a number"):
         parse_assumptions(["service_ms=x"], ["service_ms"])
+    with pytest.raises(MmeError, match=r"workers can't be 1.5; it is a whole number"):
+        given_assumptions(["workers=1.5"])
     with pytest.raises(MmeError, match="service_ms can't be 0"):
         Assumptions(service_ms=0)
     with pytest.raises(MmeError, match="a rate of -1 requests/s is not possible"):

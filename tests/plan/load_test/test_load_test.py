@@ -157,6 +157,12 @@ def test_a_calibration_replaces_the_times() -> None:
     assert "20 loads" in notes[1]
 
 
+def test_the_test_of_another_endpoint_calibrates_nothing() -> None:
+    with pytest.raises(MmeError, match=r"called m\d+, and none of its models is known") as refused:
+        calibrated(measurement(), [ModelSize("other", 1, 1)], Assumptions())
+    assert "mme bench --output" in str(refused.value.hint)
+
+
 def test_too_few_warm_requests_calibrate_nothing() -> None:
     with pytest.raises(MmeError, match=r"has \d+ warm requests; 20 are needed"):
         calibrated(measurement(requests=8), [], Assumptions())

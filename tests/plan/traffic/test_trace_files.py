@@ -52,7 +52,7 @@ def test_a_real_log_of_triton() -> None:
 
 def test_the_output_of_mme_endpoint_logs(tmp_path: Path) -> None:
     lines = [
-        {"time": "2026-01-01T00:00:02+00:00", "message": "Invoking SageMaker TargetModel: b.tar.gz"},
+        {"timestamp": 1767225602000, "message": "Invoking SageMaker TargetModel: b.tar.gz"},
         {"time": "2026-01-01T00:00:00+00:00", "message": "server is up"},
         {"time": "2026-01-01T00:00:01+00:00", "message": "Invoking SageMaker TargetModel: a.tar.gz"},
     ]
@@ -76,6 +76,7 @@ def test_a_log_over_new_year(tmp_path: Path) -> None:
         ("time,model\n2,a\n1,b\n", "row 3: time 1 is before 2 of the row above"),
         ("time,model\n1,a\nx,b\n", "row 3: 'x' is not a time"),
         ("time,model\nnan,a\n", "row 2: 'nan' is not a time"),
+        ("1764500000000,a\n", "row 1: 1764500000000 is not a time in seconds"),
         ("time,model\n1,\n", "row 2: it names no model"),
         ("time,model\n1\n", "row 2: '1' has 1 columns"),
         ('{"time": 1, "model": "a"}\n{"time": 1\n', "row 2: it is not JSON"),
