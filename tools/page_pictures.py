@@ -34,7 +34,7 @@ from tools.sample_runtime import (
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 DESKTOP: Final = (1040, 1070)
 PHONE: Final = (400, 860)
-COLOURS: Final = 64
+COLOURS: Final = 200
 NAMES: Final = (
     "add_sub_v0",
     "churn_v0",

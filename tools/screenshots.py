@@ -1,4 +1,4 @@
-"""Draw the pictures of commands in docs/images: real commands on a real local endpoint, in 80 or 100 columns.
+"""Draw the pictures of commands in docs/images: real commands on a real local endpoint, in 80 or 112 columns.
 
 `python -m tools.screenshots` writes the SVG files; with `--text` it also prints the output of each command,
 for the docs. The runtime serves with real Triton. Only the metrics of the last hour are made up.
@@ -48,7 +48,7 @@ _FONT: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 COLUMNS: Final = 80
-WIDE: Final = 100
+WIDE: Final = 112
 NAMES: Final = ("add_sub", "churn", "pricing", "sentiment", "ranking", "recommend")
 LFS_POINTER: Final = (
     "version https://git-lfs.github.com/spec/v1\n"
@@ -150,7 +150,7 @@ def main(*arguments: str) -> None:
         screens.show("mme archives explain fraud", "explain")
         screens.show(shlex.join(prepare(Path(folder))), "plan", columns=WIDE)
         screens.show("mme models add models", "models-add")
-        screens.show("mme bench --trace calls.csv", "bench", columns=WIDE)
+        screens.show("mme bench --trace calls.csv", "bench")
         screens.show("mme endpoint warm '*'")
         _wait_for_log(clients, "failed to load")
         screens.show("mme endpoint status", "status")
@@ -197,8 +197,8 @@ def _write_models(folder: Path) -> None:
     (fraud / "requirements.txt").write_text("onnx\n")
     chance = random.Random(3)  # noqa: S311 - no secret
     served = [f"{name}_v0.tar.gz" for name in NAMES if name != "churn"]
-    models = chance.choices(served, [1 / rank for rank in range(1, len(served) + 1)], k=200)
-    calls = [f"{number / 20},{model}\n" for number, model in enumerate(models)]
+    models = chance.choices(served, [1 / rank for rank in range(1, len(served) + 1)], k=60)
+    calls = [f"{number / 2},{model}\n" for number, model in enumerate(models)]
     (folder / "calls.csv").write_text("time,model\n" + "".join(calls))
 
 

@@ -96,7 +96,9 @@ def _plain(value: float) -> float | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.4g}" if math.isfinite(value) else ""
+    if not math.isfinite(value):
+        return ""
+    return f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _ms(value: float) -> str:

@@ -53,6 +53,7 @@ def print_plan(plan: Plan, traffic: Traffic, region: str, notes: Sequence[tuple[
     print_line("")
     numbers = ("USD/MONTH", "USD/1M", "HITS", "LOADS/S", "P50", "P95", "P99", "FREE", "REPLAYED")
     table = plain_table("INSTANCES", *numbers, right=numbers)
+    table.columns[0].no_wrap = True
     shown = {best, *plan.front, *(one for one in plan.estimates if one.name in plan.replays)}
     for one in [one for one in plan.estimates if one in shown][:_ROWS]:
         replayed = plan.replays.get(one.name)
