@@ -22,6 +22,7 @@ _HEAD_BYTES: Final = 600
 
 _WHOLE_FILE_BYTES: Final = 1024 * 1024
 _HEADS_DEPTH: Final = 6
+_TEXT_ENDINGS: Final = (".py", ".pbtxt")
 _ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz")
 _TORCH_ENDINGS: Final = (".pt", ".pth")
 _ZIP_MAGIC: Final = b"PK\x03\x04"
@@ -153,6 +154,19 @@ class ContentReader:
         """
         return self._wanted(path, size) > 0
 
+    def cache(self, path: str, size: int, read: Callable[[int], bytes]) -> bytes:
+        """Cache a file's first bytes, all of code or configuration, and return them.
+
+        Args:
+            path: Of the file in the archive.
+            size: Of the file, in bytes.
+            read: Returns its next bytes.
+        """
+        start = read(self._wanted(path, size))
+        self._room -= len(start)
+        self.notes.starts[path] = start
+        return start
+
     def read(self, path: str, size: int, stream: ContentStream) -> None:
         """Cache a file's first bytes. An archive is read up to its `bin/activate`, a model without weights.
 
@@ -161,9 +175,9 @@ class ContentReader:
             size: Of the file, in bytes.
             stream: Its content, of which as much is read as matters.
         """
-        start = stream.read(self._wanted(path, size))
-        self._room -= len(start)
-        self.notes.starts[path] = start
+        start = self.cache(path, size, stream.read)
+        if path.endswith(_TEXT_ENDINGS):
+            return
         nested = path.endswith(_ARCHIVE_ENDINGS) and start.startswith(GZIP_MAGIC)
         if nested and self._holds_activate(start, stream.read) is False:
             self.notes.without_activate.add(path)
@@ -179,7 +193,7 @@ class ContentReader:
 
     def _wanted(self, path: str, size: int) -> int:
         wanted = _HEAD_BYTES if path.count("/") <= _HEADS_DEPTH else 0
-        if path.endswith((".py", ".pbtxt")) and size <= _WHOLE_FILE_BYTES:
+        if path.endswith(_TEXT_ENDINGS) and size <= _WHOLE_FILE_BYTES:
             wanted = size
         return min(wanted, size, self._room)
 
@@ -218,7 +232,10 @@ def contents_of(directory: ModelDirectory) -> Contents:
             continue
         try:
             with open_file(directory.root, member.file) as file:
-                reader.read(member.path, member.size, FileStream(file))
+                if member.path.endswith(_TEXT_ENDINGS):
+                    reader.cache(member.path, member.size, file.read)
+                else:
+                    reader.read(member.path, member.size, FileStream(file))
         except OSError as error:
             raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
     return Contents(directory.members, reader.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mme.cli.options import refuse
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -302,3 +301,19 @@ def _read_body(path: Path, content_type: str | None) -> tuple[bytes, str]:
 
     sent_as = content_type or content_type_of(path)
     return read_bytes(path), sent_as
+
+
+def refuse(given: Mapping[str, object], message: str, hint: str | None = None) -> None:
+    """Refuse options that don't go with others.
+
+    Args:
+        given: Values by option; those that are empty were not given.
+        message: Of the error; `{}` is replaced by the options that were given.
+        hint: What to do about it.
+
+    Raises:
+        MmeError: One was given.
+    """
+    names = [name for name, value in given.items() if value]
+    if names:
+        raise MmeError(message.format(" and ".join(names)), hint=hint)

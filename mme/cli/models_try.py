@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 import typer
 
 from mme.cli.lazy import DISTRIBUTION
-from mme.cli.options import Json, refuse
+from mme.cli.options import Json
 from mme.errors import MmeError, missing_package
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def try_model(
     Example: mme models try churn --body churn/request.csv
     """
     from mme.archives.explain import explain
+    from mme.cli.invoke import refuse
     from mme.client.files import content_type_of, read_bytes
     from mme.console import print_json, print_note, waiting
 

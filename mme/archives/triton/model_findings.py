@@ -33,7 +33,8 @@ def model_findings(model: ModelReading) -> Iterator[Finding]:
         completed = model.completed is not False and model.backend != "onnxruntime"
         yield from tensor_findings(model.config, model.config_path, completed=completed)
         yield from _named_files(model)
-        yield from warmup_findings(model.config, model.config_path)
+        if model.config.message.model_warmup:
+            yield from warmup_findings(model.config, model.config_path)
         yield from _environment(model)
     yield from _stub(model)
     yield from _versions(model)
