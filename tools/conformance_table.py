@@ -23,7 +23,9 @@ EVERYWHERE: Final = "local, live"
 LOCAL: Final = "local"
 ANY_TRITON: Final = "any"
 PASSED: Final = "passed"
-_HEADS: Final = ("Area", "Case", "Runs", "Triton", "Result")
+TRITON_ONLY: Final = "Triton only"
+_NOT_RUN: Final = "not run"
+_HEADS: Final = ("Area", "Case", "Runs", "Version of Triton", "Triton", "Multi Model Server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Row:
         title: What a pass proves.
         runs: `EVERYWHERE`, or `LOCAL` and the reason.
         triton: The versions of Triton that it applies to; `ANY_TRITON` for all.
-        result: ``passed``, ``failed``, or ``skipped: `` and the reason.
+        mms: How the Multi Model Server differs; `TRITON_ONLY` and what of Triton the case is about; or empty.
+        on_triton: ``passed``, ``failed``, ``skipped: `` and the reason, or empty if it did not run there.
+        on_mms: The result on the Multi Model Server, likewise.
     """
 
     case: str
@@ -44,12 +48,14 @@ class Row:
     title: str
     runs: str
     triton: str
-    result: str = ""
+    mms: str = ""
+    on_triton: str = ""
+    on_mms: str = ""
 
     @property
     def documented(self) -> tuple[str, ...]:
-        """Cells that do not depend on a run."""
-        return (self.area, self.title, self.runs, self.triton)
+        """What does not depend on a run."""
+        return (self.area, self.title, self.runs, self.triton, self.mms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,14 @@ class Run:
 
     Attributes:
         target: The local endpoint, or the name of an endpoint.
-        triton: Its version, or ``unknown``.
+        triton: Version of its Triton, or ``unknown``; empty if no case ran there.
+        mms: Version of its Multi Model Server, likewise.
         rows: One for each case, in the suite's order.
     """
 
     target: str
     triton: str
+    mms: str
     rows: tuple[Row, ...]
 
     def dump(self) -> str:
@@ -79,14 +87,23 @@ class Run:
             KeyError: A member is missing.
         """
         found: Mapping[str, Any] = json.loads(text)
-        return cls(found["target"], found["triton"], tuple(Row(**row) for row in found["rows"]))
+        rows = tuple(Row(**row) for row in found["rows"])
+        return cls(found["target"], found["triton"], found["mms"], rows)
 
     @property
     def summary(self) -> str:
-        """One line: the target, and the number of cases by result."""
-        counts = Counter(row.result.split(":")[0] for row in self.rows)
-        results = ", ".join(f"{count} {result}" for result, count in counts.items())
-        return f"{self.target}, Triton {self.triton}: {results}"
+        """One line: the target, and by container the number of cases by result."""
+        containers = {
+            f"Triton {self.triton}": [row.on_triton for row in self.rows],
+            f"Multi Model Server {self.mms}": [row.on_mms for row in self.rows],
+        }
+        texts = []
+        for container, results in containers.items():
+            counts = Counter(result.split(":")[0] for result in results if result)
+            if counts:
+                found = ", ".join(f"{count} {result}" for result, count in counts.items())
+                texts.append(f"{container}: {found}")
+        return f"{self.target}, {'; '.join(texts)}"
 
 
 def markdown(run: Run) -> str:
@@ -96,12 +113,14 @@ def markdown(run: Run) -> str:
     for row in run.rows:
         shown = row.area if row.area != area else ""
         area = row.area
-        lines.append(_line((shown, row.title, row.runs, row.triton, row.result)))
+        lines.append(
+            _line((shown, row.title, row.runs, row.triton, row.on_triton or _NOT_RUN, _mms_cell(row)))
+        )
     return "\n".join(lines) + "\n"
 
 
 def documented(page: str) -> list[tuple[str, ...]]:
-    """Return area, title, runs and triton of each row of a page's table.
+    """Return what does not depend on a run of each row of a page's table.
 
     Raises:
         ValueError: The page has no table.
@@ -113,7 +132,8 @@ def documented(page: str) -> list[tuple[str, ...]]:
         if len(cells) != len(_HEADS) or tuple(cells) == _HEADS or set(cells) == {"---"}:
             continue
         area = cells[0] or area
-        rows.append((area, *cells[1:-1]))
+        mms = cells[-1] if cells[-1].startswith(TRITON_ONLY) else cells[-1].partition(": ")[2]
+        rows.append((area, *cells[1:4], mms))
     return rows
 
 
@@ -130,6 +150,12 @@ def updated(page: str, run: Run) -> str:
     _between(page)
     before, rest = page.split(BEGIN, 1)
     return f"{before}{BEGIN}\n\n{markdown(run)}\n{END}{rest.split(END, 1)[1]}"
+
+
+def _mms_cell(row: Row) -> str:
+    if row.mms.startswith(TRITON_ONLY):
+        return row.mms
+    return ": ".join(filter(None, (row.on_mms or _NOT_RUN, row.mms)))
 
 
 def _between(page: str) -> str:

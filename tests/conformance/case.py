@@ -1,4 +1,4 @@
-"""A case of the suite: its title, the targets it runs on, and the Triton versions that have it."""
+"""A case of the suite: its title, and the targets, containers and Triton versions that have it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TypeVar
 
 import pytest
 
-from tools.conformance_table import ANY_TRITON, EVERYWHERE, LOCAL, Row
+from tools.conformance_table import ANY_TRITON, EVERYWHERE, LOCAL, TRITON_ONLY, Row
 
 DIRECT = "asks the container itself"
 """Why a case is local only: SageMaker gives no access to a container."""
 VARIABLES = "needs a container with its own flags"
 """Why a case is local only: it would need another deployment of the endpoint."""
+FORMAT = "its payloads"
+LAYOUT = "its model repositories"
+SETTING = "its settings"
+"""What of Triton a case is about that the Multi Model Server does not have."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 _ATTRIBUTE = "conformance_case"
@@ -64,25 +68,32 @@ class Case:
     title: str
     triton: Triton
     local_only: str
+    triton_only: str
+    mms: str
 
     def row(self, function: Callable[..., object]) -> Row:
         """Its row in the table, before it ran."""
         area = (function.__module__ or "").rsplit(".", 1)[-1].removeprefix("test_").replace("_", " ")
         runs = f"{LOCAL}: {self.local_only}" if self.local_only else EVERYWHERE
-        return Row(function.__name__, area, self.title, runs, str(self.triton))
+        mms = f"{TRITON_ONLY}: {self.triton_only}" if self.triton_only else self.mms
+        return Row(function.__name__, area, self.title, runs, str(self.triton), mms)
 
 
-def case(title: str, *, triton: Triton = ANY, local_only: str = "") -> Callable[[Function], Function]:
+def case(
+    title: str, *, triton: Triton = ANY, local_only: str = "", triton_only: str = "", mms: str = ""
+) -> Callable[[Function], Function]:
     """Make a test function a case of the suite.
 
     Args:
         title: a sentence that is true if it passes.
         triton: the versions that have it; the case skips by name on others.
         local_only: why it can't run on a live endpoint, if it can't.
+        triton_only: what of Triton it is about, if the Multi Model Server has no such thing.
+        mms: how the Multi Model Server differs, if it does.
     """
 
     def mark(function: Function) -> Function:
-        setattr(function, _ATTRIBUTE, Case(title, triton, local_only))
+        setattr(function, _ATTRIBUTE, Case(title, triton, local_only, triton_only, mms))
         pytest.mark.slow(function)
         pytest.mark.triton(function)
         return function

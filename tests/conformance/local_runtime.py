@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mme_local.containers.triton.patches import SOCKET
-from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
-from tests.conformance.target import Target
+from mme_local.containers.mms.container import SOCKET as MMS_SOCKET
+from mme_local.containers.triton.patches import SOCKET as TRITON_SOCKET
+from mme_local.testing.endpoint import ENVIRONMENT, IMAGE, LocalEndpoint
+from tests.conformance import mms_models
+from tests.conformance.target import MMS, MODELS, TRITON, Target
 
 if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local endpoint
     from mme_local.run_files import RunFile
@@ -23,40 +26,61 @@ if TYPE_CHECKING:  # a machine that asks a live endpoint need not have the local
 MEMORY_MIB = 4.0
 """Of an instance, for models: two of those with a padding of 1.2 MiB, three never."""
 PADDING = 1_200_000
+_MMS_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/conformance:1"
+_MMS_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": str(mms_models.PROGRAM),
+}
+_SOCKETS = {TRITON: TRITON_SOCKET, MMS: MMS_SOCKET}
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _SECONDS = 30
 Found = TypeVar("Found")
 
 
 class LocalRuntime:
-    """A runtime for the session, and endpoints on it that share a bucket."""
+    """A runtime for the session, and endpoints on it; those of one container share a bucket."""
 
     def __init__(self) -> None:
         from mme_local import launcher
         from mme_local.settings import LocalSettings
 
-        settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
+        settings = LocalSettings.model_validate(
+            {"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5, "start_seconds": 90}
+        )
         self.state: RunFile = launcher.start_detached(settings, tied=True)
-        self._first = LocalEndpoint.create(self.state.url)
-        self.target = self._target(self._first)
+        self._first: dict[str, LocalEndpoint] = {}
 
-    def fresh(self, *flags: str) -> tuple[LocalEndpoint, Target]:
+    def target(self, container: str) -> Target:
+        """The endpoint that the cases of a container share."""
+        if container not in self._first:
+            self._first[container] = self._create(container)
+        return self._target(self._first[container], container)
+
+    def fresh(self, container: str, *flags: str) -> tuple[LocalEndpoint, Target]:
         """Another endpoint, with the same models, no model loaded yet.
 
         Args:
+            container: `TRITON` or `MMS`.
             flags: for its Triton.
         """
-        arguments = ENVIRONMENT["SAGEMAKER_TRITON_ADDITIONAL_ARGS"]
-        variables = {**ENVIRONMENT, "SAGEMAKER_TRITON_ADDITIONAL_ARGS": " ".join((arguments, *flags))}
-        endpoint = LocalEndpoint.create(self.state.url, variables=variables, bucket=self._first.bucket)
-        return endpoint, self._target(endpoint)
+        endpoint = self._create(container, *flags, bucket=self.target(container).bucket)
+        return endpoint, self._target(endpoint, container)
+
+    def _create(self, container: str, *flags: str, bucket: str | None = None) -> LocalEndpoint:
+        if container == MMS:
+            return LocalEndpoint.create(
+                self.state.url, variables=_MMS_ENVIRONMENT, bucket=bucket, image=_MMS_IMAGE
+            )
+        arguments = " ".join((ENVIRONMENT["SAGEMAKER_TRITON_ADDITIONAL_ARGS"], *flags))
+        variables = {**ENVIRONMENT, "SAGEMAKER_TRITON_ADDITIONAL_ARGS": arguments}
+        return LocalEndpoint.create(self.state.url, variables=variables, bucket=bucket, image=IMAGE)
 
     def triton_version(self) -> str:
         """What its Triton says of itself at its start."""
         logs = Path(self._status()["logs"])
 
         def said() -> str | None:
-            for log in logs.glob(f"{self.target.endpoint}-*.log"):
+            for log in logs.glob(f"{self.target(TRITON).endpoint}-*.log"):
                 found = re.search(r"server_version\s*\|\s*([\d.]+)", log.read_text(errors="replace"))
                 if found:
                     return found[1]
@@ -83,17 +107,19 @@ class LocalRuntime:
         for endpoint in self._status()["endpoints"]:
             if endpoint["name"] == target.endpoint:
                 (instance,) = endpoint["instances"]
-                return Container(f"/proc/{instance['pid']}/cwd/{SOCKET}", Path(self.state.workdir))
+                kind = target.container
+                socket = f"/proc/{instance['pid']}/cwd/{_SOCKETS[kind]}"
+                return Container(socket, Path(self.state.workdir), kind)
         return None
 
     @staticmethod
-    def _target(endpoint: LocalEndpoint) -> Target:
+    def _target(endpoint: LocalEndpoint, container: str) -> Target:
         clients = {
             "s3": endpoint.s3,
             "sagemaker": endpoint.sagemaker,
             "sagemaker-runtime": endpoint.client,
         }
-        return Target(endpoint.name, endpoint.bucket, endpoint.prefix, 1, clients)
+        return Target(endpoint.name, endpoint.bucket, endpoint.prefix, 1, clients, container)
 
 
 @dataclass(frozen=True)
@@ -116,10 +142,17 @@ class Container:
     Attributes:
         socket: path of its Unix socket.
         root: it accepts models below this folder.
+        kind: `TRITON` or `MMS`.
     """
 
     socket: str
     root: Path
+    kind: str
+
+    @property
+    def models(self) -> ModuleType:
+        """Models for it."""
+        return MODELS[self.kind]
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

@@ -1,10 +1,12 @@
-"""The models that the suite publishes: a few lines of Python each, with a complete config.pbtxt."""
+"""The suite's models for Triton: a few lines of Python each, with a complete config.pbtxt."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 Files = Mapping[str, str | bytes]
+FAILED = 400
+"""Status of a model's failure."""
 
 _HEAD = """import os, tempfile, uuid
 import numpy as np

@@ -6,6 +6,7 @@ import itertools
 import json
 import uuid
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,13 @@ import boto3
 from botocore.config import Config
 
 from tests.archives.archive_builder import pack
+from tests.conformance import mms_models
+from tests.conformance import models as triton_models
 from tests.conformance.models import Files
 
+TRITON, MMS = "triton", "mms"
+MODELS: dict[str, ModuleType] = {TRITON: triton_models, MMS: mms_models}
+"""The models of each container."""
 JSON = "application/json"
 BINARY = "application/vnd.sagemaker-triton.binary+json;json-header-size="
 _READ_SECONDS = 70
@@ -58,6 +64,7 @@ class Target:
         prefix: their prefix, ending in ``/``.
         instances: how many it has; None if unknown.
         clients: of services, by name.
+        container: what serves it, `TRITON` or `MMS`.
         folder: prefix of this run's models, in addition to the endpoint's.
     """
 
@@ -66,22 +73,24 @@ class Target:
     prefix: str
     instances: int | None
     clients: dict[str, Any]
+    container: str = TRITON
     folder: str = field(default_factory=lambda: f"conformance-{uuid.uuid4().hex[:8]}")
 
     @classmethod
-    def deployed(cls, endpoint: str, bucket: str | None, prefix: str | None) -> Target:
+    def deployed(cls, endpoint: str, bucket: str | None, prefix: str | None, container: str) -> Target:
         """A live endpoint; credentials and region are those of the environment.
 
         Args:
             endpoint: its name.
             bucket: of its models; None asks the control plane.
             prefix: of its models; None likewise.
+            container: what serves it.
         """
         clients: dict[str, Any] = {}
         for service in ("s3", "sagemaker", "sagemaker-runtime"):
             clients[service] = boto3.client(service, config=Config(read_timeout=_READ_SECONDS))
         if bucket is not None and prefix is not None:
-            return cls(endpoint, bucket, prefix, None, clients)
+            return cls(endpoint, bucket, prefix, None, clients, container)
         sagemaker = clients["sagemaker"]
         described = sagemaker.describe_endpoint(EndpointName=endpoint)
         config = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
@@ -90,7 +99,13 @@ class Target:
         (url,) = (one["ModelDataUrl"] for one in containers if one and one.get("Mode") == "MultiModel")
         parts = urlsplit(url)
         instances = sum(variant.get("CurrentInstanceCount", 1) for variant in described["ProductionVariants"])
-        return cls(endpoint, bucket or parts.netloc, prefix or parts.path[1:], instances, clients)
+        bucket, prefix = bucket or parts.netloc, prefix or parts.path[1:]
+        return cls(endpoint, bucket, prefix, instances, clients, container)
+
+    @property
+    def models(self) -> ModuleType:
+        """The models of its container."""
+        return MODELS[self.container]
 
     @property
     def exceptions(self) -> Any:

@@ -1,6 +1,7 @@
-"""The contract between SageMaker and its container, tested on Triton itself.
+"""The contract between SageMaker and its container, tested on the servers themselves.
 
 What Triton's own tests of its SageMaker port check: triton-inference-server/server, ``qa/L0_sagemaker``.
+The Multi Model Server is asked the same without the local endpoint's part, which reports failed loads.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import models
-from tests.conformance.case import DIRECT, VARIABLES, Triton, case
-from tests.conformance.local_runtime import TARGET_MODEL, Container, LocalRuntime, send_chunks
-from tests.conformance.target import Target, request
+from tests.conformance.case import DIRECT, LAYOUT, SETTING, VARIABLES, Triton, case
+from tests.conformance.local_runtime import TARGET_MODEL, Container, LocalRuntime, Reply, send_chunks
+from tests.conformance.target import MMS, Target, request
 
 CONFINED = Triton("2.67.0", "26.03")  # server pull requests 8659 and 8686
 CAPPED = Triton("2.69.0", "26.05")  # 8770
 GUARDED = Triton("2.71.0", "26.07")  # 8833
 MOST_CHUNKS = 65_536
+AT_CALL = "the load answers 200, and each call the failure; the local endpoint makes it the load's answer"
+FOLDER = "by the path of its load instead of that folder's parent"
 SECRET = {"X-Conformance": "secret"}
 _numbers = itertools.count()
 
@@ -51,9 +54,9 @@ def unpack(container: Container) -> Callable[[models.Files], Unpacked]:
 @pytest.fixture(scope="module")
 def loaded(container: Container, unpack: Callable[[models.Files], Unpacked]) -> Unpacked:
     """A model whose TargetModel is not its opaque name, as on SageMaker."""
-    model = unpack(models.times(2))
+    model = unpack(container.models.times(2))
     reply = container.load(model.name, model.path, "tenant-a/loaded_v0.tar.gz")
-    assert (reply.status, reply.body) == (200, b"")
+    assert reply.status == 200, reply.body
     return model
 
 
@@ -65,11 +68,12 @@ def test_ping(container: Container) -> None:
     assert container.ask("GET", "/ping").status == 200
 
 
-@case("a load answers 200 without a body, a second model's too", local_only=DIRECT)
+@case("a load answers 200 without a body, a second model's too", local_only=DIRECT, mms="with JSON")
 def test_load(container: Container, loaded: Unpacked, unpack: Callable[[models.Files], Unpacked]) -> None:
-    other = unpack(models.times(3))
+    other = unpack(container.models.times(3))
     reply = container.load(other.name, other.path)
-    assert (reply.status, reply.body) == (200, b"")
+    assert reply.status == 200
+    assert reply.json if container.kind == MMS else not reply.body
     assert container.ask("GET", f"/models/{loaded.name}").status == 200
 
 
@@ -78,39 +82,62 @@ def test_load_again(container: Container, loaded: Unpacked) -> None:
     assert container.load(loaded.name, loaded.path, "tenant-a/loaded_v0.tar.gz").status == 409
 
 
-@case("a load of the same files under another name answers 409", local_only=DIRECT)
+@case("a load of the same files under another name answers 409", local_only=DIRECT, mms="with 200: it loads")
 def test_load_under_another_name(container: Container, loaded: Unpacked) -> None:
-    assert container.load("abc", loaded.path, "tenant-a/loaded_v0.tar.gz").status == 409
+    reply = container.load("abc", loaded.path, "tenant-a/loaded_v0.tar.gz")
+    assert reply.status == (200 if container.kind == MMS else 409)
+    if reply.status == 200:
+        assert container.ask("DELETE", "/models/abc").status == 200
 
 
-@case("a load that is short of memory answers 507", local_only=DIRECT)
+def url(container: Container, model: Unpacked) -> str:
+    """The folder of a model, as the container names it."""
+    return str(model.path if container.kind == MMS else model.path.parent)
+
+
+def failed(container: Container, model: Unpacked) -> Reply:
+    """The answer with a failure: Triton's to the load, the Multi Model Server's to a call."""
+    reply = container.load(model.name, model.path)
+    if container.kind == MMS:
+        assert reply.status == 200
+        reply = container.invoke(model.name, ASK)
+    return reply
+
+
+@case("a load that is short of memory answers 507", local_only=DIRECT, mms=AT_CALL)
 def test_load_short_of_memory(container: Container, unpack: Callable[[models.Files], Unpacked]) -> None:
-    model = unpack(models.ALWAYS_SHORT)
-    reply = container.load(model.name, model.path)
+    reply = failed(container, unpack(container.models.ALWAYS_SHORT))
     assert reply.status == 507
-    assert models.OUT_OF_MEMORY in reply.json["error"]
+    assert models.OUT_OF_MEMORY in reply.body.decode()
 
 
-@case("a load that fails otherwise answers 400 with the reason", local_only=DIRECT)
+@case(
+    "a load that fails otherwise answers 400 with the reason", local_only=DIRECT, mms=f"{AT_CALL}, with 500"
+)
 def test_load_fails(container: Container, unpack: Callable[[models.Files], Unpacked]) -> None:
-    model = unpack(models.UNLOADABLE)
-    reply = container.load(model.name, model.path)
-    assert reply.status == 400
-    assert "the weights are missing" in reply.json["error"]
+    reply = failed(container, unpack(container.models.UNLOADABLE))
+    assert reply.status == container.models.FAILED
+    assert "the weights are missing" in reply.body.decode()
 
 
-@case("the list has every model whose opaque name is its TargetModel", local_only=DIRECT)
+@case(
+    "the list has every model whose opaque name is its TargetModel",
+    local_only=DIRECT,
+    mms=f"the list has every model, {FOLDER}",
+)
 def test_list(container: Container, unpack: Callable[[models.Files], Unpacked]) -> None:
-    model = unpack(models.times(4))
+    model = unpack(container.models.times(4))
     assert container.load(model.name, model.path).status == 200
     listed = container.ask("GET", "/models").json["models"]
-    assert {"modelName": model.name, "modelUrl": str(model.path.parent)} in listed
+    assert {"modelName": model.name, "modelUrl": url(container, model)} in listed
 
 
-@case("a model's opaque name leads to its folder", local_only=DIRECT)
+@case("a model's opaque name leads to its folder", local_only=DIRECT, mms=f"{FOLDER}, and with its workers")
 def test_get(container: Container, loaded: Unpacked) -> None:
     found = container.ask("GET", f"/models/{loaded.name}").json
-    assert found == {"modelName": loaded.name, "modelUrl": str(loaded.path.parent)}
+    if container.kind == MMS:
+        found = {name: found[name] for name in ("modelName", "modelUrl")}
+    assert found == {"modelName": loaded.name, "modelUrl": url(container, loaded)}
 
 
 @case("a call by the opaque name and the TargetModel is answered", local_only=DIRECT)
@@ -122,7 +149,7 @@ def test_invoke(container: Container, loaded: Unpacked) -> None:
 
 @case("an unloaded model is gone, and can be loaded again", local_only=DIRECT)
 def test_unload(container: Container, unpack: Callable[[models.Files], Unpacked]) -> None:
-    model = unpack(models.times(5))
+    model = unpack(container.models.times(5))
     assert container.load(model.name, model.path).status == 200
     assert container.ask("DELETE", f"/models/{model.name}").status == 200
     assert container.ask("GET", f"/models/{model.name}").status == 404
@@ -138,7 +165,7 @@ def test_not_loaded(container: Container) -> None:
     assert container.ask("DELETE", "/models/abc").status == 404
 
 
-@case("an ensemble is loaded, called and unloaded", local_only=DIRECT)
+@case("an ensemble is loaded, called and unloaded", local_only=DIRECT, triton_only=LAYOUT)
 def test_ensemble(container: Container, unpack: Callable[[models.Files], Unpacked]) -> None:
     model = unpack(models.ensemble("double", "plus_one", models.PLUS_ONE))
     assert container.load(model.name, model.path).status == 200
@@ -154,21 +181,26 @@ def test_chunks(container: Container, loaded: Unpacked) -> None:
     assert reply.json["outputs"][0]["data"] == [8]
 
 
-@case("a request of as many chunks as are allowed is read", triton=CAPPED, local_only=DIRECT)
+@case(
+    "a request of as many chunks as are allowed is read",
+    triton=CAPPED,
+    local_only=DIRECT,
+    triton_only=SETTING,
+)
 def test_most_chunks(container: Container) -> None:
     reply = send_chunks(container.socket, "/models", {TARGET_MODEL: "z"}, b"A" * MOST_CHUNKS)
     assert reply.status == 400
     assert b"failed to parse the request JSON buffer" in reply.body
 
 
-@case("a request of more chunks is refused", triton=CAPPED, local_only=DIRECT)
+@case("a request of more chunks is refused", triton=CAPPED, local_only=DIRECT, triton_only=SETTING)
 def test_too_many_chunks(container: Container) -> None:
     reply = send_chunks(container.socket, "/models", {TARGET_MODEL: "z"}, b"A" * (MOST_CHUNKS + 1))
     assert reply.status == 400
     assert b"exceeds maximum" in reply.body
 
 
-@case("models of /dev, /proc and /sys are refused", triton=CONFINED, local_only=DIRECT)
+@case("models of /dev, /proc and /sys are refused", triton=CONFINED, local_only=DIRECT, triton_only=SETTING)
 def test_paths(container: Container) -> None:
     for path in ("/proc/self", "/dev/shm", "/sys/kernel"):
         assert container.load("abc", path).status == 400
@@ -178,6 +210,7 @@ def test_paths(container: Container) -> None:
     "a restricted model repository needs its header: load, list, get, unload",
     triton=CONFINED,
     local_only=VARIABLES,
+    triton_only=SETTING,
 )
 def test_restricted_repository(
     flagged: Callable[..., Target], local: LocalRuntime, unpack: Callable[[models.Files], Unpacked]
@@ -194,7 +227,9 @@ def test_restricted_repository(
     assert container.ask("GET", f"/models/{model.name}", headers=SECRET).status == 404
 
 
-@case("restricted inference needs its header: invoke", triton=GUARDED, local_only=VARIABLES)
+@case(
+    "restricted inference needs its header: invoke", triton=GUARDED, local_only=VARIABLES, triton_only=SETTING
+)
 def test_restricted_inference(
     flagged: Callable[..., Target], local: LocalRuntime, unpack: Callable[[models.Files], Unpacked]
 ) -> None:
@@ -207,7 +242,9 @@ def test_restricted_inference(
     assert container.invoke(model.name, ASK, SECRET).json["outputs"][0]["data"] == [8]
 
 
-@case("a body over --http-max-input-size is refused", triton=CONFINED, local_only=VARIABLES)
+@case(
+    "a body over --http-max-input-size is refused", triton=CONFINED, local_only=VARIABLES, triton_only=SETTING
+)
 def test_input_size(flagged: Callable[..., Target]) -> None:
     target = flagged("--http-max-input-size=4000")
     model = target.publish("size", models.times(2))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance import models
-from tests.conformance.case import case
+from tests.conformance.case import FORMAT, LAYOUT, case
 from tests.conformance.target import JSON, Target, request
+
+STATUS = "with the status 500 of the inference toolkit instead of 400"
 
 
 def refused(target: Target, **arguments: Any) -> dict[str, Any]:
@@ -27,12 +28,12 @@ def check_validation_error(answer: dict[str, Any]) -> str:
 
 
 def model_error(target: Target, model: str, body: bytes) -> dict[str, Any]:
-    """The ModelError of a call; the container's own status must be 400."""
+    """The ModelError of a call, with the status of its container."""
     with pytest.raises(target.exceptions.ModelError) as caught:
         target.invoke(model, body)
     answer = dict(caught.value.response)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
-    assert answer["OriginalStatusCode"] == 400
+    assert answer["OriginalStatusCode"] == target.models.FAILED
     return answer
 
 
@@ -60,7 +61,7 @@ def test_long_target_model(target: Target) -> None:
     check_validation_error(refused(target, TargetModel="x" * 1025))
 
 
-@case("a tensor of the wrong type is a ModelError with Triton's message")
+@case("a tensor of the wrong type is a ModelError with Triton's message", triton_only=FORMAT)
 def test_wrong_tensor(target: Target, double: str) -> None:
     answer = model_error(target, double, request(X=("INT64", [1])))
     assert "X" in answer["OriginalMessage"]
@@ -68,28 +69,28 @@ def test_wrong_tensor(target: Target, double: str) -> None:
     assert answer["LogStreamArn"].startswith("arn:")
 
 
-@case("a body that is not JSON is a ModelError with Triton's message")
+@case("a body that is not JSON is a ModelError with the container's message", mms=STATUS)
 def test_no_json(target: Target, double: str) -> None:
     answer = model_error(target, double, b"hello")
     assert "JSON" in answer["OriginalMessage"]
 
 
-@case("a model's exception is a ModelError with its message, and the next request is answered")
+@case("a model's exception is a ModelError with its message, and the next request is answered", mms=STATUS)
 def test_model_raises(target: Target, double: str) -> None:
-    answer = model_error(target, target.publish("raises", models.RAISES), request(X=("FP32", [1])))
+    answer = model_error(target, target.publish("raises", target.models.RAISES), request(X=("FP32", [1])))
     assert "list index out of range" in answer["OriginalMessage"]
     assert target.call(double, 3).tensor("Y") == [6]
 
 
-@case("a model that does not load is a ModelError with its reason, at every call")
+@case("a model that does not load is a ModelError with its reason, at every call", mms=STATUS)
 def test_does_not_load(target: Target) -> None:
-    model = target.publish("unloadable", models.UNLOADABLE)
+    model = target.publish("unloadable", target.models.UNLOADABLE)
     for _ in range(2):
         answer = model_error(target, model, request(X=("FP32", [1])))
         assert "the weights are missing" in answer["OriginalMessage"]
 
 
-@case("an archive without a config.pbtxt is a ModelError")
+@case("an archive without a config.pbtxt is a ModelError", triton_only=LAYOUT)
 def test_no_config(target: Target) -> None:
     model = target.publish("no-config", {"1/notes.txt": "nothing to serve"})
     assert model_error(target, model, request(X=("FP32", [1])))["OriginalMessage"]

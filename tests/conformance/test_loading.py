@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.archives.archive_builder import pack
 from tests.conformance import models
-from tests.conformance.case import case
+from tests.conformance.case import LAYOUT, case
 from tests.conformance.target import Target, request
 
 
 @case("a model is loaded by its first call and answers")
 def test_first_call(target: Target) -> None:
-    assert target.call(target.publish("first", models.times(2)), 21).tensor("Y") == [42]
+    assert target.call(target.publish("first", target.models.times(2)), 21).tensor("Y") == [42]
 
 
 @case("a second call is answered by the same load")
@@ -26,13 +26,13 @@ def test_repeat(target: Target, double: str) -> None:
 @case("a second model is loaded in addition to the first")
 def test_second_model(target: Target, double: str) -> None:
     loaded = target.call(double).tensor("LOAD")
-    assert target.call(target.publish("second", models.times(3))).tensor("Y") == [3]
+    assert target.call(target.publish("second", target.models.times(3))).tensor("Y") == [3]
     assert target.call(double).tensor("LOAD") == loaded
 
 
 @case("many callers of a cold model are all answered, by one load on each instance")
 def test_callers_share_a_load(target: Target) -> None:
-    model = target.publish("shared", models.times(2))
+    model = target.publish("shared", target.models.times(2))
     with ThreadPoolExecutor(8) as callers:
         answers = list(callers.map(lambda number: target.call(model, number), range(8)))
     assert [answer.tensor("Y") for answer in answers] == [[2.0 * number] for number in range(8)]
@@ -40,7 +40,10 @@ def test_callers_share_a_load(target: Target) -> None:
     assert target.instances is None or len(loads) <= target.instances
 
 
-@case("an archive's name, the opaque name it is loaded under and config.pbtxt's name may all differ")
+@case(
+    "an archive's name, the opaque name it is loaded under and config.pbtxt's name may all differ",
+    triton_only=LAYOUT,
+)
 def test_hash_is_not_the_name(target: Target) -> None:
     model = target.publish("Of-Many.Names", models.ADD_SUB)
     answer = target.invoke(model, request(INPUT0=("INT32", [5] * 16), INPUT1=("INT32", [2] * 16)))
@@ -48,7 +51,7 @@ def test_hash_is_not_the_name(target: Target) -> None:
     assert answer.json["model_name"] == model, "Triton knows the model by its TargetModel"
 
 
-@case("an archive that wraps its model in one directory is served")
+@case("an archive that wraps its model in one directory is served", triton_only=LAYOUT)
 def test_wrapped_in_a_directory(target: Target) -> None:
     model = target.publish("wrapped", models.wrapped("a-directory", models.times(7)))
     assert target.call(model).tensor("Y") == [7]
@@ -56,9 +59,9 @@ def test_wrapped_in_a_directory(target: Target) -> None:
 
 @case("a loaded model does not change when its archive is overwritten; a new key loads the new one")
 def test_overwritten(target: Target) -> None:
-    model = target.publish("overwritten", models.times(2))
+    model = target.publish("overwritten", target.models.times(2))
     loaded = target.call(model).tensor("LOAD")
-    new = pack(models.times(3))
+    new = pack(target.models.times(3))
     target.put("", new, model)
     again = target.call(model)
     assert (again.tensor("Y"), again.tensor("LOAD")) == ([2], loaded)
@@ -67,7 +70,7 @@ def test_overwritten(target: Target) -> None:
 
 @case("a loaded model answers after its archive is deleted")
 def test_deleted(target: Target) -> None:
-    model = target.publish("deleted", models.times(2))
+    model = target.publish("deleted", target.models.times(2))
     target.call(model)
     target.remove(model)
     assert target.call(model, 4).tensor("Y") == [8]

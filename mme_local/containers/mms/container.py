@@ -18,7 +18,7 @@ from mme_local.containers.mms.installation import MmsInstallation
 from mme_local.containers.mms.program import Program
 from mme_local.containers.mms.properties import server_environment, server_properties
 from mme_local.containers.server_process import ServerProcess
-from mme_local.logs import tail
+from mme_local.logs import last_line
 
 _LOG_CONFIG: Final = Path(__file__).with_name("log4j2.xml")
 SOCKET: Final = "mms.sock"
@@ -83,7 +83,7 @@ class MmsContainer(ContractContainer):
 
         Raises:
             MmeError: A variable is wrong, the program can't be imported, or the server ended or did not
-                answer in time; the message then ends with its log.
+                answer in time; the message then ends with the last line of its log.
         """
         await self.stop()
         self._handler.check_installed()
@@ -108,9 +108,8 @@ class MmsContainer(ContractContainer):
                 starting.create_task(self._until_up())
         except TimeoutError:
             await self.stop()
-            raise MmeError(
-                f"the Multi Model Server was not up within {self._start_seconds:g} s\n{tail(self._log)}",
-                hint="give it more time: MME_LOCAL_START_SECONDS",
+            raise self._failed(
+                f"was not up within {self._start_seconds:g} s", "give it more time: MME_LOCAL_START_SECONDS"
             ) from None
         except BaseExceptionGroup as group:
             await self.stop()
@@ -184,10 +183,15 @@ class MmsContainer(ContractContainer):
                     f"imports the packages of {sys.prefix}\n"
                 )
 
+    def _failed(self, what: str, hint: str) -> MmeError:
+        """Return the error of a failed start in one line."""
+        last = last_line(self._log) or "it wrote nothing"
+        return MmeError(f"the Multi Model Server {what}; the last line of its log: {last}", hint=hint)
+
     async def _until_up(self) -> None:
         while True:
             if self.pid is None:
-                raise MmeError(f"the Multi Model Server ended at its start\n{tail(self._log)}")
+                raise self._failed("ended at its start", f"read its log: {self._log}")
             if await self.ping(2):
                 return
             await asyncio.sleep(_POLL_SECONDS)
