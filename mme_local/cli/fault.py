@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="fault",
-    help="Make S3, Triton, memory or disk fail, to see how your code handles it.",
+    help="Make S3, the server, memory or disk fail, to see how your code handles it.",
     no_args_is_help=True,
 )
 _Model = Annotated[
@@ -33,7 +33,7 @@ def set_fault(
     fault: Annotated[
         str,
         typer.Argument(
-            help="s3-slow, s3-failing, load-507, stub-unhealthy, triton-dies, disk-full or not-ready.",
+            help="s3-slow, s3-failing, load-507, worker-dead, server-dies, disk-full or not-ready.",
             metavar="FAULT",
             autocompletion=_kinds,
         ),
@@ -59,8 +59,8 @@ def set_fault(
     s3-slow: each request to S3, downloads included, takes --seconds longer
     s3-failing: S3 answers 503 SlowDown, and no model can be downloaded
     load-507: the container answers 507 (short of memory) to each load
-    stub-unhealthy: the model's python process is dead, each call fails
-    triton-dies: Triton is killed during the next request
+    worker-dead: the model's Python process is dead, each call fails
+    server-dies: the model server is killed during the next request
     disk-full: no archive can be unpacked
     not-ready: ModelNotReadyException for --seconds, or --times calls
 

@@ -21,8 +21,8 @@ class FaultType(StrEnum):
     S3_SLOW = "s3-slow"
     S3_FAILING = "s3-failing"
     LOAD_507 = "load-507"
-    STUB_UNHEALTHY = "stub-unhealthy"
-    TRITON_DIES = "triton-dies"
+    WORKER_DEAD = "worker-dead"
+    SERVER_DIES = "server-dies"
     DISK_FULL = "disk-full"
     NOT_READY = "not-ready"
 
@@ -95,7 +95,7 @@ class InjectedFault(BaseModel):
             if first["loc"]:
                 message = f"{first['loc'][0]} {first['input']!r} is not valid: {message.lower()}"
             raise MmeError(message, hint="see `mme local fault set --help`") from None
-        if fault.kind is FaultType.TRITON_DIES and fault.times is None:
+        if fault.kind is FaultType.SERVER_DIES and fault.times is None:
             return fault.model_copy(update={"times": 1})
         return fault
 

@@ -8,13 +8,20 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from mme_local.containers.container import ContainerDiedError, ContainerReply, ServingContainer
+from mme_local.containers.mms.container import MmsContainer
 from mme_local.endpoint import errors
 from mme_local.endpoint.archive_cache import AbandonedError, Download, Fetch, UnpackedArchive
 from mme_local.endpoint.load import NotReadyError
 from mme_local.faults.board import FaultBoard
 from mme_local.faults.fault import FaultType
+
+_WORKER_DIED: Final = (
+    b'{\n  "code": 500,\n  "type": "InternalServerException",\n  "message": "Worker died."\n}\n'
+)
+"""What the Multi Model Server 1.1 answers if a model's process ends during a request."""
 
 
 class FaultyContainer:
@@ -28,6 +35,7 @@ class FaultyContainer:
     def __init__(self, container: ServingContainer, board: FaultBoard) -> None:
         self._container = container
         self._board = board
+        self._mms = isinstance(container, MmsContainer)
         self.start = container.start
         self.unload = container.unload
         self.wait_dead = container.wait_dead
@@ -46,6 +54,8 @@ class FaultyContainer:
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """See `ServingContainer.load`; 507 if that fault is set."""
         if self._board.take(FaultType.LOAD_507, target_model):
+            if self._mms:
+                return ContainerReply(507, b"out of memory: MemoryError", "text/plain")
             text = f"load failed for model '{target_model}': version 1 is at UNAVAILABLE state: "
             return _error(507, f"{text}Internal: CUDA out of memory;\n")
         return await self._container.load(handle, target_model, path, seconds)
@@ -57,16 +67,18 @@ class FaultyContainer:
 
         Raises:
             NotReadyError: The fault ``not-ready`` is set.
-            ContainerDiedError: The fault ``triton-dies`` killed the server.
+            ContainerDiedError: The fault ``server-dies`` killed the server.
         """
         if self._board.take(FaultType.NOT_READY, target_model):
             raise NotReadyError(target_model)
-        if self._board.take(FaultType.STUB_UNHEALTHY, target_model):
+        if self._board.take(FaultType.WORKER_DEAD, target_model):
+            if self._mms:
+                return ContainerReply(500, _WORKER_DIED, "application/json")
             # As Triton 2.51 answers once a model's python process was killed.
             return _error(400, f"Stub process '{target_model}_0' is not healthy.")
-        if self._board.take(FaultType.TRITON_DIES, target_model):
+        if self._board.take(FaultType.SERVER_DIES, target_model):
             await self._kill()
-            raise ContainerDiedError("killed by the fault triton-dies", read=True)
+            raise ContainerDiedError("killed by the fault server-dies", read=True)
         return await self._container.invoke(handle, target_model, body, headers, seconds)
 
     async def _kill(self) -> None:

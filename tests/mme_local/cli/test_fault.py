@@ -65,14 +65,14 @@ def test_a_fault_is_set_listed_and_cleared(mme: Any, port: int) -> None:
     ran = mme("local", "fault", "set", "s3-slow", "--seconds", "2", "--model", "a_v0.tar.gz", *at)
     assert ran.status == 0
     assert ran.out == f"set s3-slow for a_v0.tar.gz; clear it: mme local fault clear --port {port}\n"
-    assert mme("local", "fault", "set", "triton-dies", *at).status == 0
+    assert mme("local", "fault", "set", "server-dies", *at).status == 0
     ran = mme("local", "fault", "list", *at)
     assert [line.split("\t") for line in ran.out.splitlines()] == [
         ["FAULT", "MODEL", "SECONDS", "TIMES", "MET"],
         ["s3-slow", "a_v0.tar.gz", "2", "", "0"],
-        ["triton-dies", "all", "", "1", "0"],
+        ["server-dies", "all", "", "1", "0"],
     ]
-    assert mme("local", "fault", "clear", "triton-dies", *at).out == "cleared 1 fault\n"
+    assert mme("local", "fault", "clear", "server-dies", *at).out == "cleared 1 fault\n"
     assert mme("local", "fault", "clear", "--model", "b_v0.tar.gz", *at).out == "cleared 0 faults\n"
     assert mme("local", "fault", "clear", *at).out == "cleared 1 fault\n"
     assert mme("local", "fault", "list", *at).out == "no fault is set\n"

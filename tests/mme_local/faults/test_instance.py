@@ -60,8 +60,8 @@ async def started(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
 async def test_a_container_without_a_process_is_stopped_and_restarted(tmp_path: Path) -> None:
     async with started(tmp_path) as world:
         await world.call()
-        world.set("triton-dies")
-        with pytest.raises(ContainerDiedError, match="triton-dies"):
+        world.set("server-dies")
+        with pytest.raises(ContainerDiedError, match="server-dies"):
             await world.call()
         assert await world.call() == "a:x"
         await until(lambda: world.instance.restarts == 1)

@@ -81,7 +81,7 @@ async def test_a_model_is_evicted_for_faults_that_only_loads_meet() -> None:
         for kind, seconds in (("s3-slow", 1), ("s3-failing", None), ("load-507", None), ("disk-full", None)):
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz", seconds=seconds)
         assert gateway.models.unloaded == ["a_v0.tar.gz"] * 4
-        for kind in ("stub-unhealthy", "triton-dies"):
+        for kind in ("worker-dead", "server-dies"):
             await asyncio.to_thread(gateway.faults.set, kind, "a_v0.tar.gz")
         await asyncio.to_thread(gateway.faults.set, "load-507")
         assert len(gateway.models.unloaded) == 4

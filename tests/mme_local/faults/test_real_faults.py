@@ -1,4 +1,4 @@
-"""Each fault on a runtime with real Triton: the error that boto3 sees, and none once it is cleared."""
+"""Each fault on a runtime with real servers: the error that boto3 sees, and none once it is cleared."""
 
 from __future__ import annotations
 
@@ -16,11 +16,28 @@ from botocore.exceptions import ClientError
 from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.faults.remote import RuntimeFaults
+from tests.conformance import mms_models
 from tests.mme_local.a_model import a_model, body, error_of, number, wait_for
+from tests.mme_local.containers.mms.sources import OWN
 from tests.mme_local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 _numbers = count()
+_MMS = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(mms_models.PROGRAM)}
+
+
+@pytest.fixture(params=["triton", pytest.param("mms", marks=pytest.mark.nightly)])
+def server(request: pytest.FixtureRequest) -> str:
+    """What serves; models of both have the same requests and answers."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def endpoint(runtime: Runtime, server: str) -> Iterator[Endpoint]:
+    endpoint = Endpoint(runtime, image=OWN, environment=_MMS) if server == "mms" else Endpoint(runtime)
+    yield endpoint
+    endpoint.delete()
 
 
 @pytest.fixture
@@ -30,11 +47,16 @@ def faults(runtime: Runtime) -> Iterator[RuntimeFaults]:
     faults.clear()
 
 
+def publish(endpoint: Endpoint, server: str, name: str, factor: int) -> None:
+    files = mms_models.times(factor) if server == "mms" else a_model(f"x * {factor}")
+    endpoint.publish(name, dict(files))
+
+
 @pytest.fixture
-def model(endpoint: Endpoint) -> str:
+def model(endpoint: Endpoint, server: str) -> str:
     """A loaded model; a fault that only loads meet evicts it first."""
     name = f"double{next(_numbers)}_v0.tar.gz"
-    endpoint.publish(name, a_model())
+    publish(endpoint, server, name, 2)
     assert number(endpoint.invoke(name, body(1))) == 2
     return name
 
@@ -58,13 +80,13 @@ def check_answers(endpoint: Endpoint, model: str) -> None:
 
 def test_a_load_returns_507(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     faults.set("load-507", model)
-    assert "CUDA out of memory" in check_model_error(failure(endpoint, model), 507)
+    assert "out of memory" in check_model_error(failure(endpoint, model), 507)
     faults.clear()
     check_answers(endpoint, model)
 
 
-def test_a_load_returns_507_once(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
-    endpoint.publish("other_v0.tar.gz", a_model("x * 5"))
+def test_a_load_returns_507_once(endpoint: Endpoint, faults: RuntimeFaults, model: str, server: str) -> None:
+    publish(endpoint, server, "other_v0.tar.gz", 5)
     assert number(endpoint.invoke("other_v0.tar.gz", body(1))) == 5
     faults.set("load-507", model, times=1)
     check_answers(endpoint, model)
@@ -130,9 +152,9 @@ def test_a_model_is_not_ready_for_some_time(endpoint: Endpoint, faults: RuntimeF
     check_answers(endpoint, model)
 
 
-def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
+def test_the_server_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
     (before,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    faults.set("triton-dies", model)
+    faults.set("server-dies", model)
     text = check_model_error(failure(endpoint, model), 0)
     assert f"could not get a response from the {endpoint.name} endpoint" in text
     check_answers(endpoint, model)
@@ -142,24 +164,26 @@ def test_triton_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> N
     assert not psutil.pid_exists(before["pid"])
 
 
-def test_an_unhealthy_stub_answers_like_a_killed_one(
-    endpoint: Endpoint, faults: RuntimeFaults, model: str
+def test_a_dead_worker_answers_like_a_killed_one(
+    endpoint: Endpoint, faults: RuntimeFaults, model: str, server: str
 ) -> None:
-    faults.set("stub-unhealthy", model)
-    injected = check_model_error(failure(endpoint, model), 400)
+    status, process = (500, "model_service_worker") if server == "mms" else (400, "stub")
+    faults.set("worker-dead", model)
+    injected = check_model_error(failure(endpoint, model), status)
     faults.clear()
     check_answers(endpoint, model)
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    stubs = [
-        process
-        for process in psutil.Process(instance["pid"]).children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and any("stub" in word for word in process.cmdline())
+    workers = [
+        one
+        for one in psutil.Process(instance["pid"]).children(recursive=True)
+        if one.status() != psutil.STATUS_ZOMBIE and any(process in word for word in one.cmdline())
     ]
-    for stub in stubs:
-        os.kill(stub.pid, signal.SIGKILL)
-    assert stubs
-    assert check_model_error(failure(endpoint, model), 400) == injected
-    check_answers(endpoint, model)  # Triton was started again
+    # The Multi Model Server's process that has the model is the fork of the one that it started.
+    for worker in workers[-1:] if server == "mms" else workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    assert workers
+    assert check_model_error(failure(endpoint, model), status) == injected
+    check_answers(endpoint, model)  # a new worker runs, or Triton was started again
 
 
 def test_an_unknown_model_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
