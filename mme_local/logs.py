@@ -9,6 +9,13 @@ from typing import Final
 MAX_BYTES: Final = 32 * 1024 * 1024
 TAIL_BYTES: Final = 4000
 """As much of a log as explains a failure."""
+_LINE_CHARS: Final = 300
+_TELLS_NOTHING: Final = (
+    " ",
+    "\t",
+    "Error: Could not create the Java Virtual Machine",
+    "Error: A fatal exception has occurred",
+)
 
 
 def tail(path: Path, max_bytes: int = TAIL_BYTES) -> str:
@@ -25,6 +32,19 @@ def tail(path: Path, max_bytes: int = TAIL_BYTES) -> str:
             return log.read().decode(errors="replace")
     except OSError:
         return ""
+
+
+def last_line(path: Path) -> str:
+    """Return the last line of a log that tells something; empty if there is none.
+
+    Stack frames and what Java writes after each fatal error tell nothing.
+
+    Args:
+        path: the log.
+    """
+    lines = (line for line in tail(path).splitlines() if line.strip())
+    telling = [line.strip() for line in lines if not line.startswith(_TELLS_NOTHING)]
+    return telling[-1][:_LINE_CHARS] if telling else ""
 
 
 def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:

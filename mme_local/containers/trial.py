@@ -26,7 +26,7 @@ from mme_local.containers.container import (
     ServingContainer,
 )
 from mme_local.containers.factory import open_containers
-from mme_local.logs import tail
+from mme_local.logs import last_line
 from mme_local.settings import LocalSettings, chosen_settings
 
 _HANDLE: Final = "0" * 32
@@ -152,7 +152,7 @@ def open_trial(archive: Iterable[bytes], name: str, repository: str) -> Iterator
                 runner.run(container.start())
                 yield Trial(container, runner, settings, folder, name)
             except ContainerDiedError as error:
-                end = tail(log).strip().rpartition("\n")[2]
+                end = last_line(log)
                 raise MmeError(f"the container ended: {error}", hint=f"its log ends with: {end}") from None
             finally:
                 runner.run(container.stop())

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mme_local.logs import rotate
+import pytest
+
+from mme_local.logs import last_line, rotate
 
 
 def test_a_long_log_is_rotated(tmp_path: Path) -> None:
@@ -21,3 +23,28 @@ def test_a_long_log_is_rotated(tmp_path: Path) -> None:
         assert rotated[0].startswith(b"line 0"), "a whole line"
         container.write(b"and on\n")
     assert log.read_bytes() == b"and on\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        ("starting\nready \n\n", "ready"),
+        (
+            "java.io.IOException: no room\n\tat a.b.C(D.java:1)\n\t... 3 more\n",
+            "java.io.IOException: no room",
+        ),
+        (
+            "Invalid maximum heap size: -Xmx1x\nError: Could not create the Java Virtual Machine.\n"
+            "Error: A fatal exception has occurred. Program will exit.\n",
+            "Invalid maximum heap size: -Xmx1x",
+        ),
+        ('Traceback:\n  File "a.py", line 1\nValueError: x\n', "ValueError: x"),
+        ("x" * 1000, "x" * 300),
+    ],
+)
+def test_the_last_line_that_tells_something(tmp_path: Path, text: str, line: str) -> None:
+    log = tmp_path / "log"
+    log.write_text(text)
+    assert last_line(log) == line
+    assert last_line(tmp_path / "missing") == ""

@@ -17,7 +17,7 @@ from mme.archives.errors import UnreadableArchiveError
 from mme.archives.unpacking import unpack
 from mme.errors import MmeError
 from mme_local.aws.control_plane import ObjectMissing, open_object
-from mme_local.logs import tail
+from mme_local.logs import last_line
 
 MODEL_FOLDER: Final = "/opt/ml/model"
 """The model of a single-model container on SageMaker; its archive may hold the program."""
@@ -120,7 +120,7 @@ class Program:
                 process.kill()
                 await process.wait()
         if status:
-            last = next(reversed(tail(log).strip().splitlines()), f"status {status}")
+            last = last_line(log) or f"status {status}"
             raise MmeError(
                 f"the program {self.module} can't be imported: {last}",
                 hint="fix it, upload it under a new key and deploy again; the traceback is in the log",
