@@ -45,6 +45,7 @@ class LocalEndpoint:
         name: the ``EndpointName``.
         bucket: the bucket of its models.
         prefix: the prefix of its models.
+        image: the image of its model.
         models: TargetModel of each published directory, by the directory's name.
     """
 
@@ -52,6 +53,7 @@ class LocalEndpoint:
     name: str
     bucket: str
     prefix: str = "models/"
+    image: str = IMAGE
     models: dict[str, str] = field(default_factory=dict)
     _published: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -70,12 +72,14 @@ class LocalEndpoint:
         Args:
             url: address of the local endpoint.
             instances: number of instances; each is its own server.
-            variables: environment of the container, instead of `ENVIRONMENT`.
+            variables: environment of the container; None for `ENVIRONMENT` if the image is `IMAGE`.
             bucket: an existing bucket; by default one is created.
             image: the image of its model; by default Triton's.
         """
+        if variables is None:
+            variables = ENVIRONMENT if image == IMAGE else {}
         name = f"test-{uuid.uuid4().hex[:8]}"
-        endpoint = cls(url, name, bucket or name)
+        endpoint = cls(url, name, bucket or name, image=image)
         if bucket is None:
             endpoint.s3.create_bucket(Bucket=name)
         endpoint.sagemaker.create_model(
@@ -85,7 +89,7 @@ class LocalEndpoint:
                 "Image": image,
                 "Mode": "MultiModel",
                 "ModelDataUrl": f"s3://{endpoint.bucket}/{endpoint.prefix}",
-                "Environment": dict(ENVIRONMENT if variables is None else variables),
+                "Environment": dict(variables),
             },
         )
         endpoint.sagemaker.create_endpoint_config(
@@ -141,11 +145,11 @@ class LocalEndpoint:
             The TargetModel of each model.
 
         Raises:
-            MmeError: Triton would not serve a model; with every fault found.
+            MmeError: The image would not serve a model; with every fault found.
         """
         from mme_local.testing.models import find_models
 
-        published = {model.name: self._publish(model) for model in find_models(paths)}
+        published = {model.name: self._publish(model) for model in find_models(paths, self.image)}
         self.models |= published
         return tuple(published.values())
 
@@ -222,4 +226,24 @@ def missing(packages: Iterable[str] = ("aiohttp", "moto", "psutil")) -> str | No
         TritonWheel.find()
     except MmeError as error:
         return error.message
+    return None
+
+
+def missing_for(image: str, variables: Mapping[str, str]) -> str | None:
+    """Return why no server of this machine serves an image; None if one does.
+
+    Args:
+        image: the image.
+        variables: environment of its container.
+    """
+    from mme.errors import MmeError
+    from mme_local.containers.mms.installation import MmsInstallation
+    from mme_local.containers.server_kind import server_kind
+    from mme_local.settings import ServerKind, chosen_settings
+
+    try:
+        if server_kind(image, variables, chosen_settings().server_kinds) is not ServerKind.TRITON:
+            MmsInstallation.find()
+    except MmeError as error:
+        return str(error)
     return None

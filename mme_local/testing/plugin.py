@@ -3,7 +3,7 @@
 Options in pytest's ini file::
 
     mme_models    model directories, or directories of them, published before the first test
-    mme_missing   "skip" (default) or "fail" if Triton can't run on this machine
+    mme_missing   "skip" (default) or "fail" if the server can't run on this machine
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ON_MISSING = ("skip", "fail")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the ini options."""
     parser.addini("mme_models", "models that mme_endpoint serves: directories", type="paths", default=[])
-    parser.addini("mme_missing", "if Triton can't run here: skip or fail", default="skip")
+    parser.addini("mme_missing", "if the server can't run here: skip or fail", default="skip")
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +41,14 @@ def mme_settings() -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def mme_image() -> str | None:
+    """Image of the endpoint's model; None for Triton's. Override it."""
+    return None
+
+
+@pytest.fixture(scope="session")
 def mme_variables() -> Mapping[str, str] | None:
-    """Environment of the container; None for `mme_local.testing.endpoint.ENVIRONMENT`. Override it."""
+    """Environment of the container; None for that of `LocalEndpoint.create`. Override it."""
     return None
 
 
@@ -55,10 +61,7 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
     from mme_local.testing.endpoint import missing
 
     if reason := missing():
-        text = f"mme_endpoint needs real Triton: {reason}"
-        if on_missing == "skip":
-            pytest.skip(text)
-        pytest.fail(text, pytrace=False)
+        _is_missing(pytestconfig, f"mme_endpoint needs real Triton: {reason}")
     from mme.errors import MmeError
     from mme_local import launcher
     from mme_local.settings import chosen_settings
@@ -76,15 +79,20 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
 
 @pytest.fixture(scope="session")
 def mme_endpoint(
+    pytestconfig: pytest.Config,
     mme_runtime: RunFile,
     mme_models: Sequence[str | Path],
+    mme_image: str | None,
     mme_variables: Mapping[str, str] | None,
 ) -> Iterator[LocalEndpoint]:
-    """A multi-model endpoint with real Triton that serves ``mme_models``; see `LocalEndpoint`."""
+    """A multi-model endpoint with a real server that serves ``mme_models``; see `LocalEndpoint`."""
     from mme.errors import MmeError
-    from mme_local.testing.endpoint import LocalEndpoint
+    from mme_local.testing.endpoint import IMAGE, LocalEndpoint, missing_for
 
-    endpoint = LocalEndpoint.create(mme_runtime.url, variables=mme_variables)
+    image = mme_image or IMAGE
+    if reason := missing_for(image, mme_variables or {}):
+        _is_missing(pytestconfig, f"mme_endpoint can't serve {image}: {reason}")
+    endpoint = LocalEndpoint.create(mme_runtime.url, variables=mme_variables, image=image)
     try:
         endpoint.publish(*mme_models)
     except MmeError as error:
@@ -106,10 +114,17 @@ def mme_environment(mme_endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def mme_faults(mme_runtime: RunFile, mme_endpoint: LocalEndpoint) -> Iterator[RuntimeFaults]:
-    """Makes S3, Triton, memory or disk fail: ``.set("load-507", "add_sub")``. Cleared after the test."""
+    """Makes S3, the server, memory or disk fail: ``.set("load-507", "add_sub")``. Cleared after the test."""
     from mme_local.faults.remote import RuntimeFaults
 
     faults = RuntimeFaults(mme_endpoint.url, mme_endpoint.models)
     yield faults
     if mme_runtime.alive():
         faults.clear()
+
+
+def _is_missing(config: pytest.Config, text: str) -> None:
+    """Skip or fail, as configured."""
+    if config.getini("mme_missing") == "skip":
+        pytest.skip(text)
+    pytest.fail(text, pytrace=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mme_local.containers.triton.wheel import why_not_here
+from tests.mme_local.containers.mms.sources import ROWS, booster_files, csv, predictions, write_files
 from tests.mme_local.testing.a_project import ROOT, run_pytest
 
 HEAVY = (
@@ -57,6 +58,20 @@ def test_without_triton_it_fails_if_configured(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, USES_IT, conftest=NO_TRITON, ini="mme_missing = fail\n")
     assert ran.status == 1
     assert "mme_endpoint needs real Triton: this is a toaster" in ran.output
+
+
+@pytest.mark.skipif(why_not_here() is not None, reason="needs Triton's wheel")
+def test_an_image_that_nothing_here_serves(tmp_path: Path) -> None:
+    image = """
+import pytest
+@pytest.fixture(scope="session")
+def mme_image():
+    return "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu"
+"""
+    ran = run_pytest(tmp_path, USES_IT, conftest=image, ini="mme_missing = fail\n")
+    assert ran.status == 1
+    assert "the PyTorch image" in ran.output
+    assert "mme local up --containers docker" in ran.output
 
 
 def test_an_invalid_option_is_refused(tmp_path: Path) -> None:
@@ -198,7 +213,7 @@ def test_an_unknown_fault_is_refused(mme_faults):
         guide = (ROOT / "docs" / "testing.md").read_text("utf-8")
         (ini,) = re.findall(r"```ini\n# pytest.ini\n\[pytest\]\n(.*?)```", guide, re.DOTALL)
         examples = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-        tests = [example for example in examples if "def test_" in example]
+        tests = [one for one in examples if "def test_" in one and "mme_image" not in one]
         shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "model_registry" / "add_sub")
         (settings,) = (example for example in examples if "def mme_settings" in example)
         ran = run_pytest(
@@ -209,6 +224,38 @@ def test_an_unknown_fault_is_refused(mme_faults):
         )
         assert ran.status == 0, ran.output
         assert ran.counts == {"passed": 2}
+
+    @pytest.mark.nightly
+    def test_the_guide_s_example_of_another_image(self, tmp_path: Path) -> None:
+        guide = (ROOT / "docs" / "testing.md").read_text("utf-8")
+        (example,) = re.findall(r"```python\n([^`]*mme_image[^`]*)```", guide)
+        write_files(tmp_path / "models" / "churn", booster_files())
+        ran = run_pytest(
+            tmp_path,
+            f"""import pytest
+{example}
+def test_the_booster_answers(mme_endpoint):
+    rows = {csv(ROWS[:3])!r}
+    answer = mme_endpoint.invoke("churn", rows, ContentType="text/csv", Accept="text/csv")
+    assert [float(one) for one in answer.split(b",")] == pytest.approx({predictions(ROWS[:3])!r})
+
+def test_the_server_is_killed(mme_endpoint, mme_faults):
+    mme_faults.set("server-dies", "churn")
+    with pytest.raises(mme_endpoint.client.exceptions.ModelError, match="could not get a response"):
+        mme_endpoint.invoke("churn", "1,2,3,4", ContentType="text/csv")
+    assert mme_endpoint.invoke("churn", "1,2,3,4", ContentType="text/csv")
+""",
+            ini="mme_models = models/churn\nmme_missing = fail\n",
+        )
+        assert ran.status == 0, ran.output
+        assert ran.counts == {"passed": 3}
+
+    def test_a_model_of_another_framework_fails_the_session(self, tmp_path: Path) -> None:
+        write_files(tmp_path / "churn", booster_files())
+        ran = run_pytest(tmp_path, USES_IT, ini="mme_models = churn\n")
+        assert ran.status == 1
+        assert "churn is a model for xgboost; the endpoint's image is" in ran.output
+        assert "override the fixture mme_image" in ran.output
 
     def test_a_model_that_triton_would_not_serve_fails_the_session(self, tmp_path: Path) -> None:
         (tmp_path / "wrong").mkdir()
