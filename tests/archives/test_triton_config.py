@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mme.archives.signature import SIGNATURE_MAX_BYTES, TensorSignature, TensorSpec
 from mme.archives.triton.config import TritonConfig, parse_config
+from mme.findings import Finding
 
 
 def parsed(text: str) -> TritonConfig:
@@ -95,6 +97,24 @@ def test_an_optional_input_is_stored_as_one() -> None:
     assert '["K","FP32",[1],true]' in stored
     assert TensorSignature.from_metadata(stored) == signature
     assert [spec.kind for spec in signature.inputs] == ["FP32", "FP32, optional"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('{"name": "m", "backend": "python"}', "it is JSON: write protobuf text"),
+        ("backend: 'python'\nmax_batch_size: ${batch}", "fill in the placeholder ${batch} in line 2"),
+        ("max_batch_size: {{batch}}", "fill in the placeholder {{batch}} in line 1"),
+        ("input { name: 'X' data_type: FP32 dims: 4 }", "did you mean TYPE_FP32?"),
+        ("input { name: 'X' data_type: TYPE_BYTES dims: 4 }", "did you mean TYPE_STRING?"),
+        ("max_batchsize: 8", "did you mean max_batch_size?"),
+    ],
+)
+def test_pasted_text_is_recognised(text: str, hint: str) -> None:
+    found = parse_config(text.encode())
+    assert isinstance(found, Finding)
+    assert found.code == "config-syntax"
+    assert hint in found.hint
 
 
 def test_long_signature_is_left_out() -> None:

@@ -1,51 +1,18 @@
-"""Small ONNX models with the configurations that tests serve them with."""
+"""ONNX models that answer, with the configurations that tests serve them with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, save_model
+from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
 
-Shape = tuple[int | str, ...]
-TYPES = {
-    "FP32": TensorProto.FLOAT,
-    "INT64": TensorProto.INT64,
-    "STRING": TensorProto.STRING,
-    "FP64": TensorProto.DOUBLE,
-    "BOOL": TensorProto.BOOL,
-}
+from tests.archives.onnx_builder import model, value
 
 
-def value(name: str, data_type: str = "FP32", shape: Shape = ("N", 4)) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, TYPES[data_type], shape)
-
-
-def model(
-    nodes: list[NodeProto],
-    inputs: list[ValueInfoProto],
-    outputs: list[ValueInfoProto],
-    initializers: list[TensorProto] | None = None,
-    ir_version: int = 8,
-    opset: int = 13,
-) -> ModelProto:
-    graph = helper.make_graph(nodes, "g", inputs, outputs, initializers or [])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
-
-
-def add(shape: Shape = ("N", 4)) -> ModelProto:
-    """X + X = Y."""
-    return model(
-        [helper.make_node("Add", ["X", "X"], ["Y"])], [value("X", shape=shape)], [value("Y", shape=shape)]
-    )
-
-
-def identity(data_type: str, shape: Shape = ("N", 2)) -> ModelProto:
-    return model(
-        [helper.make_node("Identity", ["X"], ["Y"])],
-        [value("X", data_type, shape)],
-        [value("Y", data_type, shape)],
-    )
+def identity(element: int) -> ModelProto:
+    nodes = [helper.make_node("Identity", ["X"], ["Y"])]
+    return model(nodes, [value("X", ("N", 2), element)], [value("Y", ("N", 2), element)])
 
 
 def categories() -> ModelProto:
@@ -59,48 +26,32 @@ def categories() -> ModelProto:
         values_int64s=[7, 8],
         default_int64=-1,
     )
-    graph = helper.make_graph([node], "g", [value("X", "STRING", ("N", 1))], [value("Y", "INT64", ("N", 1))])
-    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("ai.onnx.ml", 2)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    inputs, outputs = (
+        [value("X", ("N", 1), TensorProto.STRING)],
+        [value("Y", ("N", 1), TensorProto.INT64)],
+    )
+    made = model([node], inputs, outputs)
+    made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 2))
+    return made
 
 
 def scaled() -> ModelProto:
     """X * K = Y; K is 3 unless a request has it."""
-    return model(
-        [helper.make_node("Mul", ["X", "K"], ["Y"])],
-        [value("X"), value("K", shape=(1,))],
-        [value("Y")],
-        [numpy_helper.from_array(np.array([3], np.float32), "K")],
-    )
+    three = numpy_helper.from_array(np.array([3], np.float32), "K")
+    inputs = [value("X"), value("K", (1,))]
+    return model([helper.make_node("Mul", ["X", "K"], ["Y"])], inputs, initializers=[three])
 
 
 def total() -> ModelProto:
     """The sum of a vector, as a scalar."""
-    return model(
-        [helper.make_node("ReduceSum", ["X"], ["Y"], keepdims=0)],
-        [value("X", shape=(4,))],
-        [value("Y", shape=())],
-    )
-
-
-def parts() -> ModelProto:
-    """A sequence of tensors."""
-    return model(
-        [helper.make_node("SplitToSequence", ["X"], ["Y"], axis=0)],
-        [value("X")],
-        [helper.make_tensor_sequence_value_info("Y", TensorProto.FLOAT, None)],
-    )
+    node = helper.make_node("ReduceSum", ["X"], ["Y"], keepdims=0)
+    return model([node], [value("X", (4,))], [value("Y", ())])
 
 
 def with_external_weights(path: Path) -> None:
     """Save X * W = Y with W in ``weights.bin``."""
-    weights = np.eye(4, dtype=np.float32) * 5
-    multiply = model(
-        [helper.make_node("MatMul", ["X", "W"], ["Y"])],
-        [value("X")],
-        [value("Y")],
-        [numpy_helper.from_array(weights, "W")],
-    )
+    weights = numpy_helper.from_array(np.eye(4, dtype=np.float32) * 5, "W")
+    multiply = model([helper.make_node("MatMul", ["X", "W"], ["Y"])], initializers=[weights])
     save_model(multiply, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto
 
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.process import TritonProcess
 from mme_local.containers.triton.wheel import why_not_here
+from tests.archives.onnx_builder import doubled, sequence
 from tests.mme_local.containers.triton import onnx_models as models
 
 pytestmark = [
@@ -50,16 +51,16 @@ class Case:
 FLOATS = {"X": ("FP32", [1, 4], [1, 2, 3, 4])}
 DOUBLED = [2, 4, 6, 8]
 COMPLETED = {
-    "no tensors": Case(models.add(), 'backend: "onnxruntime"', FLOATS, DOUBLED),
+    "no tensors": Case(doubled(), 'backend: "onnxruntime"', FLOATS, DOUBLED),
     "only max_batch_size, in the directory form": Case(
-        models.add(),
+        doubled(),
         'platform: "onnxruntime_onnx" max_batch_size: 2',
         FLOATS,
         DOUBLED,
         "1/model.onnx/model.onnx",
     ),
     "batches of a model without them": Case(
-        models.add((1, 4)),
+        doubled((1, 4)),
         'platform: "onnxruntime_onnx" max_batch_size: 2',
         FLOATS,
         "autofill failed for model",
@@ -73,7 +74,7 @@ WRITTEN = {
         [8, 7, -1],
     ),
     "strings returned": Case(
-        models.identity("STRING"),
+        models.identity(TensorProto.STRING),
         models.config("STRING", "[ 2 ]"),
         {"X": ("BYTES", [1, 2], ["ä", ""])},
         ["ä", ""],
@@ -85,18 +86,16 @@ WRITTEN = {
     ),
     "a scalar": Case(models.total(), SCALAR, {"X": ("FP32", [4], [1, 2, 3, 4])}, [10]),
     "another output type": Case(
-        models.add(),
+        doubled(),
         models.config(output="INT32"),
         FLOATS,
         "configuration expects datatype TYPE_INT32 for output 'Y', model provides TYPE_FP32",
     ),
-    "a sequence": Case(models.parts(), models.config(), FLOATS, "Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE'"),
+    "a sequence": Case(sequence(), models.config(), FLOATS, "Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE'"),
     "no tensors, not completed": Case(
-        models.add(), 'backend: "onnxruntime"', FLOATS, "configuration expects 0 inputs, model provides 1"
+        doubled(), 'backend: "onnxruntime"', FLOATS, "configuration expects 0 inputs, model provides 1"
     ),
-    "another file": Case(
-        models.add(), models.config(), FLOATS, "unable to find '1/model.onnx'", "1/net.onnx"
-    ),
+    "another file": Case(doubled(), models.config(), FLOATS, "unable to find '1/model.onnx'", "1/net.onnx"),
 }
 
 
