@@ -25,6 +25,7 @@ class PythonSource:
         methods: Of its TritonPythonModel; None if that is not defined here or inherits.
         calls: Models that it sends inference requests to, as far as the code has their literal names, with
             the line of the first call.
+        computed_calls: Lines of requests to models whose names the code computes.
         loads: Models that it loads itself; `*` if the code computes a name.
     """
 
@@ -32,6 +33,7 @@ class PythonSource:
     names: frozenset[str] = frozenset()
     methods: frozenset[str] | None = None
     calls: tuple[tuple[str, int], ...] = ()
+    computed_calls: tuple[int, ...] = ()
     loads: frozenset[str] = frozenset()
 
     def defines(self, name: str) -> bool:
@@ -60,14 +62,18 @@ def read_python(content: bytes) -> PythonSource:
         return PythonSource(error=str(error) or type(error).__name__)
     constants = _constants(module)
     calls: dict[str, int] = {}
+    computed: list[int] = []
     for call in _calls(module, "InferenceRequest"):
         if name := _argument(call, "model_name", None, constants):
             calls.setdefault(name, call.lineno)
+        else:
+            computed.append(call.lineno)
     loads = {_argument(call, "model_name", 0, constants) or "*" for call in _calls(module, "load_model")}
     return PythonSource(
         names=frozenset(_bound(module.body)),
         methods=_methods(module.body),
         calls=tuple(calls.items()),
+        computed_calls=tuple(computed),
         loads=frozenset(loads),
     )
 

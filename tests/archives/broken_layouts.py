@@ -166,6 +166,11 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     "Python 2": (pack(flat(code="print 'x'")), "python-syntax", "line 1: Missing parentheses"),
     "no class": (pack(flat(code="class Model: pass")), "python-class", "no class TritonPythonModel"),
     "no execute": (pack(flat(code="class TritonPythonModel: pass")), "python-execute", "no method execute"),
+    "calls a computed name": (
+        pack(flat(code=CALLING_CODE.replace('"helper"', 'args["model_name"]'))),
+        "bls-computed-name",
+        "1/model.py, line 9, calls a model whose name it computes",
+    ),
     "calls what is missing": (pack(flat(code=CALLING_CODE)), "bls-missing", "model.py calls helper"),
     "calls what is not loaded": (
         pack({**PIPELINE, "first/1/model.py": CALLING_CODE, "helper/config.pbtxt": CONFIG}),

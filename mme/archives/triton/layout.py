@@ -258,6 +258,11 @@ def _call_findings(
     names = {reading.folder for reading in loaded if reading is not main}
     for reading in loaded:
         caller = f"the code of {reading.folder}" if reading.folder else "model.py"
+        for path, source in reading.sources.items():
+            if source.computed_calls:
+                text = f"{path}, line {source.computed_calls[0]}, calls a model whose name it computes"
+                hint = "while two loaded archives have a model of that name, the call fails in both"
+                yield Finding.note("bls-computed-name", text, hint)
         for name, place in reading.calls.items():
             if name in names:
                 text = (
