@@ -27,7 +27,8 @@ _bytes = partial(typer.Option, rich_help_panel="Bytes, for framework containers"
 _queue = partial(typer.Option, rich_help_panel="Asynchronously")
 # A bracket would be markup to rich.
 _INPUT_HELP = (
-    r'NAME=1,2,3,4, NAME=\[[1,2],\[3,4]], NAME=\["a, b","c"], NAME:INT64=1,2 or NAME=@file.npy; '
+    r'NAME=1,2,3,4, NAME=\[[1,2],\[3,4]], NAME=\["a, b","c"], NAME:INT64=1,2 or NAME=@FILE '
+    r"(.npy, .csv with rows of numbers; for BYTES any file); "
     r"NAME=\[] is an empty tensor."
 )
 _JSON_INPUT_HELP = r'File (or -) with {"NAME": \[values]}, a KServe v2 request or saved outputs.'

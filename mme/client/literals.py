@@ -1,4 +1,4 @@
-"""Parse tensors from the command line: `NAME=1,2,3`, `NAME:INT64=1,2`, `NAME=@file.npy`, JSON files."""
+"""Parse tensors from the command line: `NAME=1,2,3`, `NAME:INT64=1,2`, `NAME=@file`, JSON files."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ class NamedTensor:
 def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTensor:
     """Parse `NAME=VALUES`.
 
-    VALUES are separated by commas, or a JSON list, or `@` and the path of a .npy file. `NAME=[]` is an empty
-    tensor; so is `NAME=`, except of BYTES: one empty string. `NAME:TYPE=` sets the data type. A flat list is
-    reshaped to the declared shape, with a batch dimension if the model batches.
+    VALUES are separated by commas, or a JSON list, or `@` and a path: of a .npy file, of a .csv file with
+    rows of numbers, or, for BYTES, of any other file, whose bytes are one item. `NAME=[]` is an empty tensor;
+    so is `NAME=`, except of BYTES: one empty string. `NAME:TYPE=` sets the data type. A flat list is reshaped
+    to the declared shape, with a batch dimension if the model batches.
 
     Args:
         text: The argument of `--input`.
@@ -59,8 +60,7 @@ def parse_input(text: str, signature: TensorSignature | None = None) -> NamedTen
     spec = known_input(signature, name)
     datatype = explicit or (spec.datatype if spec else None)
     if value.startswith("@"):
-        path = Path(value[1:])
-        array = read_npy(read_bytes(path), f"input {name}: {path}", TensorError)
+        array = _of_file(Path(value[1:]), datatype, name)
         return NamedTensor(name, _fitted(array, spec, signature, name), datatype)
     used = datatype or _DEFAULT_TYPE
     values = _values(value, used, name)
@@ -166,6 +166,18 @@ def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, s
         known = ", ".join(sorted(DATATYPES))
         raise TensorError(f"{suffix!r} is not a Triton data type", hint=f"one of: {known}")
     return left, None
+
+
+def _of_file(path: Path, datatype: str | None, name: str) -> Array:
+    content = read_bytes(path)
+    if datatype == "BYTES" and path.suffix != ".npy":
+        return np.array([content], np.object_)
+    if path.suffix == ".csv":
+        used = datatype or _DEFAULT_TYPE
+        lines = content.decode("utf-8", "replace").splitlines()
+        rows = [[_number(cell.strip(), used, name) for cell in line.split(",")] for line in lines if line]
+        return _listed(rows, used, name)
+    return read_npy(content, f"input {name}: {path}", TensorError)
 
 
 def _values(value: str, datatype: str, name: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,26 @@ def test_a_colon_in_a_declared_name_is_part_of_it() -> None:
     assert parse_input("scope:FP32=1", signature).name == "scope:FP32"
     assert parse_input("a:b=1", signature).datatype == "INT8"
     assert parse_input("a:b:INT64=1", signature).datatype == "INT64"
+
+
+def test_rows_of_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("1,2.5,3,4\r\n5, 6,7,8\n")
+    batched = replace(ADD_SUB, max_batch_size=8)
+    assert parse_input(f"INPUT0=@{path}", batched).array.tolist() == [[1, 2.5, 3, 4], [5, 6, 7, 8]]
+    with pytest.raises(TensorError, match=r"input X: '2\.5' is not a INT64 value"):
+        parse_input(f"X:INT64=@{path}")
+    path.write_text("1,2\n3\n")
+    with pytest.raises(TensorError, match="its lists have different lengths"):
+        parse_input(f"X=@{path}")
+
+
+@pytest.mark.parametrize("declared", [None, TensorSignature(inputs=(TensorSpec("IMG", "BYTES", (1,)),))])
+def test_a_file_is_one_item_of_bytes(tmp_path: Path, declared: TensorSignature | None) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\xff\xd8\0\0")
+    tensor = parse_input(f"{'IMG' if declared else 'IMG:BYTES'}=@{path}", declared)
+    assert (tensor.datatype, tensor.array.tolist()) == ("BYTES", [b"\xff\xd8\0\0"])
 
 
 @pytest.mark.parametrize(
