@@ -36,6 +36,27 @@ def test_a_resolved_endpoint_has_its_containers(deploy: Any, endpoint_template: 
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://models/all/",
+        "https://s3.amazonaws.com/models/all/",
+        "https://s3-us-east-1.amazonaws.com/models/all/",
+        "https://s3.us-east-1.amazonaws.com/models/all/",
+        "https://models.s3.amazonaws.com/all/",
+        "https://models.s3-us-east-1.amazonaws.com/all/",
+        "https://models.s3.us-east-1.amazonaws.com/all/",
+        "https://models.s3.cn-north-1.amazonaws.com.cn/all/",
+    ],
+)
+def test_the_addresses_of_models(deploy: Any, endpoint_template: Any, url: str) -> None:
+    template = endpoint_template()
+    template["Resources"]["Model"]["Properties"]["Containers"][0]["ModelDataUrl"] = url
+    deploy(template)
+    [endpoint] = control_plane.list_endpoints()
+    assert endpoint.variants[0].containers[0].model_data_url == "s3://models/all/"
+
+
 def test_an_endpoint_exists_in_one_region_only(deploy: Any, endpoint_template: Any) -> None:
     deploy(endpoint_template())
 

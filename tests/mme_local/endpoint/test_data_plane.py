@@ -55,7 +55,7 @@ class World:
     def deploy(self, endpoint: DeployedEndpoint) -> None:
         self.deployed[endpoint.name] = endpoint
 
-    async def call(self, name: str = "e", model: str = "a", **more: Any) -> str:
+    async def call(self, name: str = "e", model: str | None = "a", **more: Any) -> str:
         return (await self.plane.invoke(InvokeCall(name, model, b"x", **more))).reply.body.decode()
 
     def running(self) -> int:
@@ -266,6 +266,12 @@ async def test_invalid_requests_are_validation_errors(
         with pytest.raises(InvokeError, match=message) as caught:
             await world.plane.invoke(call)
         assert (caught.value.name, caught.value.status) == ("ValidationError", 400)
+
+
+async def test_a_single_model_takes_no_target_model(new_world: NewWorld) -> None:
+    async with new_world() as world:
+        world.deploy(an_endpoint("single", mode="SingleModel", model_data_url="s3://bucket/one/v1.tar.gz"))
+        assert await world.call("single", None) == "v1.tar.gz:x"
 
 
 async def test_a_pipeline_passes_answers_on(new_world: NewWorld) -> None:
