@@ -82,8 +82,10 @@ def _service_application(service: SERVICE_NAMES | None) -> Flask:
         return web_application(clients_of)
     from moto.moto_server.werkzeug_app import create_backend_app
 
+    from mme_local.aws.malformed_requests import refuse_in
+
     if service == "applicationautoscaling":
         from mme_local.aws import moto_patches
 
         moto_patches.use_our_scaling()
-    return create_backend_app(service)
+    return refuse_in(create_backend_app(service))

@@ -192,6 +192,88 @@ def with_origin(request: Any, **_: Any) -> None:
     request.headers["Origin"] = "a" * 3000
 
 
+def posted(url: str, service: str, body: bytes, **headers: str) -> tuple[int, str]:
+    """Send a body as it is, signed for a service."""
+    scope = f"Credential=x/20261130/us-east-1/{service}/aws4_request"
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(
+        url, data=body, headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}, x", **more}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("sagemaker", "SageMaker.CreateModel"),
+        ("sagemaker", "SageMaker.ListModels"),
+        ("application-autoscaling", "AnyScaleFrontendService.RegisterScalableTarget"),
+        ("ssm", "AmazonSSM.GetParameter"),
+        ("kms", "TrentService.CreateKey"),
+        ("sqs", "AmazonSQS.ListQueues"),
+        ("lambda", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [(b"[]", "Start of list found where not expected"), (b"\xff", "The request body is not valid JSON")],
+)
+def test_a_body_that_is_no_object_is_refused(
+    endpoint_url: str, service: str, target: str, body: bytes, fault: str
+) -> None:
+    if target:
+        more = {"Content_Type": "application/x-amz-json-1.1", "X_Amz_Target": target}
+        status, answer = posted(endpoint_url, service, body, **more)
+    else:
+        path = f"{endpoint_url}/2015-03-31/functions"
+        status, answer = posted(path, service, body, Content_Type="application/json")
+    assert (status, json.loads(answer)) == (400, {"__type": "SerializationException", "Message": fault})
+
+
+def form(*fields: str) -> bytes:
+    """A form of S3's POST upload; the field `file` is a file."""
+    parts = []
+    for field in fields:
+        name, _, value = field.partition("=")
+        file = '; filename="f"' if name == "file" else ""
+        parts.append(f'--b\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n{value}\r\n')
+    return "".join([*parts, "--b--\r\n"]).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "fault"),
+    [
+        (b"x", "text/plain", 412, "Bucket POST must be of the enclosure-type multipart/form-data"),
+        (form("a=b", "file=x"), "", 400, "Bucket POST must contain a field named 'key'"),
+        (form("key=k", "other=x"), "", 204, ""),
+        (form("key=k", "file=x"), "", 204, ""),
+        (form("key=k", "success_action_status=201", "file=x"), "", 201, ""),
+        (form("key=k", "success_action_status=x", "file=x"), "", 204, ""),
+    ],
+)
+def test_uploads_by_forms(
+    endpoint_url: str, aws: Any, body: bytes, kind: str, status: int, fault: str
+) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    found, answer = posted(
+        f"{endpoint_url}/models", "s3", body, Content_Type=kind or "multipart/form-data; boundary=b"
+    )
+    assert found == status, answer
+    assert fault in answer
+    if status < 300 and b"file" in body:
+        assert aws("s3").get_object(Bucket="models", Key="k")["Body"].read() == b"x"
+
+
+def test_xml_that_is_none_is_refused(endpoint_url: str, aws: Any) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    status, answer = posted(f"{endpoint_url}/models?delete", "s3", b"<x", Content_Type="application/xml")
+    assert (status, "<Code>MalformedXML</Code>" in answer) == (400, True)
+
+
 def test_a_decompression_bomb_is_refused(endpoint_url: str) -> None:
     bomb = gzip.compress(b"Action=PutMetricData&x=" + b"0" * (64 << 20))
     request = urllib.request.Request(
