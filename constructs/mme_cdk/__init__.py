@@ -11,9 +11,18 @@ Import names from here. Subpackages are the library's own structure, in layers: 
 `monitoring` inside the method, so that apps without monitoring start faster.
 """
 
+import os
+import shutil
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 try:
+    # jsii, which starts it, ends in a stack trace about itself; an app that imports aws_cdk first has that.
+    if find_spec("aws_cdk") and not shutil.which(os.environ.get("JSII_NODE", "node")):
+        raise ImportError(
+            "aws-cdk-lib needs Node.js, and there is no node on PATH\n"
+            "activate the virtual environment, where sagemaker-mme[cdk] installed it, or install Node.js 22"
+        )
     import aws_cdk as _  # noqa: F401
 except ModuleNotFoundError as error:
     from mme.errors import missing_package

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,6 +190,20 @@ def test_the_constructs_without_their_extra_name_it() -> None:
         "ImportError: mme_cdk needs the package aws_cdk, which is not installed",
         'pip install "sagemaker-mme[cdk]"',
     ]
+
+
+def test_the_constructs_without_node_name_it() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "import mme_cdk"],
+        env={**os.environ, "PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    error, hint = ran.stderr.splitlines()[-2:]
+    assert error == "ImportError: aws-cdk-lib needs Node.js, and there is no node on PATH"
+    assert hint.startswith("activate the virtual environment, where sagemaker-mme[cdk] installed it")
 
 
 @pytest.mark.parametrize(("module", "arguments"), [("mme", ("local", "up")), ("mme_local", ())])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -125,6 +128,15 @@ def test_constructs() -> None:
         with pytest.raises(PropsError) as caught:
             fault()
         produced.append(str(caught.value))
+    without_node = subprocess.run(
+        [sys.executable, "-c", "import aws_cdk"],
+        env={**os.environ, "PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    produced.append(without_node.stderr)
     assert not absent(SECTIONS["What `cdk synth` says"], produced)
 
 
