@@ -105,7 +105,7 @@ async def test_a_model_uses_and_frees_the_gpu(tmp_path: Path) -> None:
     (model / "1" / "model.py").write_text(MODEL)
     request = {"inputs": [{"name": "X", "datatype": "UINT32", "shape": [1], "data": [4711]}]}
 
-    installation = TritonInstallation.create(tmp_path / "triton")
+    installation = TritonInstallation.create(tmp_path / "triton", tmp_path.parent)
     quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
     triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=60)
     await triton.start()
