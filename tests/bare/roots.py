@@ -50,7 +50,7 @@ ln -sf pts/ptmx root/dev/ptmx
 test -z "$4" || mount --bind "$4" "root/$5/.cache"
 user=$3
 shift 5
-exec chroot --userspec="$user:$user" root "$@"
+chroot --userspec="$user:$user" root "$@"
 """
 
 
