@@ -66,7 +66,7 @@ class LocalSettings(BaseSettings):
     load_seconds: float = Field(limits.LOAD_TIMEOUT_SECONDS, gt=0)
     invoke_seconds: float = Field(limits.INVOKE_TIMEOUT_SECONDS, gt=0)
     spill_at: int = Field(8, ge=1)
-    start_seconds: float = Field(30, gt=0)
+    start_seconds: float = Field(120, gt=0)
     containers: Literal["wheel", "docker", "auto"] = "wheel"
     images: str = "none"
     metrics_seconds: float = Field(60, gt=0)
