@@ -235,7 +235,7 @@ def outcomes(
 
     async def story() -> dict[str, Outcome]:
         triton = TritonProcess(
-            installation, folder / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+            installation, folder / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=120
         )
         await triton.start()
         try:
@@ -269,7 +269,7 @@ def test_what_triton_does_not_survive_is_an_error(
 ) -> None:
     async def story() -> Outcome:
         triton = TritonProcess(
-            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=120
         )
         await triton.start()
         try:
@@ -292,7 +292,7 @@ def test_which_of_several_directories_loads_is_undefined(
 
     async def story() -> str:
         triton = TritonProcess(
-            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=30
+            installation, tmp_path / "instance", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, start_seconds=120
         )
         await triton.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -80,9 +81,8 @@ class Machine:
         app = self.home / "app.py"
         app.write_text(APP.format(root=str(ROOT), changes=changes))
         output = self.home / "cdk.out"
-        return self.run(
-            "cdk", verb, "--app", f"{sys.executable} {app}", "--output", str(output), "--ci", *arguments
-        )
+        command = shlex.join([sys.executable, str(app)])
+        return self.run("cdk", verb, "--app", command, "--output", str(output), "--ci", *arguments)
 
     def client(self, service: str) -> Any:
         """Plain boto3 that knows the URL and nothing else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -172,8 +173,8 @@ class TritonPythonModel:
 
 def test_destroy_with_an_empty_bucket_deletes_the_endpoint(deployed: Machine) -> None:
     bucket = deployed.outputs()["ModelBucketName"]
-    app = deployed.home / "app.py"
-    command = ["cdk", "destroy", "--app", f"{sys.executable} {app}", "--ci", "--force", "local/*"]
+    app = shlex.join([sys.executable, str(deployed.home / "app.py")])
+    command = ["cdk", "destroy", "--app", app, "--ci", "--force", "local/*"]
     s3 = deployed.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:

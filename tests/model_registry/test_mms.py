@@ -31,7 +31,7 @@ async def answers(
 ) -> list[Any]:
     """What one server answers for rows of each model's directory."""
     container = MmsContainer(
-        MmsInstallation.find(), handler, "image", folder, variables, start_seconds=60, log=folder / "log"
+        MmsInstallation.find(), handler, "image", folder, variables, start_seconds=120, log=folder / "log"
     )
     await container.start()
     try:

@@ -31,7 +31,7 @@ async def answers(
         TritonInstallation.create(folder / "private"),
         folder / "run",
         {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"},
-        start_seconds=60,
+        start_seconds=120,
     )
     await triton.start()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ print(json.dumps({"results": results, "summary": {"checkov_version": "stand-in"}
 @pytest.fixture
 def checkov(tmp_path: Path) -> Path:
     file = tmp_path / "checkov"
-    file.write_text(f"#!{sys.executable}\n{STAND_IN}")
+    file.write_text(f"#!/usr/bin/env python3\n{STAND_IN}")
     file.chmod(0o755)
     return file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def tool(folder: Path, name: str, output: Any, *, status: int = 0, error: str = 
     """A program that prints a report, or text."""
     text = output if isinstance(output, str) else json.dumps(output)
     script = f"import sys\nprint({text!r})\nprint({error!r}, file=sys.stderr)\nsys.exit({status})\n"
-    (folder / name).write_text(f"#!{sys.executable}\n{script}")
+    (folder / name).write_text(f"#!/usr/bin/env python3\n{script}")
     (folder / name).chmod(0o755)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ pytestmark = [
 def cdk(tmp_path: Path, aws_environment: dict[str, str]) -> Callable[..., str]:
     """Run the CLI on the app above: `cdk("deploy", "--all", fails=False)`; returns its output."""
     (tmp_path / "app.py").write_text(APP)
-    (tmp_path / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py"}))
+    (tmp_path / "cdk.json").write_text(json.dumps({"app": shlex.join([sys.executable, "app.py"])}))
     environment = {
         **os.environ,
         **aws_environment,

@@ -41,7 +41,7 @@ async def container_of(
         XGBOOST,
         folder,
         environment or {},
-        start_seconds=60,
+        start_seconds=120,
         log=folder / "log",
     )
     await container.start()

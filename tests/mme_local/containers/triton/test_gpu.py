@@ -107,7 +107,7 @@ async def test_a_model_uses_and_frees_the_gpu(tmp_path: Path) -> None:
 
     installation = TritonInstallation.create(tmp_path / "triton", tmp_path.parent)
     quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
-    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=60)
+    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=120)
     await triton.start()
     try:
         before = used_mib()

@@ -57,7 +57,7 @@ async def serving(folder: Path, models: Mapping[str, Files]) -> AsyncIterator[In
 
     place = folder / "instances" / "0"
     place.mkdir(parents=True)
-    container = TritonProcess(installation, place, ENVIRONMENT, start_seconds=30, log=folder / "triton.log")
+    container = TritonProcess(installation, place, ENVIRONMENT, start_seconds=120, log=folder / "triton.log")
     instance = Instance("test/0", container, fetch, place, LocalSettings())
     await instance.start()
     try:

@@ -132,7 +132,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any] | s
     async def story() -> dict[str, list[Any] | str]:
         found: dict[str, list[Any] | str] = {}
         for environment, cases in ((COMPLETE, COMPLETED), (AS_WRITTEN, WRITTEN)):
-            triton = TritonProcess(installation, folder / "instance", environment, start_seconds=30)
+            triton = TritonProcess(installation, folder / "instance", environment, start_seconds=120)
             await triton.start()
             try:
                 for name, case in cases.items():

@@ -86,7 +86,7 @@ def model(tmp_path: Path) -> Path:
 def a_process(
     installation: TritonInstallation, folder: Path, environment: Mapping[str, str] = ENVIRONMENT
 ) -> TritonProcess:
-    return TritonProcess(installation, folder / "instance", environment, start_seconds=30)
+    return TritonProcess(installation, folder / "instance", environment, start_seconds=120)
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ async def test_tensors_are_ordered_by_the_number_in_their_name(tmp_path: Path) -
     installation = TritonInstallation.create(tmp_path / "triton", tmp_path.parent)
     assert "pytorch" in installation.backend_names
     quiet = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--disable-auto-complete-config"}
-    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=30)
+    triton = TritonProcess(installation, tmp_path / "instance", quiet, start_seconds=120)
     await triton.start()
     try:
         loaded = await triton.load("abc", "x_v0.tar.gz", model, 120)
