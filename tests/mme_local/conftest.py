@@ -41,5 +41,5 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    uvloop.run(asyncio.wait_for(pyfuncitem.obj(**arguments), 60))
+    uvloop.run(asyncio.wait_for(pyfuncitem.obj(**arguments), 240))
     return True
