@@ -222,7 +222,8 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
         (
             r"unable to find backend library for backend '(?P<name>[^']*)'",
             "the container has no backend {name}",
-            _EXPLAIN,
+            "use an image that has it; the local endpoint has python, onnxruntime and, with torch installed, "
+            "pytorch",
         ),
         (
             rf"No module named '(?P<name>{_STANDARD_LIBRARY})'",

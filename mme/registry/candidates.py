@@ -171,9 +171,9 @@ def _reason_to_skip(folder: Path, error: MmeError) -> str | None:
     if error.codes == (MODEL_FILE_MISSING,) and build_script(folder).is_file():
         finding = error.findings[0]
         file = finding.message.partition(" is missing")[0].rpartition("/")[2]
-        return f"{file} missing, {finding.hint.replace('run: ', 'run ')}"
+        return f"{file} is not built; optional: {finding.hint.replace('run: ', 'run ')}"
     if error.codes == (_EMPTY,) and build_script(folder).is_file():
-        return f"empty, {error.findings[0].hint.replace('run: ', 'run ')}"
+        return f"it is empty; optional: {error.findings[0].hint.replace('run: ', 'run ')}"
     looks_like_a_model = any(
         (entry.is_dir() and entry.name.isdecimal()) or entry.name.lower().startswith("config.pb")
         for entry in folder.iterdir()

@@ -41,12 +41,13 @@ def test_add_registry_skips_unbuilt_models(aws, mme, registry: Path) -> None:
     ran = mme("models", "add", registry, "--json")
     assert ran.status == 0
     assert [one["model"] for one in ran.json["published"]] == ["add_sub_v0.tar.gz", "digits_v0.tar.gz"]
+    script = registry / "build_triton_serve_pt.py"
     others = {"churn_xgboost": "xgboost", "wine_sklearn": "scikit-learn"}
     assert {one["name"]: one["reason"] for one in ran.json["skipped"]} == {
-        "triton-serve-pt": f"model.pt missing, run python {registry / 'build_triton_serve_pt.py'}",
+        "triton-serve-pt": f"model.pt is not built; optional: run python {script}",
         **{name: f"not for Triton but for {one}: publish it by its own path" for name, one in others.items()},
     }
-    assert "skipped triton-serve-pt: model.pt missing, run python" in ran.err
+    assert "skipped triton-serve-pt: model.pt is not built; optional: run python" in ran.err
 
 
 def test_add_unbuilt_model_by_name(aws, mme, registry: Path) -> None:

@@ -79,7 +79,7 @@ TRITON = {
         "runtime on the model configuration.;\n",
         FaultKind.LOAD,
         "the container has no backend tensorrt",
-        "mme archives explain",
+        "use an image that has it; the local endpoint has python, onnxruntime and, with torch",
     ),
     "no GPU": (
         f"{DOWN}Invalid argument: instance group m_v0.tar.gz_0 of model m_v0.tar.gz has kind KIND_GPU but "

@@ -48,7 +48,7 @@ def test_unbuilt_model_is_skipped_in_a_registry(make_directory) -> None:
     script.write_text("")
     candidates = find_models([root])
     assert [model.directory.name for model in candidates.models] == ["a"]
-    assert candidates.skipped[0].reason == f"model.pt missing, run python {script}"
+    assert candidates.skipped[0].reason == f"model.pt is not built; optional: run python {script}"
 
 
 def test_model_without_its_file_and_without_a_script_is_an_error(make_directory) -> None:

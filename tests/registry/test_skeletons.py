@@ -70,7 +70,7 @@ def test_estimator_is_trained_by_its_script(store, tmp_path: Path) -> None:
     assert caught.value.findings[0].hint == f"run: {made.next_step}"
     new_model("other", "python", tmp_path)
     (skipped,) = find_models([tmp_path]).skipped
-    assert (skipped.name, skipped.reason) == ("churn", f"empty, run {made.next_step}")
+    assert (skipped.name, skipped.reason) == ("churn", f"it is empty; optional: run {made.next_step}")
 
     runpy.run_path(str(tmp_path / "build_churn.py"))
     assert joblib.load(made.directory / "model.joblib").predict([[1, 2, 3, 4]]).tolist() == [1]

@@ -252,7 +252,7 @@ def test_the_last_hours_errors_are_explained(context: DoctorContext) -> None:
     )
     assert found[0].hint == "mme endpoint logs --model memory_v0.tar.gz --errors"
     assert found[3].message.startswith("alpha_v0.tar.gz failed (once): ValueError: negative (1/model.py line")
-    assert found[2].hint == "look at the archive: mme archives explain PATH"
+    assert found[2].hint.startswith("use an image that has it; the local endpoint has python, onnxruntime")
     assert next(iter(check_recent_errors(context, now + timedelta(hours=2)))).severity is Severity.OK
 
 

@@ -82,7 +82,7 @@ def test_an_update_preserves_scroll_position_and_focus() -> None:
     show(runtime, scenario)
 
 
-@pytest.mark.parametrize(("width", "phone"), [(390, True), (1280, False)])
+@pytest.mark.parametrize(("width", "phone"), [(390, True), (500, True), (1280, False)])
 def test_it_fits_its_window(width: int, phone: bool) -> None:
     async def scenario(page: Page, url: str) -> None:
         await page.look_like(width, 844, phone=phone)
