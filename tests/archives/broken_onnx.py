@@ -137,6 +137,17 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         "onnx-fed-input",
         "config.pbtxt declares the input X, which Triton itself feeds too",
     ),
+    "a state of another type": (
+        pack(
+            files(
+                doubled(),
+                CONFIG
+                + 'sequence_batching { state { input_name: "S" output_name: "Y" data_type: TYPE_INT8 } }',
+            )
+        ),
+        "tensor-type",
+        "the output state Y in config.pbtxt is TYPE_INT8; in 1/model.onnx it is TYPE_FP32",
+    ),
     "a batch input that the model lacks": (
         pack(
             files(

@@ -108,6 +108,9 @@ def test_an_optional_input_is_stored_as_one() -> None:
         ("input { name: 'X' data_type: FP32 dims: 4 }", "did you mean TYPE_FP32?"),
         ("input { name: 'X' data_type: TYPE_BYTES dims: 4 }", "did you mean TYPE_STRING?"),
         ("max_batchsize: 8", "did you mean max_batch_size?"),
+        ("input { name: 'X' data_type: 99 dims: 4 }", "write the value's name, such as TYPE_FP32"),
+        ("instance_group { kind: 99 }", "such as TYPE_FP32 or KIND_CPU"),
+        ("model_warmup { inputs { key: 'X' value { data_type: 99 } } }", "such as TYPE_FP32"),
     ],
 )
 def test_pasted_text_is_recognised(text: str, hint: str) -> None:

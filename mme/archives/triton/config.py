@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -146,6 +147,9 @@ def parse_config(content: bytes, source: str = CONFIG_FILE) -> TritonConfig | Fi
 
 
 def _tensor_fault(message: Any, source: str) -> Finding | None:
+    if unnamed := next(_unnamed_values(message), None):
+        text = f"{source} has {unnamed[0]}: {unnamed[1]}; no value of it has this number"
+        return Finding.error("config-syntax", text, "write the value's name, such as TYPE_FP32 or KIND_CPU")
     for kind in ("input", "output"):
         if any(not tensor.name for tensor in getattr(message, kind)):
             text = f"an {kind} in {source} has no name; Triton says \"model {kind} must specify 'name'\""
@@ -155,6 +159,17 @@ def _tensor_fault(message: Any, source: str) -> Finding | None:
         hint = "0 means that the model takes no batch dimension"
         return Finding.error("config-batch-size", text, hint)
     return None
+
+
+def _unnamed_values(message: Any) -> Iterator[tuple[str, int]]:
+    """Yield the fields whose number names no value of their enumeration, which protobuf accepts."""
+    for field, value in message.ListFields():
+        several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+        for one in (value.values() if hasattr(value, "values") else value) if several else (value,):
+            if field.enum_type and one not in field.enum_type.values_by_number:
+                yield field.name, one
+            elif hasattr(one, "ListFields"):
+                yield from _unnamed_values(one)
 
 
 def _encoding_fault(content: bytes, source: str) -> Finding | None:
