@@ -30,7 +30,7 @@ _Request = tuple[str, str, str, dict[str, str]]
 def check_role(context: DoctorContext) -> Iterator[Finding]:
     """Check that the role trusts SageMaker and can read the prefix, by IAM's simulation or its policies."""
     if not context.role_arn:
-        gone = "endpoint config" if context.endpoint.config_deleted else "model"
+        gone = "config" if context.endpoint.config_deleted else "model"
         yield Finding.skipped("role", f"the endpoint's {gone} was deleted, so its role is unknown")
         return
     from botocore.exceptions import ClientError

@@ -49,7 +49,8 @@ class ScalableTargetType(ResourceType):
 class ScalingPolicyType(ResourceType):
     """A scaling policy. Ref is its ARN."""
 
-    name_property = "PolicyName"
+    # No name_property: every policy must have a name, and its identity is its ARN (CloudFormation's resource
+    # schema), so one of the same name on another target replaces it.
     create_only = frozenset({*_TARGET_KEY, "PolicyName", "ScalingTargetId"})
 
     def create(self, request: ResourceRequest) -> Physical:

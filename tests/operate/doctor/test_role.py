@@ -9,9 +9,11 @@ from botocore.stub import Stubber
 
 from mme.findings import Finding, Severity
 from mme.operate.doctor.context import DoctorContext
+from mme.operate.doctor.deployment import check_endpoint
 from mme.operate.doctor.role import check_role
+from mme.operate.endpoint_state import read_endpoint
 from tests.operate.deployment import DEPLOYMENT, deny
-from tools.sample_deployment import BUCKET
+from tools.sample_deployment import BUCKET, ENDPOINT
 
 
 def simulated(context: DoctorContext, *decisions: str) -> list[Finding]:
@@ -93,6 +95,20 @@ def test_an_unknown_key_is_not_checked(context: DoctorContext, code: str) -> Non
 def test_an_alias_of_a_key_is_not_taken_for_a_key(context: DoctorContext, named: str) -> None:
     encrypt(context, named)
     assert [one.severity for one in check_role(context)] == [Severity.OK]
+
+
+def test_a_config_deleted_by_hand(context: DoctorContext) -> None:
+    sagemaker = context.clients.sagemaker
+    sagemaker.delete_endpoint_config(EndpointConfigName=context.endpoint.config)
+    endpoint = read_endpoint(sagemaker, ENDPOINT)
+    broken = DoctorContext(context.clients, DEPLOYMENT, endpoint, "", local=False)
+    (role,) = check_role(broken)
+    assert role.message == "the endpoint's config was deleted, so its role is unknown"
+    (fault,) = check_endpoint(broken)
+    assert (fault.severity, fault.message) == (
+        Severity.ERROR,
+        f"the endpoint config {endpoint.config} is gone: it was deleted outside CloudFormation",
+    )
 
 
 def test_a_role_that_is_missing_or_trusts_others(context: DoctorContext) -> None:

@@ -130,6 +130,21 @@ def test_one_target_tracking_policy_for_a_metric(
     assert policy["PolicyName"] == "invocations"
 
 
+def test_a_scaled_endpoint_is_renamed(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    deploy(scaled(endpoint_template()))
+    renamed = scaled(endpoint_template())
+    renamed["Resources"]["Endpoint"]["Properties"]["EndpointName"] = "other"
+
+    assert deploy(renamed)["StackStatus"] == "UPDATE_COMPLETE"
+
+    scaling, namespace = aws("application-autoscaling"), {"ServiceNamespace": "sagemaker"}
+    (target,) = scaling.describe_scalable_targets(**namespace)["ScalableTargets"]
+    (policy,) = scaling.describe_scaling_policies(**namespace)["ScalingPolicies"]
+    assert {target["ResourceId"], policy["ResourceId"]} == {"endpoint/other/variant/AllTraffic"}
+    endpoints = aws("sagemaker").list_endpoints()["Endpoints"]
+    assert [one["EndpointName"] for one in endpoints] == ["other"]
+
+
 @pytest.mark.parametrize("target", ["endpoint/mme/variant/AllTraffic", "a|b", "a||c", "a|b|c|d"])
 def test_a_scaling_policy_without_a_valid_target_is_refused(
     deploy: Any, endpoint_template: Any, events: Any, target: str
