@@ -18,6 +18,7 @@ from mme.client import MultiModelClient, Warmed
 from mme.errors import MmeError
 from mme.registry.aliases import AliasStore
 from mme.registry.tiny_onnx import doubling_model
+from tests.registry.test_shared_names import CALLING
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
 
@@ -87,6 +88,20 @@ def test_pack(mme, model: Path, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     refused = mme("models", "pack", model, "-o", pipe, "--force")
     assert (refused.status, f"{pipe} is a device or a pipe" in refused.err, pipe.is_fifo()) == (2, True, True)
+
+
+def test_add_warns_of_a_called_name_that_another_archive_has(aws, mme, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for path, content in CALLING.items():
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            if content:
+                (tmp_path / name / path).write_text(str(content))
+            else:
+                (tmp_path / name / path).mkdir()
+    assert "have a model first inside" not in mme("models", "add", tmp_path / "one").err
+    ran = mme("models", "add", tmp_path / "two", "--json")
+    assert ran.json["published"][0]["model"] == "two_v0.tar.gz"
+    assert "warning two_v0.tar.gz and one_v0.tar.gz have a model first inside" in ran.err
 
 
 def test_add_and_pack_follow_links_if_asked(aws, mme, model: Path, tmp_path: Path) -> None:
