@@ -181,6 +181,8 @@ def survey_directory(path: str | Path, *, follow_links: bool = False) -> tuple[M
         hint = "give the path of the directory that holds config.pbtxt"
         if root.name.endswith((".tar.gz", ".tgz")):
             hint += "; archives are packed for you"
+        else:
+            hint += f"; from a model file, make it: mme models new NAME --from {subject}"
         text = "it is a file, not a model's directory"
         raise ArchiveError(subject, [Finding.error("not-a-directory", text, hint)])
     scan = _Scan(root, follow_links=follow_links)

@@ -64,6 +64,9 @@ def test_archive_instead_of_directory(tmp_path: Path) -> None:
     archive.write_bytes(b"")
     with pytest.raises(ArchiveError, match="packed for you"):
         check_model(archive)
+    (tmp_path / "net.onnx").write_bytes(b"")
+    with pytest.raises(ArchiveError, match=r"make it: mme models new NAME --from \S+net\.onnx"):
+        check_model(tmp_path / "net.onnx")
 
 
 def test_symbolic_links_are_named(good_model: Path) -> None:
