@@ -1,13 +1,14 @@
 """Soak test: many models in little memory while everything fails repeatedly; every answer must be right.
 
 20,000 requests, distributed over 200 models by Zipf's law, go through a local endpoint whose memory holds 40
-of them and whose disk holds 80. Triton is killed five times. Requests with a retryable error are retried; one
-that never gets a right answer is lost.
+of them and whose disk holds 80. The server is killed five times. Requests with a retryable error are retried;
+one that never gets a right answer is lost.
 
+--container mms: soak AWS's Multi Model Server instead of Triton.
 --disconnects N: N of 100 callers leave in the middle of a request, and ask again.
 --full-disks N: the disk is filled N times. It must be a small file system: mount one and set TMPDIR to it.
 
-Run it: python -m benchmarks.soak [--requests N] [--models N] [--room N] [--kills N] [--json]
+Run it: python -m benchmarks.soak [--requests N] [--models N] [--room N] [--kills N] [--container C] [--json]
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks.local_endpoint import ENDPOINT, SIGNED, echo_model, local_runtime
+from benchmarks.local_endpoint import ENDPOINT, IMAGE, SIGNED, echo_model, local_runtime
 from benchmarks.report import AS_JSON, report
 from mme_local import launcher
 from mme_local.containers.http_pool import ConnectionLostError, HttpPool, HttpResponse
@@ -55,6 +56,17 @@ FULL_REQUESTS: Final = 20
 _DISK_BYTES: Final = 2**30
 """Only a file system that is smaller is filled: it belongs to the test alone."""
 
+_PROGRAM: Final = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": str(Path(__file__).with_name("echo_program")),
+}
+_CONTAINERS: Final = {
+    # Each python model takes this much of /dev/shm, which may be small.
+    "triton": (IMAGE, {"SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": str(1024 * 1024)}),
+    "mms": ("soak:1", _PROGRAM),
+}
+"""Image and environment of each container."""
+
 
 @dataclass
 class Outcome:
@@ -69,7 +81,7 @@ class Outcome:
         retried: Errors that were retried, by name.
         fatal: Errors that no client retries, by name and text.
         disconnects: Callers that left in the middle of a request.
-        kills: Times that Triton was killed.
+        kills: Times that the server was killed.
         full_disks: Times that the disk was filled.
         loaded_at_most: Most models in memory at once.
         seconds: Duration.
@@ -116,11 +128,12 @@ class Plan:
         requests: Number of requests.
         models: Number of models.
         room: Number of models that fit into memory.
-        kills: Times that Triton is killed, at equal distances.
+        kills: Times that the server is killed, at equal distances.
         disconnects: Percent of the callers that leave in the middle of a request.
         full_disks: Times that the disk is filled, at equal distances, for `FULL_REQUESTS` failed requests.
         connections: Concurrent requests.
         seed: Seed of the models' order.
+        container: What serves, ``triton`` or ``mms``.
     """
 
     requests: int = 20_000
@@ -131,23 +144,28 @@ class Plan:
     full_disks: int = 0
     connections: int = 16
     seed: int = 1
+    container: str = "triton"
 
 
 def soak(plan: Plan) -> Outcome:
     """Start a runtime, send the requests, stop it."""
-    models = {
-        _target(number): echo_model((1,), "INT32", added=number, size=MODEL_BYTES)
-        for number in range(plan.models)
-    }
+    image, environment = _CONTAINERS[plan.container]
     with local_runtime(
-        models,
-        # Each python model takes this much of /dev/shm, which may be small.
-        environment={"SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": str(1024 * 1024)},
+        {_target(number): _files(plan.container, number) for number in range(plan.models)},
+        image=image,
+        environment=environment,
         memory_mib=(plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         disk_mib=(2 * plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         weight_factor=1,
+        start_seconds=90,
     ) as state:
         return asyncio.run(_Soak(plan, state).run())
+
+
+def _files(container: str, number: int) -> dict[str, str]:
+    if container == "mms":
+        return {"added": str(number), "padding": "x" * (MODEL_BYTES - len(str(number)))}
+    return echo_model((1,), "INT32", added=number, size=MODEL_BYTES)
 
 
 class _Soak:
@@ -356,9 +374,9 @@ def main() -> None:
     """Run the soak test and print the counts; exit with status 1 if an answer was missing or wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     for name, default in vars(Plan()).items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=default, help=f"by default {default}"
-        )
+        choices = tuple(_CONTAINERS) if name == "container" else None
+        option, about = f"--{name.replace('_', '-')}", f"by default {default}"
+        parser.add_argument(option, type=type(default), choices=choices, default=default, help=about)
     parser.add_argument(AS_JSON, action="store_true", help="print JSON")
     given = vars(parser.parse_args())
     given.pop("json")
