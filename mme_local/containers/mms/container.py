@@ -185,8 +185,9 @@ class MmsContainer(ContractContainer):
 
     def _failed(self, what: str, hint: str) -> MmeError:
         """Return the error of a failed start in one line."""
-        last = last_line(self._log) or "it wrote nothing"
-        return MmeError(f"the Multi Model Server {what}; the last line of its log: {last}", hint=hint)
+        last = last_line(self._log)
+        reason = f"the last line of its log: {last}" if last else "its log is empty"
+        return MmeError(f"the Multi Model Server {what}; {reason}", hint=hint)
 
     async def _until_up(self) -> None:
         while True:

@@ -171,6 +171,31 @@ async def test_a_program_that_fails_to_import(tmp_path: Path) -> None:
     assert "Traceback" in (tmp_path / "i" / "log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "variables", "message"),
+    [
+        (0.05, {}, r"was not up within 0\.05 s; its log is empty\n"),
+        (
+            60,
+            {"SAGEMAKER_MAX_HEAP_SIZE": "1x"},
+            r"ended at its start; .* log: Invalid maximum heap size: -Xmx1x\n",
+        ),
+    ],
+)
+async def test_a_failed_start_is_one_line(
+    tmp_path: Path, seconds: float, variables: dict[str, str], message: str
+) -> None:
+    log = tmp_path / "log"
+    handler = handlers.xgboost({})
+    container = MmsContainer(
+        MmsInstallation.find(), handler, XGBOOST, tmp_path, variables, start_seconds=seconds, log=log
+    )
+    with pytest.raises(MmeError, match=message) as failed:
+        await container.start()
+    assert failed.value.hint
+    assert container.pid is None
+
+
 @pytest.mark.nightly
 async def test_limits_of_the_environment(tmp_path: Path) -> None:
     slow = """

@@ -11,7 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
+from mme_local import launcher
 from mme_local.cli.local import app
+from mme_local.settings import LocalSettings
 from tests.mme_local.a_model import wait_for
 from tests.mme_local.containers.mms.sources import (
     OWN,
@@ -158,3 +160,41 @@ def output_fn(prediction, accept):
     )
     assert (answer["Body"].read(), answer["ContentType"]) == (b"hello a;hello b", "text/plain")
     endpoint.delete()
+
+
+@pytest.mark.nightly
+def test_a_load_that_never_ends() -> None:
+    """The time limit, a clear error, and a restart; other models answer again."""
+    state = launcher.start_detached(
+        LocalSettings.model_validate({"port": 0, "start_seconds": 60, "load_seconds": 15}), tied=True
+    )
+    try:
+        runtime = Runtime(state)
+        runtime.client("s3").create_bucket(Bucket="hanging")
+        program = """
+import os, time
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "seconds")) as file:
+        time.sleep(float(file.read()))
+    return "done"
+
+def transform_fn(model, data, content_type, accept):
+    return model, "text/plain"
+"""
+        variables = a_source(runtime, "hanging", program)
+        endpoint = Endpoint(runtime, image=OWN, environment=variables, bucket="hanging")
+        endpoint.publish("good_v0.tar.gz", {"seconds": "0"})
+        endpoint.publish("hangs_v0.tar.gz", {"seconds": "600"})
+        assert endpoint.invoke("good_v0.tar.gz") == b"done"
+        with pytest.raises(ClientError, match="the model did not load within 15 s") as hung:
+            endpoint.invoke("hangs_v0.tar.gz")
+        assert hung.value.response["Error"]["Code"] == "ModelError"
+        assert hung.value.response["OriginalStatusCode"] == 0  # type: ignore[typeddict-item]
+        wait_for(lambda: runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
+        (instance,) = runtime.endpoint(endpoint.name)["instances"]
+        assert instance["last_restart"]["reason"] == "the load of hangs_v0.tar.gz did not end"
+        assert endpoint.invoke("good_v0.tar.gz") == b"done"
+        endpoint.delete()
+    finally:
+        launcher.stop(state.port)
