@@ -212,6 +212,8 @@ def _lightgbm(path: Path, flavour: dict[str, Any], _: dict[str, Any], options: D
 def _torch(path: Path, flavour: dict[str, Any], model: dict[str, Any], options: DraftOptions) -> Draft | None:
     folder = _inside(path, flavour.get("model_data", "data"))
     file = folder / "model.pth" if folder.is_dir() else folder
+    if folder.is_dir() and not file.exists():
+        return None  # torch.export's model.pt2, MLflow's default since 3.17: pyfunc serves it
     inputs, outputs = _signature(model)
     tensors = options.inputs or tuple(_without_batch(one) for one in inputs)
     answers = options.outputs or tuple(_without_batch(one) for one in outputs)

@@ -114,6 +114,12 @@ def test_a_pickled_module_is_served_by_pyfunc(make: Any, root: Path) -> None:
     assert make({"pytorch": {"model_data": "data"}}, TENSORS).facts[0] == "MLflow model, flavour pyfunc"
 
 
+def test_an_exported_program_is_served_by_pyfunc(make: Any, root: Path) -> None:
+    (root / "data").mkdir()
+    (root / "data" / "model.pt2").write_bytes(b"PK")
+    assert make({"pytorch": {"model_data": "data"}}, TENSORS).facts[0] == "MLflow model, flavour pyfunc"
+
+
 def doubles(monkeypatch: pytest.MonkeyPatch, predict: Callable[[Any], Any]) -> None:
     """Doubles of mlflow and pandas: a table is a dict."""
     mlflow, pyfunc, pandas = ModuleType("mlflow"), ModuleType("mlflow.pyfunc"), ModuleType("pandas")
