@@ -99,7 +99,7 @@ test-fast: install  ## Run the fast tests, in parallel
 test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 	@pytest -q -n 2 --dist loadfile -m "slow and not nightly"
 
-test-nightly: test-lowest $(BENCHMARKS)/.installed $(MODELS)/.installed  ## Run what is too slow for every change
+test-nightly: test-lowest $(BENCHMARKS)/.installed $(MODELS)/.installed $(DOCS)/.installed  ## Run what is too slow for every change
 	@pytest -q -n 2 --dist loadfile -m nightly
 
 $(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
@@ -172,7 +172,7 @@ $(DOCS)/.installed: requirements-docs.txt $(VENV)/.installed
 	@touch $@
 
 docs: $(DOCS)/.installed  ## Build the documentation site into site/, with warnings as errors
-	@PYTHONPATH="$(CURDIR)/$(DOCS):$(CURDIR)" NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build
+	@PYTHONPATH="$(CURDIR)/$(DOCS):$(CURDIR)" NO_MKDOCS_2_WARNING=1 python -m mkdocs build
 
 # PUSH= leaves the commit in the local branch gh-pages.
 docs-publish: PUSH := --push

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         return self.env == LOCAL_ENVIRONMENT and (not self.endpoint_name or "env" in self.model_fields_set)
 
     @property
+    def on_this_machine(self) -> bool:
+        """Return whether AWS is the local endpoint, for this environment or by a URL."""
+        url = self.aws_url or os.environ.get("AWS_ENDPOINT_URL", "")
+        return self.is_local or urlsplit(url).hostname in THIS_MACHINE
+
+    @property
     def stack_name(self) -> str:
         """Name of the serving stack."""
         return self.stack or f"mme-{self.env}-serving"

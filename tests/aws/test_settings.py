@@ -38,6 +38,16 @@ def test_local_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
             assert Settings.load().aws_url
 
 
+def test_a_url_of_this_machine_is_the_local_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().on_this_machine
+    assert not Settings(env="dev").on_this_machine
+    assert Settings(env="dev", endpoint_url="http://localhost:4747").on_this_machine
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4747")
+    assert Settings(env="dev").on_this_machine
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sagemaker.example.com")
+    assert not Settings(env="dev").on_this_machine
+
+
 def test_the_users_credentials_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

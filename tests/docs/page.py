@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import jmespath
 import pytest
 from botocore import xform_name
 from typer.testing import CliRunner
@@ -77,15 +78,15 @@ def _mme(*words: str) -> str:
 
 
 def _aws(service: str, operation: str, *options: str) -> str:
-    """Call the operation that the AWS CLI would call, with options that take one value."""
+    """Call the operation that the AWS CLI would call, with options that take one value, and `--query`."""
     client = boto3.client(service)  # type: ignore[call-overload]
     method = operation.replace("-", "_")
     names = {xform_name(name, "-"): name for name in _members(client, method)}
-    given: dict[str, Any] = {
-        names[option.removeprefix("--")]: value
-        for option, value in zip(options[::2], options[1::2], strict=True)
-    }
-    return str(getattr(client, method)(**given))
+    values = dict(zip(options[::2], options[1::2], strict=True))
+    query = values.pop("--query", "")
+    given: dict[str, Any] = {names[option.removeprefix("--")]: value for option, value in values.items()}
+    answer = getattr(client, method)(**given)
+    return str(jmespath.search(query, answer) if query else answer)
 
 
 def _members(client: Any, method: str) -> list[str]:

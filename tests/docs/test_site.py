@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +52,52 @@ def test_each_public_name_has_a_page() -> None:
     assert "[ServingImage](ServingImage.md)" in pages["mme_cdk/index.md"]
 
 
+def test_a_public_name_without_a_docstring_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors.ThrottledError, "__doc__", None)
+    with pytest.raises(MmeError, match=r"mme\.client\.ThrottledError has no docstring"):
+        reference.name_pages()
+
+
+def test_an_option_is_searched_as_it_is_written() -> None:
+    node = shutil.which("node", path=str(Path(sys.executable).parent))
+    assert node
+    browser = (
+        "let f; globalThis.document = {addEventListener: (_, given) => { f = given; }};"
+        "require(process.argv[1]); const box = {value: '--hit-ratio add-sub -n -', matches: () => true};"
+        "f({target: box}); console.log(box.value);"
+    )
+    script = str(ROOT / "tools" / "site" / "search.js")
+    done = subprocess.run(
+        [node, "-e", browser, script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "hit-ratio add-sub n -\n"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("link", "status"), [("other.md#here", 0), ("gone.md", 1), ("other.md#gone", 1)])
+def test_a_broken_link_ends_the_build(link: str, status: int, tmp_path: Path) -> None:
+    config = (ROOT / "mkdocs.yml").read_text("utf-8")
+    checks = re.findall(r"^(?:strict: true\n|validation:\n(?:  .*\n)+)", config, re.MULTILINE)
+    assert len(checks) == 2
+    # MkDocs counts no warning that it does not print.
+    assert "mkdocs --quiet" not in (ROOT / "Makefile").read_text("utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# Start\n\n[a page]({link})\n")
+    (tmp_path / "docs" / "other.md").write_text("# Other\n\n## Here\n")
+    (tmp_path / "mkdocs.yml").write_text("site_name: a copy\n" + "".join(checks))
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / ".venv" / "docs"), "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert ("gone" in done.stderr.partition("WARNING")[2]) is bool(status)
+
+
 def test_commands_show_their_options_examples_and_subcommands() -> None:
     pages = commands.command_pages()
     assert {"invoke.md", "models.md", "endpoint.md", "local.md"} <= pages.keys()
@@ -86,8 +136,8 @@ def test_variables_show_their_meaning_and_default() -> None:
 
 def test_the_page_of_environments_shows_fields_values_and_the_file() -> None:
     page = environments.environments_page()
-    assert "| `instance_count` | `int` | required | Instances that the endpoint starts with. |" in page
-    assert "| `account` | `str \\| None` | `None` | 12-digit AWS account." in page
+    assert "| `instance_count` | Instances that the endpoint starts with. `int`, required. |" in page
+    assert "credentials. `str \\| None`, `None`. |" in page
     types = " | ".join(f"`'{one.instance_type}'`" for one in ENVIRONMENTS)
     assert f"| `instance_type` | {types} |" in page
     assert (ROOT / "stacks" / "environments.py").read_text("utf-8") in page
@@ -107,7 +157,7 @@ def test_every_error_of_the_client_says_when_to_retry(monkeypatch: pytest.Monkey
     page = client_errors.client_errors_page()
     for name in reference.public_names("mme.client"):
         assert (f"| [{name}](mme.client/{name}.md) |" in page) is name.endswith("Error")
-    assert "SageMaker throttles calls at this rate, also after retries. | yes, later and with fewer" in page
+    assert "at this rate, also after retries. A `ServiceFaultError`. | yes, later and with fewer" in page
     monkeypatch.setattr(errors.ThrottledError, "__doc__", "It is throttled.")
     with pytest.raises(MmeError, match="ThrottledError has no line about retries"):
         client_errors.client_errors_page()
@@ -116,7 +166,7 @@ def test_every_error_of_the_client_says_when_to_retry(monkeypatch: pytest.Monkey
 def test_metrics_show_their_methods_and_alarms_their_conditions() -> None:
     page = monitoring.metrics_page()
     assert (
-        "| `ModelCacheHit` | `metric_model_cache_hit` | Average | Share of requests whose model was" in page
+        "| `ModelCacheHit` | `metric_model_cache_hit` | Share of requests whose model was in memory" in page
     )
     alarm = (
         "| [load waits](../runbook.md#load-waits) | critical: p90 ModelLoadingWaitTime > 180 s for 3 min; "

@@ -22,14 +22,14 @@ def client_errors_page() -> str:
             retry = rest.partition("Retry: ")[2].partition("\n\n")[0]
             if not retry:
                 raise MmeError(f"{name} has no line about retries", hint="add 'Retry: ...' to its docstring")
-            base = kind.__mro__[1].__name__
-            shown = "" if base == "MmeError" else f"[{base}](mme.client/{base}.md)"
-            rows.append([f"[{name}](mme.client/{name}.md)", cell(summary), cell(retry), shown])
+            base = kind.__mro__[1]
+            kind_of = f" A `{base.__name__}`." if base.__mro__[1] is errors.InvocationError else ""
+            rows.append([f"[{name}](mme.client/{name}.md)", cell(summary) + kind_of, cell(retry)])
     return (
         "# Client errors\n\n`MultiModelClient` raises these. `InvocationError` catches all of them. Each has "
         "a `message`, a `cause` and a `hint`. The client retries while a model loads, and boto3 retries "
         "throttled and failed calls: the column *retry* is what is left to you. "
         "[Calling models from Python](../client.md#errors) shows how.\n\n"
-        + table(["error", "when", "retry", "kind of"], rows)
+        + table(["error", "when", "retry"], rows)
         + "\n"
     )

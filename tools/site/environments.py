@@ -15,7 +15,7 @@ def environments_page() -> str:
     meanings = dict(attributes(environments.Environment.__doc__ or ""))
     annotations = inspect.get_annotations(environments.Environment)
     fields = [
-        [f"`{one.name}`", f"`{cell(annotations[one.name])}`", _default(one), meanings[one.name]]
+        [f"`{one.name}`", f"{meanings[one.name]} `{cell(annotations[one.name])}`, {_default(one)}."]
         for one in dataclasses.fields(environments.Environment)
     ]
     source = inspect.getsource(environments)
@@ -31,7 +31,7 @@ def environments_page() -> str:
         "A team that deploys this repository edits one file, `stacks/environments.py`. How is in "
         "[Deploying](../deploying.md).",
         "## Fields of an environment",
-        table(["field", "type", "default", "meaning"], fields),
+        table(["field", "meaning, type and default"], fields),
         "## Values in this repository",
         "An empty cell is the default.",
         table(["field", *names], values),
@@ -42,7 +42,7 @@ def environments_page() -> str:
 
 
 def _default(field: dataclasses.Field[object]) -> str:
-    """Return the default of a field; empty if it must be given."""
+    """Return the default of a field, or that it must be given."""
     if field.default_factory is not dataclasses.MISSING:
         return f"`{field.default_factory()}`"
     if field.default is dataclasses.MISSING:

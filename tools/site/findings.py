@@ -15,7 +15,7 @@ _SECTION: Final = re.compile(r"^### (?P<title>.+)\n(?P<rows>(?:.*\n)*?)(?=^##|\Z
 _ROW: Final = re.compile(
     r"^\| `(?P<code>[a-z0-9-]+)` \| (?P<severity>\w+) \| (?P<cause>.+) \| (?P<fix>.+) \|$", re.MULTILINE
 )
-_COLUMNS: Final = 96
+_COLUMNS: Final = 76
 
 
 def findings_page() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import posixpath
 import re
 from pathlib import Path
@@ -39,6 +40,11 @@ def _generated() -> dict[str, str]:
 _PAGES: dict[str, str] = {}
 
 
+def on_startup(command: str, dirty: bool) -> None:  # noqa: ARG001 - what MkDocs calls
+    """Print warnings and errors only. MkDocs' own `--quiet` drops warnings, and `strict` then finds none."""
+    logging.getLogger("mkdocs").setLevel(logging.WARNING)
+
+
 def on_config(config: Any) -> Any:
     """Fill the parts of the navigation that are generated."""
     _PAGES.update(_generated())
@@ -69,11 +75,13 @@ def _filled(entries: Any, below: dict[str, list[Any]]) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the generated pages, and the script that draws diagrams."""
+    """Add the generated pages, and the scripts that draw diagrams and help to search."""
     for path, text in _PAGES.items():
         files.append(File.generated(config, path, content=text))
     for uri in config.extra_javascript:
-        script = reference.ROOT / ".venv" / "docs" / posixpath.basename(str(uri))
+        name = posixpath.basename(str(uri))
+        own = Path(__file__).with_name(name)
+        script = own if own.exists() else reference.ROOT / ".venv" / "docs" / name
         files.append(File.generated(config, str(uri), abs_src_path=str(script)))
     return files
 

@@ -23,11 +23,14 @@ def metrics_page() -> str:
     ]
     for namespace in (INVOCATION_NAMESPACE, INSTANCE_NAMESPACE):
         rows = [
-            [f"`{metric.name}`", f"`{_method(metric.name)}`", metric.statistic, _meaning(metric.name)]
+            [f"`{metric.name}`", f"`{_method(metric.name)}`", _meaning(metric.name)]
             for metric in endpoint_metrics().values()
             if metric.namespace == namespace
         ]
-        parts += [f"## Metrics in `{namespace}`", table(["metric", "method", "statistic", "meaning"], rows)]
+        parts += [
+            f"## Metrics in `{namespace}`",
+            table(["metric", "method", "meaning, unit and default statistic"], rows),
+        ]
     alarms = []
     for prop, rule in ALARM_RULES.items():
         conditions = [f"{severity}: {rule.condition(least, 1)}" for severity, least in rule.defaults.items()]
@@ -47,6 +50,6 @@ def _method(metric: str) -> str:
 
 
 def _meaning(metric: str) -> str:
-    """Return the first paragraph of the method's docstring, without its statistic."""
+    """Return the first paragraph of the method's docstring."""
     text = inspect.cleandoc(getattr(EndpointMetrics, _method(metric)).__doc__ or "").partition("\n\n")[0]
-    return cell(text.rpartition(";")[0] + ".")
+    return cell(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mme.aws.settings import Settings
+from mme.errors import MmeError
 from mme_local.settings import LocalSettings
 from tools.site.markdown import attributes, table
 
@@ -24,13 +25,19 @@ def public_names(package: str) -> list[str]:
 
 
 def name_pages() -> dict[str, str]:
-    """Return a page per public name and a list per package: path below `reference/` to Markdown."""
+    """Return a page per public name and a list per package: path below `reference/` to Markdown.
+
+    Raises:
+        MmeError: A public class or function has no docstring.
+    """
     pages = {}
     for package, (title, how) in LIBRARIES.items():
         names = public_names(package)
         links = "\n".join(f"- [{name}]({name}.md)" for name in names)
         pages[f"{package}/index.md"] = f"# {title}\n\n{how}\n\n{links}\n"
         for name in names:
+            if not getattr(importlib.import_module(package), name).__doc__:
+                raise MmeError(f"{package}.{name} has no docstring", hint="say in one sentence what it is")
             pages[f"{package}/{name}.md"] = (
                 f"# {name}\n\n`from {package} import {name}`\n\n::: {package}.{name}\n"
             )

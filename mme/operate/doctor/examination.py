@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from threading import Event
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from mme.aws.clients import AwsClients
-from mme.aws.settings import THIS_MACHINE
 from mme.errors import MmeError
 from mme.findings import Finding, Severity
 from mme.operate.aws_errors import DENIED, error_code, explain_aws_error
@@ -120,15 +118,13 @@ def _run_all(
 
 def _context(clients: AwsClients, deployment: Deployment) -> DoctorContext:
     endpoint = read_endpoint(clients.sagemaker, deployment.endpoint_name)
-    host = urlsplit(clients.settings.aws_url or "").hostname
     models = (
         unless_missing(partial(clients.sagemaker.describe_model, ModelName=variant.model))
         for variant in endpoint.variants
         if variant.model
     )
     role = next((str(model["ExecutionRoleArn"]) for model in models if model is not None), "")
-    local = clients.settings.is_local or host in THIS_MACHINE
-    return DoctorContext(clients, deployment, endpoint, role, local)
+    return DoctorContext(clients, deployment, endpoint, role, clients.settings.on_this_machine)
 
 
 def _guarded(check: str, run: Callable[[], Iterable[Finding]]) -> list[Finding]:

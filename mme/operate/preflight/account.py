@@ -107,4 +107,4 @@ def connect(settings: Settings, region: str | None = None) -> Account:
         region: The region, if the settings have none.
     """
     placed = settings.model_copy(update={"region": settings.region or region})
-    return Account(AwsClients(open_session(placed), placed), local=settings.is_local)
+    return Account(AwsClients(open_session(placed), placed), local=settings.on_this_machine)
