@@ -109,7 +109,7 @@ def print_reply(model: str, reply: Answer, milliseconds: float | None) -> None:
         print_answer_text(text)
     elif sys.stdout.isatty():
         size = size_text(len(reply.body))
-        print_note("answer", f"{size} of {reply.content_type or 'unknown type'}; save it: --output FILE")
+        print_note("answer", f"{size} of {reply.content_type or 'unknown type'}; save it: > FILE")
     else:
         sys.stdout.buffer.write(reply.body)
         sys.stdout.buffer.flush()
