@@ -101,11 +101,12 @@ class ModelDisk:
             raise ValueError(f"{model} can't grow by {more} bytes")
         used = self.used
         chosen: list[str] = []
-        for name in self._evictable():
-            if used + more <= self.budget:
-                break
+        # Usually there is room: looking for what could go takes time for each pinned archive.
+        for name in self._evictable() if used + more > self.budget else ():
             chosen.append(name)
             used -= self._archives[name].size
+            if used + more <= self.budget:
+                break
         if used + more > self.budget:
             raise DiskFullError(model, growing.size + more, self.budget)
         for name in chosen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,6 @@ from mme.fleet import (
     ModelMemory,
     ModelState,
     NoRoomError,
-    Placement,
     choose_instance,
 )
 from mme.plan.models.model_fleet import ModelFleet
@@ -86,7 +85,6 @@ def replay(
     room: Room,
     workers: int,
     used_before: Iterable[int] = (),
-    placement: Placement = Placement.MOST_FREE,
     seed: int = 1,
 ) -> Replayed:
     """Simulate every request of a trace. The time for a request grows with the logarithm of the events.
@@ -98,23 +96,19 @@ def replay(
         room: Memory and disk of each.
         workers: Requests that each works on at once.
         used_before: Models that were used before the trace, least recently used first: they fill the memory.
-        placement: The instance that loads a model.
         seed: Of the service times.
 
     Raises:
         TooLargeError: A model is larger than the memory.
     """
-    simulation = _Simulation(fleet, instances, room, workers, placement, seed)
+    simulation = _Simulation(fleet, instances, room, workers, seed)
     copies = copies_of(trace.counts / trace.duration, fleet, instances)
-    for model in used_before:
-        simulation.touch(model, int(copies[model]))
+    simulation.fill(used_before, copies.tolist())
     return simulation.run(trace)
 
 
 class _Simulation:
-    def __init__(
-        self, fleet: ModelFleet, instances: int, room: Room, workers: int, placement: Placement, seed: int
-    ) -> None:
+    def __init__(self, fleet: ModelFleet, instances: int, room: Room, workers: int, seed: int) -> None:
         assumed = fleet.assumptions
         self._names = fleet.names
         self._weights: list[int] = fleet.weights.tolist()
@@ -124,7 +118,6 @@ class _Simulation:
         self._unload = assumed.unload_seconds
         self._overhead = assumed.overhead_ms / 1000
         self._spill_at = assumed.spill_at
-        self._placement = placement
         sigma = np.sqrt(np.log1p(assumed.service_cv**2))
         rng = np.random.default_rng(seed)
         times = np.exp(rng.normal(-sigma * sigma / 2, sigma, _SAMPLES)) * assumed.service_ms / 1000
@@ -142,14 +135,14 @@ class _Simulation:
         self._seconds: list[float] = []
         self._cold: list[float] = []
 
-    def touch(self, model: int, copies: int) -> None:
-        """Use a model in no time, as before the trace, on as many instances as its traffic needs."""
-        if copies == 1:
-            self._touch(self._choose(self._names[model]), model)
-            return
-        emptiest = sorted(self._instances, key=lambda one: (one.memory.reserved, one.index))
-        for instance in emptiest[:copies]:
-            self._touch(instance, model)
+    def fill(self, models: Iterable[int], copies: Sequence[int]) -> None:
+        """Use models in no time, as before the trace, each on as many instances as its traffic needs."""
+        # Nothing is in flight: routing chooses the instance with the most free memory.
+        emptiest = [(0, number) for number in range(len(self._instances))]
+        for model in models:
+            for _, number in [heapq.heappop(emptiest) for _ in range(copies[model])]:
+                self._touch(self._instances[number], model)
+                heapq.heappush(emptiest, (self._instances[number].memory.reserved, number))
 
     def _touch(self, instance: _Instance, model: int) -> None:
         name, memory = self._names[model], instance.memory
@@ -225,7 +218,7 @@ class _Simulation:
             )
             for one in candidates
         ]
-        return choose_instance(views, spill_at=self._spill_at, placement=self._placement)
+        return choose_instance(views, spill_at=self._spill_at)
 
     def _moved(self, instance: _Instance, name: str, evicted: tuple[str, ...]) -> None:
         """Note that an instance holds a model now, and others not any more."""
