@@ -44,6 +44,7 @@ from mme_cdk.endpoint.data_capture import DataCapture
 from mme_cdk.endpoint.endpoint import Endpoint
 from mme_cdk.endpoint.endpoint_base import EndpointBase, ImportedEndpoint
 from mme_cdk.endpoint.endpoint_config import EndpointConfig, EndpointConfigProps
+from mme_cdk.endpoint.endpoint_events import EventRuleProps
 from mme_cdk.endpoint.endpoint_metrics import MetricProps
 from mme_cdk.endpoint.instance_type import InstanceType
 from mme_cdk.endpoint.multi_model_endpoint import MultiModelEndpoint
@@ -75,6 +76,7 @@ __all__ = [
     "EndpointConfig",
     "EndpointConfigProps",
     "EndpointMonitoring",
+    "EventRuleProps",
     "ExecutionRole",
     "ImportedEndpoint",
     "InstanceType",

@@ -118,31 +118,29 @@ def _schedule(
     speed: float,
 ) -> tuple[ModelFleet, Any]:
     """Return the models and the requests to send."""
-    from mme.plan.models.model_fleet import fleet_of, sizes_of_records
+    from mme.cli.traffic import fleet_for
+    from mme.plan.models.model_fleet import sizes_of_records
+    from mme.plan.traffic.mix import Mix
 
     sizes = sizes_of_records(records)
-    source = target.deployment.bucket
-    mix = options.mix()
-    if mix is not None:
-        names = tuple(one.model for one in sizes)
-        fleet = fleet_of(sizes, names, assumptions, source=source, traffic="the mix")
-        expected = mix.rate * duration * 1.5 + 100
+    requests, name = options.requests(target)
+    fleet = fleet_for(requests, sizes, assumptions, source=target.deployment.bucket, traffic=name)
+    if isinstance(requests, Mix):
+        expected = requests.rate * duration * 1.5 + 100
         if expected > _MOST_REQUESTS:
             raise MmeError(
-                f"{mix.rate:g} requests/s for {duration:g} s are too many for one load generator",
+                f"{requests.rate:g} requests/s for {duration:g} s are too many for one load generator",
                 hint="shorten --duration or lower --rate",
             )
-        schedule = mix.sample(names, int(expected)).before(duration)
+        schedule = requests.sample(fleet.names, int(expected)).before(duration)
     else:
-        found, name = options.read_trace(target)
-        fleet = fleet_of(sizes, found.names, assumptions, source=source, traffic=name)
         if fleet.guessed:
-            missing = next(one for one in found.names if one not in {size.model for size in sizes})
+            missing = next(one for one in requests.names if one not in {size.model for size in sizes})
             raise MmeError(
                 f"{name} calls {missing}, which is not published; it can't be called",
                 hint="remove its requests from the trace, or publish it: mme models add",
             )
-        schedule = found.faster(speed).before(duration)
+        schedule = requests.faster(speed).before(duration)
     return fleet, schedule
 
 

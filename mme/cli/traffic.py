@@ -14,7 +14,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     from mme.cli.deployment import Target
     from mme.plan.models.assumptions import Assumptions
-    from mme.plan.models.model_fleet import ModelSize
+    from mme.plan.models.model_fleet import ModelFleet, ModelSize
     from mme.plan.prediction.caching import Traffic
     from mme.plan.traffic.mix import Mix
     from mme.plan.traffic.trace import Trace
@@ -126,12 +126,7 @@ class TrafficOptions:
         with waiting(f"reading the sizes of the models under {store.url}"):
             return sizes_of_records(store.records()), store.url
 
-    def read_trace(self, target: Target) -> tuple[Trace, str]:
-        """Return the requests of the file or the log, and where they are from.
-
-        Args:
-            target: The deployment whose log is read.
-        """
+    def _read_trace(self, target: Target) -> tuple[Trace, str]:
         from mme.plan.traffic.trace_files import read_trace, trace_of_events
 
         if self.trace is not None:
@@ -147,12 +142,19 @@ class TrafficOptions:
             found = trace_of_events(((one.moment, one.message) for one in events), log_group_name(endpoint))
         return found, f"the log of {endpoint}"
 
-    def mix(self) -> Mix | None:
-        """Return the mix; None if the traffic is a trace."""
+    def requests(self, target: Target) -> tuple[Mix | Trace, str]:
+        """Return the mix, or the requests of the file or the log; and where they are from.
+
+        Args:
+            target: The deployment whose log is read.
+        """
         from mme.plan.capacity.instance_choice import parse_daily
         from mme.plan.traffic.mix import Mix
 
-        return None if self.rate is None else Mix(self.rate, self.zipf, parse_daily(self.daily))
+        self.check()
+        if self.rate is None:
+            return self._read_trace(target)
+        return Mix(self.rate, self.zipf, parse_daily(self.daily)), "the mix"
 
     def traffic(
         self, target: Target, assumptions: Assumptions, calibration: Path | None
@@ -164,24 +166,28 @@ class TrafficOptions:
             assumptions: How instances and containers behave.
             calibration: A result of `mme bench`, whose times replace the assumed ones.
         """
-        from mme.plan.models.model_fleet import fleet_of
         from mme.plan.prediction.mix_traffic import MixTraffic
         from mme.plan.prediction.trace_traffic import TraceTraffic
+        from mme.plan.traffic.mix import Mix
 
-        self.check()
-        mix = self.mix()
-        if mix is not None:
-            sizes, source = self.sizes(target)
-            assumptions, notes = _calibrated(calibration, sizes, assumptions)
-            names: Sequence[str] = [one.model for one in sizes]
-            return MixTraffic(
-                mix, fleet_of(sizes, names, assumptions, source=source, traffic="the mix")
-            ), notes
-        trace, name = self.read_trace(target)
+        requests, name = self.requests(target)
         sizes, source = self.sizes(target)
         assumptions, notes = _calibrated(calibration, sizes, assumptions)
-        fleet = fleet_of(sizes, trace.names, assumptions, source=source, traffic=name)
-        return TraceTraffic(trace, fleet), notes
+        fleet = fleet_for(requests, sizes, assumptions, source=source, traffic=name)
+        if isinstance(requests, Mix):
+            return MixTraffic(requests, fleet), notes
+        return TraceTraffic(requests, fleet), notes
+
+
+def fleet_for(
+    requests: Mix | Trace, sizes: Sequence[ModelSize], assumptions: Assumptions, *, source: str, traffic: str
+) -> ModelFleet:
+    """Return the models of a trace, or all models for a mix; see `fleet_of`."""
+    from mme.plan.models.model_fleet import fleet_of
+    from mme.plan.traffic.trace import Trace
+
+    names = requests.names if isinstance(requests, Trace) else [one.model for one in sizes]
+    return fleet_of(sizes, names, assumptions, source=source, traffic=traffic)
 
 
 def _calibrated(

@@ -58,6 +58,7 @@ class EndpointBase(EndpointEvents):
         return EndpointBase.from_endpoint_attributes(scope, id, endpoint_arn=endpoint_arn)
 
     @staticmethod
+    @checked
     def from_endpoint_attributes(
         scope: Construct,
         id: str,
@@ -320,7 +321,6 @@ class ImportedEndpoint(EndpointBase):
     Scaling, monitoring and everything else that belongs to its stack raise an `AttributeError` with a hint.
     """
 
-    @checked
     def __init__(
         self,
         scope: Construct,
@@ -328,21 +328,11 @@ class ImportedEndpoint(EndpointBase):
         *,
         endpoint_name: str | None = None,
         endpoint_arn: str | None = None,
-        variant_name: str = "AllTraffic",
-        models: ModelStore | None = None,
+        **attributes: Any,
     ) -> None:
-        """Import the endpoint; see `EndpointBase.from_endpoint_attributes`.
+        """Import an endpoint; see `EndpointBase.from_endpoint_attributes`.
 
-        Args:
-            scope: Parent.
-            id: Construct id.
-            endpoint_name: Its name. Default: the last part of the ARN.
-            endpoint_arn: Its ARN. Default: made from the name.
-            variant_name: The variant of its metrics. Default: `AllTraffic`.
-            models: Its models. Default: unknown.
-
-        Raises:
-            PropsError: Neither name nor ARN, not an endpoint's ARN, or a name that contradicts the ARN.
+        `scope`, `id`, `endpoint_name`, `endpoint_arn` and the other `attributes` are documented there.
         """
         require(
             "neither endpoint_name nor endpoint_arn is given: give one"
@@ -354,7 +344,7 @@ class ImportedEndpoint(EndpointBase):
         parts = Arn.split(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME) if endpoint_arn else None
         if endpoint_name is None and parts is not None:
             endpoint_name = parts.resource_name
-        super().__init__(scope, id, endpoint_name=endpoint_name, variant_name=variant_name, models=models)
+        super().__init__(scope, id, endpoint_name=endpoint_name, **attributes)
         self._arn = endpoint_arn
         if parts is not None:
             # Tokens count as this account and region, as in aws-cdk's own imports.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from aws_cdk import Stack
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from aws_cdk import aws_events
 
 
+class EventRuleProps(TypedDict, total=False):
+    """Keywords of every rule.
+
+    Attributes:
+        target: What gets the events. Default: none, until `rule.add_target`.
+        description: Description of the rule. Default: none.
+        rule_name: Name of the rule. Default: chosen by CloudFormation.
+    """
+
+    target: aws_events.IRuleTarget | None
+    description: str | None
+    rule_name: str | None
+
+
 class EndpointEvents(EndpointMetrics):
     """What every endpoint reports to EventBridge, defined here or imported."""
 
@@ -23,64 +37,36 @@ class EndpointEvents(EndpointMetrics):
         raise NotImplementedError
 
     @checked
-    def on_deployment_state_change(
-        self,
-        id: str,
-        *,
-        target: aws_events.IRuleTarget | None = None,
-        description: str | None = None,
-        rule_name: str | None = None,
-    ) -> aws_events.Rule:
+    def on_deployment_state_change(self, id: str, **props: Unpack[EventRuleProps]) -> aws_events.Rule:
         """Define an EventBridge rule for deployments: started, canary up, baking, done, rolled back.
 
         SageMaker may send several events for one change. Add a custom `detail` with `rule.add_event_pattern`.
 
         Args:
             id: Id of the rule.
-            target: What gets the events. Default: none, until `rule.add_target`.
-            description: Description of the rule. Default: none.
-            rule_name: Name of the rule. Default: chosen by CloudFormation.
+            props: See `EventRuleProps`.
 
         Raises:
             PropsError: An imported endpoint of another account or region, whose events do not arrive here.
         """
-        detail_type = "SageMaker Endpoint Deployment State Change"
-        return self._rule(id, detail_type, target=target, description=description, rule_name=rule_name)
+        return self._rule(id, "SageMaker Endpoint Deployment State Change", **props)
 
     @checked
-    def on_state_change(
-        self,
-        id: str,
-        *,
-        target: aws_events.IRuleTarget | None = None,
-        description: str | None = None,
-        rule_name: str | None = None,
-    ) -> aws_events.Rule:
+    def on_state_change(self, id: str, **props: Unpack[EventRuleProps]) -> aws_events.Rule:
         """Define an EventBridge rule for the endpoint's status: `IN_SERVICE`, `FAILED`, `UPDATING` and so on.
 
         For one status: `rule.add_event_pattern(detail={"EndpointStatus": ["FAILED"]})`.
 
         Args:
             id: Id of the rule.
-            target: What gets the events. Default: none, until `rule.add_target`.
-            description: Description of the rule. Default: none.
-            rule_name: Name of the rule. Default: chosen by CloudFormation.
+            props: See `EventRuleProps`.
 
         Raises:
             PropsError: An imported endpoint of another account or region, whose events do not arrive here.
         """
-        detail_type = "SageMaker Endpoint State Change"
-        return self._rule(id, detail_type, target=target, description=description, rule_name=rule_name)
+        return self._rule(id, "SageMaker Endpoint State Change", **props)
 
-    def _rule(
-        self,
-        id: str,
-        detail_type: str,
-        *,
-        target: aws_events.IRuleTarget | None,
-        description: str | None,
-        rule_name: str | None,
-    ) -> aws_events.Rule:
+    def _rule(self, id: str, detail_type: str, **props: Unpack[EventRuleProps]) -> aws_events.Rule:
         # Late, here and elsewhere: each module of aws-cdk costs start-up time.
         from aws_cdk import aws_events
 
@@ -94,9 +80,9 @@ class EndpointEvents(EndpointMetrics):
         return aws_events.Rule(
             self,
             id,
-            description=description,
-            rule_name=rule_name,
-            targets=[target] if target else None,
+            description=props.get("description"),
+            rule_name=props.get("rule_name"),
+            targets=[target] if (target := props.get("target")) else None,
             event_pattern=aws_events.EventPattern(
                 # Source: SageMaker AI developer guide, `automating-sagemaker-with-eventbridge`.
                 source=["aws.sagemaker"],
