@@ -53,6 +53,8 @@ def test_a_mix_is_sent_and_compared(mme: Mme, endpoint: Any, tmp_path: Path) -> 
     assert {one["name"] for one in found["comparison"]} >= {"warm requests, %", "p95, ms"}
     content = json.loads(result.read_text())
     assert len(content["seconds"]) == found["requests"]
+    # As an idle machine answers: on a busy one some answers look like loads.
+    result.write_text(json.dumps(content | {"seconds": [0.01] * found["requests"]}))
     planned = mme("plan", "--rate", 0.01, "--type", "ml.m5.xlarge", "--calibrate", result)
     assert planned.status == 0, planned.err
     assert "calibrated: service " in planned.err
