@@ -14,6 +14,7 @@ import botocore.waiter
 import numpy as np
 import pytest
 from aws_cdk import App
+from PIL import Image
 
 from mme.cli import confirmation
 from mme_local import launcher
@@ -137,10 +138,11 @@ def test_from_boto3_scripts(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         "y": np.ones(4, np.float32),
         "json": json,
         "tarfile": tarfile,
+        "np": np,
+        "Image": Image,
     }
+    Image.new("RGB", (300, 200)).save("cat.jpg")
     for language, block in blocks("docs/migration.md"):
-        if language == "python" and "Image.open" in block:
-            continue  # needs Pillow and a picture
         if "it becomes add_sub_v1.tar.gz" in block:
             with (tmp_path / "model_registry" / "add_sub" / "1" / "model.py").open("a") as code:
                 code.write("# changed\n")
@@ -149,6 +151,7 @@ def test_from_boto3_scripts(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         else:
             shell.run(block)
     assert len(skipped) == 1, "the model needs torch"
+    assert np.shape(names["data"]) == (1, 3, 224, 224)
     answers = [said for command, said in shell.ran.items() if "invoke add_sub" in command]
     assert len(answers) == 2
     assert all("2, 4, 6, 8" in said for said in answers)
