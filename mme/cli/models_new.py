@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mme.archives.triton.config import CONFIG_FILE
 from mme.cli.deployment import target_of
 from mme.cli.options import Json
 from mme.console import print_json, print_line
@@ -128,5 +129,6 @@ def _print_made(made: NewModel, command: str) -> None:
         print_line(f"next: {made.next_step}")
     print_line(f"then: {command} models add {made.directory}")
     if made.request:
-        option = "--json-input" if made.request.name == "request.json" else "--body"
+        has_config = any(path.name == CONFIG_FILE for path in made.files)
+        option = "--json-input" if has_config else "--body"
         print_line(f"then: {command} invoke {made.directory.name} {option} {made.request}")

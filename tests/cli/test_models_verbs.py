@@ -18,6 +18,7 @@ from mme.client import MultiModelClient, Warmed
 from mme.errors import MmeError
 from mme.registry.aliases import AliasStore
 from mme.registry.tiny_onnx import doubling_model
+from tests.archives.model_files.saved_model_builder import saved_model
 from tests.registry.test_shared_names import CALLING
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
@@ -66,6 +67,13 @@ def test_new_from_a_file_then_add(aws, mme, tmp_path: Path) -> None:
     made = mme("models", "new", "again", "--from", source, "--in", tmp_path, "--json").json
     assert made["request"] == str(tmp_path / "again" / "request.json")
     assert made["facts"][0].startswith("ONNX, operator set 13")
+
+
+def test_a_request_of_another_server_is_sent_as_it_is(mme, tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "saved_model.pb").write_bytes(saved_model())
+    ran = mme("models", "new", "net", "--from", tmp_path / "export", "--in", tmp_path)
+    assert f"then: mme invoke net --body {tmp_path}/net/request.json" in ran.out
 
 
 def test_new_refuses_options_that_do_not_go_together(mme, tmp_path: Path) -> None:

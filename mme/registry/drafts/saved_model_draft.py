@@ -29,7 +29,8 @@ def saved_model_draft(path: Path, options: DraftOptions) -> Draft:
     model = read_source(path / SAVED_MODEL_FILE)
     signature = model.serving if isinstance(model, SavedModel) else None
     if not isinstance(model, SavedModel) or signature is None:
-        known = ", ".join(sorted(getattr(model, "signatures", {}))) or "none"
+        names = [name for name in getattr(model, "signatures", {}) if not name.startswith("__")]
+        known = ", ".join(sorted(names)) or "none"
         raise MmeError(
             f"{path} has no signature {SERVING_SIGNATURE}; it has: {known}",
             hint="save it with signatures=..., or model.export(PATH)",
