@@ -178,7 +178,7 @@ def _print_runtime(runtime: dict[str, Any]) -> None:
         lines.append(f"no endpoint is deployed; deploy one: {deploy}")
     for endpoint in runtime["endpoints"]:
         lines += _endpoint_lines(endpoint)
-    lines += [f"endpoint {failure['name']} does not start: {failure['error']}" for failure in failures]
+    lines += [f"endpoint {failure['name']}: {failure['error']}" for failure in failures]
     if runtime.get("faults"):
         lines.append(f"faults are set: mme local fault list --port {runtime['port']}")
     for line in lines:

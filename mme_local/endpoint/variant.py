@@ -235,7 +235,8 @@ class EndpointInstances:
             raise self._not_starting(first) from None
 
     def _not_starting(self, error: Exception) -> errors.InvokeError:
-        return errors.service_unavailable(f"the container of {self.endpoint.name} does not start: {error}")
+        reason = "; ".join(str(error).splitlines())
+        return errors.service_unavailable(f"the container of {self.endpoint.name} does not start: {reason}")
 
 
 async def stop_all(instances: list[Serving]) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from mme.errors import MmeError
-from mme_local.containers.container import ContainerReply
+from mme_local.containers.container import ContainerReply, ContainerTimeoutError
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.mms.handler import Handler
 from mme_local.containers.mms.installation import MmsInstallation
@@ -23,6 +28,7 @@ from mme_local.logs import last_line
 _LOG_CONFIG: Final = Path(__file__).with_name("log4j2.xml")
 SOCKET: Final = "mms.sock"
 """Of the server, in its folder."""
+_WORKER_DIED: Final = b'"message": "Worker died."'
 _HEAP: Final = "256m"
 _POLL_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 3.0
@@ -130,6 +136,23 @@ class MmsContainer(ContractContainer):
         text = f"{failure['message'].rstrip()}\nmme local: {self._image} is served by {self.title}\n"
         return ContainerReply(failure["status"], text.encode(), "text/plain")
 
+    async def invoke(
+        self, handle: str, target_model: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> ContainerReply:
+        """Implement `ServingContainer.invoke`; end a server that has no process for the model any more.
+
+        A model has two processes. The server forks the second one again if it ends, but starts the first one
+        once only: without it, calls of the model are never answered.
+        """
+        try:
+            reply = await super().invoke(handle, target_model, body, headers, seconds)
+        except ContainerTimeoutError:
+            self._end_without(handle)
+            raise
+        if _WORKER_DIED in reply.body and self._end_without(handle):
+            return replace(reply, fatal=f"the processes of {target_model} ended")
+        return reply
+
     async def wait_dead(self) -> int:
         """Return the exit status once the server has ended."""
         return await self._process.wait()
@@ -138,6 +161,17 @@ class MmsContainer(ContractContainer):
         """End the server and its workers."""
         self._disconnect()
         await self._process.stop()
+
+    def _end_without(self, handle: str) -> bool:
+        """End the server if no process of a model runs; return whether it was ended."""
+        if self.pid is None:
+            return False
+        for process in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if handle in process.cmdline():
+                    return False
+        self._process.signal(signal.SIGKILL)
+        return True
 
     def _command(self) -> list[str]:
         heap = self._environment.get("SAGEMAKER_MAX_HEAP_SIZE", _HEAP)

@@ -164,26 +164,51 @@ def test_the_server_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) 
     assert not psutil.pid_exists(before["pid"])
 
 
-def test_a_dead_worker_answers_like_a_killed_one(
-    endpoint: Endpoint, faults: RuntimeFaults, model: str, server: str
+def restarts_of(endpoint: Endpoint) -> int:
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    restarts: int = instance["restarts"]
+    return restarts
+
+
+@pytest.mark.parametrize("server", ["triton"])
+def test_an_unhealthy_stub_answers_like_a_killed_one(
+    endpoint: Endpoint, faults: RuntimeFaults, model: str
 ) -> None:
-    status, process = (500, "model_service_worker") if server == "mms" else (400, "stub")
     faults.set("worker-dead", model)
-    injected = check_model_error(failure(endpoint, model), status)
+    injected = check_model_error(failure(endpoint, model), 400)
     faults.clear()
     check_answers(endpoint, model)
     (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    workers = [
-        one
-        for one in psutil.Process(instance["pid"]).children(recursive=True)
-        if one.status() != psutil.STATUS_ZOMBIE and any(process in word for word in one.cmdline())
+    stubs = [
+        process
+        for process in psutil.Process(instance["pid"]).children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and any("stub" in word for word in process.cmdline())
     ]
-    # The Multi Model Server's process that has the model is the fork of the one that it started.
-    for worker in workers[-1:] if server == "mms" else workers:
-        os.kill(worker.pid, signal.SIGKILL)
-    assert workers
-    assert check_model_error(failure(endpoint, model), status) == injected
-    check_answers(endpoint, model)  # a new worker runs, or Triton was started again
+    for stub in stubs:
+        os.kill(stub.pid, signal.SIGKILL)
+    assert stubs
+    assert check_model_error(failure(endpoint, model), 400) == injected
+    check_answers(endpoint, model)  # Triton was started again
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("server", ["mms"])
+def test_a_dead_worker_answers_like_a_killed_one(
+    endpoint: Endpoint, faults: RuntimeFaults, model: str
+) -> None:
+    """A model's process is forked by another one, and forked again; without both, the server is ended."""
+    faults.set("worker-dead", model)
+    injected = check_model_error(failure(endpoint, model), 500)
+    faults.clear()
+    for restarts, killed in enumerate((["getpid"], ["getppid", "getpid"])):
+        name = f"killed{restarts}_v0.tar.gz"
+        check = "; ".join(f"os.kill(os.{one}(), 9)" for one in killed)
+        endpoint.publish(name, dict(mms_models.times(2, check=check)))
+        assert check_model_error(failure(endpoint, name), 500) == injected
+        check_answers(endpoint, model)
+        wait_for(lambda expected=restarts: restarts_of(endpoint) == expected)
+    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    assert instance["last_restart"]["reason"] == "the processes of killed1_v0.tar.gz ended"
 
 
 def test_an_unknown_model_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -135,6 +136,19 @@ async def test_what_programs_do(tmp_path: Path) -> None:
         assert (await container.load("good", "good", models["good"], 60)).ok
         answer = await container.invoke("good", "good", b"1,2", CSV, 20)
         assert (answer.text, answer.content_type) == ("good k good 1,2", "text/plain")
+
+
+@pytest.mark.nightly
+async def test_a_model_without_a_process_ends_the_server(tmp_path: Path) -> None:
+    """The server would never answer its calls."""
+    good = write_files(tmp_path / "good" / "model", booster_files("ubj"))
+    async with container_of(tmp_path / "instance", handlers.xgboost({})) as container:
+        assert (await container.load("aa", "good", good, 60)).ok
+        for process in psutil.Process(container.pid).children(recursive=True):
+            process.kill()
+        with contextlib.suppress(ContainerTimeoutError):
+            assert (await container.invoke("aa", "good", b"1,2,3,4", CSV, 3)).fatal
+        assert await container.wait_dead() == -9
 
 
 FUNCTION = """

@@ -131,7 +131,7 @@ def test_what_can_t_be_served_is_reported(cpu_runtime: Runtime, bucket: str) -> 
     assert f"the image {OWN} is unknown" in first_error(unknown)
 
     status = " ".join(status_of(cpu_runtime).split())
-    assert f"endpoint {broken.name} does not start: the container of" in status
+    assert f"endpoint {broken.name}: the container of {broken.name} does not start: the program" in status
     assert "ModuleNotFoundError: No module named 'no_such_package'" in status
     assert f"docker pull {tensorflow}, then mme local up --containers docker" in status
     assert "MME_LOCAL_IMAGES=churn-scorer=toolkit" in status
