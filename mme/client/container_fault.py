@@ -146,6 +146,9 @@ _NO_MEMORY = re.compile(
 )
 _SHARED_MEMORY = re.compile(r"shared memory (?:pool|key|region)|out of shared memory", re.IGNORECASE)
 
+_TOOLKIT_ERROR: Final = "sagemaker_inference.errors.BaseInferenceToolkitError(507, MESSAGE, PHRASE)"
+"""The inference toolkit makes 500 of every other error of a model's code."""
+
 
 def _memory(text: str, trace: PythonTrace | None, status: int, at_load: bool) -> ContainerFault:
     if _SHARED_MEMORY.search(text):
@@ -156,9 +159,10 @@ def _memory(text: str, trace: PythonTrace | None, status: int, at_load: bool) ->
     elif "No space left on device" in text:
         hint = "the instance's disk or /dev/shm is full: use a larger volume or smaller models"
     elif status != INSUFFICIENT_STORAGE:
+        error = _TOOLKIT_ERROR if "sagemaker_inference" in text else "MemoryError"
         hint = (
             f"the container answered {status or 'nothing'} instead of 507, so SageMaker did not unload "
-            "other models: let the model raise MemoryError, which Triton answers with 507, or use a larger "
+            f"other models: let the model raise {error}, which is answered with 507, or use a larger "
             "instance type"
         )
     elif at_load:

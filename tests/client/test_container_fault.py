@@ -239,6 +239,13 @@ NUMPY = "Unable to allocate 728. TiB for an array with shape (10000000, 10000000
             False,
             "instead of 507",
         ),
+        (
+            'Traceback (most recent call last):\n  File "/x/sagemaker_inference/a.py", line 142, in f\n'
+            "    result = run()\nMemoryError: no room\n",
+            500,
+            False,
+            "let the model raise sagemaker_inference.errors.BaseInferenceToolkitError(507, ",
+        ),
         ("", 507, False, "smaller batch"),
         ("write failed: No space left on device", 507, False, "volume"),
         (
