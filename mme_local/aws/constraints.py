@@ -45,36 +45,51 @@ def broken_constraints(request: dict[str, Any], shape: StructureShape) -> str:
         request: The members that were sent.
         shape: From `request_shape`.
     """
-    faults = list(_structure(request, shape, ""))
+    return validation_errors(list(_structure(request, shape, "")))
+
+
+def validation_errors(faults: list[str]) -> str:
+    """Return the faults as one message; empty if there are none."""
     if not faults:
         return ""
     errors = "1 validation error" if len(faults) == 1 else f"{len(faults)} validation errors"
     return f"{errors} detected: {'; '.join(faults)}"
 
 
+def member_path(name: str) -> str:
+    """Return how messages name a member."""
+    return f"{name[:1].lower()}{name[1:]}"
+
+
 def _structure(value: dict[str, Any], shape: StructureShape, path: str) -> Iterator[str]:
     for name, member in shape.members.items():
-        place = f"{path}{name[:1].lower()}{name[1:]}"
+        place = f"{path}{member_path(name)}"
         if value.get(name) is not None:
-            yield from _member(value[name], member, place)
+            yield from member_faults(value[name], member, place)
         elif name in shape.required_members:
             yield _fault(None, member, place, "not be null")
 
 
-def _member(value: Any, shape: Shape, path: str) -> Iterator[str]:
-    """Yield the faults of a member; one of a wrong type is the parser's to refuse."""
+def member_faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    """Yield the faults of a member; one of a wrong type is the parser's to refuse.
+
+    Args:
+        value: As it was sent.
+        shape: The member's shape.
+        path: Its place in the request, as messages name it.
+    """
     match shape:
         case StructureShape() if isinstance(value, dict):
             yield from _structure(value, shape, f"{path}.")
         case ListShape() if isinstance(value, list):
             yield from _size(len(value), value, shape, path, "have length")
             for number, item in enumerate(value, 1):
-                yield from _member(item, shape.member, f"{path}.{number}.member")
+                yield from member_faults(item, shape.member, f"{path}.{number}.member")
         case MapShape() if isinstance(value, dict):
             yield from _size(len(value), value, shape, path, "have length")
             for key, item in value.items():
-                yield from _member(key, shape.key, f"{path}.key")
-                yield from _member(item, shape.value, f"{path}.{key}.member")
+                yield from member_faults(key, shape.key, f"{path}.key")
+                yield from member_faults(item, shape.value, f"{path}.{key}.member")
         case StringShape() if isinstance(value, str):
             yield from _string(value, shape, path)
         case _ if isinstance(value, int | float):

@@ -10,10 +10,11 @@ from functools import cache
 from typing import Final
 
 from aiohttp import web
+from botocore.model import Shape
 
 from mme.catalog import limits
 from mme_local.aws.account import DEFAULT_REGION
-from mme_local.aws.constraints import broken_constraints, request_shape
+from mme_local.aws.constraints import member_faults, member_path, request_shape, validation_errors
 from mme_local.endpoint import errors
 from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
@@ -95,21 +96,27 @@ class InvokeEndpoint:
 
 def _check_members(endpoint: str, headers: Mapping[str, str]) -> None:
     """Raise InvokeError if a member breaks a constraint of the API; the target model is checked later."""
-    shape = request_shape("sagemaker-runtime", "InvokeEndpoint")
-    members = {name: headers[header] for header, name in _header_members().items() if header in headers}
-    if message := broken_constraints({"EndpointName": endpoint, "Body": b"", **members}, shape):
-        raise errors.validation_error(message)
+    faults: list[str] = []
+    for header, place, shape in _members():
+        value = headers.get(header) if header else endpoint
+        if value is not None:
+            faults.extend(member_faults(value, shape, place))
+    if faults:
+        raise errors.validation_error(validation_errors(faults))
 
 
 @cache
-def _header_members() -> dict[str, str]:
-    """Return the member that each header has."""
-    members = request_shape("sagemaker-runtime", "InvokeEndpoint").members
-    return {
-        one.serialization["name"]: name
-        for name, one in members.items()
+def _members() -> list[tuple[str, str, Shape]]:
+    """Return header, place and shape of each member; the endpoint's name is in the URL, not in a header."""
+    found = request_shape("sagemaker-runtime", "InvokeEndpoint").members
+    headers = {
+        name: one.serialization["name"]
+        for name, one in found.items()
         if one.serialization.get("location") == "header" and name != "TargetModel"
     }
+    return [
+        (header, member_path(name), found[name]) for name, header in {"EndpointName": "", **headers}.items()
+    ]
 
 
 def error_response(error: errors.InvokeError, request_id: str | None = None) -> web.Response:

@@ -239,7 +239,7 @@ def test_what_create_model_refuses(account: Account) -> None:
     for containers, reason in (
         ([many, many], "Only one container of a pipeline can be in MultiModel mode"),
         ([{"Image": XGBOOST, "Mode": "MultiModel"}], "needs ModelDataUrl"),
-        ([{"Image": XGBOOST}] * 16, "at most 15 containers"),
+        ([{"Image": XGBOOST}] * 16, "at .containers. .*Member must have length less than or equal to 15"),
     ):
         with pytest.raises(ClientError, match=reason):
             account.sagemaker.create_model(ModelName="no", ExecutionRoleArn=ROLE, Containers=containers)
