@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mme.console import count_text
 from mme.plan.capacity.planning import Plan
 from mme.plan.prediction.caching import Traffic
 from mme.plan.prediction.trace_traffic import TraceTraffic
+
+_DIFFERENT: Final = 0.05
+"""Difference of the hit ratios of an estimate and its replay from which the estimate is not to be used."""
 
 
 def plan_notes(plan: Plan, traffic: Traffic, calibration: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -26,6 +30,14 @@ def plan_notes(plan: Plan, traffic: Traffic, calibration: Sequence[str] = ()) ->
             "set it a little higher to get the next larger configuration"
         )
         notes.append(("close:", text))
+    replayed = plan.replays.get(plan.best.name)
+    if replayed is not None and abs(replayed.hits - plan.best.hit_ratio) > _DIFFERENT:
+        text = (
+            f"the hit ratio of {plan.best.name} is {plan.best.hit_ratio:.1%} by its estimate and "
+            f"{replayed.hits:.1%} by its replay; loads take too long, or models spill, for estimates: "
+            "use the replays"
+        )
+        notes.append(("different:", text))
     if plan.uncertainty is not None:
         text = (
             f"{traffic.requests} requests are few; the hit ratio is {plan.best.hit_ratio:.1%} "
