@@ -77,6 +77,19 @@ def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel
     return CheckedModel(directory, main.signature, warnings=warnings, helpers=helpers)
 
 
+def faults_on(model: CheckedModel, endpoint: EndpointTraits) -> tuple[Finding, ...]:
+    """Return what a known endpoint can't load, or may fail at, of a model that another one may serve.
+
+    Args:
+        model: What `check_model` returned.
+        endpoint: Where it is to be served.
+    """
+    if model.framework != "triton":
+        return model.warnings
+    findings = read_triton(contents_of(model.directory), endpoint).findings
+    return tuple(each for each in findings if each.severity in (Severity.ERROR, Severity.WARNING))
+
+
 def _only(severity: Severity, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity is severity)
 

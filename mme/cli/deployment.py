@@ -11,6 +11,7 @@ from mme.errors import MmeError
 if TYPE_CHECKING:
     import typer
 
+    from mme.archives.endpoint_traits import EndpointTraits
     from mme.aws.clients import AwsClients
     from mme.aws.settings import Settings
     from mme.client.asynchronous import AsyncLocations, AsyncQueue, DeadLetters
@@ -96,6 +97,22 @@ class Target:
             return discover_endpoint(self.clients.sagemaker, self.settings)
         environment = None if self.settings.stack else self.settings.env
         return discover(self.clients.cloudformation, self.settings.stack_name, environment)
+
+    def endpoint_traits(self) -> EndpointTraits | None:
+        """Return what the endpoint runs on; None if there is none, or the caller may not read it."""
+        from botocore.exceptions import ClientError
+
+        from mme.archives.endpoint_traits import EndpointTraits
+        from mme.operate.endpoint_state import container_facts, find_endpoint
+
+        try:
+            endpoint = find_endpoint(self.clients.sagemaker, self.deployment.endpoint_name)
+            if endpoint is None:
+                return None
+            facts = container_facts(endpoint)
+            return EndpointTraits.of(facts["processor"], facts["instance_type"], facts["image_version"])
+        except (ClientError, MmeError):  # no right to read it, or a type newer than the catalog
+            return None
 
     def store(self) -> ModelStore:
         """Return its model store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,8 @@ FollowLinks = Annotated[
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from mme.archives.check import CheckedModel
+    from mme.archives.endpoint_traits import EndpointTraits
     from mme.registry.publishing import Published
 
 
@@ -96,9 +99,8 @@ def add(
     found = find_models(paths, follow_links=follow_links)
     for directory in (one.directory for one in found.models if one.directory.left_out):
         print_note("left out", f"{directory.name}: {directory.left_out_text}")
-    for model in found.models:
-        for warning in model.warnings:
-            print_note("warning", f"{model.directory.name}: {warning.message}; {warning.hint}")
+    if any(model.warnings for model in found.models):
+        _print_warnings(found.models, target_of(context).endpoint_traits())
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")
     published: list[Published] = []
@@ -120,6 +122,15 @@ def add(
         _print_published(published)
     else:
         print_note("nothing", "to publish")
+
+
+def _print_warnings(models: Sequence[CheckedModel], endpoint: EndpointTraits | None) -> None:
+    """Say what may fail: on the endpoint if it is known, else anywhere."""
+    from mme.archives.check import faults_on
+
+    for model in models:
+        for fault in faults_on(model, endpoint) if endpoint else model.warnings:
+            print_note("warning", f"{model.directory.name}: {fault.message}; {fault.hint}")
 
 
 def _print_published(published: list[Published]) -> None:

@@ -114,6 +114,20 @@ def find_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None
     )
 
 
+def container_facts(endpoint: EndpointState) -> dict[str, Any]:
+    """Return the arguments of `mme.archives.explain.explain` that tell where an archive would be served."""
+    from mme.catalog.images import parse_ecr_uri, traits_of
+
+    variant = next(iter(endpoint.variants), None)
+    facts: dict[str, Any] = {"instance_type": (variant and variant.instance_type) or None}
+    for image in filter(None, map(parse_ecr_uri, variant.images if variant else ())):
+        traits = traits_of(image.repository, image.tag, name=image.repository)
+        if traits.framework is not None:
+            facts["framework"] = traits.framework.name
+            return facts | {"processor": traits.processor, "image_version": traits.version}
+    return facts | {"framework": None, "processor": None, "image_version": None}
+
+
 def config_variants(sagemaker: SageMakerClient, config: str) -> dict[str, Any]:
     """Return the variants of an endpoint config by name; empty if it was deleted, even while it is in use.
 

@@ -113,6 +113,28 @@ def test_an_endpoint_without_a_stack(mme: Callable, clients: AwsClients, made_by
     assert "mme --endpoint-name by-boto3 models" in run("models", "show", "b_v0.tar.gz").err
 
 
+def test_models_add_warns_of_what_the_endpoint_cannot_load(
+    mme: Callable, clients: AwsClients, made_by_boto3: list[str], tmp_path: Path
+) -> None:
+    assert mme("models", "new", "net", "--backend", "python", "--in", tmp_path, "--kind", "gpu").status == 0
+    config = tmp_path / "net" / "config.pbtxt"
+    config.write_text(config.read_text().replace("KIND_CPU", "KIND_GPU"))
+    add = (*made_by_boto3, "models", "add", config.parent)
+    assert "is KIND_GPU, and the endpoint has no GPU" in mme(*add).err
+    sagemaker = clients.sagemaker
+    model = sagemaker.describe_model(ModelName="m")
+    image: Any = {**model["PrimaryContainer"], "Image": IMAGE.removesuffix("-cpu")}
+    sagemaker.create_model(ModelName="n", ExecutionRoleArn=model["ExecutionRoleArn"], PrimaryContainer=image)
+    (variant,) = sagemaker.describe_endpoint_config(EndpointConfigName="c")["ProductionVariants"]
+    variant |= {"ModelName": "n", "InstanceType": "ml.g5.xlarge"}
+    sagemaker.create_endpoint_config(EndpointConfigName="d", ProductionVariants=[variant])
+    sagemaker.update_endpoint(EndpointName="by-boto3", EndpointConfigName="d")
+    of_a_gpu = mme(*add)
+    assert (of_a_gpu.status, of_a_gpu.err) == (0, "")
+    clients.sagemaker.delete_endpoint(EndpointName=ENDPOINT)
+    assert "is KIND_GPU; a CPU endpoint can't load it" in mme("models", "add", config.parent).err
+
+
 def test_bucket_and_prefix_replace_what_sagemaker_reports(
     mme: Callable, clients: AwsClients, made_by_boto3: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from mme.archives.explain import explain
 from mme.archives.explanation import Explanation
-from mme.catalog.images import parse_ecr_uri, traits_of
 from mme.errors import MmeError
 from mme.findings import Finding, Severity
 from mme.operate.aws_errors import error_code
 from mme.operate.doctor.bucket import objects
 from mme.operate.doctor.context import DoctorContext
+from mme.operate.endpoint_state import container_facts
 
 Explain = Callable[..., Explanation]
 
@@ -47,7 +47,7 @@ def check_archives(
         yield Finding.skipped("archives", "there are none")
         return
     chosen = sorted(listed, key=lambda one: one["LastModified"], reverse=True)[:most]
-    container = _container(context)
+    container = container_facts(context.endpoint)
     stopped = stop or Event()
     good = 0
     names: dict[Finding, list[str]] = {}
@@ -72,18 +72,6 @@ def check_archives(
         yield Finding.skipped("archives", f"{skipped:,} older archives were not read")
     if good:
         yield Finding.ok("archives", f"{good:,} archive{'' if good == 1 else 's'} can be loaded")
-
-
-def _container(context: DoctorContext) -> dict[str, Any]:
-    """Return the arguments of `explain` that depend on the endpoint's container."""
-    variant = next(iter(context.endpoint.variants), None)
-    facts: dict[str, Any] = {"instance_type": (variant and variant.instance_type) or None}
-    for image in filter(None, map(parse_ecr_uri, variant.images if variant else ())):
-        traits = traits_of(image.repository, image.tag, name=image.repository)
-        if traits.framework is not None:
-            facts["framework"] = traits.framework.name
-            return facts | {"processor": traits.processor, "image_version": traits.version}
-    return facts | {"framework": None, "processor": None, "image_version": None}
 
 
 def _read(context: DoctorContext, key: str, container: dict[str, Any], explain: Explain) -> list[Finding]:
