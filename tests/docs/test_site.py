@@ -156,8 +156,9 @@ def test_every_finding_has_its_fix_and_nearly_every_one_an_example() -> None:
 def test_every_error_of_the_client_says_when_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     page = client_errors.client_errors_page()
     for name in reference.public_names("mme.client"):
-        assert (f"| [{name}](mme.client/{name}.md) |" in page) is name.endswith("Error")
-    assert "at this rate, also after retries. A `ServiceFaultError`. | yes, later and with fewer" in page
+        assert (f"\n\n## {name}\n\n" in page) is name.endswith("Error")
+    assert page.count("\n\nRetry: ") == page.count("\n\n## ")
+    assert "A `ServiceFaultError`. [Attributes](mme.client/ThrottledError.md)\n\nRetry: yes, later" in page
     monkeypatch.setattr(errors.ThrottledError, "__doc__", "It is throttled.")
     with pytest.raises(MmeError, match="ThrottledError has no line about retries"):
         client_errors.client_errors_page()

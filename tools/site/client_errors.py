@@ -6,7 +6,7 @@ import inspect
 
 from mme.client import errors
 from mme.errors import MmeError
-from tools.site.markdown import cell, table
+from tools.site.markdown import cell
 
 
 def client_errors_page() -> str:
@@ -15,7 +15,12 @@ def client_errors_page() -> str:
     Raises:
         MmeError: The docstring of an error has no line `Retry: ...`.
     """
-    rows = []
+    parts = [
+        "# Client errors",
+        "`MultiModelClient` raises these. `InvocationError` catches all of them. Each has a `message`, a "
+        "`cause` and a `hint`. The client retries while a model loads, boto3 retries throttled and failed "
+        "calls: *Retry* is what is left to you. [Calling models from Python](../client.md#errors) shows how.",
+    ]
     for name, kind in vars(errors).items():
         if inspect.isclass(kind) and kind.__module__ == errors.__name__:
             summary, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
@@ -24,12 +29,6 @@ def client_errors_page() -> str:
                 raise MmeError(f"{name} has no line about retries", hint="add 'Retry: ...' to its docstring")
             base = kind.__mro__[1]
             kind_of = f" A `{base.__name__}`." if base.__mro__[1] is errors.InvocationError else ""
-            rows.append([f"[{name}](mme.client/{name}.md)", cell(summary) + kind_of, cell(retry)])
-    return (
-        "# Client errors\n\n`MultiModelClient` raises these. `InvocationError` catches all of them. Each has "
-        "a `message`, a `cause` and a `hint`. The client retries while a model loads, and boto3 retries "
-        "throttled and failed calls: the column *retry* is what is left to you. "
-        "[Calling models from Python](../client.md#errors) shows how.\n\n"
-        + table(["error", "when", "retry"], rows)
-        + "\n"
-    )
+            parts += [f"## {name}", f"{cell(summary)}{kind_of} [Attributes](mme.client/{name}.md)"]
+            parts += [f"Retry: {cell(retry)}"]
+    return "\n\n".join(parts) + "\n"
