@@ -42,7 +42,10 @@ def check_role(context: DoctorContext) -> Iterator[Finding]:
         if error_code(error) != "NoSuchEntity":
             raise
         message = f"the endpoint's role {name} does not exist, so no model can be loaded"
-        yield Finding.error("role", message, "deploy the serving stack again")
+        again = (
+            "deploy the serving stack again" if context.deployment.stack else f"create the role {name} again"
+        )
+        yield Finding.error("role", message, again)
         return
     if not trusts(role["AssumeRolePolicyDocument"], _SERVICE):
         message = f"the role {name} does not trust {_SERVICE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
@@ -112,10 +113,16 @@ def test_a_config_deleted_by_hand(context: DoctorContext) -> None:
 
 
 def test_a_role_that_is_missing_or_trusts_others(context: DoctorContext) -> None:
-    gone = DoctorContext(
-        context.clients, DEPLOYMENT, context.endpoint, "arn:aws:iam::123456789012:role/gone", False
-    )
-    assert "role gone does not exist" in next(iter(check_role(gone))).message
+    for deployment, hint in (
+        (DEPLOYMENT, "deploy the serving stack again"),
+        (replace(DEPLOYMENT, stack=""), "create the role gone again"),
+    ):
+        gone = DoctorContext(
+            context.clients, deployment, context.endpoint, "arn:aws:iam::123456789012:role/gone", False
+        )
+        (found,) = check_role(gone)
+        assert "role gone does not exist" in found.message
+        assert found.hint == hint
     name = context.role_arn.rpartition("/")[2]
     trust = {
         "Version": "2012-10-17",

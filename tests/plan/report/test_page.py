@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 from mme.cli.main import app
 from mme.client import EndpointMap, MultiEndpointClient
 from mme.plan.models.assumptions import Assumptions
+from tools.planning_example import prepare
 
 PAGE = (Path(__file__).parents[3] / "docs" / "planning.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -27,21 +27,13 @@ def test_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "MME_PRICES", "MME_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    example, setting = (text for kind, text in BLOCKS if kind == "python")
-    exec(compile(example, "planning.md", "exec"), {})  # noqa: S102 - the page's own code
-    (command,) = [
-        line[2:]
-        for kind, text in BLOCKS
-        if kind == "console"
-        for line in text.splitlines()
-        if "--trace triton.log" in line
-    ]
-    ran = CliRunner().invoke(app, shlex.split(command)[1:])
+    ran = CliRunner().invoke(app, prepare(tmp_path)[1:])
     assert ran.exit_code == 0, ran.output
     (shown,) = [text for kind, text in BLOCKS if kind == "text"]
     assert words(ran.stdout) == words(shown)
     space: dict[str, dict[str, object]] = {}
-    exec(compile(setting, "planning.md", "exec"), space)  # noqa: S102
+    _, setting = (text for kind, text in BLOCKS if kind == "python")
+    exec(compile(setting, "planning.md", "exec"), space)  # noqa: S102 - the page's own code
     count, kind = space["setting"]["instance_count"], space["setting"]["instance_type"]
     assert f"best {count} x {kind} in" in ran.stdout
 
