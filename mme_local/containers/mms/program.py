@@ -102,7 +102,8 @@ class Program:
         Raises:
             MmeError: It can't be imported, or the time is up; the message ends with the last line.
         """
-        with log.open("ab") as output:
+        own = folder / "import.log"  # the server may write to the log at the same time
+        with own.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", _IMPORT, self.module),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -119,8 +120,10 @@ class Program:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            with log.open("ab") as shared:
+                shared.write(own.read_bytes())
         if status:
-            last = last_line(log) or f"status {status}"
+            last = last_line(own) or f"status {status}"
             raise MmeError(
                 f"the program {self.module} can't be imported: {last}",
                 hint="fix it, upload it under a new key and deploy again; the traceback is in the log",
