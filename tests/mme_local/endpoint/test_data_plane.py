@@ -175,11 +175,11 @@ async def test_scaling_makes_no_request_wait_or_fail(new_world: NewWorld) -> Non
 
 async def test_a_failed_start_is_reported_until_the_next_try(new_world: NewWorld) -> None:
     async with new_world() as world:
-        world.fail_start = MmeError("no such flag")
+        world.fail_start = MmeError("no such flag", hint="correct it")
         world.deploy(an_endpoint())
         asked = await asyncio.gather(*(world.call() for _ in range(9)), return_exceptions=True)
         assert {str(error) for error in asked} == {
-            "ServiceUnavailable (503): the container of e does not start: no such flag"
+            "ServiceUnavailable (503): the container of e does not start: no such flag; correct it"
         }
         world.plane.reconcile()
         assert len(world.containers) == 1
