@@ -24,7 +24,7 @@ from mme_local.testing.endpoint import IMAGE
 from tests.docs.page import ROOT, Shell, blocks
 from tools.sample_deployment import BUCKET, clients_at, deploy, serving_template, store_template
 
-pytestmark = [pytest.mark.slow, pytest.mark.triton]
+pytestmark = pytest.mark.triton
 
 ROLE = "arn:aws:iam::123456789012:role/local"
 
@@ -112,6 +112,7 @@ def run_app(code: str, url: str, *replaced: tuple[str, str]) -> None:
     deploy(clients_at(url), json.dumps(template), "Serving")
 
 
+@pytest.mark.slow
 def test_from_boto3_scripts(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(botocore.waiter.time, "sleep", lambda _: None)
     monkeypatch.setattr(confirmation, "_answer", lambda asked: "y" if "[y/N]" in asked else asked.split()[1])
@@ -158,6 +159,7 @@ def test_from_boto3_scripts(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert clients.sagemaker.list_endpoints()["Endpoints"] == []
 
 
+@pytest.mark.nightly
 def test_from_multi_data_model(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +184,7 @@ def test_from_multi_data_model(
     clients.cloudformation.delete_stack(StackName="Serving")
 
 
+@pytest.mark.nightly
 def test_from_the_cdk_sample(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archived(tmp_path / "models" / "add_sub.tar.gz")
     (tmp_path / "docker").mkdir()
