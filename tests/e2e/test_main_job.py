@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance.models import archive
+from tests.archives.archive_builder import pack
 from tests.e2e.conftest import ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
@@ -37,7 +37,7 @@ def put_model(machine: Machine, key: str, code: str) -> None:
     config = """backend: "python"
     input [{ name: "INPUT0" data_type: TYPE_FP32 dims: [1] }]
     output [{ name: "OUTPUT0" data_type: TYPE_FP32 dims: [1] }]"""
-    body = archive({"config.pbtxt": config, "1/model.py": code})
+    body = pack({"config.pbtxt": config, "1/model.py": code})
     bucket = machine.outputs()["ModelBucketName"]
     machine.client("s3").put_object(Bucket=bucket, Key=f"models/{key}", Body=body)
 
