@@ -8,14 +8,16 @@ import pytest
 from aws_cdk import (
     App,
     CfnResource,
+    Duration,
     RemovalPolicy,
     Stack,
     aws_cloudwatch,
     aws_cloudwatch_actions,
     aws_iam,
     aws_lambda,
+    aws_s3,
 )
-from aws_cdk.aws_applicationautoscaling import Schedule
+from aws_cdk.aws_applicationautoscaling import ScalingInterval, Schedule
 
 from mme.catalog.instances import instance_types
 from mme_cdk import (
@@ -88,9 +90,16 @@ def test_the_props_of_a_bucket(placed: Stack, synth: Synth) -> None:
         bucket_name="the-models",
         event_bridge_enabled=True,
         auto_delete_objects=True,
+        lifecycle_rules=[aws_s3.LifecycleRule(id="Raw", prefix="raw/", expiration=Duration.days(3))],
         removal_policy=RemovalPolicy.DESTROY,
     )
     template = synth(placed)
+    rules = [
+        rule
+        for found in template.all("AWS::S3::Bucket")
+        for rule in found["Properties"]["LifecycleConfiguration"]["Rules"]
+    ]
+    assert {"Id": "Raw", "Prefix": "raw/", "ExpirationInDays": 3, "Status": "Enabled"} in rules
     assert len(template.all("Custom::S3AutoDeleteObjects")) == 2
     assert "the-models" in [
         found["Properties"].get("BucketName") for found in template.all("AWS::S3::Bucket")
@@ -103,6 +112,26 @@ def test_the_props_of_a_role(placed: Stack, synth: Synth) -> None:
     ExecutionRole(placed, "Role", role_name="serving", path="/ml/", managed_policies=[read_only])
     role = synth(placed).one("AWS::IAM::Role")
     assert (role["RoleName"], role["Path"], len(role["ManagedPolicyArns"])) == ("serving", "/ml/", 1)
+
+
+def test_every_scaling_method_returns_what_it_made(placed: Stack) -> None:
+    scaling, latency = scaling_in(placed), imported(placed).metric_model_latency()
+    steps = [ScalingInterval(upper=1, change=-1), ScalingInterval(lower=2, change=1)]
+    ratio = aws_cloudwatch.MathExpression(expression="a / 2", using_metrics={"a": latency})
+    made = {
+        scaling.scale_on_invocations("A", max_requests_per_second=1).cfn_resource_type,
+        scaling.scale_on_concurrent_requests("B", max_concurrent_requests_per_model=1).cfn_resource_type,
+        scaling.scale_to_track_expression("C", expression=ratio, target_value=1).cfn_resource_type,
+    }
+    assert made == {"AWS::ApplicationAutoScaling::ScalingPolicy"}
+    policies = [
+        scaling.scale_on_cpu_utilization("D", target_utilization_percent=50),
+        scaling.scale_on_gpu_utilization("E", target_utilization_percent=50),
+        scaling.scale_on_gpu_memory_utilization("F", target_utilization_percent=50),
+        scaling.scale_to_track_metric("G", metric=latency, target_value=1),
+    ]
+    assert all(policy.scaling_policy_arn for policy in policies)
+    assert scaling.scale_on_metric("H", metric=latency, scaling_steps=steps).lower_action is not None
 
 
 def test_a_schedule_returns_its_action(placed: Stack) -> None:

@@ -129,7 +129,10 @@ PROBES: dict[str, dict[str, tuple[str, Probe]]] = {
         "an own repository named pytorch-inference": ("", with_repository("pytorch-inference")),
         "an own repository named sagemaker-xgboost": ("", with_repository("sagemaker-xgboost")),
         "AWS's XGBoost on a GPU": ("! CPUs only", E(image=XGBOOST)),
-        "a registry of the company": ("! SageMaker pulls from ECR", lambda _: uri("registry.corp/x:1")),
+        "a registry of the company": (
+            "! don't support registries in a VPC",
+            lambda _: uri("registry.corp/x:1"),
+        ),
         "another region": ("! copy it there", E(image=uri(AWS.format(THERE, "sagemaker-tritonserver:1")))),
         "another partition": (
             "! is in another partition than eu-west-1",

@@ -361,7 +361,8 @@ class _UriServingImage(ServingImage):
         if self._parts is None and known(uri):
             require(
                 f"{uri} is not an ECR image URI; SageMaker pulls from ECR: copy the image to "
-                "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
+                "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG (these constructs don't support "
+                "registries in a VPC, RepositoryAccessMode)"
             )
         repository, tag = (self._parts.repository, self._parts.tag) if self._parts else ("", "")
         name = f"{repository}:{tag}" if repository else "the image"
