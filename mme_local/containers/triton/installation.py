@@ -144,6 +144,8 @@ def _environment(folder: Path, wheel: TritonWheel) -> dict[str, str]:
         # Its folder may hold other libraries too: link this one alone, by the name that the stub asks for.
         for name in set(_LIBPYTHON_NAME.findall(wheel.stub.read_bytes())):
             (libraries / name.decode()).symlink_to(shared)
+    # By a link: for a model with an environment, the backend expands this variable in a shell, unquoted.
+    (folder / "wheel").symlink_to(wheel.libraries)
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -152,7 +154,7 @@ def _environment(folder: Path, wheel: TritonWheel) -> dict[str, str]:
     programs = (str(_model_python(folder / "python")), str(Path(sys.executable).parent))
     return inherited | {
         "PATH": os.pathsep.join((*programs, os.environ.get("PATH", "/usr/bin:/bin"))),
-        "LD_LIBRARY_PATH": f"{libraries}{os.pathsep}{wheel.libraries}",
+        "LD_LIBRARY_PATH": f"{libraries}{os.pathsep}{folder / 'wheel'}",
         "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime writes to HOME and /tmp, and reports to Microsoft
     }
 

@@ -66,6 +66,14 @@ def test_the_stub_loads_the_library_of_this_python(tmp_path: Path) -> None:
     assert str(tmp_path / "private" / "lib") in library
 
 
+def test_a_shell_can_expand_the_folders_of_libraries(tmp_path: Path) -> None:
+    """The wheel may be in a checkout whose path holds a space."""
+    installation = TritonInstallation.create(tmp_path / "private")
+    folders = [Path(folder) for folder in installation.environment["LD_LIBRARY_PATH"].split(":")]
+    assert all(folder.is_relative_to(tmp_path / "private") for folder in folders)
+    assert all(folder.is_dir() for folder in folders)
+
+
 def test_a_temporary_folder_that_python_cannot_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MmeError, match="is not ASCII") as caught:
         TritonInstallation.create(tmp_path / "Téléchargements" / "private")
