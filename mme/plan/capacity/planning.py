@@ -23,6 +23,7 @@ from mme.plan.traffic.trace import FEW_REQUESTS, Trace
 REPLAYED_REQUESTS: Final = 50_000
 """Requests of a replay at most: a few seconds."""
 
+_WARM_SECONDS: Final = 5
 _SEED: Final = 7
 
 
@@ -110,13 +111,16 @@ def make_plan(
 def replay_estimate(traffic: Traffic, one: Estimate, requests: int = REPLAYED_REQUESTS) -> Replayed:
     """Replay the last requests of a trace, or a sample of a mix at its busiest hour, on a configuration.
 
+    The first 5 seconds of a mix, half of the requests at most, are not counted: the busiest models begin with
+    fewer copies than they need.
+
     Args:
         traffic: The requests and their models.
         one: The configuration.
         requests: How many at most.
     """
     assumed = traffic.fleet.assumptions
-    trace, before = _sample(traffic, requests)
+    trace, before, uncounted = _sample(traffic, requests)
     return replay(
         trace,
         traffic.fleet,
@@ -124,16 +128,17 @@ def replay_estimate(traffic: Traffic, one: Estimate, requests: int = REPLAYED_RE
         room=Room(assumed.memory_bytes(one.kind), assumed.disk_bytes(one.kind)),
         workers=assumed.worker_count(one.kind),
         used_before=before,
+        uncounted=uncounted,
     )
 
 
-def _sample(traffic: Traffic, requests: int) -> tuple[Trace, Sequence[int]]:
-    """Return requests, and the models that were used before them in the order of their last use."""
+def _sample(traffic: Traffic, requests: int) -> tuple[Trace, Sequence[int], int]:
+    """Return requests, the models used before them, last used last, and how many of them only warm up."""
     if isinstance(traffic, TraceTraffic):
         trace = traffic.trace
         earlier = trace.models[: max(0, len(trace) - requests)]
         models, from_end = np.unique(earlier[::-1], return_index=True)
-        return trace.last(requests), models[np.argsort(-from_end)].tolist()
+        return trace.last(requests), models[np.argsort(-from_end)].tolist(), 0
     if not isinstance(traffic, MixTraffic):
         raise TypeError(f"{type(traffic).__name__} can't be replayed")
     mix = traffic.mix
@@ -141,6 +146,5 @@ def _sample(traffic: Traffic, requests: int) -> tuple[Trace, Sequence[int]]:
     rates = traffic.model_rates * traffic.peak_rate / traffic.rate
     # Times since the last use of each model, in the steady state.
     ages = np.random.default_rng(_SEED).exponential(1 / np.maximum(rates, math.ulp(0)))
-    return busiest.sample(traffic.fleet.names, requests, seed=_SEED, shares=traffic.shares), np.argsort(
-        -ages
-    ).tolist()
+    trace = busiest.sample(traffic.fleet.names, requests, seed=_SEED, shares=traffic.shares)
+    return trace, np.argsort(-ages).tolist(), min(requests // 2, int(mix.peak_rate * _WARM_SECONDS))

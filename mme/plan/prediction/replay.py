@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ class Replayed:
     """What a simulation measured.
 
     Attributes:
-        requests: How many it sent.
+        requests: How many it counted.
         hits: Share of requests whose model was loaded.
         waits: Share that waited for a load in progress.
         loads: Share that began a load.
@@ -85,6 +86,7 @@ def replay(
     room: Room,
     workers: int,
     used_before: Iterable[int] = (),
+    uncounted: int = 0,
     seed: int = 1,
 ) -> Replayed:
     """Simulate every request of a trace. The time for a request grows with the logarithm of the events.
@@ -96,6 +98,7 @@ def replay(
         room: Memory and disk of each.
         workers: Requests that each works on at once.
         used_before: Models that were used before the trace, least recently used first: they fill the memory.
+        uncounted: How many of the first requests only warm it up.
         seed: Of the service times.
 
     Raises:
@@ -104,7 +107,7 @@ def replay(
     simulation = _Simulation(fleet, instances, room, workers, seed)
     copies = copies_of(trace.counts / trace.duration, fleet, instances)
     simulation.fill(used_before, copies.tolist())
-    return simulation.run(trace)
+    return simulation.run(trace, uncounted)
 
 
 class _Simulation:
@@ -132,6 +135,7 @@ class _Simulation:
         self._holders: dict[str, set[int]] = {}
         self._number = 0
         self._hits = self._waits = self._loads = 0
+        self._counted_from = math.inf
         self._seconds: list[float] = []
         self._cold: list[float] = []
 
@@ -158,12 +162,16 @@ class _Simulation:
             memory.acquire(name)
         memory.release(name)
 
-    def run(self, trace: Trace) -> Replayed:
-        for now, model in zip(trace.seconds.tolist(), trace.models.tolist(), strict=True):
+    def run(self, trace: Trace, uncounted: int) -> Replayed:
+        requests = zip(trace.seconds.tolist(), trace.models.tolist(), strict=True)
+        for number, (now, model) in enumerate(requests):
+            if number == uncounted:
+                self._hits = self._waits = self._loads = 0
+                self._counted_from = now
             self._advance(now)
             self._arrive(now, model)
         self._advance(float("inf"))
-        total = len(trace)
+        total = len(trace) - uncounted
         return Replayed(
             requests=total,
             hits=self._hits / total,
@@ -315,9 +323,10 @@ class _Simulation:
         else:
             instance.model_in_flight[name] -= 1
         seconds = now - request.arrived + self._overhead
-        self._seconds.append(seconds)
-        if request.cold:
-            self._cold.append(seconds)
+        if request.arrived >= self._counted_from:
+            self._seconds.append(seconds)
+            if request.cold:
+                self._cold.append(seconds)
         if instance.line:
             self._work(instance, instance.line.popleft(), now)
         else:

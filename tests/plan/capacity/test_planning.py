@@ -41,6 +41,15 @@ def test_the_cheapest_that_meets_the_objectives() -> None:
     assert [one.p95_ms for one in plan.front] == sorted((one.p95_ms for one in plan.front), reverse=True)
 
 
+def test_the_busiest_models_of_a_mix_have_their_copies_when_the_replay_counts() -> None:
+    # 60 % of 1,000 requests per second for one model: 12 in flight, more than one instance takes.
+    plan = planned(a_mix(some_fleet(20), rate=1000.0, zipf=2.0), replays=1, p95_ms=300)
+    replayed = plan.replays[plan.best.name]
+    assert plan.best.count > 1
+    assert replayed.requests == 45_000
+    assert replayed.hits == pytest.approx(plan.best.hit_ratio, abs=0.001)
+
+
 def test_an_impossible_objective_names_the_best_available() -> None:
     with pytest.raises(
         MmeError, match=r"none of 9 configurations .* best available is 4 x ml.m5.2xlarge .* p95"

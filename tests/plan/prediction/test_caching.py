@@ -49,6 +49,18 @@ def test_requests_for_one_model_during_its_load_wait() -> None:
     )
 
 
+def test_requests_that_warm_up_are_not_counted() -> None:
+    mix = a_mix(some_fleet())
+    trace = a_trace(mix, 4000).trace
+    whole = replay(trace, mix.fleet, instances=1, room=ROOM, workers=8)
+    warm = replay(trace, mix.fleet, instances=1, room=ROOM, workers=8, uncounted=3000)
+    assert (warm.requests, len(warm.seconds)) == (1000, 1000)
+    assert warm.hits + warm.waits + warm.loads == pytest.approx(1)
+    # A cold start is behind them.
+    assert warm.hits > whole.hits + 0.01
+    assert len(warm.seconds_cold) == round((warm.waits + warm.loads) * 1000)
+
+
 def test_more_memory_is_never_worse_and_enough_has_no_loads_but_the_first() -> None:
     mix = a_mix(some_fleet())
     trace = a_trace(mix, 20_000)
