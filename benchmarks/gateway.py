@@ -23,8 +23,9 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.local_endpoint import ENDPOINT, SIGNED, Files, echo_model, local_runtime
+from benchmarks.local_endpoint import ENDPOINT, SIGNED, echo_model, local_runtime
 from benchmarks.report import AS_JSON, report
+from benchmarks.sample_models import write_files
 from mme.client import EncodedRequest, encode_request
 from mme_local import launcher
 from mme_local.containers.http_pool import HttpPool
@@ -173,7 +174,7 @@ async def _cold(rounds: int) -> dict[str, object]:
             target = Target.gateway(state, name, request)
             gateway.append(await target.seconds())
             target.pool.close()
-            path = unpacked(Path(folder) / "models" / handle(name), files)
+            path = write_files(Path(folder) / "models" / handle(name) / "model", files)
             direct.append(await load_directly(_triton_socket(state), f"direct-{name}", path, request))
     goal = "at most 1.2"
     return row(
@@ -256,20 +257,6 @@ def row(what: str, direct: float, gateway: float, unit: str, goal: str = "") -> 
 def _triton_socket(state: RunFile) -> str:
     instance = launcher.ask_status(state)["endpoints"][0]["instances"][0]
     return f"/proc/{instance['pid']}/cwd/{SOCKET}"
-
-
-def unpacked(folder: Path, files: Files) -> Path:
-    """Write the model as the runtime unpacks it, in a folder named `model`; return that.
-
-    Args:
-        folder: Where the folder is made.
-        files: Their content by path.
-    """
-    path = folder / "model"
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def main() -> None:

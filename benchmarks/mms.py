@@ -27,9 +27,10 @@ import numpy as np
 import psutil
 import xgboost
 
-from benchmarks.gateway import Target, compare_warm, load_directly, row, unpacked
+from benchmarks.gateway import Target, compare_warm, load_directly, row
 from benchmarks.local_endpoint import Files, local_runtime
 from benchmarks.report import AS_JSON, report
+from benchmarks.sample_models import write_files
 from mme.client import EncodedRequest
 from mme_local import launcher
 from mme_local.containers.mms.container import SOCKET
@@ -96,7 +97,7 @@ async def _compare(state: RunFile, names: list[str], requests: int) -> list[dict
             target = Target.gateway(state, name, _REQUEST)
             gateway.append(await target.seconds())
             target.pool.close()
-            path = unpacked(Path(folder) / name, model(number).files)
+            path = write_files(Path(folder) / name / "model", model(number).files)
             direct.append(await load_directly(socket, f"direct-{name}", path, _REQUEST))
         # The first ones read the packages from disk, and are not counted.
         cold = row("cold request, with download", median(direct[1:]) * 1000, median(gateway[1:]) * 1000, "ms")

@@ -20,11 +20,8 @@ MODEL_CALLED: Final = rf"Invoking SageMaker TargetModel: (?P<model>{_TARGET})"
 MODEL_LOADING: Final = rf"Loading SageMaker TargetModel: (?P<model>{_TARGET})"
 """A load begins; the download is over."""
 
-MODEL_UNLOADING: Final = rf"Unloading SageMaker TargetModel: (?P<model>{_TARGET})"
-"""An unload begins."""
-
 MODEL_EVENT: Final = rf"(?P<verb>Loading|Invoking|Unloading) SageMaker TargetModel: (?P<model>{_TARGET})"
-"""Any of the three."""
+"""A load or an unload begins, or a call reached the container."""
 
 # With namespaces on, a model's identity is `/opt/ml/models/HASH::NAME`.
 MODEL_LOADED: Final = r"successfully loaded '(?:[^']*::)?(?P<model>[^']+)'"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mme.registry.drafts.draft import NewModel
 
 _FROM_HELP = "Make it from a model file, with its configuration."
-_BATCH_HELP = "0 if shapes have no batch dimension. Default: found out."
 _TENSOR_HELP = "Tensor that the file does not state: dims without the batch, -1 for any size; repeatable."
 
 

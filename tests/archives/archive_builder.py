@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 Files = Mapping[str, str | bytes | None]
 """Content by path; None makes a directory."""
@@ -102,6 +103,19 @@ def tar(files: Files, *extra: tuple[tarfile.TarInfo, bytes], mode: str = "w") ->
 def pack(files: Files, *extra: tuple[tarfile.TarInfo, bytes]) -> bytes:
     """A tar.gz."""
     return gzip.compress(tar(files, *extra), mtime=0)
+
+
+def write_files(root: Path, files: Files) -> Path:
+    """Write a directory of these files and return it."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            target.mkdir(exist_ok=True)
+        else:
+            target.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
 
 
 def with_link(name: str, target: str, kind: bytes) -> bytes:

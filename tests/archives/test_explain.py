@@ -35,6 +35,7 @@ from tests.archives.archive_builder import (
     pack,
     pipeline,
     tar,
+    write_files,
 )
 from tests.archives.model_files.saved_model_builder import saved_model
 from tests.archives.model_files.torch_builder import ONE_TO_ONE, write_torch
@@ -105,19 +106,7 @@ def test_sound_archives_would_be_served(files: Files, framework: str, layout: st
 def test_a_directory_and_its_archive_explain_alike(
     files: Files, framework: str, layout: str, tmp_path: Path
 ) -> None:
-    alike(write(files, tmp_path / "m"))
-
-
-def write(files: Files, root: Path) -> Path:
-    root.mkdir()
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            target.mkdir(exist_ok=True)
-        else:
-            target.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
+    alike(write_files(tmp_path / "m", files))
 
 
 def alike(root: Path) -> Explanation:
@@ -197,7 +186,7 @@ def test_what_can_not_be_asked(tmp_path: Path) -> None:
 
 
 def test_a_link_in_a_directory_is_reported_and_the_rest_explained(tmp_path: Path) -> None:
-    root = write(FLAT, tmp_path / "m")
+    root = write_files(tmp_path / "m", FLAT)
     (root / "1" / "weights").symlink_to("/etc/hosts")
     found = explain(root)
     assert found.codes == ("symlink",)
@@ -325,7 +314,7 @@ def test_any_layout_explains_alike_as_directory_and_archive(
     }
     if not whole:
         return
-    check(alike(write(whole, tmp_path_factory.mktemp("layout") / "m")))
+    check(alike(write_files(tmp_path_factory.mktemp("layout") / "m", whole)))
 
 
 @given(st.text(max_size=200))

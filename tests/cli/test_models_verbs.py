@@ -18,6 +18,7 @@ from mme.client import MultiModelClient, Warmed
 from mme.errors import MmeError
 from mme.registry.aliases import AliasStore
 from mme.registry.tiny_onnx import doubling_model
+from tests.archives.archive_builder import write_files
 from tests.archives.model_files.saved_model_builder import saved_model
 from tests.registry.test_shared_names import CALLING
 
@@ -99,15 +100,8 @@ def test_pack(mme, model: Path, tmp_path: Path) -> None:
 
 
 def test_add_warns_of_a_called_name_that_another_archive_has(aws, mme, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        for path, content in CALLING.items():
-            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
-            if content:
-                (tmp_path / name / path).write_text(str(content))
-            else:
-                (tmp_path / name / path).mkdir()
-    assert "have a model first inside" not in mme("models", "add", tmp_path / "one").err
-    ran = mme("models", "add", tmp_path / "two", "--json")
+    assert "have a model first inside" not in mme("models", "add", write_files(tmp_path / "one", CALLING)).err
+    ran = mme("models", "add", write_files(tmp_path / "two", CALLING), "--json")
     assert ran.json["published"][0]["model"] == "two_v0.tar.gz"
     assert "warning two_v0.tar.gz and one_v0.tar.gz have a model first inside" in ran.err
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from mme.plan.traffic.mix import Mix
-from mme.plan.traffic.trace_files import write_trace
 from tests.cli.conftest import Ran
+from tests.plan.workload import write_trace
 
 Mme = Callable[..., Ran]
 

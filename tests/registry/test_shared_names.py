@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from mme.archives.check import check_model
 from mme.registry import ModelStore, publish_all
 from mme.registry.shared_names import shared_names
-from tests.archives.archive_builder import CODE, CONFIG, ENSEMBLE, PIPELINE, Files
+from tests.archives.archive_builder import CODE, CONFIG, ENSEMBLE, PIPELINE, Files, write_files
 
 SECOND = """
   model_name: "second" model_version: -1
@@ -31,13 +31,7 @@ CALLING = {
 
 def add(store: ModelStore, folder: Path, files: Files) -> list[str]:
     """Publish a directory of these files; return the warnings."""
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            (folder / name).mkdir()
-        else:
-            (folder / name).write_text(str(content))
-    model = check_model(folder)
+    model = check_model(write_files(folder, files))
     return shared_names(store, [model], publish_all(store, [model]))
 
 

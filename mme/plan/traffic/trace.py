@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from mme.errors import MmeError
 
 FEW_REQUESTS: Final = 1000
 """With fewer requests, the plan states how uncertain its figures are."""
@@ -75,20 +72,3 @@ class Trace:
     def last(self, count: int) -> Trace:
         """Return the last requests."""
         return self if count >= len(self) else Trace(self.seconds[-count:], self.models[-count:], self.names)
-
-
-def trace_of(seconds: Sequence[float], models: Sequence[str]) -> Trace:
-    """Return a trace of requests that are in order.
-
-    Args:
-        seconds: When each arrives.
-        models: TargetModel of each.
-
-    Raises:
-        MmeError: There are no requests.
-    """
-    if not len(models):
-        raise MmeError("the trace has no requests; a plan needs some", hint="give --rate for a Zipf mix")
-    index: dict[str, int] = {}
-    numbers = np.fromiter((index.setdefault(name, len(index)) for name in models), np.int32, len(models))
-    return Trace(np.asarray(seconds, np.float64), numbers, tuple(index))

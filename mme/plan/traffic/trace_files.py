@@ -116,19 +116,6 @@ def trace_of_events(events: Iterable[tuple[datetime, str]], source: str) -> Trac
     return collected.trace()
 
 
-def write_trace(trace: Trace, file: IO[str]) -> None:
-    """Write a trace as CSV.
-
-    Args:
-        trace: The requests.
-        file: An open text file.
-    """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("time", "model"))
-    for seconds, model in zip(trace.seconds.tolist(), trace.models.tolist(), strict=True):
-        writer.writerow((f"{seconds:.6f}", trace.names[model]))
-
-
 def _form(head: str) -> TraceForm:
     first = next((line for line in head.splitlines() if line.strip()), "").lstrip("\ufeff \t")
     if first.startswith("{"):

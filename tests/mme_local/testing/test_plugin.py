@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mme_local.containers.triton.wheel import why_not_here
-from tests.mme_local.containers.mms.sources import ROWS, booster_files, csv, predictions, write_files
+from tests.archives.archive_builder import write_files
+from tests.mme_local.containers.mms.sources import ROWS, booster_files, csv, predictions
 from tests.mme_local.testing.a_project import ROOT, run_pytest
 
 HEAVY = (

@@ -15,7 +15,8 @@ from mme.plan.load_test.load_test import LoadTest
 from mme.plan.load_test.measurement import Measurement, read_measurement
 from mme.plan.models.assumptions import Assumptions
 from mme.plan.models.model_fleet import ModelSize
-from mme.plan.traffic.trace import Trace, trace_of
+from mme.plan.traffic.trace import Trace
+from tests.plan.workload import trace_of
 
 
 class Clock:

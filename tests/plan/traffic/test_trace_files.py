@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mme.errors import MmeError
-from mme.plan.traffic.trace import Trace, trace_of
-from mme.plan.traffic.trace_files import read_trace, write_trace
+from mme.plan.traffic.trace import Trace
+from mme.plan.traffic.trace_files import read_trace
+from tests.plan.workload import trace_of, write_trace
 
 LOGS = Path(__file__).parents[2] / "operate" / "triton_logs"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import pickle
-import tarfile
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.archives.archive_builder import pack
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
@@ -49,20 +48,6 @@ def booster_files(kind: str = "ubj", column: int = 0) -> dict[str, str | bytes]:
     return {"xgboost-model": bytes(booster(column).save_raw(kind))}
 
 
-def write_files(folder: Path, files: dict[str, str | bytes]) -> Path:
-    """Write files below a folder and return it."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return folder
-
-
 def source_archive(program: str, name: str = "inference.py") -> bytes:
     """A sourcedir.tar.gz with one program."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        info = tarfile.TarInfo(name)
-        info.size = len(program)
-        archive.addfile(info, io.BytesIO(program.encode()))
-    return buffer.getvalue()
+    return pack({name: program})

@@ -18,13 +18,13 @@ from mme_local.containers.mms import handler as handlers
 from mme_local.containers.mms.container import MmsContainer
 from mme_local.containers.mms.handler import Handler
 from mme_local.containers.mms.installation import MmsInstallation
+from tests.archives.archive_builder import write_files
 from tests.mme_local.containers.mms.sources import (
     ROWS,
     XGBOOST,
     booster_files,
     csv,
     predictions,
-    write_files,
 )
 
 pytestmark = pytest.mark.slow

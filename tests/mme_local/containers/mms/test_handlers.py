@@ -18,7 +18,8 @@ from sagemaker_inference.errors import BaseInferenceToolkitError
 from mme_local.containers.mms.handlers import recordio, service
 from mme_local.containers.mms.handlers.xgboost_algorithm import XGBoostAlgorithmHandler
 from mme_local.containers.mms.handlers.xgboost_data import Format, read_matrix
-from tests.mme_local.containers.mms.sources import ROWS, booster_files, csv, predictions, write_files
+from tests.archives.archive_builder import write_files
+from tests.mme_local.containers.mms.sources import ROWS, booster_files, csv, predictions
 
 
 def record(values: list[float], keys: list[int] = [], shape: list[int] = [], kind: str = "float32") -> bytes:  # noqa: B006

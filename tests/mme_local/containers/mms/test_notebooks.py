@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.archives.archive_builder import pack
 from tests.mme_local.containers.mms.sources import (
     OWN,
     ROWS,
@@ -27,7 +28,7 @@ from tests.mme_local.containers.mms.sources import (
     predictions,
     source_archive,
 )
-from tests.mme_local.containers.mms.test_pipelines import ROLE, archive
+from tests.mme_local.containers.mms.test_pipelines import ROLE
 from tests.mme_local.deployed import Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.triton]
@@ -138,7 +139,7 @@ class Notebook:
 
     def upload(self, model: str, files: dict[str, str | bytes], folder: str = "multi_model_artifacts") -> str:
         """Put an archive; return its URL."""
-        self.s3.put_object(Bucket=self.name, Key=f"{folder}/{model}", Body=archive(files))
+        self.s3.put_object(Bucket=self.name, Key=f"{folder}/{model}", Body=pack(files))
         return f"s3://{self.name}/{folder}/{model}"
 
     def predict(self, model: str, rows: Any) -> list[float]:

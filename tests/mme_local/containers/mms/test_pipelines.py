@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mme_local import launcher
+from tests.archives.archive_builder import pack
 from tests.examples.conftest import EXAMPLES, synthesize
 from tests.mme_local.containers.mms.sources import (
     ROWS,
@@ -63,17 +62,6 @@ output [{ name: "Y" data_type: TYPE_FP32 dims: [1] }]
 """
 
 
-def archive(files: dict[str, str | bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as written:
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            written.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 def scaler() -> Any:
     from sklearn.preprocessing import StandardScaler
 
@@ -81,7 +69,7 @@ def scaler() -> Any:
 
 
 def scaler_archive() -> bytes:
-    return archive({"scaler.pkl": pickle.dumps(scaler()), "code/inference.py": SCALER})
+    return pack({"scaler.pkl": pickle.dumps(scaler()), "code/inference.py": SCALER})
 
 
 class Account:
@@ -95,7 +83,7 @@ class Account:
         self._names: list[str] = []
 
     def put(self, key: str, files: dict[str, str | bytes] | bytes) -> str:
-        body = files if isinstance(files, bytes) else archive(files)
+        body = files if isinstance(files, bytes) else pack(files)
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return f"s3://{self.bucket}/{key}"
 
@@ -195,7 +183,7 @@ def test_the_example(account: Account, tmp_path: Path) -> None:
     account.s3.put_object(Bucket=bucket, Key="scaler/v1.tar.gz", Body=scaler_archive())
     outputs = deploy("Serving")
     account.s3.put_object(
-        Bucket=bucket, Key=f"{outputs['ModelPrefix']}a_v0.tar.gz", Body=archive(booster_files())
+        Bucket=bucket, Key=f"{outputs['ModelPrefix']}a_v0.tar.gz", Body=pack(booster_files())
     )
     answer = account.invoke(
         outputs["EndpointName"], csv(ROWS[:4] * 10 + 5), TargetModel="a_v0.tar.gz", Accept="text/csv"
