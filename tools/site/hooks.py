@@ -7,7 +7,7 @@ import logging
 import posixpath
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 # Installed apart from the project's own environment, in .venv/docs.
 from mkdocs.exceptions import PluginError  # type: ignore[import-not-found]
@@ -19,13 +19,17 @@ from tools.site.search_index import unfound
 _LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#|/)([^)#\s]+)(#[^)]*)?\)")
 
 
+FIRST: Final = "---\nsearch:\n  boost: 5\n---\n\n"
+"""Begins a page that a search for a common word, such as `--count`, must find among many others."""
+
+
 def _generated() -> dict[str, str]:
     """Return all generated pages: path in the site's sources to Markdown."""
     pages = {f"reference/{path}": text for path, text in reference.name_pages().items()}
-    pages |= {f"reference/commands/{path}": text for path, text in commands.command_pages().items()}
+    pages |= {f"reference/commands/{path}": FIRST + text for path, text in commands.command_pages().items()}
     pages["reference/variables.md"] = reference.variables_page()
     pages["reference/environments.md"] = environments.environments_page()
-    pages["reference/findings.md"] = findings.findings_page()
+    pages["reference/findings.md"] = FIRST + findings.findings_page()
     pages["reference/client_errors.md"] = client_errors.client_errors_page()
     pages["reference/metrics.md"] = monitoring.metrics_page()
     for page in sorted(reference.ROOT.glob("examples/**/README.md")):
