@@ -46,11 +46,12 @@ def _with_status(answer: Response) -> Response:
 
 def _of_json(error: Exception) -> Response | None:
     """Refuse a body that is not a JSON object, of a protocol whose bodies are."""
-    if isinstance(error, HTTPException) or "json" not in request.mimetype:
+    # the server refuses what is nested too deeply
+    if isinstance(error, HTTPException | RecursionError) or "json" not in request.mimetype:
         return None
     try:
         body = json.loads(request.get_data())
-    except (ValueError, RecursionError):
+    except ValueError:
         return _serialization_error("The request body is not valid JSON")
     if isinstance(body, dict):
         return None
