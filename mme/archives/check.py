@@ -78,11 +78,13 @@ def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel
 
 
 def faults_on(model: CheckedModel, endpoint: EndpointTraits) -> tuple[Finding, ...]:
-    """Return what a known endpoint can't load, or may fail at, of a model that another one may serve.
+    """Return what is wrong with a model on a known endpoint: its errors there, and warnings.
+
+    `check_model` knows no endpoint, so that it refuses only what none can serve.
 
     Args:
         model: What `check_model` returned.
-        endpoint: Where it is to be served.
+        endpoint: What will serve it.
     """
     if model.framework != "triton":
         return model.warnings

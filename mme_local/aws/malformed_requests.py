@@ -1,4 +1,4 @@
-"""Refuse in AWS's words what moto fails to read: a body that is no JSON object, forms and XML of S3."""
+"""AWS's errors for requests that moto fails to read: bodies that are not JSON objects, S3's forms and XML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_XML = "The XML you provided was not well-formed or did not validate against 
 
 
 def refuse_in(application: Flask) -> Flask:
-    """Let a service's web application refuse what it fails to read; any other exception is raised as before.
+    """Make a service's web application answer what it fails to read with AWS's error.
 
     Args:
         application: moto's, of one service.
@@ -38,7 +38,7 @@ def refuse_in(application: Flask) -> Flask:
 
 
 def _with_status(answer: Response) -> Response:
-    """Give a form's upload S3's default status if the form names one that is no number."""
+    """Set S3's default status of an upload by a form whose `success_action_status` is not a number."""
     if answer.status_code == 0:
         answer.status_code = 204
     return answer
@@ -66,7 +66,7 @@ def _serialization_error(message: str) -> Response:
 
 
 def _of_s3(error: Exception) -> Response | None:
-    """Refuse a form without its key or file, and XML that is none."""
+    """Refuse a form without its key or file, and XML that is not well-formed."""
     if isinstance(error, ExpatError):
         return _s3_error(400, "MalformedXML", _NO_XML)
     if request.method != "POST" or not isinstance(error, KeyError):

@@ -260,8 +260,9 @@ def _call_findings(
         caller = f"the code of {reading.folder}" if reading.folder else "model.py"
         for path, source in reading.sources.items():
             if source.computed_calls:
-                text = f"{path}, line {source.computed_calls[0]}, calls a model whose name it computes"
-                hint = "while two loaded archives have a model of that name, the call fails in both"
+                line = source.computed_calls[0]
+                text = f"{path}, line {line}, calls a model whose name it computes; the call is not checked"
+                hint = "give the called model a name that no other archive has; a call of a shared name fails"
                 yield Finding.note("bls-computed-name", text, hint)
         for name, place in reading.calls.items():
             if name in names:

@@ -123,7 +123,7 @@ def onnx_findings(
         config = completed(file.given, tensors)
     except ValueError:
         everything = (*tensors.inputs, *tensors.outputs)
-        yield _not_batched(file, next(one for one in everything if not one.batched))
+        yield _not_batched(file, file.given, next(one for one in everything if not one.batched))
         return
     for refusal in refusals(config, tensors):
         yield from _worded(file, config, refusal)
@@ -210,7 +210,7 @@ def _worded(file: OnnxFile, config: Mapping[str, Any], refusal: Refusal) -> Iter
         text = f"{where} has dims {list(refusal.shape)}; in {file.path} it is a single number"
         yield Finding.error("tensor-dims", text, "dims: [ 1 ]")
     elif refusal.rule == "batch":
-        yield _not_batched(file, tensor)
+        yield _not_batched(file, config, tensor)
     else:
         yield _dims(file, config, refusal, tensor.dims or ())
 
@@ -288,11 +288,10 @@ def _dims_hint(refusal: Refusal, real: Sequence[int], *, batches: bool) -> str:
     return f"{'reshape { shape: ' if reshaped else 'dims: '}{_text(wanted)}{' }' if reshaped else ''}"
 
 
-def _not_batched(file: OnnxFile, tensor: ModelTensor) -> Finding:
-    size = file.signature().max_batch_size
+def _not_batched(file: OnnxFile, config: Mapping[str, Any], tensor: ModelTensor) -> Finding:
     text = (
-        f"{file.config_path} has max_batch_size: {size}; {tensor.name} in {file.path} has the shape "
-        f"{list(tensor.dims or ())}, and its first dim must be -1"
+        f"{file.config_path} has max_batch_size: {config['max_batch_size']}; {tensor.name} in {file.path} "
+        f"has the shape {list(tensor.dims or ())}, and its first dim must be -1"
     )
     hint = "write max_batch_size: 0 and dims with all of its dims, or export it with a dynamic first axis"
     return Finding.error("tensor-batch", text, hint)
