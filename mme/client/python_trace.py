@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
+_MOST_CHARACTERS: Final = 300
 # Triton's python backend appends the frames of an exception, innermost first, as `  PATH(LINE): FUNCTION`.
 _TRITON_FRAMES = "\n\nAt:\n"
 _TRITON_FRAME = re.compile(r"^[^\S\n]+(?P<path>\S.{0,1024})\((?P<line>\d{1,9})\): ", re.MULTILINE)
@@ -59,15 +61,10 @@ def read_trace(text: str) -> PythonTrace | None:
     return None
 
 
-def one_line(text: str, most: int = 300) -> str:
-    """Return the text in one line.
-
-    Args:
-        text: Any text.
-        most: Most characters; longer text is truncated.
-    """
+def one_line(text: str) -> str:
+    """Return the text in one line, truncated to 300 characters."""
     line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 4].rstrip()} ..."
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 4].rstrip()} ..."
 
 
 def _frames(pattern: re.Pattern[str], text: str) -> list[tuple[str, int]]:

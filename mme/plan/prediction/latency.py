@@ -36,14 +36,9 @@ def centres() -> NDArray[np.float64]:
     return centre
 
 
-def histogram(seconds: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> Histogram:
-    """Return the histogram of times.
-
-    Args:
-        seconds: The times.
-        weights: Weight of each. Default: 1.
-    """
-    return np.bincount(bins_of(seconds), weights, BINS).astype(np.float64)
+def histogram(seconds: NDArray[np.float64]) -> Histogram:
+    """Return the histogram of times."""
+    return np.bincount(bins_of(seconds), minlength=BINS).astype(np.float64)
 
 
 def shifted(times: Histogram, seconds: float) -> Histogram:

@@ -26,6 +26,8 @@ from mme.plan.traffic.trace import Trace
 
 _FINISHED, _LOADED, _UNLOADED = range(3)
 _SAMPLES: Final = 4096
+_SEED: Final = 1
+"""Of the service times."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,6 @@ def replay(
     workers: int,
     used_before: Iterable[int] = (),
     uncounted: int = 0,
-    seed: int = 1,
 ) -> Replayed:
     """Simulate every request of a trace. The time for a request grows with the logarithm of the events.
 
@@ -99,19 +100,18 @@ def replay(
         workers: Requests that each works on at once.
         used_before: Models that were used before the trace, least recently used first: they fill the memory.
         uncounted: How many of the first requests only warm it up.
-        seed: Of the service times.
 
     Raises:
         TooLargeError: A model is larger than the memory.
     """
-    simulation = _Simulation(fleet, instances, room, workers, seed)
+    simulation = _Simulation(fleet, instances, room, workers)
     copies = copies_of(trace.counts / trace.duration, fleet, instances)
     simulation.fill(used_before, copies.tolist())
     return simulation.run(trace, uncounted)
 
 
 class _Simulation:
-    def __init__(self, fleet: ModelFleet, instances: int, room: Room, workers: int, seed: int) -> None:
+    def __init__(self, fleet: ModelFleet, instances: int, room: Room, workers: int) -> None:
         assumed = fleet.assumptions
         self._names = fleet.names
         self._weights: list[int] = fleet.weights.tolist()
@@ -122,7 +122,7 @@ class _Simulation:
         self._overhead = assumed.overhead_ms / 1000
         self._spill_at = assumed.spill_at
         sigma = np.sqrt(np.log1p(assumed.service_cv**2))
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(_SEED)
         times = np.exp(rng.normal(-sigma * sigma / 2, sigma, _SAMPLES)) * assumed.service_ms / 1000
         self._service: list[float] = times.tolist()
         # Models in memory are on the disk too; weights are rounded down, so it takes a byte more for each.

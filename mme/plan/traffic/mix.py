@@ -71,16 +71,14 @@ class Mix:
         requests: int,
         *,
         seed: int = 1,
-        start_hour: float = 0.0,
         shares: NDArray[np.float64] | None = None,
     ) -> Trace:
-        """Return a trace of this mix: a Poisson process whose rate follows the daily curve.
+        """Return a trace of this mix from midnight on: a Poisson process whose rate follows the daily curve.
 
         Args:
             names: The TargetModels, most popular first.
             requests: How many.
             seed: Makes the same trace again.
-            start_hour: Time of day of its start.
             shares: Share of each model's requests. Default: by Zipf's law.
         """
         rng = np.random.default_rng(seed)
@@ -88,9 +86,9 @@ class Mix:
         models = rng.choice(
             len(names), requests, p=self.shares(len(names)) if shares is None else shares
         ).astype(np.int32)
-        return Trace(self._clock(work, start_hour), models, tuple(names))
+        return Trace(self._clock(work), models, tuple(names))
 
-    def _clock(self, work: NDArray[np.float64], start_hour: float) -> NDArray[np.float64]:
+    def _clock(self, work: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the time at which so many requests were expected."""
         if not self.daily:
             return work / self.rate
@@ -98,6 +96,5 @@ class Mix:
         days = int(work[-1] / hourly.sum()) + 2
         hours = np.arange(days * _HOURS + 1, dtype=np.float64) * 3600
         done = np.concatenate([[0.0], np.cumsum(np.tile(hourly, days))])
-        begin = float(np.interp(start_hour * 3600, hours, done))
-        clock: NDArray[np.float64] = np.interp(work + begin, done, hours) - start_hour * 3600
+        clock: NDArray[np.float64] = np.interp(work, done, hours)
         return clock
