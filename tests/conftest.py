@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from functools import cache
+from typing import Any
 
 import botocore.session
 import pytest
@@ -20,6 +22,15 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 # A time limit for each example would fail on a busy machine; pytest's own limit is there for real hangs.
 settings.register_profile("default-profile", deadline=None)
 settings.load_profile("default-profile")
+
+
+@pytest.fixture(scope="session")
+def lightgbm() -> Any:
+    """The package, unless the machine lacks the library that its wheel does not hold."""
+    try:
+        return importlib.import_module("lightgbm")
+    except OSError as error:
+        pytest.skip(f"LightGBM can't be loaded (Debian, Ubuntu: apt-get install libgomp1): {error}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import lightgbm
 import numpy as np
 import pytest
 import xgboost
@@ -35,7 +35,7 @@ def test_xgboost(tmp_path: Path, ending: str, classes: int, trees: int) -> None:
 
 
 @pytest.mark.parametrize("classes", [1, 3])
-def test_lightgbm(tmp_path: Path, classes: int) -> None:
+def test_lightgbm(lightgbm: Any, tmp_path: Path, classes: int) -> None:
     model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(ROWS, LABELS[classes])
     path = tmp_path / "model.txt"
     model.booster_.save_model(path)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import lightgbm
 import numpy as np
 import onnxruntime
 import pytest
@@ -50,7 +49,9 @@ def test_xgboost_is_one_file_at_the_root(tmp_path: Path, ending: str) -> None:
     assert check_model(made.directory).framework == "xgboost"
 
 
-def test_lightgbm_predicts_as_the_package_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lightgbm_predicts_as_the_package_does(
+    lightgbm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "churn.txt"
     booster = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(ROWS, LABELS).booster_
     booster.save_model(path)

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import joblib
-import lightgbm
 import numpy as np
 import pytest
 import xgboost
@@ -86,7 +85,7 @@ def _again(root: Path, flavours: dict[str, Any]) -> Path:
     return root
 
 
-def test_lightgbm(make: Any, root: Path) -> None:
+def test_lightgbm(lightgbm: Any, make: Any, root: Path) -> None:
     booster = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, n_jobs=1).fit(ROWS, LABELS).booster_
     booster.save_model(root / "model.lgb")
     assert (make({"lightgbm": {"data": "model.lgb"}}).directory / "1" / "model.txt").exists()
