@@ -42,7 +42,6 @@ class HostingOption:
     Attributes:
         name: Short and stable: `multi-model`.
         title: For people.
-        purpose: What it is for.
         next: The construct, class or command that creates it.
         page: The page to read.
         limits: The first one that a workload exceeds decides.
@@ -50,7 +49,6 @@ class HostingOption:
 
     name: str
     title: str
-    purpose: str
     next: str
     page: str
     limits: tuple[HostingLimit, ...]

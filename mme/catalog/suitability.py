@@ -24,11 +24,6 @@ class Verdict:
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    @property
-    def valid(self) -> bool:
-        """Whether there are no errors."""
-        return not self.errors
-
 
 def check_image(image: ImageTraits) -> Verdict:
     """Check an image for what is wrong on every instance type.

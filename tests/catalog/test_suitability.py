@@ -33,7 +33,7 @@ OWN = ImageTraits(name="team/server:1")
 )
 def test_what_fits(name: str, image: ImageTraits) -> None:
     verdict = check_instance(name, image)
-    assert verdict.valid
+    assert not verdict.errors
     assert verdict.warnings == ()
 
 
@@ -66,7 +66,7 @@ def test_what_fits(name: str, image: ImageTraits) -> None:
 )
 def test_an_unsuitable_type_has_a_reason_and_a_hint(name: str, image: ImageTraits, error: str) -> None:
     verdict = check_instance(name, image)
-    assert not verdict.valid
+    assert verdict.errors
     assert re.search(error, " | ".join(verdict.errors)), verdict.errors
 
 
@@ -82,20 +82,20 @@ def test_all_faults_are_named_at_once() -> None:
 )
 def test_newer_single_gpu_types_warn(name: str) -> None:
     verdict = check_instance(name, GPU)
-    assert verdict.valid
+    assert not verdict.errors
     assert re.search(rf"{re.escape(name)} is a single-GPU type that AWS does not list", verdict.warnings[0])
 
 
 def test_a_gpu_build_without_a_gpu_warns() -> None:
     verdict = check_instance("ml.m5.large", GPU)
-    assert verdict.valid
+    assert not verdict.errors
     assert "use the CPU build" in verdict.warnings[0]
 
 
 def test_a_type_newer_than_the_catalog_warns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme.catalog.suitability.hosting_types", lambda: (*hosting_types(), "ml.z9.large"))
     verdict = check_instance("ml.z9.large", CPU)
-    assert verdict.valid
+    assert not verdict.errors
     assert "newer than this catalog" in verdict.warnings[0]
 
 
@@ -103,7 +103,7 @@ def test_each_hosting_type_gets_a_verdict_with_both_builds() -> None:
     for name in hosting_types():
         kind = instance_type(name)
         assert kind is not None
-        good = check_instance(name, GPU).valid or check_instance(name, CPU).valid
+        good = not (check_instance(name, GPU).errors and check_instance(name, CPU).errors)
         able = kind.gpus == 0 or (kind.gpus == 1 and kind.compute_capability >= 7.5)
         assert good == (able and kind.arch == "x86_64" and not kind.accelerator), name
 
@@ -115,12 +115,12 @@ def test_every_x86_cpu_type_takes_the_cpu_build() -> None:
         if not kind.gpus and not kind.accelerator and kind.arch == "x86_64"
     ]
     assert len(cpu_types) > 80
-    assert all(check_instance(kind.name, CPU).valid for kind in cpu_types)
+    assert not any(check_instance(kind.name, CPU).errors for kind in cpu_types)
 
 
 def test_an_image_that_follows_paths_out_of_its_folder_warns() -> None:
     verdict = check_image(OLD_GPU)
-    assert verdict.valid
+    assert not verdict.errors
     assert re.search(r"24\.09 .*path traversal.*: use 26\.03 or newer$", verdict.warnings[0])
     assert check_image(GPU).warnings == ()
     assert check_image(OWN).warnings == ()

@@ -41,7 +41,6 @@ class Replayed:
         loads: Share that began a load.
         seconds: Latency of each request, in the order of their ends: shape (requests,).
         seconds_cold: Latency of those that waited for a load.
-        held_bytes: Memory of each instance in use at the end.
     """
 
     requests: int
@@ -50,7 +49,6 @@ class Replayed:
     loads: float
     seconds: NDArray[np.float64]
     seconds_cold: NDArray[np.float64]
-    held_bytes: tuple[int, ...]
 
     def percentile_ms(self, share: float) -> float:
         """Return the latency that a share of the requests stays below, in ms."""
@@ -179,7 +177,6 @@ class _Simulation:
             loads=self._loads / total,
             seconds=np.array(self._seconds),
             seconds_cold=np.array(self._cold),
-            held_bytes=tuple(one.memory.used for one in self._instances),
         )
 
     def _advance(self, until: float) -> None:
