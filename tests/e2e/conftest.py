@@ -60,12 +60,12 @@ class Machine:
             "COLUMNS": "100",
         }
 
-    def run(self, *command: str, status: int = 0) -> str:
-        """Run a command at the repository's root; returns all it prints."""
+    def run(self, *command: str, status: int = 0, folder: Path = ROOT, **variables: str) -> str:
+        """Run a command, by default at the repository's root; returns all it prints."""
         done = subprocess.run(
             command,
-            cwd=ROOT,
-            env=self.environment,
+            cwd=folder,
+            env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

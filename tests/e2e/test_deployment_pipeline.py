@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e.conftest import COMMAND_SECONDS, ROOT, Machine
+from tests.e2e.conftest import ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
 
@@ -35,26 +34,16 @@ class Runner:
         document = yaml.safe_load((WORKFLOWS / f"{workflow}.yml").read_text("utf-8"))
         (step,) = [step for step in document["jobs"][job]["steps"] if step.get("name") == name]
         own = {"ACCOUNT": ACCOUNT, "AWS_CONFIG_FILE": str(self.config)}
-        done = subprocess.run(
+        return self.machine.run(
             # The shell that GitHub gives a `run:` step.
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
-            cwd=self.checkout,
-            env={
-                **self.machine.environment,
-                "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "constructs")]),
-                "ENVIRONMENT": "local",
-                "GITHUB_STEP_SUMMARY": str(self.summary),
-                **{variable: own[variable] for variable in step.get("env", {})},
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
+            *("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]),
+            status=status,
+            folder=self.checkout,
+            PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "constructs")]),
+            ENVIRONMENT="local",
+            GITHUB_STEP_SUMMARY=str(self.summary),
+            **{variable: own[variable] for variable in step.get("env", {})},
         )
-        assert done.returncode == status, f"{name} ended with {done.returncode}:\n{done.stdout}"
-        return done.stdout
 
 
 @pytest.fixture

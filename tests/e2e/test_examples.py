@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import COMMAND_SECONDS, ROOT, Machine
+from tests.e2e.conftest import ROOT, Machine
 
 pytestmark = [pytest.mark.nightly, pytest.mark.triton, pytest.mark.timeout(600)]
 
 
 def cdk(machine: Machine, example: str, verb: str, *arguments: str) -> str:
     """The CDK CLI in an example's folder, where its cdk.json is."""
-    done = subprocess.run(
-        ["cdk", verb, "--output", str(machine.home / f"{example}.out"), "--ci", *arguments],
-        cwd=ROOT / "examples" / example,
-        env={**machine.environment, "PYTHONDONTWRITEBYTECODE": "1", "CDK_VALIDATION": "false"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
+    return machine.run(
+        *("cdk", verb, "--output", str(machine.home / f"{example}.out"), "--ci", *arguments),
+        folder=ROOT / "examples" / example,
+        PYTHONDONTWRITEBYTECODE="1",
+        CDK_VALIDATION="false",
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def deploy(machine: Machine, example: str, *stacks: str) -> dict[str, str]:
