@@ -11,7 +11,9 @@ from typing import Final
 _WIDTH: Final = 560
 _HEIGHT: Final = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 44
-_TICKS: Final = 5
+_TICKS: Final = 6
+_LEADING: Final = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))
+"""First digits of the values at a logarithmic axis, from few to many."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,25 @@ class _Scale:
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        steps = [self.low + (self.high - self.low) * step / (_TICKS - 1) for step in range(_TICKS)]
-        return [10**step if self.axis.logarithmic else step for step in steps]
+        """Return round values between the limits, at least three of them if there are any."""
+        if not self.axis.logarithmic:
+            return _round_values(self.low, self.high)
+        decades = range(math.floor(self.low), math.ceil(self.high))
+        for leading in _LEADING:
+            values = [digit * 10.0**decade for decade in decades for digit in leading]
+            inside = [value for value in values if self.low <= self._map(value) <= self.high]
+            if len(inside) > 2:
+                return inside[:: math.ceil(len(inside) / _TICKS)]
+        return _round_values(10**self.low, 10**self.high)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Return the multiples of 1, 2, 2.5 or 5 times a power of ten between two values, up to six."""
+    least = (high - low) / (_TICKS - 1)
+    power = 10 ** math.floor(math.log10(least))
+    step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= least)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
 
 
 def _axes(across: _Scale, up: _Scale) -> list[str]:
@@ -130,9 +149,10 @@ def _axes(across: _Scale, up: _Scale) -> list[str]:
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         text = escaped(up.axis.text(value))
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-    for number, value in enumerate(across.ticks()):
+    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{bottom}" y2="{bottom}"/>')
+    for value in across.ticks():
         x = across.at(value)
-        anchor = "end" if number == _TICKS - 1 else "middle"
+        anchor = "end" if x > _WIDTH - 2 * _RIGHT else "middle"
         text = escaped(across.axis.text(value))
         parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="{anchor}">{text}</text>')
     title = escaped(across.axis.title)
