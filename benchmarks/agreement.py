@@ -86,7 +86,7 @@ def verdicts(models: Sequence[Generated], folder: Path) -> list[Verdicts]:
     async def story() -> None:
         for environment, members in groups:
             for start in range(0, len(members), _MODELS_PER_SERVER):
-                triton = TritonProcess(installation, folder / "instance", environment, start_seconds=60)
+                triton = TritonProcess(installation, folder / "instance", environment, start_seconds=120)
                 found.extend(await _batch(triton, folder / "instance", members[start:][:_MODELS_PER_SERVER]))
 
     asyncio.run(story())

@@ -157,7 +157,6 @@ def soak(plan: Plan) -> Outcome:
         memory_mib=(plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         disk_mib=(2 * plan.room + 0.5) * MODEL_BYTES / 1024 / 1024,
         weight_factor=1,
-        start_seconds=90,
     ) as state:
         return asyncio.run(_Soak(plan, state).run())
 

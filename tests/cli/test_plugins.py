@@ -192,16 +192,20 @@ def test_the_constructs_without_their_extra_name_it() -> None:
     ]
 
 
-def test_the_constructs_without_node_name_it() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", "import mme_cdk"],
+def imported_without_node(module: str) -> str:
+    """What Python writes to standard error if it imports a module and finds no `node`."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import {module}"],
         env={**os.environ, "PATH": "/nonexistent"},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-    )
-    error, hint = ran.stderr.splitlines()[-2:]
+    ).stderr
+
+
+def test_the_constructs_without_node_name_it() -> None:
+    error, hint = imported_without_node("mme_cdk").splitlines()[-2:]
     assert error == "ImportError: aws-cdk-lib needs Node.js, and there is no node on PATH"
     assert hint.startswith("activate the virtual environment, where sagemaker-mme[cdk] installed it")
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from mme.client.explain import explain
 from mme_cdk import ModelStore, MultiModelEndpoint, PropsError, ServingImage
 from mme_local.endpoint import errors
 from tests.archives.test_broken_archives import CASES
+from tests.cli.test_plugins import imported_without_node
 from tests.client.test_container_fault import DOWN, EXECUTE, FRAMEWORKS, PLACE, TRITON
 
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text("utf-8")
@@ -128,15 +126,7 @@ def test_constructs() -> None:
         with pytest.raises(PropsError) as caught:
             fault()
         produced.append(str(caught.value))
-    without_node = subprocess.run(
-        [sys.executable, "-c", "import aws_cdk"],
-        env={**os.environ, "PATH": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    produced.append(without_node.stderr)
+    produced.append(imported_without_node("aws_cdk"))
     assert not absent(SECTIONS["What `cdk synth` says"], produced)
 
 

@@ -44,9 +44,7 @@ class LocalRuntime:
         from mme_local import launcher
         from mme_local.settings import LocalSettings
 
-        settings = LocalSettings.model_validate(
-            {"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5, "start_seconds": 90}
-        )
+        settings = LocalSettings.model_validate({"port": 0, "memory_mib": MEMORY_MIB, "weight_factor": 1.5})
         self.state: RunFile = launcher.start_detached(settings, tied=True)
         self._first: dict[str, LocalEndpoint] = {}
 

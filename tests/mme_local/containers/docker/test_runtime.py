@@ -92,7 +92,7 @@ def test_a_real_triton_image() -> None:
     """Any image of Triton with SageMaker's `serve` and the python backend: MME_TEST_IMAGE names it."""
     if reason := _why_no_real_one():
         pytest.skip(reason)
-    with a_runtime(start_seconds=120) as runtime:
+    with a_runtime() as runtime:
         endpoint = an_endpoint(runtime, REAL_IMAGE)
         endpoint.publish(
             "double_v0.tar.gz",

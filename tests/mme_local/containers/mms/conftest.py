@@ -16,7 +16,7 @@ from tests.mme_local.deployed import Runtime
 def cpu_runtime() -> Iterator[Runtime]:
     if why_not_here():
         pytest.skip(f"the local endpoint can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0, start_seconds=120))
+    state = launcher.start_detached(LocalSettings(port=0))
     try:
         yield Runtime(state)
     finally:

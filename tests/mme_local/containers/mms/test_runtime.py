@@ -165,9 +165,7 @@ def output_fn(prediction, accept):
 @pytest.mark.nightly
 def test_a_load_that_never_ends() -> None:
     """The time limit, a clear error, and a restart; other models answer again."""
-    state = launcher.start_detached(
-        LocalSettings.model_validate({"port": 0, "start_seconds": 60, "load_seconds": 15}), tied=True
-    )
+    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, "load_seconds": 15}), tied=True)
     try:
         runtime = Runtime(state)
         runtime.client("s3").create_bucket(Bucket="hanging")
