@@ -26,8 +26,8 @@ def plan_notes(plan: Plan, traffic: Traffic, calibration: Sequence[str] = ()) ->
     notes = [("calibrated:", note) for note in calibration]
     if not plan.replay_meets:
         text = (
-            "the replays miss an objective that the estimates meet, so the real endpoint may too; "
-            "set it a little higher to get the next larger configuration"
+            "the replays miss an objective that the estimates meet, and the endpoint may miss it too; "
+            "make it a little stricter to get the next larger configuration"
         )
         notes.append(("close:", text))
     replayed = plan.replays.get(plan.best.name)

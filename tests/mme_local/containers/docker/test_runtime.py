@@ -8,7 +8,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -25,11 +24,9 @@ REAL_IMAGE = os.environ.get("MME_TEST_IMAGE", "")
 
 
 @contextmanager
-def a_runtime(**settings: Any) -> Iterator[Runtime]:
+def a_runtime() -> Iterator[Runtime]:
     """One that runs on containers."""
-    state = launcher.start_detached(
-        LocalSettings.model_validate({"port": 0, "containers": "docker", **settings}), tied=True
-    )
+    state = launcher.start_detached(LocalSettings(port=0, containers="docker"), tied=True)
     try:
         yield Runtime(state)
     finally:
