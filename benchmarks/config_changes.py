@@ -13,7 +13,7 @@ Change = Callable[[Generated, random.Random], Generated]
 
 
 def _added(name: str, field: str, *contents: str) -> Change:
-    """Return a change that adds a field, `%s` in which is one of these contents."""
+    """Return a change that adds a field; `%s` in it becomes one of these contents."""
 
     def change(made: Generated, source: random.Random) -> Generated:
         return replace(made, more=(*made.more, field % source.choice(contents)))

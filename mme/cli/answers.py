@@ -31,7 +31,7 @@ _MANY_CLASSES: Final = 100
 
 
 class Answer(Protocol):
-    """A container's bytes."""
+    """A container's answer: bytes and their content type."""
 
     @property
     def body(self) -> bytes:

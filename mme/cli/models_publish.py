@@ -125,7 +125,7 @@ def add(
 
 
 def _print_warnings(models: Sequence[CheckedModel], endpoint: EndpointTraits | None) -> None:
-    """Say what may fail: on the endpoint if it is known, else anywhere."""
+    """Print what may fail: on the endpoint if it is known, else on any."""
     from mme.archives.check import faults_on
 
     for model in models:

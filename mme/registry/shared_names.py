@@ -1,4 +1,4 @@
-"""Archives with a model of one name inside that code calls: it fails once both are loaded."""
+"""Find models of one name inside two archives: code that calls one by its name fails once both are loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_PAGES: Final = 2
 def shared_names(
     store: ModelStore, models: Sequence[CheckedModel], published: Sequence[Published]
 ) -> list[str]:
-    """Return a warning for each model within a published archive that another archive has too.
+    """Return a warning for each name of a model inside a published archive that another archive has too.
 
     Ensembles find their steps by archive. Code that calls a model by its name (business logic scripting) does
     not: with two loaded archives that have one of that name, it fails in both.

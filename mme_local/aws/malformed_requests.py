@@ -45,7 +45,7 @@ def _with_status(answer: Response) -> Response:
 
 
 def _of_json(error: Exception) -> Response | None:
-    """Refuse a body that is not a JSON object, of a protocol whose bodies are."""
+    """Refuse a body that is not a JSON object if its content type says JSON."""
     # the server refuses what is nested too deeply
     if isinstance(error, HTTPException | RecursionError) or "json" not in request.mimetype:
         return None

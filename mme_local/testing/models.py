@@ -44,7 +44,10 @@ def find_models(paths: Iterable[str | Path], image: str) -> list[ModelDirectory]
             other = models.setdefault(model.name, model)
             if other.root != model.root:
                 faults.append(
-                    MmeError(f"two models are called {model.name}: {other.subject} and {model.subject}")
+                    MmeError(
+                        f"two models are called {model.name}: {other.subject} and {model.subject}",
+                        hint="rename one of the directories",
+                    )
                 )
     if len(faults) > 1:
         raise MmeError(f"{len(faults)} models have faults", hint="\n".join(map(str, faults)))

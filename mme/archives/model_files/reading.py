@@ -35,7 +35,7 @@ _XGBOOST: Final = {".json": re.compile(rb'\s*\{\s*"learner"'), ".ubj": re.compil
 
 
 def kind_of(path: str, start: bytes) -> str | None:
-    """Return the ending of the kind of model as which a file is read, by its name or its first bytes.
+    """Return the kind of a model's file as an ending, such as `.onnx`; None if it is not read as a model.
 
     Args:
         path: Of the file.

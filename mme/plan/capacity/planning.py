@@ -133,7 +133,7 @@ def replay_estimate(traffic: Traffic, one: Estimate, requests: int = REPLAYED_RE
 
 
 def _sample(traffic: Traffic, requests: int) -> tuple[Trace, Sequence[int], int]:
-    """Return requests, the models used before them, last used last, and how many of them only warm up."""
+    """Return requests, the models used before them (the latest last), and how many requests only warm up."""
     if isinstance(traffic, TraceTraffic):
         trace = traffic.trace
         earlier = trace.models[: max(0, len(trace) - requests)]

@@ -115,7 +115,10 @@ class Program:
         try:
             status = await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
-            raise MmeError(f"importing the program {self.module} took over {seconds:g} s") from None
+            raise MmeError(
+                f"importing the program {self.module} took over {seconds:g} s",
+                hint="give it more time: MME_LOCAL_START_SECONDS",
+            ) from None
         finally:
             if process.returncode is None:
                 process.kill()

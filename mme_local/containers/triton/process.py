@@ -108,7 +108,10 @@ class TritonProcess(ContractContainer):
         except TimeoutError:
             log_tail = self.log_tail()
             await self.stop()
-            raise MmeError(f"Triton was not up within {self._start_seconds:g} s\n{log_tail}") from None
+            raise MmeError(
+                f"Triton was not up within {self._start_seconds:g} s\n{log_tail}",
+                hint="give it more time: MME_LOCAL_START_SECONDS",
+            ) from None
 
     async def load(self, handle: str, target_model: str, path: Path, seconds: float) -> ContainerReply:
         """Implement `ServingContainer.load`; 400 if a name holds a shell metacharacter.
