@@ -20,7 +20,7 @@ def environments_page() -> str:
     ]
     source = inspect.getsource(environments)
     given = _given(source)
-    names = [one.strip("'\"") for one in (each["name"] for each in given)]
+    names = [each["name"].strip("'\"") for each in given]
     values = [
         [f"`{one.name}`", *(f"`{cell(each[one.name])}`" if one.name in each else "" for each in given)]
         for one in dataclasses.fields(environments.Environment)
