@@ -22,6 +22,7 @@ class ServerKind(StrEnum):
     TRITON = "triton"
     XGBOOST = "xgboost"
     SCIKIT_LEARN = "scikit-learn"
+    PYTORCH = "pytorch"
     TOOLKIT = "toolkit"
     HUGGING_FACE = "hugging-face"
 
@@ -43,7 +44,8 @@ class LocalSettings(BaseSettings):
         invoke_seconds: time limit of one request (AWS: 60).
         spill_at: requests in flight for one model at which a second instance loads it too.
         start_seconds: time limit of a container's start.
-        containers: ``wheel`` serves by servers from PyPI, NVIDIA's Triton and AWS's Multi Model Server;
+        containers: ``wheel`` serves by servers from PyPI, NVIDIA's Triton, AWS's Multi Model Server
+            and TorchServe;
             ``docker`` starts the deployed image under Docker; ``auto`` uses Docker if a daemon answers.
         images: servers for images that the local endpoint can't tell, as ``REPOSITORY=KIND``, separated by
             commas; a repository may have wildcards.

@@ -35,8 +35,11 @@ class ContractContainer:
 
     async def ping(self, seconds: float) -> bool:
         """Whether ``GET /ping`` is answered with 2xx within ``seconds``."""
+        return await self._answers("/ping", seconds)
+
+    async def _answers(self, path: str, seconds: float) -> bool:
         try:
-            return (await self.request("GET", "/ping", {}, b"", seconds)).ok
+            return (await self.request("GET", path, {}, b"", seconds)).ok
         except (ContainerDiedError, ContainerTimeoutError):
             return False
 

@@ -21,7 +21,8 @@ from mme_local.containers.docker.daemon import connect, docker_errors, has_gpus
 from mme_local.containers.mms import handler as handlers
 from mme_local.containers.mms.container import MmsContainer
 from mme_local.containers.mms.handler import Handler
-from mme_local.containers.mms.installation import MmsInstallation
+from mme_local.containers.mms.installation import TORCHSERVE, MmsInstallation
+from mme_local.containers.mms.torchserve import TorchServeContainer
 from mme_local.containers.server_kind import server_kind
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.process import TritonProcess
@@ -30,6 +31,7 @@ from mme_local.settings import LocalSettings, ServerKind
 _HANDLERS: Final[Mapping[ServerKind, Callable[[Mapping[str, str]], Handler]]] = {
     ServerKind.XGBOOST: handlers.xgboost,
     ServerKind.SCIKIT_LEARN: handlers.scikit_learn,
+    ServerKind.PYTORCH: handlers.pytorch,
     ServerKind.TOOLKIT: handlers.inference_toolkit,
     ServerKind.HUGGING_FACE: handlers.hugging_face,
 }
@@ -82,9 +84,11 @@ def _wheel(settings: LocalSettings, folder: Path) -> ContainerFactory:
         kind = server_kind(deployed.image, environment, settings.server_kinds)
         if kind is ServerKind.TRITON:
             return TritonProcess(installation, folder, environment, start_seconds=seconds, log=log)
-        return MmsContainer(
-            MmsInstallation.find(),
-            _HANDLERS[kind](environment),
+        handler = _HANDLERS[kind](environment)
+        container = TorchServeContainer if handler.server is TORCHSERVE else MmsContainer
+        return container(
+            MmsInstallation.find(handler.server),
+            handler,
             deployed.image,
             folder,
             environment,

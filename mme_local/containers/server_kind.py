@@ -9,16 +9,18 @@ from typing import Final
 from mme.catalog.frameworks import framework_of_repository
 from mme.catalog.images import parse_ecr_uri
 from mme.errors import MmeError
+from mme_local.containers.mms.installation import TORCHSERVE, has
 from mme_local.settings import ServerKind
 
 _BY_FRAMEWORK: Final = {
     "triton": ServerKind.TRITON,
     "xgboost": ServerKind.XGBOOST,
     "scikit-learn": ServerKind.SCIKIT_LEARN,
+    "pytorch": ServerKind.PYTORCH,
 }
 _HUGGING_FACE: Final = ("huggingface-pytorch-inference", "huggingface-tensorflow-inference")
 _NOT_HERE: Final = {
-    "pytorch": "it runs TorchServe",
+    "pytorch": "it runs TorchServe, and torch or torchserve is not installed",
     "tensorflow": "it runs TensorFlow Serving",
     "mxnet": "MXNet is not maintained any more",
 }
@@ -56,11 +58,13 @@ def server_kind(image: str, environment: Mapping[str, str], images: Mapping[str,
         if fnmatchcase(repository, pattern):
             return kind
     if framework := framework_of_repository(repository):
-        if framework.name in _BY_FRAMEWORK:
-            return _BY_FRAMEWORK[framework.name]
+        served_by = _BY_FRAMEWORK.get(framework.name)
+        if served_by and (served_by is not ServerKind.PYTORCH or (has("torch") and has(TORCHSERVE.module))):
+            return served_by
         what = f"the {framework.title} image {image}"
         reason = _NOT_HERE.get(framework.name, _CLOSED)
-        raise MmeError(f"{what} is served under Docker only: {reason}", hint=_docker(image))
+        hint = f"{TORCHSERVE.install}; or {_docker(image)}" if served_by else _docker(image)
+        raise MmeError(f"{what} is served under Docker only: {reason}", hint=hint)
     if repository in _HUGGING_FACE:
         return ServerKind.HUGGING_FACE
     if "triton" in repository:

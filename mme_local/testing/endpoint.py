@@ -237,13 +237,14 @@ def missing_for(image: str, variables: Mapping[str, str]) -> str | None:
         variables: environment of its container.
     """
     from mme.errors import MmeError
-    from mme_local.containers.mms.installation import MmsInstallation
+    from mme_local.containers.mms.installation import MMS, TORCHSERVE, MmsInstallation
     from mme_local.containers.server_kind import server_kind
     from mme_local.settings import ServerKind, chosen_settings
 
     try:
-        if server_kind(image, variables, chosen_settings().server_kinds) is not ServerKind.TRITON:
-            MmsInstallation.find()
+        kind = server_kind(image, variables, chosen_settings().server_kinds)
+        if kind is not ServerKind.TRITON:
+            MmsInstallation.find(TORCHSERVE if kind is ServerKind.PYTORCH else MMS)
     except MmeError as error:
         return str(error)
     return None

@@ -1,4 +1,4 @@
-"""One Multi Model Server as a serving container."""
+"""One Multi Model Server, or its fork TorchServe, as a serving container."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class MmsContainer(ContractContainer):
     @property
     def title(self) -> str:
         """What serves."""
-        return f"AWS's Multi Model Server {self._installation.version} with {self._handler.text}"
+        return f"{self._installation.server.title} {self._installation.version} with {self._handler.text}"
 
     @property
     def pid(self) -> int | None:
@@ -174,15 +174,16 @@ class MmsContainer(ContractContainer):
         return True
 
     def _command(self) -> list[str]:
+        server = self._installation.server
         heap = self._environment.get("SAGEMAKER_MAX_HEAP_SIZE", _HEAP)
         return [
             *("/bin/sh", "-c", _START, str(self._installation.java)),
             *(f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
             f"-Dmodel_server_home={self._installation.home}",
             f"-Dlog4j.configurationFile={_LOG_CONFIG.as_uri()}",
-            *("-cp", f"{self._installation.home}/mms/frontend/*"),
-            "com.amazonaws.ml.mms.ModelServer",
-            *("--python", sys.executable, "-f", "config.properties", "-s", "/"),
+            *("-cp", f"{self._installation.home}/{server.module}/frontend/*"),
+            server.main,
+            *("--python", sys.executable, "-f", "config.properties", "-s", "/", *server.arguments),
         ]
 
     def _variables(self, program: Program, source: Path | None) -> dict[str, str]:
@@ -190,7 +191,9 @@ class MmsContainer(ContractContainer):
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "PYTHON", "SAGEMAKER_", "MMS_", "MME_", "LD_", "JAVA_", "JDK_"))
+            if not name.startswith(
+                ("AWS_", "PYTHON", "SAGEMAKER_", "MMS_", "TS_", "MME_", "LD_", "JAVA_", "JDK_")
+            )
         }
         deployed = server_environment(self._environment)
         paths = [str(source) if source else "", deployed.get("PYTHONPATH", "")]
@@ -205,8 +208,9 @@ class MmsContainer(ContractContainer):
             "MME_LOCAL_HANDLER": self._handler.module,
             "MME_LOCAL_FAILED_LOADS": str(self._folder / "failed"),
         }
-        if program.in_model is not None:
-            own["MME_LOCAL_MODEL_CODE"] = program.in_model
+        code = self._handler.code if program.in_model is None else program.in_model
+        if code or program.in_model is not None:
+            own["MME_LOCAL_MODEL_CODE"] = code
         return inherited | deployed | own
 
     def _note_requirements(self, source: Path | None) -> None:
@@ -221,7 +225,7 @@ class MmsContainer(ContractContainer):
         """Return the error of a failed start in one line."""
         last = last_line(self._log)
         reason = f"the last line of its log: {last}" if last else "its log is empty"
-        return MmeError(f"the Multi Model Server {what}; {reason}", hint=hint)
+        return MmeError(f"{self._installation.server.title} {what}; {reason}", hint=hint)
 
     async def _until_up(self) -> None:
         while True:

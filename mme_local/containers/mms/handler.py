@@ -1,4 +1,4 @@
-"""The handlers that the Multi Model Server's workers run, by the image that they serve in place of."""
+"""The handlers that the workers of model servers run, by the image that they serve in place of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar, Final
 
 from mme.errors import MmeError
-from mme_local.containers.mms.installation import has
+from mme_local.containers.mms.installation import MMS, TORCHSERVE, ModelServer, has
 
 _OWN: Final = "mme_local.containers.mms.handlers"
 
@@ -23,6 +23,8 @@ class Handler:
         package: The package that it needs, as PyPI names it; with its module if that has another name.
         program: Whether the image imports the user's program at its start, and has no default ``model_fn``.
         toolkit: Whether the environment is that of SageMaker's inference toolkit.
+        server: What runs it.
+        code: The folder with the program in each model; empty if models have none.
     """
 
     SERVICE: ClassVar[str] = f"{_OWN}.service"
@@ -33,6 +35,8 @@ class Handler:
     package: tuple[str, str]
     program: bool = False
     toolkit: bool = False
+    server: ModelServer = MMS
+    code: str = ""
 
     @property
     def text(self) -> str:
@@ -86,6 +90,19 @@ def scikit_learn(environment: Mapping[str, str]) -> Handler:
         module=f"{_OWN}.scikit_learn",
         package=("scikit-learn", "sklearn"),
         program=True,
+    )
+
+
+def pytorch(environment: Mapping[str, str]) -> Handler:
+    """Return the handler in place of the PyTorch image."""
+    own = environment.get("SAGEMAKER_HANDLER")
+    return Handler(
+        title=f"the handler {own}" if own else "this project's PyTorch handler",
+        module=own or f"{_OWN}.pytorch",
+        package=("torch", "torch"),
+        toolkit=True,
+        server=TORCHSERVE,
+        code="code",
     )
 
 

@@ -55,7 +55,6 @@ def test_the_setting_decides_first() -> None:
 @pytest.mark.parametrize(
     ("repository", "reason"),
     [
-        ("pytorch-inference", r"the PyTorch image .* is served under Docker only: it runs TorchServe"),
         ("tensorflow-inference", "TensorFlow Serving"),
         ("knn", "k-NN image .* its code is not published"),
         ("linear-learner", "its code is not published"),
@@ -69,6 +68,22 @@ def test_what_needs_docker(repository: str, reason: str) -> None:
         server_kind(image, {}, {})
     assert refused.value.hint
     assert f"docker pull {image}, then mme local up --containers docker" in refused.value.hint
+
+
+def test_pytorch_images_run_torchserve_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = f"{AWS}/pytorch-inference:2.6.0-cpu-py312"
+    installed = {"torch", "ts"}
+    monkeypatch.setattr("mme_local.containers.server_kind.has", installed.__contains__)
+    assert server_kind(image, {}, {}) is ServerKind.PYTORCH
+    installed.remove("ts")
+    with pytest.raises(
+        MmeError, match=r"the PyTorch image .* Docker only: .* torchserve is not installed"
+    ) as no:
+        server_kind(image, {}, {})
+    assert no.value.hint == (
+        'pip install "sagemaker-mme[local-cpu]" torch torchserve; or '
+        f"docker pull {image}, then mme local up --containers docker"
+    )
 
 
 @pytest.mark.parametrize("text", ["scorer", "scorer=", "=toolkit", "scorer=mxnet"])

@@ -67,11 +67,11 @@ def test_an_image_that_nothing_here_serves(tmp_path: Path) -> None:
 import pytest
 @pytest.fixture(scope="session")
 def mme_image():
-    return "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu"
+    return "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-inference:2.19-cpu"
 """
     ran = run_pytest(tmp_path, USES_IT, conftest=image, ini="mme_missing = fail\n")
     assert ran.status == 1
-    assert "the PyTorch image" in ran.output
+    assert "the TensorFlow image" in ran.output
     assert "mme local up --containers docker" in ran.output
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mme.errors import MmeError
-from mme_local.containers.mms.installation import MmsInstallation
+from mme_local.containers.mms.installation import TORCHSERVE, MmsInstallation
 
 
 def test_what_is_installed() -> None:
@@ -43,3 +43,10 @@ def test_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MmeError, match="Multi Model Server is not installed") as missing:
         MmsInstallation.find()
     assert 'pip install "sagemaker-mme[local-cpu]"' in str(missing.value.hint)
+
+
+def test_without_torchserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MmeError, match="TorchServe is not installed") as missing:
+        MmsInstallation.find(TORCHSERVE)
+    assert 'pip install "sagemaker-mme[local-cpu]" torch torchserve' in str(missing.value.hint)

@@ -11,6 +11,7 @@ from mme_local.containers.mms.properties import server_environment, server_prope
 
 FRAMEWORK = handlers.xgboost({})
 TOOLKIT = handlers.inference_toolkit({})
+PYTORCH = handlers.pytorch({})
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,16 @@ def test_numbers_are_checked(text: str) -> None:
         server_properties(FRAMEWORK, {"SAGEMAKER_NUM_MODEL_WORKERS": text}, "/a/socket")
 
 
+def test_torchserve_has_two_sockets_and_keys() -> None:
+    found = server_properties(PYTORCH, {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}, "/a/socket")
+    assert found["inference_address"] == "unix:/a/socket"
+    assert found["management_address"] == "unix:/a/socket.management"
+    assert (found["disable_token_authorization"], found["default_workers_per_model"]) == ("false", "2")
+
+
 def test_the_environment_can_t_open_a_port() -> None:
     given = {"MMS_INFERENCE_ADDRESS": "http://0.0.0.0:8080", "MMS_DEFAULT_RESPONSE_TIMEOUT": "3"}
+    given |= {"TS_GRPC_MANAGEMENT_ADDRESS": "10.0.0.7", "TS_DISABLE_TOKEN_AUTHORIZATION": "true"}
     assert server_environment(given) == {"MMS_DEFAULT_RESPONSE_TIMEOUT": "3"}
 
 
@@ -68,6 +77,7 @@ def test_handlers_by_environment() -> None:
     assert handlers.xgboost({}).module.endswith("xgboost_algorithm")
     assert handlers.xgboost({"SAGEMAKER_PROGRAM": "a.py"}).module.endswith("xgboost_script")
     assert handlers.inference_toolkit({"SAGEMAKER_HANDLER": "a.b:c"}).module == "a.b:c"
+    assert handlers.pytorch({"SAGEMAKER_HANDLER": "a.b:c"}).module == "a.b:c"
     with pytest.raises(MmeError, match="SAGEMAKER_PROGRAM is not set"):
         handlers.scikit_learn({})
     with pytest.raises(MmeError, match="sagemaker-huggingface-inference-toolkit is not installed"):
