@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mme.archives.contents import contents_of
-from mme.archives.detection import detect_frameworks
+from mme.archives.detection import detect_frameworks, framework_archive, mismatch
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.model_directory import ModelDirectory, scan_directory
@@ -67,8 +67,13 @@ def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel
     if errors or main is None or main.config is None:
         for other in detect_frameworks(contents, EndpointTraits()):
             found = other.read().findings
-            if other.name != "triton" and not _only(Severity.ERROR, found):
+            wrong = _only(Severity.ERROR, found)
+            if other.name == "triton":
+                continue
+            if not wrong:
                 return CheckedModel(directory, TensorSignature(), other.name, _only(Severity.WARNING, found))
+            if [one.code for one in wrong] in (["model-file-foreign"], ["model-file-empty"]):
+                errors = wrong
         faults = [_for_publishing(finding, directory) for finding in errors or [config_missing()]]
         raise ArchiveError(directory.subject, faults)
     warnings = _only(Severity.WARNING, reading.findings)
@@ -80,15 +85,21 @@ def check_model(path: str | Path, *, follow_links: bool = False) -> CheckedModel
 def faults_on(model: CheckedModel, endpoint: EndpointTraits) -> tuple[Finding, ...]:
     """Return what is wrong with a model on a known endpoint: its errors there, and warnings.
 
-    `check_model` knows no endpoint, so that it refuses only what none can serve.
+    `check_model` knows no endpoint, so that it refuses only what none can serve. A model for another
+    container has that one error.
 
     Args:
         model: What `check_model` returned.
         endpoint: What will serve it.
     """
+    contents = contents_of(model.directory)
+    if endpoint.framework:
+        given = framework_archive(endpoint.framework, contents, endpoint)
+        if other := mismatch(given, [model.framework]):
+            return (other,)
     if model.framework != "triton":
         return model.warnings
-    findings = read_triton(contents_of(model.directory), endpoint).findings
+    findings = read_triton(contents, endpoint).findings
     return tuple(each for each in findings if each.severity in (Severity.ERROR, Severity.WARNING))
 
 

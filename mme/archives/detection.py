@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mme.archives.contents import Contents
@@ -13,6 +14,8 @@ from mme.archives.scikit_learn import ScikitLearn
 from mme.archives.tensorflow import TensorFlow
 from mme.archives.triton.archive import Triton
 from mme.archives.xgboost import XGBoost
+from mme.catalog.frameworks import frameworks
+from mme.findings import Finding
 
 _RULES: Final[dict[str, type[FrameworkArchive]]] = {
     "triton": Triton,
@@ -51,3 +54,17 @@ def detect_frameworks(contents: Contents, endpoint: EndpointTraits) -> list[Fram
     if "xgboost" in likely:
         likely.pop("scikit-learn", None)  # the pickle is the booster
     return list(likely.values())
+
+
+def mismatch(given: FrameworkArchive, likely: Sequence[str]) -> Finding | None:
+    """Return what is wrong if an archive is surely not one of the container that is to read it.
+
+    Args:
+        given: The archive, as that container reads it.
+        likely: The frameworks that it looks like, by their short names in the catalog, the likeliest first.
+    """
+    if not given.unmistakable or not likely or given.name in likely:
+        return None
+    title = frameworks()[likely[0]].title
+    text = f"it is an archive for {title}, not for {frameworks()[given.name].title}"
+    return Finding.error("framework-mismatch", text, f"repack it, or serve it with {title}'s container")

@@ -22,15 +22,21 @@ class EndpointTraits:
         processor: What models compute on.
         instance: The type, if the catalog describes it.
         image_version: Of the serving image, such as `26.05`.
+        framework: Its container's, by its short name in the catalog.
     """
 
     processor: Processor | None = None
     instance: InstanceType | None = None
     image_version: str | None = None
+    framework: str | None = None
 
     @classmethod
     def of(
-        cls, processor: Processor | None, instance_name: str | None, image_version: str | None
+        cls,
+        processor: Processor | None,
+        instance_name: str | None,
+        image_version: str | None,
+        framework: str | None = None,
     ) -> EndpointTraits:
         """Look up the instance type, which decides the processor if none is given.
 
@@ -38,18 +44,19 @@ class EndpointTraits:
             processor: What models compute on.
             instance_name: The instance type, such as `ml.g5.xlarge`.
             image_version: Of the serving image, such as `26.05`.
+            framework: Its container's, by its short name in the catalog.
 
         Raises:
             MmeError: There is no such instance type.
         """
         if instance_name is None:
-            return cls(processor, None, image_version)
+            return cls(processor, None, image_version, framework)
         if instance_name not in hosting_types():
             raise unknown_type(instance_name)
         kind = instance_type(instance_name)
         if processor is None and kind is not None:
             processor = Processor.GPU if kind.gpus else Processor.CPU
-        return cls(processor, kind, image_version)
+        return cls(processor, kind, image_version, framework)
 
     @property
     def lacks_tensorflow(self) -> bool | None:

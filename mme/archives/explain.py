@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from mme.archives.archive_file import ArchiveFile, combined, read_archive
 from mme.archives.contents import Contents, contents_of
-from mme.archives.detection import detect_frameworks, framework_archive
+from mme.archives.detection import detect_frameworks, framework_archive, mismatch
 from mme.archives.endpoint_traits import EndpointTraits
 from mme.archives.errors import ArchiveError
 from mme.archives.explanation import Explanation, ModelSummary
@@ -144,10 +144,8 @@ def _framework_findings(
     elif given is None and len(likely) > 1:
         text = f"it looks like a model of {' or of '.join(titles)}"
         yield Finding.warning("framework-unclear", text, "say which container it is for: --framework")
-    elif given and given.unmistakable and likely and given.name not in [one.name for one in likely]:
-        text = f"it is an archive for {titles[0]}, not for {frameworks()[given.name].title}"
-        hint = f"repack it, or serve it with {titles[0]}'s container"
-        yield Finding.error("framework-mismatch", text, hint)
+    elif given and (finding := mismatch(given, [one.name for one in likely])):
+        yield finding
 
 
 def _size_findings(unpacked_bytes: int, endpoint: EndpointTraits) -> Iterator[Finding]:

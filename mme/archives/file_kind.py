@@ -10,6 +10,17 @@ GZIP_KIND: Final = "compressed with gzip"
 TAR_KIND: Final = "an uncompressed tar"
 
 _TAR_MAGIC: Final = slice(257, 262)
+_PICKLES: Final = (
+    b"\x80",
+    b"ccopy_reg\n",
+    GZIP_MAGIC,
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"\x5d\x00\x00",
+    b"\x04\x22\x4d\x18",
+)
+"""How pickles of an object begin (protocol 2 or later, or before), and what joblib compresses them with."""
+_ZLIB: Final = 0x78
 _KINDS: Final = (
     (b"PK\x03\x04", "a zip file"),
     (b"PK\x05\x06", "an empty zip file"),
@@ -41,3 +52,16 @@ def file_kind(head: bytes) -> str | None:
 def is_lfs_pointer(head: bytes) -> bool:
     """Return whether a file is a Git LFS pointer, to which the large file was never fetched."""
     return head.startswith(b"version https://git-lfs")
+
+
+def may_be_estimator(name: str, head: bytes) -> bool:
+    """Return whether a file can be what its ending says: a pickle, joblib's file, or a zip file of skops.
+
+    Args:
+        name: Of the file.
+        head: Its first bytes.
+    """
+    if name.endswith(".skops"):
+        return head.startswith(b"PK\x03\x04")
+    # zlib's two first bytes are a multiple of 31.
+    return head.startswith(_PICKLES) or (head[:1] == bytes([_ZLIB]) and int.from_bytes(head[:2]) % 31 == 0)

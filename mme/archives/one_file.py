@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
+from mme.archives.file_kind import file_kind, is_lfs_pointer, may_be_estimator
 from mme.archives.framework_archive import FrameworkArchive
 from mme.findings import Finding
 
@@ -33,6 +34,10 @@ class OneFileArchive(FrameworkArchive):
             return
         if self.contents.whole(models[0]) == b"":
             yield Finding.error("model-file-empty", f"{models[0]} is an empty file", "save the model again")
+        elif not self.loads_itself and (
+            foreign := foreign_estimator(models[0], self.contents.start(models[0]))
+        ):
+            yield foreign
         if len(models) > 1 and not self.loads_itself:
             text = f"{len(models)} files are at the root: {', '.join(models[:5])}; one is taken for the model"
             yield Finding.warning("several-weights", text, "keep only the model's file at the root")
@@ -47,3 +52,24 @@ class OneFileArchive(FrameworkArchive):
 
     def _models(self) -> list[str]:
         return [member.name for member in self.root if not member.name.startswith(_NOT_MODELS)]
+
+
+def foreign_estimator(path: str, start: bytes) -> Finding | None:
+    """Return what is wrong if a file is surely not the saved estimator that its ending says.
+
+    Args:
+        path: Of the file.
+        start: Its first bytes; empty if they are not known.
+    """
+    if not start or not path.endswith((*PICKLE_ENDINGS, ".skops")) or is_lfs_pointer(start):
+        return None
+    if may_be_estimator(path, start):
+        return None
+    kind = file_kind(start)
+    text = (
+        f"{path} is {kind}, not a saved estimator"
+        if kind
+        else f"{path} is not a saved estimator; it starts with {start[:8]!r}"
+    )
+    hint = "save the estimator again: joblib.dump(model, 'model.joblib')"
+    return Finding.error("model-file-foreign", text, hint)

@@ -110,7 +110,9 @@ class Target:
             if endpoint is None:
                 return None
             facts = container_facts(endpoint)
-            return EndpointTraits.of(facts["processor"], facts["instance_type"], facts["image_version"])
+            return EndpointTraits.of(
+                facts["processor"], facts["instance_type"], facts["image_version"], facts["framework"]
+            )
         except (ClientError, MmeError):  # no right to read it, or a type newer than the catalog
             return None
 

@@ -99,7 +99,8 @@ def add(
     found = find_models(paths, follow_links=follow_links)
     for directory in (one.directory for one in found.models if one.directory.left_out):
         print_note("left out", f"{directory.name}: {directory.left_out_text}")
-    if any(model.warnings for model in found.models):
+    # A model of Triton without warnings needs no request for what the endpoint is.
+    if any(model.warnings or model.framework != "triton" for model in found.models):
         _print_warnings(found.models, target_of(context).endpoint_traits())
     for skipped in found.skipped:
         print_note("skipped", f"{skipped.name}: {skipped.reason}")

@@ -222,7 +222,11 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             _EXPLAIN,
         ),
         ("failed to poll from model repository", "its config.pbtxt is missing or can't be read", _EXPLAIN),
-        ("at least one version must be available", "it has no version directory such as 1/", _EXPLAIN),
+        (
+            "at least one version must be available",
+            "it has no version directory such as 1/",
+            "see which container it is for: mme endpoint doctor, or mme archives explain PATH",
+        ),
         (
             r"unable to find backend library for backend '(?P<name>[^']*)'",
             "the container has no backend {name}",

@@ -72,6 +72,16 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
         "several-weights",
         "train.csv",
     ),
+    "scikit-learn of text": (
+        pack({"m.joblib": "this is no pickle"}),
+        "model-file-foreign",
+        "m.joblib is not a saved estimator; it starts with b'this is '",
+    ),
+    "skops that is no zip file": (
+        pack({"m.skops": b"\x80\x05N."}),
+        "model-file-foreign",
+        "m.skops is a Python pickle, not a saved estimator",
+    ),
     "XGBoost empty": (pack({"xgboost-model": ""}), "model-file-empty", "xgboost-model is an empty file"),
 }
 

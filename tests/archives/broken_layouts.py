@@ -83,7 +83,7 @@ LAYOUTS: dict[str, tuple[bytes, str, str]] = {
     ),
     "nothing known": (pack({"notes.txt": "x"}), "framework-unknown", "reads these files: notes.txt"),
     "two frameworks": (
-        pack({"model.pth": "x", "model.joblib": "x"}),
+        pack({"model.pth": "x", "model.joblib": b"\x80\x05N."}),
         "framework-unclear",
         "PyTorch or of scikit",
     ),

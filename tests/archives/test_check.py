@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from mme.archives.check import check_model
 from mme.archives.errors import ArchiveError
@@ -190,3 +192,17 @@ def test_trailing_slash_and_dots_change_nothing(good_model: Path, monkeypatch: p
     monkeypatch.chdir(good_model)
     for path in (str(good_model), f"{good_model}/", ".", "./", f"{good_model}/1/.."):
         assert check_model(path).directory.name == "doubler"
+
+
+def test_a_file_that_is_no_estimator_is_named(make_model) -> None:
+    for content in (b"hello", b""):
+        with pytest.raises(ArchiveError, match=r"m\.pkl is (not a saved estimator|an empty file)"):
+            check_model(make_model({"m.pkl": content}))
+
+
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "lzma", "xz"])
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_every_file_of_joblib_is_an_estimator(make_model, tmp_path: Path, compress, protocol: int) -> None:
+    file = tmp_path / "m.joblib"
+    joblib.dump(DummyClassifier(), file, compress=compress, protocol=protocol)
+    assert check_model(make_model({"m.joblib": file.read_bytes()})).framework == "scikit-learn"

@@ -47,6 +47,7 @@ ENVIRONMENT = """parameters {
 """
 DOUBLED = doubled((3,)).SerializeToString()
 XGBOOST_JSON = '{"learner":{"attributes":{},"learner_model_param":{"num_feature":"4"}}}'
+PICKLE = b"\x80\x05N."
 SOUND: dict[str, tuple[Files, str, str]] = {
     "flat": (FLAT, "triton", "flat"),
     "version 0": ({"config.pbtxt": CONFIG, "0/model.py": CODE}, "triton", "flat"),
@@ -90,7 +91,7 @@ SOUND: dict[str, tuple[Files, str, str]] = {
     ),
     "XGBoost": ({"xgboost-model": "x"}, "xgboost", "one-file"),
     "XGBoost by content": ({"model.json": XGBOOST_JSON}, "xgboost", "one-file"),
-    "scikit-learn": ({"model.joblib": "x"}, "scikit-learn", "one-file"),
+    "scikit-learn": ({"model.joblib": PICKLE}, "scikit-learn", "one-file"),
 }
 
 

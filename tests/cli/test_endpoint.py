@@ -113,6 +113,15 @@ def test_an_endpoint_without_a_stack(mme: Callable, clients: AwsClients, made_by
     assert "mme --endpoint-name by-boto3 models" in run("models", "show", "b_v0.tar.gz").err
 
 
+def test_models_add_warns_of_a_model_for_another_container(
+    mme: Callable, made_by_boto3: list[str], tmp_path: Path
+) -> None:
+    assert mme("models", "new", "trees", "--backend", "xgboost", "--in", tmp_path).status == 0
+    ran = mme(*made_by_boto3, "models", "add", tmp_path / "trees")
+    assert ran.status == 0
+    assert "warning trees: it is an archive for XGBoost, not for Triton Inference Server" in ran.err
+
+
 def test_models_add_warns_of_what_the_endpoint_cannot_load(
     mme: Callable, clients: AwsClients, made_by_boto3: list[str], tmp_path: Path
 ) -> None:

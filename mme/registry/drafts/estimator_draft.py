@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from mme.archives.file_kind import file_kind, is_lfs_pointer
+from mme.archives.file_kind import is_lfs_pointer
+from mme.archives.framework_archive import lfs_pointer
+from mme.archives.one_file import foreign_estimator
 from mme.errors import MmeError
 from mme.registry.drafts.draft import Draft, DraftOptions
+from mme.registry.drafts.file_reading import SUPPORTED
 from mme.registry.drafts.onnx_draft import onnx_draft
 
 ENDINGS: Final = (".joblib", ".pkl", ".pickle", ".skops")
 
 _HEAD_BYTES: Final = 600
-_FOREIGN: Final = ("HTML", "Git LFS", "HDF5", "RAR", "7-Zip")
 _OPSET: Final = 15
 """Every Triton image of the catalog loads it, and skl2onnx converts everything to it."""
 
@@ -61,10 +63,14 @@ def _check_kind(path: Path) -> None:
             start = file.read(_HEAD_BYTES)
     except OSError as error:
         raise MmeError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
-    kind = file_kind(start) or ""
-    if not start or is_lfs_pointer(start) or any(word in kind for word in _FOREIGN):
-        what = f"is {kind}, not a saved estimator" if start else "is an empty file"
-        raise MmeError(f"{path} {what}", hint="save the estimator again: joblib.dump(model, 'model.joblib')")
+    if not start:
+        raise MmeError(
+            f"{path} is an empty file", hint="save the estimator again: joblib.dump(model, 'model.joblib')"
+        )
+    if is_lfs_pointer(start):
+        raise MmeError(lfs_pointer(str(path)).message, hint="run git lfs pull")
+    if foreign := foreign_estimator(str(path), start):
+        raise MmeError(foreign.message, hint=f"--from takes {SUPPORTED}")
 
 
 def _converted(path: Path, options: DraftOptions) -> bytes:
