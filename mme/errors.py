@@ -7,6 +7,9 @@ from typing import Final
 INTERRUPTED: Final = 130
 """Exit status of a command that Ctrl-C ended, as of a shell: 128 + SIGINT."""
 
+CLOSED_PIPE: Final = 141
+"""Exit status of a command whose output no one reads any more, as of a shell: 128 + SIGPIPE."""
+
 _MAX_LINE_CHARS: Final = 1000
 _OWN: Final = ("mme", "mme_local", "mme_cdk")
 

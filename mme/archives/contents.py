@@ -237,5 +237,5 @@ def contents_of(directory: ModelDirectory) -> Contents:
                 else:
                     reader.read(member.path, member.size, FileStream(file))
         except OSError as error:
-            raise ArchiveError(directory.subject, [unreadable(member.path, error)]) from error
+            raise ArchiveError(directory.subject, [unreadable(member.path, error, directory.root)]) from error
     return Contents(directory.members, reader.notes)

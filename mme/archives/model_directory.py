@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -254,7 +255,7 @@ class _Scan:
         try:
             folder = os.open(self._root, _OPEN_FOLDER & ~os.O_NOFOLLOW)
         except OSError as error:
-            self.findings.append(unreadable(".", error))
+            self.findings.append(unreadable("", error, self._root))
             return
         with contextlib.suppress(OSError), open_file(self._root, IGNORE_FILE) as file:
             lines = file.read(_IGNORE_MAX_BYTES).decode("utf-8", "replace").splitlines()
@@ -280,7 +281,7 @@ class _Scan:
                     elif not is_junk(entry.name):
                         yield from self._member(entry, folder, path, place + entry.name)
         except OSError as error:
-            self.findings.append(unreadable(prefix.rstrip("/") or ".", error))
+            self.findings.append(unreadable(prefix.rstrip("/"), error, self._root))
         finally:
             self._walked.pop()
             os.close(folder)
@@ -302,7 +303,7 @@ class _Scan:
             with _open_regular(entry.name, folder) as file:
                 status = os.fstat(file.fileno())
         except OSError as error:
-            self.findings.append(unreadable(path, error))
+            self.findings.append(unreadable(path, error, self._root))
         else:
             yield _file(path, status, place)
 
@@ -371,13 +372,17 @@ def _many_links(links: list[Finding], subject: str) -> Finding:
     return Finding.error("symlink", f"{len(links)} symbolic links, such as: {links[0].message}", hint)
 
 
-def unreadable(path: str, error: OSError) -> Finding:
-    """Return the finding for a file that can't be read.
+def unreadable(path: str, error: OSError, root: Path) -> Finding:
+    """Return the finding for a file or directory that can't be read.
 
     Args:
-        path: Of the file, for the message.
+        path: Relative to the model's root; empty for the root.
         error: What reading it raised.
+        root: The model's root.
     """
     reason = (error.strerror or str(error)).lower()
-    hint = f"make it readable: chmod u+r {path}"
-    return Finding.error("unreadable", f"{path} can't be read: {reason}", hint)
+    place = root / path
+    # Not Path.is_dir(), which raises for what is in an unreadable directory.
+    right = "u+rx" if os.path.isdir(place) else "u+r"  # noqa: PTH112
+    hint = f"make it readable: chmod {right} {shlex.quote(str(place))}"
+    return Finding.error("unreadable", f"{path or 'the directory'} can't be read: {reason}", hint)

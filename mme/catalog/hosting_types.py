@@ -27,5 +27,5 @@ def unknown_type(name: str) -> MmeError:
     close = get_close_matches(name, hosting_types(), n=3, cutoff=0.6)
     if f"ml.{name}" in hosting_types():
         close = [f"ml.{name}"]
-    hint = f"did you mean {' or '.join(close)}" if close else "use for example ml.m5.xlarge or ml.g5.xlarge"
+    hint = f"did you mean {' or '.join(close)}?" if close else "use for example ml.m5.xlarge or ml.g5.xlarge"
     return MmeError(f"{name} is not a SageMaker hosting instance type", hint=hint)

@@ -74,7 +74,7 @@ def check_inference_ami(name: str, instance_type: str, image: ImageTraits) -> Ve
     if ami is None:
         close = get_close_matches(name, inference_amis(), n=1, cutoff=0.6)
         choices = [known.name for known in inference_amis().values() if known.accelerator == "GPU"]
-        hint = f"did you mean {close[0]}" if close else f"use one of {', '.join(choices)}"
+        hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(choices)}"
         return Verdict(errors=(f"inference_ami_version {name} is not one of SageMaker's: {hint}",))
     if ami.accelerator != "GPU":
         return Verdict(

@@ -70,7 +70,7 @@ def status(
         _print_messages(messages)
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def result(
     context: typer.Context,
     inference_id: Annotated[str, typer.Argument(help="Inference id.", metavar="ID")],

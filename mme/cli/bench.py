@@ -25,7 +25,7 @@ _FAILED: Final = 1
 _MOST_REQUESTS: Final = 1_000_000
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def bench(
     context: typer.Context,
     trace: TraceFile = None,

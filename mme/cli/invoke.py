@@ -41,7 +41,7 @@ _ASYNC_HELP = (
 _ID_HELP = "Identity of the request: the same id runs once. Default: a new one."
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def invoke(
     context: typer.Context,
     model: Annotated[

@@ -14,7 +14,7 @@ import typer
 
 from mme.cli.deployment import Target
 from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand
-from mme.errors import INTERRUPTED, MmeError, missing_package
+from mme.errors import CLOSED_PIPE, INTERRUPTED, MmeError, missing_package
 
 _SYSTEM_HINTS: Final[dict[int | None, str]] = {
     errno.ENAMETOOLONG: "use a shorter path or name",
@@ -56,7 +56,7 @@ class _Nouns(LazyGroup):
             needed = command.requirement if isinstance(command, PluginCommand) else f"{DISTRIBUTION}[cli]"
             raise missing_package(error, f"mme {name}", needed) from error
         except Exception as error:
-            explained = _explain(error)
+            explained = None if _is_closed_pipe(error) else _explain(error)
             if explained is None:
                 raise
             target = ctx.find_object(Target)
@@ -146,7 +146,15 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, ModuleNotFoundError):
         raise  # `run` reports them
+    except SystemExit as ended:
+        if _is_closed_pipe(ended.__context__):  # click and rich end the process
+            _discard_output()
+            sys.exit(CLOSED_PIPE)
+        raise
     except Exception as error:
+        if _is_closed_pipe(error):
+            _discard_output()
+            sys.exit(CLOSED_PIPE)
         from mme.console import print_error, print_traceback, standard_error
 
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -168,10 +176,15 @@ def main() -> None:
 
 
 def _is_output_error(error: BaseException) -> TypeGuard[OSError]:
-    """Return whether standard output can't be written: a full disk, or a closed pipe."""
+    """Return whether standard output can't be written, such as on a full disk."""
     if not isinstance(error, OSError) or error.filename is not None:
         return False
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _is_closed_pipe(error: BaseException | None) -> bool:
+    """Return whether the reader of standard output has ended, such as `head`."""
+    return isinstance(error, BrokenPipeError) and error.filename is None
 
 
 def _discard_output() -> None:

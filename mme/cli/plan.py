@@ -16,7 +16,7 @@ app = typer.Typer(name="plan")
 _GOALS = "Objectives"
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def plan(
     context: typer.Context,
     trace: TraceFile = None,

@@ -171,7 +171,20 @@ def test_unreadable_file_and_directory(as_ordinary_user: Path) -> None:
     finally:
         (root / "1" / "data").chmod(0o755)
     assert caught.value.codes == ("unreadable", "unreadable")
-    assert "1/model.py can't be read: permission denied" in str(caught.value)
+    text = str(caught.value)
+    assert f"1/model.py can't be read: permission denied; make it readable: chmod u+r {root}/1/model.py" in text
+    assert f"chmod u+rx {root}/1/data" in text
+
+
+def test_unreadable_model(as_ordinary_user: Path) -> None:
+    root = as_ordinary_user / "m"
+    root.mkdir(0)
+    with pytest.raises(ArchiveError) as caught:
+        check_model(root)
+    root.chmod(0o755)
+    assert str(caught.value) == (
+        f"{root}: the directory can't be read: permission denied\nmake it readable: chmod u+rx {root}"
+    )
 
 
 def test_several_errors_are_reported_at_once(make_model) -> None:

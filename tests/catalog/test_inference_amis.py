@@ -41,7 +41,7 @@ def test_no_ami_without_a_gpu() -> None:
 @pytest.mark.parametrize(
     ("ami", "fault"),
     [
-        ("al2023-ami-sagemaker-inference-gpu-41", rf"is not one of SageMaker's: did you mean {NEWEST}"),
+        ("al2023-ami-sagemaker-inference-gpu-41", rf"is not one of SageMaker's: did you mean {NEWEST}\?"),
         ("x", r"is not one of SageMaker's: use one of al2-"),
         ("al2-ami-sagemaker-inference-neuron-2", r"is for Inferentia2 and Trainium, which no multi-model"),
         ("al2-ami-sagemaker-inference-gpu-2", rf"CUDA 13 .* driver 535 for CUDA 12\.2: use {NEWEST}"),

@@ -59,7 +59,7 @@ def test_what_fits(name: str, image: ImageTraits) -> None:
         ("ml.inf1.xlarge", GPU, r"ml\.inf1\.xlarge computes on Inferentia; "),
         ("ml.dl1.24xlarge", OWN, r"computes on Gaudi"),
         ("ml.g5.xlage", GPU, r"ml\.g5\.xlage is not a SageMaker hosting .*: did you mean ml\.g5\.xlarge"),
-        ("m5.large", CPU, r"m5\.large is not .*: did you mean ml\.m5\.large$"),
+        ("m5.large", CPU, r"m5\.large is not .*: did you mean ml\.m5\.large\?$"),
         ("quantum", CPU, r"quantum is not .*: use for example ml\.m5\.xlarge"),
         ("", CPU, r"is not a SageMaker hosting instance type"),
     ],

@@ -337,3 +337,13 @@ def test_full_disk_is_one_clear_line() -> None:
         2,
         "error: the output can't be written: no space left on device\n",
     )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["cost", "--models", "9", "--json"]])
+def test_output_that_no_one_reads_ends_the_command_quietly(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "mme.cli.main", *arguments]
+    ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (141, "")

@@ -72,6 +72,7 @@ def test_published_models_are_sized_from_the_registry(mme: Mme, aws: Any) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((), "no traffic is given"),
         (("--zipf", 1), "no traffic is given"),
         (("--rate", 5, "--trace", "x.csv"), "--trace and --rate both give the traffic"),
         (("--since", "1h", "--daily", "1"), "--daily is about a mix"),

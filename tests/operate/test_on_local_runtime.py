@@ -136,7 +136,7 @@ def test_warm_then_logs_top_and_doctor_tell_what_triton_did(laptop: Laptop, tmp_
     assert "add_sub" not in lines
     findings = laptop.json("endpoint", "doctor", status=2)
     archives = [one["message"] for one in findings if one["check"] == "archives"]
-    assert "2 archives can be loaded" in archives
+    assert "2 archives have the right layout" in archives
     logged = next(one for one in findings if one["check"] == "log")
     assert logged["message"].startswith("broken_v0.tar.gz did not load")
     assert "No module named 'nothing_of_that_name' (1/model.py line 1)" in logged["message"]

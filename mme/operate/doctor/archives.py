@@ -71,7 +71,8 @@ def check_archives(
     if skipped := len(listed) - len(chosen):
         yield Finding.skipped("archives", f"{skipped:,} older archives were not read")
     if good:
-        yield Finding.ok("archives", f"{good:,} archive{'' if good == 1 else 's'} can be loaded")
+        have = "archive has" if good == 1 else "archives have"
+        yield Finding.ok("archives", f"{good:,} {have} the right layout")
 
 
 def _read(context: DoctorContext, key: str, container: dict[str, Any], explain: Explain) -> list[Finding]:

@@ -45,7 +45,7 @@ def test_each_archive_is_read_as_the_endpoint_would(context: DoctorContext) -> N
     assert sorted((one.severity, one.message, one.hint) for one in found) == [
         (Severity.ERROR, f"{many}: no config.pbtxt", "write one"),
         (Severity.ERROR, "tenant/m3_v0.tar.gz: it is no gzip", "pack it again"),
-        (Severity.OK, "13 archives can be loaded", ""),
+        (Severity.OK, "13 archives have the right layout", ""),
         (Severity.WARNING, f"{many}: large", "shrink it"),
     ]
     assert progress == [(number, 21) for number in range(1, 22)]
