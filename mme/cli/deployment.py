@@ -91,12 +91,19 @@ class Target:
     @cached_property
     def deployment(self) -> Deployment:
         """Endpoint, bucket and prefix: of the named endpoint, or read from the outputs of the stack."""
-        from mme.operate.discovery import discover, discover_endpoint
+        from mme.operate.discovery import discover, discover_endpoint, explain_discovery_error
 
         if self.settings.endpoint_name or self.settings.bucket or self.settings.prefix:
             return discover_endpoint(self.clients.sagemaker, self.settings)
         environment = None if self.settings.stack else self.settings.env
-        return discover(self.clients.cloudformation, self.settings.stack_name, environment)
+        try:
+            client = self.clients.cloudformation
+        except Exception as error:  # such as a missing region
+            explained = explain_discovery_error(error, environment)
+            if explained is None:
+                raise
+            raise explained from error
+        return discover(client, self.settings.stack_name, environment)
 
     def endpoint_traits(self) -> EndpointTraits | None:
         """Return what the endpoint runs on; None if there is none, or the caller may not read it."""

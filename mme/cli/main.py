@@ -129,7 +129,21 @@ def root(
 
 
 def main() -> None:
-    """Run the command line: an error that a user can fix is one line and exit status 2, never a traceback."""
+    """Run the command line: an error that a user can fix is one line and exit status 2, never a traceback.
+
+    If the reader of its output ends, such as `head`, it ends without a message.
+    """
+    try:
+        _run()
+    except (SystemExit, BrokenPipeError) as ended:
+        # click and rich exit with status 1 then.
+        if not _is_closed_pipe(ended) and not _is_closed_pipe(ended.__context__):
+            raise
+        _discard_output()
+        sys.exit(CLOSED_PIPE)
+
+
+def _run() -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -144,17 +158,9 @@ def main() -> None:
             # Flush here, not at the interpreter's end: a full disk is an error to report.
             sys.stdout.flush()
         sys.exit(status if isinstance(status, int) else 0)
-    except (KeyboardInterrupt, ModuleNotFoundError):
-        raise  # `run` reports them
-    except SystemExit as ended:
-        if _is_closed_pipe(ended.__context__):  # click and rich end the process
-            _discard_output()
-            sys.exit(CLOSED_PIPE)
-        raise
+    except (KeyboardInterrupt, ModuleNotFoundError, BrokenPipeError):
+        raise  # the callers report them
     except Exception as error:
-        if _is_closed_pipe(error):
-            _discard_output()
-            sys.exit(CLOSED_PIPE)
         from mme.console import print_error, print_traceback, standard_error
 
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -183,8 +189,8 @@ def _is_output_error(error: BaseException) -> TypeGuard[OSError]:
 
 
 def _is_closed_pipe(error: BaseException | None) -> bool:
-    """Return whether the reader of standard output has ended, such as `head`."""
-    return isinstance(error, BrokenPipeError) and error.filename is None
+    """Return whether the reader of standard output has ended."""
+    return isinstance(error, BrokenPipeError)
 
 
 def _discard_output() -> None:

@@ -70,9 +70,7 @@ def read_fault(original: str, status: int = 0) -> ContainerFault:
         return replace(fault, at_load=at_load or fault.at_load)
     if trace:
         kind = FaultKind.LOAD if at_load else FaultKind.CODE
-        what = "publish it again: mme models add PATH"
-        hint = f"fix {trace.file} and {what}" if trace.file else None
-        return ContainerFault(kind, str(trace), hint, at_load, trace.file, trace.line)
+        return ContainerFault(kind, str(trace), _code_hint(trace), at_load, trace.file, trace.line)
     cause = one_line(text) or "it gave no reason"
     if at_load:
         return ContainerFault(FaultKind.LOAD, cause, _EXPLAIN, at_load=True)
@@ -118,6 +116,7 @@ _UNPACKED_AT = re.compile(r"(?<![^\s'\"(\[{<=:,])[^\s'\"(\[{<=:,]*/models/[0-9a-
 _LOAD_FAILED = re.compile(
     r"load failed for model '[^\n]{0,1200}?': (?:version \d+ is at UNAVAILABLE state: )?", re.DOTALL
 )
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(?P<name>[^']+)'")
 _STATUS_WORD = re.compile(r"^(?:Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
 _EXECUTE_FAILED = re.compile(
     r"^Failed to process the request\(s\) for model(?: instance)? '[^']*', message: "
@@ -188,6 +187,16 @@ def _by_rules(text: str) -> ContainerFault | None:
                 at_load = kind is FaultKind.LOAD or "reason" in groups
                 return ContainerFault(kind, cause.format(**groups), hint.format(**groups) or None, at_load)
     return None
+
+
+def _code_hint(trace: PythonTrace) -> str | None:
+    if not trace.file:
+        return None
+    what = f"fix {trace.file}"
+    if module := _NO_MODULE.match(trace.raised):
+        package, packed = module["name"].partition(".")[0], "pack an environment that has"
+        what = f"{packed} {package} and name it in EXECUTION_ENV_PATH (Triton), or correct {trace.file},"
+    return f"{what} and publish it again: mme models add PATH"
 
 
 def _batch_hint(groups: Mapping[str, str]) -> str:

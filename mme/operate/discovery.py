@@ -23,6 +23,7 @@ BUCKET_OUTPUT: Final = "ModelBucketName"
 PREFIX_OUTPUT: Final = "ModelPrefix"
 _ENVIRONMENTS: Final = ("local", "dev", "staging", "prod")
 """The environments of this project, for spelling mistakes; a team may have others."""
+_THIS_PROJECT: Final = f"this project has the environments {', '.join(_ENVIRONMENTS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
     try:
         found = read_stack(cloudformation, stack)
     except Exception as error:
-        explained = explain_aws_error(error, cloudformation.meta.endpoint_url)
+        explained = explain_discovery_error(error, environment, cloudformation.meta.endpoint_url)
         if explained is None:
             raise
         raise explained from error
@@ -76,6 +77,21 @@ def discover(cloudformation: CloudFormationClient, stack: str, environment: str 
     return Deployment(
         stack, outputs[ENDPOINT_OUTPUT], outputs[BUCKET_OUTPUT], outputs[PREFIX_OUTPUT], outputs
     )
+
+
+def explain_discovery_error(error: Exception, environment: str | None, url: str = "") -> MmeError | None:
+    """Explain an error of AWS; the hint lists the project's environments if this is none of them.
+
+    Args:
+        error: As boto3 raised it.
+        environment: As in `discover`.
+        url: The AWS endpoint URL.
+    """
+    explained = explain_aws_error(error, url)
+    if explained is not None and environment not in (None, *_ENVIRONMENTS):
+        unknown = f"check --env {environment}: {_THIS_PROJECT}"
+        explained.hint = f"{explained.hint}; and {unknown}" if explained.hint else unknown
+    return explained
 
 
 def discover_endpoint(sagemaker: SageMakerClient, settings: Settings) -> Deployment:
@@ -126,20 +142,19 @@ def _missing_stack(stack: str, environment: str | None, region: str, url: str) -
             f"the stack {stack} does not exist in {region}",
             hint="deploy it there, or check --stack, --region and --profile",
         )
-    close = get_close_matches(environment, _ENVIRONMENTS, n=1)
-    if close and environment not in _ENVIRONMENTS:
-        return MmeError(
-            f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
-            hint=f"did you mean --env {close[0]}? or name the stack with --stack",
-        )
     on_this_machine = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
     elsewhere = ""
     if on_this_machine and environment != LOCAL_ENVIRONMENT:
         elsewhere = f"; or unset AWS_ENDPOINT_URL, which is {url}, to use AWS"
+    message = f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there"
+    if environment not in _ENVIRONMENTS:
+        close = get_close_matches(environment, _ENVIRONMENTS, n=1)
+        known = f"did you mean --env {close[0]}?" if close else f"{_THIS_PROJECT};"
+        return MmeError(message, hint=f"{known} or name the stack with --stack{elsewhere}")
     # The local endpoint starts without a bootstrap stack.
     first = f"cdk bootstrap -c env={environment} && " if environment == LOCAL_ENVIRONMENT else ""
     return MmeError(
-        f"the stack {stack} does not exist in {region}: environment {environment} is not deployed there",
+        message,
         hint=f"deploy it: {first}cdk deploy -c env={environment} '{environment}/*'; "
         f"or name another with --env or --stack{elsewhere}",
     )

@@ -172,7 +172,9 @@ def test_unreadable_file_and_directory(as_ordinary_user: Path) -> None:
         (root / "1" / "data").chmod(0o755)
     assert caught.value.codes == ("unreadable", "unreadable")
     text = str(caught.value)
-    assert f"1/model.py can't be read: permission denied; make it readable: chmod u+r {root}/1/model.py" in text
+    assert (
+        f"1/model.py can't be read: permission denied; make it readable: chmod u+r {root}/1/model.py" in text
+    )
     assert f"chmod u+rx {root}/1/data" in text
 
 

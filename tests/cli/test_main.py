@@ -91,6 +91,21 @@ def test_a_path_or_name_of_5000_characters_is_one_line(mme, arguments: tuple[str
     assert len(ran.err.splitlines()) <= 2
 
 
+@pytest.mark.parametrize(
+    ("env", "more"), [("nosuch", "; and check --env nosuch: this project has"), ("dev", "")]
+)
+def test_without_a_region_the_environments_are_listed(
+    mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, env: str, more: str
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    error, hint = mme("--env", env, "models", "list").err.splitlines()
+    assert error == "error: no AWS region is set"
+    more += " the environments local, dev, staging, prod" if more else ""
+    assert hint == f"set --region, MME_REGION, AWS_DEFAULT_REGION or AWS_REGION{more}"
+
+
 @pytest.mark.parametrize("content", [b"[profile\nx", b"\xff\xfe"])
 def test_a_broken_aws_configuration_is_one_line(
     mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ SECTIONS = {
     title: re.findall(r"^\| `(.+?)` \| .+ \| .+ \|$", text, re.MULTILINE)
     for title, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
 }
+CDK_CLI = Path(__file__).parents[2] / "node_modules" / ".bin" / "cdk"
+CDK = SECTIONS["What `cdk synth` and `cdk deploy` say"]
 MEMORY = (
     f"{EXECUTE}RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB",
     f"{DOWN}Internal: Failed to increase the shared memory pool size for key 'x' to 67108864 bytes.",
@@ -127,11 +131,34 @@ def test_constructs() -> None:
             fault()
         produced.append(str(caught.value))
     produced.append(imported_without_node("aws_cdk"))
-    assert not absent(SECTIONS["What `cdk synth` says"], produced)
+    assert absent(CDK, produced) == [one for one in CDK if "no credentials" in one]
+
+
+@pytest.mark.slow
+def test_cdk_deploy_without_credentials(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path / "out"))
+    Stack(app, "S", env=Environment(account="111111111111", region="eu-central-1"))
+    app.synth()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ran = subprocess.run(
+        [CDK_CLI, "deploy", "--app", tmp_path / "out", "--no-color"],
+        env=variables | {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "CI": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert not absent([one for one in CDK if "no credentials" in one], [ran.stderr])
 
 
 def test_commands(aws, mme, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
     produced = [
         mme(*line.split()).err
         for line in (
@@ -140,7 +167,15 @@ def test_commands(aws, mme, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
             "modles list",
             "models show nothing_v0.tar.gz",
             "models list --env dev",
+            "--endpoint-name nosuch models list",
+            "--env staging models list",
+            "--endpoint-url http://localhost:9 models list",
         )
+    ]
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    produced += [
+        mme("--env", "dev", *flags, "models", "list").err for flags in ((), ("--region", "us-east-1"))
     ]
     assert not absent(SECTIONS["What the commands say"], produced)
     assert PLACE not in PAGE

@@ -33,7 +33,8 @@ TRITON = {
         "  <frozen importlib._bootstrap_external>(940): exec_module\n;\n",
         FaultKind.LOAD,
         "ModuleNotFoundError: No module named 'nosuchmodule' (1/model.py line 4)",
-        "fix 1/model.py",
+        "pack an environment that has nosuchmodule and name it in EXECUTION_ENV_PATH (Triton), or correct "
+        "1/model.py, and publish it again: mme models add PATH",
     ),
     "a Python without a module of its own": (
         f"{DOWN}Internal: ModuleNotFoundError: No module named '_struct'\n\nAt:\n"

@@ -71,6 +71,14 @@ def test_a_misspelled_environment(cloudformation) -> None:
     assert caught.value.hint == "did you mean --env prod? or name the stack with --stack"
 
 
+def test_an_unknown_environment(cloudformation) -> None:
+    with pytest.raises(MmeError) as caught:
+        discover(cloudformation, "mme-nosuch-serving", "nosuch")
+    assert caught.value.hint == (
+        "this project has the environments local, dev, staging, prod; or name the stack with --stack"
+    )
+
+
 def test_another_environment_at_the_local_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
