@@ -1,6 +1,7 @@
-"""Archives for AWS's PyTorch container.
+"""Archives for AWS's PyTorch container, and models that transformers saved for its Hugging Face variant.
 
-Source: SageMaker Python SDK documentation, "Using PyTorch with the SageMaker Python SDK".
+Sources: SageMaker Python SDK documentation, "Using PyTorch with the SageMaker Python SDK";
+aws/sagemaker-huggingface-inference-toolkit, ``handler_service.py``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ class PyTorch(FrameworkArchive):
             or any(member.name.startswith("pytorch_model") for member in self.contents.files)
         )
 
+    @property
+    def saved_by_transformers(self) -> bool:
+        """Whether the root is what ``save_pretrained`` writes."""
+        weights = self.at_root((".safetensors", ".bin"))
+        return self.contents.find("config.json") is not None and any(
+            name.startswith(("model", "pytorch_model")) for name in weights
+        )
+
     def model_file(self) -> str:
         """Return the first file of weights at the root."""
         return next(iter(self.at_root(_ENDINGS)), "")
@@ -35,7 +44,11 @@ class PyTorch(FrameworkArchive):
         weights = self.at_root(_ENDINGS)
         if not weights and not self.loads_itself:
             deep = self.anywhere(_ENDINGS)
-            if deep:
+            if self.saved_by_transformers:
+                text = "it is a model that transformers saved; the PyTorch container can't load it by itself"
+                hint = f"serve it with AWS's Hugging Face container, or load it in model_fn of {CODE_FILE}"
+                yield Finding.warning("transformers-model", text, hint)
+            elif deep:
                 text = f"{deep[0]} is not at the archive's root"
                 hint = f"move it to the root, or load it in model_fn of {CODE_FILE}"
                 yield Finding.error("weights-deep", text, hint)

@@ -44,6 +44,11 @@ CONTAINERS: dict[str, tuple[bytes, str, str]] = {
         "several-weights",
         "2 files of weights: a.pth, b.pth",
     ),
+    "saved by transformers": (
+        pack({"config.json": "{}", "model.safetensors": "x"}),
+        "transformers-model",
+        "the PyTorch container can't load it",
+    ),
     "no code for PyTorch": (pack({"model.pth": "x"}), "code-missing", "the default code loads model.pth"),
     "code at the root": (
         pack({"model.pth": "x", "inference.py": ""}),

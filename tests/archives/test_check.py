@@ -111,6 +111,7 @@ def test_secrets_environments_and_what_the_ignore_file_names_are_left_out(good_m
         ({"model.joblib": "x", "code/inference.py": "def model_fn(d): ..."}, "scikit-learn"),
         ({"1/saved_model.pb": saved_model(), "1/variables/variables.index": "x"}, "tensorflow"),
         ({"model.pth": "x", "code/inference.py": "def model_fn(d): ..."}, "pytorch"),
+        ({"config.json": "{}", "model.safetensors": "x"}, "pytorch"),
     ],
 )
 def test_archives_of_other_containers_can_be_published(make_model, files, framework: str) -> None:

@@ -25,6 +25,7 @@ class Handler:
         toolkit: Whether the environment is that of SageMaker's inference toolkit.
         server: What runs it.
         code: The folder with the program in each model; empty if models have none.
+        below: Another package that it needs, and the first major version that it can't import.
     """
 
     SERVICE: ClassVar[str] = f"{_OWN}.service"
@@ -37,24 +38,27 @@ class Handler:
     toolkit: bool = False
     server: ModelServer = MMS
     code: str = ""
+    below: tuple[str, int] | None = None
 
     @property
     def text(self) -> str:
         """The handler with the version of its package."""
-        return f"{self.title} ({self.package[0]} {self._version})" if self._version else self.title
-
-    @property
-    def _version(self) -> str:
-        try:
-            return version(self.package[0])
-        except PackageNotFoundError:
-            return ""
+        found = _installed(self.package[0])
+        return f"{self.title} ({self.package[0]} {found})" if found else self.title
 
     def check_installed(self) -> None:
-        """Raise MmeError if its package is missing."""
+        """Raise MmeError if a package is missing or too new."""
         name, module = self.package
         if not has(module):
             raise MmeError(f"{name} is not installed; {self.title} needs it", hint=f"pip install {name}")
+        if self.below is None:
+            return
+        name, major = self.below
+        found, hint = _installed(name), f'pip install "{name}<{major}"'
+        if not found:
+            raise MmeError(f"{name} is not installed; {self.title} needs it", hint=hint)
+        if int(found.partition(".")[0]) >= major:
+            raise MmeError(f"{name} {found} is installed; {self.text} can't import {name} {major}", hint=hint)
 
 
 def xgboost(environment: Mapping[str, str]) -> Handler:
@@ -118,7 +122,11 @@ def inference_toolkit(environment: Mapping[str, str]) -> Handler:
 
 
 def hugging_face(environment: Mapping[str, str]) -> Handler:
-    """Return the handler of a Hugging Face image."""
+    """Return the handler of a Hugging Face image.
+
+    The toolkit's last release (2.6) imports ``transformers.file_utils.is_tf_available``, which transformers 5
+    does not have.
+    """
     name = "sagemaker-huggingface-inference-toolkit"
     module = name.replace("-", "_")
     return Handler(
@@ -126,15 +134,19 @@ def hugging_face(environment: Mapping[str, str]) -> Handler:
         module=environment.get("SAGEMAKER_HANDLER") or f"{module}.handler_service",
         package=(name, module),
         toolkit=True,
+        below=("transformers", 5),
     )
 
 
 def _xgboost_package() -> tuple[str, str]:
     """Return the installed one of XGBoost's packages; the one for processors only if there is none."""
-    for name in ("xgboost", "xgboost-cpu"):
-        try:
-            version(name)
-        except PackageNotFoundError:
-            continue
-        return name, "xgboost"
-    return "xgboost-cpu", "xgboost"
+    name = next(filter(_installed, ("xgboost", "xgboost-cpu")), "xgboost-cpu")
+    return name, "xgboost"
+
+
+def _installed(name: str) -> str:
+    """Return a package's version; empty if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

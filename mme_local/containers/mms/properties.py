@@ -64,10 +64,9 @@ def server_properties(handler: Handler, environment: Mapping[str, str], socket: 
         "decode_input_request": "false",
         "enable_envvars_config": "true",
         "async_logging": "true",
-        "number_of_gpu": "0",
     }
     if handler.server is TORCHSERVE:
-        fixed |= {"management_address": address + MANAGEMENT, **_OF_TORCHSERVE}
+        fixed |= {"management_address": address + MANAGEMENT, "number_of_gpu": "0", **_OF_TORCHSERVE}
         return fixed | _of_every_toolkit(environment)
     return fixed | (_of_toolkit(environment) if handler.toolkit else _of_framework(environment))
 
@@ -78,13 +77,14 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_framework(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties that the XGBoost and scikit-learn images set."""
+    """Return the properties that the XGBoost and scikit-learn images set, and no GPU: they use none."""
     wanted = _number(environment, "MAX_CONTENT_LENGTH", _DEFAULT_REQUEST_BYTES)
     largest = _number(environment, "SAGEMAKER_MAX_REQUEST_SIZE", min(wanted, _MOST_REQUEST_BYTES))
     return {
         "default_workers_per_model": str(_number(environment, "SAGEMAKER_NUM_MODEL_WORKERS", 1)),
         "job_queue_size": str(_number(environment, "SAGEMAKER_MODEL_JOB_QUEUE_SIZE", _DEFAULT_QUEUE)),
         "max_request_size": str(largest),
+        "number_of_gpu": "0",
     }
 
 
@@ -97,7 +97,10 @@ def _of_every_toolkit(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_toolkit(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties that images with SageMaker's inference toolkit set."""
+    """Return the properties that images with SageMaker's inference toolkit set.
+
+    The server counts the GPUs itself: the toolkits use the one whose number it gives to the model.
+    """
     found = _of_every_toolkit(environment)
     if "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS" in environment:
         seconds = _number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", _SECONDS)

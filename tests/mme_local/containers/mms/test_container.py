@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -237,3 +238,20 @@ def transform_fn(model, data, content_type, accept):
         assert statuses.count(503) >= 1
         assert statuses.count(200) == len(statuses) - statuses.count(503)
         assert (await container.invoke("aa", "a", b"0" * 2000, CSV, 30)).status == 413
+
+
+@pytest.mark.nightly
+async def test_a_toolkit_s_model_gets_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server counts GPUs by the program nvidia-smi, here one that prints a GPU."""
+    program = write_files(tmp_path / "bin", {"nvidia-smi": "#!/bin/sh\necho index\necho 0\n"}) / "nvidia-smi"
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    source = "def handle(data, context):\n    return [str(context.system_properties['gpu_id'])]\n"
+    write_files(tmp_path / "source", {"numbered.py": source})
+    variables = {"SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path / "source"), "SAGEMAKER_HANDLER": "numbered"}
+    model = write_files(tmp_path / "model", {"weights": "0"})
+    async with container_of(
+        tmp_path / "instance", handlers.inference_toolkit(variables), variables
+    ) as container:
+        assert (await container.load("aa", "one", model, 60)).ok
+        assert (await container.invoke("aa", "one", b"", {}, 20)).body == b"0"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 
 from mme.errors import MmeError
@@ -12,6 +15,7 @@ from mme_local.containers.mms.properties import server_environment, server_prope
 FRAMEWORK = handlers.xgboost({})
 TOOLKIT = handlers.inference_toolkit({})
 PYTORCH = handlers.pytorch({})
+TOOLKIT_PACKAGE = "sagemaker-huggingface-inference-toolkit"
 
 
 @pytest.mark.parametrize(
@@ -20,7 +24,12 @@ PYTORCH = handlers.pytorch({})
         (
             FRAMEWORK,
             {},
-            {"default_workers_per_model": "1", "job_queue_size": "100", "max_request_size": "6291456"},
+            {
+                "default_workers_per_model": "1",
+                "job_queue_size": "100",
+                "max_request_size": "6291456",
+                "number_of_gpu": "0",
+            },
         ),
         (
             FRAMEWORK,
@@ -80,5 +89,29 @@ def test_handlers_by_environment() -> None:
     assert handlers.pytorch({"SAGEMAKER_HANDLER": "a.b:c"}).module == "a.b:c"
     with pytest.raises(MmeError, match="SAGEMAKER_PROGRAM is not set"):
         handlers.scikit_learn({})
-    with pytest.raises(MmeError, match="sagemaker-huggingface-inference-toolkit is not installed"):
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted"),
+    [
+        ({}, "sagemaker-huggingface-inference-toolkit is not installed"),
+        ({TOOLKIT_PACKAGE: "2.6.0"}, "transformers is not installed"),
+        (
+            {TOOLKIT_PACKAGE: "2.6.0", "transformers": "5.0.1"},
+            r"transformers 5\.0\.1 is .*can't import transformers 5",
+        ),
+        ({TOOLKIT_PACKAGE: "2.6.0", "transformers": "4.57.6"}, None),
+    ],
+)
+def test_what_hugging_face_s_toolkit_needs(
+    installed: dict[str, str], wanted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(handlers, "version", version)
+    monkeypatch.setattr(handlers, "has", lambda module: module.replace("_", "-") in installed)
+    with pytest.raises(MmeError, match=wanted) if wanted else nullcontext():
         handlers.hugging_face({}).check_installed()
