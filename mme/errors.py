@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 INTERRUPTED: Final = 130
@@ -22,6 +23,15 @@ def shortened(text: str, most: int) -> str:
         most: Characters that may stay.
     """
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+def plain_reason(text: str) -> str:
+    """Return why pydantic refused a value, in plain words: `it must be a whole number`."""
+    text = text.removeprefix("Value error, ").partition(", unable to ")[0]
+    text = re.sub(r"^Input should be (a valid (?=integer|number|boolean|string))?", "it must be ", text)
+    for kind, words in (("integer", "a whole number"), ("number", "a number"), ("boolean", "true or false")):
+        text = text.replace(f"it must be {kind}", f"it must be {words}")
+    return text[:1].lower() + text[1:]
 
 
 class MmeError(Exception):

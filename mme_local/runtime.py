@@ -229,7 +229,10 @@ def listening_socket(port: int) -> socket.socket:
                     f"port {port} is in use by another program",
                     hint="choose another port: mme local up --port N",
                 ) from None
-            raise MmeError(f"port {port} can't be bound: {error.strerror}") from None
+            raise MmeError(
+                f"port {port} can't be bound: {(error.strerror or str(error)).lower()}",
+                hint="choose a port from 1024 on: mme local up --port N",
+            ) from None
 
 
 def _listen(port: int) -> socket.socket:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mme.aws.settings import LOCAL_PORT, THIS_MACHINE
 from mme.catalog import limits
-from mme.errors import MmeError
+from mme.errors import MmeError, plain_reason
 from mme.fleet import EvictionOrder, Placement
 
 
@@ -129,10 +129,8 @@ def chosen_settings(**flags: float | str | None) -> LocalSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        own = first["type"] == "value_error"
-        reason = str(first["ctx"]["error"]) if own else first["msg"].lower()
         raise MmeError(
-            f"{name} {first['input']!r} is not valid: {reason}",
+            f"{name} {first['input']!r} is not valid: {plain_reason(first['msg'])}",
             hint=f"set it by a flag of `mme local up` or by MME_LOCAL_{name.upper()}",
         ) from None
 

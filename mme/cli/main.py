@@ -14,7 +14,7 @@ import typer
 
 from mme.cli.deployment import Target
 from mme.cli.lazy import DISTRIBUTION, LazyGroup, PluginCommand
-from mme.errors import CLOSED_PIPE, INTERRUPTED, MmeError, missing_package
+from mme.errors import CLOSED_PIPE, INTERRUPTED, MmeError, missing_package, plain_reason
 
 _SYSTEM_HINTS: Final[dict[int | None, str]] = {
     errno.ENAMETOOLONG: "use a shorter path or name",
@@ -224,7 +224,10 @@ def _usage_error(error: Any) -> MmeError | None:
         return MmeError(
             f"{option} is an option of mme, not of {path}", hint=f"give it first: mme {option} ... {path[4:]}"
         )
-    return MmeError(f"{message[:1].lower()}{message[1:]}", hint=f"see: {path} --help")
+    what, colon, reason = message.partition(": ")
+    if what.startswith("Invalid value for "):
+        reason = plain_reason(reason)
+    return MmeError(f"{what[:1].lower()}{what[1:]}{colon}{reason}", hint=f"see: {path} --help")
 
 
 def _explain_system_error(error: Exception) -> MmeError | None:

@@ -114,6 +114,9 @@ class TrafficOptions:
 
         Args:
             target: The deployment whose published models are read without a file.
+
+        Raises:
+            MmeError: The deployment or its bucket can't be read.
         """
         from mme.plan.models.model_fleet import sizes_of_records
         from mme.plan.models.size_files import read_sizes
@@ -122,7 +125,12 @@ class TrafficOptions:
             return read_sizes(self.models), str(self.models)
         from mme.console import waiting
 
-        store = target.store()
+        try:
+            store = target.store()
+        except MmeError as error:
+            or_file = "or give the models' sizes: --models FILE"
+            error.hint = f"{error.hint}; {or_file}" if error.hint else or_file
+            raise
         with waiting(f"reading the sizes of the models under {store.url}"):
             return sizes_of_records(store.records()), store.url
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,9 @@ from mme_local.cli.options import JsonOption, PortOption
 
 if TYPE_CHECKING:
     from mme_local.run_files import RunFile
+
+_NONE_RUNS: Final = 3
+"""Exit status of `status`, as of `systemctl status`."""
 
 app = typer.Typer(
     name="local",
@@ -116,7 +119,7 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Show endpoints, instances and models in memory.
 
     Of the local endpoint that --port, MME_LOCAL_PORT or an AWS_ENDPOINT_URL on
-    this machine names; of all of them if none does.
+    this machine names; of all of them if none does. Exit status 3: none runs.
 
     Example: mme local status --json
     """
@@ -154,6 +157,8 @@ def status(port: PortOption = None, as_json: JsonOption = False) -> None:
             print_note("note:", f"other local endpoints: {', '.join(others)}")
     if errors:  # the others were printed
         raise errors[0]
+    if not here:
+        raise typer.Exit(_NONE_RUNS)
 
 
 def _print_none(starting: list[RunFile], port: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from mme.errors import MmeError
+from mme.errors import MmeError, plain_reason
 
 FAULTS_PATH: Final = "/_mme/faults"
 """Path of a local endpoint that lists, sets and clears faults."""
@@ -91,9 +91,9 @@ class InjectedFault(BaseModel):
             fault = cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            message = first["msg"].removeprefix("Value error, ")
+            message = plain_reason(first["msg"])
             if first["loc"]:
-                message = f"{first['loc'][0]} {first['input']!r} is not valid: {message.lower()}"
+                message = f"{first['loc'][0]} {first['input']!r} is not valid: {message}"
             raise MmeError(message, hint="see `mme local fault set --help`") from None
         if fault.kind is FaultType.SERVER_DIES and fault.times is None:
             return fault.model_copy(update={"times": 1})

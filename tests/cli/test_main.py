@@ -128,6 +128,17 @@ def test_a_broken_aws_configuration_is_one_line(
         (["models", "list", "--\u202e\x9b[/b]"], "no such option: --", "mme models list"),
         (["models", "nope"], "no such command 'nope'", "mme models"),
         (["endpoint", "top", "--count", "0"], "invalid value for '--count'", "mme endpoint top"),
+        (
+            ["endpoint", "top", "--count", "x"],
+            "invalid value for '--count' / '-n': it must be a whole number",
+            "mme endpoint top",
+        ),
+        (
+            ["models", "new", "x", "--to", "Onx"],
+            "invalid value for '--to': 'Onx' is not one of 'onnx'",
+            "mme models new",
+        ),
+        (["models", "list", "a", "b: Cd"], "got unexpected extra argument(s) (b: Cd)", "mme models list"),
         (["--nope", "models", "list"], "no such option: --nope", "mme"),
     ],
 )

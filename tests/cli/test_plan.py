@@ -119,6 +119,12 @@ def test_refused(
     assert ran.out == ""
 
 
+def test_without_an_endpoint_a_file_has_the_sizes(mme: Mme) -> None:
+    error, hint = mme("plan", "--rate", 50, "--p95-ms", 300).err.splitlines()
+    assert error.startswith("error: nothing answers at http://localhost:9")
+    assert hint == "start it: mme local up --detach --port 9; or give the models' sizes: --models FILE"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

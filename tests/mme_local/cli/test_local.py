@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mme.errors import MmeError
-from mme_local import launcher
+from mme_local import launcher, runtime
 from mme_local import run_files as state
 from mme_local.cli import local
 from mme_local.containers.triton.wheel import why_not_here
@@ -37,7 +38,8 @@ def mme(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
     [
         (["up", "--port", "99999"], {}, "port 99999 is not valid"),
         (["up", "--weight-factor", "-1"], {}, "MME_LOCAL_WEIGHT_FACTOR"),
-        (["up"], {"MME_LOCAL_MEMORY_MIB": "much"}, "memory_mib 'much' is not valid"),
+        (["up"], {"MME_LOCAL_MEMORY_MIB": "much"}, "memory_mib 'much' is not valid: it must be a number"),
+        (["up", "--port", "abc"], {}, "invalid value for '--port': it must be a whole number"),
         (["down", "--port", "1"], {}, "no local endpoint runs on port 1"),
         (["down"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, "no local endpoint runs on port 1"),
     ],
@@ -52,10 +54,23 @@ def test_bad_input_is_one_clear_line_and_status_2(
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_that_needs_root_has_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(port: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(runtime, "_listen", refuse)
+    with pytest.raises(MmeError) as caught:
+        runtime.listening_socket(80)
+    assert str(caught.value) == (
+        "port 80 can't be bound: permission denied\nchoose a port from 1024 on: mme local up --port N"
+    )
+
+
 def test_status_without_a_runtime_has_a_hint(tmp_path: Path) -> None:
     done = mme(tmp_path, "local", "status")
-    assert (done.returncode, done.stdout) == (0, "no local endpoint runs; start one: mme local up --detach\n")
-    assert json.loads(mme(tmp_path, "local", "status", "--json").stdout) == {"runtimes": []}
+    assert (done.returncode, done.stdout) == (3, "no local endpoint runs; start one: mme local up --detach\n")
+    done = mme(tmp_path, "local", "status", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (3, {"runtimes": []})
 
 
 RESTART = {"at": 0.0, "exit_status": -9, "reason": "the load of a did not end"}
@@ -163,6 +178,7 @@ def test_up_status_down(tmp_path: Path) -> None:
         assert again.returncode == 2
         assert f"port {here['port']} is in use by a local endpoint (process {here['pid']})" in again.stderr
         status = mme(tmp_path, "local", "status")
+        assert status.returncode == 0
         assert here["url"] in status.stdout
         assert f"status page: {here['page']}" in status.stdout
         assert "no endpoint is deployed" in status.stdout

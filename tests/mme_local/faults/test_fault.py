@@ -31,7 +31,7 @@ KINDS = st.sampled_from([kind.value for kind in FaultType]) | JSON
         ({"kind": "s3-slow"}, "s3-slow needs seconds"),
         ({"kind": "s3-slow", "times": 1}, "s3-slow needs seconds"),
         ({"kind": "not-ready"}, "not-ready needs seconds or times"),
-        ({"kind": "s3-slow", "seconds": 0}, "seconds 0 is not valid: input should be greater than 0"),
+        ({"kind": "s3-slow", "seconds": 0}, "seconds 0 is not valid: it must be greater than 0"),
         ({"kind": "s3-slow", "seconds": math.nan}, "seconds nan is not valid"),
         ({"kind": "s3-slow", "seconds": 3601}, "seconds 3601 is not valid.*less than or equal to 3600"),
         ({"kind": "s3-slow", "seconds": "5"}, "seconds '5' is not valid"),
