@@ -20,3 +20,22 @@ def test_without_java_the_second_endpoint_is_skipped_in_one_line(
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
     assert line.startswith("   skipped: there is no Java runtime")
     assert 'pip install "sagemaker-mme[local-cpu]"' in line
+
+
+@pytest.mark.parametrize("style", ["{}", "\x1b[2m{}\x1b[0m"])
+def test_the_first_call_takes_as_long_as_the_command_printed(style: str) -> None:
+    line = style.format("add_sub_v0.tar.gz answered in 1508.3 ms")
+    assert demo.answered_in(f"OUTPUT  TYPE\n{line}\n") == pytest.approx(1.5083)
+    with pytest.raises(demo.DemoError, match="printed no duration"):
+        demo.answered_in("OUTPUT  TYPE\n")
+
+
+def test_the_second_publish_has_nothing_to_report_but_that_the_model_is_unchanged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands: list[str] = []
+    monkeypatch.setattr(demo, "run", lambda command, _: commands.append(" ".join(command)))
+    demo.publish(demo.Steps(), {})
+    assert commands == [
+        "mme models add model_registry", "mme models add model_registry/add_sub", "mme models list"
+    ]  # fmt: skip
