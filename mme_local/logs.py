@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from mme.errors import MmeError
+
 MAX_BYTES: Final = 32 * 1024 * 1024
 TAIL_BYTES: Final = 4000
 """As much of a log as explains a failure."""
@@ -34,17 +36,33 @@ def tail(path: Path, max_bytes: int = TAIL_BYTES) -> str:
         return ""
 
 
-def last_line(path: Path) -> str:
+def last_line(path: Path, *, before: str | None = None) -> str:
     """Return the last line of a log that tells something; empty if there is none.
 
     Stack frames and what Java writes after each fatal error tell nothing.
 
     Args:
         path: the log.
+        before: what the server writes after its error, such as all its help; ignored from there on.
     """
-    lines = (line for line in tail(path).splitlines() if line.strip())
+    text = tail(path) if before is None else tail(path, MAX_BYTES).partition(before)[0]
+    lines = (line for line in text.splitlines() if line.strip())
     telling = [line.strip() for line in lines if not line.startswith(_TELLS_NOTHING)]
     return telling[-1][:_LINE_CHARS] if telling else ""
+
+
+def start_failure(what: str, log: Path, *, hint: str = "", before: str | None = None) -> MmeError:
+    """Return the error of a server that did not start, in one line.
+
+    Args:
+        what: the server, and what it did: ``Triton ended at its start``.
+        log: its log, which the hint names.
+        hint: what to do before reading the log.
+        before: as in `last_line`.
+    """
+    last = last_line(log, before=before)
+    reason = f"the last line of its log: {last}" if last else "its log is empty"
+    return MmeError(f"{what}; {reason}", hint="; or ".join(filter(None, (hint, f"read its log: {log}"))))
 
 
 def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:

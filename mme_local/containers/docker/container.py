@@ -17,7 +17,7 @@ from mme.errors import MmeError
 from mme_local.containers.container import ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.docker.daemon import docker_errors, has_image
-from mme_local.logs import tail
+from mme_local.logs import start_failure
 
 PORT: Final = 8080
 MODELS: Final = "/opt/ml/models"
@@ -86,7 +86,7 @@ class DockerContainer(ContractContainer):
 
         Raises:
             MmeError: The image is missing, the daemon refuses, or the container ended or did not answer in
-                time; the message then ends with its output.
+                time; the message then has the last line of its output.
         """
         await self.stop()
         if not await has_image(self._docker, self._image):
@@ -109,10 +109,10 @@ class DockerContainer(ContractContainer):
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up(container, self._exit)
         except TimeoutError:
-            output = self.log_tail()
             await self.stop()
-            raise MmeError(
-                f"the container of {self._image} was not up within {self._start_seconds:g} s\n{output}",
+            raise start_failure(
+                f"the container of {self._image} was not up within {self._start_seconds:g} s",
+                self._log,
                 hint="give it more time: MME_LOCAL_START_SECONDS",
             ) from None
         except BaseException:
@@ -147,10 +147,6 @@ class DockerContainer(ContractContainer):
                 if task is not None:
                     await asyncio.wait([task], timeout=_LOG_SECONDS)
                     task.cancel()
-
-    def log_tail(self) -> str:
-        """Return the end of its output."""
-        return tail(self._log)
 
     def _specification(self) -> dict[str, Any]:
         environment = self._environment | {
@@ -187,8 +183,10 @@ class DockerContainer(ContractContainer):
         status = await exit
         if self._follower is not None:
             await asyncio.wait([self._follower], timeout=_LOG_SECONDS)
-        raise MmeError(
-            f"the container of {self._image} ended at its start with status {status}\n{self.log_tail()}"
+        raise start_failure(
+            f"the container of {self._image} ended at its start with status {status}",
+            self._log,
+            hint=f"see it end: docker run --rm -e SAGEMAKER_MULTI_MODEL=true {self._image} serve",
         )
 
     async def _follow(self, container: EngineContainer) -> None:

@@ -15,7 +15,6 @@ from typing import Final
 
 import psutil
 
-from mme.errors import MmeError
 from mme_local.containers.container import ContainerReply, ContainerTimeoutError
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.mms.handler import Handler
@@ -23,7 +22,7 @@ from mme_local.containers.mms.installation import MmsInstallation
 from mme_local.containers.mms.program import Program
 from mme_local.containers.mms.properties import server_environment, server_properties
 from mme_local.containers.server_process import ServerProcess
-from mme_local.logs import last_line
+from mme_local.logs import start_failure
 
 _LOG_CONFIG: Final = Path(__file__).with_name("log4j2.xml")
 SOCKET: Final = "mms.sock"
@@ -114,8 +113,10 @@ class MmsContainer(ContractContainer):
                 starting.create_task(self._until_up())
         except TimeoutError:
             await self.stop()
-            raise self._failed(
-                f"was not up within {self._start_seconds:g} s", "give it more time: MME_LOCAL_START_SECONDS"
+            raise start_failure(
+                f"{self._installation.server.title} was not up within {self._start_seconds:g} s",
+                self._log,
+                hint="give it more time: MME_LOCAL_START_SECONDS",
             ) from None
         except BaseExceptionGroup as group:
             await self.stop()
@@ -221,16 +222,10 @@ class MmsContainer(ContractContainer):
                     f"imports the packages of {sys.prefix}\n"
                 )
 
-    def _failed(self, what: str, hint: str) -> MmeError:
-        """Return the error of a failed start in one line."""
-        last = last_line(self._log)
-        reason = f"the last line of its log: {last}" if last else "its log is empty"
-        return MmeError(f"{self._installation.server.title} {what}; {reason}", hint=hint)
-
     async def _until_up(self) -> None:
         while True:
             if self.pid is None:
-                raise self._failed("ended at its start", f"read its log: {self._log}")
+                raise start_failure(f"{self._installation.server.title} ended at its start", self._log)
             if await self.ping(2):
                 return
             await asyncio.sleep(_POLL_SECONDS)

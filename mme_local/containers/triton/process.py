@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from mme.archives.triton.shell import first_shell_metacharacter
-from mme.errors import MmeError
 from mme_local.containers.container import ContainerDiedError, ContainerReply
 from mme_local.containers.contract import ContractContainer
 from mme_local.containers.server_process import ServerProcess
@@ -23,7 +22,7 @@ from mme_local.containers.triton.arguments import serve_arguments
 from mme_local.containers.triton.installation import TritonInstallation
 from mme_local.containers.triton.load_errors import readable, with_sagemaker_paths
 from mme_local.containers.triton.patches import SOCKET
-from mme_local.logs import TAIL_BYTES, tail
+from mme_local.logs import TAIL_BYTES, start_failure, tail
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,8 @@ _BAD_REQUEST = 400
 _UNHEALTHY = re.compile(rb"""\{"error":"Stub process '[^"]+' is not healthy\."\}""")
 _NO_MORE_ENVIRONMENTS = b"Failed to create environment directory for"
 """After one archive of an environment that can't be unpacked, Triton 2.51 unpacks no other (observed)."""
+_HELP = "Usage: tritonserver"
+"""Triton prints why it does not start, then all its help."""
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 8.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of the python backend's regions
@@ -80,7 +81,7 @@ class TritonProcess(ContractContainer):
         """Start the server and wait for ``/ping``.
 
         Raises:
-            MmeError: It ended or did not answer in time; the message ends with its log.
+            MmeError: It ended or did not answer in time; the message has the last line of its log.
         """
         repository = self._folder / "repository"
         repository.mkdir(parents=True, exist_ok=True)
@@ -106,10 +107,10 @@ class TritonProcess(ContractContainer):
             async with asyncio.timeout(self._start_seconds):
                 await self._until_up()
         except TimeoutError:
-            log_tail = self.log_tail()
             await self.stop()
-            raise MmeError(
-                f"Triton was not up within {self._start_seconds:g} s\n{log_tail}",
+            raise start_failure(
+                f"Triton was not up within {self._start_seconds:g} s",
+                self._log_path,
                 hint="give it more time: MME_LOCAL_START_SECONDS",
             ) from None
 
@@ -163,30 +164,17 @@ class TritonProcess(ContractContainer):
             for region in _SHARED_MEMORY.glob(f"{self._region}*"):
                 region.unlink(missing_ok=True)
 
-    def log_tail(self) -> str:
-        """Return the end of the server's log."""
-        return tail(self._log_path)
-
     def _log_size(self) -> int:
         try:
             return self._log_path.stat().st_size
         except OSError:
             return 0
 
-    def _start_error(self) -> str:
-        """Return why a start failed: Triton prints the reason, then all its help."""
-        try:
-            text = self._log_path.read_text(errors="replace")
-        except OSError:
-            return ""
-        return text.partition("Usage: tritonserver")[0].strip()[-TAIL_BYTES:]
-
     async def _until_up(self) -> None:
         while True:
             if self.pid is None:
-                reason = self._start_error()
                 await self.stop()
-                raise MmeError(f"Triton ended at its start\n{reason}")
+                raise start_failure("Triton ended at its start", self._log_path, before=_HELP)
             if await self.ping(2):
                 return
             await asyncio.sleep(_POLL_SECONDS)

@@ -61,7 +61,7 @@ async def test_load_invoke_unload(daemon: FakeDaemon, tmp_path: Path) -> None:
         assert reply.text == "t/x_v0.tar.gz with config.pbtxt: 123"
         assert (await container.unload("abc", "t/x_v0.tar.gz")).ok
         assert (await container.invoke("abc", "t/x_v0.tar.gz", b"", {}, 30)).status == 404
-        await until(lambda: container.log_tail() == "hello from the image\n")
+        await until(lambda: (tmp_path / "logs" / "it.log").read_text() == "hello from the image\n")
         await container.stop()
         assert not daemon.containers
         with pytest.raises(ContainerDiedError):
@@ -124,11 +124,14 @@ async def test_a_missing_image(daemon: FakeDaemon, tmp_path: Path) -> None:
 
 
 async def test_a_failed_start_has_the_containers_output(daemon: FakeDaemon, tmp_path: Path) -> None:
-    daemon.images["bad:1"] = FakeImage(ends_at_once=2, output=(b"no such option\n",))
+    daemon.images["bad:1"] = FakeImage(ends_at_once=2, output=(b"usage:\n", b"no such option\n"))
 
     async with container_of(tmp_path, image="bad:1") as container:
-        with pytest.raises(MmeError, match="ended at its start with status 2\nno such option"):
+        message = "ended at its start with status 2; the last line of its log: no such option\n"
+        with pytest.raises(MmeError, match=message) as failed:
             await container.start()
+        assert "\n" not in failed.value.message
+        assert str(tmp_path / "logs" / "it.log") in str(failed.value.hint)
         assert not daemon.containers
 
 

@@ -207,7 +207,7 @@ async def test_a_failed_start_is_one_line(
     )
     with pytest.raises(MmeError, match=message) as failed:
         await container.start()
-    assert failed.value.hint
+    assert f"read its log: {log}" in str(failed.value.hint)
     assert container.pid is None
 
 

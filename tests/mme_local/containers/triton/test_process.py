@@ -113,7 +113,10 @@ async def test_load_invoke_unload(installation: TritonInstallation, tmp_path: Pa
         assert (await triton.load("abc123", "t/x_v0.tar.gz", model, 60)).status == 409
         assert (await triton.unload("abc123", "t/x_v0.tar.gz")).status == 200
         assert (await triton.invoke("abc123", "t/x_v0.tar.gz", REQUEST, {}, 60)).status == 404
-        assert '"Loading SageMaker TargetModel: t/x_v0.tar.gz"' in triton.log_tail()
+        assert (
+            '"Loading SageMaker TargetModel: t/x_v0.tar.gz"'
+            in (tmp_path / "instance" / "triton.log").read_text()
+        )
     assert triton.pid is None
     assert not shared_memory()
 
@@ -167,7 +170,9 @@ def test_a_failed_start_has_tritons_reason(installation: TritonInstallation, tmp
     environment = {"SAGEMAKER_TRITON_ADDITIONAL_ARGS": "--no-such-flag"}
     with pytest.raises(MmeError, match="Triton ended at its start") as caught:
         asyncio.run(a_process(installation, tmp_path, environment).start())
-    assert "no-such-flag" in str(caught.value)
+    assert "no-such-flag" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert "triton.log" in str(caught.value.hint)
 
 
 async def test_a_failed_load_has_the_models_error(
