@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -128,6 +129,24 @@ class Target:
         from mme.registry.model_store import ModelStore
 
         return ModelStore(self.clients.s3, self.deployment.bucket, self.deployment.prefix)
+
+    def target_model(self, asked: str) -> str:
+        """Return the TargetModel that an archive, an alias or a bare name means, the same in every command.
+
+        A bare name means its newest version. It stays as it is if nothing has that name, or if the caller may
+        not list the bucket: callers that may invoke need no right to.
+
+        Raises:
+            MmeError: No such alias.
+        """
+        from mme.registry.names import is_alias
+        from mme.registry.targets import newest_version
+
+        if is_alias(asked):
+            return self.aliases().resolve(asked)
+        with suppress(MmeError):
+            return newest_version(self.store(), asked)
+        return asked
 
     def aliases(self) -> AliasStore:
         """Return its aliases."""

@@ -36,7 +36,10 @@ def logs(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", help="Only this model's lines; * and ? are wildcards.", metavar="MODEL"
+            "--model",
+            "-m",
+            help="Only this model's lines. * and ? are wildcards; a name is its newest version.",
+            metavar="MODEL",
         ),
     ] = None,
     since: Since = "1h",
@@ -60,6 +63,8 @@ def logs(
     start = parse_since(since)
     target = target_of(context)
     endpoint, client = target.deployment.endpoint_name, target.clients.logs
+    if model:
+        model = target.target_model(model)
     if follow:
         events = follow_events(client, endpoint, start, lambda: time.sleep(_FOLLOW_SECONDS))
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mme.cli.options import Model
 from mme.errors import MmeError
 
 if TYPE_CHECKING:
@@ -44,13 +45,7 @@ _ID_HELP = "Identity of the request: the same id runs once. Default: a new one."
 @app.command()
 def invoke(
     context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="add_sub_v0.tar.gz, an alias (add_sub@prod), or a name for its newest version.",
-            metavar="MODEL",
-        ),
-    ],
+    model: Model,
     inputs: Annotated[
         list[str] | None,
         _tensors("--input", "-i", help=_INPUT_HELP, metavar="NAME=VALUES"),
@@ -206,15 +201,11 @@ class _Call:
         """Resolve an alias, or a name to its newest version; refuse a wrong target before AWS is called."""
         from mme.cli.deployment import target_of
         from mme.client.targets import resolved
-        from mme.registry.names import SUFFIX, is_alias
+        from mme.registry.names import is_alias
 
         deployment = target_of(context)
         model = resolved(asked, deployment.aliases() if is_alias(asked) else None)
-        if not model.endswith(SUFFIX):
-            # A caller who may invoke a model need not be allowed to read the bucket.
-            with suppress(MmeError):
-                model = next((one.target_model for one in deployment.store().versions(model)[::-1]), model)
-        return cls(deployment, asked, model, output, as_json)
+        return cls(deployment, asked, deployment.target_model(model), output, as_json)
 
     @cached_property
     def signature(self) -> TensorSignature | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def remove(
     context: typer.Context,
-    models: Annotated[list[str], typer.Argument(help="Archives.", metavar="MODEL...")],
+    models: Annotated[list[str], typer.Argument(help="Archives, by their full names.", metavar="ARCHIVE...")],
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mme.cli.deployment import target_of
-from mme.cli.options import Json
+from mme.cli.options import Json, Model
 from mme.cli.progress import cleaned_up_when_ended, reading
 from mme.console import (
     age_text,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def promote(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
+    model: Model,
     alias: Annotated[str, typer.Option("--as", help="The alias: NAME@LABEL.", metavar="ALIAS")],
     warm: Annotated[bool, typer.Option("--warm", help="Load it on an instance first.")] = False,
     expected: Annotated[
@@ -49,6 +49,7 @@ def promote(
     from mme.registry.targets import find_target
 
     target = target_of(context)
+    model = target.target_model(model)
     check_target(alias, model)
     store = target.store()
     find_target(store, model)
@@ -116,7 +117,7 @@ def aliases(
 
 def promote_to(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="The archive.", metavar="MODEL")],
+    model: Model,
     env: Annotated[str, typer.Option("--env", help="The environment to copy it to.", metavar="ENV")],
     alias: Annotated[
         str | None, typer.Option("--as", help="Point this alias there at it.", metavar="ALIAS")
@@ -147,9 +148,10 @@ def promote_to(
     from mme.registry.promotion import promote as promote_model
     from mme.registry.transfer import transfer
 
+    here = target_of(context)
+    model = here.target_model(model)
     if alias is not None:
         check_target(alias, model)
-    here = target_of(context)
     there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
     source, destination = here.store(), there.store()
     with cleaned_up_when_ended(), reading("checking the copy", 0) as progress:

@@ -8,7 +8,7 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.models_promote import print_unreadable
-from mme.cli.options import Json
+from mme.cli.options import MODEL_HELP, Json, Model
 from mme.cli.progress import reading
 from mme.console import (
     age_text,
@@ -72,7 +72,7 @@ def list_models(
 
 def show(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="MODEL")],
+    model: Model,
     as_json: Json = False,
 ) -> None:
     """Show one model: tensors, sizes, digest, aliases.
@@ -83,7 +83,7 @@ def show(
 
     target = target_of(context)
     store = target.store()
-    record = find_target(store, _resolved(target, model))
+    record = find_target(store, target.target_model(model))
     usage = _ModelUsage(target)
     if as_json:
         print_json(usage.record_json(record) | {"signature": _signature_json(record)})
@@ -113,8 +113,8 @@ def show(
 
 def diff(
     context: typer.Context,
-    before: Annotated[str, typer.Argument(help="An archive, or an alias.", metavar="A")],
-    after: Annotated[str, typer.Argument(help="Another archive, or an alias.", metavar="B")],
+    before: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="A")],
+    after: Annotated[str, typer.Argument(help="The one to compare it with.", metavar="B")],
     as_json: Json = False,
 ) -> None:
     """Show what changed between two versions: files, sizes, tensors, configuration.
@@ -124,7 +124,7 @@ def diff(
     from mme.registry.comparison import compare
 
     target = target_of(context)
-    found = compare(target.store(), _resolved(target, before), _resolved(target, after))
+    found = compare(target.store(), target.target_model(before), target.target_model(after))
     if as_json:
         print_json(
             {
@@ -154,9 +154,7 @@ def diff(
 
 def verify(
     context: typer.Context,
-    models: Annotated[
-        list[str] | None, typer.Argument(help="Archives. Default: all.", metavar="[MODEL]...")
-    ] = None,
+    models: Annotated[list[str] | None, typer.Argument(help="Default: all.", metavar="[MODEL]...")] = None,
     as_json: Json = False,
 ) -> None:
     """Read every archive in S3; check that it has the published content and that the container loads it.
@@ -168,8 +166,10 @@ def verify(
     from mme.registry.targets import find_target
     from mme.registry.verification import verify as verify_models
 
-    store = target_of(context).store()
-    records = [find_target(store, model) for model in dict.fromkeys(models)] if models else store.records()
+    target = target_of(context)
+    store = target.store()
+    asked = dict.fromkeys(map(target.target_model, models or ()))
+    records = [find_target(store, model) for model in asked] if models else store.records()
     with reading("verifying", sum(record.size for record in records)) as progress:
         bar = progress.task_ids[0]
         found = verify_models(store, records, on_bytes=lambda count: progress.advance(bar, count))
@@ -189,12 +189,6 @@ def verify(
         print_line(f"{intact} of {len(found)} models are intact, {total} read")
     if intact < len(found):
         raise typer.Exit(1)
-
-
-def _resolved(target: Target, model: str) -> str:
-    from mme.registry.names import is_alias
-
-    return target.aliases().resolve(model) if is_alias(model) else model
 
 
 class _ModelUsage:

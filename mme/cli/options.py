@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+MODEL_HELP: Final = "Archive (add_sub_v0.tar.gz), alias (add_sub@prod), or a name for its newest version."
+Model = Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")]
 Prices = Annotated[

@@ -275,6 +275,8 @@ def test_logs_of_one_model(mme: Callable, clients: AwsClients) -> None:
     assert nothing.err.startswith("no lines of other.tar.gz since")
     assert "hint" not in nothing.err
     assert "use the model's full name: alpha_v0.tar.gz" in mme("endpoint", "logs", "--model", "alpha").err
+    clients.s3.put_object(Bucket=BUCKET, Key="models/broken_v0.tar.gz", Body=b"x")
+    assert mme("endpoint", "logs", "--model", "broken").out == ran.out, "a name is its newest version"
 
 
 def test_following_ends_with_ctrl_c(

@@ -121,7 +121,7 @@ def test_add_and_pack_follow_links_if_asked(aws, mme, model: Path, tmp_path: Pat
 
 def test_show(two, mme) -> None:
     mme("models", "promote", "add_sub_v1.tar.gz", "--as", "add_sub@prod")
-    for asked in ("add_sub_v1.tar.gz", "add_sub@prod"):
+    for asked in ("add_sub_v1.tar.gz", "add_sub@prod", "add_sub"):
         out = mme("models", "show", asked).out
         assert "address   s3://models/models/add_sub_v1.tar.gz" in out
         assert "aliases   add_sub@prod" in out
@@ -148,6 +148,21 @@ def test_diff(two, mme) -> None:
     )
     facts = mme("models", "diff", "add_sub_v0.tar.gz", "add_sub_v1.tar.gz", "--json").json
     assert [one["path"] for one in facts["files"]] == ["1/model.py"]
+
+
+def test_a_bare_name_is_its_newest_version_except_for_a_deletion(two, mme) -> None:
+    assert [one["model"] for one in mme("models", "verify", "add_sub", "--json").json] == [
+        "add_sub_v1.tar.gz"
+    ]
+    assert (
+        mme("models", "diff", "add_sub_v0.tar.gz", "add_sub", "--json").json["after"] == "add_sub_v1.tar.gz"
+    )
+    assert mme("models", "promote", "add_sub", "--as", "add_sub@dev").status == 0
+    mme("models", "promote", "add_sub@dev", "--as", "add_sub@prod")
+    assert {one["model"] for one in mme("models", "aliases", "--json").json} == {"add_sub_v1.tar.gz"}
+    refused = mme("models", "remove", "add_sub", "--yes")
+    assert (refused.status, "did you mean add_sub_v1.tar.gz?" in refused.err) == (2, True)
+    assert len(mme("models", "list", "--json").json) == 2
 
 
 def test_verify(two, aws, mme) -> None:

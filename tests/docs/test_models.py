@@ -39,6 +39,18 @@ def test_the_page_begins_with_the_kinds_of_files() -> None:
     assert list(SECTIONS) == kinds
 
 
+def name_made(section: str) -> str:
+    (name,) = re.findall(r"^\$ mme models new (\w+) ", blocks(section, "console"), re.MULTILINE)
+    return str(name)
+
+
+def test_one_directory_can_hold_all_examples() -> None:
+    models = [name_made(section) for section in SECTIONS]
+    saved = re.findall(r'"(iris\w+)"', "".join(blocks(section, "python") for section in SECTIONS))
+    assert saved
+    assert len({*models, *saved}) == len(models) + len(saved)
+
+
 @pytest.mark.nightly
 @pytest.mark.triton
 @pytest.mark.timeout(300)
@@ -67,6 +79,6 @@ def test_a_model_file_is_published_and_answers(
     for line in lines:
         ran = CliRunner().invoke(app, shlex.split(line))
         assert ran.exception is None, (line, ran.exception, ran.output)
-    assert lines[-1].startswith("invoke iris ")
+    assert lines[-1].startswith(f"invoke {name_made(section)} ")
     assert ran.stdout.strip()
     endpoint.delete()
