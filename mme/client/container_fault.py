@@ -68,6 +68,10 @@ def read_fault(original: str, status: int = 0) -> ContainerFault:
         return _memory(text, trace, status, at_load)
     if fault := _by_rules(text):
         return replace(fault, at_load=at_load or fault.at_load)
+    if trace and trace.of_program:
+        kind = FaultKind.LOAD if trace.in_load else FaultKind.CODE
+        hint = _PROGRAM_LOADS if trace.in_load else _PROGRAM_ANSWERS
+        return ContainerFault(kind, str(trace), hint.format(trace.file), trace.in_load)
     if trace:
         kind = FaultKind.LOAD if at_load else FaultKind.CODE
         return ContainerFault(kind, str(trace), _code_hint(trace), at_load, trace.file, trace.line)
@@ -207,6 +211,14 @@ def _batch_hint(groups: Mapping[str, str]) -> str:
 
 _NOT_A_REQUEST: Final = "it is neither KServe v2 JSON nor Triton's binary form"
 _SEND_TENSORS: Final = "send tensors with infer(), or mme invoke --input"
+_SEND_BYTES: Final = "send bytes of a type that it takes: mme invoke --body FILE, such as rows.csv (text/csv)"
+_PROGRAM_LOADS: Final = (
+    "the endpoint's program {} loads the file of every model: save it as the program expects and publish it "
+    "again, or deploy a corrected program"
+)
+_PROGRAM_ANSWERS: Final = (
+    f"the endpoint's program {{}} reads the requests: {_SEND_BYTES}; or deploy a corrected program"
+)
 _EXPLAIN: Final = "look at the archive: mme archives explain PATH"
 
 # No model lacks these by its own fault.
@@ -339,7 +351,13 @@ _RULES: Final[dict[FaultKind, tuple[tuple[str, str, str], ...]]] = {
             _SEND_TENSORS,
         ),
         (
-            r"[Cc]ontent[- ][Tt]ype .{0,300}not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)",
+            r"vnd\.sagemaker-triton.{0,300}(?:not supported|not an accepted)",
+            "its container takes bytes, not tensors",
+            _SEND_BYTES,
+        ),
+        (
+            r"[Cc]ontent[- ][Tt]ype .{0,300}not supported|[Uu]nsupported ([Cc]ontent[- ][Tt]ype|Media Type)"
+            r"|not an accepted ContentType",
             "{text}",
             "set the type of the body: content_type=..., or mme invoke --content-type",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _MOST_CHARACTERS: Final = 300
@@ -13,11 +13,14 @@ _TRITON_FRAME = re.compile(r"^[^\S\n]+(?P<path>\S.{0,1024})\((?P<line>\d{1,9})\)
 # Python's own traceback has the innermost frame last.
 _TRACEBACK = "Traceback (most recent call last):"
 _PYTHON_FRAME = re.compile(r'^[^\S\n]+File "(?P<path>[^"]{1,1024})", line (?P<line>\d{1,9})', re.MULTILINE)
+_LOADS: Final = ", in model_fn\n"
 _RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
 _SYNTAX_ERROR = re.compile(r"\((?P<path>[^()\s,]+\.py), line (?P<line>\d{1,9})\)\s*$")
 
 # SageMaker unpacks an archive to /opt/ml/models/HASH/model/.
 _IN_ARCHIVE = re.compile(r"/models/[^/]+/model/(?P<file>.+)$")
+# Where the inference toolkit of AWS's images, or the local endpoint, unpacks the program of all models.
+_PROGRAM = re.compile(r"/(?:opt/ml|mms)/(?P<file>code/.+)$")
 _BY_FOLDER = re.compile(r"/(?P<file>(?:code|\d+)/(?:[^/]+/)*[^/]+\.py)$")
 
 
@@ -29,11 +32,15 @@ class PythonTrace:
         raised: `ZeroDivisionError: division by zero`, in one line.
         file: File relative to the archive, such as `1/model.py`; empty if no frame is in the archive.
         line: Line in that file, or None.
+        of_program: Whether the file is the program that the endpoint has for all models.
+        in_load: Whether the program's function that loads a model was running.
     """
 
     raised: str
     file: str = ""
     line: int | None = None
+    of_program: bool = False
+    in_load: bool = False
 
     def __str__(self) -> str:
         where = f" ({self.file} line {self.line})" if self.file else ""
@@ -53,7 +60,10 @@ def read_trace(text: str) -> PythonTrace | None:
     if _TRACEBACK in text:
         trace = text.rpartition(_TRACEBACK)[2]
         lines = [line for line in trace.splitlines() if _RAISED.match(line)]
-        return _nearest(lines[-1], _frames(_PYTHON_FRAME, trace)[::-1]) if lines else None
+        if not lines:
+            return None
+        found = _nearest(lines[-1], _frames(_PYTHON_FRAME, trace)[::-1])
+        return replace(found, in_load=found.of_program and _LOADS in trace)
     message = text.strip().removesuffix(";")
     syntax = _SYNTAX_ERROR.search(message)
     if syntax and message.startswith(("SyntaxError", "IndentationError", "TabError")):
@@ -75,7 +85,8 @@ def _nearest(raised: str, frames: list[tuple[str, int]]) -> PythonTrace:
     for path, line in frames:
         if "-packages/" in path or path.startswith("<"):
             continue
-        found = _IN_ARCHIVE.search(path) or _BY_FOLDER.search(path)
+        program = _PROGRAM.search(path)
+        found = _IN_ARCHIVE.search(path) or program or _BY_FOLDER.search(path)
         if found:
-            return PythonTrace(one_line(raised), found["file"], line)
+            return PythonTrace(one_line(raised), found["file"], line, found is program)
     return PythonTrace(one_line(raised))

@@ -287,6 +287,11 @@ FRAMEWORKS = {
         FaultKind.CODE,
         "ValueError: need 4 features (code/inference.py line 12)",
     ),
+    "xgboost: tensors": (
+        "application/vnd.sagemaker-triton.binary+json;json-header-size=9 is not an accepted ContentType: csv",
+        FaultKind.INPUT,
+        "its container takes bytes, not tensors",
+    ),
     "xgboost: columns": (
         "Unable to evaluate payload provided: Feature size of csv inference data 2 is not consistent with "
         "feature size of trained model 4.",
@@ -323,6 +328,26 @@ FRAMEWORKS = {
 def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str) -> None:
     fault = read_fault(words, 500)
     assert (fault.kind, fault.cause) == (kind, cause)
+
+
+@pytest.mark.parametrize("place", ["/opt/ml/code/", "/tmp/run/instances/0/mms/code/"])
+@pytest.mark.parametrize("function", ["model_fn", "input_fn"])
+def test_the_program_of_all_models(place: str, function: str) -> None:
+    text = (
+        "invalid load key, 'h'.\nTraceback (most recent call last):\n"
+        f'  File "{place}inference.py", line 12, in {function}\n    return load(x)\n'
+        '  File "/opt/conda/lib/python3.10/site-packages/joblib/x.py", line 3, in load\n    load()\n'
+        "_pickle.UnpicklingError: invalid load key, 'h'.\n"
+    )
+    fault = read_fault(text, 500)
+    assert fault.cause == "_pickle.UnpicklingError: invalid load key, 'h'. (code/inference.py line 12)"
+    kind, hint = (
+        (FaultKind.LOAD, "loads the file of every model: save it as the program expects and publish it again")
+        if function == "model_fn"
+        else (FaultKind.CODE, "reads the requests: send bytes of a type that it takes: mme invoke --body")
+    )
+    assert (fault.kind, fault.at_load, fault.file) == (kind, kind is FaultKind.LOAD, "")
+    assert f"the endpoint's program code/inference.py {hint}" in (fault.hint or "")
 
 
 @pytest.mark.parametrize("text", ["{not json", "{}", '{"error": 3}', "[1]", "<html></html>"])
