@@ -232,7 +232,12 @@ class _Call:
             raise
         except BadInputError as error:
             if signature and signature.inputs:
-                takes = f"it takes {describe(signature.inputs)}"
+                of_output = "the model has no output " in error.cause
+                takes = (
+                    f"it returns {describe(signature.outputs)}"
+                    if of_output
+                    else f"it takes {describe(signature.inputs)}"
+                )
                 known = error.hint is None or error.hint.startswith("list its inputs")
                 error.hint = takes if known else f"{takes}; {error.hint}"
             raise

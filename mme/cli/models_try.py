@@ -135,6 +135,7 @@ def try_model(
         refuse(
             tensors, f"{{}} is for models of Triton; the {found.framework} image takes bytes", "use --body"
         )
+    _check_archive(path, found)
     for finding in () if as_json else (*found.errors, *found.warnings):
         print_note(finding.severity.value, finding.message)
     with waiting(f"loading {path}"), _archive(path) as archive:
@@ -174,6 +175,20 @@ def _repository(found: Explanation) -> str:
     from mme.catalog.frameworks import find_framework
 
     return find_framework("triton" if found.framework == "unknown" else found.framework).repository
+
+
+def _check_archive(path: str, found: Explanation) -> None:
+    """Raise ArchiveError if there is nothing to load: no readable archive, or a model that is not built."""
+    from mme.archives.check import MODEL_FILE_MISSING
+    from mme.archives.errors import ArchiveError
+    from mme.registry.candidates import find_models
+
+    if found.layout == "unreadable":
+        raise ArchiveError(path, found.errors)
+    # Triton itself says best what is wrong with its other models.
+    of_triton = found.framework == "triton" and MODEL_FILE_MISSING not in found.codes
+    if found.kind == "directory" and found.errors and not of_triton:
+        find_models([path])
 
 
 @contextmanager

@@ -39,7 +39,10 @@ def read_bytes(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
-        raise TensorError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
+        raise TensorError(
+            f"{path} can't be read: {(error.strerror or str(error)).lower()}",
+            hint="give the path of a file, or - for standard input",
+        ) from error
 
 
 def content_type_of(path: Path) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mme.client.files import read_bytes
 from mme.client.forms import read_npy
 
 _DEFAULT_TYPE = "FP32"
+_JSON_INPUTS: Final = 'write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,13 @@ def load_json_inputs(path: Path, signature: TensorSignature | None = None) -> li
     try:
         content = json.loads(read_bytes(path), parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise TensorError(f"{path} is not JSON: {error}") from error
+        raise TensorError(f"{path} is not JSON: {error}", hint=_JSON_INPUTS) from error
     if isinstance(content, dict) and isinstance(content.get("outputs"), dict):
         content = content["outputs"]  # what `mme invoke --json` prints
     if isinstance(content, dict) and isinstance(content.get("inputs"), list):
         return _described(content["inputs"])
     if not isinstance(content, dict) or not content:
-        raise TensorError(
-            f"{path} has no inputs", hint='write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'
-        )
+        raise TensorError(f"{path} has no inputs", hint=_JSON_INPUTS)
     tensors = []
     for name, values in content.items():
         if isinstance(values, dict) and "data" in values:

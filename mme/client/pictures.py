@@ -106,7 +106,9 @@ def _opened(path: Path) -> Image:
         raise TensorError(f"{path} is not a readable picture", hint="use PNG or JPEG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise TensorError(f"{path} can't be read: {reason.lower()}") from error
+        raise TensorError(
+            f"{path} can't be read: {reason.lower()}", hint="give the path of a PNG or JPEG file"
+        ) from error
 
 
 def _colour(picture: Image, size: tuple[int, int], spec: TensorSpec) -> Array:

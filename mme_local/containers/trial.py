@@ -16,6 +16,7 @@ import psutil
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.unpacking import unpack
+from mme.catalog.frameworks import find_framework, framework_of_repository
 from mme.errors import MmeError
 from mme_local import run_files
 from mme_local.aws.control_plane import DeployedContainer
@@ -130,9 +131,8 @@ def open_trial(archive: Iterable[bytes], name: str, repository: str) -> Iterator
     """
     settings = chosen_settings()
     run_files.check_parent(Path(tempfile.gettempdir()), "set TMPDIR to another folder")
-    deployed = DeployedContainer(
-        repository, "MultiModel", "", {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}, "Enabled"
-    )
+    environment = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0", **_program(repository)}
+    deployed = DeployedContainer(repository, "MultiModel", "", environment, "Enabled")
     with (
         tempfile.TemporaryDirectory(prefix="mme-try-", ignore_cleanup_errors=True) as root,
         ended_by_signals(),
@@ -158,6 +158,21 @@ def open_trial(archive: Iterable[bytes], name: str, repository: str) -> Iterator
                 runner.run(container.stop())
         finally:
             runner.run(_finished(containers.close()))
+
+
+def _program(repository: str) -> dict[str, str]:
+    """Return the variables of the shell that name the program of a container, which serves all its models."""
+    names = ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")
+    found = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if not found.get(names[0]) and framework_of_repository(repository) == find_framework("scikit-learn"):
+        raise MmeError(
+            "the scikit-learn image serves all models by one program, and SAGEMAKER_PROGRAM is not set",
+            hint="set SAGEMAKER_PROGRAM=inference.py and SAGEMAKER_SUBMIT_DIRECTORY=DIRECTORY in this shell; "
+            "or convert the model: mme models new NAME --from FILE --to onnx",
+        )
+    if (folder := Path(found.get(names[1], ""))).is_dir():
+        found[names[1]] = str(folder.resolve())
+    return found
 
 
 async def _finished(closing: Awaitable[None]) -> None:

@@ -58,6 +58,8 @@ def _invoke(request: Request) -> Response:
     start = json.dumps(renamed).encode()
     inputs = decode_reply(start + body[size:], header.replace(f"={size}", f"={len(start)}"))
     if target.startswith("add_sub"):
+        if unknown := set(wanted) - {"OUTPUT0", "OUTPUT1"}:
+            return _model_error(f"unexpected inference output '{unknown.pop()}' for model '{target}'")
         first, second = inputs["INPUT0"], inputs["INPUT1"]
         outputs = {"OUTPUT0": first + second, "OUTPUT1": first - second}
     elif target.startswith("digits"):
@@ -71,15 +73,7 @@ def _invoke(request: Request) -> Response:
         if parameters:
             outputs["PARAMETERS"] = np.array([json.dumps(parameters).encode()], dtype=object)
     elif target.startswith("broken"):
-        return _failure(
-            424,
-            "ModelError",
-            {
-                "Message": "Received client error",
-                "OriginalStatusCode": 400,
-                "OriginalMessage": '{"error":"boom"}',
-            },
-        )
+        return _model_error("boom")
     else:
         message = f"Failed to download model data(bucket: models, key: models/{target})"
         return _failure(400, "ValidationError", {"Message": message})
@@ -99,6 +93,11 @@ def _raw(request: Request, content_type: str) -> Response:
         answer = {"rows": body.decode().splitlines(), "type": content_type}
         return Response(json.dumps(answer), content_type="application/json")
     return Response(body, content_type=content_type)
+
+
+def _model_error(message: str) -> Response:
+    original = {"OriginalStatusCode": 400, "OriginalMessage": json.dumps({"error": message})}
+    return _failure(424, "ModelError", {"Message": "Received client error", **original})
 
 
 def _failure(status: int, code: str, body: dict[str, object]) -> Response:

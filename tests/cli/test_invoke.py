@@ -186,6 +186,24 @@ def test_bad_input_is_one_clear_line(published, mme, arguments: list[str], words
     assert ran.out == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--json-input", "nosuch.json"], "give the path of a file, or - for standard input"),
+        (["--json-input", __file__], 'write {"INPUT0": [1, 2, 3, 4]} or a KServe v2 request'),
+        (["--body", "nosuch.csv"], "give the path of a file, or - for standard input"),
+        (
+            ["-i", "INPUT0=1,2,3,4", "-i", "INPUT1=1,2,3,4", "--only", "OUTPUT7"],
+            "it returns OUTPUT0 FP32 [4], OUTPUT1 FP32 [4]",
+        ),
+    ],
+)
+def test_an_error_is_followed_by_a_hint(published, mme, arguments: list[str], hint: str) -> None:
+    ran = mme("invoke", "add_sub_v0.tar.gz", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert [line.strip() for line in ran.err.splitlines()[1:]] == [hint]
+
+
 def test_payload_over_the_limit(aws, mme, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(25_000_001, np.uint8))
     ran = mme("invoke", "echo.tar.gz", "-i", f"X=@{tmp_path / 'x.npy'}")

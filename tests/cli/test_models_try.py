@@ -8,18 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from typer.testing import CliRunner, Result
 
 from mme.cli import models_try
 from mme.cli.main import app
 from mme.client.codec import encode_request
 from mme.errors import MmeError
+from mme.registry.skeletons import new_model
 from mme_local.containers.container import ContainerReply
 from mme_local.containers.triton.wheel import why_not_here
 from tests.archives.archive_builder import FLAT, pack
 from tests.mme_local.containers.triton import onnx_models
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Answering:
@@ -161,6 +166,56 @@ def test_a_body_and_tensors_exclude_each_other(
     assert isinstance(ran.exception, MmeError)
     assert ran.exception.message == message
     assert not answering.opened
+
+
+def test_what_is_no_archive_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("hello")
+    (tmp_path / "sk").mkdir()
+    (tmp_path / "sk" / "m.joblib").write_text("hello")
+    for path in (tmp_path / "text.txt", tmp_path / "sk"):
+        answering = Answering()
+        ran = run(monkeypatch, answering, str(path))
+        assert isinstance(ran.exception, MmeError)
+        assert ran.exception.message.startswith(f"{path}: ")
+        assert ran.exception.hint
+        assert (ran.output, answering.opened) == ("", [])
+
+
+def test_a_skeleton_that_is_not_built_names_its_script(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    new_model("sk", "sklearn", tmp_path)
+    ran = run(monkeypatch, Answering(), str(tmp_path / "sk"))
+    assert isinstance(ran.exception, MmeError)
+    assert ran.exception.hint == f"run: python {tmp_path / 'build_sk.py'}"
+    assert ran.output == ""
+
+
+def test_scikit_learn_needs_the_program_of_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SAGEMAKER_PROGRAM", raising=False)
+    (tmp_path / "sk").mkdir()
+    (tmp_path / "sk" / "model.joblib").write_bytes(b"\x80\x05N.")
+    ran = CliRunner().invoke(app, ["models", "try", str(tmp_path / "sk")])
+    assert isinstance(ran.exception, MmeError)
+    assert "SAGEMAKER_PROGRAM is not set" in ran.exception.message
+    assert "--to onnx" in (ran.exception.hint or "")
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_a_real_scikit_learn_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sk").mkdir()
+    estimator = DummyClassifier(strategy="prior").fit([[0], [1]], [0, 1])
+    joblib.dump(estimator, tmp_path / "sk" / "model.joblib")
+    (tmp_path / "rows.csv").write_text("1\n")
+    monkeypatch.chdir(EXAMPLES / "scikit_learn")
+    monkeypatch.setenv("SAGEMAKER_PROGRAM", "inference.py")
+    monkeypatch.setenv("SAGEMAKER_SUBMIT_DIRECTORY", "code")
+    ran = CliRunner().invoke(
+        app, ["models", "try", str(tmp_path / "sk"), "--body", str(tmp_path / "rows.csv"), "--json"]
+    )
+    assert ran.exception is None, ran.output
+    assert json.loads(ran.stdout)["body"] == [[0.5, 0.5]]
 
 
 @pytest.mark.parametrize("wrong", ["X=1,2", "Z=1", "X"])
