@@ -48,6 +48,7 @@ def use_our_scaling() -> None:
     from mme_local.aws.scaling import EmbeddedScaling
 
     applicationautoscaling_backends.backend = EmbeddedScaling
+    applicationautoscaling_backends.clear()
 
 
 def _ignore_aws_files() -> None:
@@ -95,6 +96,7 @@ def _use_our_backends() -> None:
         if getattr(registry, "backend", None) is not theirs:
             raise RuntimeError(f"this release of moto does not have {theirs.__name__} where it is patched")
         registry.backend = ours
+        registry.clear()  # moto takes the routes of a backend that is there already
     CloudWatchResponse.get_metric_statistics = get_metric_statistics  # type: ignore[method-assign]
     # moto's put_metric_alarm reads a composite alarm's rule, but nothing calls it for one
     if not hasattr(CloudWatchResponse, "put_composite_alarm"):

@@ -52,6 +52,18 @@ def test_an_incompatible_moto_is_reported() -> None:
     assert message.strip() == "this release of moto does not have SageMakerModelBackend where it is patched"
 
 
+def test_a_backend_that_moto_has_made_already_is_replaced() -> None:
+    name = run("""
+        from moto.sagemaker.models import sagemaker_backends
+        sagemaker_backends["123456789012"]["us-east-1"]
+        from mme_local import aws as embedded_aws
+        embedded_aws.application()
+        print(type(sagemaker_backends["123456789012"]["us-east-1"]).__name__)
+    """)
+
+    assert name.strip() == "EmbeddedSageMaker"
+
+
 def test_reset_deletes_everything(aws: Any) -> None:
     aws("s3").create_bucket(Bucket="models")
     aws("cloudformation").create_stack(
