@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +64,22 @@ def start_failure(what: str, log: Path, *, hint: str = "", before: str | None = 
     """
     last = last_line(log, before=before)
     reason = f"the last line of its log: {last}" if last else "its log is empty"
-    return MmeError(f"{what}; {reason}", hint="; or ".join(filter(None, (hint, f"read its log: {log}"))))
+    return MmeError(f"{what}; {reason}", hint="; or ".join(filter(None, (hint, _read(log)))))
+
+
+@contextmanager
+def deleted_afterwards(log: Path) -> Iterator[None]:
+    """Let hints of a failed start name a log that stays, if its own is deleted with its temporary folder."""
+    try:
+        yield
+    except MmeError as error:
+        stored = "deploy it to mme local up, which stores the whole log"
+        error.hint = error.hint and error.hint.replace(_read(log), stored)
+        raise
+
+
+def _read(log: Path) -> str:
+    return f"read its log: {log}"
 
 
 def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:

@@ -28,6 +28,7 @@ from mme_local.containers.mms.container import MmsContainer
 from mme_local.containers.mms.handler import inference_toolkit
 from mme_local.containers.mms.installation import MmsInstallation
 from mme_local.containers.trial import ended_by_signals
+from mme_local.logs import deleted_afterwards
 from mme_local.settings import LocalSettings, chosen_settings
 
 _HERE: Final = ("localhost", "127.0.0.1")
@@ -127,7 +128,8 @@ def _running(
             log=root / "log",
         )
         try:
-            runner.run(mms.start())
+            with deleted_afterwards(root / "log"):
+                runner.run(mms.start())
             yield mms, []
         finally:
             runner.run(mms.stop())
@@ -162,7 +164,8 @@ def _under_docker(
         await docker.close()
 
     try:
-        runner.run(container.start())
+        with deleted_afterwards(root / "log"):
+            runner.run(container.start())
         yield container, [label_verdict(runner.run(labels()))]
     finally:
         runner.run(close())

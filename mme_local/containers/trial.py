@@ -27,7 +27,7 @@ from mme_local.containers.container import (
     ServingContainer,
 )
 from mme_local.containers.factory import open_containers
-from mme_local.logs import last_line
+from mme_local.logs import deleted_afterwards, last_line
 from mme_local.settings import LocalSettings, chosen_settings
 
 _HANDLE: Final = "0" * 32
@@ -149,7 +149,8 @@ def open_trial(archive: Iterable[bytes], name: str, repository: str) -> Iterator
         try:
             container = containers.make(deployed, place, log)
             try:
-                runner.run(container.start())
+                with deleted_afterwards(log):
+                    runner.run(container.start())
                 yield Trial(container, runner, settings, folder, name)
             except ContainerDiedError as error:
                 end = last_line(log)

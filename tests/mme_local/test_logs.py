@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mme_local.logs import last_line, rotate
+from mme.errors import MmeError
+from mme_local.logs import deleted_afterwards, last_line, rotate, start_failure
 
 
 def test_a_long_log_is_rotated(tmp_path: Path) -> None:
@@ -48,3 +49,15 @@ def test_the_last_line_that_tells_something(tmp_path: Path, text: str, line: str
     log.write_text(text)
     assert last_line(log) == line
     assert last_line(tmp_path / "missing") == ""
+
+
+@pytest.mark.parametrize(("hint", "begin"), [("", ""), ("wait", "wait; or ")])
+def test_a_failed_start_names_a_log_that_the_user_can_read(tmp_path: Path, hint: str, begin: str) -> None:
+    log = tmp_path / "log"
+    log.write_text("bad flag\nUsage: x\n  --help\n")
+    error = start_failure("it ended", log, hint=hint, before="Usage: x")
+    assert error.message == "it ended; the last line of its log: bad flag"
+    assert error.hint == f"{begin}read its log: {log}"
+    with pytest.raises(MmeError) as raised, deleted_afterwards(log):
+        raise error
+    assert raised.value.hint == f"{begin}deploy it to mme local up, which stores the whole log"
