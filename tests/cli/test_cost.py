@@ -350,4 +350,4 @@ def test_a_template_with_an_unknown_type_is_refused(mme, assembly) -> None:
     file.write_text(file.read_text().replace("ml.m5.xlarge", "ml.m5.xlrage"))
     ran = mme("cost", "--assembly", assembly)
     assert ran.status == 2
-    assert "did you mean ml.m5.xlarge?" in ran.err
+    assert "did you mean ml.m5.xlarge or ml.m5d.xlarge or ml.m5.4xlarge?" in ran.err
