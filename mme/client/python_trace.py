@@ -19,8 +19,8 @@ _SYNTAX_ERROR = re.compile(r"\((?P<path>[^()\s,]+\.py), line (?P<line>\d{1,9})\)
 
 # SageMaker unpacks an archive to /opt/ml/models/HASH/model/.
 _IN_ARCHIVE = re.compile(r"/models/[^/]+/model/(?P<file>.+)$")
-# Where the inference toolkit of AWS's images, or the local endpoint, unpacks the program of all models.
-_PROGRAM = re.compile(r"/(?:opt/ml|mms)/(?P<file>code/.+)$")
+# The program of all models, in no model's archive. Source: aws/sagemaker-inference-toolkit, `/opt/ml/code`.
+_PROGRAM = re.compile(r"^(?!.*/models/[0-9a-f]{32}).*/(?P<file>code/(?:[^/]+/)*[^/]+\.py)$")
 _BY_FOLDER = re.compile(r"/(?P<file>(?:code|\d+)/(?:[^/]+/)*[^/]+\.py)$")
 
 

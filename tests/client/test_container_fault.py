@@ -330,7 +330,7 @@ def test_other_containers_and_sagemaker(words: str, kind: FaultKind, cause: str)
     assert (fault.kind, fault.cause) == (kind, cause)
 
 
-@pytest.mark.parametrize("place", ["/opt/ml/code/", "/tmp/run/instances/0/mms/code/"])
+@pytest.mark.parametrize("place", ["/opt/ml/code/", "/tmp/instances/0/mms/code/", "/home/x/code/"])
 @pytest.mark.parametrize("function", ["model_fn", "input_fn"])
 def test_the_program_of_all_models(place: str, function: str) -> None:
     text = (
