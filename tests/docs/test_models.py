@@ -51,7 +51,7 @@ def test_one_directory_can_hold_all_examples() -> None:
     assert len({*models, *saved}) == len(models) + len(saved)
 
 
-@pytest.mark.nightly
+@pytest.mark.slow
 @pytest.mark.triton
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("section", SECTIONS)
@@ -61,6 +61,8 @@ def test_a_model_file_is_published_and_answers(
     code = blocks(section, "python")
     if absent := missing(code):
         pytest.skip(f"{', '.join(absent)} is not installed")
+    if "lightgbm" in code:
+        request.getfixturevalue("lightgbm")
     running: Runtime = request.getfixturevalue("runtime")
     endpoint = Endpoint(running, image=IMAGES[section]) if section in IMAGES else Endpoint(running)
     for name, value in {

@@ -159,7 +159,7 @@ def test_from_boto3_scripts(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert clients.sagemaker.list_endpoints()["Endpoints"] == []
 
 
-@pytest.mark.nightly
+@pytest.mark.slow
 def test_from_multi_data_model(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,7 +184,7 @@ def test_from_multi_data_model(
     clients.cloudformation.delete_stack(StackName="Serving")
 
 
-@pytest.mark.nightly
+@pytest.mark.slow
 def test_from_the_cdk_sample(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archived(tmp_path / "models" / "add_sub.tar.gz")
     (tmp_path / "docker").mkdir()

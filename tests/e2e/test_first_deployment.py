@@ -16,7 +16,7 @@ from mme.cli import confirmation
 from tests.docs.page import Shell, blocks
 from tests.e2e.conftest import COMMAND_SECONDS, ROOT, Machine
 
-pytestmark = [pytest.mark.nightly, pytest.mark.triton, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
 
 NOT_HERE = {
     "export AWS_PROFILE": "a profile of an account",
