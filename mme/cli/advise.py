@@ -140,7 +140,7 @@ def _json(found: Advice, assumed: dict[str, Any], region: str) -> dict[str, Any]
         "workload": fields(found.workload, " ".join(_FLAGS)),
         "assumed": list(assumed),
         "options": [
-            fields(one.option, "name title purpose next page")
+            fields(one.option, "name title next page")
             | {
                 "fits": one.fits,
                 "decided_by": _limit(one.decisive) if one.decisive else None,

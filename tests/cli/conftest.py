@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from mme.cli import run as enter
 from mme.client.codec import decode_reply, encode_request
+from mme_local.aws import moto_patches
 
 OUTPUTS = {"EndpointName": "mme-local", "ModelBucketName": "models", "ModelPrefix": "models/"}
 
@@ -106,6 +107,7 @@ def _failure(status: int, code: str, body: dict[str, object]) -> Response:
 
 @pytest.fixture(scope="session")
 def _aws_server() -> Iterator[str]:
+    moto_patches.apply()  # now, as other tests of this process do: moto's routes and backends stay a pair
     cloud = DomainDispatcherApplication(create_backend_app)
 
     def application(environ, start_response):
