@@ -137,8 +137,8 @@ def _own_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def aws(_aws_server: str, monkeypatch: pytest.MonkeyPatch) -> object:
-    """Deployed: the stack with its outputs, and an empty bucket. Returns an S3 client."""
+def aws(_aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Deployed: the stack with its outputs, and an empty bucket. Yields an S3 client."""
     monkeypatch.setenv("MME_ENDPOINT_URL", _aws_server)
     session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
     _reset(_aws_server)
@@ -151,7 +151,8 @@ def aws(_aws_server: str, monkeypatch: pytest.MonkeyPatch) -> object:
     session.client("cloudformation", endpoint_url=_aws_server).create_stack(
         StackName="mme-local-serving", TemplateBody=json.dumps(template)
     )
-    return s3
+    yield s3
+    _reset(_aws_server)
 
 
 def _reset(url: str) -> None:

@@ -32,7 +32,8 @@ def endpoint_url() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _empty_aws() -> Iterator[None]:
-    """Every test starts with nothing deployed."""
+    """Every test starts with nothing deployed, whatever this process ran before."""
+    embedded_aws.reset()
     yield
     embedded_aws.reset()
 
