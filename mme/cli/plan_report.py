@@ -106,7 +106,7 @@ def print_plan_json(plan: Plan, traffic: Traffic, region: str) -> None:
         traffic: The requests and their models.
         region: Of the prices.
     """
-    from mme.plan.capacity.model_figures import model_figures
+    from mme.plan.capacity.model_metrics import model_metrics
 
     print_json(
         {
@@ -121,7 +121,7 @@ def print_plan_json(plan: Plan, traffic: Traffic, region: str) -> None:
             "replays": {name: _replay(one) for name, one in plan.replays.items()},
             "should_leave": [asdict(one) for one in plan.leaving],
             "left_out": dict(plan.left_out),
-            "models": [asdict(one) for one in model_figures(traffic, plan.best)],
+            "models": [asdict(one) for one in model_metrics(traffic, plan.best)],
         }
     )
 

@@ -15,7 +15,7 @@ ONLY = "Triton only: its payloads"
 ROWS = (
     Row("test_load", "loading", "a model is loaded", "local, live", "any", "with JSON", "passed", "passed"),
     Row("test_repeat", "loading", "a | b", "local: asks", "2.67.0 or newer", "", "failed", "passed"),
-    Row("test_text", "payloads", "a text", "local, live", "any", ONLY, "skipped: needs Triton 2.67.0"),
+    Row("test_string", "payloads", "a string", "local, live", "any", ONLY, "skipped: needs Triton 2.67.0"),
 )
 RUN = Run("the local endpoint", "2.51.0", "1.1.11", ROWS)
 PAGE = f"# Title\n\n{BEGIN}\nold\n{END}\n\nafter\n"

@@ -13,7 +13,7 @@ import numpy as np
 
 from mme.console import one_line, size_text
 from mme.plan.capacity.grid import Estimate
-from mme.plan.capacity.model_figures import ModelFigures, model_figures
+from mme.plan.capacity.model_metrics import ModelMetrics, model_metrics
 from mme.plan.capacity.planning import Plan
 from mme.plan.prediction.caching import Room, Traffic
 from mme.plan.report.svg_chart import Axis, Point, chart, escaped
@@ -49,7 +49,7 @@ def write_page(
 def page(plan: Plan, traffic: Traffic, notes: Sequence[str], today: tuple[str, int] | None) -> str:
     """Return the page; see `write_page`."""
     best, fleet = plan.best, traffic.fleet
-    models = model_figures(traffic, best)
+    models = model_metrics(traffic, best)
     requests = "a mix" if traffic.requests is None else f"{traffic.requests:,} requests"
     facts = {
         "USD per month": f"{best.usd_per_month:,.0f}",
@@ -135,7 +135,7 @@ def _memory_chart(plan: Plan, traffic: Traffic, current: Estimate | None) -> str
     )
 
 
-def _model_chart(caption: str, models: Sequence[ModelFigures], *, hits: bool) -> str:
+def _model_chart(caption: str, models: Sequence[ModelMetrics], *, hits: bool) -> str:
     step = max(1, len(models) // _POINTS)
     points = [
         Point(
@@ -188,7 +188,7 @@ def _configurations(plan: Plan) -> str:
     return _table(names, rows)
 
 
-def _models(models: Sequence[ModelFigures]) -> str:
+def _models(models: Sequence[ModelMetrics]) -> str:
     rows = [
         (
             (

@@ -12,7 +12,7 @@ from mme.plan.prediction.latency import percentile, warm_latency
 
 
 @dataclass(frozen=True)
-class ModelFigures:
+class ModelMetrics:
     """One model on one configuration.
 
     Attributes:
@@ -30,7 +30,7 @@ class ModelFigures:
     cold_p95_ms: float
 
 
-def model_figures(traffic: Traffic, one: Estimate) -> list[ModelFigures]:
+def model_metrics(traffic: Traffic, one: Estimate) -> list[ModelMetrics]:
     """Return the figures of all models, busiest first.
 
     Args:
@@ -50,7 +50,7 @@ def model_figures(traffic: Traffic, one: Estimate) -> list[ModelFigures]:
         cold = cold + assumed.unload_seconds
     rates = traffic.model_rates
     return [
-        ModelFigures(
+        ModelMetrics(
             fleet.names[model],
             float(rates[model]),
             int(fleet.weights[model]),
