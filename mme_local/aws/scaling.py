@@ -29,16 +29,30 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         return urls
 
     def register_scalable_target(
-        self, namespace: str, r_id: str, dimension: str, *rest: Any, **bounds: Any
+        self,
+        namespace: str,
+        r_id: str,
+        dimension: str,
+        min_capacity: int | None,
+        max_capacity: int | None,
+        role_arn: str,
+        suspended_state: str,
     ) -> FakeScalableTarget:
-        """RegisterScalableTarget, of a variant that exists."""
+        """RegisterScalableTarget, of a variant that exists; a bound that is not given does not change."""
         match r_id.split("/"):
             case ["endpoint", endpoint, "variant", variant] if dimension == SCALABLE_DIMENSION:
                 try:
                     self._sagemaker.check_variant(endpoint, variant)
                 except SageMakerValidationException as error:
                     raise AWSValidationException(error.message) from None
-        return super().register_scalable_target(namespace, r_id, dimension, *rest, **bounds)
+        known = self.targets.get(dimension, {}).get(r_id)
+        least = known.min_capacity if known and min_capacity is None else min_capacity
+        most = known.max_capacity if known and max_capacity is None else max_capacity
+        if least is not None and most is not None and most < least:
+            raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
+        return super().register_scalable_target(
+            namespace, r_id, dimension, min_capacity, max_capacity, role_arn, suspended_state
+        )
 
     def put_scaling_policy(
         self,

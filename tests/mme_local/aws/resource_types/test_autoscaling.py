@@ -109,6 +109,23 @@ def test_a_target_is_a_variant_that_exists(
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
 
 
+def test_a_target_s_maximum_is_not_below_its_minimum(deploy: Any, endpoint_template: Any, aws: Any) -> None:
+    deploy(scaled(endpoint_template()))
+    scaling = aws("application-autoscaling")
+    [before] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    reason = "Maximum capacity cannot be less than minimum capacity"
+    for bounds in ({"MinCapacity": 3, "MaxCapacity": 2}, {"MinCapacity": before["MaxCapacity"] + 1}):
+        with pytest.raises(ClientError, match=f"ValidationException.*{reason}"):
+            scaling.register_scalable_target(
+                ServiceNamespace="sagemaker",
+                ResourceId="endpoint/mme/variant/AllTraffic",
+                ScalableDimension=DIMENSION,
+                **bounds,
+            )
+    [after] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert after == before
+
+
 def test_one_target_tracking_policy_for_a_metric(
     deploy: Any, endpoint_template: Any, events: Any, aws: Any
 ) -> None:
