@@ -12,8 +12,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
-
-from mme_local.aws.clients import bare_session
+from moto.core.utils import get_service_model
 
 # Java's classes of characters: inside and outside of brackets.
 _JAVA: Final = {
@@ -33,9 +32,7 @@ def request_shape(service: str, operation: str) -> StructureShape:
         service: boto3's name of the service.
         operation: The API's name of the operation.
     """
-    return cast(
-        StructureShape, bare_session().get_service_model(service).operation_model(operation).input_shape
-    )
+    return cast(StructureShape, get_service_model(service).operation_model(operation).input_shape)
 
 
 def broken_constraints(request: dict[str, Any], shape: StructureShape) -> str:
