@@ -61,7 +61,7 @@ def mme_runtime(pytestconfig: pytest.Config, mme_settings: Mapping[str, Any]) ->
     from mme_local.testing.endpoint import missing
 
     if reason := missing():
-        _is_missing(pytestconfig, f"mme_endpoint needs real Triton: {reason}")
+        _skip_or_fail(pytestconfig, f"mme_endpoint needs real Triton: {reason}")
     from mme.errors import MmeError
     from mme_local import launcher
     from mme_local.settings import chosen_settings
@@ -91,7 +91,7 @@ def mme_endpoint(
 
     image = mme_image or IMAGE
     if reason := missing_for(image, mme_variables or {}):
-        _is_missing(pytestconfig, f"mme_endpoint can't serve {image}: {reason}")
+        _skip_or_fail(pytestconfig, f"mme_endpoint can't serve {image}: {reason}")
     endpoint = LocalEndpoint.create(mme_runtime.url, variables=mme_variables, image=image)
     try:
         endpoint.publish(*mme_models)
@@ -123,8 +123,8 @@ def mme_faults(mme_runtime: RunFile, mme_endpoint: LocalEndpoint) -> Iterator[Ru
         faults.clear()
 
 
-def _is_missing(config: pytest.Config, text: str) -> None:
-    """Skip or fail, as configured."""
+def _skip_or_fail(config: pytest.Config, text: str) -> None:
+    """Skip the test or fail it, as `mme_missing` says."""
     if config.getini("mme_missing") == "skip":
         pytest.skip(text)
     pytest.fail(text, pytrace=False)
