@@ -72,7 +72,10 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
     if process.returncode == MmeError.exit_status and (own := _own_error(output)):
         raise own
     reason = "did not start" if ended else f"did not start within {seconds:g} s"
-    raise MmeError(f"the local endpoint {reason}" + (":\n" + "\n".join(output) if output else ""))
+    raise MmeError(
+        f"the local endpoint {reason}" + (":\n" + "\n".join(output) if output else ""),
+        hint="start it in the foreground, which prints all its output: mme local up",
+    )
 
 
 def _start(
@@ -164,7 +167,10 @@ def stop(port: int) -> RunFile:
     while here.alive():
         if time.monotonic() > deadline:
             where = f"port {port} (process {here.pid})"
-            raise MmeError(f"the local endpoint on {where} did not stop within {_STOP_SECONDS:g} s")
+            raise MmeError(
+                f"the local endpoint on {where} did not stop within {_STOP_SECONDS:g} s",
+                hint=f"end it: kill -9 {here.pid}",
+            )
         time.sleep(_POLL_SECONDS)
     here.remove()
     if own := _tied.pop(port, None):
@@ -185,4 +191,7 @@ def ask_status(here: RunFile) -> dict[str, Any]:
             answer: dict[str, Any] = json.load(reply)
             return answer
     except (URLError, OSError, ValueError) as error:
-        raise MmeError(f"the local endpoint on port {here.port} does not answer: {error}") from None
+        raise MmeError(
+            f"the local endpoint on port {here.port} does not answer: {error}",
+            hint=f"ask again; if it never answers, stop it: mme local down --port {here.port}",
+        ) from None

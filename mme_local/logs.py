@@ -64,7 +64,7 @@ def start_failure(what: str, log: Path, *, hint: str = "", before: str | None = 
     """
     last = last_line(log, before=before)
     reason = f"the last line of its log: {last}" if last else "its log is empty"
-    return MmeError(f"{what}; {reason}", hint="; or ".join(filter(None, (hint, _read(log)))))
+    return MmeError(f"{what}; {reason}", hint="; or ".join(filter(None, (hint, reading(log)))))
 
 
 @contextmanager
@@ -74,11 +74,12 @@ def deleted_afterwards(log: Path) -> Iterator[None]:
         yield
     except MmeError as error:
         stored = "deploy it to mme local up, which stores the whole log"
-        error.hint = error.hint and error.hint.replace(_read(log), stored)
+        error.hint = error.hint and error.hint.replace(reading(log), stored)
         raise
 
 
-def _read(log: Path) -> str:
+def reading(log: Path) -> str:
+    """Return the hint to read a log."""
     return f"read its log: {log}"
 
 

@@ -161,4 +161,6 @@ async def _start(stage: Stage) -> None:
     except MmeError as error:
         raise MmeError(f"{stage.hostname}: {error.message}", hint=error.hint) from None
     except _FAILED_START as error:
-        raise MmeError(f"{stage.hostname}: its model does not load: {error}") from None
+        raise MmeError(
+            f"{stage.hostname}: its model does not load: {error}", hint="try it alone: mme models try ARCHIVE"
+        ) from None

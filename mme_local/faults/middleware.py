@@ -20,6 +20,7 @@ from mme_local.server.http_server import body_pieces
 
 _MOST_BYTES = 64 * 1024
 """Of a request that sets a fault."""
+_FAULT_BODY = 'send an object such as {"kind": "load-507"}'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -50,11 +51,14 @@ def fault_middleware(board: FaultBoard, models: Models) -> Middleware:
     async def set_fault(request: web.Request) -> web.StreamResponse:
         # A page of another site, open in a browser here, can post text but not JSON.
         if request.content_type != "application/json":
-            raise MmeError(f"the body must be JSON, not {request.content_type}")
+            raise MmeError(
+                f"the body must be JSON, not {request.content_type}",
+                hint="send the header Content-Type: application/json",
+            )
         try:
             fault = InjectedFault.checked(json.loads(await _small_body(request)))
         except (ValueError, RecursionError) as error:
-            raise MmeError(f"the body is not JSON: {error}") from None
+            raise MmeError(f"the body is not JSON: {error}", hint=_FAULT_BODY) from None
         if fault.model is not None:
             if not models.has_model(fault.model):
                 raise MmeError(
@@ -92,7 +96,7 @@ async def _small_body(request: web.Request) -> bytes:
     async for piece in body_pieces(request):
         body += piece
         if len(body) > _MOST_BYTES:
-            raise MmeError(f"the body has more than {_MOST_BYTES} bytes")
+            raise MmeError(f"the body has more than {_MOST_BYTES} bytes", hint=_FAULT_BODY)
     return body
 
 

@@ -14,6 +14,7 @@ from mme_local.faults.fault import FAULTS_PATH, FaultType, InjectedFault
 
 _SECONDS = 60.0
 """Setting a fault may evict a loaded model first, which takes Triton about 2 s."""
+_WHICH_RUN = "`mme local status` lists the local endpoints that run"
 
 
 class RuntimeFaults:
@@ -95,7 +96,9 @@ class RuntimeFaults:
                     answer = json.load(error)
                     refusal = MmeError(answer["error"], hint=answer["hint"])
                 except (ValueError, KeyError, TypeError):
-                    refusal = MmeError(f"the local endpoint answered {error.code} {error.reason}")
+                    text = f"the local endpoint answered {error.code} {error.reason}"
+                    refusal = MmeError(text, hint=_WHICH_RUN)
             raise refusal from None
         except (URLError, OSError, ValueError) as error:
-            raise MmeError(f"the local endpoint at {self._url} does not answer: {error}") from None
+            text = f"the local endpoint at {self._url} does not answer: {error}"
+            raise MmeError(text, hint=_WHICH_RUN) from None

@@ -49,7 +49,10 @@ def docker_errors() -> Iterator[None]:
     try:
         yield
     except (DockerError, aiohttp.ClientError, OSError) as error:
-        raise MmeError(f"Docker: {str(error) or type(error).__name__}") from None
+        raise MmeError(
+            f"Docker: {str(error) or type(error).__name__}",
+            hint="fix it in Docker; `docker info` tells whether the daemon runs",
+        ) from None
 
 
 async def has_image(docker: Docker, image: str) -> bool:

@@ -17,7 +17,7 @@ from mme.archives.errors import UnreadableArchiveError
 from mme.archives.unpacking import unpack
 from mme.errors import MmeError
 from mme_local.aws.control_plane import ObjectMissing, open_object
-from mme_local.logs import last_line
+from mme_local.logs import last_line, reading
 
 MODEL_FOLDER: Final = "/opt/ml/model"
 """The model of a single-model container on SageMaker; its archive may hold the program."""
@@ -86,7 +86,10 @@ class Program:
                 hint="upload the program's sourcedir.tar.gz there first",
             ) from None
         except UnreadableArchiveError as error:
-            raise MmeError(f"SAGEMAKER_SUBMIT_DIRECTORY {self.source} can't be unpacked: {error}") from None
+            raise MmeError(
+                f"SAGEMAKER_SUBMIT_DIRECTORY {self.source} can't be unpacked: {error}",
+                hint="pack it again: tar czf sourcedir.tar.gz -C DIRECTORY .",
+            ) from None
 
     async def check_import(
         self, environment: Mapping[str, str], folder: Path, log: Path, seconds: float
@@ -127,7 +130,9 @@ class Program:
                 shared.write(own.read_bytes())
         if status:
             last = last_line(own) or f"status {status}"
+            uploaded = self.source.startswith("s3://")
+            fix = "fix it, upload it under a new key and deploy again" if uploaded else "fix it"
             raise MmeError(
                 f"the program {self.module} can't be imported: {last}",
-                hint="fix it, upload it under a new key and deploy again; the traceback is in the log",
+                hint=f"{fix}; for the traceback, {reading(log)}",
             )

@@ -47,7 +47,10 @@ def _additional(text: str) -> list[str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise MmeError(f"SAGEMAKER_TRITON_ADDITIONAL_ARGS {text!r} can't be split: {error}") from None
+        raise MmeError(
+            f"SAGEMAKER_TRITON_ADDITIONAL_ARGS {text!r} can't be split: {error}",
+            hint="close each quote, as in a shell",
+        ) from None
     for word in words:
         name = word.split("=", 1)[0]
         if name in RESERVED or name.endswith("-address"):

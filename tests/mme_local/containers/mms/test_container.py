@@ -180,10 +180,14 @@ async def test_a_program_that_fails_to_import(tmp_path: Path) -> None:
         "SAGEMAKER_PROGRAM": "inference.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path / "source"),
     }
-    with pytest.raises(MmeError, match="inference can't be imported: ModuleNotFoundError: No module named"):
+    with pytest.raises(
+        MmeError, match="inference can't be imported: ModuleNotFoundError: No module named"
+    ) as failed:
         async with container_of(tmp_path / "i", handlers.scikit_learn(variables), variables):
             pass
-    assert "Traceback" in (tmp_path / "i" / "log").read_text()
+    log = tmp_path / "i" / "log"
+    assert failed.value.hint == f"fix it; for the traceback, read its log: {log}"
+    assert "Traceback" in log.read_text()
 
 
 @pytest.mark.parametrize(
