@@ -77,6 +77,14 @@ VPC_MAX_SECURITY_GROUPS: Final = 5
 VARIANT_MIN_INSTANCES: Final = 1
 """Fewest instances of an MME variant. Source: SageMaker AI guide, `endpoint-auto-scaling-prerequisites`."""
 
+SCHEDULE_PATTERN: Final = (
+    r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\)|rate\([1-9]\d* (minute|hour|day)s?\)|cron\((\S+\s+){5}\S+\)"
+)
+"""When a scheduled action may run.
+
+Source: botocore application-autoscaling service-2, member `Schedule` of `PutScheduledActionRequest`.
+"""
+
 SAFETY_FACTOR: Final = 0.5
 """Share of the measured peak load to scale on. Source: SageMaker AI guide, `endpoint-scaling-loadtest`."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Final, cast
+from zoneinfo import available_timezones
 
 from moto.applicationautoscaling import urls
 from moto.applicationautoscaling.exceptions import AWSValidationException
@@ -12,12 +14,14 @@ from moto.applicationautoscaling.models import (
     FakeApplicationAutoscalingPolicy,
     FakeScalableTarget,
 )
+from moto.core.exceptions import JsonRESTError
 from moto.sagemaker.exceptions import AWSValidationException as SageMakerValidationException
 from moto.sagemaker.models import sagemaker_backends
 
+from mme.catalog import limits
 from mme_local.aws.sagemaker.models import SCALABLE_DIMENSION, EmbeddedSageMaker
 
-_SPECIFICATIONS = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
+_SPECIFICATIONS: Final = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
 
 
 class EmbeddedScaling(ApplicationAutoscalingBackend):
@@ -48,11 +52,24 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         known = self.targets.get(dimension, {}).get(r_id)
         least = known.min_capacity if known and min_capacity is None else min_capacity
         most = known.max_capacity if known and max_capacity is None else max_capacity
+        if least is not None and least < 0:
+            raise AWSValidationException("Minimum capacity cannot be less than 0")
         if least is not None and most is not None and most < least:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
         return super().register_scalable_target(
             namespace, r_id, dimension, min_capacity, max_capacity, role_arn, suspended_state
         )
+
+    def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
+        """DeregisterScalableTarget, with the target's policies and scheduled actions."""
+        super().deregister_scalable_target(namespace, r_id, dimension)
+        target = (namespace, r_id, dimension)
+        for policy in [*self.policies.values()]:
+            if (policy.service_namespace, policy.resource_id, policy.scalable_dimension) == target:
+                self.delete_scaling_policy(policy.policy_name, *target)
+        for action in [*self.scheduled_actions]:
+            if (action.service_namespace, action.resource_id, action.scalable_dimension) == target:
+                self.scheduled_actions.remove(action)
 
     def put_scaling_policy(
         self,
@@ -64,7 +81,10 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         policy_type: str | None,
     ) -> FakeApplicationAutoscalingPolicy:
         """PutScalingPolicy: a target has one target-tracking policy for each metric."""
+        self._check_target(service_namespace, resource_id, scalable_dimension)
         tracked = _tracked(policy_body)
+        if policy_type == "TargetTrackingScaling" and policy_body is not None and len(tracked) != 1:
+            raise AWSValidationException("A target tracking policy needs exactly one metric specification.")
         for policy in self.policies.values():
             same = (policy.resource_id, policy.scalable_dimension) == (resource_id, scalable_dimension)
             body = policy.target_tracking_scaling_policy_configuration
@@ -75,6 +95,43 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         return super().put_scaling_policy(
             policy_name, service_namespace, resource_id, scalable_dimension, policy_body, policy_type
         )
+
+    def put_scheduled_action(
+        self,
+        service_namespace: str,
+        schedule: str,
+        timezone: str,
+        scheduled_action_name: str,
+        resource_id: str,
+        scalable_dimension: str,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        """PutScheduledAction, of a target that is registered, with a schedule and a time zone that exist."""
+        self._check_target(service_namespace, resource_id, scalable_dimension)
+        if schedule and not re.fullmatch(limits.SCHEDULE_PATTERN, schedule):
+            raise AWSValidationException(f"Invalid schedule expression: {schedule}")
+        zones = available_timezones()  # none on a machine without their database
+        if timezone and zones and timezone not in zones:
+            raise AWSValidationException(f"Invalid time zone: {timezone}")
+        super().put_scheduled_action(
+            service_namespace,
+            schedule,
+            timezone,
+            scheduled_action_name,
+            resource_id,
+            scalable_dimension,
+            *rest,
+            **options,
+        )
+
+    def _check_target(self, namespace: str, resource_id: str, dimension: str) -> None:
+        if resource_id not in self.targets.get(dimension, {}):
+            raise JsonRESTError(
+                "ObjectNotFoundException",
+                f"No scalable target registered for service namespace: {namespace}, resource ID: "
+                f"{resource_id}, scalable dimension: {dimension}",
+            )
 
     @property
     def _sagemaker(self) -> EmbeddedSageMaker:

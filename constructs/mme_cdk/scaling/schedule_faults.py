@@ -8,12 +8,10 @@ from datetime import datetime
 from difflib import get_close_matches
 from zoneinfo import available_timezones
 
+from mme.catalog import limits
 from mme_cdk._internal.validation import known
 
 _NAME = re.compile(r"(?! )[^\x00-\x1f\x7f-\x9f:/|]{1,256}(?<! )")
-_EXPRESSION = re.compile(
-    r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\)|rate\([1-9]\d* (minute|hour|day)s?\)|cron\((\S+ ){5}\S+\)"
-)
 
 
 def schedule_faults(
@@ -33,7 +31,7 @@ def schedule_faults(
             f"schedule {name!r} is not a valid name: use 1 to 256 characters, none of : / | or a line "
             "break, and no blank first or last"
         )
-    if known(expression) and not _EXPRESSION.fullmatch(expression):
+    if known(expression) and not re.fullmatch(limits.SCHEDULE_PATTERN, expression):
         yield (
             f"schedule is {expression}; must be at(yyyy-mm-ddThh:mm:ss), rate(VALUE UNIT) or cron(...) with "
             'six fields: use Schedule.cron(hour="8", minute="0")'

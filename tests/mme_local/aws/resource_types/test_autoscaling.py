@@ -8,6 +8,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+VARIANT = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/mme/variant/AllTraffic",
+    "ScalableDimension": DIMENSION,
+}
+PREDEFINED = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
 
 
 def scaled(template: dict[str, Any], **bounds: int) -> dict[str, Any]:
@@ -116,14 +122,73 @@ def test_a_target_s_maximum_is_not_below_its_minimum(deploy: Any, endpoint_templ
     reason = "Maximum capacity cannot be less than minimum capacity"
     for bounds in ({"MinCapacity": 3, "MaxCapacity": 2}, {"MinCapacity": before["MaxCapacity"] + 1}):
         with pytest.raises(ClientError, match=f"ValidationException.*{reason}"):
-            scaling.register_scalable_target(
-                ServiceNamespace="sagemaker",
-                ResourceId="endpoint/mme/variant/AllTraffic",
-                ScalableDimension=DIMENSION,
-                **bounds,
-            )
+            scaling.register_scalable_target(**VARIANT, **bounds)
+    with pytest.raises(ClientError, match="Minimum capacity cannot be less than 0"):
+        scaling.register_scalable_target(**VARIANT, MinCapacity=-1)
     [after] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert after == before
+
+
+def put_policy(scaling: Any, **tracking: Any) -> None:
+    scaling.put_scaling_policy(
+        **VARIANT,
+        PolicyName="p",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 1.0, **tracking},
+    )
+
+
+def put_action(scaling: Any, schedule: str = "rate(1 day)", **more: str) -> None:
+    bounds = {"MinCapacity": 1}
+    scaling.put_scheduled_action(
+        **VARIANT, ScheduledActionName="a", Schedule=schedule, ScalableTargetAction=bounds, **more
+    )
+
+
+def test_policies_and_schedules_need_a_registered_target(
+    deploy: Any, endpoint_template: Any, aws: Any
+) -> None:
+    deploy(endpoint_template())
+    scaling = aws("application-autoscaling")
+    reason = "ObjectNotFoundException.*No scalable target registered for service namespace: sagemaker, "
+    for put in (
+        lambda: put_policy(scaling, PredefinedMetricSpecification=PREDEFINED),
+        lambda: put_action(scaling),
+    ):
+        with pytest.raises(ClientError, match=reason):
+            put()
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+
+
+def test_a_target_takes_its_policies_and_schedules_with_it(
+    deploy: Any, endpoint_template: Any, aws: Any
+) -> None:
+    deploy(scaled(endpoint_template()))
+    scaling, namespace = aws("application-autoscaling"), {"ServiceNamespace": "sagemaker"}
+    put_action(scaling)
+    scaling.deregister_scalable_target(**VARIANT)
+    assert scaling.describe_scaling_policies(**namespace)["ScalingPolicies"] == []
+    assert scaling.describe_scheduled_actions(**namespace)["ScheduledActions"] == []
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [
+        (put_policy, "exactly one metric specification"),
+        (lambda scaling: put_action(scaling, "every day"), "Invalid schedule expression: every day"),
+        (lambda scaling: put_action(scaling, "cron(0 8 * * *)"), "Invalid schedule expression"),
+        (lambda scaling: put_action(scaling, Timezone="Mars/X"), "Invalid time zone: Mars/X"),
+    ],
+)
+def test_scaling_that_application_auto_scaling_refuses(
+    deploy: Any, endpoint_template: Any, aws: Any, put: Any, reason: str
+) -> None:
+    deploy(scaled(endpoint_template()))
+    scaling = aws("application-autoscaling")
+    with pytest.raises(ClientError, match=f"ValidationException.*{reason}"):
+        put(scaling)
+    assert scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
+    put_action(scaling, "cron(0 8 ? * MON-FRI *)", Timezone="Europe/Berlin")
 
 
 def test_one_target_tracking_policy_for_a_metric(
