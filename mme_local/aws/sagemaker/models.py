@@ -190,6 +190,21 @@ class EmbeddedSageMaker(SageMakerModelBackend):
                 del scaling.policies[key]
         del self.endpoints[endpoint_name]
 
+    def _get_resource_from_arn(self, arn: str) -> Any:
+        """Return what an ARN names, for the operations on tags, or raise AWS's error."""
+        try:
+            found = super()._get_resource_from_arn(arn)
+        except (AttributeError, ValueError):  # moto's, for a kind that it does not know
+            found = None
+        if found is None:
+            raise AWSValidationException(f'Could not find resource "{arn}".')
+        return found
+
+    def add_tags(self, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+        """AddTags, which overwrites a tag of the same key."""
+        self.delete_tags(arn, [tag["Key"] for tag in tags])
+        return super().add_tags(arn, tags)
+
     # --- rules of the operations
 
     def _find(self, kind: str, records: dict[str, _Record], name: str) -> _Record:

@@ -325,3 +325,22 @@ def test_a_multi_model_container_needs_a_place(sagemaker: Any) -> None:
             ExecutionRoleArn="arn:aws:iam::123456789012:role/m",
             PrimaryContainer={"Image": "image:1", "Mode": "MultiModel"},
         )
+
+
+@pytest.mark.parametrize(
+    "name", ["endpoint/other", "model/other", "no-such-kind/x", "endpoint/a/b", "endpoint"]
+)
+def test_tags_of_what_does_not_exist(sagemaker: Any, name: str) -> None:
+    arn = f"{ARN}:{name}"
+    with pytest.raises(ClientError, match=f'ValidationException.*Could not find resource "{arn}"'):
+        sagemaker.list_tags(ResourceArn=arn)
+    with pytest.raises(ClientError, match="ValidationException"):
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+
+
+def test_a_tag_has_one_value(config: Any, sagemaker: Any) -> None:
+    config("one")
+    arn = f"{ARN}:model/one"
+    for value in ("a", "b"):
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "k", "Value": value}])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "b"}]
