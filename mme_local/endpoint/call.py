@@ -28,6 +28,7 @@ class InvokeCall:
         region: From the signature.
         account: Owner of the endpoint.
         target_variant: From its header; None to choose by weight.
+        component: Inference component, from its header; None if it was not sent.
     """
 
     endpoint: str
@@ -38,6 +39,7 @@ class InvokeCall:
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     target_variant: str | None = None
+    component: str | None = None
 
     @property
     def endpoint_id(self) -> errors.EndpointId:

@@ -108,6 +108,8 @@ class DataPlane:
 
     async def _answer(self, call: InvokeCall, trace: Trace) -> Invocation:
         endpoint = await self._current(call)
+        if call.component:
+            raise errors.component_unsupported()
         if endpoint.endpoint.multi_model:
             model = call.checked_model()
         elif call.target_model:

@@ -96,6 +96,14 @@ def target_model_unsupported(endpoint: str) -> InvokeError:
     )
 
 
+def component_unsupported() -> InvokeError:
+    """400 for an inference component, which no endpoint here has. The message is in LiteLLM's tests."""
+    return validation_error(
+        "Inference Component Name header is not allowed for endpoints to which you dont plan to deploy "
+        "inference components. Please remove the Inference Component Name header and try again."
+    )
+
+
 def too_large(most: int) -> InvokeError:
     """413 for a payload over the limit: an error without a name, for which botocore shows the status.
 

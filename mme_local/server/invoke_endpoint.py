@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _TARGET_MODEL: Final = "X-Amzn-SageMaker-Target-Model"
 _TARGET_VARIANT: Final = "X-Amzn-SageMaker-Target-Variant"
+_COMPONENT: Final = "X-Amzn-SageMaker-Inference-Component"
 _PASSED_ON: Final = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "Content-Encoding")
 
 
@@ -64,6 +65,7 @@ class InvokeEndpoint:
                 request_id,
                 region=scope.region if scope else DEFAULT_REGION,
                 target_variant=headers.get(_TARGET_VARIANT),
+                component=headers.get(_COMPONENT),
             )
             url = f"http://{headers.get('Host', '')}{request.raw_path}"
             self._gatekeeper.check(call, request.method, url, headers)

@@ -251,6 +251,8 @@ async def test_variants_share_requests_by_weight(new_world: NewWorld) -> None:
         (InvokeCall("e", "x" * 1025, b""), "at most 1024"),
         (InvokeCall("e", "a\udce9.tar.gz", b""), "characters that are not allowed"),
         (InvokeCall("e", " a", b""), "characters that are not allowed"),
+        (InvokeCall("nowhere", "a", b"", component="c"), "Endpoint nowhere of account"),
+        (InvokeCall("e", "a", b"", component="c"), "Inference Component Name header is not allowed"),
         (
             InvokeCall("single", "a", b""),
             "not a multi-model endpoint and does not support target model header",

@@ -85,7 +85,11 @@ async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
     plane = Echo()
-    headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
+    headers = {
+        "Content-Type": "application/json",
+        "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz",
+        "X-Amzn-SageMaker-Inference-Component": "c",
+    }
     reply, body = post(plane, headers=headers)
     assert (reply.status, body) == (200, b"\x01body")
     assert reply.headers["Content-Type"] == "application/x-test"
@@ -93,6 +97,7 @@ def test_an_answer_comes_back_as_bytes_with_the_variant() -> None:
     assert reply.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
     (call,) = plane.calls
     assert (call.endpoint, call.target_model, call.body) == ("e", "a/b.tar.gz", b"\x01body")
+    assert call.component == "c"
     assert call.headers == {"Content-Type": "application/json", "Accept": "*/*"}
     assert (call.region, call.request_id) == ("us-east-1", reply.headers["x-amzn-RequestId"])
 
