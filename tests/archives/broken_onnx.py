@@ -48,6 +48,7 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         "onnx-opset",
         "has operator set 90; ONNX Runtime 1.24.4 of Triton 26.05",
     ),
+    "no operator set": (pack(files(model(opset=None))), "model-file-foreign", "is not an ONNX model"),
     "newer format": (pack(files(model(ir_version=90))), "onnx-ir-version", "has IR version 90"),
     # the tensors
     "a sequence": (pack(files(sequence())), "onnx-tensor-kind", "the output Y of 1/model.onnx is a sequence"),
@@ -101,6 +102,11 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
         pack(files(doubled(()), CONFIG.replace("size: 8", "size: 0"))),
         "tensor-dims",
         "has dims [4]; in 1/model.onnx it is a single number",
+    ),
+    "an input without a shape": (
+        pack(files(model(inputs=[value("X", None)]), CONFIG.replace("size: 8", "size: 0"))),
+        "tensor-dims",
+        "1/model.onnx gives no shape of the input X; Triton takes it for a single number",
     ),
     "ragged": (
         pack(files(doubled(), CONFIG.replace('"X"', '"X" allow_ragged_batch: true'))),

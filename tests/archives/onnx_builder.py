@@ -30,7 +30,7 @@ def model(
     outputs: Sequence[onnx.ValueInfoProto] = (),
     *,
     initializers: Sequence[onnx.TensorProto] = (),
-    opset: int = 13,
+    opset: int | None = 13,
     ir_version: int = 8,
     domains: Sequence[str] = (),
 ) -> onnx.ModelProto:
@@ -42,8 +42,13 @@ def model(
         list(outputs) or [value("Y")],
         list(initializers),
     )
-    opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
+    opsets = [
+        *([helper.make_opsetid("", opset)] if opset else []),
+        *(helper.make_opsetid(domain, 1) for domain in domains),
+    ]
     made = helper.make_model(graph, opset_imports=opsets)
+    if not opsets:  # the package adds its own
+        made.ClearField("opset_import")
     made.ir_version = ir_version
     return made
 

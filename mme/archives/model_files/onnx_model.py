@@ -154,7 +154,7 @@ class _Reading:
                     opsets[domain] = version
                 case 25:
                     self._function(part)
-        if not has_graph or not ir_version:
+        if not has_graph or not ir_version or not opsets:  # ONNX Runtime refuses a file without one of them
             raise WireError
         return OnnxModel(
             ir_version=ir_version,

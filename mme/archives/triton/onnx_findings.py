@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -49,9 +49,10 @@ class OnnxFile:
 
     @property
     def tensors(self) -> ModelTensors:
-        """The model's tensors as the backend sees them."""
-        sides = (self.model.inputs, self.model.outputs, self.model.overridable)
-        return ModelTensors(*([_tensor(one) for one in side] for side in sides))
+        """The model's tensors as the backend sees them: it takes an input without a shape for a number."""
+        inputs = [replace(one, dims=one.dims or ()) for one in map(_tensor, self.model.inputs)]
+        sides = (self.model.outputs, self.model.overridable)
+        return ModelTensors(inputs, *([_tensor(one) for one in side] for side in sides))
 
     @property
     def given(self) -> dict[str, Any]:
@@ -207,8 +208,16 @@ def _worded(file: OnnxFile, config: Mapping[str, Any], refusal: Refusal) -> Iter
         )
         yield Finding.error("tensor-dims", text, "remove allow_ragged_batch")
     elif refusal.rule == "scalar":
-        text = f"{where} has dims {list(refusal.shape)}; in {file.path} it is a single number"
-        yield Finding.error("tensor-dims", text, "dims: [ 1 ]")
+        text, hint = (
+            f"{where} has dims {list(refusal.shape)}; in {file.path} it is a single number",
+            "dims: [ 1 ]",
+        )
+        if any(one.name == refusal.name and one.dims is None for one in file.model.inputs):
+            text = (
+                f"{file.path} gives no shape of the input {refusal.name}; Triton takes it for a single number"
+            )
+            hint = "give the input a shape when you export the model"
+        yield Finding.error("tensor-dims", text, hint)
     elif refusal.rule == "batch":
         yield _not_batched(file, config, tensor)
     else:
