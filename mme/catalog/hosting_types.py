@@ -24,8 +24,9 @@ def hosting_types() -> tuple[str, ...]:
 
 def unknown_type(name: str) -> MmeError:
     """Return the error for a name that is not a hosting type, with the names that are close to it."""
-    close = get_close_matches(name, hosting_types(), n=3, cutoff=0.6)
-    if f"ml.{name}" in hosting_types():
-        close = [f"ml.{name}"]
+    plain = name.strip().lower()
+    close = get_close_matches(plain, hosting_types(), n=3, cutoff=0.6)
+    close = [exact for exact in (plain, f"ml.{plain}") if exact in hosting_types()] or close
     hint = f"did you mean {' or '.join(close)}?" if close else "use for example ml.m5.xlarge or ml.g5.xlarge"
-    return MmeError(f"{name} is not a SageMaker hosting instance type", hint=hint)
+    shown = name if name == name.strip() and name else repr(name)
+    return MmeError(f"{shown} is not a SageMaker hosting instance type", hint=hint)

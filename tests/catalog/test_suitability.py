@@ -61,7 +61,9 @@ def test_what_fits(name: str, image: ImageTraits) -> None:
         ("ml.g5.xlage", GPU, r"ml\.g5\.xlage is not a SageMaker hosting .*: did you mean ml\.g5\.xlarge"),
         ("m5.large", CPU, r"m5\.large is not .*: did you mean ml\.m5\.large\?$"),
         ("quantum", CPU, r"quantum is not .*: use for example ml\.m5\.xlarge"),
-        ("", CPU, r"is not a SageMaker hosting instance type"),
+        ("ML.M5.Large", CPU, r"ML\.M5\.Large is not .*: did you mean ml\.m5\.large\?$"),
+        ("ml.m5.large ", CPU, r"'ml\.m5\.large ' is not .*: did you mean ml\.m5\.large\?$"),
+        ("", CPU, r"'' is not a SageMaker hosting instance type"),
     ],
 )
 def test_an_unsuitable_type_has_a_reason_and_a_hint(name: str, image: ImageTraits, error: str) -> None:
