@@ -113,7 +113,9 @@ WARNED |= {
     for pattern, text in {
         "fraud-detection-v1": "matches no model; archives end in .tar.gz: use fraud-detection-v1.tar.gz",
         "acme/": "matches no model; ...: use acme/*",
-        "acme/*.tgz": "acme/*.tgz' matches no model",
+        "acme/*.tgz": "acme/*.tgz' matches no model; archives end in .tar.gz: use acme/*.tar.gz",
+        "acme/a_v0.tar": "archives end in .tar.gz: use acme/a_v0.tar.gz",
+        "acme/a_v0.gz": "archives end in .tar.gz: use acme/a_v0.tar.gz",
         "models/acme/*": "TargetModel leaves the models' prefix models/ out: use acme/*",
         "acme*": "acme*' also matches models of other folders...: use acme/* ...or grant_invoke",
         "churn-*.tar.gz": "use churn/* for a folder, churn_v*.tar.gz for the versions of a model",

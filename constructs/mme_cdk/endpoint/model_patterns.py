@@ -45,7 +45,8 @@ def pattern_warning(pattern: str, prefix: str | None) -> str | None:
         rest = pattern.removeprefix(prefix) or "*"
         nothing = f"TargetModel leaves the models' prefix {prefix} out: use {rest}"
     elif not tail.endswith(_ARCHIVE) and not (wild and _ARCHIVE.endswith(tail)):
-        rest = f"{pattern}*" if pattern.endswith("/") else f"{pattern.removesuffix('.tgz')}{_ARCHIVE}"
+        stem = pattern.removesuffix(".tgz").removesuffix(".gz").removesuffix(".tar")
+        rest = f"{pattern}*" if pattern.endswith("/") else f"{stem}{_ARCHIVE}"
         nothing = f"archives end in {_ARCHIVE}: use {rest}"
     if nothing:
         return f"pattern {pattern!r} matches no model; {nothing}"
