@@ -251,31 +251,8 @@ def unpacked(package: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's apt downloads as another user
-        # An image often has no package lists: then they are fetched into this folder.
-        for path in ("lists/partial", "archives/partial"):
-            (folder / path).mkdir(parents=True)
-        own = (
-            "-o",
-            f"Dir::State::lists={folder}/lists",
-            "-o",
-            f"Dir::Cache={folder}",
-            "-o",
-            "Debug::NoLocking=1",
-        )
-        attempts = (
-            (("apt-get", "download", package),),
-            (("apt-get", *own, "update"), ("apt-get", *own, "download", package)),
-        )
         try:
-            for attempt in attempts:
-                results = [
-                    subprocess.run(
-                        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
-                    )
-                    for command in attempt
-                ]
-                if not results[-1].returncode:
-                    break
+            _download(package, folder)
             (archive,) = folder.glob("*.deb")
             run("dpkg-deb", "--extract", archive, folder / "unpacked")
         except (OSError, ValueError, subprocess.CalledProcessError):
@@ -284,6 +261,23 @@ def unpacked(package: str) -> Iterator[Path]:
                 hint=f"sudo apt-get install {package if package.startswith('lib') else 'python3-venv'}",
             ) from None
         yield folder / "unpacked"
+
+
+def _download(package: str, folder: Path) -> None:
+    # An image often has no package lists: then they are fetched into the folder.
+    for path in ("lists/partial", "archives/partial"):
+        (folder / path).mkdir(parents=True)
+    lists = f"Dir::State::lists={folder}/lists"
+    own = ("-o", lists, "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1")
+    # Ubuntu 24.04 names libraries whose times have 64 bits so.
+    names = (package, f"{package}t64") if package.startswith("lib") else (package,)
+    downloads = [("download", name) for name in names]
+    for command in (*downloads, (*own, "update"), *((*own, *download) for download in downloads)):
+        subprocess.run(
+            ("apt-get", *command), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if any(folder.glob("*.deb")):
+            return
 
 
 def _find(package: Path, pattern: str) -> Path:

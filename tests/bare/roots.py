@@ -1,9 +1,10 @@
 """Run make in stock Debian and Ubuntu systems that hold no more than the README names.
 
     python -m tests.bare.roots bookworm trixie --user root --user user --target demo
-    python -m tests.bare.roots noble --mirror URL-OF-AN-UBUNTU-MIRROR
+    python -m tests.bare.roots jammy noble
 
-Needs root and debootstrap. Each system is built once, in --folder. Each run works in a fresh clone of this
+Needs root and debootstrap. Without Ubuntu's keyring, Ubuntu needs --mirror: debootstrap warns that it can't
+check signatures, and goes on. Each system is built once, in --folder. Each run works in a fresh clone of this
 checkout's HEAD, on a throw-away copy of the system: an overlay in a mount namespace that ends with the run.
 """
 
@@ -21,11 +22,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("python3", "make", "ca-certificates")
-"""What the README names, and the certificates that any machine with a browser or git has."""
+PACKAGES = ("make", "ca-certificates")
+"""What the README names besides Python."""
 
-OWN_PYTHON = {"jammy": "python3.11"}
-"""Ubuntu 22.04's python3 is 3.10."""
+PYTHON = {"bookworm": "python3", "trixie": "python3", "jammy": "python3.11", "noble": "python3"}
+"""Package of the Python by system; the systems are those of docs/supported-versions.md."""
+
+_UBUNTU_SCRIPT = Path("/usr/share/debootstrap/scripts/gutsy")
+"""For releases of Ubuntu that are newer than this machine's debootstrap."""
 
 FOLDER = Path("/var/tmp/mme-bare")
 """Systems are built in it, once."""
@@ -39,6 +43,18 @@ CLIENT_FILES = (
     "~/.npmrc",
 )
 CLIENT_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+
+_NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-eu", "-c")
+_INSTALL = """\
+system=$1
+sources=$system/etc/apt/sources.list
+sed -n "s/ $2 / $2-updates /p" "$sources" >"$sources.d/updates.list"
+shift 2
+mount -t proc proc "$system/proc"
+chroot "$system" apt-get -q update
+chroot "$system" apt-get -qy upgrade
+chroot "$system" apt-get -qy install --no-install-recommends "$@"
+"""
 
 _RUN = """\
 cd "$1"
@@ -83,10 +99,18 @@ def build(suite: str, folder: Path, mirror: str | None = None) -> Path:
     if done.exists():
         return system
     shutil.rmtree(system, ignore_errors=True)
-    packages = ",".join((*PACKAGES, *filter(None, [OWN_PYTHON.get(suite)])))
-    ubuntu = ["--components=main,universe"] if mirror else []
-    command = ["debootstrap", "--variant=minbase", f"--include={packages}", *ubuntu, suite, str(system)]
-    subprocess.run([*command, *([mirror] if mirror else [])], check=True, stdout=subprocess.DEVNULL)
+    ubuntu = suite in ("jammy", "noble")
+    script = [str(_UBUNTU_SCRIPT)] if ubuntu and _UBUNTU_SCRIPT.exists() else []
+    command = ["debootstrap", "--variant=minbase", *(["--components=main,universe"] if ubuntu else [])]
+    subprocess.run(
+        [*command, suite, str(system), mirror or "", *script], check=True, stdout=subprocess.DEVNULL
+    )
+    subprocess.run(
+        [*_NAMESPACE, _INSTALL, "sh", str(system), suite, PYTHON[suite], *PACKAGES],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     subprocess.run(["chroot", str(system), "useradd", "--create-home", "user"], check=True)
     (system / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     done.touch()
@@ -144,11 +168,10 @@ def run(
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = ["env", "-i", f"HOME={home}", path, *client, *variables]
         program = ["sh", "-c", f'cd "$1" && {command}', "sh", f"{home}/{checkout}"]
-        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-eu", "-c", _RUN, "sh"]
         mounts = [str(copy), str(system), user, str(cache or ""), home[1:]]
         with log.open("wb") as output:
             return subprocess.run(
-                [*isolated, *mounts, *environment, *program],
+                [*_NAMESPACE, _RUN, "sh", *mounts, *environment, *program],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -177,10 +200,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("suites", nargs="+", help="code names of releases, such as bookworm")
-    parser.add_argument(
-        "--mirror", help="URL of the packages; needed for Ubuntu on Debian and the other way round"
-    )
+    parser.add_argument("suites", nargs="+", choices=PYTHON, help="code names of releases")
+    parser.add_argument("--mirror", help="URL of the packages; needed if the suite's keyring is missing")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for the systems")
     parser.add_argument("--user", action="append", choices=USERS, help="default: both")
     parser.add_argument("--checkout", default="work/mme", help="folder of the clone, below the home folder")

@@ -82,6 +82,7 @@ APT = """\
 echo "$*" >>"$CALLS"
 case "$*" in
 *missing*) exit 100;;
+"download libt64") echo deb >libt64_1_amd64.deb;;
 *Dir::State*update*) touch lists/fetched;;
 *Dir::State*download*) test -e lists/fetched && echo deb >pip_1_all.deb;;
 *) exit 100;; # no package lists
@@ -108,6 +109,12 @@ def test_a_package_is_unpacked_without_root_and_without_package_lists(debian: Pa
         "update",
         "python3-pip-whl",
     ]
+
+
+@pytest.mark.usefixtures("debian")
+def test_a_library_is_found_by_its_name_on_ubuntu() -> None:
+    with install.unpacked("lib") as folder:
+        assert (folder / "usr" / "lib" / "libt64_1_amd64.deb").exists()
 
 
 @pytest.mark.usefixtures("debian")
