@@ -25,7 +25,7 @@ TIED: Final = "--tied"
 LISTENER: Final = "--listener="
 """Argument of ``python -m mme_local``, with a file descriptor: listen on this socket."""
 _POLL_SECONDS: Final = 0.05
-_STOP_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 60.0
 _STATUS_SECONDS: Final = 5.0
 _LOG_LINES: Final = 15
 _ERROR: Final = "error: "
