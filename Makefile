@@ -57,7 +57,7 @@ endif
 python:
 	@"$(PYTHON)" -c '$(BASE_PYTHON)' >/dev/null 2>&1 || { name="$(or $(PYTHON),python3)"; \
 		echo "error: Python 3.11, 3.12 or 3.13 is needed; $$name is $$("$$name" --version 2>/dev/null || echo missing)" >&2; \
-		echo "Install one (Ubuntu 22.04: sudo apt-get install python3.11) or set PYTHON=/path/to/python" >&2; exit 2; }
+		echo "Install one (Ubuntu 22.04: sudo apt-get install python3.11-venv) or set PYTHON=/path/to/python" >&2; exit 2; }
 
 $(VENV)/.installed: requirements-dev.txt pyproject.toml $(STALE) | python
 	@echo "installing Python packages into .venv"

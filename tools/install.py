@@ -29,6 +29,7 @@ from mme_local.containers.triton import wheel  # noqa: E402
 _INSTALL_BYTES = 3_000_000_000
 _TEMPORARY_BYTES = 200_000_000
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_VENV_PACKAGE = f"python{_PYTHON}-venv"
 _PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
 
@@ -234,7 +235,13 @@ def make_environment(target: Path) -> Path:
     run(base, "-m", "venv", "--clear", "--without-pip", target)
     with unpacked("python3-pip-whl") as package:
         pip = _find(package, "usr/share/python-wheels/pip-*.whl")
-        run(python, pip / "pip", *_PIP[2:], "--no-index", pip)
+        try:
+            run(python, pip / "pip", *_PIP[2:], "--no-index", pip, stderr=subprocess.DEVNULL)
+        except subprocess.CalledProcessError:  # Ubuntu 22.04's needs the package of distutils
+            raise MmeError(
+                f"{pip.name} of the package python3-pip-whl does not run on Python {_PYTHON}",
+                hint=f"sudo apt-get install {_VENV_PACKAGE}",
+            ) from None
     return python
 
 
@@ -258,7 +265,7 @@ def unpacked(package: str) -> Iterator[Path]:
         except (OSError, ValueError, subprocess.CalledProcessError):
             raise MmeError(
                 f"the package {package} is missing and can't be downloaded by apt-get",
-                hint=f"sudo apt-get install {package if package.startswith('lib') else 'python3-venv'}",
+                hint=f"sudo apt-get install {package if package.startswith('lib') else _VENV_PACKAGE}",
             ) from None
         yield folder / "unpacked"
 
@@ -317,13 +324,14 @@ def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def run(*command: object) -> None:
+def run(*command: object, stderr: int | None = None) -> None:
     """Run a command in the checkout.
 
     Args:
         command: Program and arguments.
+        stderr: Its standard error, as in `subprocess.run`.
     """
-    subprocess.run([str(word) for word in command], cwd=ROOT, check=True)
+    subprocess.run([str(word) for word in command], cwd=ROOT, check=True, stderr=stderr)
 
 
 if __name__ == "__main__":

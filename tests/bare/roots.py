@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("make", "ca-certificates")
 """What the README names besides Python."""
 
-PYTHON = {"bookworm": "python3", "trixie": "python3", "jammy": "python3.11", "noble": "python3"}
+PYTHON = {"bookworm": "python3", "trixie": "python3", "jammy": "python3.11-venv", "noble": "python3"}
 """Package of the Python by system; the systems are those of docs/supported-versions.md."""
 
 _UBUNTU_SCRIPT = Path("/usr/share/debootstrap/scripts/gutsy")

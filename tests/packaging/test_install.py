@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import tempfile
 from collections import namedtuple
 from contextlib import nullcontext
@@ -16,6 +17,7 @@ from mme_local.containers.triton import wheel
 from tools import install
 
 ROOT = Path(__file__).parents[2]
+VENV_PACKAGE = "python{}.{}-venv".format(*sys.version_info)
 LOCK = """\
 # made by a tool
 aws-cdk-lib==2.0 \\
@@ -122,7 +124,7 @@ def test_a_library_is_found_by_its_name_on_ubuntu() -> None:
     ("package", "hint"),
     [
         ("libpython3.11-missing", "sudo apt-get install libpython3.11-missing"),
-        ("python3-pip-missing", "sudo apt-get install python3-venv"),
+        ("python3-pip-missing", f"sudo apt-get install {VENV_PACKAGE}"),
     ],
 )
 def test_a_package_that_is_not_available_names_one_command(package: str, hint: str) -> None:
@@ -131,16 +133,22 @@ def test_a_package_that_is_not_available_names_one_command(package: str, hint: s
     assert caught.value.hint == hint
 
 
-def test_without_ensurepip_the_distribution_s_pip_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Take ensurepip away; return the pip of the distribution's package."""
     pip = tmp_path / "usr" / "share" / "python-wheels" / "pip-23.0-py3-none-any.whl"
     pip.parent.mkdir(parents=True)
     pip.touch()
-    commands: list[tuple[object, ...]] = []
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(install, "unpacked", lambda name: nullcontext(tmp_path))
-    monkeypatch.setattr(install, "run", lambda *command: commands.append(command))
+    return pip
+
+
+def test_without_ensurepip_the_distribution_s_pip_is_installed(
+    tmp_path: Path, pip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[object, ...]] = []
+    monkeypatch.setattr(install, "run", lambda *command, **_: commands.append(command))
 
     python = install.make_environment(tmp_path / "environment")
 
@@ -148,6 +156,16 @@ def test_without_ensurepip_the_distribution_s_pip_is_installed(
     assert venv[1:] == ("-m", "venv", "--clear", "--without-pip", tmp_path / "environment")
     assert bootstrap[:3] == (python, pip / "pip", "install")
     assert bootstrap[-2:] == ("--no-index", pip)
+
+
+@pytest.mark.usefixtures("pip")
+def test_a_pip_that_does_not_run_names_one_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        MmeError, match=r"pip-23\.0-py3-none-any\.whl .* does not run on Python 3\."
+    ) as caught:
+        install.make_environment(tmp_path / "environment")
+    assert caught.value.hint == f"sudo apt-get install {VENV_PACKAGE}"
+    assert capfd.readouterr().err == ""
 
 
 def test_a_package_of_another_layout_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
