@@ -28,6 +28,8 @@ PACKAGES = ("make", "ca-certificates")
 PYTHON = {"bookworm": "python3", "trixie": "python3", "jammy": "python3.11-venv", "noble": "python3"}
 """Package of the Python by system; the systems are those of docs/supported-versions.md."""
 
+UBUNTU = ("jammy", "noble")
+_UBUNTU_KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 _UBUNTU_SCRIPT = Path("/usr/share/debootstrap/scripts/gutsy")
 """For releases of Ubuntu that are newer than this machine's debootstrap."""
 
@@ -70,10 +72,17 @@ chroot --userspec="$user:$user" root "$@"
 """
 
 
-def missing() -> str | None:
-    """Return why systems can't be built on this machine; None if they can."""
+def missing(suite: str, mirror: str | None = None) -> str | None:
+    """Return why a system can't be built on this machine; None if it can.
+
+    Args:
+        suite: Code name of the release.
+        mirror: As of `build`.
+    """
     if os.geteuid() != 0:
         return "needs root"
+    if suite in UBUNTU and not mirror and not _UBUNTU_KEYRING.exists():
+        return f"needs {_UBUNTU_KEYRING}"
     for program in ("debootstrap", "unshare", "git"):
         if not shutil.which(program):
             return f"needs {program}"
@@ -99,7 +108,7 @@ def build(suite: str, folder: Path, mirror: str | None = None) -> Path:
     if done.exists():
         return system
     shutil.rmtree(system, ignore_errors=True)
-    ubuntu = suite in ("jammy", "noble")
+    ubuntu = suite in UBUNTU
     script = [str(_UBUNTU_SCRIPT)] if ubuntu and _UBUNTU_SCRIPT.exists() else []
     command = ["debootstrap", "--variant=minbase", *(["--components=main,universe"] if ubuntu else [])]
     subprocess.run(
@@ -208,8 +217,9 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="folder of downloads that the runs share; default: none")
     parser.add_argument("--target", action="append", help="targets of make; default: demo and test")
     options = parser.parse_args()
-    if reason := missing():
-        parser.error(reason)
+    for suite in options.suites:
+        if reason := missing(suite, options.mirror):
+            parser.error(f"{suite} {reason}")
     failed = 0
     for suite in options.suites:
         system = build(suite, options.folder, options.mirror)
