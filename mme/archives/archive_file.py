@@ -59,7 +59,11 @@ def read_archive(
         reading.findings.append(stopped.finding)
         complete = False
     contents = reading.contents()
-    if complete and not contents.files and not reading.findings:
+    if (
+        complete
+        and not contents.files
+        and not any(one.severity is Severity.ERROR for one in reading.findings)
+    ):
         hint = "pack the model's directory itself: tar -czf model.tar.gz -C MODEL_DIRECTORY ."
         text = "the archive holds directories only" if contents.members else "the archive holds no file"
         reading.findings.append(Finding.error("empty-archive", text, hint))

@@ -58,6 +58,9 @@ def _name_finding(entry: TarEntry) -> Finding | None:
         encoded = [part.encode("utf-8") for part in entry.parts]
     except UnicodeEncodeError:
         return Finding.error("name-encoding", f"the name {shown} is not UTF-8", "rename it")
+    if "\x00" in name:
+        text = f"the name {shown} holds a null character, at which unpackers cut it or stop"
+        return Finding.error("name-encoding", text, "rename it")
     if len(b"/".join(encoded)) > _MAX_PATH_BYTES or any(len(part) > _MAX_NAME_BYTES for part in encoded):
         text = f"the name {shown} is longer than a file system takes"
         return Finding.error("name-too-long", text, "rename it: 255 bytes a name, 4096 a path")

@@ -19,6 +19,7 @@ from mme.findings import Finding
 BLOCK: Final = tarfile.BLOCKSIZE
 _MAX_NUMBER_CHARS: Final = 19
 _PAX_TYPES: Final = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
+_OF_ONE_MEMBER: Final = {"path", "linkpath", "size"}
 _LONG_NAMES: Final = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
 _REGULAR: Final = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
 _PACK_AGAIN: Final = "pack it again, with mme models add or GNU tar"
@@ -104,6 +105,8 @@ class TarStream:
                 records = self._pax_records(self._extended(header))
                 if header.type != tarfile.XGLTYPE:
                     extended |= records
+                elif records.keys() & _OF_ONE_MEMBER:
+                    raise _pax_damaged("a global pax header of the tar names or sizes all members at once")
                 continue
             if header.type in _LONG_NAMES:
                 name = self._extended(header).partition(b"\x00")[0]
@@ -200,9 +203,8 @@ class TarStream:
             digits, blank, _ = content[start : start + 24].partition(b" ")
             end = start + int(digits) if digits.isdigit() else start
             key, equals, value = content[start + len(digits) + 1 : end].partition(b"=")
-            if not (blank and equals and value.endswith(b"\n")):
-                text = "a pax header of the tar is damaged"
-                raise UnreadableArchiveError(Finding.error("pax-damaged", text, _PACK_AGAIN))
+            if end > len(content) or not (blank and equals and value.endswith(b"\n")):
+                raise _pax_damaged("a pax header of the tar is damaged")
             records[_text(key)] = _text(value[:-1])
             start = end
         return records
@@ -268,6 +270,10 @@ class TarStream:
         return UnreadableArchiveError(
             Finding.error("tar-damaged", f"the tar is damaged{after}: {why}", _PACK_AGAIN)
         )
+
+
+def _pax_damaged(text: str) -> UnreadableArchiveError:
+    return UnreadableArchiveError(Finding.error("pax-damaged", text, _PACK_AGAIN))
 
 
 def printable(name: str) -> str:

@@ -45,10 +45,11 @@ def huge_pax_header() -> bytes:
     return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + tar(FLAT), mtime=0)
 
 
-def broken_pax_header() -> bytes:
-    info = member("x", b"", tarfile.XHDTYPE)
+def pax_header(records: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """A flat model after a pax header of one block."""
+    info = member("x", b"", kind)
     info.size = 512
-    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + b"nonsense".ljust(512, b"!") + tar(FLAT), mtime=0)
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + records.ljust(512, b"\0") + tar(FLAT), mtime=0)
 
 
 WHOLE = pack(FLAT)
@@ -82,7 +83,15 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "first header broken": (edited(bad_checksum), "not-a-tar", "what is inside is an uncompressed tar"),
     "second header broken": (edited(second_header_broken), "tar-damaged", "after config.pbtxt"),
     "extended header of 8 GB": (huge_pax_header(), "header-too-large", "claim 8,589,935,104 bytes"),
-    "broken pax header": (broken_pax_header(), "pax-damaged", "a pax header of the tar is damaged"),
+    "broken pax header": (pax_header(b"nonsense" * 64), "pax-damaged", "a pax header of the tar is damaged"),
+    "pax header too long": (pax_header(b"999 path=x\n"), "pax-damaged", "a pax header of the tar is damaged"),
+    "one name for all": (
+        pax_header(b"10 path=x\n", b"g"),
+        "pax-damaged",
+        "names or sizes all members at once",
+    ),
+    "null character": (pax_header(b"12 path=a\0b\n"), "name-encoding", "holds a null character"),
+    "empty gzip": (gzip.compress(b""), "empty-archive", "holds no file"),
     "empty tar": (pack({}), "empty-archive", "holds no file"),
     "only directories": (pack({"1": None}), "empty-archive", "holds directories only"),
     # members
