@@ -10,6 +10,9 @@ from typing import Final
 TARGET_MODEL_MAX_CHARS: Final = 1024
 """Longest `TargetModel`. Source: botocore sagemaker-runtime service-2, shape `TargetModelHeader`."""
 
+TARGET_MODEL_PATTERN: Final = r"[!-~][ -~]*"
+"""What a `TargetModel` may be. Source: the same; Java's `\\p{Print}` is printable ASCII."""
+
 MODEL_DATA_URL_MAX_CHARS: Final = 1024
 """Longest `ModelDataUrl`, the S3 prefix of all models. Source: botocore sagemaker service-2, shape `Url`."""
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from mme.catalog.limits import TARGET_MODEL_MAX_CHARS
+from mme.catalog.limits import TARGET_MODEL_MAX_CHARS, TARGET_MODEL_PATTERN
 from mme.errors import MmeError
 
 SUFFIX: Final = ".tar.gz"
@@ -80,10 +80,11 @@ def model_of(target_model: str) -> str:
 def is_unusable_key(target_model: str) -> bool:
     """Return whether a key can't be a TargetModel that every client and server reads alike.
 
-    It has characters that can't be printed or were not UTF-8, or an empty part, `.` or `..` between slashes.
+    It has characters other than printable ASCII, a space at the start, or an empty part, `.` or `..` between
+    slashes.
     """
     parts = target_model.removesuffix(SUFFIX).split("/")
-    return not target_model.isprintable() or "\ufffd" in target_model or not {"", ".", ".."}.isdisjoint(parts)
+    return not re.fullmatch(TARGET_MODEL_PATTERN, target_model) or not {"", ".", ".."}.isdisjoint(parts)
 
 
 def excerpt(text: str) -> str:

@@ -11,9 +11,6 @@ from mme_local.aws.account import DEFAULT_ACCOUNT, DEFAULT_REGION
 from mme_local.containers.container import ContainerReply
 from mme_local.endpoint import errors
 
-_PRINTABLE = re.compile(r"[!-~][ -~]*")
-"""botocore's shape ``TargetModelHeader``: a visible character, then printable ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class InvokeCall:
@@ -56,7 +53,7 @@ class InvokeCall:
             raise errors.validation_error(
                 f"TargetModel has {len(model)} characters; at most {most} are allowed"
             )
-        if not _PRINTABLE.fullmatch(model):
+        if not re.fullmatch(limits.TARGET_MODEL_PATTERN, model):
             raise errors.validation_error(
                 f"TargetModel {model!a} holds characters that are not allowed; "
                 "printable ASCII characters are, with no space at the beginning"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mme.errors import MmeError
 from mme.registry import ModelName, check_name, object_key
+from mme.registry.names import is_unusable_key
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}(/[A-Za-z0-9][A-Za-z0-9._-]{0,30})?", fullmatch=True)
 
@@ -54,6 +55,21 @@ def test_an_archives_name_is_not_a_models_name() -> None:
     with pytest.raises(MmeError, match=r"'m_v3\.tar\.gz' can't be a model's name") as caught:
         check_name("m_v3.tar.gz")
     assert caught.value.hint == "give the model's name only: m"
+
+
+@pytest.mark.parametrize(
+    ("key", "unusable"),
+    [
+        ("my model?x=1_v0.tar.gz", False),
+        (" a_v0.tar.gz", True),
+        ("größe_v0.tar.gz", True),
+        ("a\x9bb_v0.tar.gz", True),
+        ("a//b_v0.tar.gz", True),
+        ("a/../b_v0.tar.gz", True),
+    ],
+)
+def test_keys_that_no_call_can_name(key: str, unusable: bool) -> None:
+    assert is_unusable_key(key) == unusable
 
 
 def test_longest_target_model() -> None:
