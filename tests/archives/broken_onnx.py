@@ -52,6 +52,18 @@ ONNX: dict[str, tuple[bytes, str, str]] = {
     "newer format": (pack(files(model(ir_version=90))), "onnx-ir-version", "has IR version 90"),
     # the tensors
     "a sequence": (pack(files(sequence())), "onnx-tensor-kind", "the output Y of 1/model.onnx is a sequence"),
+    "a sequence with a default": (
+        pack(
+            files(
+                model(
+                    inputs=[value("X"), helper.make_tensor_sequence_value_info("K", TensorProto.FLOAT, None)],
+                    initializers=[helper.make_tensor("K", TensorProto.FLOAT, [1], [1.0])],
+                )
+            )
+        ),
+        "onnx-tensor-kind",
+        "the input K of 1/model.onnx is a sequence",
+    ),
     "a complex type": (
         pack(files(doubled(element=TensorProto.COMPLEX64))),
         "onnx-tensor-kind",

@@ -115,7 +115,9 @@ def onnx_findings(
         text = f"{file.path} has operators of {', '.join(file.model.custom[:_SHOWN])}, which ONNX Runtime "
         hint = "export it without custom operators, or name their library in model_operations"
         yield Finding.error("onnx-custom-operator", text + "does not have", hint)
-    kinds = [*_kinds(file, "input", file.model.inputs), *_kinds(file, "output", file.model.outputs)]
+    # Requests need not have overridable inputs: only their kind matters.
+    inputs = *file.model.inputs, *(one for one in file.model.overridable if one.kind != "tensor")
+    kinds = [*_kinds(file, "input", inputs), *_kinds(file, "output", file.model.outputs)]
     yield from kinds
     if kinds or file.config is None:
         return
