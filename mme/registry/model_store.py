@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -98,10 +98,12 @@ class ModelStore:
         Args:
             start: Only names with this prefix. Default: all.
         """
+        return self.described(self.listed(start) or [])
+
+    def described(self, listed: Iterable[ModelRecord]) -> list[ModelRecord]:
+        """Return listed archives with their metadata, without those removed since; see `records`."""
         with ThreadPoolExecutor(_PARALLEL_HEADS) as pool:
-            # Archives that were removed after the listing are gone.
-            found = [record for record in pool.map(self._described, self.listed(start) or []) if record]
-        return sorted(found, key=_order)
+            return [record for record in pool.map(self._described, listed) if record]
 
     def listed(self, start: str = "", *, max_pages: int | None = None) -> list[ModelRecord] | None:
         """Return the archives without their metadata, by name and version.

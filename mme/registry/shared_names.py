@@ -28,11 +28,12 @@ def shared_names(
         published: The results, in the same order.
     """
     try:
-        if store.listed(max_pages=_MAX_PAGES) is None:
+        listed = store.listed(max_pages=_MAX_PAGES)
+        if listed is None:
             return [
                 f"names of models inside were not compared; {store.url} has over {_MAX_PAGES},000 archives"
             ]
-        others = [record for record in store.records() if record.helpers]
+        others = [record for record in store.described(listed) if record.helpers]
     except MmeError as error:  # a publisher of one tenant may not read the others' archives
         return [f"names of models inside were not compared; {error.message}"]
     pairs = zip(models, published, strict=True)

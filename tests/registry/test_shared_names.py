@@ -55,12 +55,12 @@ def test_versions_of_one_model_share_their_names(store, tmp_path: Path) -> None:
 def test_a_store_that_can_not_be_read_is_reported(
     store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied() -> list[object]:
+    def denied(_: object) -> list[object]:
         with store.explained():
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "HeadObject")
 
     listed = store.listed
-    monkeypatch.setattr(store, "records", denied)
+    monkeypatch.setattr(store, "described", denied)
     (warning,) = add(store, tmp_path / "one", CALLING)
     assert warning.startswith("names of models inside were not compared; ")
     monkeypatch.setattr(store, "listed", lambda start="", **most: None if most else listed(start))
