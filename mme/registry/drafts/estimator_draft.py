@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from mme.archives.file_kind import is_lfs_pointer
-from mme.archives.framework_archive import lfs_pointer
 from mme.archives.one_file import foreign_estimator
 from mme.errors import MmeError
 from mme.registry.drafts.draft import Draft, DraftOptions
-from mme.registry.drafts.file_reading import SUPPORTED
+from mme.registry.drafts.file_reading import SUPPORTED, read_start
 from mme.registry.drafts.onnx_draft import onnx_draft
 
 ENDINGS: Final = (".joblib", ".pkl", ".pickle", ".skops")
 
-_HEAD_BYTES: Final = 600
 _OPSET: Final = 15
 """Every Triton image of the catalog loads it, and skl2onnx converts everything to it."""
 
@@ -58,17 +55,11 @@ def estimator_facts(file_name: str) -> tuple[str, ...]:
 
 
 def _check_kind(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise MmeError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
+    start = read_start(path)
     if not start:
         raise MmeError(
             f"{path} is an empty file", hint="save the estimator again: joblib.dump(model, 'model.joblib')"
         )
-    if is_lfs_pointer(start):
-        raise MmeError(lfs_pointer(str(path)).message, hint="run git lfs pull")
     if foreign := foreign_estimator(str(path), start):
         raise MmeError(foreign.message, hint=f"--from takes {SUPPORTED}")
 

@@ -9,6 +9,7 @@ from mme.archives.model_files.torch_script import TorchScript, read_torch_script
 from mme.archives.signature import TensorSpec
 from mme.errors import MmeError
 from mme.registry.drafts.draft import Content, Draft, DraftOptions
+from mme.registry.drafts.file_reading import read_start, readable
 from mme.registry.drafts.triton_config import DEFAULT_MAX_BATCH_SIZE, REQUEST_FILE, TritonModel
 
 _INPUT_TYPES: Final = ("Tensor", "List[str]", "Optional[Tensor]")
@@ -24,11 +25,9 @@ def torch_draft(path: Path, options: DraftOptions) -> Draft:
     Raises:
         MmeError: It is not TorchScript, or a tensor is missing.
     """
-    try:
-        with path.open("rb") as file:
-            script = read_torch_script(file, str(path))
-    except OSError as error:
-        raise MmeError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from error
+    read_start(path)  # refuses a Git LFS pointer
+    with readable(path), path.open("rb") as file:
+        script = read_torch_script(file, str(path))
     for name, kind in script.arguments:
         if kind not in _INPUT_TYPES:
             raise MmeError(

@@ -154,6 +154,7 @@ def dumped(folder: Path, estimator: object, ending: str) -> Path:
         ("a.pkl", b"xylophone", {}, "is not a saved estimator"),
         ("a.skops", b"hello", {}, "is not a saved estimator"),
         ("a.pkl", b"version https://git-lfs", {}, "is a Git LFS pointer"),
+        ("a.pt", b"version https://git-lfs", {}, "is a Git LFS pointer"),
         ("a.joblib", b"\x80\x05garbage", {"convert_to": "onnx"}, "can't be loaded"),
         ("a.pkl", pickle.dumps({"a": 1}), {"convert_to": "onnx"}, "does not state how many features"),
         ("a.pkl", pickle.dumps({"a": 1}), {"convert_to": "onnx", "inputs": (X,)}, "skl2onnx can't convert"),
