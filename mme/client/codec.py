@@ -25,6 +25,7 @@ Parameter = str | int | float | bool
 """A value of a request parameter. Source: KServe v2 protocol, "Parameters"."""
 
 _BINARY_TYPE: Final = BINARY_CONTENT_TYPE.partition(";")[0]
+_AT_FAULT: Final = "the container, or the endpoint's URL, is at fault: look at the container's log"
 _RESERVED: Final = frozenset({"binary_data_output", "binary_data_size", "classification"})
 """Parameters that the binary form reserves. Source: Triton's "Binary Tensor Data" extension."""
 
@@ -74,7 +75,9 @@ def encode_request(
     wanted_types = datatypes or {}
     stray = next((name for name in wanted_types if name not in inputs), None)
     if stray is not None:
-        raise TensorError(f"input {stray} has a data type but no values")
+        raise TensorError(
+            f"input {stray} has a data type but no values", hint="give its values, or leave out its data type"
+        )
     tensors: list[dict[str, Any]] = []
     parts: list[bytes | memoryview] = []
     for name, value in inputs.items():
@@ -85,7 +88,10 @@ def encode_request(
         except TensorError as error:
             raise TensorError(f"input {name}: {error.message}", hint=error.hint) from error
         except UnicodeError as error:
-            raise TensorError(f"input {name}: a string is not valid Unicode") from error
+            raise TensorError(
+                f"input {name}: a string is not valid Unicode",
+                hint="send bytes: text.encode(errors='replace')",
+            ) from error
         tensors.append(
             {
                 "name": name,
@@ -114,7 +120,7 @@ def _array_of(value: Any) -> Array:
             # numpy's own string types drop NUL bytes at the end, and turn numbers into text.
             array = np.asarray(value, dtype=object)
     except ValueError as error:
-        raise TensorError("its lists have different lengths") from error
+        raise TensorError("its lists have different lengths", hint="pad the short ones") from error
     return array.reshape(1) if array.ndim == 0 else array
 
 
@@ -190,7 +196,9 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
     match = _HEADER_SIZE.match(content_type)
     size = int(match[1]) if match else len(body)
     if size > len(body):
-        raise ReplyError(f"the reply has {len(body)} bytes, but its header alone should have {size}")
+        raise ReplyError(
+            f"the reply has {len(body)} bytes, but its header alone should have {size}", hint=_AT_FAULT
+        )
     try:
         header = json.loads(body[:size])
         outputs = header["outputs"]
@@ -203,7 +211,10 @@ def decode_reply(body: bytes, content_type: str) -> dict[str, Array]:
     try:
         return _decoded(outputs, memoryview(body)[size:])
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ReplyError(f"the reply's header is malformed: {error}") from error
+        raise ReplyError(f"the reply's header is malformed: {error}", hint=_AT_FAULT) from error
+    except TensorError as error:
+        error.hint = _AT_FAULT  # the container wrote these values, not the caller
+        raise
 
 
 def _decoded(outputs: Any, tail: memoryview) -> dict[str, Array]:
@@ -217,7 +228,7 @@ def _decoded(outputs: Any, tail: memoryview) -> dict[str, Array]:
             continue
         end = position + length
         if not position <= end <= len(tail):
-            raise ReplyError(f"the reply ends within output {name}")
+            raise ReplyError(f"the reply ends within output {name}", hint=_AT_FAULT)
         decoded[name] = from_wire(tail[position:end], datatype, shape)
         position = end
     return decoded
@@ -272,5 +283,5 @@ def _described(tensor: Mapping[str, Any]) -> tuple[str, str, tuple[int, ...]]:
     except (KeyError, TypeError) as error:
         raise TensorError("a tensor lacks its name, datatype or shape") from error
     if not all(isinstance(dim, int) and dim >= 0 for dim in shape) or math.prod(shape) > 2**62:
-        raise TensorError(f"{list(shape)} is not the shape of a tensor")
+        raise TensorError(f"{list(shape)} is not the shape of a tensor", hint="write whole numbers from 0")
     return name, datatype, shape

@@ -62,6 +62,12 @@ def datatype_of(array: Array) -> str:
     return name
 
 
+def unknown_datatype(name: str) -> TensorError:
+    """Return the error for a data type that Triton does not have."""
+    known = ", ".join(sorted(DATATYPES))
+    return TensorError(f"{name!r} is not a Triton data type", hint=f"use one of: {known}")
+
+
 def to_wire(array: Array, datatype: str) -> bytes | memoryview:
     """Return an array's elements in row-major order, in Triton's binary form.
 
@@ -78,9 +84,7 @@ def to_wire(array: Array, datatype: str) -> bytes | memoryview:
         return _bfloat16_to_wire(array)
     target = NUMPY_TYPES.get(datatype)
     if target is None:
-        raise TensorError(
-            f"{datatype!r} is not a Triton data type", hint=f"use one of: {', '.join(sorted(DATATYPES))}"
-        )
+        raise unknown_datatype(datatype)
     array = _converted(array, datatype)
     flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return memoryview(flat)
@@ -136,10 +140,13 @@ def from_json(values: Any, datatype: str, shape: tuple[int, ...]) -> Array:
                 array = np.asarray([NON_FINITE.get(item, item) for item in _flattened(values)])
             flat = _converted(array, numeric)
         else:
-            raise TensorError(f"{datatype!r} is not a Triton data type")
+            raise unknown_datatype(datatype)
         return flat.reshape(shape)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise TensorError(f"the values don't fit {datatype} {list(shape)}: {error}") from error
+        raise TensorError(
+            f"the values don't fit {datatype} {list(shape)}: {error}",
+            hint="give values of that type, as many as the shape has",
+        ) from error
 
 
 def _converted(array: Array, datatype: str) -> Array:

@@ -20,6 +20,8 @@ JSON_LINES: Final = "application/jsonlines"
 NPY: Final = "application/x-npy"
 """Content types. Source: SageMaker AI guide, "Common data formats for inference"."""
 
+_OTHER_FORM: Final = "decode it as its content type says"
+
 
 def encode_csv(rows: ArrayLike) -> bytes:
     """Encode rows as CSV without a header. One row may be passed on its own.
@@ -32,7 +34,7 @@ def encode_csv(rows: ArrayLike) -> bytes:
     try:
         array = np.atleast_1d(np.asarray(rows))
     except ValueError as error:
-        raise TensorError("the rows have different lengths") from error
+        raise TensorError("the rows have different lengths", hint="pad the short ones") from error
     if array.ndim > 2 or (
         array.dtype.kind == "O" and any(isinstance(item, list | tuple) for item in array.flat)
     ):
@@ -69,9 +71,13 @@ def decode_csv(body: bytes, dtype: DTypeLike = float) -> Array:
     try:
         rows = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ReplyError(f"the answer is not CSV: {error}", original=repr(body[:80])) from error
+        raise ReplyError(
+            f"the answer is not CSV: {error}", hint=_OTHER_FORM, original=repr(body[:80])
+        ) from error
     if any(len(row) != len(rows[0]) for row in rows):
-        raise ReplyError("the answer's rows have different numbers of values")
+        raise ReplyError(
+            "the answer's rows have different numbers of values", hint="read them with Python's csv module"
+        )
     try:
         # Through text of numpy's own: it reads " 1" and "1e3" as float() does.
         return np.array(rows or np.empty((0, 0)), dtype=str).astype(dtype)
@@ -93,7 +99,10 @@ def encode_json_lines(items: Iterable[Any]) -> bytes:
             for item in items
         )
     except (TypeError, ValueError) as error:
-        raise TensorError(f"an item can't be written as JSON: {error}") from error
+        raise TensorError(
+            f"an item can't be written as JSON: {error}",
+            hint="convert it to lists, dicts, strings and finite numbers",
+        ) from error
 
 
 def decode_json_lines(body: bytes) -> list[Any]:
@@ -109,7 +118,7 @@ def decode_json_lines(body: bytes) -> list[Any]:
         try:
             items.append(json.loads(line))
         except ValueError as error:
-            raise ReplyError(f"line {number} of the answer is not JSON: {error}") from error
+            raise ReplyError(f"line {number} of the answer is not JSON: {error}", hint=_OTHER_FORM) from error
     return items
 
 
@@ -123,7 +132,10 @@ def encode_npy(array: ArrayLike) -> bytes:
     try:
         np.save(stream, np.asarray(array), allow_pickle=False)
     except ValueError as error:
-        raise TensorError("an array of Python objects can't be sent as .npy: it would be pickled") from error
+        raise TensorError(
+            "an array of Python objects can't be sent as .npy: it would be pickled",
+            hint="give it a type: array.astype('float32')",
+        ) from error
     return stream.getvalue()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mme.archives.signature import TensorSignature, TensorSpec
 from mme.client.codec import Parameter, parse_request
-from mme.client.datatypes import DATATYPES, NUMPY_TYPES, Array, from_json
+from mme.client.datatypes import DATATYPES, NUMPY_TYPES, Array, from_json, unknown_datatype
 from mme.client.errors import TensorError
 from mme.client.files import read_bytes
 from mme.client.forms import read_npy
@@ -162,8 +162,7 @@ def _name_and_type(left: str, signature: TensorSignature | None) -> tuple[str, s
     if suffix.upper() in DATATYPES:
         return name, suffix.upper()
     if suffix.isidentifier():
-        known = ", ".join(sorted(DATATYPES))
-        raise TensorError(f"{suffix!r} is not a Triton data type", hint=f"one of: {known}")
+        raise unknown_datatype(suffix)
     return left, None
 
 
@@ -184,7 +183,10 @@ def _values(value: str, datatype: str, name: str) -> list[Any]:
         try:
             parsed = json.loads(value, parse_float=_finite)
         except (ValueError, RecursionError) as error:
-            raise TensorError(f"input {name}: {value[:40]!r} is not a JSON list: {error}") from error
+            raise TensorError(
+                f"input {name}: {value[:40]!r} is not a JSON list: {error}",
+                hint="close all brackets and quotes, or write values with commas: 1,2,3",
+            ) from error
         return parsed if isinstance(parsed, list) else [parsed]
     parts = value.split(",")
     if datatype == "BYTES":
@@ -213,7 +215,9 @@ def _listed(values: list[Any], datatype: str, name: str) -> Array:
     except TensorError as error:
         raise TensorError(f"input {name}: {error.message}", hint=error.hint) from error
     except ValueError as error:
-        raise TensorError(f"input {name}: its lists have different lengths") from error
+        raise TensorError(
+            f"input {name}: its lists have different lengths", hint="pad the short ones"
+        ) from error
 
 
 def _fitted(array: Array, spec: TensorSpec | None, signature: TensorSignature | None, name: str) -> Array:

@@ -258,6 +258,7 @@ def test_broken_replies(body: bytes, content_type: str, words: str) -> None:
     with pytest.raises((ReplyError, TensorError)) as caught:
         decode_reply(body, content_type)
     assert words in caught.value.message
+    assert "container" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
