@@ -18,7 +18,6 @@ from mme.console import (
     standard_error,
     styled,
 )
-from mme.errors import MmeError
 
 if TYPE_CHECKING:
     from mme.client.datatypes import Array
@@ -89,10 +88,12 @@ def save_bytes(path: Path, body: bytes, content_type: str) -> None:
     Raises:
         MmeError: The file can't be written.
     """
+    from mme.client.files import not_written
+
     try:
         path.write_bytes(body)
     except OSError as error:
-        raise MmeError(f"{path} can't be written: {(error.strerror or '').lower()}") from error
+        raise not_written(path, error) from error
     print_note("saved", f"{path}: {len(body)} bytes of {content_type or 'unknown type'}")
 
 

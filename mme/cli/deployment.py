@@ -139,13 +139,13 @@ class Target:
         Raises:
             MmeError: No such alias.
         """
-        from mme.registry.names import is_alias
-        from mme.registry.targets import newest_version
+        from mme.registry.names import SUFFIX, is_alias
 
         if is_alias(asked):
             return self.aliases().resolve(asked)
         with suppress(MmeError):
-            return newest_version(self.store(), asked)
+            if not asked.endswith(SUFFIX) and (versions := self.store().versions(asked)):
+                return versions[-1].target_model
         return asked
 
     def aliases(self) -> AliasStore:

@@ -122,17 +122,20 @@ def invoke(
         parameters=tuple(parameters or ()),
     )
     call = _Call.of(context, model, output, as_json)
-    if asynchronous:
-        if body is None:
-            request = tensors.encode(call.signature)
-            content, sent_as = request.body, request.content_type
-        else:
-            content, sent_as = _read_body(body, content_type)
-        _submit(call, content, sent_as, accept, inference_id)
-    elif body is None:
-        _infer(call, tensors)
+    if body is not None:
+        from mme.client.files import read_body
+
+        content, sent_as = read_body(body, content_type)
+    elif asynchronous:
+        request = tensors.encode(call.signature)
+        content, sent_as = request.body, request.content_type
     else:
-        _invoke_bytes(call, *_read_body(body, content_type), accept)
+        _infer(call, tensors)
+        return
+    if asynchronous:
+        _submit(call, content, sent_as, accept, inference_id)
+    else:
+        _invoke_bytes(call, content, sent_as, accept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +203,10 @@ class _Call:
     def of(cls, context: typer.Context, asked: str, output: Path | None, as_json: bool) -> _Call:
         """Resolve an alias, or a name to its newest version; refuse a wrong target before AWS is called."""
         from mme.cli.deployment import target_of
-        from mme.client.targets import resolved
-        from mme.registry.names import is_alias
+        from mme.client.targets import check_target
 
         deployment = target_of(context)
-        model = resolved(asked, deployment.aliases() if is_alias(asked) else None)
-        return cls(deployment, asked, deployment.target_model(model), output, as_json)
+        return cls(deployment, asked, deployment.target_model(check_target(asked)), output, as_json)
 
     @cached_property
     def signature(self) -> TensorSignature | None:
@@ -293,24 +294,17 @@ def _submit(call: _Call, content: bytes, sent_as: str, accept: str | None, infer
     show_submission(sent, command=call.deployment.command, as_json=call.as_json)
 
 
-def _read_body(path: Path, content_type: str | None) -> tuple[bytes, str]:
-    from mme.client.files import content_type_of, read_bytes
-
-    sent_as = content_type or content_type_of(path)
-    return read_bytes(path), sent_as
-
-
 def refuse(given: Mapping[str, object], message: str, hint: str | None = None) -> None:
     """Refuse options that don't go with others.
 
     Args:
         given: Values by option; those that are empty were not given.
         message: Of the error; `{}` is replaced by the options that were given.
-        hint: What to do about it.
+        hint: What to do about it. Default: leave them out.
 
     Raises:
         MmeError: One was given.
     """
-    names = [name for name, value in given.items() if value]
+    names = " and ".join(name for name, value in given.items() if value)
     if names:
-        raise MmeError(message.format(" and ".join(names)), hint=hint)
+        raise MmeError(message.format(names), hint=hint or f"leave out {names}")

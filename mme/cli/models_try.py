@@ -118,7 +118,7 @@ def try_model(
     """
     from mme.archives.explain import explain
     from mme.cli.invoke import refuse
-    from mme.client.files import content_type_of, read_bytes
+    from mme.client.files import read_body
     from mme.console import print_json, print_note, waiting
 
     tensors = {"--input": inputs, "--json-input": json_input}
@@ -127,7 +127,7 @@ def try_model(
         refuse({"--content-type": content_type}, "{} is for bytes", hint="add --body FILE")
     else:
         refuse(tensors, "--body sends bytes as they are; {} can't be given with it")
-        sent = read_bytes(body), content_type or content_type_of(body)
+        sent = read_body(body, content_type)
     open_trial = _open_trial()
     found = explain(path)
     takes_tensors = found.framework in ("triton", "unknown")

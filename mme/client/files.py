@@ -45,6 +45,20 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
+def read_body(path: Path, content_type: str | None = None) -> tuple[bytes, str]:
+    """Return the bytes of a request and their content type.
+
+    Args:
+        path: As in `read_bytes`.
+        content_type: Default: by the file's extension.
+
+    Raises:
+        MmeError: The file can't be read, or its extension has no known content type.
+    """
+    sent_as = content_type or content_type_of(path)
+    return read_bytes(path), sent_as
+
+
 def content_type_of(path: Path) -> str:
     """Return the content type for a file's extension.
 
@@ -118,7 +132,18 @@ def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
             else:
                 np.savez(file, **plain)
     except OSError as error:
-        raise MmeError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from error
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> MmeError:
+    """Return the error for an answer that can't be saved.
+
+    Args:
+        path: The file.
+        error: What writing it raised.
+    """
+    reason = (error.strerror or str(error)).lower()
+    return MmeError(f"{path} can't be written: {reason}", hint="choose another file: --output FILE")
 
 
 def outputs_json(outputs: dict[str, Array]) -> dict[str, Any]:

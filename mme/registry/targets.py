@@ -31,18 +31,6 @@ def find_target(store: ModelStore, target_model: str) -> ModelRecord:
     return found
 
 
-def newest_version(store: ModelStore, model: str) -> str:
-    """Return the TargetModel that a bare name means: its newest version; any other name as it is.
-
-    Args:
-        store: The store.
-        model: An archive, or a name without version and suffix.
-    """
-    if model.endswith(SUFFIX):
-        return model
-    return next((one.target_model for one in reversed(store.versions(model))), model)
-
-
 def unknown_target(store: ModelStore, target_model: str) -> MmeError:
     """Return the error for an archive that does not exist, with similar names.
 
