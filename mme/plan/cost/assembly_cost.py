@@ -163,9 +163,10 @@ class _Deployed:
             plan: The endpoint in its template.
         """
         account = self._account(stack.region)
+        if isinstance(account, str):
+            self.failures[stack.display_name] = account
+            return None
         try:
-            if isinstance(account, str):
-                raise MmeError(account)
             return self._read(account, stack, plan)
         except Exception as error:
             explained = error if isinstance(error, MmeError) else explain_aws_error(error)

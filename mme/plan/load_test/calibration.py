@@ -45,7 +45,7 @@ def calibrated(
         )
     unpacked = {one.model: one.unpacked_bytes for one in sizes}
     called = measured.trace.names[int(measured.trace.models[0])]
-    if called not in unpacked and not unpacked.keys() & set(measured.trace.names):
+    if not unpacked.keys() & set(measured.trace.names):
         raise MmeError(
             f"the load test called {called}, and none of its models is known; is it of another endpoint?",
             hint="give the result of a test of this endpoint: mme bench --output FILE",
