@@ -51,14 +51,17 @@ def synthesize(app: App) -> Path:
         # Faults of constructs stop CDK before it writes a report: an existing report is older.
         faults = str(error).partition(_TREE_FAULTS)[2].rstrip()
         if faults:
-            raise MmeError(f"synthesis found faults:{faults}") from None
+            raise MmeError(f"synthesis found faults:{faults}") from None  # each says its fix
         findings = _findings(report)
         if not findings:
             raise
     else:
         findings = _findings(report)
     if findings:
-        raise MmeError("\n  ".join([f"synthesis found faults; the whole report is {report}:", *findings]))
+        raise MmeError(
+            "\n  ".join([f"synthesis found faults; the whole report is {report}:", *findings]),
+            hint="fix them, or acknowledge a rule: Validations.of(construct).acknowledge(...)",
+        )
     return Path(app.outdir)
 
 

@@ -78,18 +78,20 @@ class Environment:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
             raise MmeError(
-                f"environment name {self.name!r} is not valid: use at most 31 lower-case letters, digits and "
-                "hyphens, starting with a letter"
+                f"environment name {self.name!r} is not valid; stacks and endpoints are named after it",
+                hint="use at most 31 lower-case letters, digits and hyphens, starting with a letter",
             )
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
             raise MmeError(
                 f"account {self.account!r} of environment {self.name} is not valid; "
-                "an AWS account has 12 digits"
+                "an AWS account has 12 digits",
+                hint="write all 12 in quotes, or leave account out for that of the credentials",
             )
         for address in self.alarm_emails:
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
                 raise MmeError(
-                    f"{address!r} in alarm_emails of environment {self.name} is not an e-mail address"
+                    f"{address!r} in alarm_emails of environment {self.name} is not an e-mail address",
+                    hint="write addresses such as oncall@example.com",
                 )
 
 
@@ -166,5 +168,5 @@ def selected(
     found = tuple(environment for environment in environments if environment.name == name)
     if not found:
         names = ", ".join(environment.name for environment in environments)
-        raise MmeError(f"environment {name!r} does not exist: choose one of {names}")
+        raise MmeError(f"environment {name!r} does not exist", hint=f"choose one of {names}")
     return found

@@ -14,7 +14,9 @@ def confirm(question: str) -> None:
         MmeError: The answer is not yes, or standard input is not a terminal.
     """
     if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
-        raise MmeError("not confirmed: nothing was changed")
+        raise MmeError(
+            "not confirmed: nothing was changed", hint="answer y, or add --yes to skip the question"
+        )
 
 
 def confirm_by_typing(word: str) -> None:
@@ -25,7 +27,7 @@ def confirm_by_typing(word: str) -> None:
     """
     typed = _answer(f"Type {word} to delete all this: ")
     if typed != word:
-        raise MmeError(f"{typed!r} is not {word}: nothing was deleted")
+        raise MmeError(f"{typed!r} is not {word}: nothing was deleted", hint=f"run it again and type {word}")
 
 
 def _answer(prompt: str) -> str:

@@ -171,7 +171,9 @@ def _run() -> None:
         if _is_output_error(error):
             _discard_output()
             reason = (error.strerror or str(error)).lower()
-            explained: MmeError | None = MmeError(f"the output can't be written: {reason}")
+            explained: MmeError | None = MmeError(
+                f"the output can't be written: {reason}", hint="write it to another place"
+            )
         else:
             explained = _usage_error(error) or _explain(error)
         if explained is None:

@@ -163,4 +163,7 @@ def _temporary_error(operation: str, code: str, status: int, message: str) -> Mm
             f"{operation} was throttled with {code}{retried}",
             hint="try again in a minute: others may be using up the account's or the bucket's requests",
         )
-    return MmeError(f"AWS failed at {operation} with {code}{retried}")
+    return MmeError(
+        f"AWS failed at {operation} with {code}{retried}",
+        hint="try again later; AWS reports outages at https://health.aws.amazon.com",
+    )

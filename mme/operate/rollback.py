@@ -68,7 +68,10 @@ def plan_rollback(clients: AwsClients, deployment: Deployment, to: str | None = 
     current = _summary(clients, endpoint.config, deployment)[0]
     previous = _named(clients, deployment, to) if to else _previous(clients, deployment, endpoint, current)
     if previous.name == endpoint.config:
-        raise MmeError(f"endpoint {endpoint.name} runs config {previous.name} already")
+        raise MmeError(
+            f"endpoint {endpoint.name} runs config {previous.name} already",
+            hint="name another with --to; list them: aws sagemaker list-endpoint-configs",
+        )
     scaled = bool(scalable_targets(clients.scaling, endpoint))
     if scaled and current is not None:
         _check_types(current, previous)

@@ -136,7 +136,9 @@ def _read_stack_view(clients: AwsClients, deployment: Deployment) -> StackView |
         return None
     stack = read_stack(clients.cloudformation, deployment.stack)
     if stack is None:
-        raise MmeError(f"the stack {deployment.stack} does not exist")
+        raise MmeError(
+            f"the stack {deployment.stack} does not exist any more", hint="deploy it again: cdk deploy"
+        )
     resources = stack_resources(clients.cloudformation, deployment.stack)
     template = stack_template(clients.cloudformation, deployment.stack)
     return StackView(

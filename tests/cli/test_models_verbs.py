@@ -350,7 +350,7 @@ def test_full_disk_is_one_clear_line() -> None:
         )
     assert (ran.returncode, ran.stderr) == (
         2,
-        "error: the output can't be written: no space left on device\n",
+        "error: the output can't be written: no space left on device\nwrite it to another place\n",
     )
 
 

@@ -39,7 +39,7 @@ def test_selection() -> None:
 
 
 def test_an_environment_that_does_not_exist() -> None:
-    with pytest.raises(MmeError, match=r"^environment 'qa' does not exist: .* local, dev, staging, prod$"):
+    with pytest.raises(MmeError, match=r"^environment 'qa' does not exist\n.* local, dev, staging, prod$"):
         selected("qa")
 
 
@@ -47,7 +47,7 @@ def test_an_environment_that_does_not_exist() -> None:
     ("settings", "fault"),
     [
         ({"account": "123"}, r"account '123' of environment dev is not valid; an AWS account has 12 digits"),
-        ({"name": "My_Env"}, r"environment name 'My_Env' is not valid: use at most 31 lower-case"),
+        ({"name": "My_Env"}, r"environment name 'My_Env' is not valid; .*\nuse at most 31 lower-case"),
         ({"name": "x" * 32}, r"is not valid"),
         ({"alarm_emails": ("me",)}, r"'me' in alarm_emails of environment dev is not an e-mail address"),
     ],

@@ -55,7 +55,7 @@ def _toggled(field: str) -> Change:
 
 
 CHANGES: dict[str, tuple[Change, ...]] = {
-    "name": (Change("other"), Change("My_Env", refused="is not valid: use at most 31 lower-case")),
+    "name": (Change("other"), Change("My_Env", refused="use at most 31 lower-case")),
     "image": (Change(lambda e: ServingImage.triton("25.04", processor=e.image.traits.processor)),),
     "instance_type": (
         Change(other_type, fails="must be deregistered as scalable target"),

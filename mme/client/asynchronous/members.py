@@ -67,7 +67,10 @@ def check_members(members: Mapping[str, Any], inputs: Location) -> str:
     for name, (low, high) in _RANGES.items():
         value = members.get(name)
         if value is not None and not low <= value <= high:
-            raise MmeError(f"{name} is {value} s; it must be from {low} to {high} s")
+            raise MmeError(
+                f"{name} is {value} s; it must be from {low} to {high} s",
+                hint="change it, or leave it out for SageMaker's default",
+            )
     return _checked_id(members.get("InferenceId"))
 
 

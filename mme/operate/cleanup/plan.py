@@ -137,7 +137,8 @@ def plan_leftovers(clients: AwsClients, store_stack: str, choice: Choice) -> Cle
     bucket = outputs.get(BUCKET_OUTPUT) or next(iter(store.buckets), "")
     if PREFIX_OUTPUT not in outputs or bucket not in store.buckets:
         raise MmeError(
-            f"the stack {store_stack} is not a model store: it has no outputs of bucket and prefix"
+            f"the stack {store_stack} is not a model store: it has no outputs of bucket and prefix",
+            hint="name the stack of the models: --store-stack",
         )
     planner = _Planner(clients, bucket, outputs[PREFIX_OUTPUT], choice, None, store)
     objects = tuple(planner.models())

@@ -136,7 +136,9 @@ def write_draft(draft: Draft, directory: Path) -> NewModel:
         if not isinstance(error, OSError):
             raise
         reason = "not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
-        raise MmeError(f"{directory} can't be written: {reason.lower()}") from error
+        raise MmeError(
+            f"{directory} can't be written: {reason.lower()}", hint="choose another place: --in PATH"
+        ) from error
     _remove(scratch)
     return NewModel(
         directory,

@@ -147,7 +147,10 @@ def _max_batch_size(path: Path, model: OnnxModel, given: int | None) -> tuple[in
 def _spec(path: Path, tensor: OnnxTensor, max_batch_size: int) -> TensorSpec:
     dims: Sequence[int] = (tensor.dims or ())[1 if max_batch_size else 0 :]
     if 0 in dims:
-        raise MmeError(f"{tensor.name} in {path} has a dim of size 0; Triton has no such shapes")
+        raise MmeError(
+            f"{tensor.name} in {path} has a dim of size 0; Triton has no such shapes",
+            hint="export it with that dim above 0, or dynamic",
+        )
     if tensor.dims is None:
         raise MmeError(
             f"{path} does not state the shape of {tensor.name}",
