@@ -32,6 +32,7 @@ def apply() -> None:
     _stop_tracking_instances()
     _use_our_backends()
     _ignore_conditional_bucket_policies()
+    _refuse_malformed_bucket_policies()
     _allow_logging_to_buckets_without_acls()
     _answer_lookup_events()
     _refuse_unknown_operations()
@@ -129,6 +130,31 @@ def _ignore_conditional_bucket_policies() -> None:
         return results.get(decision, PermissionResult.NEUTRAL)
 
     FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
+
+
+def _refuse_malformed_bucket_policies() -> None:
+    """Refuse a bucket policy that can't be read: it would fail every later request for its objects."""
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.models import S3Backend
+
+    put = S3Backend.put_bucket_policy
+
+    def put_bucket_policy(self: S3Backend, bucket_name: str, policy: bytes) -> None:
+        try:
+            document = json.loads(policy)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise S3ClientError(
+                "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'"
+            )
+        statements = document.get("Statement", [])
+        listed = statements if isinstance(statements, list) else [statements]
+        if not all(isinstance(one, dict) for one in listed):
+            raise S3ClientError("MalformedPolicy", "A statement of a policy must be an object")
+        put(self, bucket_name, policy)
+
+    S3Backend.put_bucket_policy = put_bucket_policy  # type: ignore[method-assign]
 
 
 def _allow_logging_to_buckets_without_acls() -> None:
