@@ -22,6 +22,17 @@ _JAVA: Final = {
     r"\z": r"\Z",
 }
 _SHOWN_CHARACTERS: Final = 256
+_JSON_TYPES: Final = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "integer": int,
+    "long": int,
+    "float": int | float,
+    "double": int | float,
+    "timestamp": int | float,
+}
 
 
 @cache
@@ -65,6 +76,31 @@ def _structure(value: dict[str, Any], shape: StructureShape, path: str) -> Itera
             yield from member_faults(value[name], member, place)
         elif name in shape.required_members:
             yield _fault(None, member, place, "not be null")
+
+
+def mistyped(value: Any, shape: Shape, path: str = "") -> str | None:
+    """Return the path of the first member of the wrong JSON type; None if there is none.
+
+    Args:
+        value: Parsed JSON.
+        shape: What it must be.
+        path: Its place in the request.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, _JSON_TYPES.get(shape.type_name, object)):
+        return path
+    parts: list[tuple[str, Any, Shape]] = []
+    members: Any = value
+    match shape:
+        case StructureShape():
+            parts = [(name, members[name], one) for name, one in shape.members.items() if name in members]
+        case ListShape():
+            parts = [(str(number), item, shape.member) for number, item in enumerate(members, 1)]
+        case MapShape():
+            parts = [(key, item, shape.value) for key, item in members.items()]
+    found = (mistyped(item, one, f"{path}.{name}".lstrip(".")) for name, item, one in parts)
+    return next((place for place in found if place is not None), None)
 
 
 def member_faults(value: Any, shape: Shape, path: str) -> Iterator[str]:

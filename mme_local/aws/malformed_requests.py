@@ -5,15 +5,30 @@ from __future__ import annotations
 import json
 from typing import Any
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape
 
+from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationNotFoundError
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-_NO_FORM = "Bucket POST must be of the enclosure-type multipart/form-data"
+from mme_local.aws.constraints import mistyped, request_shape
+
+_SERIALIZATION = "SerializationException"
+_NO_FORM = (
+    "At least one of the preconditions failed: Bucket POST must be of the enclosure-type multipart/form-data"
+)
 _NO_KEY = (
     "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields."
 )
 _NO_FILE = "POST requires exactly one file upload per request."
+_NO_METHOD = "The specified method is not allowed against this resource."
+_NO_UPLOAD = (
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
+    "or completed."
+)
+_NO_NUMBER = "Provided max-keys not an integer or within integer range"
+_NO_START = "The continuation token provided is incorrect"
 _NO_XML = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
@@ -23,10 +38,12 @@ def refuse_in(application: Flask) -> Flask:
     Args:
         application: moto's, of one service.
     """
-    refusal = _of_s3 if getattr(application, "service", "") == "s3" else _of_json
+    service = getattr(application, "service", "")
 
     def answer(error: Exception) -> Any:
-        if found := refusal(error):
+        if isinstance(error, OperationNotFoundError):
+            return _unknown_operation(str(error))
+        if found := _of_s3(error) if service == "s3" else _of_json(error, service):
             return found
         if isinstance(error, HTTPException) and not isinstance(error, KeyError):
             return error  # moto's answer
@@ -44,36 +61,56 @@ def _with_status(answer: Response) -> Response:
     return answer
 
 
-def _of_json(error: Exception) -> Response | None:
-    """Refuse a body that is not a JSON object if its content type says JSON."""
+def _unknown_operation(name: str) -> Response:
+    if "json" in request.mimetype:
+        return _json_error("UnknownOperationException", f"Could not find operation {name}")
+    members = f"<Type>Sender</Type><Code>InvalidAction</Code><Message>Could not find operation {escape(name)}"
+    body = f"<ErrorResponse><Error>{members}</Message></Error></ErrorResponse>"
+    return Response(body, 400, content_type="text/xml")
+
+
+def _of_json(error: Exception, service: str) -> Response | None:
+    """Refuse a body that says it is JSON and is no JSON object, or has members of wrong types."""
     # the server refuses what is nested too deeply
     if isinstance(error, HTTPException | RecursionError) or "json" not in request.mimetype:
         return None
     try:
         body = json.loads(request.get_data())
     except ValueError:
-        return _serialization_error("The request body is not valid JSON")
-    if isinstance(body, dict):
+        return _json_error(_SERIALIZATION, "The request body is not valid JSON")
+    if not isinstance(body, dict):
+        kind = "list" if isinstance(body, list) else "scalar"
+        return _json_error(_SERIALIZATION, f"Start of {kind} found where not expected")
+    try:
+        shape = request_shape(service, request.headers.get("X-Amz-Target", "").rpartition(".")[2])
+    except (UnknownServiceError, OperationNotFoundError):
         return None
-    kind = "list" if isinstance(body, list) else "scalar"
-    return _serialization_error(f"Start of {kind} found where not expected")
+    place = mistyped(body, shape) if shape else None
+    return _json_error(_SERIALIZATION, f"{place} has the wrong type") if place else None
 
 
-def _serialization_error(message: str) -> Response:
-    name = "SerializationException"
+def _json_error(name: str, message: str) -> Response:
     body = json.dumps({"__type": name, "Message": message})
     return Response(body, 400, {"x-amzn-ErrorType": name}, content_type="application/x-amz-json-1.1")
 
 
 def _of_s3(error: Exception) -> Response | None:
-    """Refuse a form without its key or file, and XML that is not well-formed."""
-    if isinstance(error, ExpatError):
-        return _s3_error(400, "MalformedXML", _NO_XML)
-    if request.method != "POST" or not isinstance(error, KeyError):
-        return None
-    if request.mimetype != "multipart/form-data":
-        return _s3_error(412, "PreconditionFailed", f"At least one of the preconditions failed: {_NO_FORM}")
-    return _s3_error(400, "InvalidArgument", _NO_FILE if "key" in request.form else _NO_KEY)
+    """Refuse a method, a parameter, a form or XML that makes no sense."""
+    arguments, lacks = request.args, isinstance(error, KeyError)
+    form = request.method == "POST" and lacks
+    faults = (
+        (isinstance(error, ExpatError), (400, "MalformedXML", _NO_XML)),
+        (request.method == "PATCH", (405, "MethodNotAllowed", _NO_METHOD)),
+        (isinstance(error, ValueError) and "max-keys" in arguments, (400, "InvalidArgument", _NO_NUMBER)),
+        (
+            isinstance(error, TypeError) and "continuation-token" in arguments,
+            (400, "InvalidArgument", _NO_START),
+        ),
+        (lacks and "uploadId" in arguments, (404, "NoSuchUpload", _NO_UPLOAD)),
+        (form and request.mimetype != "multipart/form-data", (412, "PreconditionFailed", _NO_FORM)),
+        (form, (400, "InvalidArgument", _NO_FILE if "key" in request.form else _NO_KEY)),
+    )
+    return next((_s3_error(*answer) for holds, answer in faults if holds), None)
 
 
 def _s3_error(status: int, code: str, message: str) -> Response:

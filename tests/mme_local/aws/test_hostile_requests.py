@@ -318,3 +318,67 @@ def test_an_operation_that_is_not_provided_is_refused_by_name(
 def test_a_use_of_an_operation_that_is_not_provided_is_refused(aws: Any) -> None:
     with pytest.raises(ClientError, match=r"does not provide this use of Tag: .*non-resource-group Arn"):
         aws("resource-groups").tag(Arn="arn:aws:resource-groups:us-east-1:123456789012:group/g", Tags={})
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "error", "fault"),
+    [
+        ("ListEndpoints", {"MaxResults": "x"}, "SerializationException", "MaxResults has the wrong type"),
+        (
+            "ListEndpoints",
+            {"MaxResults": float("inf")},
+            "SerializationException",
+            "MaxResults has the wrong type",
+        ),
+        ("ListEndpoints", {"CreationTimeAfter": "x"}, "SerializationException", "CreationTimeAfter has"),
+        (
+            "CreateEndpoint",
+            {"EndpointName": "e", "EndpointConfigName": []},
+            "SerializationException",
+            "EndpointConfigName has the wrong type",
+        ),
+        ("Nope", {}, "UnknownOperationException", "Could not find operation Nope"),
+    ],
+)
+def test_json_that_no_operation_takes(
+    endpoint_url: str, operation: str, body: dict[str, Any], error: str, fault: str
+) -> None:
+    more = {"Content_Type": "application/x-amz-json-1.1", "X_Amz_Target": f"SageMaker.{operation}"}
+    status, answer = posted(endpoint_url, "sagemaker", json.dumps(body).encode(), **more)
+    assert (status, json.loads(answer)["__type"]) == (400, error)
+    assert fault in json.loads(answer)["Message"]
+
+
+def test_an_unknown_action_is_refused(endpoint_url: str) -> None:
+    body, kind = b"Action=%3Cb%3E&Version=2011-06-15", "application/x-www-form-urlencoded"
+    status, answer = posted(endpoint_url, "sts", body, Content_Type=kind)
+    assert (status, "<Code>InvalidAction</Code>" in answer, "<b>" in answer) == (400, True, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "error"),
+    [
+        ("GET", "?list-type=2&max-keys=x", "400 InvalidArgument"),
+        ("GET", "?list-type=2&continuation-token=x", "400 InvalidArgument"),
+        ("PUT", "/k?partNumber=1&uploadId=x", "404 NoSuchUpload"),
+        ("PATCH", "/k", "405 MethodNotAllowed"),
+    ],
+)
+def test_what_s3_does_not_take(endpoint_url: str, aws: Any, method: str, query: str, error: str) -> None:
+    aws("s3").create_bucket(Bucket="models")
+    for key in "xyz":
+        aws("s3").put_object(Bucket="models", Key=key)
+    request = urllib.request.Request(f"{endpoint_url}/models{query}", method=method, data=b"")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=60)
+    status, code = error.split()
+    assert (str(caught.value.code), f"<Code>{code}</Code>" in caught.value.read().decode()) == (status, True)
+
+
+@pytest.mark.parametrize("policy", ["<x>", "[]", '{"Statement": "x"}', '{"Statement": [1]}'])
+def test_a_malformed_bucket_policy_is_refused(aws: Any, policy: str) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="models")
+    with pytest.raises(ClientError, match="MalformedPolicy"):
+        s3.put_bucket_policy(Bucket="models", Policy=policy)
+    s3.put_object(Bucket="models", Key="k", Body=b"x")
