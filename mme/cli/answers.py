@@ -27,6 +27,8 @@ _SHOWN_VALUES: Final = 12
 _SHOWN_ROWS: Final = 10
 _TOP: Final = 5
 _MANY_CLASSES: Final = 100
+_LEVELS: Final = 100
+"""Of JSON. Some versions of Python read thousands, and can't write them again."""
 
 
 class Answer(Protocol):
@@ -124,15 +126,22 @@ def _print_time(model: str, milliseconds: float | None) -> None:
 
 
 def body_json(reply: Answer) -> dict[str, Any]:
-    """Return a container's bytes: JSON parsed, other text as a string, anything else in base64."""
+    """Return a container's bytes: JSON of at most 100 levels parsed, other text as a string, else base64."""
     found: dict[str, Any] = {"content_type": reply.content_type}
     text = _text(reply)
     if text is None:
         return found | {"body_base64": base64.b64encode(reply.body).decode()}
     if reply.content_type.partition(";")[0].strip() == "application/json":
         with contextlib.suppress(ValueError, RecursionError):
-            return found | {"body": json.loads(text)}
+            body = json.loads(text)
+            if not _deeper(body, _LEVELS):
+                return found | {"body": body}
     return found | {"body": text}
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _deeper(one, levels - 1) for one in inside)
 
 
 def reply_json(asked: str, model: str, endpoint: str, reply: Reply, milliseconds: float) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mme.cli.answers import body_json
+from mme.client.multi_model_client import Reply
 from mme.registry.aliases import AliasStore
 
 REGISTRY = Path(__file__).parents[2] / "model_registry"
@@ -239,6 +241,12 @@ def test_bytes_for_a_framework_container(aws, mme, rows: Path) -> None:
     assert (ran.json["content_type"], ran.json["model"]) == ("application/json", "xgb_v0.tar.gz")
     ran = mme("invoke", "xgb_v0.tar.gz", "--body", rows, "--content-type", "application/x-own", "--json")
     assert ran.json["body_base64"] == "MSwyCjMsNAo="
+
+
+def test_json_of_very_many_levels_is_text() -> None:
+    flat, deep = ("[" * levels + "]" * levels for levels in (100, 102))
+    assert body_json(Reply(flat.encode(), "application/json", "v"))["body"] == json.loads(flat)
+    assert body_json(Reply(deep.encode(), "application/json", "v"))["body"] == deep
 
 
 def test_binary_answers_go_to_pipes_and_files_as_they_are(aws, mme, tmp_path: Path) -> None:
