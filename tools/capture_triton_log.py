@@ -7,10 +7,8 @@ the tests of the log's patterns read these files.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import sys
-import tarfile
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +16,7 @@ from mme_local import launcher
 from mme_local.run_files import LOGS
 from mme_local.settings import LocalSettings
 from mme_local.testing.endpoint import ENVIRONMENT, LocalEndpoint
+from tests.archives.archive_builder import pack
 
 _CONFIG: Final = """backend: "python"
 input [{ name: "INPUT0" data_type: TYPE_FP32 dims: [4] }]
@@ -75,7 +74,7 @@ def capture(verbose: str) -> str:
         endpoint = LocalEndpoint.create(state.url, variables=variables)
         for name, files in MODELS.items():
             key = f"{endpoint.prefix}{name}"
-            endpoint.s3.put_object(Bucket=endpoint.bucket, Key=key, Body=_archive(files))
+            endpoint.s3.put_object(Bucket=endpoint.bucket, Key=key, Body=pack(files))
         for model, values in CALLS:
             tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [len(values)], "data": values}
             with contextlib.suppress(endpoint.client.exceptions.ModelError):
@@ -84,16 +83,6 @@ def capture(verbose: str) -> str:
         return log.read_text()
     finally:
         launcher.stop(state.port)
-
-
-def _archive(files: dict[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tools.markdown import table
+
 PAGE: Final = Path(__file__).parents[1] / "docs" / "conformance.md"
 BEGIN: Final = "<!-- written by python -m tools.conformance_table -->"
 END: Final = "<!-- end of what it wrote -->"
@@ -108,15 +110,12 @@ class Run:
 
 def markdown(run: Run) -> str:
     """Return the summary and the table as GitHub Markdown."""
-    lines = [f"{run.summary}.", "", _line(_HEADS), _line(["---"] * len(_HEADS))]
-    area = ""
+    rows, area = [], ""
     for row in run.rows:
         shown = row.area if row.area != area else ""
         area = row.area
-        lines.append(
-            _line((shown, row.title, row.runs, row.triton, row.on_triton or _NOT_RUN, _mms_cell(row)))
-        )
-    return "\n".join(lines) + "\n"
+        rows.append((shown, row.title, row.runs, row.triton, row.on_triton or _NOT_RUN, _mms_cell(row)))
+    return f"{run.summary}.\n\n{table(_HEADS, rows)}\n"
 
 
 def documented(page: str) -> list[tuple[str, ...]]:
@@ -162,10 +161,6 @@ def _between(page: str) -> str:
     if BEGIN not in page or END not in page.split(BEGIN, 1)[1]:
         raise ValueError(f"the page has no lines {BEGIN!r} and {END!r}")
     return page.split(BEGIN, 1)[1].split(END, 1)[0]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

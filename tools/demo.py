@@ -278,8 +278,7 @@ def score(endpoint: LocalEndpoint) -> None:
     """Ask for all held-out customers in one request and compare the answers with who left."""
     import numpy as np
 
-    sys.path.insert(0, str(ROOT / "model_registry"))
-    import churn_data
+    from model_registry import churn_data
 
     _, rows, _, left = churn_data.split()
     body = "\n".join(",".join(map(str, row)) for row in rows).encode()
@@ -294,8 +293,7 @@ def classify(client: MultiModelClient) -> float:
     """Classify all held-out digits in batches; return the seconds of the first call."""
     import numpy as np
 
-    sys.path.insert(0, str(ROOT / "model_registry"))
-    import digits_data
+    from model_registry import digits_data
 
     images, labels = digits_data.held_out()
     images = np.ascontiguousarray(images, np.float32)

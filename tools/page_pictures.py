@@ -86,20 +86,19 @@ def busy_runtime() -> SampleRuntime:
     return runtime
 
 
-async def draw_status(width: int, height: int, *, phone: bool = False, dark: bool = False) -> bytes:
+async def draw_status(width: int, height: int, *, phone: bool = False) -> bytes:
     """Return a picture of the status page as PNG.
 
     Args:
         width: of the window, in pixels.
         height: of the window, in pixels.
         phone: whether it is a phone's browser.
-        dark: whether the reader prefers dark colours.
     """
     page = busy_runtime().page()
     application = web.Application()
     application.add_routes(page.routes())
     async with TestServer(application) as server, new_page() as browser:
-        await browser.look_like(width, height, phone=phone, dark=dark)
+        await browser.look_like(width, height, phone=phone)
         await browser.open(str(server.make_url("/_mme/")))
         await browser.until("document.getElementById('live').textContent === 'live'")
         picture = await browser.picture()

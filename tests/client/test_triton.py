@@ -301,8 +301,7 @@ def test_warming_loads_without_calling(client, endpoint, publish) -> None:
     broken = publish(load="1 / 0")
     warmed = {one.model: one for one in client.warm([model, broken])}
     assert (warmed[model].loaded, warmed[broken].loaded) == (True, False)
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert model in [one["name"] for one in instance["models"]]
+    assert model in [one["name"] for one in endpoint.instance()["models"]]
 
 
 def test_many_calls_to_many_models(client, publish) -> None:

@@ -27,10 +27,6 @@ MEMORY_MIB = 4.0
 """Of an instance, for models: two of those with a padding of 1.2 MiB, three never."""
 PADDING = 1_200_000
 _MMS_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/conformance:1"
-_MMS_ENVIRONMENT = {
-    "SAGEMAKER_PROGRAM": "inference.py",
-    "SAGEMAKER_SUBMIT_DIRECTORY": str(mms_models.PROGRAM),
-}
 _SOCKETS = {TRITON: TRITON_SOCKET, MMS: MMS_SOCKET}
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 _SECONDS = 30
@@ -66,9 +62,8 @@ class LocalRuntime:
 
     def _create(self, container: str, *flags: str, bucket: str | None = None) -> LocalEndpoint:
         if container == MMS:
-            return LocalEndpoint.create(
-                self.state.url, variables=_MMS_ENVIRONMENT, bucket=bucket, image=_MMS_IMAGE
-            )
+            variables = mms_models.ENVIRONMENT
+            return LocalEndpoint.create(self.state.url, variables=variables, bucket=bucket, image=_MMS_IMAGE)
         arguments = " ".join((ENVIRONMENT["SAGEMAKER_TRITON_ADDITIONAL_ARGS"], *flags))
         variables = {**ENVIRONMENT, "SAGEMAKER_TRITON_ADDITIONAL_ARGS": arguments}
         return LocalEndpoint.create(self.state.url, variables=variables, bucket=bucket, image=IMAGE)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from tests.conformance.models import OUT_OF_MEMORY, Files
 
-PROGRAM = Path(__file__).with_name("mms_program")
-"""The folder of the program that runs them."""
+ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": str(Path(__file__).with_name("mms_program")),
+}
+"""Of the container: the program that runs them."""
 FAILED = 500
 """Status of a model's failure."""
 

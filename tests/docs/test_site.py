@@ -31,20 +31,6 @@ def test_the_navigation_has_every_page_of_the_docs_once() -> None:
     )
 
 
-def test_the_tutorials_are_these() -> None:
-    text = (ROOT / "mkdocs.yml").read_text("utf-8").partition("  - Tutorials:\n")[2]
-    assert re.findall(r": (.+)\.md$", text.partition("\n  - ")[0], re.MULTILINE) == [
-        "models",
-        "first-deployment",
-        "constructs",
-        "testing",
-        "planning",
-        "migration",
-        "from-multi-data-model",
-        "from-cdk-sample",
-    ]
-
-
 def test_each_public_name_has_a_page() -> None:
     pages = reference.name_pages()
     assert "::: mme_cdk.MultiModelEndpoint" in pages["mme_cdk/MultiModelEndpoint.md"]

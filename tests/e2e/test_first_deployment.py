@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import boto3
@@ -14,7 +13,7 @@ import pytest
 
 from mme.cli import confirmation
 from tests.docs.page import Shell, blocks
-from tests.e2e.conftest import COMMAND_SECONDS, ROOT, Machine
+from tests.e2e.conftest import ROOT, Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
 
@@ -35,32 +34,22 @@ def checkout(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     shutil.copytree(ROOT / "model_registry" / "add_sub", tmp_path / "model_registry" / "add_sub")
     for name, value in machine.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "constructs")]))
-    monkeypatch.setenv("CDK_VALIDATION", "false")
     monkeypatch.setattr(confirmation, "_answer", lambda asked: asked.split()[1])
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def cdk(command: str) -> str:
-    """The CDK CLI, which asks no one to confirm."""
-    words = shlex.split(command)
-    done = subprocess.run(
-        [*words, "--ci", *(["--require-approval", "never"] if words[1] == "deploy" else [])],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def test_the_page(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page(machine: Machine, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skipped: list[str] = []
+
+    def cdk(command: str) -> str:
+        """The CDK CLI, which asks no one to confirm."""
+        words = shlex.split(command)
+        unasked = ["--require-approval", "never"] if words[1] == "deploy" else []
+        path = os.pathsep.join([str(ROOT), str(ROOT / "constructs")])
+        return machine.run(*words, "--ci", *unasked, folder=checkout, PYTHONPATH=path, CDK_VALIDATION="false")
+
     shell = Shell(monkeypatch, {"cdk": cdk, **dict.fromkeys(NOT_HERE, skipped.append)})
     consoles = [text for kind, text in blocks("docs/first-deployment.md") if kind == "console"]
     for console in consoles[:-1]:

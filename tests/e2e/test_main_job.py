@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
+from model_registry.digits_data import held_out
 from tests.archives.archive_builder import pack
-from tests.e2e.conftest import ROOT, Machine
+from tests.e2e.conftest import Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(600)]
 
@@ -47,10 +48,7 @@ def test_plain_boto3_gets_right_answers_from_both_models(deployed: Machine) -> N
         deployed, "add_sub_v0.tar.gz", tensor("INPUT0", 1, 2, 3, 4), tensor("INPUT1", 10, 20, 30, 40)
     )
     assert answer == {"OUTPUT0": [11, 22, 33, 44], "OUTPUT1": [-9, -18, -27, -36]}
-    sys.path.insert(0, str(ROOT / "model_registry"))
-    import digits_data
-
-    images, labels = digits_data.held_out()
+    images, labels = held_out()
     right = 0
     for start in range(0, len(images), 100):
         batch = np.asarray(images[start : start + 100], np.float32)

@@ -98,5 +98,10 @@ class Endpoint:
         content: bytes = answer["Body"].read()
         return content
 
+    def instance(self) -> dict[str, Any]:
+        """Describe its only instance."""
+        (instance,) = self.runtime.endpoint(self.name)["instances"]
+        return dict(instance)
+
     def delete(self) -> None:
         self.sagemaker.delete_endpoint(EndpointName=self.name)

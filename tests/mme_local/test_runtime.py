@@ -25,8 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.triton]
 def test_a_model_is_loaded_by_its_first_call_and_answers(endpoint: Endpoint) -> None:
     endpoint.publish("tenant-a/double_v0.tar.gz", a_model())
     assert number(endpoint.invoke("tenant-a/double_v0.tar.gz", body(21))) == 42
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert [model["name"] for model in instance["models"]] == ["tenant-a/double_v0.tar.gz"]
+    assert [model["name"] for model in endpoint.instance()["models"]] == ["tenant-a/double_v0.tar.gz"]
 
 
 def test_least_recently_used_models_are_evicted_first(endpoint: Endpoint) -> None:
@@ -34,7 +33,7 @@ def test_least_recently_used_models_are_evicted_first(endpoint: Endpoint) -> Non
         endpoint.publish(f"times{n}_v0.tar.gz", a_model(f"x * {n}"))
     for n in (0, 1, 0, 2):
         assert number(endpoint.invoke(f"times{n}_v0.tar.gz", body(10))) == 10 * n
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    instance = endpoint.instance()
     assert {model["name"] for model in instance["models"]} == {"times0_v0.tar.gz", "times2_v0.tar.gz"}
     assert instance["memory_used_bytes"] <= instance["memory_bytes"]
     assert number(endpoint.invoke("times1_v0.tar.gz", body(10))) == 10
@@ -47,8 +46,7 @@ def test_models_are_evicted_concurrently(endpoint: Endpoint) -> None:
         endpoint.invoke(name, body(1))
     endpoint.publish("large_v0.tar.gz", a_model(padding=8_500))
     assert number(endpoint.invoke("large_v0.tar.gz", body(21))) == 42
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert [model["name"] for model in instance["models"]] == ["large_v0.tar.gz"]
+    assert [model["name"] for model in endpoint.instance()["models"]] == ["large_v0.tar.gz"]
     log = (Path(endpoint.runtime.state.workdir) / "logs" / f"{endpoint.name}-AllTraffic-0.log").read_text()
     begun = [log.index(f"Unloading SageMaker TargetModel: {name}") for name in small]
     assert max(begun) < log.index("successfully unloaded"), "one waited for another one"
@@ -158,7 +156,7 @@ def test_killing_triton_loses_no_later_request(endpoint: Endpoint, tmp_path: Pat
     slow = f"(open({str(read)!r}, 'w').close(), time.sleep(300), x)[2]"
     endpoint.publish("slow_v0.tar.gz", a_model(slow))
     assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    instance = endpoint.instance()
     in_flight: list[BaseException] = []
 
     def call_slow() -> None:
@@ -182,14 +180,13 @@ def test_killing_triton_loses_no_later_request(endpoint: Endpoint, tmp_path: Pat
     assert isinstance(failure, ClientError)
     assert failure.response["Error"]["Code"] == "ModelError"
     assert f"could not get a response from the {endpoint.name} endpoint" in str(failure)
-    (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    after = endpoint.instance()
     assert after["pid"] != instance["pid"]
     assert after["restarts"] == 1
 
 
 def longest_in_flight(endpoint: Endpoint) -> float:
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    return float(instance["longest_in_flight_seconds"])
+    return float(endpoint.instance()["longest_in_flight_seconds"])
 
 
 def test_an_update_serves_the_new_environment_and_count_under_the_same_name(runtime: Runtime) -> None:
@@ -241,7 +238,7 @@ def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
     endpoint.sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
     endpoint.publish("a_v0.tar.gz", a_model())
     assert number(endpoint.invoke("a_v0.tar.gz", body(4))) == 8
-    wait_for(lambda: not runtime.endpoint(endpoint.name)["instances"][0]["models"])
+    wait_for(lambda: not endpoint.instance()["models"])
     endpoint.delete()
 
 
@@ -278,5 +275,4 @@ def test_a_load_over_its_time_limit_fails(tmp_path: Path) -> None:
 
 
 def states(endpoint: Endpoint) -> list[str]:
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    return [model["state"] for model in instance["models"]]
+    return [model["state"] for model in endpoint.instance()["models"]]

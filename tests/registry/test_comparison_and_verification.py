@@ -19,7 +19,7 @@ from mme.registry.comparison import compare
 from mme.registry.names import ModelName
 from mme.registry.verification import verify
 from mme.registry.versions import RemovedVersions
-from tests.archives.archive_builder import pack
+from tests.archives.archive_builder import pack, with_link
 from tests.archives.onnx_builder import doubled, model, value
 
 
@@ -160,12 +160,11 @@ def test_wrong_size_is_named(store, s3, make_directory) -> None:
 
 
 def test_links(store, s3) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        link = tarfile.TarInfo("link")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        tar.addfile(link)
-    s3.put_object(Bucket="models", Key="models/x_v0.tar.gz", Body=buffer.getvalue())
+    s3.put_object(
+        Bucket="models",
+        Key="models/x_v0.tar.gz",
+        Body=with_link("link", "/etc/passwd", tarfile.SYMTYPE),
+    )
     (found,) = verify(store)
     assert "link is a symbolic link to /etc/passwd" in found.problems[0]
     assert found.notes == ("it has no digest; mme did not publish it",)

@@ -28,14 +28,3 @@ def test_the_first_call_takes_as_long_as_the_command_printed(style: str) -> None
     assert demo.answered_in(f"OUTPUT  TYPE\n{line}\n") == pytest.approx(1.5083)
     with pytest.raises(demo.DemoError, match="printed no duration"):
         demo.answered_in("OUTPUT  TYPE\n")
-
-
-def test_the_second_publish_has_nothing_to_report_but_that_the_model_is_unchanged(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    commands: list[str] = []
-    monkeypatch.setattr(demo, "run", lambda command, _: commands.append(" ".join(command)))
-    demo.publish(demo.Steps(), {})
-    assert commands == [
-        "mme models add model_registry", "mme models add model_registry/add_sub", "mme models list"
-    ]  # fmt: skip

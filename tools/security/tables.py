@@ -6,24 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
+from tools.markdown import table
 from tools.security.exceptions import Exemption
 from tools.security.packs import PACKS, Review, rule_count
 from tools.security.policies import Permission, short
 from tools.security.purposes import why
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; `|` in cells is escaped.
-
-    Args:
-        head: Column titles.
-        rows: Cells of each row.
-    """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |"
-        for line in lines
-    )
 
 
 def permissions(found: Sequence[Permission], title: Callable[[Permission], str], *, only: str = ".*") -> str:

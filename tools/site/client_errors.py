@@ -6,7 +6,7 @@ import inspect
 
 from mme.client import errors
 from mme.errors import MmeError
-from tools.site.markdown import cell
+from tools.markdown import cell
 
 
 def client_errors_page() -> str:

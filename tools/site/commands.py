@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mme.errors import MmeError
-from tools.site.markdown import cell, table
+from tools.markdown import cell, table
 
 
 def command_pages() -> dict[str, str]:

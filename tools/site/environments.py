@@ -7,7 +7,7 @@ import dataclasses
 import inspect
 
 from stacks import environments
-from tools.site.markdown import attributes, cell, table
+from tools.markdown import attributes, cell, table
 
 
 def environments_page() -> str:

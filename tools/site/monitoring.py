@@ -8,7 +8,7 @@ import re
 from mme.catalog.metrics import INSTANCE_NAMESPACE, INVOCATION_NAMESPACE, endpoint_metrics
 from mme_cdk.endpoint.endpoint_metrics import EndpointMetrics
 from mme_cdk.monitoring.alarm_thresholds import ALARM_RULES
-from tools.site.markdown import cell, table
+from tools.markdown import cell, table
 
 _WORD = re.compile(r"4XX|5XX|CPU|GPU|[A-Z][a-z]+")
 

@@ -9,7 +9,7 @@ from typing import Final
 from mme.aws.settings import Settings
 from mme.errors import MmeError
 from mme_local.settings import LocalSettings
-from tools.site.markdown import attributes, table
+from tools.markdown import attributes, table
 
 ROOT: Final = Path(__file__).parents[2]
 LIBRARIES: Final = {

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import itertools
 import json
 import re
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from mme_local.endpoint.call import InvokeCall
 from mme_local.endpoint.data_plane import DataPlane
 from mme_local.endpoint.errors import InvokeError
 from mme_local.settings import LocalSettings
+from tests.archives.archive_builder import pack
 from tests.mme_local.fake_container import FakeContainer
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -96,9 +95,7 @@ def keys() -> dict[str, str]:
     """Two buckets with the same models, each encrypted with its own key; the key's ARN by bucket."""
     aws = embedded_aws.clients_of(ACCOUNT, REGION).client
     aws("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("model"))
+    packed = pack({"model": ""})
     found = {}
     for bucket in ("old-bucket", "new-bucket"):
         found[bucket] = aws("kms").create_key()["KeyMetadata"]["Arn"]
@@ -110,7 +107,7 @@ def keys() -> dict[str, str]:
         )
         for prefix, number in itertools.product(("models/", "moved/"), range(MODELS)):
             # moto's own backend: 200 requests would take seconds.
-            s3_backends[ACCOUNT]["aws"].put_object(bucket, f"{prefix}m{number}.tar.gz", packed.getvalue())
+            s3_backends[ACCOUNT]["aws"].put_object(bucket, f"{prefix}m{number}.tar.gz", packed)
     return found
 
 

@@ -23,7 +23,6 @@ from tests.mme_local.deployed import Endpoint, Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 _numbers = count()
-_MMS = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(mms_models.PROGRAM)}
 
 
 @pytest.fixture(params=["triton", pytest.param("mms", marks=pytest.mark.nightly)])
@@ -35,7 +34,8 @@ def server(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def endpoint(runtime: Runtime, server: str) -> Iterator[Endpoint]:
-    endpoint = Endpoint(runtime, image=OWN, environment=_MMS) if server == "mms" else Endpoint(runtime)
+    of_mms = {"image": OWN, "environment": mms_models.ENVIRONMENT}
+    endpoint = Endpoint(runtime, **(of_mms if server == "mms" else {}))
     yield endpoint
     endpoint.delete()
 
@@ -90,7 +90,7 @@ def test_a_load_returns_507_once(endpoint: Endpoint, faults: RuntimeFaults, mode
     assert number(endpoint.invoke("other_v0.tar.gz", body(1))) == 5
     faults.set("load-507", model, times=1)
     check_answers(endpoint, model)
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    instance = endpoint.instance()
     assert [held["name"] for held in instance["models"]] == [model], "the other one was evicted"
 
 
@@ -153,21 +153,15 @@ def test_a_model_is_not_ready_for_some_time(endpoint: Endpoint, faults: RuntimeF
 
 
 def test_the_server_dies(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:
-    (before,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    before = endpoint.instance()
     faults.set("server-dies", model)
     text = check_model_error(failure(endpoint, model), 0)
     assert f"could not get a response from the {endpoint.name} endpoint" in text
     check_answers(endpoint, model)
-    wait_for(lambda: endpoint.runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
-    (after,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
+    wait_for(lambda: endpoint.instance()["restarts"] == 1)
+    after = endpoint.instance()
     assert after["pid"] != before["pid"]
     assert not psutil.pid_exists(before["pid"])
-
-
-def restarts_of(endpoint: Endpoint) -> int:
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    restarts: int = instance["restarts"]
-    return restarts
 
 
 @pytest.mark.parametrize("server", ["triton"])
@@ -178,10 +172,9 @@ def test_an_unhealthy_stub_answers_like_a_killed_one(
     injected = check_model_error(failure(endpoint, model), 400)
     faults.clear()
     check_answers(endpoint, model)
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
     stubs = [
         process
-        for process in psutil.Process(instance["pid"]).children(recursive=True)
+        for process in psutil.Process(endpoint.instance()["pid"]).children(recursive=True)
         if process.status() != psutil.STATUS_ZOMBIE and any("stub" in word for word in process.cmdline())
     ]
     for stub in stubs:
@@ -206,9 +199,8 @@ def test_a_dead_worker_answers_like_a_killed_one(
         endpoint.publish(name, dict(mms_models.times(2, check=check)))
         assert check_model_error(failure(endpoint, name), 500) == injected
         check_answers(endpoint, model)
-        wait_for(lambda expected=restarts: restarts_of(endpoint) == expected)
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert instance["last_restart"]["reason"] == "the processes of killed1_v0.tar.gz ended"
+        wait_for(lambda expected=restarts: endpoint.instance()["restarts"] == expected)
+    assert endpoint.instance()["last_restart"]["reason"] == "the processes of killed1_v0.tar.gz ended"
 
 
 def test_an_unknown_model_is_refused(endpoint: Endpoint, faults: RuntimeFaults, model: str) -> None:

@@ -189,9 +189,8 @@ def transform_fn(model, data, content_type, accept):
             endpoint.invoke("hangs_v0.tar.gz")
         assert hung.value.response["Error"]["Code"] == "ModelError"
         assert hung.value.response["OriginalStatusCode"] == 0  # type: ignore[typeddict-item]
-        wait_for(lambda: runtime.endpoint(endpoint.name)["instances"][0]["restarts"] == 1)
-        (instance,) = runtime.endpoint(endpoint.name)["instances"]
-        assert instance["last_restart"]["reason"] == "the load of hangs_v0.tar.gz did not end"
+        wait_for(lambda: endpoint.instance()["restarts"] == 1)
+        assert endpoint.instance()["last_restart"]["reason"] == "the load of hangs_v0.tar.gz did not end"
         assert endpoint.invoke("good_v0.tar.gz") == b"done"
         endpoint.delete()
     finally:

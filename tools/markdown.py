@@ -1,4 +1,4 @@
-"""Parts of generated pages: tables, and entries of docstrings."""
+"""Markdown of generated pages: tables, and entries of docstrings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     Args:
         header: Titles of the columns.
-        rows: Cells as Markdown, on one line each.
+        rows: Cells as Markdown; line breaks become spaces, and `|` is escaped.
     """
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    escaped = ([" ".join(each.split()).replace("|", "\\|") for each in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def cell(text: str) -> str:
-    """Return text that a table cell can hold."""
-    line = " ".join(text.split())
-    return line.replace("``", "`").replace("\\[", "[").replace("|", "\\|").replace("<", "&lt;")
+    """Return the text of a docstring or of help as Markdown on one line."""
+    return " ".join(text.split()).replace("``", "`").replace("\\[", "[").replace("<", "&lt;")
 
 
 def attributes(docstring: str) -> Iterator[tuple[str, str]]:
