@@ -8,6 +8,7 @@ from aws_cdk import App, Environment, Stack, Stage, aws_ecr, aws_ecr_assets
 
 from mme.catalog.images import parse_ecr_uri
 from mme_cdk import ExecutionRole, Processor, ServingImage
+from tests.mme_cdk.building import docker_image
 
 OWN = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/server:7"
 
@@ -129,16 +130,8 @@ def test_a_mapping_of_a_framework_with_signs_in_its_name(stack: Stack, synth) ->
     assert mapping["us-gov-west-1"] == {"Account": "414596584902"}
 
 
-@pytest.fixture
-def context_directory(tmp_path: Path) -> Path:
-    directory = tmp_path / "server"
-    directory.mkdir()
-    (directory / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
-    return directory
-
-
-def test_from_docker_asset(stack: Stack, context_directory: Path, synth) -> None:
-    image = ServingImage.from_docker_asset(context_directory, build_args={"A": "1"}, target="serve")
+def test_from_docker_asset(stack: Stack, synth) -> None:
+    image = docker_image(build_args={"A": "1"}, target="serve")
     uri = bound(image, stack)
     assert "container-assets" in str(stack.resolve(uri))
     (resource,) = pull_resources(synth(stack))
@@ -152,8 +145,8 @@ def test_from_docker_asset(stack: Stack, context_directory: Path, synth) -> None
     assert built["source"]["dockerBuildTarget"] == "serve"
 
 
-def test_from_docker_asset_for_arm(context_directory: Path) -> None:
-    image = ServingImage.from_docker_asset(context_directory, platform=aws_ecr_assets.Platform.LINUX_ARM64)
+def test_from_docker_asset_for_arm() -> None:
+    image = docker_image(platform=aws_ecr_assets.Platform.LINUX_ARM64)
     assert image.traits.arch == "arm64"
 
 
