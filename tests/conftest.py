@@ -24,6 +24,10 @@ settings.register_profile("default-profile", deadline=None)
 settings.load_profile("default-profile")
 
 
+_OF_TERMINALS = ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TERMINAL_WIDTH")
+"""Variables by which typer and rich choose colours and width, in GitHub's workflows too."""
+
+
 @pytest.fixture(scope="session")
 def lightgbm() -> Any:
     """The package, unless the machine lacks the library that its wheel does not hold."""
@@ -34,16 +38,18 @@ def lightgbm() -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove AWS settings of the shell, unless the conformance suite runs against a deployed endpoint.
+    """Hide settings of the user, unless the conformance suite runs against a deployed endpoint.
 
-    A developer who follows the README has the local endpoint's URL in the environment. Tests start their own
-    embedded AWS, and no test may reach a real account.
+    A developer who follows the README has the local endpoint's URL in the environment, and may have an
+    account in files. Tests start their own embedded AWS, and no test may reach a real account.
     """
     if config.getoption("endpoint_name", None):
         return
     for name in [*os.environ]:
-        if name.startswith(("AWS_ENDPOINT_URL", "MME_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if name.startswith(("AWS_", "MME_")) or name in _OF_TERMINALS:
             del os.environ[name]
+    os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

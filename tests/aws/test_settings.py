@@ -9,14 +9,6 @@ from mme.aws.settings import Settings
 from mme.errors import MmeError
 
 
-@pytest.fixture(autouse=True)
-def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def test_local_defaults() -> None:
     settings = Settings.load()
     assert (settings.stack_name, settings.aws_url) == ("mme-local-serving", "http://localhost:4747")
@@ -67,7 +59,6 @@ def test_flags_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_region_from_aws_s_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert open_session(Settings.load(env="dev")).region_name == "eu-west-1"
     assert open_session(Settings.load(env="dev", region="us-west-2")).region_name == "us-west-2"

@@ -125,15 +125,10 @@ def _aws_server() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _own_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("COLUMNS", "FORCE_COLOR", "MME_LOCAL_PORT"):
-        monkeypatch.delenv(name, raising=False)
     # Nothing answers here: a test that needs AWS asks for it.
     monkeypatch.setenv("MME_ENDPOINT_URL", "http://localhost:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.delenv("MME_PRICES", raising=False)
 
 
 @pytest.fixture

@@ -10,13 +10,6 @@ import pytest
 NEEDS = ("--models", 500, "--framework", "xgboost", "--model-size", "50MB")
 
 
-@pytest.fixture(autouse=True)
-def _no_region(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-
-
 class Terminal(io.StringIO):
     """Standard input of a user who types these lines."""
 

@@ -13,9 +13,9 @@ import pytest
 from mme.catalog.hosting_options import hosting_options
 from mme.catalog.prices import parse_prices
 from mme.catalog.records import record
-from tests.cli.test_cost import _no_region, price_list_api
+from tests.cli.test_cost import _credentials, price_list_api
 
-__all__ = ["_no_region", "price_list_api"]
+__all__ = ["_credentials", "price_list_api"]
 
 ROOT = Path(__file__).parents[2]
 COST, HOSTING = ((ROOT / "docs" / name).read_text("utf-8") for name in ("cost.md", "hosting.md"))

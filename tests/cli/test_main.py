@@ -94,12 +94,7 @@ def test_a_path_or_name_of_5000_characters_is_one_line(mme, arguments: tuple[str
 @pytest.mark.parametrize(
     ("env", "more"), [("nosuch", "; and check --env nosuch: this project has"), ("dev", "")]
 )
-def test_without_a_region_the_environments_are_listed(
-    mme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, env: str, more: str
-) -> None:
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
+def test_without_a_region_the_environments_are_listed(mme, env: str, more: str) -> None:
     error, hint = mme("--env", env, "models", "list").err.splitlines()
     assert error == "error: no AWS region is set"
     more += " the environments local, dev, staging, prod" if more else ""
@@ -174,8 +169,6 @@ def test_an_aws_configuration_with_values_of_the_wrong_kind_is_one_line(
 ) -> None:
     (tmp_path / "config").write_text(content)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name, raising=False)
     ran = mme("--env", "dev", "--region", "us-east-1", "models", "list")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith(f"error: boto3 can't use the AWS configuration: {reason}")

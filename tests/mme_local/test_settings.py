@@ -15,12 +15,6 @@ from mme_local.settings import LocalSettings, chosen_port, chosen_settings, name
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MME_LOCAL_PORT", "MME_LOCAL_MEMORY_MIB", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def test_the_docs_have_every_setting_with_its_default() -> None:
     table = dict(
         re.findall(r"(?m)^\| `MME_LOCAL_(\w+)` \| (\S+) \|", (DOCS / "local-endpoint.md").read_text())

@@ -19,10 +19,8 @@ def embedded_aws() -> Iterator[str]:
 
 
 @pytest.fixture
-def clients(embedded_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsClients]:
+def clients(embedded_aws: str) -> Iterator[AwsClients]:
     """Clients of an account with nothing in it."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "MME_ENDPOINT_URL", "MME_ENV", "MME_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
     cloud.reset()
     yield clients_at(embedded_aws)
     cloud.reset()

@@ -27,14 +27,6 @@ from mme.operate.discovery import Deployment, discover
 OUTPUTS = {"EndpointName": "mme-dev", "ModelBucketName": "models", "ModelPrefix": "models/"}
 
 
-@pytest.fixture(autouse=True)
-def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -120,7 +120,6 @@ def test_status_is_of_the_runtime_that_the_environment_names(
     monkeypatch.setattr(
         launcher, "ask_status", lambda one: {"url": one.url, "pid": 1, "backends": [], "endpoints": []}
     )
-    monkeypatch.delenv("MME_LOCAL_PORT", raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4748")
     ran = CliRunner().invoke(local.app, ["status"])
     assert "http://localhost:4748" in ran.stdout

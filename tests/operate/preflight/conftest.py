@@ -57,12 +57,6 @@ def _document(
     return {"Resources": found}
 
 
-@pytest.fixture(autouse=True)
-def _own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MME_ENV", "MME_STACK", "MME_PROFILE", "MME_REGION", "MME_ENDPOINT_URL", "MME_LOCAL_PORT"):
-        monkeypatch.delenv(name, raising=False)
-
-
 class Cloud:
     """A fake of `Account`."""
 

@@ -45,8 +45,6 @@ def test_a_refused_call_is_not_an_absent_resource(clients: AwsClients) -> None:
 
 
 def test_the_region_is_the_assemblys_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     for given, region in ((None, "us-west-2"), ("eu-west-1", "eu-west-1")):
         assert connect(Settings(env="dev"), given).region == region
