@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.archives.archive_builder import Files, write_files
 
 CONFIG = """
 name: "doubler"
@@ -14,26 +17,13 @@ input [ { name: "X" data_type: TYPE_FP32 dims: [ 4 ] } ]
 output [ { name: "Y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 """
 
-ModelMaker = Callable[[Mapping[str, str | bytes | None]], Path]
+ModelMaker = Callable[[Files], Path]
 
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> ModelMaker:
     """Writes `{path: content}` into a directory named doubler; None as content makes a directory."""
-
-    def make(files: Mapping[str, str | bytes | None]) -> Path:
-        root = tmp_path / "doubler"
-        root.mkdir(exist_ok=True)
-        for path, content in files.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if content is None:
-                target.mkdir(exist_ok=True)
-            else:
-                target.write_bytes(content.encode() if isinstance(content, str) else content)
-        return root
-
-    return make
+    return partial(write_files, tmp_path / "doubler")
 
 
 @pytest.fixture
