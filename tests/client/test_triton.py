@@ -22,11 +22,8 @@ from mme.client import (
     UnknownModelError,
     encode_request,
 )
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
-from mme_local.settings import LocalSettings
 from tests.client.test_codec import SPELLED_RIGHT, SPELLED_WRONG
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.deployed import Endpoint, a_runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
@@ -62,13 +59,8 @@ LOAD_LINE, CALL_LINE = 7, 13
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[Endpoint]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0, load_seconds=60), tied=True)
-    try:
-        yield Endpoint(Runtime(state))
-    finally:
-        launcher.stop(state.port)
+    with a_runtime(load_seconds=60) as runtime:
+        yield Endpoint(runtime)
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,9 @@ from aws_cdk import App
 from PIL import Image
 
 from mme.cli import confirmation
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
-from mme_local.settings import LocalSettings
 from mme_local.testing.endpoint import IMAGE
 from tests.docs.page import ROOT, Shell, blocks
+from tests.mme_local.deployed import a_runtime
 from tools.sample_deployment import BUCKET, clients_at, deploy, serving_template, store_template
 
 pytestmark = pytest.mark.triton
@@ -31,13 +29,8 @@ ROLE = "arn:aws:iam::123456789012:role/local"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0), tied=True)
-    try:
-        yield state.url
-    finally:
-        launcher.stop(state.port)
+    with a_runtime() as runtime:
+        yield runtime.state.url
 
 
 @pytest.fixture(autouse=True)

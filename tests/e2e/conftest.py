@@ -16,10 +16,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
 from mme_local.run_files import RunFile
-from mme_local.settings import LocalSettings
+from tests.mme_local.deployed import a_runtime
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 180
@@ -103,14 +101,9 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
     assert shutil.which("cdk", path=str(ROOT / "node_modules" / ".bin")), "run make install"
-    state = launcher.start_detached(LocalSettings(port=0), tied=True)
-    try:
-        yield Machine(state, tmp_path_factory.mktemp("cdk"))
-    finally:
-        launcher.stop(state.port)
+    with a_runtime() as runtime:
+        yield Machine(runtime.state, tmp_path_factory.mktemp("cdk"))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 import pytest
@@ -51,13 +50,3 @@ def number(answer: bytes) -> float:
 
 def error_of(caught: pytest.ExceptionInfo[ClientError]) -> dict[str, Any]:
     return dict(caught.value.response)
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    """Poll until true; the event is a helper to wait on, not a sleep."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        pause.wait(0.05)
-    raise AssertionError("the condition did not become true")

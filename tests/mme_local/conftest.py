@@ -9,23 +9,13 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
-from mme_local.settings import LocalSettings
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.deployed import Endpoint, Runtime, a_runtime
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(
-        LocalSettings.model_validate({"port": 0, "memory_mib": 0.01, "weight_factor": 1}), tied=True
-    )
-    try:
-        yield Runtime(state)
-    finally:
-        launcher.stop(state.port)
+    with a_runtime(memory_mib=0.01, weight_factor=1) as runtime:
+        yield runtime
 
 
 @pytest.fixture

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
 from mme_local import launcher
+from mme_local.containers.triton.wheel import why_not_here
 from mme_local.run_files import RunFile
+from mme_local.settings import LocalSettings
 from mme_local.testing.endpoint import ENVIRONMENT, IMAGE, LocalEndpoint
 from tests.archives.archive_builder import pack
+
+_PATIENCE_SECONDS = 200
+"""For starts, requests and stops: a limit for hangs, however busy the machine is."""
 
 
 @dataclass
@@ -21,7 +29,7 @@ class Runtime:
     state: RunFile
 
     def client(self, service: str, **config: Any) -> Any:
-        options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 70, **config}
+        options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 240, **config}
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.state.url,
@@ -35,6 +43,21 @@ class Runtime:
         """Describe an endpoint."""
         status = launcher.ask_status(self.state)
         return next(endpoint for endpoint in status["endpoints"] if endpoint["name"] == name)
+
+
+@contextmanager
+def a_runtime(**settings: Any) -> Iterator[Runtime]:
+    """A runtime on a free port, with some settings; skips if it needs Triton, which can't run here."""
+    if settings.get("containers") != "docker" and why_not_here():
+        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
+    chosen = LocalSettings.model_validate({"port": 0, "invoke_seconds": _PATIENCE_SECONDS, **settings})
+    state = launcher.start_detached(chosen, seconds=_PATIENCE_SECONDS, tied=True)
+    try:
+        yield Runtime(state)
+    finally:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(launcher, "_STOP_SECONDS", _PATIENCE_SECONDS)
+            launcher.stop(state.port)
 
 
 class Endpoint:
@@ -58,7 +81,7 @@ class Endpoint:
             bucket=bucket,
         )
         self.name, self.bucket, self.s3, self.sagemaker = made.name, made.bucket, made.s3, made.sagemaker
-        self.calls: Any = made.client
+        self.calls = runtime.client("sagemaker-runtime")
 
     def config(
         self, suffix: str, instances: int, environment: dict[str, str] | None = None, **container: Any

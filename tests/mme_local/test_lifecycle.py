@@ -17,8 +17,9 @@ from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.run_files import read_run_file
 from mme_local.settings import LocalSettings
-from tests.mme_local.a_model import a_model, body, number, wait_for
+from tests.mme_local.a_model import a_model, body, number
 from tests.mme_local.deployed import Endpoint, Runtime
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 

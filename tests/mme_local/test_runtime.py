@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from mme_local import launcher
-from mme_local.settings import LocalSettings
-from tests.mme_local.a_model import a_model, body, error_of, number, wait_for
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.a_model import a_model, body, error_of, number
+from tests.mme_local.deployed import Endpoint, Runtime, a_runtime
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
@@ -245,9 +244,8 @@ def test_cache_disabled_unloads_after_the_call(runtime: Runtime) -> None:
 def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     at_load = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(gate)!r}), True)]"
-    state = launcher.start_detached(LocalSettings(port=0, invoke_seconds=1), tied=True)
-    try:
-        endpoint = Endpoint(Runtime(state))
+    with a_runtime(invoke_seconds=1) as runtime:
+        endpoint = Endpoint(runtime)
         endpoint.publish("slow_v0.tar.gz", a_model(at_load=at_load))
         for _ in range(2):
             with pytest.raises(endpoint.calls.exceptions.ModelNotReadyException) as caught:
@@ -256,22 +254,17 @@ def test_a_load_longer_than_a_request_is_not_ready(tmp_path: Path) -> None:
         gate.touch()
         wait_for(lambda: states(endpoint) == ["ready"])
         assert number(endpoint.invoke("slow_v0.tar.gz", body(1))) == 2
-    finally:
-        launcher.stop(state.port)
 
 
 def test_a_load_over_its_time_limit_fails(tmp_path: Path) -> None:
     at_load = "time.sleep(600)"
-    state = launcher.start_detached(LocalSettings(port=0, load_seconds=3), tied=True)
-    try:
-        endpoint = Endpoint(Runtime(state))
+    with a_runtime(load_seconds=3) as runtime:
+        endpoint = Endpoint(runtime)
         endpoint.publish("hangs_v0.tar.gz", a_model(at_load=at_load))
         endpoint.publish("a_v0.tar.gz", a_model())
         with pytest.raises(endpoint.calls.exceptions.ModelError, match="did not load within 3 s"):
             endpoint.invoke("hangs_v0.tar.gz", body(1))
         assert number(endpoint.invoke("a_v0.tar.gz", body(1))) == 2
-    finally:
-        launcher.stop(state.port)
 
 
 def states(endpoint: Endpoint) -> list[str]:

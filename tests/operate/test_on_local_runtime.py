@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from typing import Any
 import pytest
 
 from mme.aws.clients import AwsClients
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
 from mme_local.run_files import RunFile
-from mme_local.settings import LocalSettings
+from tests.mme_local.deployed import a_runtime
+from tests.waiting import wait_for
 from tools.sample_deployment import (
     BUCKET,
     STACK,
@@ -76,22 +74,11 @@ class Laptop:
     def json(self, *arguments: str, status: int = 0) -> Any:
         return json.loads(self.mme(*arguments, "--json", status=status))
 
-    def wait_for_log(self, text: str) -> None:
-        """Waits until the runtime has shipped a line with this text, which takes about a second."""
-        deadline = time.monotonic() + 60
-        while text not in self.mme("endpoint", "logs"):
-            assert time.monotonic() < deadline, f"no line of the log holds {text!r}"
-
 
 @pytest.fixture(scope="module")
 def _state() -> Iterator[RunFile]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(LocalSettings(port=0), tied=True)
-    try:
-        yield state
-    finally:
-        launcher.stop(state.port)
+    with a_runtime() as runtime:
+        yield runtime.state
 
 
 @pytest.fixture
@@ -126,7 +113,7 @@ def test_warm_then_logs_top_and_doctor_tell_what_triton_did(laptop: Laptop, tmp_
     ]
     assert "nothing_of_that_name" in warmed[1]["error"]
     assert laptop.json("endpoint", "warm", "add_sub")[0]["loaded"]
-    laptop.wait_for_log("Loading SageMaker TargetModel: broken_v0.tar.gz")
+    wait_for(lambda: "Loading SageMaker TargetModel: broken_v0.tar.gz" in laptop.mme("endpoint", "logs"))
     top = {one["model"]: one for one in laptop.json("endpoint", "top")}
     assert (top["add_sub_v0.tar.gz"]["loads"], top["add_sub_v0.tar.gz"]["invocations"]) == (1, 2)
     assert top["add_sub_v0.tar.gz"]["median_load_seconds"] > 0

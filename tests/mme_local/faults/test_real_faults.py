@@ -17,9 +17,10 @@ from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.faults.remote import RuntimeFaults
 from tests.conformance import mms_models
-from tests.mme_local.a_model import a_model, body, error_of, number, wait_for
+from tests.mme_local.a_model import a_model, body, error_of, number
 from tests.mme_local.containers.mms.sources import OWN
 from tests.mme_local.deployed import Endpoint, Runtime
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 _numbers = count()

@@ -8,10 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mme_local.aws.functions import EventSource, Function, Functions
 from mme_local.functions import bootstrap
 from mme_local.functions.poller import Poller
 from mme_local.functions.process import FunctionDiedError, FunctionProcess
+from tests.waiting import wait_for
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 URL = "http://localhost:1"
@@ -65,14 +65,6 @@ def package() -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", HANDLER)
     return content.getvalue()
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "not within the time limit"
-        time.sleep(0.02)
-    return found
 
 
 class World:
@@ -136,7 +128,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def test_finished_messages_are_deleted(world: World) -> None:
     world.send("one", "two")
-    until(lambda: world.count(world.queue) == 0)
+    wait_for(lambda: world.count(world.queue) == 0)
     assert {one["body"] for one in world.seen()} == {"one", "two"}
     (first, *_) = world.seen()
     assert first["aws"] == URL
@@ -146,7 +138,7 @@ def test_finished_messages_are_deleted(world: World) -> None:
 
 def test_the_output_of_a_function_is_in_its_log(world: World) -> None:
     world.send("one")
-    until(lambda: world.count(world.queue) == 0)
+    wait_for(lambda: world.count(world.queue) == 0)
     log = (world.folder / "functions" / "f" / "f.log").read_text()
     assert "INFO a batch of 1" in log
     assert "this is not an answer" in log
@@ -156,24 +148,24 @@ def test_a_process_serves_call_after_call(world: World) -> None:
     world.feed(concurrency=1)
     for body in "abc":
         world.send(body)
-        until(lambda body=body: world.seen(body))
+        wait_for(lambda body=body: world.seen(body))
     assert len({one["pid"] for one in world.seen()}) == 1
 
 
 def test_failed_messages_end_in_the_dead_letter_queue(world: World) -> None:
     world.send("keep")
-    until(lambda: world.count(world.dead) == 1)
+    wait_for(lambda: world.count(world.dead) == 1)
     assert [one["receives"] for one in world.seen("keep")] == ["1", "2"]
 
 
 @pytest.mark.parametrize("body", ["die", "raise"])
 def test_a_function_that_ends_is_restarted(world: World, body: str) -> None:
     world.send(body)
-    until(lambda: world.count(world.dead) == 1)
+    wait_for(lambda: world.count(world.dead) == 1)
     # Once or twice: a slow machine may start the process after the message's visibility timeout.
     ended = [one["pid"] for one in world.seen(body)]
     world.send("after")
-    until(lambda: world.seen("after"))
+    wait_for(lambda: world.seen("after"))
     assert len({*ended, world.seen("after")[0]["pid"]}) == len(ended) + 1
 
 
@@ -181,32 +173,32 @@ def test_a_killed_process_loses_no_message(world: World) -> None:
     # Long enough for a slow machine to start the process: the message is not to come twice before.
     world.sqs.set_queue_attributes(QueueUrl=world.queue, Attributes={"VisibilityTimeout": "5"})
     world.send("hang")
-    (first,) = until(lambda: world.seen("hang"))
+    (first,) = wait_for(lambda: world.seen("hang"))
     (described,) = world.poller.describe()
     assert described == {"function": "f", "queue": "main", "pids": [first["pid"]], "busy": 1}
     (world.folder / "go").touch()
     os.kill(first["pid"], signal.SIGKILL)
-    until(lambda: world.count(world.queue) == 0)
+    wait_for(lambda: world.count(world.queue) == 0)
     assert world.count(world.dead) == 0
     assert first["pid"] != world.seen("hang")[-1]["pid"] or len(world.seen("hang")) == 1
 
 
 def test_concurrent_calls_are_limited(world: World) -> None:
     world.send("hang", "hang", "hang")
-    until(lambda: len(world.seen()) == 2)
+    wait_for(lambda: len(world.seen()) == 2)
     (described,) = world.poller.describe()
     assert described["busy"] == 2
     (world.folder / "go").touch()
-    until(lambda: world.count(world.queue) == 0)
+    wait_for(lambda: world.count(world.queue) == 0)
 
 
 def test_the_next_call_runs_changed_code(world: World) -> None:
     world.feed(concurrency=1)
     world.send("before")
-    until(lambda: world.count(world.queue) == 0)
+    wait_for(lambda: world.count(world.queue) == 0)
     world.put()
     world.send("after")
-    until(lambda: world.seen("after"))
+    wait_for(lambda: world.seen("after"))
     assert world.seen("before")[0]["pid"] != world.seen("after")[0]["pid"]
 
 
@@ -215,7 +207,7 @@ def test_stopping_ends_a_call_that_hangs(tmp_path: Path) -> None:
     world.poller.start()
     try:
         world.send("hang")
-        pid = until(lambda: world.seen("hang"))[0]["pid"]
+        pid = wait_for(lambda: world.seen("hang"))[0]["pid"]
     finally:
         world.poller.stop()
         aws.reset()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +12,8 @@ import pytest
 from mme.operate.log_events import read_events
 from mme.operate.top import TOP_PATTERN, tally
 from mme.operate.traffic import Traffic, read_traffic
-from mme_local import launcher
-from mme_local.containers.triton.wheel import why_not_here
-from mme_local.settings import LocalSettings
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.deployed import Endpoint, Runtime, a_runtime
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
@@ -41,18 +38,8 @@ PADDING = "#" * 4000
 
 @pytest.fixture(scope="module")
 def observed() -> Iterator[Runtime]:
-    if why_not_here():
-        pytest.skip(f"Triton's wheel can't run here: {why_not_here()}")
-    state = launcher.start_detached(
-        LocalSettings.model_validate(
-            {"port": 0, "memory_mib": 0.01, "weight_factor": 1, "metrics_seconds": 0.5}
-        ),
-        tied=True,
-    )
-    try:
-        yield Runtime(state)
-    finally:
-        launcher.stop(state.port)
+    with a_runtime(memory_mib=0.01, weight_factor=1, metrics_seconds=0.5) as runtime:
+        yield runtime
 
 
 @pytest.fixture
@@ -62,15 +49,6 @@ def endpoint(observed: Runtime) -> Iterator[Endpoint]:
         endpoint.publish(f"{name}.tar.gz", {"config.pbtxt": CONFIG, "1/model.py": MODEL + PADDING})
     yield endpoint
     endpoint.delete()
-
-
-def until(read: Callable[[], Any]) -> Any:
-    """Return what is read once it is available: metrics and logs arrive later."""
-    deadline = time.monotonic() + 90
-    while not (found := read()):
-        assert time.monotonic() < deadline, "not within the time limit"
-        time.sleep(0.1)
-    return found
 
 
 def traffic(endpoint: Endpoint) -> Traffic:
@@ -83,7 +61,7 @@ def test_metrics_of_an_endpoint(endpoint: Endpoint) -> None:
         endpoint.invoke(f"{model}.tar.gz", TENSOR)
     with pytest.raises(endpoint.calls.exceptions.ModelError):
         endpoint.invoke("a.tar.gz", b"{}")
-    found = until(
+    found = wait_for(
         lambda: (known := traffic(endpoint)).invocations == 9 and known.loaded_models == 2 and known
     )
     # loading c evicted a, and loading a again evicted another one
@@ -107,13 +85,12 @@ def test_the_log_names_models(endpoint: Endpoint) -> None:
         counted = tally(read_events(logs, endpoint.name, since, pattern=TOP_PATTERN))
         return sum(one.invocations for one in counted) == 3 and counted
 
-    until(groups)
-    busiest, other = until(calls)
+    wait_for(groups)
+    busiest, other = wait_for(calls)
     assert (busiest.model, busiest.invocations, busiest.loads) == ("a.tar.gz", 2, 1)
     assert (other.model, other.invocations, other.loads) == ("b.tar.gz", 1, 1)
     assert busiest.median_load_seconds is not None
     (stream,) = logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint.name}")[
         "logStreams"
     ]
-    (instance,) = endpoint.runtime.endpoint(endpoint.name)["instances"]
-    assert stream["logStreamName"] == f"AllTraffic/{instance['id']}"
+    assert stream["logStreamName"] == f"AllTraffic/{endpoint.instance()['id']}"

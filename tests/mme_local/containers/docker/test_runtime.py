@@ -6,31 +6,18 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.containers.docker.daemon import connect, has_image
-from mme_local.settings import LocalSettings
 from tests.mme_local.containers.docker.fake_daemon import IMAGE, FakeDaemon
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.deployed import Endpoint, Runtime, a_runtime
 
 pytestmark = pytest.mark.slow
 
 REAL_IMAGE = os.environ.get("MME_TEST_IMAGE", "")
-
-
-@contextmanager
-def a_runtime() -> Iterator[Runtime]:
-    """One that runs on containers."""
-    state = launcher.start_detached(LocalSettings(port=0, containers="docker"), tied=True)
-    try:
-        yield Runtime(state)
-    finally:
-        launcher.stop(state.port)
 
 
 def an_endpoint(runtime: Runtime, image: str) -> Endpoint:
@@ -45,7 +32,7 @@ def test_the_deployed_image_answers(daemon: FakeDaemon) -> None:
     daemon.images["763104351884.dkr.ecr.us-east-1.amazonaws.com/sagemaker-tritonserver:24.09-py3-cpu"] = (
         daemon.images[IMAGE]
     )
-    with a_runtime() as runtime:
+    with a_runtime(containers="docker") as runtime:
         endpoint = an_endpoint(runtime, IMAGE)
         endpoint.publish("t/x_v0.tar.gz", {"config.pbtxt": "", "1/model.py": ""})
         assert endpoint.invoke("t/x_v0.tar.gz", b"[1]") == b"t/x_v0.tar.gz with 1: [1]"
@@ -61,7 +48,7 @@ def test_the_deployed_image_answers(daemon: FakeDaemon) -> None:
 
 def test_docker_is_requested_but_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    with pytest.raises(MmeError, match="no Docker daemon answers"), a_runtime():
+    with pytest.raises(MmeError, match="no Docker daemon answers"), a_runtime(containers="docker"):
         pass
 
 
@@ -89,7 +76,7 @@ def test_a_real_triton_image() -> None:
     """Any image of Triton with SageMaker's `serve` and the python backend: MME_TEST_IMAGE names it."""
     if reason := _why_no_real_one():
         pytest.skip(reason)
-    with a_runtime() as runtime:
+    with a_runtime(containers="docker") as runtime:
         endpoint = an_endpoint(runtime, REAL_IMAGE)
         endpoint.publish(
             "double_v0.tar.gz",

@@ -11,10 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from mme_local import launcher
 from mme_local.cli.local import app
-from mme_local.settings import LocalSettings
-from tests.mme_local.a_model import wait_for
 from tests.mme_local.containers.mms.sources import (
     OWN,
     REGISTRY,
@@ -26,7 +23,8 @@ from tests.mme_local.containers.mms.sources import (
     predictions,
     source_archive,
 )
-from tests.mme_local.deployed import Endpoint, Runtime
+from tests.mme_local.deployed import Endpoint, Runtime, a_runtime
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
@@ -165,9 +163,7 @@ def output_fn(prediction, accept):
 @pytest.mark.nightly
 def test_a_load_that_never_ends() -> None:
     """The time limit, a clear error, and a restart; other models answer again."""
-    state = launcher.start_detached(LocalSettings.model_validate({"port": 0, "load_seconds": 15}), tied=True)
-    try:
-        runtime = Runtime(state)
+    with a_runtime(load_seconds=15) as runtime:
         runtime.client("s3").create_bucket(Bucket="hanging")
         program = """
 import os, time
@@ -193,5 +189,3 @@ def transform_fn(model, data, content_type, accept):
         assert endpoint.instance()["last_restart"]["reason"] == "the load of hangs_v0.tar.gz did not end"
         assert endpoint.invoke("good_v0.tar.gz") == b"done"
         endpoint.delete()
-    finally:
-        launcher.stop(state.port)
