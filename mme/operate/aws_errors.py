@@ -34,6 +34,8 @@ _THROTTLED: Final = (
 )
 """Throttling codes of botocore's standard retries, except LimitExceededException, which may mean a quota."""
 
+_CHECK: Final = "check --region, --endpoint-url, the AWS_* variables and the AWS configuration"
+
 
 def error_code(error: BaseException) -> str:
     """Return the code of an AWS error; empty for other errors."""
@@ -88,7 +90,11 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
             f"the AWS configuration can't be read: {_text(error)}",
             "fix that file, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
         ),
-        ((exceptions.BotoCoreError, Boto3Error), f"the call to AWS failed: {_text(error)}", None),
+        (
+            (exceptions.BotoCoreError, Boto3Error),
+            f"the call to AWS failed: {_text(error)}",
+            _CHECK if _is_configuring(error) or isinstance(error, exceptions.EndpointProviderError) else None,
+        ),
     ):
         if isinstance(error, kinds):
             return MmeError(message, hint=hint)
@@ -100,15 +106,19 @@ def _configuration_error(error: BaseException) -> MmeError | None:
     text = _text(error)
     if isinstance(error, ValueError) and text.startswith("Invalid endpoint"):
         return MmeError(f"i{text[1:]}", hint="check --endpoint-url and --region")
-    steps = ("create_client", "get_credentials", "load_credentials")
-    if isinstance(error, OSError) or not any(
-        frame.f_code.co_name in steps and str(frame.f_globals.get("__name__")).startswith("botocore.")
-        for frame, _ in walk_tb(error.__traceback__)
-    ):
+    if isinstance(error, OSError) or not _is_configuring(error):
         return None
     return MmeError(
         f"boto3 can't use the AWS configuration: {type(error).__name__}: {text}",
         hint="check the configuration and credentials files, and the AWS_* variables",
+    )
+
+
+def _is_configuring(error: BaseException) -> bool:
+    steps = ("create_client", "get_credentials", "load_credentials")
+    return any(
+        frame.f_code.co_name in steps and str(frame.f_globals.get("__name__")).startswith("botocore.")
+        for frame, _ in walk_tb(error.__traceback__)
     )
 
 
@@ -126,7 +136,18 @@ def _is_of_another_server(error: BaseException) -> bool:
 
 
 def _unreachable(error: Exception) -> MmeError:
-    url = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
+    members = getattr(error, "kwargs", {})
+    if "proxy_url" in members:
+        return MmeError(
+            f"the proxy {members['proxy_url']} can't be reached",
+            hint="check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+        )
+    if isinstance(members.get("error"), ValueError):  # its text shows the header, which may be a secret
+        return MmeError(
+            "the request to AWS can't be sent: a header has characters that HTTP does not allow",
+            hint="check the credentials, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN, for line breaks",
+        )
+    url = str(members.get("endpoint_url", "AWS"))
     parts = urlsplit(url)
     if parts.hostname in THIS_MACHINE:
         port = "" if parts.port in (None, LOCAL_PORT) else f" --port {parts.port}"

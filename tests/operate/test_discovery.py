@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     DataNotFoundError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
+    ProxyConnectionError,
     SSOTokenLoadError,
 )
 from botocore.parsers import ResponseParserError
@@ -119,6 +122,11 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (NoCredentialsError(), "no AWS credentials"),
         (SSOTokenLoadError(error_msg="x"), "credentials are not available"),
         (EndpointConnectionError(endpoint_url="https://sts.amazonaws.com/"), "can't be reached"),
+        (ProxyConnectionError(proxy_url="http://p:9"), "the proxy http://p:9 can't be reached"),
+        (
+            HTTPClientError(error=ValueError("b'token\\n'")),
+            "a header has characters that HTTP does not allow",
+        ),
         (refusal("ExpiredToken"), "have expired"),
         (refusal("InvalidClientTokenId"), "does not know these credentials"),
         (refusal("AccessDenied"), "DescribeStacks is denied"),
@@ -139,3 +147,12 @@ def test_errors_of_boto3_are_explained(error: Exception, words: str) -> None:
     explained = explain_aws_error(error)
     assert explained is not None
     assert words in explained.message
+
+
+def test_a_wrong_setting_has_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULTS_MODE", "x")
+    with pytest.raises(BotoCoreError) as caught:
+        boto3.client("s3", region_name="us-east-1")
+    explained = explain_aws_error(caught.value)
+    assert explained is not None
+    assert "AWS_* variables" in str(explained.hint)
