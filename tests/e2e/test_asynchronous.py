@@ -22,6 +22,7 @@ from botocore.config import Config
 from mme.client import MultiModelClient
 from mme.client.asynchronous import AsyncFailedError, AsyncLocations, AsyncQueue, DeadLetters, State
 from tests.e2e.conftest import Machine
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(900)]
 
@@ -69,8 +70,7 @@ class Deployed:
             status = requests.get(f"{self.machine.state.url}/_mme/status", timeout=30).json()
             return [pid for one in status["functions"] if one["busy"] for pid in one["pids"][: one["busy"]]]
 
-        until(lambda: bool(busy()), "a busy consumer")
-        os.kill(busy()[0], signal.SIGKILL)
+        os.kill(wait_for(busy)[0], signal.SIGKILL)
 
     def kill_triton(self) -> None:
         """Kill Triton itself; its stubs go with it."""
@@ -87,14 +87,6 @@ class Deployed:
         for name in names:
             self.s3.put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=archive)
         return names
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) -> None:
-    """Wait for a condition, with a limit."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -199,14 +191,14 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     with ThreadPoolExecutor(8) as threads:
         ids = [id for id in threads.map(send, range(total)) if id]
 
-    until(lambda: there.settled() >= before + 40, "the first outcomes")
+    wait_for(lambda: there.settled() >= before + 40, LIMIT_SECONDS)
     there.kill_consumer()
-    until(lambda: there.settled() >= before + 120, "a quarter of the outcomes")
+    wait_for(lambda: there.settled() >= before + 120, LIMIT_SECONDS)
     there.kill_triton()
-    until(lambda: there.settled() >= before + 250, "half of the outcomes")
+    wait_for(lambda: there.settled() >= before + 250, LIMIT_SECONDS)
     there.kill_consumer()
-    until(lambda: there.settled() >= before + len(ids), "all outcomes")
-    until(lambda: sum(there.queue.depths()[one] for one in ("waiting", "running")) == 0, "an empty queue")
+    wait_for(lambda: there.settled() >= before + len(ids), LIMIT_SECONDS)
+    wait_for(lambda: sum(there.queue.depths()[one] for one in ("waiting", "running")) == 0, LIMIT_SECONDS)
 
     places = there.locations
     outputs = {unquote(name.removesuffix(".out")) for name in there.keys(places.outputs.prefix)} & set(ids)
@@ -231,7 +223,7 @@ def test_each_of_500_requests_ends_once_whatever_is_killed(
     assert states[State.COMPLETED] == len(outputs)
     # Killing Triton may use up the attempts of a few; most must have their answers.
     assert len(outputs) >= GOOD * 0.9, states
-    until(lambda: {one["inferenceId"] for one in notifications()} >= set(ids), "a notification of each")
+    wait_for(lambda: {one["inferenceId"] for one in notifications()} >= set(ids), LIMIT_SECONDS)
     sample = client.collect("good-7")
     np.testing.assert_array_equal(sample["OUTPUT1"], INPUTS["INPUT0"] - INPUTS["INPUT1"])
 
@@ -254,6 +246,6 @@ def test_a_dead_letter_is_redriven(there: Deployed) -> None:
     listed = there.machine.run("mme", "async", "status")
     assert "the endpoint was away" in listed
     assert "again" in there.machine.run("mme", "async", "redrive", "--id", "again")
-    until(lambda: there.queue.status("again").state is State.FAILED, "its end", 120)
+    wait_for(lambda: there.queue.status("again").state is State.FAILED, 120)
     absent = there.machine.run("mme", "async", "redrive", "--id", "again", status=2)
     assert "no dead letter has inference id again" in absent
