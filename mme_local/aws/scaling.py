@@ -111,8 +111,7 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         self._check_target(service_namespace, resource_id, scalable_dimension)
         if schedule and not re.fullmatch(limits.SCHEDULE_PATTERN, schedule):
             raise AWSValidationException(f"Invalid schedule expression: {schedule}")
-        zones = available_timezones()  # none on a machine without their database
-        if timezone and zones and timezone not in zones:
+        if timezone and timezone not in available_timezones():
             raise AWSValidationException(f"Invalid time zone: {timezone}")
         super().put_scheduled_action(
             service_namespace,

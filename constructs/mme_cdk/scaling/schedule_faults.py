@@ -41,12 +41,9 @@ def schedule_faults(
             datetime.fromisoformat(expression[3:-1])
         except ValueError:
             yield f"schedule is {expression}, which is not a valid time: use at(2030-01-31T12:00:00)"
-    # The zones are read from files; there are none on a machine without their database.
-    if time_zone is not None and known(time_zone):
-        zones = available_timezones()
-        if zones and time_zone not in zones:
-            near = get_close_matches(time_zone, zones, n=1)
-            yield f"time_zone {time_zone} does not exist: use {near[0] if near else 'Europe/Berlin'}"
+    if time_zone is not None and known(time_zone) and time_zone not in (zones := available_timezones()):
+        near = get_close_matches(time_zone, zones, n=1)
+        yield f"time_zone {time_zone} does not exist: use {near[0] if near else 'Europe/Berlin'}"
     for what, moment in (("start_time", start), ("end_time", end)):
         if moment is not None and moment.tzinfo is None:
             yield f"{what} {moment} has no time zone: use datetime(2030, 1, 31, 12, 0, tzinfo=UTC)"
