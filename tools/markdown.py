@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -25,8 +26,8 @@ def cell(text: str) -> str:
 
 def attributes(docstring: str) -> Iterator[tuple[str, str]]:
     """Yield name and meaning of each entry of a docstring's `Attributes` section."""
-    section = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
-    for entry in re.split(r"\n(?=        \w)", "\n" + section):
+    section = inspect.cleandoc(docstring).partition("Attributes:\n")[2].partition("\n\n")[0]
+    for entry in re.split(r"\n(?=    \w)", "\n" + section):
         name, found, text = entry.strip().partition(":")
         if found:
             sentence = cell(text)
