@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 from collections import namedtuple
@@ -239,3 +240,9 @@ def test_the_demo_needs_a_localhost(
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert install.main(["demo-check"]) == 2
     assert "/etc/hosts" in capsys.readouterr().err
+
+
+def test_time_zones_do_not_need_those_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONTZPATH", "")
+    code = "import zoneinfo; print('Europe/Berlin' in zoneinfo.available_timezones())"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"True\n"
