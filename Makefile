@@ -136,8 +136,8 @@ $(SUPPLY_CHAIN)/.installed: requirements-supply-chain.txt $(VENV)/.installed
 
 # ADVISORIES=--required fails if the package index offers none.
 security: install $(CHECKOV)/.installed $(SUPPLY_CHAIN)/.installed  ## Check templates (checkov), licences and advisories
-	@python -m tools.supply_chain licences $(SUPPLY_CHAIN)/bin
-	@python -m tools.supply_chain advisories $(SUPPLY_CHAIN)/bin $(ADVISORIES)
+	@python -m tools.supply_chain licences
+	@python -m tools.supply_chain advisories $(ADVISORIES)
 	@python -m tools.security_checkov $(CHECKOV)/bin/checkov
 
 # Reproducible: the files carry the date of the commit.
@@ -149,7 +149,7 @@ dist: install  ## Build wheel and sdist into dist/; TAG=v0.1.0 must be this vers
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
 sbom: install $(SUPPLY_CHAIN)/.installed  ## Write dist/sbom.cdx.json: the packages that users install
-	@python -m tools.supply_chain sbom $(SUPPLY_CHAIN)/bin
+	@python -m tools.supply_chain sbom
 
 # The theme would load Mermaid from elsewhere: the site has its own copy.
 $(DOCS)/.installed: requirements-docs.txt $(VENV)/.installed

@@ -1,7 +1,7 @@
 """Check the packages that this project installs: licences, advisories, and a bill of materials.
 
-`python -m tools.supply_chain licences|advisories|sbom` runs pip-licenses, pip-audit or cyclonedx-py from the
-environment of requirements-supply-chain.txt (`make security`, `make sbom`).
+`python -m tools.supply_chain licences` reads the packages' metadata; `advisories` and `sbom` run pip-audit
+and cyclonedx-py from the environment of requirements-supply-chain.txt (`make security`, `make sbom`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final = "sagemaker-mme"
 EXTRAS: Final = ("", "cli", "cdk", "local", "local-cpu", "local-pytorch", "plan")
 LOCKS: Final = ("requirements.txt", "requirements-dev.txt")
+TOOLS: Final = ROOT / ".venv" / "supply-chain" / "bin"
 SBOM: Final = ROOT / "dist" / "sbom.cdx.json"
 _ALLOWED: Final = re.compile(
     r"\b(MIT|Apache|BSD|ISC|PSF|Python Software Foundation|CNRI-Python|ZPL|MPL|Mozilla Public License)\b"
@@ -63,22 +64,27 @@ def closure(extras: Iterable[str] = EXTRAS) -> set[str]:
     return found - {PROJECT}
 
 
-def licence_faults(
-    packages: Iterable[Mapping[str, str]], exceptions: Mapping[str, str] = EXCEPTIONS
-) -> list[str]:
+def licence_of(package: str) -> str:
+    """Return what a package's metadata says of its licence; `UNKNOWN` if that is nothing."""
+    found = metadata(package).json
+    classes = [one.split(" :: ")[-1] for one in found.get("classifier", ()) if one.startswith("License :: ")]
+    named = "; ".join(one for one in classes if one != "OSI Approved")
+    return str(found.get("license_expression") or named or found.get("license") or "UNKNOWN")
+
+
+def licence_faults(licences: Mapping[str, str], exceptions: Mapping[str, str] = EXCEPTIONS) -> list[str]:
     """Return the packages whose licence is not allowed, and exceptions that nothing needs.
 
     Args:
-        packages: ``Name`` and ``License`` of each, as pip-licenses reports them.
+        licences: Name of each package to its licence.
         exceptions: Allowed packages and the reasons.
     """
     refused = {
-        canonicalize_name(one["Name"]): one["License"].split("\n")[0]
-        for one in packages
+        canonicalize_name(name): licence.split("\n")[0]
+        for name, licence in licences.items()
         # One of several licences is chosen by the user.
         if not any(
-            _ALLOWED.search(choice) and not _COPYLEFT.search(choice)
-            for choice in one["License"].split(" OR ")
+            _ALLOWED.search(choice) and not _COPYLEFT.search(choice) for choice in licence.split(" OR ")
         )
     }
     faults = [
@@ -124,23 +130,18 @@ def bill_of_materials(found: Mapping[str, Any], names: set[str]) -> dict[str, An
     return {**found, "components": components, "dependencies": dependencies}
 
 
-def licences(tools: Path) -> str:
+def licences() -> str:
     """Check the licences of the runtime closure; return a summary.
-
-    Args:
-        tools: Folder with pip-licenses.
 
     Raises:
         MmeError: A licence is not allowed.
     """
-    names = closure()
-    command = [str(tools / "pip-licenses"), "--python", sys.executable, "--format", "json", "--from", "mixed"]
-    packages = json.loads(_output([*command, "--packages", *sorted(names)]))
-    faults = licence_faults(packages)
+    found = {name: licence_of(name) for name in closure()}
+    faults = licence_faults(found)
     if faults:
         hint = "replace the package, or add it to EXCEPTIONS in tools/supply_chain.py with the reason"
         raise MmeError("\n".join(faults), hint=hint)
-    return f"licences: {len(packages)} packages, {len(EXCEPTIONS)} exceptions, no GPL"
+    return f"licences: {len(found)} packages, {len(EXCEPTIONS)} exceptions, no GPL"
 
 
 def advisories(tools: Path, *, required: bool = False) -> str:
@@ -197,14 +198,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one check; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("check", choices=("licences", "advisories", "sbom"))
-    parser.add_argument("tools", type=Path, help="folder with pip-licenses, pip-audit and cyclonedx-py")
+    parser.add_argument("--tools", type=Path, default=TOOLS, help="folder with pip-audit and cyclonedx-py")
     parser.add_argument("--required", action="store_true", help="fail if advisories are not available")
     given = parser.parse_args(arguments)
     try:
-        if given.check == "advisories":
-            summary = advisories(given.tools, required=given.required)
-        else:
-            summary = {"licences": licences, "sbom": sbom}[given.check](given.tools)
+        match given.check:
+            case "licences":
+                summary = licences()
+            case "advisories":
+                summary = advisories(given.tools, required=given.required)
+            case _:
+                summary = sbom(given.tools)
     except MmeError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -52,22 +52,64 @@ def test_the_closure_is_what_users_install() -> None:
     ],
 )
 def test_only_permissive_licences_are_allowed(licence: str, allowed: bool) -> None:
-    faults = licence_faults([{"Name": "some", "License": licence}], {})
+    faults = licence_faults({"some": licence}, {})
     assert faults == (
         [] if allowed else [f"some has the licence {licence!r}; only permissive ones and MPL are allowed"]
     )
 
 
 def test_an_exception_allows_its_package_and_must_be_needed() -> None:
-    gpl = {"Name": "Some_Package", "License": "GPL-3.0-only"}
-    assert licence_faults([gpl], {"some-package": "why"}) == []
-    assert licence_faults([], {"some-package": "why"}) == ["the exception for some-package is not needed"]
+    assert licence_faults({"Some_Package": "GPL-3.0-only"}, {"some-package": "why"}) == []
+    assert licence_faults({}, {"some-package": "why"}) == ["the exception for some-package is not needed"]
     assert all(supply_chain.EXCEPTIONS.values())
 
 
-def test_a_refused_licence_sets_the_status(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tool(tools, "pip-licenses", [{"Name": "boto3", "License": "AGPL-3.0", "Version": "1"}])
-    assert main(["licences", str(tools)]) == 1
+def package(folder: Path, *lines: str) -> None:
+    """Install a package that has these lines of metadata."""
+    info = folder / "some-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "\n".join(("Metadata-Version: 2.4", "Name: some", "Version: 1", *lines)) + "\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "licence"),
+    [
+        (("License-Expression: MIT", "Classifier: License :: OSI Approved :: BSD License"), "MIT"),
+        (
+            (
+                "License: as you like",
+                "Classifier: License :: OSI Approved",
+                "Classifier: License :: OSI Approved :: MIT License",
+                "Classifier: License :: OSI Approved :: Apache Software License",
+            ),
+            "MIT License; Apache Software License",
+        ),
+        (("License: GPL-3.0",), "GPL-3.0"),
+        ((), "UNKNOWN"),
+    ],
+)
+def test_the_licence_that_metadata_names(
+    lines: tuple[str, ...], licence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, *lines)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert supply_chain.licence_of("some") == licence
+
+
+def test_the_licences_of_this_environment_are_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["licences"]) == 0
+    assert capsys.readouterr().out.endswith(" 2 exceptions, no GPL\n")
+
+
+def test_a_refused_licence_sets_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        supply_chain, "licence_of", lambda package: "AGPL-3.0" if package == "boto3" else "MIT"
+    )
+    assert main(["licences"]) == 1
     assert capsys.readouterr().err.startswith(
         "error: boto3 has the licence 'AGPL-3.0'; only permissive ones and MPL"
     )
@@ -85,12 +127,12 @@ def test_what_was_not_checked_is_never_reported_as_clean(
     output: Any, error: str, tools: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tool(tools, "pip-audit", output, status=1 if error else 0, error=error)
-    assert main(["advisories", str(tools)]) == 0
+    assert main(["advisories", "--tools", str(tools)]) == 0
     said = capsys.readouterr().out
     assert said.startswith("advisories: not checked, ")
     assert "no locked package" not in said
     assert (error or "b: not found") in said
-    assert main(["advisories", str(tools), "--required"]) == 1
+    assert main(["advisories", "--tools", str(tools), "--required"]) == 1
     assert capsys.readouterr().err.startswith("error: advisories: not checked")
 
 
@@ -99,7 +141,7 @@ def test_vulnerable_packages_are_named_with_the_fixed_version(
 ) -> None:
     found = [{"id": "CVE-2026-1", "fix_versions": ["2"]}, {"id": "CVE-2026-2", "fix_versions": []}]
     tool(tools, "pip-audit", {"dependencies": [{**CHECKED, "vulns": found}, SKIPPED]}, status=1)
-    assert main(["advisories", str(tools)]) == 1
+    assert main(["advisories", "--tools", str(tools)]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: a 1 has CVE-2026-1; 2 fixes it",
         "a 1 has CVE-2026-2; no version fixes it",
@@ -108,7 +150,7 @@ def test_vulnerable_packages_are_named_with_the_fixed_version(
 
 def test_a_complete_check_is_reported_as_clean(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool(tools, "pip-audit", {"dependencies": [CHECKED]})
-    assert main(["advisories", str(tools), "--required"]) == 0
+    assert main(["advisories", "--tools", str(tools), "--required"]) == 0
     assert capsys.readouterr().out == "advisories: no locked package has a known vulnerability\n"
 
 
@@ -129,7 +171,7 @@ def test_the_bill_of_materials_holds_the_runtime_closure_only(
     tool(tools, "cyclonedx-py", document)
     monkeypatch.setattr(supply_chain, "ROOT", tmp_path)
     monkeypatch.setattr(supply_chain, "SBOM", tmp_path / "dist" / "sbom.cdx.json")
-    assert main(["sbom", str(tools)]) == 0
+    assert main(["sbom", "--tools", str(tools)]) == 0
     written = json.loads((tmp_path / "dist" / "sbom.cdx.json").read_text())
     assert [one["name"] for one in written["components"]] == ["Boto3"]
     assert written["dependencies"] == [
