@@ -236,10 +236,11 @@ def make_environment(target: Path) -> Path:
     with unpacked("python3-pip-whl") as package:
         pip = _find(package, "usr/share/python-wheels/pip-*.whl")
         try:
-            run(python, pip / "pip", *_PIP[2:], "--no-index", pip, stderr=subprocess.DEVNULL)
-        except subprocess.CalledProcessError:  # Ubuntu 22.04's needs the package of distutils
+            run(python, pip / "pip", *_PIP[2:], "--no-index", pip, stderr=subprocess.PIPE)
+        except subprocess.CalledProcessError as error:  # Ubuntu 22.04's needs the package of distutils
+            reason = error.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise MmeError(
-                f"{pip.name} of the package python3-pip-whl does not run on Python {_PYTHON}",
+                f"{pip.name} of the package python3-pip-whl does not run on Python {_PYTHON}: {reason}",
                 hint=f"sudo apt-get install {_VENV_PACKAGE}",
             ) from None
     return python
@@ -276,7 +277,7 @@ def _download(package: str, folder: Path) -> None:
         (folder / path).mkdir(parents=True)
     lists = f"Dir::State::lists={folder}/lists"
     own = ("-o", lists, "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1")
-    # Ubuntu 24.04 names libraries whose times have 64 bits so.
+    # Ubuntu 24.04 adds t64 to the names of libraries with a 64-bit time_t.
     names = (package, f"{package}t64") if package.startswith("lib") else (package,)
     downloads = [("download", name) for name in names]
     for command in (*downloads, (*own, "update"), *((*own, *download) for download in downloads)):
