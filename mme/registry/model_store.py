@@ -98,9 +98,9 @@ class ModelStore:
         Args:
             start: Only names with this prefix. Default: all.
         """
-        return self.described(self.listed(start) or [])
+        return self.with_metadata(self.listed(start) or [])
 
-    def described(self, listed: Iterable[ModelRecord]) -> list[ModelRecord]:
+    def with_metadata(self, listed: Iterable[ModelRecord]) -> list[ModelRecord]:
         """Return listed archives with their metadata, without those removed since; see `records`."""
         with ThreadPoolExecutor(_PARALLEL_HEADS) as pool:
             return [record for record in pool.map(self._described, listed) if record]

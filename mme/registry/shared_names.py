@@ -33,7 +33,7 @@ def shared_names(
             return [
                 f"names of models inside were not compared; {store.url} has over {_MAX_PAGES},000 archives"
             ]
-        others = [record for record in store.described(listed) if record.helpers]
+        others = [record for record in store.with_metadata(listed) if record.helpers]
     except MmeError as error:  # a publisher of one tenant may not read the others' archives
         return [f"names of models inside were not compared; {error.message}"]
     pairs = zip(models, published, strict=True)

@@ -60,7 +60,7 @@ def test_a_store_that_can_not_be_read_is_reported(
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "HeadObject")
 
     listed = store.listed
-    monkeypatch.setattr(store, "described", denied)
+    monkeypatch.setattr(store, "with_metadata", denied)
     (warning,) = add(store, tmp_path / "one", CALLING)
     assert warning.startswith("names of models inside were not compared; ")
     monkeypatch.setattr(store, "listed", lambda start="", **most: None if most else listed(start))
