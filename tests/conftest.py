@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from functools import cache
 from typing import Any
 
@@ -46,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("endpoint_name", None):
         return
     for name in [*os.environ]:
-        if name.startswith(("AWS_", "MME_")) or name in _OF_TERMINALS:
+        if name in _OF_TERMINALS or re.match("AWS_|MME_(?!TEST_)", name):
             del os.environ[name]
     os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

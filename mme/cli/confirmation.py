@@ -14,9 +14,7 @@ def confirm(question: str) -> None:
         MmeError: The answer is not yes, or standard input is not a terminal.
     """
     if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
-        raise MmeError(
-            "not confirmed: nothing was changed", hint="answer y, or add --yes to skip the question"
-        )
+        raise MmeError("not confirmed: nothing was changed", hint="run it again and answer y, or add --yes")
 
 
 def confirm_by_typing(word: str) -> None:

@@ -77,7 +77,7 @@ def missing(suite: str, mirror: str | None = None) -> str | None:
 
     Args:
         suite: Code name of the release.
-        mirror: As of `build`.
+        mirror: As in `build`.
     """
     if os.geteuid() != 0:
         return "needs root"
