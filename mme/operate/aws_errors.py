@@ -59,7 +59,7 @@ def explain_aws_error(error: BaseException, url: str | None = None) -> MmeError 
             hint="check --region, --endpoint-url, MME_ENDPOINT_URL and AWS_ENDPOINT_URL",
         )
     if isinstance(error, exceptions.ClientError):
-        return _client_error(error)
+        return _client_error(error, url or _called_url(error))
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return _unreachable(error)
     if not isinstance(error, exceptions.BotoCoreError) and (found := _configuration_error(error)):
@@ -122,6 +122,16 @@ def _is_configuring(error: BaseException) -> bool:
     )
 
 
+def _called_url(error: BaseException) -> str:
+    """Return the URL of the client that failed; empty if it is unknown."""
+    clients = (
+        frame.f_locals.get("self")
+        for frame, _ in walk_tb(error.__traceback__)
+        if frame.f_code.co_name == "_make_api_call"
+    )
+    return next((str(client.meta.endpoint_url) for client in clients if client), "")
+
+
 def _text(error: BaseException) -> str:
     return " ".join(str(error).split())
 
@@ -138,11 +148,18 @@ def _is_of_another_server(error: BaseException) -> bool:
 def _unreachable(error: Exception) -> MmeError:
     members = getattr(error, "kwargs", {})
     if "proxy_url" in members:
+        # botocore hides only a part of a password with characters that are not encoded
+        proxy = str(members["proxy_url"]).rpartition("@")[2]
         return MmeError(
-            f"the proxy {members['proxy_url']} can't be reached",
-            hint="check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+            f"the proxy {proxy} can't be reached", hint="check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
         )
-    if isinstance(members.get("error"), ValueError):  # its text shows the header, which may be a secret
+    fault = members.get("error")
+    if isinstance(fault, ValueError) and _is_of_proxy(fault):  # its text may show the password
+        return MmeError(
+            "the URL of the proxy is not valid",
+            hint="check HTTP_PROXY and HTTPS_PROXY: http://HOST:PORT; percent-encode the password",
+        )
+    if isinstance(fault, ValueError):  # its text shows the header, which may be a secret
         return MmeError(
             "the request to AWS can't be sent: a header has characters that HTTP does not allow",
             hint="check the credentials, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN, for line breaks",
@@ -158,7 +175,12 @@ def _unreachable(error: Exception) -> MmeError:
     return MmeError(f"{url} can't be reached", hint="check the network, --region and --endpoint-url")
 
 
-def _client_error(error: Exception) -> MmeError:
+def _is_of_proxy(error: BaseException) -> bool:
+    """Return whether botocore or urllib3 failed at the URL of the proxy."""
+    return any("proxy" in frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
+
+
+def _client_error(error: Exception, url: str) -> MmeError:
     response = getattr(error, "response", {})
     fault = response.get("Error", {})
     code, message = fault.get("Code", ""), fault.get("Message", "")
@@ -171,18 +193,23 @@ def _client_error(error: Exception) -> MmeError:
     if code in DENIED:
         return MmeError(f"{operation} is denied: {message}", hint="use credentials that allow it: --profile")
     if status == 429 or status >= 500 or code in _THROTTLED:
-        return _temporary_error(operation, code or str(status), status, message)
+        return _temporary_error(operation, code or str(status), status, message, url)
     if code == "NoSuchBucket":
         return missing_bucket(fault.get("BucketName") or f"of {operation}")
     return MmeError(f"AWS refused {operation} with {code or status}: {message}".rstrip(": "))
 
 
-def _temporary_error(operation: str, code: str, status: int, message: str) -> MmeError:
+def _temporary_error(operation: str, code: str, status: int, message: str, url: str) -> MmeError:
     retried = f", also when tried again: {message}" if message else ", also when tried again"
     if status == 429 or code in _THROTTLED:
         return MmeError(
             f"{operation} was throttled with {code}{retried}",
             hint="try again in a minute: others may be using up the account's or the bucket's requests",
+        )
+    if urlsplit(url).hostname in THIS_MACHINE:
+        return MmeError(
+            f"the local endpoint failed at {operation} with {code}{retried}",
+            hint="start it in the foreground, which prints all its output: mme local up",
         )
     return MmeError(
         f"AWS failed at {operation} with {code}{retried}",

@@ -156,3 +156,45 @@ def test_a_wrong_setting_has_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     explained = explain_aws_error(caught.value)
     assert explained is not None
     assert "AWS_* variables" in str(explained.hint)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://proxy:80a", "http://u:[secret@proxy:80", "http://u:sécret@proxy:80"]
+)
+def test_a_proxy_s_url_that_is_not_valid(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    sts = boto3.client("sts", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with pytest.raises(HTTPClientError) as caught:
+        sts.get_caller_identity()
+    explained = explain_aws_error(caught.value)
+    assert explained is not None
+    assert explained.message == "the URL of the proxy is not valid"
+    assert explained.hint == (
+        "check HTTP_PROXY and HTTPS_PROXY: http://HOST:PORT; percent-encode the password"
+    )
+
+
+def test_a_proxy_s_password_is_not_shown() -> None:
+    explained = explain_aws_error(ProxyConnectionError(proxy_url="http://u:p@ss#w@proxy:80"))
+    assert explained is not None
+    assert explained.message == "the proxy proxy:80 can't be reached"
+
+
+@pytest.mark.parametrize(
+    ("url", "words", "outages"),
+    [
+        ("https://sts.us-east-1.amazonaws.com", "AWS failed at GetCallerIdentity", True),
+        ("http://localhost:4747", "the local endpoint failed at GetCallerIdentity", False),
+    ],
+)
+def test_outages_are_of_aws(url: str, words: str, outages: bool) -> None:
+    sts = boto3.client("sts", "us-east-1", endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(sts) as answers:
+        answers.add_client_error("get_caller_identity", "InternalError", http_status_code=500)
+        with pytest.raises(ClientError) as caught:
+            sts.get_caller_identity()
+    explained = explain_aws_error(caught.value)
+    assert explained is not None
+    assert words in explained.message
+    assert ("health.aws.amazon.com" in str(explained.hint)) is outages
