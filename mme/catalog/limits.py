@@ -11,7 +11,10 @@ TARGET_MODEL_MAX_CHARS: Final = 1024
 """Longest `TargetModel`. Source: botocore sagemaker-runtime service-2, shape `TargetModelHeader`."""
 
 TARGET_MODEL_PATTERN: Final = r"[!-~][ -~]*"
-"""What a `TargetModel` may be. Source: the same; Java's `\\p{Print}` is printable ASCII."""
+"""Pattern of a `TargetModel`.
+
+Source: shape `TargetModelHeader`, `\\A\\S[\\p{Print}]*\\z`; the first character is printable ASCII here too.
+"""
 
 MODEL_DATA_URL_MAX_CHARS: Final = 1024
 """Longest `ModelDataUrl`, the S3 prefix of all models. Source: botocore sagemaker service-2, shape `Url`."""
@@ -81,7 +84,7 @@ VARIANT_MIN_INSTANCES: Final = 1
 """Fewest instances of an MME variant. Source: SageMaker AI guide, `endpoint-auto-scaling-prerequisites`."""
 
 SCHEDULE_PATTERN: Final = (
-    r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\)|rate\([1-9]\d* (minute|hour|day)s?\)|cron\((\S+\s+){5}\S+\)"
+    r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)|rate\([1-9]\d* (minute|hour|day)s?\)|cron\((\S+\s+){5}\S+\)"
 )
 """When a scheduled action may run.
 

@@ -213,6 +213,7 @@ PROBES: dict[str, dict[str, tuple[str, Probe]]] = {
         "m5": ("", scaled("ml.m5.large")),
         "words": ("! schedule is every day; must be", scheduled("every day")),
         "no such day": ("! which is not a valid time", scheduled("at(2030-13-45T99:00:00)")),
+        "no seconds": ("! must be at(yyyy-mm-ddThh:mm:ss)", scheduled("at(2030-01-31T12:00)")),
         "five fields": ("! with six fields", scheduled("cron(0 8 * *)")),
         "six fields": ("", scheduled("cron(0 8 * * ? *)")),
         "no such zone": ("! does not exist: use", scheduled("rate(1 day)", time_zone=TimeZone.of("Mars/X"))),
