@@ -42,7 +42,11 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         role_arn: str,
         suspended_state: str,
     ) -> FakeScalableTarget:
-        """RegisterScalableTarget, of a variant that exists; a bound that is not given does not change."""
+        """RegisterScalableTarget, of a variant that exists; a bound that is not given does not change.
+
+        Source of the required bounds: botocore, `RegisterScalableTargetRequest`. AWS publishes no messages
+        for these.
+        """
         match r_id.split("/"):
             case ["endpoint", endpoint, "variant", variant] if dimension == SCALABLE_DIMENSION:
                 try:
@@ -52,24 +56,33 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         known = self.targets.get(dimension, {}).get(r_id)
         least = known.min_capacity if known and min_capacity is None else min_capacity
         most = known.max_capacity if known and max_capacity is None else max_capacity
-        if least is not None and least < 0:
+        if least is None or most is None:
+            raise AWSValidationException(
+                "MinCapacity and MaxCapacity are required to register a new scalable target"
+            )
+        if least < 0:
             raise AWSValidationException("Minimum capacity cannot be less than 0")
-        if least is not None and most is not None and most < least:
+        if most < least:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
         return super().register_scalable_target(
             namespace, r_id, dimension, min_capacity, max_capacity, role_arn, suspended_state
         )
 
     def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
-        """DeregisterScalableTarget, with the target's policies and scheduled actions."""
+        """DeregisterScalableTarget, which deletes the target's policies and scheduled actions.
+
+        Source: botocore, operation `DeregisterScalableTarget`.
+        """
         super().deregister_scalable_target(namespace, r_id, dimension)
         target = (namespace, r_id, dimension)
         for policy in [*self.policies.values()]:
             if (policy.service_namespace, policy.resource_id, policy.scalable_dimension) == target:
                 self.delete_scaling_policy(policy.policy_name, *target)
-        for action in [*self.scheduled_actions]:
-            if (action.service_namespace, action.resource_id, action.scalable_dimension) == target:
-                self.scheduled_actions.remove(action)
+        self.scheduled_actions = [
+            action
+            for action in self.scheduled_actions
+            if (action.service_namespace, action.resource_id, action.scalable_dimension) != target
+        ]
 
     def put_scaling_policy(
         self,
@@ -80,7 +93,10 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         policy_body: dict[str, Any],
         policy_type: str | None,
     ) -> FakeApplicationAutoscalingPolicy:
-        """PutScalingPolicy: a target has one target-tracking policy for each metric."""
+        """PutScalingPolicy: a target has one target-tracking policy for each metric.
+
+        AWS publishes no messages for these.
+        """
         self._check_target(service_namespace, resource_id, scalable_dimension)
         tracked = _tracked(policy_body)
         if policy_type == "TargetTrackingScaling" and policy_body is not None and len(tracked) != 1:
@@ -107,7 +123,10 @@ class EmbeddedScaling(ApplicationAutoscalingBackend):
         *rest: Any,
         **options: Any,
     ) -> None:
-        """PutScheduledAction, of a target that is registered, with a schedule and a time zone that exist."""
+        """PutScheduledAction, of a target that is registered, with a schedule and a time zone that exist.
+
+        AWS publishes no messages for these.
+        """
         self._check_target(service_namespace, resource_id, scalable_dimension)
         if schedule and not re.fullmatch(limits.SCHEDULE_PATTERN, schedule):
             raise AWSValidationException(f"Invalid schedule expression: {schedule}")

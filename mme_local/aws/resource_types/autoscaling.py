@@ -41,8 +41,6 @@ class ScalableTargetType(ResourceType):
 
     def delete(self, request: ResourceRequest) -> None:
         key = dict(zip(_TARGET_KEY, request.physical.id.split("|"), strict=True))
-        for name in _actions(request.properties):
-            request.call(_SERVICE, "delete_scheduled_action", **key, ScheduledActionName=name)
         request.call_unless(_MISSING, _SERVICE, "deregister_scalable_target", **key)
 
 

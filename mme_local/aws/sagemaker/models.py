@@ -165,7 +165,9 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         return str(endpoint.arn)
 
     def check_variant(self, endpoint_name: str, variant_name: str) -> None:
-        """Raise AWS's error if there is no such endpoint, or it has no such variant.
+        """Raise an error if there is no such endpoint, or it has no such variant.
+
+        AWS publishes no message for an unknown variant.
 
         Args:
             endpoint_name: The endpoint.
@@ -183,11 +185,8 @@ class EmbeddedSageMaker(SageMakerModelBackend):
         endpoint = self.endpoint(endpoint_name)
         if scaling := self._scaling():
             gone = {scaling_resource_id(endpoint_name, one["VariantName"]) for one in endpoint.fleet.variants}
-            targets = scaling.targets.get(SCALABLE_DIMENSION, {})
-            for resource_id in gone & set(targets):
-                del targets[resource_id]
-            for key in [key for key, policy in scaling.policies.items() if policy.resource_id in gone]:
-                del scaling.policies[key]
+            for resource_id in gone & set(self._scalable_variants()):
+                scaling.deregister_scalable_target("sagemaker", resource_id, SCALABLE_DIMENSION)
         del self.endpoints[endpoint_name]
 
     def _get_resource_from_arn(self, arn: str) -> Any:

@@ -115,6 +115,17 @@ def test_a_target_is_a_variant_that_exists(
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
 
 
+@pytest.mark.parametrize("bounds", [{}, {"MinCapacity": 1}, {"MaxCapacity": 2}])
+def test_a_new_target_needs_both_bounds(
+    deploy: Any, endpoint_template: Any, aws: Any, bounds: dict[str, int]
+) -> None:
+    deploy(endpoint_template())
+    scaling = aws("application-autoscaling")
+    with pytest.raises(ClientError, match=r"ValidationException.*MinCapacity and MaxCapacity are required"):
+        scaling.register_scalable_target(**VARIANT, **bounds)
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+
+
 def test_a_target_s_maximum_is_not_below_its_minimum(deploy: Any, endpoint_template: Any, aws: Any) -> None:
     deploy(scaled(endpoint_template()))
     scaling = aws("application-autoscaling")
@@ -177,6 +188,7 @@ def test_a_target_takes_its_policies_and_schedules_with_it(
         (put_policy, "exactly one metric specification"),
         (lambda scaling: put_action(scaling, "every day"), "Invalid schedule expression: every day"),
         (lambda scaling: put_action(scaling, "cron(0 8 * * *)"), "Invalid schedule expression"),
+        (lambda scaling: put_action(scaling, "at(2030-01-31T12:00)"), "Invalid schedule expression"),
         (lambda scaling: put_action(scaling, Timezone="Mars/X"), "Invalid time zone: Mars/X"),
     ],
 )
@@ -189,6 +201,7 @@ def test_scaling_that_application_auto_scaling_refuses(
         put(scaling)
     assert scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
     put_action(scaling, "cron(0 8 ? * MON-FRI *)", Timezone="Europe/Berlin")
+    put_action(scaling, "at(2030-01-31T12:00:00)")
 
 
 def test_one_target_tracking_policy_for_a_metric(

@@ -178,10 +178,15 @@ def test_a_deleted_endpoint_is_deregistered_from_scaling(config: Any, sagemaker:
     sagemaker.create_endpoint(EndpointName="mme", EndpointConfigName="one")
     scaling = aws("application-autoscaling")
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=2)
+    scaling.put_scheduled_action(
+        **TARGET, ScheduledActionName="a", Schedule="rate(1 day)", ScalableTargetAction={"MinCapacity": 1}
+    )
 
     sagemaker.delete_endpoint(EndpointName="mme")
 
-    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    namespace = {"ServiceNamespace": "sagemaker"}
+    assert scaling.describe_scalable_targets(**namespace)["ScalableTargets"] == []
+    assert scaling.describe_scheduled_actions(**namespace)["ScheduledActions"] == []
 
 
 def test_an_endpoint_survives_the_deletion_of_its_config_and_model(config: Any, sagemaker: Any) -> None:
