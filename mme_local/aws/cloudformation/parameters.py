@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ from mme_local.aws.cloudformation.errors import CloudFormationRequestError
 from mme_local.aws.cloudformation.template import Document, Template
 
 _MATCH_SECONDS = 5
-"""Of CPU time: a busy machine refuses no template."""
+"""CPU time, so that a busy machine does not refuse a template."""
+_MATCH_WALL_SECONDS = 300
+"""For a process that gets no CPU time."""
 _MATCH = f"""\
 import json, re, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, ({_MATCH_SECONDS}, {_MATCH_SECONDS}))
@@ -80,16 +83,24 @@ def _check(name: str, slot: Document, text: str) -> None:
 
 def _matches(name: str, pattern: str, text: str) -> bool:
     """Match in a process of its own, because a pattern can take forever and block every thread here."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _MATCH],
-        input=json.dumps([pattern, text]).encode(),
-        capture_output=True,
-        check=False,
+    too_slow = CloudFormationRequestError(
+        f"Parameter '{name}': its AllowedPattern takes longer than {_MATCH_SECONDS} seconds of CPU time "
+        "to match"
     )
-    if done.returncode < 0:
-        raise CloudFormationRequestError(
-            f"Parameter '{name}': its AllowedPattern takes longer than {_MATCH_SECONDS} seconds to match"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _MATCH],
+            input=json.dumps([pattern, text]).encode(),
+            capture_output=True,
+            check=False,
+            timeout=_MATCH_WALL_SECONDS,
         )
+    except subprocess.TimeoutExpired:
+        raise too_slow from None
+    if done.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
+        raise too_slow
+    if done.returncode < 0:  # another signal is no fault of the template
+        done.check_returncode()
     if done.returncode not in _MATCH_RESULTS:
         raise CloudFormationRequestError(f"Parameter '{name}': its AllowedPattern is not a valid expression")
     return _MATCH_RESULTS[done.returncode]

@@ -85,7 +85,7 @@ def parameter(**slot: Any) -> str:
         (resource(Properties={"X": {"Fn::Sub": []}}), "Template format error"),
         (condition({"Condition": "C"}), "refers to itself in a circle"),
         (condition({"Fn::If": 5}), "Template error: Fn::If has an invalid argument"),
-        (parameter(AllowedPattern="(a+)+b", Default="a" * 40), "takes longer than 5 seconds to match"),
+        (parameter(AllowedPattern="(a+)+b", Default="a" * 40), "longer than 5 seconds of CPU time to match"),
         (parameter(AllowedPattern="(", Default="a"), "not a valid expression"),
         (parameter(MinLength="x", Default="a"), "Template format error"),
     ],
