@@ -88,7 +88,8 @@ def mistyped(value: Any, shape: Shape, path: str = "") -> str | None:
     """
     if value is None:
         return None
-    if not isinstance(value, _JSON_TYPES.get(shape.type_name, object)):
+    is_other = isinstance(value, bool) and shape.type_name != "boolean"  # Python's bool is an int
+    if is_other or not isinstance(value, _JSON_TYPES.get(shape.type_name, object)):
         return path
     parts: list[tuple[str, Any, Shape]] = []
     members: Any = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from traceback import walk_tb
 from typing import Any
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
@@ -43,7 +44,8 @@ def refuse_in(application: Flask) -> Flask:
     def answer(error: Exception) -> Any:
         if isinstance(error, OperationNotFoundError):
             return _unknown_operation(str(error))
-        if found := _of_s3(error) if service == "s3" else _of_json(error, service):
+        found = _of_s3(error) if service == "s3" else _of_json(error, service)
+        if found:
             return found
         if isinstance(error, HTTPException) and not isinstance(error, KeyError):
             return error  # moto's answer
@@ -70,7 +72,10 @@ def _unknown_operation(name: str) -> Response:
 
 
 def _of_json(error: Exception, service: str) -> Response | None:
-    """Refuse a body that says it is JSON and is no JSON object, or has members of wrong types."""
+    """Refuse a body that says it is JSON and is no JSON object, or has members of wrong types.
+
+    AWS publishes no messages for these.
+    """
     # the server refuses what is nested too deeply
     if isinstance(error, HTTPException | RecursionError) or "json" not in request.mimetype:
         return None
@@ -101,16 +106,22 @@ def _of_s3(error: Exception) -> Response | None:
     faults = (
         (isinstance(error, ExpatError), (400, "MalformedXML", _NO_XML)),
         (request.method == "PATCH", (405, "MethodNotAllowed", _NO_METHOD)),
-        (isinstance(error, ValueError) and "max-keys" in arguments, (400, "InvalidArgument", _NO_NUMBER)),
         (
-            isinstance(error, TypeError) and "continuation-token" in arguments,
-            (400, "InvalidArgument", _NO_START),
+            isinstance(error, ValueError) and not arguments.get("max-keys", "0").isdecimal(),
+            (400, "InvalidArgument", _NO_NUMBER),
         ),
+        (isinstance(error, TypeError) and _is_of_token(error), (400, "InvalidArgument", _NO_START)),
         (lacks and "uploadId" in arguments, (404, "NoSuchUpload", _NO_UPLOAD)),
         (form and request.mimetype != "multipart/form-data", (412, "PreconditionFailed", _NO_FORM)),
         (form, (400, "InvalidArgument", _NO_FILE if "key" in request.form else _NO_KEY)),
     )
     return next((_s3_error(*answer) for holds, answer in faults if holds), None)
+
+
+def _is_of_token(error: Exception) -> bool:
+    """Return whether moto failed at a continuation token that it did not make."""
+    steps = [frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)]
+    return "continuation-token" in request.args and "_get_results_from_token" in steps
 
 
 def _s3_error(status: int, code: str, message: str) -> Response:
