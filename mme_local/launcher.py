@@ -71,10 +71,11 @@ def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool =
         output = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
     if process.returncode == MmeError.exit_status and (own := _own_error(output)):
         raise own
+    option = "" if settings.port in (0, LOCAL_PORT) else f" --port {settings.port}"
     reason = "did not start" if ended else f"did not start within {seconds:g} s"
     raise MmeError(
         f"the local endpoint {reason}" + (":\n" + "\n".join(output) if output else ""),
-        hint="start it in the foreground, which prints all its output: mme local up",
+        hint=f"start it in the foreground, which prints all its output: mme local up{option}",
     )
 
 

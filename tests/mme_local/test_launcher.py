@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from benchmarks.s3_server import free_ports
 from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.settings import LocalSettings
@@ -64,8 +65,11 @@ def test_a_variable_that_is_not_valid_is_one_clear_error(root: Path) -> None:
 
 def test_a_runtime_that_does_not_start_in_time_is_ended(root: Path) -> None:
     before = set(psutil.Process().children())
-    with pytest.raises(MmeError, match="did not start within 0 s"):
-        launcher.start_detached(LocalSettings(port=0), seconds=0)
+    [port] = free_ports(1)
+    for asked, command in ((0, "mme local up"), (port, f"mme local up --port {port}")):
+        with pytest.raises(MmeError, match="did not start within 0 s") as caught:
+            launcher.start_detached(LocalSettings(port=asked), seconds=0)
+        assert str(caught.value.hint).endswith(f": {command}")
     assert set(psutil.Process().children()) == before
     assert left(root) == []
 

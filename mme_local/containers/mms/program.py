@@ -88,7 +88,7 @@ class Program:
         except UnreadableArchiveError as error:
             raise MmeError(
                 f"SAGEMAKER_SUBMIT_DIRECTORY {self.source} can't be unpacked: {error}",
-                hint="pack it again: tar czf sourcedir.tar.gz -C DIRECTORY .",
+                hint="pack it again (tar czf sourcedir.tar.gz -C DIRECTORY .) and upload it again",
             ) from None
 
     async def check_import(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
 
 from mme.errors import MmeError
+from mme_local.containers.mms import program
 from mme_local.containers.mms.program import Program
 
 
@@ -23,8 +26,8 @@ from mme_local.containers.mms.program import Program
     ],
 )
 def test_of_an_environment(environment: dict[str, str], module: str, in_model: str | None) -> None:
-    program = Program.of(environment)
-    assert (program.module, program.in_model) == (module, in_model)
+    found = Program.of(environment)
+    assert (found.module, found.in_model) == (module, in_model)
 
 
 def fetched(source: str, folder: Path) -> Path | None:
@@ -42,3 +45,13 @@ def test_a_folder_of_this_machine(tmp_path: Path) -> None:
 def test_a_missing_object(tmp_path: Path) -> None:
     with pytest.raises(MmeError, match="there is no such object"):
         fetched("s3://no-such-bucket/sourcedir.tar.gz", tmp_path / "code")
+
+
+def test_an_object_that_is_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        body = io.BytesIO(b"no archive")
+
+    monkeypatch.setattr(program, "open_object", lambda *_: contextlib.nullcontext(Broken()))
+    with pytest.raises(MmeError, match="can't be unpacked") as caught:
+        fetched("s3://bucket/sourcedir.tar.gz", tmp_path / "code")
+    assert str(caught.value.hint).endswith(" and upload it again")
