@@ -59,7 +59,8 @@ def aws(aws_environment: dict[str, str]) -> ClientOf:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in aws_environment.items():
                 patch.setenv(name, value)
-            return make(service, config=Config(retries={"total_max_attempts": 1}))
+            # a match of 5 s of CPU time takes minutes on a busy machine
+            return make(service, config=Config(read_timeout=330, retries={"total_max_attempts": 1}))
 
     return client
 
