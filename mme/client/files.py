@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,12 +126,16 @@ def save_outputs(path: Path, outputs: dict[str, Array]) -> None:
             path.write_text(text + "\n", encoding="utf-8")
             return
         plain = {name: _without_objects(name, array) for name, array in outputs.items()}
-        with path.open("wb") as file:
-            if form == ".npy":
-                (array,) = plain.values()
+        if form == ".npy":
+            (array,) = plain.values()
+            with path.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
-            else:
-                np.savez(file, **plain)
+            return
+        # numpy.savez has parameters of its own, whose names an output may have.
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, array in plain.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.save(member, array, allow_pickle=False)
     except OSError as error:
         raise not_written(path, error) from error
 

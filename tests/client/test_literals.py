@@ -182,6 +182,14 @@ def test_saved_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, array
         assert second.array.tolist() == ["é".encode(), b""]
 
 
+def test_outputs_may_have_the_names_of_numpy_s_parameters(tmp_path: Path) -> None:
+    outputs = {name: np.ones(2) for name in ("file", "allow_pickle", "args", "a/b")}
+    save_outputs(tmp_path / "out.npz", outputs)
+    assert {name: saved.tolist() for name, saved in np.load(tmp_path / "out.npz").items()} == {
+        name: [1, 1] for name in outputs
+    }
+
+
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=4, max_size=4))
 def test_any_float_comes_through(values: list[float]) -> None:
     tensor = parse_input("INPUT0=" + ",".join(map(repr, values)), ADD_SUB)
