@@ -34,7 +34,7 @@ _tied: dict[int, subprocess.Popen[bytes]] = {}
 """Tied local endpoints by port; each process holds the pipe whose end stops it."""
 
 
-def start_detached(settings: LocalSettings, *, seconds: float = 60, tied: bool = False) -> RunFile:
+def start_detached(settings: LocalSettings, *, seconds: float = 120, tied: bool = False) -> RunFile:
     """Start a local endpoint in the background and wait until it answers.
 
     Args:
