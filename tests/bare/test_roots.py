@@ -1,4 +1,4 @@
-"""`make demo` on stock systems, and the folder that holds them."""
+"""`make demo` and `make test` on stock systems, and the folder that holds them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from tests.bare import roots
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("suite", roots.PYTHON)
 @pytest.mark.parametrize(
-    ("user", "checkout"), [("root", "mme"), ("user", "work stuff/Téléchargements/mme")], ids=["root", "user"]
+    ("user", "checkout", "command"),
+    [
+        ("root", "mme", "make demo"),
+        ("user", "work stuff/Téléchargements/mme", "make demo && make test"),
+    ],
+    ids=["root", "user"],
 )
-def test_the_demo_runs_on_a_stock_system(suite: str, user: str, checkout: str, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_run_on_a_stock_system(
+    suite: str, user: str, checkout: str, command: str, tmp_path: Path
+) -> None:
     if reason := roots.missing(suite):
         pytest.skip(f"building {suite} {reason}")
     system = roots.build(suite, roots.FOLDER)
     log = tmp_path / "log"
-    assert roots.run(system, "make demo", log=log, user=user, checkout=checkout) == 0, log.read_text()
+    assert roots.run(system, command, log=log, user=user, checkout=checkout) == 0, log.read_text()
 
 
 def test_a_folder_that_others_control_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
