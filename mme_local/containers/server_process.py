@@ -22,6 +22,7 @@ class ServerProcess:
     def __init__(self, stop_seconds: float) -> None:
         self._stop_seconds = stop_seconds
         self._process: asyncio.subprocess.Process | None = None
+        self._ended: asyncio.Task[int] | None = None
         self._lifeline: int | None = None
 
     @property
@@ -61,26 +62,24 @@ class ServerProcess:
         finally:
             os.close(read)
         self._lifeline = lifeline
+        self._ended = asyncio.create_task(_end_group(self._process))
         return self._process.pid
 
     async def wait(self) -> int:
         """Return the exit status once it has ended."""
-        if self._process is None:
+        if self._ended is None:
             raise RuntimeError("the container was never started")
-        return await self._process.wait()
+        return await asyncio.shield(self._ended)
 
     async def stop(self) -> bool:
         """End it and its child processes. Return whether it was ever started; safe to call twice."""
-        process = self._process
-        if process is None:
+        if self._ended is None:
             return False
-        if process.returncode is None:
-            self.signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), self._stop_seconds)
-        # The group, not the server alone: child processes may outlive it.
-        _signal_group(process.pid, signal.SIGKILL)
-        await process.wait()
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wait(), self._stop_seconds)
+        self.signal(signal.SIGKILL)
+        await self.wait()
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
@@ -90,6 +89,14 @@ class ServerProcess:
         """Send a signal to it and its child processes, if it runs."""
         if self.pid:
             _signal_group(self.pid, number)
+
+
+async def _end_group(process: asyncio.subprocess.Process) -> int:
+    """Return the exit status of a server that has ended, and end the child processes that outlive it."""
+    status = await process.wait()
+    # At once: later, the number may be that of a process group of somebody else.
+    _signal_group(process.pid, signal.SIGKILL)
+    return status
 
 
 def _end_with(lifeline: int) -> None:
