@@ -94,7 +94,7 @@ class ServerProcess:
 async def _end_group(process: asyncio.subprocess.Process) -> int:
     """Return the exit status of a server that has ended, and end the child processes that outlive it."""
     status = await process.wait()
-    # At once: later, the number may be that of a process group of somebody else.
+    # At once: a later process group may get the same number.
     _signal_group(process.pid, signal.SIGKILL)
     return status
 

@@ -210,10 +210,8 @@ def _worded(file: OnnxFile, config: Mapping[str, Any], refusal: Refusal) -> Iter
         )
         yield Finding.error("tensor-dims", text, "remove allow_ragged_batch")
     elif refusal.rule == "scalar":
-        text, hint = (
-            f"{where} has dims {list(refusal.shape)}; in {file.path} it is a single number",
-            "dims: [ 1 ]",
-        )
+        text = f"{where} has dims {list(refusal.shape)}; in {file.path} it is a single number"
+        hint = "dims: [ 1 ]"
         if any(one.name == refusal.name and one.dims is None for one in file.model.inputs):
             text = (
                 f"{file.path} gives no shape of the input {refusal.name}; Triton takes it for a single number"

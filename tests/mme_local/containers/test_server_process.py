@@ -32,7 +32,7 @@ async def test_a_group_is_ended_once_and_with_its_server(
             return True
 
     wait_for(ended)
-    # Later, the number may be that of a group of somebody else.
+    # A later process group may have the same number.
     assert await process.stop()
     assert sent == [(pid, signal.SIGKILL)]
 
