@@ -10,11 +10,14 @@ import json
 import math
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, Never
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -275,6 +278,35 @@ def waiting(text: str) -> Iterator[Callable[[str], None]]:
     """Show a spinner on a terminal's standard error; yields a function that changes the text."""
     with standard_error().status(styled(one_line(text), "default")) as status:
         yield lambda changed: status.update(styled(one_line(changed), "default"))
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """End on SIGTERM (`kill`, a cancelled pipeline) and SIGHUP (a closed terminal) in order, as on Ctrl-C.
+
+    By default they end Python at once: parts of an upload would stay in S3, processes and files on this
+    machine. A second signal still does. An ignored signal stays ignored, so that `nohup` works. In other
+    threads than the main one, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _end)
+        for name in ("SIGTERM", "SIGHUP")
+        if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: FrameType | None) -> Never:
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(128 + number)  # the exit status that shells report
 
 
 def print_layout(layout: RenderableType) -> None:

@@ -9,9 +9,10 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.options import Json, Model
-from mme.cli.progress import cleaned_up_when_ended, reading
+from mme.cli.progress import reading
 from mme.console import (
     age_text,
+    ended_by_signals,
     fields,
     plain_table,
     print_json,
@@ -154,7 +155,7 @@ def promote_to(
         check_target(alias, model)
     there = here.other(role_arn=role_arn, env=env, stack=stack, profile=profile, region=region)
     source, destination = here.store(), there.store()
-    with cleaned_up_when_ended(), reading("checking the copy", 0) as progress:
+    with ended_by_signals(), reading("checking the copy", 0) as progress:
         advance = partial(progress.advance, progress.task_ids[0])
         copied = transfer(source, destination, model, read_content=not quick, on_bytes=advance)
     outcome = "copied to" if copied.created else "exists already:"

@@ -10,8 +10,9 @@ import typer
 
 from mme.cli.deployment import target_of
 from mme.cli.options import Json
-from mme.cli.progress import cleaned_up_when_ended, publishing, reading
+from mme.cli.progress import publishing, reading
 from mme.console import (
+    ended_by_signals,
     fields,
     plain_table,
     print_json,
@@ -108,7 +109,7 @@ def add(
     if found.models:
         store = target_of(context).store()
         size = sum(tar_size(one.directory) for one in found.models)
-        with cleaned_up_when_ended(), publishing(len(found.models), size) as listener:
+        with ended_by_signals(), publishing(len(found.models), size) as listener:
             published = publish_all(store, found.models, listener, name=name)
         if any(one.helpers for one in found.models):
             from mme.registry.shared_names import shared_names

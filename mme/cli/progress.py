@@ -1,13 +1,11 @@
-"""Long work: progress bars, reports of retries, and a clean end on a signal."""
+"""Long work: progress bars and reports of retries."""
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Final
 
 from mme.console import one_line, print_note, standard_error
 
@@ -17,29 +15,6 @@ if TYPE_CHECKING:
     from mme.registry.publishing import Published, PublishListener
 
 _SHOWN_RETRIES: Final = 3
-_SIGNALS: Final = ("SIGTERM", "SIGHUP")
-
-
-@contextmanager
-def cleaned_up_when_ended() -> Iterator[None]:
-    """End on SIGTERM (`kill`, a cancelled pipeline) and SIGHUP (a closed terminal) as on Ctrl-C.
-
-    By default they end Python at once, and the parts of an upload would stay in S3. In other threads than
-    the main one, nothing changes.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, _end)
-        for name in _SIGNALS
-        if (number := getattr(signal, name, None)) is not None
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -139,10 +114,3 @@ class _PublishBars:
 
     def _title(self) -> str:
         return f"{self._done} of {self._count} models"
-
-
-def _end(number: int, _: FrameType | None) -> Never:
-    # A second signal during the clean-up ends the process at once.
-    signal.signal(number, signal.SIG_DFL)
-    # The exit status that shells report: 128 and the signal's number.
-    raise SystemExit(128 + number)

@@ -10,6 +10,7 @@ import typer
 from mme.console import (
     age_text,
     count_text,
+    ended_by_signals,
     log_to_terminal,
     plain_table,
     print_json,
@@ -82,7 +83,7 @@ def up(
     if detach:
         from mme_local.launcher import start_detached
 
-        with waiting("starting the local endpoint"):
+        with ended_by_signals(), waiting("starting the local endpoint"):
             here = start_detached(settings)
         _announce(here, as_json, f"stop it: mme local down --port {here.port}")
         return

@@ -18,6 +18,7 @@ import psutil
 
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.unpacking import unpack
+from mme.console import ended_by_signals
 from mme.errors import MmeError
 from mme_local.containers.container import ContainerDiedError
 from mme_local.containers.contract import ContractContainer
@@ -27,7 +28,6 @@ from mme_local.containers.docker.daemon import connect, docker_errors
 from mme_local.containers.mms.container import MmsContainer
 from mme_local.containers.mms.handler import inference_toolkit
 from mme_local.containers.mms.installation import MmsInstallation
-from mme_local.containers.trial import ended_by_signals
 from mme_local.logs import deleted_afterwards
 from mme_local.settings import LocalSettings, chosen_settings
 

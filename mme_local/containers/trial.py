@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ import psutil
 from mme.archives.errors import UnreadableArchiveError
 from mme.archives.unpacking import unpack
 from mme.catalog.frameworks import find_framework, framework_of_repository
+from mme.console import ended_by_signals
 from mme.errors import MmeError
 from mme_local import run_files
 from mme_local.aws.control_plane import DeployedContainer
@@ -31,7 +31,6 @@ from mme_local.logs import deleted_afterwards, last_line
 from mme_local.settings import LocalSettings, chosen_settings
 
 _HANDLE: Final = "0" * 32
-_STOPPED: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Trial:
@@ -186,21 +185,6 @@ def _explained(message: str, variable: str) -> Iterator[None]:
         yield
     except ContainerTimeoutError:
         raise MmeError(message, hint=f"set {variable} to allow more time") from None
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """End in order on SIGTERM and SIGHUP too, so that no process and no file stays."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {each: signal.signal(each, end) for each in _STOPPED if signal.getsignal(each) != signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _held_bytes(container: ServingContainer) -> int | None:

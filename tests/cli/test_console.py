@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import signal
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from mme.cli.endpoint_logs import _text
 from mme.cli.explanations import print_explanation
 from mme.cli.progress import bars
 from mme.console import (
+    ended_by_signals,
     log_to_terminal,
     plain_table,
     print_answer_text,
@@ -250,3 +252,22 @@ def test_an_error_loses_the_middle_of_a_very_long_line() -> None:
     assert str(error) == f"{error.message}\nrename it"
     lines = "\n".join(["a" * 1000] * 3)
     assert MmeError(lines).message == lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_in_order_and_handlers_are_restored(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended, ended_by_signals():
+        signal.raise_signal(number)
+    assert ended.value.code == 128 + number
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

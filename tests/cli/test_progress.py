@@ -1,4 +1,4 @@
-"""What users see of long work, and how it ends on a signal."""
+"""What users see of long work, and what a signal leaves of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from mme.cli.progress import cleaned_up_when_ended, publishing
+from mme.cli.progress import publishing
 from mme.registry.upload import NewArchive
 
 RETRY = "retrying S3 answered SlowDown"
@@ -38,15 +38,6 @@ def test_only_the_first_retries_are_reported(
         listener.advanced("model", 100, 100)
     captured = capsys.readouterr()
     assert (captured.out, captured.err.splitlines()) == ("", reported)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_raises_and_handlers_are_restored(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, cleaned_up_when_ended():
-        signal.raise_signal(number)
-    assert ended.value.code == 128 + number
-    assert signal.getsignal(number) == before
 
 
 def test_publishing_ended_by_a_signal_leaves_no_part(aws, mme, tmp_path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.s3_server import free_ports
 from mme.errors import MmeError
 from mme_local import launcher
+from mme_local.cli import local
 from mme_local.settings import LocalSettings
 
 pytestmark = pytest.mark.slow
@@ -74,16 +77,19 @@ def test_a_runtime_that_does_not_start_in_time_is_ended(root: Path) -> None:
     assert left(root) == []
 
 
-def test_an_interrupted_start_leaves_no_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_start_leaves_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+) -> None:
     def interrupt(_: float) -> None:
-        monkeypatch.undo()
-        monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
-        raise KeyboardInterrupt
+        monkeypatch.setattr(time, "sleep", real)
+        signal.raise_signal(number)
 
+    real = time.sleep
     before = set(psutil.Process().children())
     monkeypatch.setattr(time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        launcher.start_detached(LocalSettings(port=0))
+    ran = CliRunner().invoke(local.app, ["up", "--detach", "--port", "0"])
+    assert ran.exit_code == status
     assert set(psutil.Process().children()) == before
     assert left(root) == []
 
