@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -13,41 +15,35 @@ from aiohttp.test_utils import make_mocked_request
 from mme_local.server.access.peers import is_other_user, peer_uid
 from tests.mme_local.addresses import address
 
+ROOT = 0
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+CALL = """\
+import os, socket, sys
+port, user, received = map(int, sys.argv[1:])
+os.setgroups([])
+os.setgid(user)
+os.setuid(user)
+with socket.socket() as client:
+    client.connect(("127.0.0.1", port))
+    client.sendall(b"PUT /bucket HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    sys.stdout.buffer.write(client.recv(received))
+"""
 
 
-def as_nobody(action: Callable[[], bytes]) -> bytes:
-    """Return what an action returns in a process of another user."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            os.write(write, action())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as answer:
-        content = answer.read()
-    os.waitpid(child, 0)
-    return content
-
-
-def status_line(port: int, *, stay: bool = True) -> bytes:
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"PUT /bucket HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
-        return client.recv(12) if stay else b"sent"
+async def call(port: int, *, user: int, received: int = 12) -> bytes:
+    """Send a request as a user; return the first bytes of its answer, or leave at once if none are wanted."""
+    command = [sys.executable, "-c", CALL, *map(str, (port, user, received))]
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True, timeout=30)
+    return ran.stdout
 
 
 @needs_root
 @pytest.mark.parametrize(("allowed", "status"), [(False, b"HTTP/1.1 403"), (True, b"HTTP/1.1 404")])
 async def test_other_users_are_refused_unless_allowed(allowed: bool, status: bytes) -> None:
     async with address(other_users=allowed) as port:
-        assert await asyncio.to_thread(as_nobody, lambda: status_line(port)) == status
-        assert await asyncio.to_thread(status_line, port) == b"HTTP/1.1 404"
+        assert await call(port, user=NOBODY) == status
+        assert await call(port, user=ROOT) == b"HTTP/1.1 404"
 
 
 @needs_root
@@ -61,8 +57,8 @@ async def test_a_request_whose_sender_left_at_once_is_not_answered() -> None:
 
     async with address(embedded_aws=embedded_aws) as port:
         for _ in range(20):
-            assert await asyncio.to_thread(as_nobody, lambda: status_line(port, stay=False)) == b"sent"
-        assert await asyncio.to_thread(status_line, port) == b"HTTP/1.1 200"
+            await call(port, user=NOBODY, received=0)
+        assert await call(port, user=ROOT) == b"HTTP/1.1 200"
     assert asked == ["/bucket"]
 
 
