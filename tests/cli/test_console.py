@@ -48,6 +48,7 @@ from mme.findings import Finding
 from mme.operate.log_events import LogEvent
 from mme.operate.log_lines import LogLine
 from mme.operate.model_log import ModelLogLine
+from tests.signals import handled
 
 ROOT = Path(__file__).parents[2]
 LITERAL = "[bold red]a[/]:smile:"
@@ -256,18 +257,15 @@ def test_an_error_loses_the_middle_of_a_very_long_line() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_in_order_and_handlers_are_restored(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, ended_by_signals():
-        signal.raise_signal(number)
-    assert ended.value.code == 128 + number
-    assert signal.getsignal(number) == before
+    with handled(number, signal.SIG_DFL):
+        with pytest.raises(SystemExit) as ended, ended_by_signals():
+            signal.raise_signal(number)
+        assert ended.value.code == 128 + number
+        assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with handled(signal.SIGHUP, signal.SIG_IGN):
         with ended_by_signals():
             signal.raise_signal(signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)

@@ -20,6 +20,7 @@ from mme.errors import MmeError
 from mme_local import launcher
 from mme_local.cli import local
 from mme_local.settings import LocalSettings
+from tests.signals import handled
 
 pytestmark = pytest.mark.slow
 
@@ -77,9 +78,12 @@ def test_a_runtime_that_does_not_start_in_time_is_ended(root: Path) -> None:
     assert left(root) == []
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "handler", "status"),
+    [(signal.SIGINT, signal.default_int_handler, 130), (signal.SIGTERM, signal.SIG_DFL, 143)],
+)
 def test_an_interrupted_start_leaves_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, handler: Any, status: int
 ) -> None:
     def interrupt(_: float) -> None:
         monkeypatch.setattr(time, "sleep", real)
@@ -88,7 +92,8 @@ def test_an_interrupted_start_leaves_nothing(
     real = time.sleep
     before = set(psutil.Process().children())
     monkeypatch.setattr(time, "sleep", interrupt)
-    ran = CliRunner().invoke(local.app, ["up", "--detach", "--port", "0"])
+    with handled(number, handler):
+        ran = CliRunner().invoke(local.app, ["up", "--detach", "--port", "0"])
     assert ran.exit_code == status
     assert set(psutil.Process().children()) == before
     assert left(root) == []

@@ -19,6 +19,7 @@ from mme_local.run_files import read_run_file
 from mme_local.settings import LocalSettings
 from tests.mme_local.a_model import a_model, body, number
 from tests.mme_local.deployed import Endpoint, Runtime
+from tests.signals import handled
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
@@ -46,12 +47,8 @@ def test_a_taken_port_is_one_clear_error(runtime: Runtime) -> None:
     ],
 )
 def test_a_stopped_runtime_leaves_no_process_and_no_file(number_: signal.Signals) -> None:
-    # A background shell or nohup ignores some signals, and a runtime inherits that.
-    before = signal.signal(number_, signal.SIG_DFL)
-    try:
+    with handled(number_, signal.SIG_DFL):
         state = launcher.start_detached(LocalSettings(port=0))
-    finally:
-        signal.signal(number_, before)
     endpoint = Endpoint(Runtime(state))
     endpoint.publish("a_v0.tar.gz", a_model(padding=10))
     endpoint.invoke("a_v0.tar.gz", body(1))
