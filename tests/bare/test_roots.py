@@ -13,21 +13,17 @@ from tests.bare import roots
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("suite", roots.PYTHON)
 @pytest.mark.parametrize(
-    ("user", "checkout", "command"),
-    [
-        ("root", "mme", "make demo"),
-        ("user", "work stuff/Téléchargements/mme", "make demo && make test"),
-    ],
-    ids=["root", "user"],
+    ("user", "checkout"), [("root", "mme"), ("user", "work stuff/Téléchargements/mme")], ids=["root", "user"]
 )
 def test_the_commands_of_the_readme_run_on_a_stock_system(
-    suite: str, user: str, checkout: str, command: str, tmp_path: Path
+    suite: str, user: str, checkout: str, tmp_path: Path
 ) -> None:
     if reason := roots.missing(suite):
         pytest.skip(f"building {suite} {reason}")
     system = roots.build(suite, roots.FOLDER)
     log = tmp_path / "log"
-    assert roots.run(system, command, log=log, user=user, checkout=checkout) == 0, log.read_text()
+    status = roots.run(system, "make demo && make test", log=log, user=user, checkout=checkout)
+    assert status == 0, log.read_text()
 
 
 def test_a_folder_that_others_control_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
